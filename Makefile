@@ -1,0 +1,80 @@
+# Every task of the project. `make` alone lists them; each makes what it needs first (see docs/adr/0002 for how it installs).
+
+PYTHON ?= python3
+PORT   ?= 8000
+ARGS   ?=
+
+BIN    := .venv/bin
+UV     := PYTHON='$(PYTHON)' sh .ci/uv
+READY  := .venv/.synced
+PYTEST := $(BIN)/python -m pytest
+
+# Takes the download addresses out of a lock and leaves names, versions and hashes.
+STRIP_ADDRESSES := s,url = "https://[^"]*/([^"/]*)",path = "\1",; s,registry = "https://[^"]*",registry = "index",
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+.PHONY: help install demo test test-long bench check format openapi lock clean
+
+help: ## list what can be made
+	@echo 'Bulk Cancel. First time here? Try: make demo'
+	@echo
+	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
+	@echo
+	@echo '  PORT=8000 (demo)  ARGS="-k words" (test, test-long, bench)  SHORT=1 (test-long)  UPGRADE=1 (lock)  PYTHON=python3'
+
+install: $(READY) ## make .venv, with exactly what uv.lock names
+
+$(READY): uv.lock pyproject.toml .ci/uv
+	@'$(PYTHON)' -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "Bulk Cancel needs Python 3.11 or newer, and '$(PYTHON)' is not that. Try: make PYTHON=python3.13 ..." >&2; exit 1; }
+	@echo 'Installing what uv.lock names into .venv'
+	@$(BIN)/python -c '' 2>/dev/null || $(UV) venv --quiet --clear --python '$(PYTHON)' .venv
+	@$(UV) export --quiet --frozen --no-emit-project --output-file .venv/requirements.txt >/dev/null
+	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes .venv/requirements.txt
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@touch $@
+
+demo: $(READY) ## run everything in one process, with a sample studio (PORT=8000)
+	@$(BIN)/bulk-cancel demo --port $(PORT)
+
+test: $(READY) ## run the tests, on PostgreSQL and Redis too where they are present
+	@$(PYTEST) -m 'not long' $(ARGS)
+
+# Pytest exits with 5 when it finds no test, which is an error everywhere but here.
+test-long: $(READY) ## minutes of faults and load (SHORT=1 for a short form)
+	@BULK_CANCEL_LONG_SHORT='$(SHORT)' $(PYTEST) -m long --timeout=1800 $(ARGS) || { \
+	  status=$$?; [ $$status -eq 5 ] || exit $$status; echo 'There are no long tests yet.'; }
+
+bench: $(READY) ## measure: the benchmarks print tables
+	@$(PYTEST) tests/benchmarks -o python_files='bench_*.py' --timeout=0 -q -s $(ARGS)
+
+check: $(READY) ## format, lint, types, layers, the OpenAPI document and the lock, changing nothing
+	@echo 'check: format' && $(BIN)/ruff format --quiet --check .
+	@echo 'check: lint' && $(BIN)/ruff check --quiet .
+	@echo 'check: types' && $(BIN)/mypy --no-error-summary
+	@echo 'check: layers' && { $(BIN)/lint-imports --no-logo >.venv/layers.txt 2>&1 || { cat .venv/layers.txt; exit 1; }; }
+	@echo 'check: openapi' && $(BIN)/python -m app.api.document >.venv/openapi.json \
+	  && { diff -u openapi/bulk-cancel.json .venv/openapi.json \
+	  || { echo 'openapi/bulk-cancel.json is behind the code. Run: make openapi' >&2; exit 1; }; }
+	@echo 'check: lock' && $(UV) lock --quiet --check
+	@sh .ci/no-addresses
+	@echo 'check: all is well'
+
+format: $(READY) ## format the code and mend what the linter can
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+openapi: $(READY) ## write openapi/bulk-cancel.json from the code
+	@mkdir -p openapi
+	@$(BIN)/python -m app.api.document >.venv/openapi.json && cp .venv/openapi.json openapi/bulk-cancel.json
+
+lock: ## bring uv.lock up to date with pyproject.toml (UPGRADE=1: newest versions)
+	@$(UV) lock $(if $(UPGRADE),--upgrade)
+	@sed -E '$(STRIP_ADDRESSES)' uv.lock >uv.lock.stripped && mv uv.lock.stripped uv.lock
+	@sh .ci/no-addresses
+
+clean: ## remove what was made here (.venv, .tools, caches, dist); var/ and its data stay
+	@rm -rf .venv .tools .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .schemathesis dist
+	@find app workers migrations tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,5 @@
+"""Bulk Cancel: cancel many class sessions in one action and settle every booking exactly once.
+
+Requests flow one way: `api` parses and authorises, one step of `cancellation` or `schedule` does the work in short
+transactions over `db`, `queue` wakes a worker, and the worker calls the upstreams through `gateways`.
+"""

@@ -1,0 +1,72 @@
+"""Settings from the environment (prefix `BULK_CANCEL_`); every one has a default, and a wrong one stops the start."""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class Settings(BaseSettings):
+    """What an operator may turn.
+
+    Without any of them the service runs embedded: SQLite in `var/`, the worker loop inside the API process and the
+    sandbox as both upstreams.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="BULK_CANCEL_", env_ignore_empty=True, extra="ignore")
+
+    database_url: str = Field(
+        "sqlite+aiosqlite:///var/bulk-cancel.db",
+        description="`sqlite+aiosqlite:///PATH` or `postgresql+asyncpg://USER:PASSWORD@HOST/NAME`.",
+    )
+    database_pool: int = Field(10, ge=2, le=200, description="Connections a process keeps to PostgreSQL at most.")
+    redis_url: str | None = Field(
+        None, description="`redis://…`: wake arq workers through it. Unset: the API process runs the worker loop."
+    )
+    payments_provider: Literal["http"] = Field(
+        "http", description="Which payment upstream `PAYMENTS_URL` speaks: the HTTP contract of `openapi/`."
+    )
+    payments_url: str | None = Field(None, description="Payment upstream. Unset: the built-in sandbox.")
+    payments_token: SecretStr | None = Field(None, description="Bearer token for the payment upstream.")
+    credits_url: str | None = Field(None, description="Credit upstream. Unset: the built-in sandbox.")
+    credits_token: SecretStr | None = Field(None, description="Bearer token for the credit upstream.")
+    upstream_timeout_seconds: Seconds = Field(10.0, description="Total deadline of one upstream call.")
+    upstream_quiescence_seconds: float = Field(
+        5.0, ge=0, description="After a deadline, how long an upstream may still act on a call it has received."
+    )
+    concurrency: int = Field(64, ge=1, le=1000, description="Calls in flight per upstream and slice.")
+    lease_seconds: Seconds = Field(30.0, description="How long a claimed refund belongs to the worker that claimed it.")
+    slice_seconds: Seconds = Field(20.0, description="How long one job runs before others get their turn.")
+    sweep_seconds: Seconds = Field(10.0, description="How often a worker looks for due work that nobody woke it for.")
+    slices_per_job: int = Field(4, ge=1, le=64, description="Slices of one large job that may run at once.")
+    give_up_after_seconds: Seconds = Field(
+        72 * 3600.0, description="How long a refund is tried by machine before a person is asked."
+    )
+    sandbox_books: Path = Field(
+        Path("var/sandbox-books.jsonl"), description="Where the built-in sandbox keeps its books between starts."
+    )
+    body_limit_bytes: int = Field(2 * 1024 * 1024, ge=1024, description="Largest request body, imports apart.")
+    import_limit_bytes: int = Field(
+        4 * 1024**3, ge=1024, description="Largest schedule import, as sent; it is spooled to disk first."
+    )
+    log_json: bool = Field(False, description="Log JSON lines instead of text for people.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level logged.")
+
+    @property
+    def embedded(self) -> bool:
+        """True when the API process runs the worker loop itself."""
+        return self.redis_url is None
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """This process's settings, read once.
+
+    Raises:
+        pydantic.ValidationError: a variable holds what its setting can't take.
+    """
+    return Settings()

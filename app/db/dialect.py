@@ -1,0 +1,121 @@
+"""Where PostgreSQL and SQLite differ, each difference once: types, the database's clock, lists as one parameter.
+
+Instants are kept by the database's own clock, so that workers with wrong clocks agree; on SQLite they are text of one
+fixed width (`YYYY-MM-DDTHH:MM:SS.mmmZ`), which orders as time does.
+"""
+
+import datetime as dt
+import json
+from collections.abc import Iterable
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+SQLITE_FORMAT: Final = "%Y-%m-%dT%H:%M:%fZ"
+
+
+def instant_text(value: dt.datetime) -> str:
+    """`value` as SQLite keeps it and the API prints it: UTC, milliseconds, `Z`."""
+    return value.astimezone(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class Instant(TypeDecorator[dt.datetime]):
+    """A moment: `timestamptz`, or fixed-width text on SQLite. Naive datetimes are refused."""
+
+    impl = sa.String
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: sa.Dialect) -> TypeEngine[Any]:
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(postgresql.TIMESTAMP(timezone=True))
+        return dialect.type_descriptor(sa.String(24))
+
+    def process_bind_param(self, value: dt.datetime | None, dialect: sa.Dialect) -> Any:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("an instant needs a time zone")
+        return value if dialect.name == "postgresql" else instant_text(value)
+
+    def process_result_value(self, value: Any, dialect: sa.Dialect) -> dt.datetime | None:
+        if value is None:
+            return None
+        if dialect.name == "postgresql":
+            return value.astimezone(dt.UTC)  # type: ignore[no-any-return]
+        return dt.datetime.fromisoformat(value)
+
+
+class Id(TypeDecorator[str]):
+    """A UUID in its text form: `uuid`, or 36 characters on SQLite."""
+
+    impl = sa.String
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: sa.Dialect) -> TypeEngine[Any]:
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(postgresql.UUID(as_uuid=False))
+        return dialect.type_descriptor(sa.String(36))
+
+
+class now(sa.sql.functions.FunctionElement[dt.datetime]):  # noqa: N801 - reads as the SQL function it is
+    """The database's clock at this statement (on PostgreSQL not the transaction's start)."""
+
+    type = Instant()
+    inherit_cache = True
+    name = "now"
+
+
+@compiles(now, "postgresql")
+def _now_postgresql(_element: now, _compiler: SQLCompiler, **_kw: Any) -> str:
+    return "clock_timestamp()"
+
+
+@compiles(now, "sqlite")
+def _now_sqlite(_element: now, _compiler: SQLCompiler, **_kw: Any) -> str:
+    return f"strftime('{SQLITE_FORMAT}', 'now')"
+
+
+class later(sa.sql.functions.FunctionElement[dt.datetime]):  # noqa: N801
+    """`later(seconds)`: the database's clock plus a number of seconds (a parameter or a column; may be fractional)."""
+
+    type = Instant()
+    inherit_cache = True
+    name = "later"
+
+
+@compiles(later, "postgresql")
+def _later_postgresql(element: later, compiler: SQLCompiler, **kw: Any) -> str:
+    seconds = compiler.process(element.clauses, **kw)
+    return f"(clock_timestamp() + make_interval(secs => CAST({seconds} AS DOUBLE PRECISION)))"
+
+
+@compiles(later, "sqlite")
+def _later_sqlite(element: later, compiler: SQLCompiler, **kw: Any) -> str:
+    seconds = compiler.process(element.clauses, **kw)
+    return f"strftime('{SQLITE_FORMAT}', 'now', CAST({seconds} AS TEXT) || ' seconds')"
+
+
+class _in_list(sa.sql.functions.FunctionElement[bool]):  # noqa: N801
+    type = sa.Boolean()
+    inherit_cache = True
+
+
+@compiles(_in_list, "postgresql")
+def _in_list_postgresql(element: _in_list, compiler: SQLCompiler, **kw: Any) -> str:
+    column, values = element.clauses
+    return f"{compiler.process(column, **kw)} IN (SELECT json_array_elements_text(CAST({compiler.process(values, **kw)} AS json)))"
+
+
+@compiles(_in_list, "sqlite")
+def _in_list_sqlite(element: _in_list, compiler: SQLCompiler, **kw: Any) -> str:
+    column, values = element.clauses
+    return f"{compiler.process(column, **kw)} IN (SELECT value FROM json_each({compiler.process(values, **kw)}))"
+
+
+def in_list(column: sa.ColumnElement[str], values: Iterable[str]) -> sa.ColumnElement[bool]:
+    """`column IN values` with the whole list as one JSON parameter: any length, one prepared statement."""
+    return _in_list(column, sa.literal(json.dumps(list(values)), sa.Text()))

@@ -1,0 +1,88 @@
+"""The database handle: `read()` and `write()` are the only ways to a connection, and each block is one transaction.
+
+SQLite runs in WAL mode with `BEGIN IMMEDIATE` for writers (the default mode loses updates silently) behind an
+in-process lock, so that writers queue instead of polling the file lock.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from app.db.refund_ids import refund_id
+
+# A worker that is stopped inside a transaction must not hold its locks for ever.
+_POSTGRES_SETTINGS = {
+    "application_name": "bulk-cancel",
+    "idle_in_transaction_session_timeout": "30000",
+    "lock_timeout": "20000",
+    "statement_timeout": "300000",
+    "timezone": "UTC",
+    "jit": "off",
+}
+
+
+class Database:
+    """A pool of connections to one database."""
+
+    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+        self.url = sa.make_url(url)
+        self.is_postgresql = self.url.get_backend_name() == "postgresql"
+        self.engine: AsyncEngine = _postgresql(self.url, pool_size) if self.is_postgresql else _sqlite(self.url)
+        self._writer: AbstractAsyncContextManager[Any] = nullcontext() if self.is_postgresql else asyncio.Lock()
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that only reads."""
+        async with self.engine.connect() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """A short transaction, committed when the block ends and rolled back when it raises."""
+        async with self._writer, self.engine.connect() as connection:
+            if not self.is_postgresql:
+                await connection.execution_options(bulk_cancel_begin="IMMEDIATE")
+            async with connection.begin():
+                yield connection
+
+    async def close(self) -> None:
+        """Close every pooled connection."""
+        await self.engine.dispose()
+
+
+def _postgresql(url: sa.URL, pool_size: int) -> AsyncEngine:
+    return create_async_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_pre_ping=True,
+        connect_args={"server_settings": _POSTGRES_SETTINGS, "timeout": 10},
+    )
+
+
+def _sqlite(url: sa.URL) -> AsyncEngine:
+    if url.database and url.database != ":memory:":
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_async_engine(url, pool_size=8, max_overflow=8)
+
+    @sa.event.listens_for(engine.sync_engine, "connect")
+    def _on_connect(connection: Any, _record: Any) -> None:
+        # The driver's own BEGIN is deferred and late; ours (below) says what it means.
+        connection.isolation_level = None
+        connection.create_function("refund_id", 5, refund_id, deterministic=True)
+        cursor = connection.cursor()
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000", "foreign_keys=ON"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @sa.event.listens_for(engine.sync_engine, "begin")
+    def _on_begin(connection: sa.Connection) -> None:
+        mode = connection.get_execution_options().get("bulk_cancel_begin", "DEFERRED")
+        connection.exec_driver_sql(f"BEGIN {mode}")
+
+    return engine

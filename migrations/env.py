@@ -1,0 +1,46 @@
+"""Alembic's environment: runs revisions on the configured database, one process at a time.
+
+Several processes may migrate at once: the first does the work behind a lock, the others find it done.
+"""
+
+import asyncio
+
+import sqlalchemy as sa
+from alembic import context
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from app.config import settings
+from app.db.tables import metadata
+
+_ADVISORY_LOCK = 0x62756C6B  # "bulk"
+
+
+def _migrate(connection: sa.Connection) -> None:
+    postgresql = connection.dialect.name == "postgresql"
+    if postgresql:
+        connection.execute(sa.text("SELECT pg_advisory_lock(:key)"), {"key": _ADVISORY_LOCK})
+        connection.commit()
+    else:
+        # A second process waits here for the first, instead of failing half way.
+        connection.exec_driver_sql("PRAGMA busy_timeout=30000")
+        connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+        connection.commit()
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    context.configure(connection=connection, target_metadata=metadata, render_as_batch=not postgresql)
+    with context.begin_transaction():
+        context.run_migrations()
+    connection.commit()
+    if postgresql:
+        connection.execute(sa.text("SELECT pg_advisory_unlock(:key)"), {"key": _ADVISORY_LOCK})
+        connection.commit()
+
+
+async def _run() -> None:
+    url = context.config.attributes.get("database_url") or settings().database_url
+    engine = create_async_engine(url, poolclass=sa.NullPool)
+    async with engine.connect() as connection:
+        await connection.run_sync(_migrate)
+    await engine.dispose()
+
+
+asyncio.run(_run())
