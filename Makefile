@@ -50,17 +50,31 @@ test-long: $(READY) ## minutes of faults and load (SHORT=1 for a short form)
 bench: $(READY) ## measure: the benchmarks print tables
 	@$(PYTEST) tests/benchmarks -o python_files='bench_*.py' --timeout=0 -q -s $(ARGS)
 
-check: $(READY) ## format, lint, types, layers, the OpenAPI document and the lock, changing nothing
-	@echo 'check: format' && $(BIN)/ruff format --quiet --check .
-	@echo 'check: lint' && $(BIN)/ruff check --quiet .
-	@echo 'check: types' && $(BIN)/mypy --no-error-summary
-	@echo 'check: layers' && { $(BIN)/lint-imports --no-logo >.venv/layers.txt 2>&1 || { cat .venv/layers.txt; exit 1; }; }
-	@echo 'check: openapi' && $(BIN)/python -m app.api.document >.venv/openapi.json \
-	  && { diff -u openapi/bulk-cancel.json .venv/openapi.json \
-	  || { echo 'openapi/bulk-cancel.json is behind the code. Run: make openapi' >&2; exit 1; }; }
-	@echo 'check: lock' && $(UV) lock --quiet --check
-	@sh .ci/no-addresses
+CHECKS := check-format check-lint check-types check-layers check-openapi check-lock
+.PHONY: $(CHECKS)
+
+check: $(CHECKS) ## format, lint, types, layers, the OpenAPI document and the lock, changing nothing (-k: all of them)
 	@echo 'check: all is well'
+
+check-format: $(READY)
+	@echo 'check: format' && $(BIN)/ruff format --quiet --check .
+
+check-lint: $(READY)
+	@echo 'check: lint' && $(BIN)/ruff check --quiet .
+
+check-types: $(READY)
+	@echo 'check: types' && $(BIN)/mypy --no-error-summary
+
+check-layers: $(READY)
+	@echo 'check: layers' && { $(BIN)/lint-imports --no-logo >.venv/layers.txt 2>&1 || { cat .venv/layers.txt; exit 1; }; }
+
+check-openapi: $(READY)
+	@echo 'check: openapi' && $(BIN)/python -m app.document >.venv/openapi.json
+	@diff -u openapi/bulk-cancel.json .venv/openapi.json || { \
+	  echo 'openapi/bulk-cancel.json is not what the code says. Run: make openapi' >&2; exit 1; }
+
+check-lock: $(READY)
+	@echo 'check: lock' && $(UV) lock --quiet --check && sh .ci/no-addresses
 
 format: $(READY) ## format the code and mend what the linter can
 	@$(BIN)/ruff format .
@@ -68,7 +82,7 @@ format: $(READY) ## format the code and mend what the linter can
 
 openapi: $(READY) ## write openapi/bulk-cancel.json from the code
 	@mkdir -p openapi
-	@$(BIN)/python -m app.api.document >.venv/openapi.json && cp .venv/openapi.json openapi/bulk-cancel.json
+	@$(BIN)/python -m app.document >.venv/openapi.json && cp .venv/openapi.json openapi/bulk-cancel.json
 
 lock: ## bring uv.lock up to date with pyproject.toml (UPGRADE=1: newest versions)
 	@$(UV) lock $(if $(UPGRADE),--upgrade)

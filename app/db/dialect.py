@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeDecorator, TypeEngine
@@ -119,3 +120,10 @@ def _in_list_sqlite(element: _in_list, compiler: SQLCompiler, **kw: Any) -> str:
 def in_list(column: sa.ColumnElement[str], values: Iterable[str]) -> sa.ColumnElement[bool]:
     """`column IN values` with the whole list as one JSON parameter: any length, one prepared statement."""
     return _in_list(column, sa.literal(json.dumps(list(values)), sa.Text()))
+
+
+def insert(connection: AsyncConnection, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
+    """An INSERT that may say ON CONFLICT, in this connection's dialect."""
+    if connection.dialect.name == "postgresql":
+        return postgresql.insert(table)
+    return sqlite.insert(table)

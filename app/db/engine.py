@@ -13,7 +13,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from app.db.money import major_units
 from app.db.refund_ids import refund_id
+from app.db.spreadsheets import csv_cell
 
 # A worker that is stopped inside a transaction must not hold its locks for ever.
 _POSTGRES_SETTINGS = {
@@ -39,6 +41,14 @@ class Database:
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """A transaction that only reads."""
         async with self.engine.connect() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[AsyncConnection]:
+        """A reading transaction in which every statement sees the same moment."""
+        async with self.engine.connect() as connection:
+            if self.is_postgresql:
+                await connection.execution_options(isolation_level="REPEATABLE READ")
             yield connection
 
     @asynccontextmanager
@@ -75,6 +85,8 @@ def _sqlite(url: sa.URL) -> AsyncEngine:
         # The driver's own BEGIN is deferred and late; ours (below) says what it means.
         connection.isolation_level = None
         connection.create_function("refund_id", 5, refund_id, deterministic=True)
+        connection.create_function("csv_cell", 1, csv_cell, deterministic=True)
+        connection.create_function("major_units", 2, _major_units_or_null, deterministic=True)
         cursor = connection.cursor()
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000", "foreign_keys=ON"):
             cursor.execute(f"PRAGMA {pragma}")
@@ -86,3 +98,7 @@ def _sqlite(url: sa.URL) -> AsyncEngine:
         connection.exec_driver_sql(f"BEGIN {mode}")
 
     return engine
+
+
+def _major_units_or_null(amount_minor: int | None, currency: str | None) -> str | None:
+    return None if amount_minor is None or currency is None else major_units(amount_minor, currency)

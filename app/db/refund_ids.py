@@ -32,3 +32,15 @@ def refund_id(ms: int, position: int, job_id: str, booking_id: str, line_no: int
     digest = hashlib.sha256(f"{job_id}/{booking_id}/{line_no}".encode()).hexdigest()
     place = f"{position:05x}"
     return f"{ms >> 16:08x}-{ms & 0xFFFF:04x}-7{place[:3]}-8{place[3:]}{digest[0]}-{digest[1:13]}"
+
+
+def milliseconds(job_id: str) -> int:
+    """The milliseconds inside a job's id (a UUIDv7), which all its refund ids share."""
+    return int(job_id[:8] + job_id[9:13], 16)
+
+
+def lowest_id(job_id: str, position: int) -> str:
+    """No refund of the session at `position`, or of a later one, has a smaller id; every earlier session's has."""
+    ms = milliseconds(job_id)
+    place = f"{position:05x}"
+    return f"{ms >> 16:08x}-{ms & 0xFFFF:04x}-7{place[:3]}-8{place[3:]}0-000000000000"

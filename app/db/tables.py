@@ -155,7 +155,8 @@ jobs = sa.Table(
     sa.CheckConstraint("expanded_sessions <= accepted_sessions", name="expansion_within"),
     sa.CheckConstraint("status <> 'held' OR hold_until IS NOT NULL", name="held_until_when"),
     sa.CheckConstraint(
-        "(due_at IS NULL) = (status IN ('completed', 'completed_with_failures', 'withdrawn'))", name="open_jobs_are_due"
+        "(due_at IS NULL) = (status IN ('completed', 'completed_with_failures', 'withdrawn'))",
+        name="open_jobs_are_due",
     ),
     sa.Index("one_job_per_key", "business_id", "idempotency_key", unique=True),
     sa.Index("jobs_newest_first", "business_id", "id"),
@@ -294,7 +295,8 @@ refunds = sa.Table(
     sa.CheckConstraint("(due_at IS NULL) = (outcome_seq IS NOT NULL)", name="final_ones_are_numbered"),
     sa.CheckConstraint("status NOT IN ('pending', 'submitted') OR due_at IS NOT NULL", name="open_ones_are_due"),
     sa.CheckConstraint(
-        "status NOT IN ('succeeded', 'rejected', 'skipped', 'resolved') OR due_at IS NULL", name="final_ones_rest"
+        "status NOT IN ('succeeded', 'rejected', 'skipped', 'resolved') OR due_at IS NULL",
+        name="final_ones_rest",
     ),
     sa.CheckConstraint("(settled_at IS NULL) = (outcome_seq IS NULL)", name="settled_when"),
     sa.Index("one_refund_per_line", "business_id", "booking_id", "line_no", unique=True),

@@ -40,9 +40,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "refund_history",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
-        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("refund_id", app.db.dialect.Id(), nullable=False),
         sa.Column("epoch", sa.Integer(), nullable=False),
         sa.Column("status", sa.String(length=16), nullable=False),
@@ -69,9 +67,7 @@ def upgrade() -> None:
         sa.Column("scopes", sa.Text(), nullable=False),
         sa.Column("created_at", app.db.dialect.Instant(), nullable=False),
         sa.Column("revoked_at", app.db.dialect.Instant(), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["business_id"], ["businesses.id"], name=op.f("fk_api_keys_business_id_businesses")
-        ),
+        sa.ForeignKeyConstraint(["business_id"], ["businesses.id"], name=op.f("fk_api_keys_business_id_businesses")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_api_keys")),
         sa.UniqueConstraint("prefix"),
     )
@@ -82,9 +78,7 @@ def upgrade() -> None:
         sa.Column("id", sa.String(length=128), nullable=False),
         sa.Column("name", sa.String(length=200), nullable=False),
         sa.Column("email", sa.String(length=320), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["business_id"], ["businesses.id"], name=op.f("fk_clients_business_id_businesses")
-        ),
+        sa.ForeignKeyConstraint(["business_id"], ["businesses.id"], name=op.f("fk_clients_business_id_businesses")),
         sa.PrimaryKeyConstraint("business_id", "id", name=op.f("pk_clients")),
     )
     op.create_table(
@@ -112,18 +106,14 @@ def upgrade() -> None:
             "(due_at IS NULL) = (status IN ('completed', 'completed_with_failures', 'withdrawn'))",
             name=op.f("ck_jobs_open_jobs_are_due"),
         ),
-        sa.CheckConstraint(
-            "status <> 'held' OR hold_until IS NOT NULL", name=op.f("ck_jobs_held_until_when")
-        ),
+        sa.CheckConstraint("status <> 'held' OR hold_until IS NOT NULL", name=op.f("ck_jobs_held_until_when")),
         sa.CheckConstraint(
             "status IN ('held', 'queued', 'running', 'completed', 'completed_with_failures', 'withdrawn')",
             name=op.f("ck_jobs_status_known"),
         ),
         sa.CheckConstraint("date_from <= date_to", name=op.f("ck_jobs_range_runs_forward")),
         sa.CheckConstraint("expanded_sessions <= accepted_sessions", name=op.f("ck_jobs_expansion_within")),
-        sa.ForeignKeyConstraint(
-            ["business_id"], ["businesses.id"], name=op.f("fk_jobs_business_id_businesses")
-        ),
+        sa.ForeignKeyConstraint(["business_id"], ["businesses.id"], name=op.f("fk_jobs_business_id_businesses")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_jobs")),
     )
     op.create_index(
@@ -153,15 +143,11 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "(status = 'cancelled') = (cancelled_at IS NOT NULL)", name=op.f("ck_sessions_cancelled_when")
         ),
-        sa.CheckConstraint(
-            "(status = 'cancelled') = (job_id IS NOT NULL)", name=op.f("ck_sessions_cancelled_by_whom")
-        ),
+        sa.CheckConstraint("(status = 'cancelled') = (job_id IS NOT NULL)", name=op.f("ck_sessions_cancelled_by_whom")),
         sa.CheckConstraint("status IN ('scheduled', 'cancelled')", name=op.f("ck_sessions_status_known")),
         sa.CheckConstraint("capacity >= 0", name=op.f("ck_sessions_capacity_counts")),
         sa.CheckConstraint("starts_at < ends_at", name=op.f("ck_sessions_ends_after_start")),
-        sa.ForeignKeyConstraint(
-            ["business_id"], ["businesses.id"], name=op.f("fk_sessions_business_id_businesses")
-        ),
+        sa.ForeignKeyConstraint(["business_id"], ["businesses.id"], name=op.f("fk_sessions_business_id_businesses")),
         sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_sessions_job_id_jobs")),
         sa.PrimaryKeyConstraint("business_id", "id", name=op.f("pk_sessions")),
     )
@@ -308,9 +294,7 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "(due_at IS NULL) = (outcome_seq IS NOT NULL)", name=op.f("ck_refunds_final_ones_are_numbered")
         ),
-        sa.CheckConstraint(
-            "(settled_at IS NULL) = (outcome_seq IS NULL)", name=op.f("ck_refunds_settled_when")
-        ),
+        sa.CheckConstraint("(settled_at IS NULL) = (outcome_seq IS NULL)", name=op.f("ck_refunds_settled_when")),
         sa.ForeignKeyConstraint(
             ["job_id", "session_id"],
             ["job_sessions.job_id", "job_sessions.session_id"],

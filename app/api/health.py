@@ -1,0 +1,89 @@
+"""Whether the process lives and whether it can serve; asked by machines, without a key, and telling nothing secret.
+
+A Redis outage leaves the API ready: it accepts, and the sweep finds the work. Taking it out of service would only add
+an outage to a delay.
+"""
+
+import asyncio
+from enum import StrEnum
+from typing import Final, Literal
+
+import structlog
+from fastapi import APIRouter, Response, status
+
+from app.api.shapes import Answer
+from app.api.state import Service
+from app.db.engine import Database
+from app.db.outage import DATABASE_ERRORS, is_outage
+from app.db.schema import newest_version, version_of
+from app.queue import ArqQueue
+
+log = structlog.get_logger()
+router = APIRouter(tags=["health"])
+
+_PATIENCE_SECONDS: Final = 3.0
+
+
+class DatabaseState(StrEnum):
+    """What the database looks like from here."""
+
+    OK = "ok"
+    UNREACHABLE = "unreachable"
+    NOT_MIGRATED = "not_migrated"
+
+
+class RedisState(StrEnum):
+    """What Redis looks like from here."""
+
+    OK = "ok"
+    UNREACHABLE = "unreachable"
+    NOT_CONFIGURED = "not_configured"
+
+
+class Liveness(Answer):
+    """The process answers."""
+
+    status: Literal["alive"] = "alive"
+
+
+class Readiness(Answer):
+    """`degraded` still serves: accepted work waits for the sweep instead of a wake-up."""
+
+    status: Literal["ready", "degraded", "unready"]
+    database: DatabaseState
+    redis: RedisState
+
+
+@router.get("/livez")
+async def livez() -> Liveness:
+    """Answer as long as the process does; depends on nothing."""
+    return Liveness()
+
+
+@router.get("/readyz", responses={503: {"model": Readiness, "description": "Unready"}})
+async def readyz(service: Service, response: Response) -> Readiness:
+    """200 when the database answers and has this build's schema, 503 otherwise."""
+    database, redis = await asyncio.gather(_database(service.db), _redis(service.queue))
+    if database is not DatabaseState.OK:
+        response.status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+        return Readiness(status="unready", database=database, redis=redis)
+    overall: Literal["ready", "degraded"] = "degraded" if redis is RedisState.UNREACHABLE else "ready"
+    return Readiness(status=overall, database=database, redis=redis)
+
+
+async def _database(db: Database) -> DatabaseState:
+    try:
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            version = await version_of(db)
+    except DATABASE_ERRORS as error:
+        if not is_outage(error):
+            raise
+        log.warning("database.unreachable", error=type(error).__name__)
+        return DatabaseState.UNREACHABLE
+    return DatabaseState.OK if version == newest_version() else DatabaseState.NOT_MIGRATED
+
+
+async def _redis(queue: object) -> RedisState:
+    if not isinstance(queue, ArqQueue):
+        return RedisState.NOT_CONFIGURED
+    return RedisState.OK if await queue.ping() else RedisState.UNREACHABLE

@@ -1,0 +1,57 @@
+"""One id, one log line and the same safe headers for every request; bodies, queries and headers are never logged."""
+
+import re
+import time
+from typing import Final
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uuid_utils import uuid7
+
+log = structlog.get_logger()
+
+_ACCEPTED_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_HEADERS: Final = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+}
+_QUIET: Final = ("/livez", "/readyz")  # asked every few seconds by machines
+
+
+class Requests:
+    """ASGI: the outermost layer. A caller's own `X-Request-Id` is kept when it is short and plain."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        sent_id = headers.get("x-request-id", "")
+        request_id = sent_id if _ACCEPTED_ID.fullmatch(sent_id) else str(uuid7())
+        scope.setdefault("state", {})["request_id"] = request_id
+        keyed = "authorization" in headers
+        status = 0
+
+        async def with_headers(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                answer = MutableHeaders(scope=message)
+                answer["X-Request-Id"] = request_id
+                for name, value in _HEADERS.items():
+                    answer.setdefault(name, value)
+                if keyed:
+                    answer.setdefault("Cache-Control", "no-store")
+            await send(message)
+
+        started = time.perf_counter()
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            await self.app(scope, receive, with_headers)
+            milliseconds = round((time.perf_counter() - started) * 1000, 1)
+            note = log.debug if scope["path"] in _QUIET else log.info
+            note("request.answered", method=scope["method"], path=scope["path"], status=status, ms=milliseconds)

@@ -1,0 +1,62 @@
+"""What a caller asks for: the range, the choice of sessions and how to treat them; and its fingerprint."""
+
+import datetime as dt
+import hashlib
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import orjson
+
+from app.errors import FieldError, Invalid
+
+LONGEST_RANGE_DAYS: Final = 366
+MOST_SESSIONS_NAMED: Final = 5_000
+LONGEST_HOLD_SECONDS: Final = 24 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A plan's or a bulk cancellation's body. Dates are local days of the business, both inclusive."""
+
+    date_from: dt.date
+    date_to: dt.date
+    session_ids: tuple[str, ...] | Literal["all"]
+    reason: str | None = None
+    plan_digest: str | None = None
+    hold_seconds: int = 0
+    include_attended: bool = False
+
+    def fingerprint(self) -> str:
+        """Equal for requests that ask for the same thing: member order, id order and white space don't count."""
+        chosen = self.session_ids if self.session_ids == "all" else sorted(self.session_ids)
+        asked = (
+            self.date_from.isoformat(),
+            self.date_to.isoformat(),
+            chosen,
+            self.reason,
+            self.plan_digest,
+            self.hold_seconds,
+            self.include_attended,
+        )
+        return hashlib.sha256(orjson.dumps(asked)).hexdigest()
+
+
+def check(request: Request) -> None:
+    """Refuse what no schedule could satisfy.
+
+    Raises:
+        Invalid: a reversed or overlong range, too many or repeated ids.
+    """
+    errors = []
+    if request.date_to < request.date_from:
+        errors.append(FieldError("/date_to", "range-reversed", "date_to is before date_from."))
+    elif (request.date_to - request.date_from).days >= LONGEST_RANGE_DAYS:
+        errors.append(FieldError("/date_to", "range-too-long", f"A range is at most {LONGEST_RANGE_DAYS} days."))
+    if request.session_ids != "all":
+        seen: set[str] = set()
+        for place, session_id in enumerate(request.session_ids):
+            if session_id in seen:
+                errors.append(FieldError(f"/session_ids/{place}", "repeated", f"{session_id} is named twice."))
+            seen.add(session_id)
+    if errors:
+        raise Invalid(errors)

@@ -1,0 +1,50 @@
+"""The command line `bulk-cancel`: what an operator runs; no decision about a booking or a refund is made here.
+
+`terminal` is how commands speak, `records` changes businesses, keys and schedules, `servers` runs the processes, and
+`demo` runs everything at once with a sample studio.
+"""
+
+import typer
+
+from app.cli import demo, imports, records, servers
+from app.cli.terminal import Trouble, explain, fail
+from app.errors import Problem
+
+cli = typer.Typer(
+    name="bulk-cancel",
+    help="Cancel many class sessions in one action, and give every booked client their money or credits back.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+business = typer.Typer(help="Businesses (tenants).", no_args_is_help=True)
+keys = typer.Typer(help="API keys.", no_args_is_help=True)
+
+cli.command("demo")(demo.demo)
+cli.command("api")(servers.api)
+cli.command("worker")(servers.worker)
+cli.command("sandbox")(servers.sandbox)
+cli.command("migrate")(records.migrate)
+cli.command("import")(imports.import_)
+cli.add_typer(business, name="business")
+cli.add_typer(keys, name="keys")
+business.command("create")(records.create_business)
+keys.command("create")(records.create_key)
+keys.command("list")(records.list_keys)
+keys.command("revoke")(records.revoke_key)
+
+
+def main() -> None:
+    """Runs a command: exit code 0, 1 for what the operator is told in one line, 2 for a wrong usage."""
+    try:
+        cli()
+    except Trouble as trouble:
+        fail(str(trouble))
+    except Problem as problem:
+        fail(problem.detail)
+    except Exception as error:
+        message = explain(error)
+        if message is None:
+            raise
+        fail(message)

@@ -1,0 +1,100 @@
+"""The command `import`: a schedule from a file, plain or gzipped; a truncated file changes nothing."""
+
+import gzip
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, BinaryIO, Final, cast
+
+import typer
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+from app.cli.terminal import Trouble, configured, opened, result, run, say, stderr
+from app.config import Settings
+from app.errors import NotFound, Problem
+from app.schedule.load import ImportReport, import_file
+from app.schedule.spool import check_gzip, lines_of
+
+_GZIP: Final = b"\x1f\x8b"
+_SHOWN_ERRORS: Final = 10
+
+
+def import_(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="NDJSON, plain or .gz; - for standard input.")],
+    business: Annotated[str, typer.Option(help="The business's id.")],
+) -> None:
+    """Import sessions, clients and bookings; good lines are kept, and the same file again changes nothing."""
+    config = configured()
+    with _source(file) as source:
+        report = run(_import(config, business, file, source))
+    for what, counts in (
+        ("sessions", report.sessions),
+        ("clients", report.clients),
+        ("bookings", report.bookings),
+    ):
+        result(f"{what}: {counts.created} created, {counts.updated} updated, {counts.unchanged} unchanged")
+    if report.errors:
+        for error in report.first_errors[:_SHOWN_ERRORS]:
+            say(f"line {error.line}: {error.pointer or 'the line'}: {error.detail}")
+        raise Trouble(f"{report.errors} of {report.lines} lines were refused; the others are in.")
+
+
+@contextmanager
+def _source(name: str) -> Iterator[BinaryIO]:
+    """The file, seekable: standard input is spooled first, so that a broken gzip is known before anything changes."""
+    if name != "-":
+        path = Path(name)
+        if path.is_dir():
+            raise Trouble(f"{name} is a directory.")
+        with path.open("rb") as file:
+            yield file
+        return
+    with tempfile.TemporaryFile(prefix="bulk-cancel-import-") as spool:
+        shutil.copyfileobj(sys.stdin.buffer, spool)
+        spool.seek(0)
+        yield spool
+
+
+async def _import(config: Settings, business_id: str, name: str, source: BinaryIO) -> ImportReport:
+    gzipped = source.read(2) == _GZIP
+    source.seek(0)
+    if gzipped:
+        try:
+            check_gzip(source)
+        except Problem as problem:
+            raise Trouble(f"{name}: {problem.detail}") from problem
+    elif name.endswith(".gz"):
+        raise Trouble(f"{name} is no gzip file; nothing of it was read in.")
+    text = cast("BinaryIO", gzip.GzipFile(fileobj=source)) if gzipped else source
+    size = source.seek(0, os.SEEK_END)
+    source.seek(0)
+    async with opened(config) as db:
+        try:
+            with _progress(size, source) as told:
+                return await import_file(db, business_id, lines_of(text), told)
+        except NotFound as error:
+            raise Trouble(f"There is no business {business_id}.") from error
+
+
+@contextmanager
+def _progress(size: int, source: BinaryIO) -> Iterator[Callable[[int], None]]:
+    """A bar over the bytes read of the file as it lies there, and a count of lines."""
+    columns = (
+        TextColumn("importing"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[lines]:,} lines"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=stderr) as progress:
+        bar = progress.add_task("import", total=max(size, 1), lines=0)
+
+        def told(lines: int) -> None:
+            progress.update(bar, completed=source.tell(), lines=lines)
+
+        yield told
+        progress.update(bar, completed=max(size, 1))

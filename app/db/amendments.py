@@ -1,0 +1,102 @@
+"""What people change on refunds: a rejected one tried again, one that no machine can close resolved by hand."""
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.db import history
+from app.db.dialect import now
+from app.db.tables import RefundStatus, refunds
+
+_STATE = (
+    refunds.c.id,
+    refunds.c.epoch,
+    refunds.c.status,
+    refunds.c.attempts,
+    refunds.c.upstream_reference,
+    refunds.c.failure_code,
+    refunds.c.failure_detail,
+)
+
+
+async def try_again(conn: AsyncConnection, job_id: str, *, actor: str) -> int:
+    """Make the job's rejected refunds pending; returns how many.
+
+    Where the upstream had made a refund and that refund failed, the next try needs a key of its own: under the old
+    one the upstream would only repeat its answer.
+    """
+    failed_there = refunds.c.upstream_reference.is_not(None)
+    statement = (
+        sa.update(refunds)
+        .where(refunds.c.job_id == job_id, refunds.c.status == RefundStatus.REJECTED)
+        .values(
+            status=RefundStatus.PENDING,
+            due_at=now(),
+            first_due_at=now(),
+            outcome_seq=None,
+            settled_at=None,
+            epoch=refunds.c.epoch + 1,
+            key_generation=refunds.c.key_generation + sa.case((failed_there, 1), else_=0),
+        )
+        .returning(*_STATE)
+    )
+    rows = (await conn.execute(statement)).all()
+    if rows:
+        await history.append(conn, rows, actor=actor)
+    return len(rows)
+
+
+async def look_again(conn: AsyncConnection, job_id: str, *, actor: str) -> int:
+    """Have refunds that the machine gave up on, with nothing known of them, looked up again; returns how many."""
+    waiting = (RefundStatus.INDETERMINATE, RefundStatus.PROCESSING)
+    statement = (
+        sa.update(refunds)
+        .where(refunds.c.job_id == job_id, refunds.c.status.in_(waiting), refunds.c.due_at.is_(None))
+        .values(
+            due_at=now(),
+            first_due_at=now(),
+            outcome_seq=None,
+            settled_at=None,
+            epoch=refunds.c.epoch + 1,
+            attempts=0,
+        )
+        .returning(*_STATE)
+    )
+    rows = (await conn.execute(statement)).all()
+    if rows:
+        await history.append(conn, rows, actor=actor)
+    return len(rows)
+
+
+async def lock_refund(conn: AsyncConnection, job_id: str, refund_id: str) -> sa.RowMapping | None:
+    """One refund of the job, locked."""
+    query = sa.select(refunds).where(refunds.c.id == refund_id, refunds.c.job_id == job_id).with_for_update()
+    return (await conn.execute(query)).mappings().one_or_none()
+
+
+async def resolve(
+    conn: AsyncConnection,
+    refund_id: str,
+    *,
+    outcome_seq: int,
+    code: str,
+    detail: str | None,
+    reference: str,
+    actor: str,
+) -> None:
+    """Close one refund by hand: no machine will touch it again."""
+    statement = (
+        sa.update(refunds)
+        .where(refunds.c.id == refund_id)
+        .values(
+            status=RefundStatus.RESOLVED,
+            due_at=None,
+            epoch=refunds.c.epoch + 1,
+            outcome_seq=outcome_seq,
+            settled_at=now(),
+            failure_code=code,
+            failure_detail=detail,
+            upstream_reference=reference,
+        )
+        .returning(*_STATE)
+    )
+    await history.append(conn, (await conn.execute(statement)).all(), actor=actor)

@@ -1,0 +1,237 @@
+"""The audit's lines as SQL: every cell is text, ready to be quoted, and none that a spreadsheet would run.
+
+Three sources give the same columns: refunds that exist, lines whose rows the worker has yet to write (from the frozen
+bookings, with the ids that the rows will have), and cancelled sessions that nobody had booked.
+"""
+
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+
+from app.db.money import DECIMALS_0, DECIMALS_3, DECIMALS_4
+from app.db.refund_ids import milliseconds
+from app.db.returns import COUNTED
+from app.db.spreadsheets import FORMULA
+from app.db.tables import Method, RefundStatus, bookings, clients, job_sessions, jobs, refunds
+
+COLUMNS: Final = (
+    "job_id", "session_id", "session_name", "session_starts_at", "location", "instructor", "booking_id", "client_id",
+    "client_name", "client_email", "refund_id", "method", "amount", "currency", "credits", "status",
+    "upstream_reference", "attempts", "failure_code", "failure_detail", "reason", "requested_by", "requested_at",
+    "settled_at",
+)  # fmt: skip
+
+Lines = sa.Select[*tuple[Any, ...]]
+
+_TEXT: Final = sa.Text()
+
+
+class _cell(sa.sql.functions.FunctionElement[str]):  # noqa: N801 - reads as the SQL function it is
+    """Text as a cell: '' for NULL, and with an apostrophe before what a spreadsheet would run as a formula."""
+
+    type = _TEXT
+    inherit_cache = True
+    name = "cell"
+
+
+@compiles(_cell, "sqlite")
+def _cell_sqlite(element: _cell, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"csv_cell({compiler.process(element.clauses, **kw)})"
+
+
+@compiles(_cell, "postgresql")
+def _cell_postgresql(element: _cell, compiler: SQLCompiler, **kw: Any) -> str:
+    text = compiler.process(element.clauses, **kw)
+    return f"CASE WHEN {text} ~ '{FORMULA}' THEN '''' || {text} ELSE coalesce({text}, '') END"
+
+
+class _instant_text(sa.sql.functions.FunctionElement[str]):  # noqa: N801
+    type = _TEXT
+    inherit_cache = True
+    name = "instant_text"
+
+
+@compiles(_instant_text, "sqlite")
+def _instant_text_sqlite(element: _instant_text, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"coalesce({compiler.process(element.clauses, **kw)}, '')"
+
+
+@compiles(_instant_text, "postgresql")
+def _instant_text_postgresql(element: _instant_text, compiler: SQLCompiler, **kw: Any) -> str:
+    instant = compiler.process(element.clauses, **kw)
+    return f"""coalesce(to_char({instant} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), '')"""
+
+
+class _major(sa.sql.functions.FunctionElement[str]):  # noqa: N801
+    """Minor units and currency as major units: 2000, CAD → 20.00; '' for NULL."""
+
+    type = _TEXT
+    inherit_cache = True
+    name = "major"
+
+
+@compiles(_major, "sqlite")
+def _major_sqlite(element: _major, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"coalesce(major_units({compiler.process(element.clauses, **kw)}), '')"
+
+
+@compiles(_major, "postgresql")
+def _major_postgresql(element: _major, compiler: SQLCompiler, **kw: Any) -> str:
+    amount, currency = (compiler.process(clause, **kw) for clause in element.clauses)
+
+    def with_decimals(places: int) -> str:
+        return f"({amount} / {10**places})::text || '.' || lpad(({amount} % {10**places})::text, {places}, '0')"
+
+    listed = {0: DECIMALS_0, 3: DECIMALS_3, 4: DECIMALS_4}
+    cases = " ".join(
+        f"WHEN {currency} IN ({', '.join(repr(code) for code in codes)}) "
+        f"THEN {with_decimals(places) if places else f'{amount}::text'}"
+        for places, codes in listed.items()
+    )
+    return f"coalesce(CASE {cases} ELSE {with_decimals(2)} END, '')"
+
+
+def refund_lines(job_id: str) -> Lines:
+    """A line for each refund row of the job, in session order; also its outcome number (0: none) as `seq`."""
+    source = (
+        refunds.join(
+            job_sessions,
+            sa.and_(job_sessions.c.job_id == refunds.c.job_id, job_sessions.c.session_id == refunds.c.session_id),
+        )
+        .join(jobs, jobs.c.id == refunds.c.job_id)
+        .outerjoin(clients, _client_of(refunds))
+    )
+    return (
+        sa.select(
+            *_session_cells(),
+            *_booking_cells(refunds),
+            sa.cast(refunds.c.id, _TEXT).label("refund_id"),
+            *_money_cells(refunds),
+            refunds.c.status,
+            _cell(refunds.c.upstream_reference).label("upstream_reference"),
+            sa.cast(refunds.c.attempts, _TEXT).label("attempts"),
+            _cell(refunds.c.failure_code).label("failure_code"),
+            _cell(refunds.c.failure_detail).label("failure_detail"),
+            *_job_cells(),
+            _instant_text(refunds.c.settled_at).label("settled_at"),
+        )
+        .select_from(source)
+        .where(refunds.c.job_id == job_id)
+        .order_by(refunds.c.id)
+    )
+
+
+def planned_lines(job: sa.RowMapping, lines: sa.Subquery) -> Lines:
+    """A line for each of `lines` (see `returns`), whose refund rows are yet to be written, with the ids they will have."""
+    refund_id = sa.func.refund_id(
+        sa.literal(milliseconds(job["id"]), sa.BigInteger),
+        lines.c.position,
+        sa.literal(job["id"], _TEXT),
+        sa.cast(lines.c.booking_id, _TEXT),
+        lines.c.line_no,
+    )
+    skipped = lines.c.skip_reason.is_not(None)
+    withdrawn = jobs.c.status == "withdrawn"
+    source = (
+        sa.join(
+            lines,
+            job_sessions,
+            sa.and_(job_sessions.c.job_id == job["id"], job_sessions.c.session_id == lines.c.session_id),
+        )
+        .join(jobs, jobs.c.id == job_sessions.c.job_id)
+        .outerjoin(clients, _client_of(lines))
+    )
+    return (
+        sa.select(
+            *_session_cells(),
+            *_booking_cells(lines),
+            sa.cast(refund_id, _TEXT).label("refund_id"),
+            *_money_cells(lines),
+            sa.case(
+                (withdrawn, "withdrawn"),
+                (skipped, RefundStatus.SKIPPED.value),
+                else_=RefundStatus.PENDING.value,
+            ).label("status"),
+            sa.literal("").label("upstream_reference"),
+            sa.literal("0").label("attempts"),
+            sa.func.coalesce(lines.c.skip_reason, "").label("failure_code"),
+            sa.literal("").label("failure_detail"),
+            *_job_cells(),
+            sa.literal("").label("settled_at"),
+        )
+        .select_from(source)
+        .order_by(lines.c.position, lines.c.booking_id, lines.c.line_no)
+    )
+
+
+def unbooked_lines(job_id: str) -> Lines:
+    """A line for each accepted session that has no booking to settle."""
+    counted: list[sa.ColumnElement[str]] = [sa.literal_column(f"'{status}'") for status in COUNTED]
+    booked = sa.exists().where(
+        bookings.c.business_id == job_sessions.c.business_id,
+        bookings.c.session_id == job_sessions.c.session_id,
+        bookings.c.status.in_(counted),
+    )
+    status = sa.case((jobs.c.status == "withdrawn", "withdrawn"), else_=RefundStatus.SKIPPED.value)
+    empty = {name: sa.literal("").label(name) for name in COLUMNS}
+    return (
+        sa.select(
+            *_session_cells(),
+            *(empty[name] for name in ("booking_id", "client_id", "client_name", "client_email", "refund_id")),
+            sa.literal(Method.NONE.value).label("method"),
+            *(empty[name] for name in ("amount", "currency", "credits")),
+            status.label("status"),
+            empty["upstream_reference"],
+            sa.literal("0").label("attempts"),
+            sa.literal("no_bookings").label("failure_code"),
+            empty["failure_detail"],
+            *_job_cells(),
+            _instant_text(jobs.c.requested_at).label("settled_at"),
+        )
+        .select_from(job_sessions.join(jobs, jobs.c.id == job_sessions.c.job_id))
+        .where(job_sessions.c.job_id == job_id, job_sessions.c.position.is_not(None), ~booked)
+        .order_by(job_sessions.c.position)
+    )
+
+
+def _client_of(source: sa.FromClause) -> sa.ColumnElement[bool]:
+    return sa.and_(clients.c.business_id == source.c.business_id, clients.c.id == source.c.client_id)
+
+
+def _session_cells() -> tuple[sa.ColumnElement[str], ...]:
+    return (
+        sa.cast(job_sessions.c.job_id, _TEXT).label("job_id"),
+        _cell(job_sessions.c.session_id).label("session_id"),
+        _cell(job_sessions.c.session_name).label("session_name"),
+        _instant_text(job_sessions.c.session_starts_at).label("session_starts_at"),
+        _cell(job_sessions.c.location).label("location"),
+        _cell(job_sessions.c.instructor).label("instructor"),
+    )
+
+
+def _booking_cells(source: sa.FromClause) -> tuple[sa.ColumnElement[str], ...]:
+    return (
+        _cell(source.c.booking_id).label("booking_id"),
+        _cell(source.c.client_id).label("client_id"),
+        _cell(clients.c.name).label("client_name"),
+        _cell(clients.c.email).label("client_email"),
+    )
+
+
+def _money_cells(source: sa.FromClause) -> tuple[sa.ColumnElement[Any], ...]:
+    return (
+        source.c.method.label("method"),
+        _major(source.c.amount_minor, source.c.currency).label("amount"),
+        sa.func.coalesce(source.c.currency, "").label("currency"),
+        sa.func.coalesce(sa.cast(source.c.credits, _TEXT), "").label("credits"),
+    )
+
+
+def _job_cells() -> tuple[sa.ColumnElement[str], ...]:
+    return (
+        _cell(jobs.c.reason).label("reason"),
+        _cell(jobs.c.requested_by).label("requested_by"),
+        _instant_text(jobs.c.requested_at).label("requested_at"),
+    )

@@ -1,0 +1,94 @@
+"""The sessions of a job with what became of each, as they were at acceptance."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.db.refund_ids import lowest_id
+from app.db.tables import Method, RefundStatus, job_sessions, refunds
+
+Row = sa.RowMapping
+
+
+async def write(conn: AsyncConnection, rows: Sequence[dict[str, Any]]) -> None:
+    """Write the outcomes of one acceptance."""
+    await conn.execute(sa.insert(job_sessions), list(rows))
+
+
+async def outcomes(conn: AsyncConnection, job_id: str) -> Sequence[Row]:
+    """Every chosen session's outcome, in start order."""
+    query = sa.select(job_sessions.c.session_id, job_sessions.c.outcome, job_sessions.c.held_by_job_id).where(
+        job_sessions.c.job_id == job_id
+    )
+    return (await conn.execute(query.order_by(job_sessions.c.seq))).mappings().all()
+
+
+async def outcome_counts(conn: AsyncConnection, job_ids: Sequence[str]) -> dict[str, dict[str, int]]:
+    """Sessions by outcome, for each of these jobs."""
+    query = (
+        sa.select(job_sessions.c.job_id, job_sessions.c.outcome, sa.func.count())
+        .where(job_sessions.c.job_id.in_(job_ids))
+        .group_by(job_sessions.c.job_id, job_sessions.c.outcome)
+    )
+    counts: dict[str, dict[str, int]] = {job_id: {} for job_id in job_ids}
+    for job_id, outcome, count in (await conn.execute(query)).all():
+        counts[job_id][outcome] = count
+    return counts
+
+
+async def page(conn: AsyncConnection, job_id: str, *, after_seq: int, limit: int) -> Sequence[Row]:
+    """A page of the job's sessions in start order."""
+    query = sa.select(job_sessions).where(job_sessions.c.job_id == job_id, job_sessions.c.seq > after_seq)
+    return (await conn.execute(query.order_by(job_sessions.c.seq).limit(limit))).mappings().all()
+
+
+async def refund_counts(conn: AsyncConnection, job_id: str, positions: range) -> dict[str, dict[str, int]]:
+    """Refunds by status for the sessions at these positions; bookings with nothing to return count as `skipped`."""
+    query = (
+        sa.select(refunds.c.session_id, refunds.c.status, sa.func.count())
+        .where(
+            refunds.c.job_id == job_id,
+            refunds.c.id >= lowest_id(job_id, positions.start),
+            refunds.c.id < lowest_id(job_id, positions.stop),
+        )
+        .group_by(refunds.c.session_id, refunds.c.status)
+    )
+    counts: dict[str, dict[str, int]] = {}
+    for session_id, status, count in (await conn.execute(query)).all():
+        counts.setdefault(session_id, {})[status] = count
+    return counts
+
+
+async def tally(conn: AsyncConnection, job_id: str) -> Sequence[Row]:
+    """Counts and sums of the job's refunds by status, method and currency."""
+    query = (
+        sa.select(
+            refunds.c.status,
+            refunds.c.method,
+            refunds.c.currency,
+            sa.func.count().label("count"),
+            sa.cast(sa.func.coalesce(sa.func.sum(refunds.c.amount_minor), 0), sa.BigInteger).label("amount_minor"),
+            sa.cast(sa.func.coalesce(sa.func.sum(refunds.c.credits), 0), sa.BigInteger).label("credits"),
+        )
+        .where(refunds.c.job_id == job_id)
+        .group_by(refunds.c.status, refunds.c.method, refunds.c.currency)
+    )
+    return (await conn.execute(query)).mappings().all()
+
+
+async def any_need_a_person(conn: AsyncConnection, job_id: str) -> bool:
+    """Whether a refund rests that was neither returned nor closed."""
+    waiting = (
+        RefundStatus.REJECTED,
+        RefundStatus.INDETERMINATE,
+        RefundStatus.PROCESSING,
+        RefundStatus.PENDING,
+    )
+    query = sa.select(
+        sa.exists().where(
+            refunds.c.job_id == job_id, refunds.c.status.in_(waiting), refunds.c.method != Method.NONE.value
+        )
+    )
+    return bool((await conn.execute(query)).scalar_one())

@@ -1,0 +1,106 @@
+"""Many rows in one statement, read or written: arrays through `unnest` on PostgreSQL, a prepared statement run over all rows on SQLite.
+
+A row whose key is taken is replaced where the caller names columns to replace, and left alone where not. Rows are sent
+in the order given: callers sort them by key, so that two writers of the same rows queue instead of deadlocking.
+"""
+
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+
+
+class _Among(sa.sql.functions.FunctionElement[bool]):
+    type = sa.Boolean()
+    inherit_cache = True
+
+
+@compiles(_Among, "postgresql")
+def _among_postgresql(element: _Among, compiler: SQLCompiler, **kw: Any) -> str:
+    column, values = (compiler.process(clause, **kw) for clause in element.clauses)
+    # Of an array that a subquery makes the planner supposes ten elements, and looks each up in the index. Of IN
+    # (SELECT …) it joins, and without statistics, as during a first import, reads the whole business for every batch.
+    return f"{column} = ANY (ARRAY(SELECT json_array_elements_text(CAST({values} AS json))))"
+
+
+@compiles(_Among, "sqlite")
+def _among_sqlite(element: _Among, compiler: SQLCompiler, **kw: Any) -> str:
+    column, values = (compiler.process(clause, **kw) for clause in element.clauses)
+    return f"{column} IN (SELECT value FROM json_each({values}))"
+
+
+def among(column: sa.ColumnElement[str], values: Iterable[str]) -> sa.ColumnElement[bool]:
+    """`column IN values` for any number of values, each looked up in the index that begins with the columns compared."""
+    return _Among(column, sa.literal(json.dumps(list(values)), sa.Text()))
+
+
+async def insert_many(
+    conn: AsyncConnection,
+    table: sa.Table,
+    constants: Mapping[str, Any],
+    columns: Sequence[str],
+    rows: Collection[Sequence[Any]],
+    *,
+    replacing: Sequence[str] = (),
+) -> int:
+    """Insert `rows` (values of `columns`, in order), each with the `constants`; answers how many were written.
+
+    With `replacing`, those columns of a row that is there already are replaced; without, such a row is left as it is
+    and not counted.
+    """
+    if not rows:
+        return 0
+    postgresql = conn.dialect.name == "postgresql"
+    shape = (table, tuple(constants), tuple(columns), tuple(replacing))
+    if postgresql:
+        arrays = dict(zip((f"{column}_" for column in columns), map(list, zip(*rows, strict=True)), strict=True))
+        result = await conn.execute(_from_arrays(*shape), {**constants, **arrays})
+    else:
+        each = [{**constants, **dict(zip(columns, row, strict=True))} for row in rows]
+        result = await conn.execute(_row_by_row(*shape), each)
+    return result.rowcount
+
+
+def _key(table: sa.Table) -> list[str]:
+    return [column.name for column in table.primary_key.columns]
+
+
+@lru_cache(maxsize=64)
+def _from_arrays(
+    table: sa.Table, constants: tuple[str, ...], columns: tuple[str, ...], replacing: tuple[str, ...]
+) -> sa.Insert:
+    given = (
+        sa.func.unnest(*(sa.bindparam(f"{name}_", type_=ARRAY(table.c[name].type)) for name in columns))
+        .table_valued(*(sa.column(name, table.c[name].type) for name in columns), name="given")
+        .render_derived()
+    )
+    chosen = sa.select(
+        *(sa.bindparam(name, type_=table.c[name].type).label(name) for name in constants),
+        *(given.c[name] for name in columns),
+    )
+    statement = postgresql_insert(table).from_select([*constants, *columns], chosen)
+    if not replacing:
+        return statement.on_conflict_do_nothing()
+    return statement.on_conflict_do_update(
+        index_elements=_key(table), set_={name: statement.excluded[name] for name in replacing}
+    )
+
+
+@lru_cache(maxsize=64)
+def _row_by_row(
+    table: sa.Table, _constants: tuple[str, ...], _columns: tuple[str, ...], replacing: tuple[str, ...]
+) -> sa.Insert:
+    statement = sqlite_insert(table)
+    if not replacing:
+        return statement.on_conflict_do_nothing()
+    return statement.on_conflict_do_update(
+        index_elements=_key(table), set_={name: statement.excluded[name] for name in replacing}
+    )

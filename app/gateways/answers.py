@@ -1,0 +1,197 @@
+"""Reads what an upstream sent into the vocabulary of outcomes; pure and total, no bytes make it raise.
+
+The invariant: a refund is called succeeded, processing or rejected only on an answer that can be read
+whole and contradicts the order in nothing.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from enum import StrEnum
+from typing import Any, Final, assert_never
+
+import orjson
+
+from app.gateways.http import MAX_ANSWER_BYTES, Answer, Broken, NotSent, Reply
+from app.gateways.outcomes import (
+    Absent,
+    Finding,
+    Indeterminate,
+    Order,
+    Outcome,
+    Processing,
+    Rejected,
+    Succeeded,
+    Throttled,
+    Unavailable,
+)
+
+MAX_RETRY_AFTER_SECONDS: Final = 900.0
+MAX_DETAIL: Final = 500
+_CODE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}")
+_REFERENCE: Final = re.compile(r"[!-~]{1,255}")
+_DELAY: Final = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
+
+
+class _Status(StrEnum):
+    SUCCEEDED = "succeeded"
+    PENDING = "pending"
+    FAILED = "failed"
+
+
+def outcome_of(reply: Reply, order: Order, *, now: datetime) -> Outcome:
+    """What a call that asked for `order` came to. `now` (aware) is used where Retry-After is a date."""
+    match reply:
+        case NotSent(detail):
+            return Unavailable(detail, None)
+        case Broken(detail):
+            return Indeterminate(detail)
+        case Answer():
+            return classify(reply, order, now=now)
+        case _:
+            assert_never(reply)
+
+
+def finding_of(reply: Reply, order: Order, *, now: datetime) -> Finding:
+    """What a look-up of `order` found. Only a readable, complete 200 can say that there is none."""
+    match reply:
+        case NotSent(detail) | Broken(detail):
+            return Indeterminate(f"look-up: {detail}")
+        case Answer(200):
+            return _find(_json(reply), order)
+        case Answer():
+            return Indeterminate(f"look-up: HTTP {reply.status}", retry_after(reply.headers, now=now))
+        case _:
+            assert_never(reply)
+
+
+def classify(answer: Answer, order: Order, *, now: datetime) -> Outcome:
+    """Map the answer to a POST to its outcome, as the contracts (`openapi/*-upstream.yaml`) say."""
+    status = answer.status
+    if 200 <= status < 300:  # noqa: PLR2004 - the classes of RFC 9110, section 15
+        return read_refund(_json(answer), order)
+    if status == 429:  # noqa: PLR2004
+        return Throttled(retry_after(answer.headers, now=now))
+    if status == 503:  # noqa: PLR2004
+        return Unavailable("HTTP 503", retry_after(answer.headers, now=now))
+    if not 400 <= status < 500:  # noqa: PLR2004
+        return Indeterminate(f"HTTP {status}", retry_after(answer.headers, now=now))
+    problem = _json(answer)
+    fields = problem if isinstance(problem, dict) else {}
+    code = _code(fields.get("code"), fallback=f"http_{status}")
+    # 408 is what servers say, unasked, on a connection they give up on, and 425 is a balancer's; neither
+    # is the upstream's word on the refund. A key in use is another call of ours that may be about to
+    # land.
+    if status in {408, 425} or (status == 409 and code == "idempotency_key_in_use"):  # noqa: PLR2004
+        return Indeterminate(f"HTTP {status} {code}", retry_after(answer.headers, now=now))
+    return Rejected(code, one_line(fields.get("detail") or fields.get("title") or f"HTTP {status}"), None)
+
+
+def read_refund(refund: object, order: Order) -> Succeeded | Processing | Rejected | Indeterminate:
+    """Read a refund as an upstream shows it (answer, look-up, webhook) against the order it is for."""
+    if not isinstance(refund, dict):
+        return Indeterminate("the answer is not a refund in JSON")
+    contradiction = _contradiction(refund, order)
+    if contradiction is not None:
+        return Indeterminate(contradiction)
+    reference = refund.get("id")
+    if not isinstance(reference, str) or not _REFERENCE.fullmatch(reference):
+        return Indeterminate("the answer has no usable id")
+    match refund.get("status"):
+        case _Status.SUCCEEDED:
+            return Succeeded(reference)
+        case _Status.PENDING:
+            return Processing(reference)
+        case _Status.FAILED:
+            code = _code(refund.get("failure_code"), fallback="failed")
+            return Rejected(code, one_line(refund.get("failure_detail") or "the refund failed"), reference)
+        case _:
+            return Indeterminate("the answer has no status that the contract knows")
+
+
+def retry_after(headers: Mapping[str, str], *, now: datetime) -> float | None:
+    """Seconds, 0 to 900, that a Retry-After asks for (RFC 9110, 10.2.3: a number or a date), else None.
+
+    A date is measured from the answer's own `Date` where it has one, so that no clock needs to agree with
+    another.
+    """
+    value = headers.get("retry-after", "").strip()
+    if _DELAY.fullmatch(value):
+        return min(float(value), MAX_RETRY_AFTER_SECONDS)
+    until = _http_date(value)
+    if until is None:
+        return None
+    seconds = (until - (_http_date(headers.get("date", "")) or now)).total_seconds()
+    return min(max(seconds, 0.0), MAX_RETRY_AFTER_SECONDS)
+
+
+def one_line(text: object) -> str:
+    """Text of a stranger as one printable line of at most 500 characters; empty if it is no string."""
+    if not isinstance(text, str):
+        return ""
+    printable = "".join(c if c.isprintable() else " " for c in text[: 4 * MAX_DETAIL])
+    return " ".join(printable.split())[:MAX_DETAIL]
+
+
+def _find(document: object, order: Order) -> Finding:
+    refunds = document.get("data") if isinstance(document, dict) else None
+    if not isinstance(document, dict) or not isinstance(refunds, list):
+        return Indeterminate("look-up: the answer is not a list in JSON")
+    if not all(isinstance(refund, dict) for refund in refunds):
+        return Indeterminate("look-up: the list holds something that is no refund")
+    ours = [refund for refund in refunds if refund.get("reference") in (None, order.refund_id)]
+    findings = [read_refund(refund, order) for refund in ours]
+    # An unreadable one of ours hides what it is: it stands above pending and failed, and below a plain
+    # success.
+    for kind in (Succeeded, Indeterminate, Processing, Rejected):
+        for finding in findings:
+            if isinstance(finding, kind):
+                return finding
+    # "None" is believed of a list that is about this reference and ends here, for it lets the refund be
+    # sent again.
+    if refunds:
+        return Indeterminate("look-up: the list is about other references")
+    if document.get("has_more") or document.get("next_cursor"):
+        return Indeterminate("look-up: the list goes on")
+    return Absent()
+
+
+def _contradiction(refund: Mapping[str, Any], order: Order) -> str | None:
+    for field, ours in (
+        ("amount_minor", order.amount_minor),
+        ("currency", order.currency),
+        ("credits", order.credits),
+        ("reference", order.refund_id),
+    ):
+        theirs = refund.get(field)
+        if theirs is None or ours is None:
+            continue
+        if isinstance(theirs, str) and isinstance(ours, str) and field == "currency":
+            same = theirs.upper() == ours.upper()
+        else:  # types too: true is not 1, and "2500" is not 2500
+            same = type(theirs) is type(ours) and theirs == ours
+        if not same:
+            return f"the answer names another {field.removesuffix('_minor')} than the order"
+    return None
+
+
+def _json(answer: Answer) -> object:
+    if len(answer.body) > MAX_ANSWER_BYTES:
+        return None
+    try:
+        return orjson.loads(answer.body)
+    except orjson.JSONDecodeError:
+        return None
+
+
+def _code(value: object, *, fallback: str) -> str:
+    return value if isinstance(value, str) and _CODE.fullmatch(value) else fallback
+
+
+def _http_date(value: str) -> datetime | None:
+    try:
+        parsed = parsedate_to_datetime(value)
+    except (ValueError, TypeError, IndexError, OverflowError):  # what the parser does to odd input
+        return None
+    return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed

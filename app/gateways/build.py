@@ -1,0 +1,37 @@
+"""Builds one gateway per method from plain settings; each has its own pool, so none starves another."""
+
+from app.gateways.credits import credits_gateway
+from app.gateways.http import Upstream
+from app.gateways.outcomes import Gateway, Method
+from app.gateways.payments import payments_gateway
+
+
+def gateways_from(
+    *,
+    payments_url: str,
+    payments_token: str | None,
+    credits_url: str,
+    credits_token: str | None,
+    connect_seconds: float,
+    total_seconds: float,
+    max_connections: int,
+) -> dict[Method, Gateway]:
+    """The gateways by method; `max_connections` is for each upstream, deadlines are as in `http.Upstream`.
+
+    Raises:
+        ValueError: a URL, token or deadline that cannot be used.
+    """
+
+    def upstream(url: str, token: str | None) -> Upstream:
+        return Upstream(
+            url,
+            token=token,
+            connect_seconds=connect_seconds,
+            total_seconds=total_seconds,
+            max_connections=max_connections,
+        )
+
+    return {
+        Method.PAYMENT: payments_gateway(upstream(payments_url, payments_token)),
+        Method.CREDIT: credits_gateway(upstream(credits_url, credits_token)),
+    }

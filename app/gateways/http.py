@@ -1,0 +1,169 @@
+"""The pooled HTTP client for one upstream; no call outlasts its deadline, and none is sent twice.
+
+The only module that knows pyreqwest. What a call came to is an `Answer` (the upstream spoke), `NotSent`
+(surely no request left this process) or `Broken` (it may have arrived, nothing is known).
+
+pyreqwest's exception classes cannot be used to tell `NotSent` from `Broken`: measured on 0.15, a server
+that reads the request and hangs up raises `ConnectError`, and one that reads it and never answers raises
+`ConnectTimeoutError`. The list of causes can: a failure while connecting carries the cause `client error
+(Connect)`, one after that `client error (SendRequest)` or none. Whatever is not recognised is `Broken`,
+so a change of wording costs look-ups and never a second refund. `tests/integration/test_gateways.py`
+holds each case to it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+import orjson
+from pyreqwest.client import Client, ClientBuilder
+from pyreqwest.exceptions import DetailedPyreqwestError, PoolTimeoutError, PyreqwestError
+from pyreqwest.response import Response
+
+MAX_ANSWER_BYTES: Final = 64 * 1024
+_CONNECTING: Final = "client error (Connect)"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back. Header names are lower case; a body above `MAX_ANSWER_BYTES` is cut one byte above."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class NotSent:
+    """No byte of the request left: refused, no such host, no TLS, no connection or free slot in time."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """The request may have arrived, and no whole answer came back."""
+
+    detail: str
+
+
+Reply = Answer | NotSent | Broken
+
+
+class Upstream:
+    """A connection pool for one base URL: keep-alive, no redirects, no cookies, no environment proxy."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        token: str | None,
+        connect_seconds: float,
+        total_seconds: float,
+        max_connections: int,
+    ) -> None:
+        """Make the pool; nothing is connected yet.
+
+        Args:
+            url: what paths are appended to, with or without a slash at its end.
+            token: sent as bearer token with each call; None sends none.
+            connect_seconds: for name, TCP and TLS of a new connection.
+            total_seconds: the hard deadline of a call, from waiting for a connection to the last byte.
+            max_connections: calls at a time; one more waits for a free connection within its deadline.
+
+        Raises:
+            ValueError: a URL that is not http(s), a token that cannot be a header, deadlines in the wrong
+            order.
+        """
+        if not url.startswith(("http://", "https://")):
+            raise ValueError(f"an upstream's URL begins with http:// or https://, not {url[:20]!r}")
+        if not 0 < connect_seconds <= total_seconds:
+            raise ValueError("0 < connect_seconds <= total_seconds must hold")
+        self._url = url.rstrip("/")
+        self._client = _client(token, connect_seconds, total_seconds, max_connections)
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        json: Any = None,
+        form: Mapping[str, str] | None = None,
+    ) -> Reply:
+        """Make one call, sent at most once, ended within `total_seconds`; nothing a peer does raises.
+
+        Raises:
+            ValueError: a header or a URL that cannot be sent at all, which is the caller's mistake.
+        """
+        request = self._client.request(method, self._url + path)
+        if query is not None:
+            request = request.query(query)
+        if headers is not None:
+            request = request.headers(headers)
+        if json is not None:
+            request = request.header("Content-Type", "application/json").body_bytes(orjson.dumps(json))
+        elif form is not None:
+            request = request.form(form)
+        try:
+            # Streamed, for the cap: a fully read body would take whatever an upstream cares to send.
+            async with request.build_streamed() as response:
+                body = await response.body_reader.read(MAX_ANSWER_BYTES + 1)
+                return Answer(response.status, _headers(response), b"" if body is None else bytes(body))
+        except PyreqwestError as error:
+            return _failure(error)
+
+    async def aclose(self) -> None:
+        """Close all connections; calls under way end as `Broken`."""
+        await self._client.close()
+
+
+def _client(token: str | None, connect_seconds: float, total_seconds: float, max_connections: int) -> Client:
+    builder = (
+        ClientBuilder()
+        .user_agent("bulk-cancel")
+        .no_proxy()
+        .follow_redirects(enable=False)
+        .referer(enable=False)
+        .max_connections(max_connections)
+        .pool_max_idle_per_host(max_connections)
+        # Shorter than the idle time-outs of common servers and balancers (60 s and up): fewer calls are
+        # lost on a connection that the other side is just closing.
+        .pool_idle_timeout(timedelta(seconds=20))
+        .connect_timeout(timedelta(seconds=connect_seconds))
+        .timeout(timedelta(seconds=total_seconds))
+        .default_headers({"Accept": "application/json"} | ({} if token is None else _bearer(token)))
+    )
+    # Not asked for and not undone: a few compressed bytes can be an unbounded body.
+    for coding in (builder.gzip, builder.brotli, builder.zstd, builder.deflate):
+        coding(enable=False)
+    return builder.build()
+
+
+def _bearer(token: str) -> dict[str, str]:
+    if not (token.isascii() and token.isprintable()):
+        raise ValueError("a bearer token is printable ASCII")
+    return {"Authorization": f"Bearer {token}"}
+
+
+def _headers(response: Response) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for name in response.headers:
+        try:
+            headers[name.lower()] = response.headers[name]
+        except ValueError:  # a value that is not text: as good as not there
+            continue
+    return headers
+
+
+def _failure(error: PyreqwestError) -> NotSent | Broken:
+    # The causes name the URL, which stays out of logs and of the audit; the last one says what happened.
+    causes = (error.details["causes"] or []) if isinstance(error, DetailedPyreqwestError) else []
+    messages = [cause["message"] for cause in causes]
+    if isinstance(error, PoolTimeoutError):
+        return NotSent("no free connection in time")
+    if _CONNECTING in messages:
+        return NotSent(f"no connection: {messages[-1]}")
+    return Broken(f"no answer: {messages[-1] if messages else error.message}")

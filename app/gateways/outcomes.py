@@ -1,0 +1,113 @@
+"""What is asked of an upstream and what became of it: one vocabulary, to be matched exhaustively.
+
+The invariant: `Throttled` and `Unavailable` mean the refund was surely not made by this call,
+`Indeterminate` that nothing is known, and no outcome ever means more than its upstream said.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+
+class Method(StrEnum):
+    """How a booking was paid, and so what is given back."""
+
+    PAYMENT = "payment"
+    CREDIT = "credit"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One refund to be made, frozen before the first call: the same order always sends the same bytes.
+
+    A payment names `payment_id`, `amount_minor` (ISO 4217 minor units) and `currency`; a credit names
+    `account_id` and `credits`. `refund_id` is the reference that the upstream keeps and is looked up by.
+    """
+
+    refund_id: str
+    idempotency_key: str
+    method: Method
+    payment_id: str | None
+    amount_minor: int | None
+    currency: str | None
+    account_id: str | None
+    credits: int | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Succeeded:
+    """The money or the credits are back; `upstream_reference` is the upstream's own id of the refund."""
+
+    upstream_reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class Processing:
+    """The upstream has taken the refund and its final word is still to come, by look-up or by webhook."""
+
+    upstream_reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The upstream will not make this refund; `code` says why, `detail` is a line of up to 500 characters.
+
+    `upstream_reference` is present where the upstream made a refund and that refund failed.
+    """
+
+    code: str
+    detail: str
+    upstream_reference: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Throttled:
+    """Too many calls (429): surely not done, and no fault of the refund, so it costs no attempt."""
+
+    retry_after_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Unavailable:
+    """Surely not done: the upstream said so (503), or no request left (refused, no such host, no slot)."""
+
+    detail: str
+    retry_after_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Indeterminate:
+    """Nothing is known: a timeout, a broken connection, another 5xx, or an answer that makes no sense.
+
+    `retry_after_seconds` is what the upstream asked for, where it did; a look-up that is throttled says
+    it here.
+    """
+
+    detail: str
+    retry_after_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """Look-up only: the upstream answered, and it has no refund with this reference."""
+
+
+Outcome = Succeeded | Processing | Rejected | Throttled | Unavailable | Indeterminate
+
+# A look-up has no Throttled and no Unavailable: those say "the refund was not made", and a look-up that
+# could not be answered says nothing about the refund.
+Finding = Succeeded | Processing | Rejected | Indeterminate | Absent
+
+
+class Gateway(Protocol):
+    """One upstream. Neither call raises for anything that the network or the upstream does."""
+
+    async def refund(self, order: Order) -> Outcome:
+        """Ask once for the refund, under the order's key. Never repeats the call by itself."""
+
+    async def look_up(self, order: Order) -> Finding:
+        """What the upstream has under the order's reference; changes nothing there."""
+
+    async def aclose(self) -> None:
+        """Close the pool. Calls still under way end as `Indeterminate`."""

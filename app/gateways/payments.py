@@ -1,0 +1,22 @@
+"""The payments contract (`openapi/payments-upstream.yaml`): a refund's path and body, nothing else."""
+
+from typing import Any
+
+from app.gateways.by_reference import ByReference
+from app.gateways.http import Upstream
+from app.gateways.outcomes import Order
+
+
+def payments_gateway(upstream: Upstream) -> ByReference:
+    """The gateway to a payments service."""
+    return ByReference(upstream, path="/refunds", body=_body)
+
+
+def _body(order: Order) -> dict[str, Any]:
+    return {
+        "payment_id": order.payment_id,
+        "amount_minor": order.amount_minor,
+        "currency": order.currency,
+        "reference": order.refund_id,
+        "reason": order.reason,
+    }

@@ -1,0 +1,105 @@
+"""Both services at one address, with books and switches: `/payments`, `/credits`, `/books`, `/faults`.
+
+The books and the switches ask for no token: the sandbox holds no secrets and belongs on a loopback address.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from pydantic import ValidationError
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Mount, Route
+
+from app.sandbox.books import Book, open_books
+from app.sandbox.contracts import PaymentBody, RefundBody, ReturnBody, complaint
+from app.sandbox.faults import Dice, FaultDocument, Faults
+from app.sandbox.journal import Journal
+from app.sandbox.upstream import Upstream
+from app.sandbox.wire import json_response, problem_response
+
+
+def create_sandbox(books_path: Path | None = None, *, token: str | None = None) -> Starlette:
+    """The sandbox as an ASGI app: PAYMENTS_URL is its address with `/payments`, CREDITS_URL with `/credits`.
+
+    Args:
+        books_path: the journal that the books are kept in and read back from; None keeps them in memory.
+        token: the bearer token both services ask for; None takes any caller.
+
+    Raises:
+        OSError: the journal cannot be read or written.
+    """
+    books, journal = open_books(books_path)
+    payments = Upstream("/refunds", RefundBody, books["payments"], Dice(Faults()), token)
+    credit_returns = Upstream("/credit-returns", ReturnBody, books["credits"], Dice(Faults()), token)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        yield
+        if journal is not None:
+            journal.close()
+
+    return Starlette(
+        routes=[
+            _payment_route(books["payments"]),
+            Mount("/payments", payments),
+            Mount("/credits", credit_returns),
+            *_book_routes(payments, credit_returns, journal),
+            *_fault_routes(payments, credit_returns),
+        ],
+        lifespan=lifespan,
+    )
+
+
+def _payment_route(book: Book) -> Route:
+    async def register(request: Request) -> Response:
+        try:
+            body = PaymentBody.model_validate_json(await request.body())
+        except ValidationError as error:
+            return problem_response(400, "validation", complaint(error))
+        payment_id = request.path_params["payment_id"]
+        book.register(payment_id, amount=body.amount_minor, currency=body.currency)
+        return json_response(200, {"payment_id": payment_id} | body.model_dump())
+
+    return Route("/payments/{payment_id}", register, methods=["PUT"])
+
+
+def _book_routes(payments: Upstream, credit_returns: Upstream, journal: Journal | None) -> list[Route]:
+    async def show(request: Request) -> Response:
+        effects = request.query_params.get("effects") != "false"
+        for service in (payments, credit_returns):
+            service.book.settle_due(service.now())
+        return json_response(
+            200,
+            {
+                "payments": payments.book.report(effects=effects),
+                "credits": credit_returns.book.report(effects=effects),
+            },
+        )
+
+    async def clear(_: Request) -> Response:
+        payments.book.clear()
+        credit_returns.book.clear()
+        if journal is not None:
+            journal.begin(anew=True)
+        return Response(status_code=204)
+
+    return [Route("/books", show, methods=["GET"]), Route("/books", clear, methods=["DELETE"])]
+
+
+def _fault_routes(payments: Upstream, credit_returns: Upstream) -> list[Route]:
+    async def show(_: Request) -> Response:
+        document = FaultDocument(payments=payments.dice.faults, credits=credit_returns.dice.faults)
+        return json_response(200, document.model_dump())
+
+    async def change(request: Request) -> Response:
+        try:
+            document = FaultDocument.model_validate_json(await request.body())
+        except ValidationError as error:
+            return problem_response(400, "validation", complaint(error))
+        payments.dice, credit_returns.dice = Dice(document.payments), Dice(document.credits)
+        return await show(request)
+
+    return [Route("/faults", show, methods=["GET"]), Route("/faults", change, methods=["PUT"])]

@@ -1,0 +1,82 @@
+"""What the contracts ask of a request and how a refund is shown; a body that breaks one changes nothing."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from app.sandbox.books import FAILED, Refund, Request
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:~-]{1,128}$")]
+Reference = Annotated[str, Field(min_length=1, max_length=255)]
+Reason = Annotated[str, Field(max_length=2000)]
+Amount = Annotated[int, Field(ge=1, le=2**53 - 1)]
+Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class RefundBody(_Body):
+    """The body of POST /refunds."""
+
+    payment_id: Name
+    amount_minor: Amount
+    currency: Currency
+    reference: Reference
+    reason: Reason | None = None
+
+    def request(self) -> Request:
+        """The same, in the books' words."""
+        return Request(self.payment_id, self.amount_minor, self.currency, self.reference, self.reason)
+
+
+class ReturnBody(_Body):
+    """The body of POST /credit-returns."""
+
+    account_id: Name
+    credits: Amount
+    reference: Reference
+    reason: Reason | None = None
+
+    def request(self) -> Request:
+        """The same, in the books' words."""
+        return Request(self.account_id, self.credits, None, self.reference, self.reason)
+
+
+class PaymentBody(_Body):
+    """The body of PUT /payments/{payment_id}."""
+
+    amount_minor: Amount
+    currency: Currency
+
+
+def shown(refund: Refund, *, status: str) -> dict[str, Any]:
+    """A refund as the contracts show it, with the given status."""
+    request = refund.request
+    if request.currency is None:
+        subject = {"account_id": request.subject, "credits": request.amount}
+    else:
+        subject = {
+            "payment_id": request.subject,
+            "amount_minor": request.amount,
+            "currency": request.currency,
+        }
+    failure = {"failure_code": refund.failure_code or "failed"} if status == FAILED else {}
+    created = {"created_at": refund.created_at}
+    return {
+        "id": refund.id,
+        "status": status,
+        **failure,
+        **subject,
+        "reference": request.reference,
+        **created,
+    }
+
+
+def complaint(error: ValidationError) -> str:
+    """One line on what is wrong with a body, without the values that were sent."""
+    return "; ".join(
+        f"/{'/'.join(map(str, one['loc']))}: {one['msg']}"
+        for one in error.errors(include_url=False, include_input=False)
+    )[:500]

@@ -1,0 +1,325 @@
+import asyncio
+import contextlib
+import gzip
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import httpx
+import psutil
+import pytest
+
+from app.auth import Scope, authenticate
+from app.db.engine import Database
+from app.db.schema import newest_version, version_of
+
+COMMANDS = [
+    ["demo"],
+    ["api"],
+    ["worker"],
+    ["sandbox"],
+    ["migrate"],
+    ["business", "create"],
+    ["keys", "create"],
+    ["keys", "list"],
+    ["keys", "revoke"],
+    ["import"],
+]
+
+
+def environment(**settings):
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("BULK_CANCEL_")}
+    return inherited | {f"BULK_CANCEL_{name.upper()}": str(value) for name, value in settings.items()}
+
+
+class Terminal:
+    """Runs the command line as an operator would, in a directory of its own."""
+
+    def __init__(self, cwd, **settings):
+        self.cwd = cwd
+        self.settings = settings
+
+    def start(self, *arguments, **more):
+        return subprocess.Popen(
+            [sys.executable, "-m", "app.cli", *arguments],
+            cwd=self.cwd,
+            env=environment(**self.settings | more),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, *arguments, stdin="", **more):
+        process = self.start(*arguments, **more)
+        out, err = process.communicate(stdin, timeout=60)
+        assert "Traceback" not in err
+        return process.returncode, out, err
+
+    def ok(self, *arguments, **more):
+        code, out, err = self.run(*arguments, **more)
+        assert code == 0, err
+        return out
+
+    def told(self, *arguments, code=1, **more):
+        """The one line of an error."""
+        got, out, err = self.run(*arguments, **more)
+        assert got == code, err
+        assert out == ""
+        (line,) = err.splitlines()
+        return line
+
+
+@pytest.fixture
+def terminal(database_url, tmp_path):
+    return Terminal(tmp_path, database_url=database_url)
+
+
+@pytest.fixture
+def on_sqlite(sqlite_url, tmp_path):
+    return Terminal(tmp_path, database_url=sqlite_url)
+
+
+@pytest.fixture
+def studio(terminal):
+    terminal.ok("business", "create", "studio", "--name=Studio", "--timezone=Europe/Lisbon", "--currency=EUR")
+    return terminal
+
+
+@pytest.fixture
+def studio_on_sqlite(on_sqlite):
+    on_sqlite.ok("business", "create", "studio", "--name=Studio", "--timezone=Europe/Lisbon", "--currency=EUR")
+    return on_sqlite
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_database_url(request, tmp_path):
+    if request.param == "sqlite":
+        return f"sqlite+aiosqlite:///{tmp_path}/not/yet/there.db"
+    return request.getfixturevalue("empty_postgresql_url")
+
+
+@contextlib.contextmanager
+def serving(terminal, *arguments, **more):
+    """A server process, and the address it told; killed if it is still there at the end."""
+    process = terminal.start(*arguments, **more)
+    told = []
+    try:
+        for line in process.stderr:
+            told.append(line)
+            if found := re.search(r"http://127\.0\.0\.1:[1-9]\d*", line):
+                break
+        else:
+            pytest.fail("".join(told))
+        yield process, found[0]
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def ends_within(process, seconds):
+    started = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=10)
+    took = time.monotonic() - started
+    assert process.returncode == 0, err
+    assert "Traceback" not in err
+    assert took < seconds, err
+    return True
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_every_command_explains_itself(tmp_path, command):
+    out = Terminal(tmp_path).ok(*command, "--help")
+    assert "Usage: bulk-cancel" in out or f"Usage: python -m app.cli {' '.join(command)}" in out
+
+
+def test_four_processes_migrate_an_empty_database_at_once(empty_database_url, tmp_path):
+    terminal = Terminal(tmp_path, database_url=empty_database_url)
+    processes = [terminal.start("migrate") for _ in range(4)]
+    for process in processes:
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == 0, err
+        assert err == f"The schema is at version {newest_version()}.\n"
+
+    async def version():
+        db = Database(empty_database_url)
+        found = await version_of(db)
+        await db.close()
+        return found
+
+    assert asyncio.run(version()) == newest_version()
+
+
+def test_a_key_is_printed_alone_and_works_until_it_is_revoked(studio, database_url):
+    key = studio.ok("keys", "create", "studio", "--scope=schedule:read", "--name=front desk").strip()
+
+    async def caller():
+        db = Database(database_url)
+        try:
+            return await authenticate(db, f"Bearer {key}")
+        finally:
+            await db.close()
+
+    who = asyncio.run(caller())
+    assert (who.name, who.scopes, who.timezone) == ("key:front desk", {"schedule:read"}, "Europe/Lisbon")
+    prefix = key.split("_")[1]
+    listed = studio.ok("keys", "list", "studio").split("\t")
+    assert listed[:4] == [prefix, "studio", "front desk", "schedule:read"]
+    assert listed[5] == "in force\n"
+    studio.ok("keys", "revoke", key)
+    assert "revoked 20" in studio.ok("keys", "list")
+    assert "no key in force" in studio.told("keys", "revoke", prefix)
+
+
+def test_a_key_has_all_scopes_unless_some_are_named(studio_on_sqlite):
+    studio_on_sqlite.ok("keys", "create", "studio")
+    assert studio_on_sqlite.ok("keys", "list").split("\t")[3] == " ".join(sorted(Scope))
+
+
+def test_what_an_operator_can_mend_is_told_in_one_line(studio_on_sqlite, tmp_path):
+    terminal = studio_on_sqlite
+    create = ("business", "create", "studio", "--name=Studio", "--timezone=UTC", "--currency=EUR")
+    assert terminal.told(*create) == "bulk-cancel: There is a business studio already."
+    assert terminal.told("keys", "create", "nobody") == "bulk-cancel: There is no business nobody."
+    assert terminal.told("import", "absent.ndjson", "--business=studio").endswith("absent.ndjson")
+    (tmp_path / "empty.ndjson").touch()
+    assert terminal.told("import", "empty.ndjson", "--business=nobody").endswith("no business nobody.")
+    assert "can't be reached" in terminal.told(
+        "keys", "list", database_url="postgresql+asyncpg://postgres@127.0.0.1:1/none"
+    )
+    assert "bulk-cancel migrate" in terminal.told("api", "--port=0", database_url="sqlite+aiosqlite:///new.db")
+    assert "BULK_CANCEL_DATABASE_URL" in terminal.told("migrate", database_url="nonsense")
+    assert "BULK_CANCEL_LOG_LEVEL" in terminal.told("keys", "list", log_level="loud")
+    assert "BULK_CANCEL_REDIS_URL is not set" in terminal.told("worker")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert f"Port {port} on 127.0.0.1 is in use" in terminal.told("api", f"--port={port}")
+        assert f"Port {port} on 127.0.0.1 is in use" in terminal.told("sandbox", f"--port={port}")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ["business", "create", "a b", "--name=N", "--timezone=UTC", "--currency=EUR"],
+        ["business", "create", "a", "--name=N", "--timezone=Mars/Base", "--currency=EUR"],
+        ["business", "create", "a", "--name=N", "--timezone=../etc/passwd", "--currency=EUR"],
+        ["business", "create", "a", "--name=N", "--timezone=UTC", "--currency=euro"],
+        ["business", "create", "a", "--name=", "--timezone=UTC", "--currency=EUR"],
+        ["keys", "create", "a", "--scope=everything"],
+        ["api", "--port=70000"],
+        ["nonsense"],
+    ],
+)
+def test_a_wrong_usage_exits_with_two(on_sqlite, wrong):
+    code, out, err = on_sqlite.run(*wrong)
+    assert (code, out) == (2, "")
+    assert err
+
+
+def lines(*records):
+    return "".join(json.dumps(record) + "\n" for record in records)
+
+
+WEEK = (
+    {"type": "client", "id": "c1", "name": "Ada"},
+    {
+        "type": "session",
+        "id": "s1",
+        "name": "Yoga",
+        "starts_at": "2026-11-23T09:00:00Z",
+        "ends_at": "2026-11-23T10:00:00Z",
+    },
+    {"type": "booking", "id": "b1", "session_id": "s1", "client_id": "c1", "status": "booked", "payments": []},
+)
+NEW = "sessions: 1 created, 0 updated, 0 unchanged\nclients: 1 created, 0 updated, 0 unchanged\n"
+SAME = "sessions: 0 created, 0 updated, 1 unchanged\nclients: 0 created, 0 updated, 1 unchanged\n"
+
+
+def test_a_schedule_is_imported_and_the_same_file_again_changes_nothing(studio, tmp_path):
+    (tmp_path / "week.ndjson").write_text(lines(*WEEK))
+    (tmp_path / "week.ndjson.gz").write_bytes(gzip.compress(lines(*WEEK).encode()))
+    assert studio.ok("import", "week.ndjson.gz", "--business=studio").startswith(NEW)
+    assert studio.ok("import", "week.ndjson", "--business=studio").startswith(SAME)
+    assert studio.ok("import", "-", "--business=studio", stdin=lines(*WEEK)).startswith(SAME)
+
+
+def test_lines_that_are_refused_are_named_and_the_good_ones_kept(studio, tmp_path):
+    (tmp_path / "week.ndjson").write_text(lines(*WEEK, {"type": "session", "id": "s2"}) + "{nonsense\n")
+    code, out, err = studio.run("import", "week.ndjson", "--business=studio")
+    assert code == 1
+    assert out.startswith(NEW)
+    assert "line 4: /" in err
+    assert "line 5: " in err
+    assert err.splitlines()[-1] == "bulk-cancel: 2 of 5 lines were refused; the others are in."
+
+
+def test_a_truncated_gzip_changes_nothing(studio, tmp_path):
+    whole = gzip.compress(lines(*WEEK).encode())
+    (tmp_path / "cut.ndjson.gz").write_bytes(whole[: len(whole) - 9])
+    told = studio.told("import", "cut.ndjson.gz", "--business=studio")
+    assert told.startswith("bulk-cancel: cut.ndjson.gz: The file is truncated or damaged")
+    (tmp_path / "week.ndjson").write_text(lines(*WEEK))
+    assert studio.ok("import", "week.ndjson", "--business=studio").startswith(NEW)
+
+
+def test_the_api_serves_embedded_and_ends_soon_after_sigterm(terminal):
+    with serving(terminal, "api", "--port=0") as (process, address), httpx.Client(base_url=address) as client:
+        assert client.get("/livez").json() == {"status": "alive"}
+        assert client.get("/readyz").json()["status"] == "ready"
+        assert "server" not in client.get("/livez").headers
+        assert "cdn" not in client.get("/docs").text
+        assert client.get("/docs/assets/swagger-ui-bundle.js").status_code == 200
+        assert client.get("/openapi.json").json()["openapi"].startswith("3.1")
+        # The client's idle connection is still open, and must not keep the process.
+        assert ends_within(process, 2)
+
+
+def test_the_api_is_ready_though_degraded_without_its_redis(on_sqlite):
+    with serving(on_sqlite, "api", "--port=0", redis_url="redis://127.0.0.1:1") as (process, address):
+        ready = httpx.get(f"{address}/readyz", timeout=10)
+        assert (ready.status_code, ready.json()["status"], ready.json()["redis"]) == (
+            200,
+            "degraded",
+            "unreachable",
+        )
+        assert ends_within(process, 2)
+
+
+def test_the_sandbox_command_serves_both_upstreams(on_sqlite):
+    with serving(on_sqlite, "sandbox", "--port=0", "--token=t") as (process, address):
+        assert httpx.get(f"{address}/books").status_code == 200
+        assert httpx.get(f"{address}/payments/refunds?reference=x").status_code == 401
+        assert ends_within(process, 2)
+
+
+def wait_until(found, seconds=30):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if answer := found():
+            return answer
+        time.sleep(0.05)
+    return pytest.fail("it did not happen in time")
+
+
+def test_a_worker_that_ends_by_itself_is_started_again_and_sigterm_ends_both(on_sqlite, redis_url):
+    supervisor = on_sqlite.start("worker", redis_url=redis_url)
+    try:
+        first = wait_until(lambda: psutil.Process(supervisor.pid).children())[0]
+        first.kill()
+        second = wait_until(
+            lambda: [c for c in psutil.Process(supervisor.pid).children() if c.pid != first.pid]
+        )[0]
+        wait_until(lambda: any("arq" in part for part in second.cmdline()))
+        supervisor.send_signal(signal.SIGTERM)
+        supervisor.communicate(timeout=15)
+        assert supervisor.returncode == 0
+        assert not second.is_running()
+    finally:
+        supervisor.kill()
+        supervisor.communicate()

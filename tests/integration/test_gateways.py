@@ -1,0 +1,485 @@
+"""The gateways against the sandbox and against peers that break every rule; the peer's books decide."""
+
+import asyncio
+import contextlib
+import logging
+import socket
+import struct
+import time
+from dataclasses import replace
+
+import pytest
+
+from app.gateways.build import gateways_from
+from app.gateways.http import MAX_ANSWER_BYTES, Answer, Broken, NotSent, Upstream
+from app.gateways.outcomes import (
+    Absent,
+    Indeterminate,
+    Method,
+    Order,
+    Processing,
+    Rejected,
+    Succeeded,
+    Throttled,
+    Unavailable,
+)
+from app.sandbox.app import create_sandbox
+
+PAYMENT = Order("ref-1", "key-1", Method.PAYMENT, "pay1", 2500, "USD", None, None, "Snow day")
+CREDIT = Order("ref-2", "key-2", Method.CREDIT, None, None, None, "acc1", 2, "Snow day")
+
+
+@contextlib.asynccontextmanager
+async def pooled(url, *, connect_seconds=0.4, total_seconds=0.8, max_connections=64, token=None):
+    upstream = Upstream(
+        url,
+        token=token,
+        connect_seconds=connect_seconds,
+        total_seconds=total_seconds,
+        max_connections=max_connections,
+    )
+    try:
+        yield upstream
+    finally:
+        await upstream.aclose()
+
+
+@contextlib.asynccontextmanager
+async def gateways(url, **changes):
+    settings = {
+        "payments_url": f"{url}/payments",
+        "payments_token": None,
+        "credits_url": f"{url}/credits/",
+        "credits_token": None,
+        "connect_seconds": 0.5,
+        "total_seconds": 5.0,
+        "max_connections": 64,
+    }
+    built = gateways_from(**(settings | changes))
+    try:
+        yield built
+    finally:
+        for gateway in built.values():
+            await gateway.aclose()
+
+
+def reset(writer):
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
+
+
+async def answers_never(peer, reader, _):
+    await peer.read(reader)
+    await reader.read()
+
+
+async def closes_at_once(_peer, _reader, writer):
+    writer.close()
+
+
+async def resets_at_once(_peer, _reader, writer):
+    reset(writer)
+
+
+async def closes_after_reading(peer, reader, _):
+    await peer.read(reader)
+
+
+async def resets_after_reading(peer, reader, writer):
+    await peer.read(reader)
+    reset(writer)
+
+
+async def sends_half_a_head(peer, reader, writer):
+    await peer.read(reader)
+    writer.write(b"HTTP/1.1 201 Crea")
+    await writer.drain()
+
+
+async def sends_half_a_body(peer, reader, writer):
+    await peer.read(reader)
+    writer.write(b'HTTP/1.1 201 Created\r\ncontent-length: 100\r\n\r\n{"id":')
+    await writer.drain()
+
+
+async def sends_half_a_chunked_body(peer, reader, writer):
+    await peer.read(reader)
+    writer.write(b"HTTP/1.1 201 Created\r\ntransfer-encoding: chunked\r\n\r\n5\r\nabcde\r\n")
+    await writer.drain()
+
+
+async def stalls_in_the_body(peer, reader, writer):
+    await peer.read(reader)
+    writer.write(b'HTTP/1.1 201 Created\r\ncontent-length: 100\r\n\r\n{"id":')
+    await writer.drain()
+    await reader.read()
+
+
+async def drips_its_answer(peer, reader, writer):
+    await peer.read(reader)
+    writer.write(b"HTTP/1.1 201 Created\r\ncontent-length: 1000\r\n\r\n")
+    while True:
+        writer.write(b" ")
+        await writer.drain()
+        await asyncio.sleep(0.05)
+
+
+async def speaks_no_http(peer, reader, writer):
+    await peer.read(reader)
+    writer.write(b"220 smtp ready\r\n\r\n")
+    await writer.drain()
+
+
+async def sends_a_megabyte_of_headers(peer, reader, writer):
+    await peer.read(reader)
+    writer.write(b"HTTP/1.1 201 Created\r\nx: " + b"y" * 2**20 + b"\r\n\r\n")
+    await writer.drain()
+
+
+@pytest.mark.parametrize(
+    "talk",
+    [
+        answers_never,
+        closes_at_once,
+        closes_after_reading,
+        resets_after_reading,
+        sends_half_a_head,
+        sends_half_a_body,
+        sends_half_a_chunked_body,
+        stalls_in_the_body,
+        drips_its_answer,
+        speaks_no_http,
+        sends_a_megabyte_of_headers,
+    ],
+)
+async def test_once_a_connection_is_made_a_failure_is_broken_and_nothing_is_sent_twice(upstream_raw, talk):
+    peer = await upstream_raw(talk)
+    async with pooled(peer.url) as upstream:
+        began = time.monotonic()
+        reply = await upstream.call("POST", "/refunds", json={"a": 1})
+        assert time.monotonic() - began < 1.5
+        assert isinstance(reply, Broken), reply
+        assert peer.url not in reply.detail
+        await asyncio.sleep(0.1)
+        assert (peer.connections, peer.requests) in {(1, 1), (1, 0)}
+
+
+async def test_a_reset_before_anything_was_read_is_never_taken_for_an_answer(upstream_raw):
+    peer = await upstream_raw(resets_at_once)
+    async with pooled(peer.url) as upstream:
+        for _ in range(20):  # the reset is seen while connecting or after, as it happens: either word is true
+            assert isinstance(await upstream.call("POST", "/refunds", json={}), NotSent | Broken)
+    assert peer.requests == 0
+
+
+async def test_a_refused_connection_is_not_sent():
+    async with pooled("http://127.0.0.1:1") as upstream:
+        assert isinstance(await upstream.call("POST", "/refunds", json={}), NotSent)
+
+
+async def test_an_unknown_host_is_not_sent():
+    async with pooled("http://upstream.invalid", total_seconds=5) as upstream:
+        assert isinstance(await upstream.call("POST", "/refunds", json={}), NotSent)
+
+
+async def test_a_connection_that_is_not_made_in_time_is_not_sent():
+    with socket.socket() as full, contextlib.ExitStack() as queue:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for _ in range(3):
+            waiting = queue.enter_context(socket.socket())
+            waiting.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                waiting.connect(full.getsockname())
+        async with pooled(f"http://127.0.0.1:{full.getsockname()[1]}", connect_seconds=0.2) as upstream:
+            began = time.monotonic()
+            assert isinstance(await upstream.call("POST", "/refunds", json={}), NotSent)
+            assert time.monotonic() - began < 0.6
+
+
+async def test_a_tls_handshake_that_fails_is_not_sent(upstream_raw):
+    peer = await upstream_raw(closes_at_once)
+    async with pooled(peer.url.replace("http:", "https:")) as upstream:
+        assert isinstance(await upstream.call("POST", "/refunds", json={}), NotSent)
+
+
+async def test_a_call_that_gets_no_free_connection_is_not_sent(upstream_raw):
+    peer = await upstream_raw(answers_never)
+    async with pooled(peer.url, max_connections=1, total_seconds=0.5) as upstream:
+        replies = await asyncio.gather(*(upstream.call("POST", "/x", json={}) for _ in range(2)))
+        assert {type(reply) for reply in replies} == {Broken, NotSent}
+        assert peer.requests == 1
+
+
+async def test_waiting_for_a_connection_is_within_the_deadline(upstream_raw):
+    async def slow(peer, reader, writer):
+        while True:
+            await peer.read(reader)
+            await asyncio.sleep(0.4)
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
+
+    peer = await upstream_raw(slow)
+    async with pooled(peer.url, max_connections=1, total_seconds=0.6) as upstream:
+        began = time.monotonic()
+        replies = await asyncio.gather(*(upstream.call("POST", "/x", json={}) for _ in range(2)))
+        assert time.monotonic() - began < 0.75
+        assert {type(reply) for reply in replies} == {Answer, Broken}
+
+
+async def test_a_post_on_a_connection_that_dies_under_it_is_not_sent_again(upstream_raw):
+    async def second_time_dies(peer, reader, writer):
+        await peer.read(reader)
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
+        await peer.read(reader)
+
+    peer = await upstream_raw(second_time_dies)
+    async with pooled(peer.url) as upstream:
+        assert isinstance(await upstream.call("POST", "/x", json={}), Answer)
+        assert isinstance(await upstream.call("POST", "/x", json={}), Broken)
+        await asyncio.sleep(0.1)
+        assert (peer.connections, peer.requests) == (1, 2)
+
+
+async def test_a_connection_closed_while_idle_costs_no_second_request(upstream_raw):
+    async def closes_when_idle(peer, reader, writer):
+        await peer.read(reader)
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
+        await writer.drain()
+
+    peer = await upstream_raw(closes_when_idle)
+    async with pooled(peer.url) as upstream:
+        answered = 0
+        for _ in range(50):
+            answered += isinstance(await upstream.call("POST", "/x", json={}), Answer)
+        assert answered <= peer.requests <= 50
+
+
+async def test_a_redirect_is_not_followed(upstream_raw):
+    async def redirects(peer, reader, writer):
+        while True:
+            await peer.read(reader)
+            writer.write(b"HTTP/1.1 307 Go\r\nlocation: /other\r\ncontent-length: 0\r\n\r\n")
+
+    peer = await upstream_raw(redirects)
+    async with pooled(peer.url) as upstream:
+        reply = await upstream.call("POST", "/x", json={})
+        assert isinstance(reply, Answer)
+        assert (reply.status, reply.headers["location"], peer.requests) == (307, "/other", 1)
+
+
+async def test_no_more_of_a_huge_answer_is_read_than_the_cap(upstream_raw):
+    sent = 0
+
+    async def floods(peer, reader, writer):
+        nonlocal sent
+        await peer.read(reader)
+        writer.write(b"HTTP/1.1 201 Created\r\ncontent-length: 1000000000\r\n\r\n")
+        while True:
+            writer.write(b" " * 65536)
+            sent += 65536
+            await writer.drain()
+
+    peer = await upstream_raw(floods)
+    async with pooled(peer.url) as upstream:
+        reply = await upstream.call("POST", "/x", json={})
+        assert isinstance(reply, Answer)
+        assert len(reply.body) == MAX_ANSWER_BYTES + 1
+        await asyncio.sleep(0.1)
+        assert sent < 50_000_000
+
+
+async def test_an_answer_is_not_decompressed(upstream_raw):
+    async def claims_gzip(peer, reader, writer):
+        assert b"accept-encoding" not in (await peer.read(reader)).lower()
+        writer.write(b"HTTP/1.1 201 Created\r\ncontent-encoding: gzip\r\ncontent-length: 2\r\n\r\n{}")
+        await writer.drain()
+
+    peer = await upstream_raw(claims_gzip)
+    async with pooled(peer.url) as upstream:
+        reply = await upstream.call("POST", "/x", json={})
+        assert isinstance(reply, Answer)
+        assert reply.body == b"{}"
+
+
+async def test_headers_that_are_no_text_are_left_out(upstream_raw):
+    async def odd(peer, reader, writer):
+        await peer.read(reader)
+        writer.write(b"HTTP/1.1 429 Slow\r\nretry-after: \xff\xfe\r\nX-Y: z\r\ncontent-length: 0\r\n\r\n")
+        await writer.drain()
+
+    peer = await upstream_raw(odd)
+    async with pooled(peer.url) as upstream:
+        reply = await upstream.call("POST", "/x", json={})
+        assert isinstance(reply, Answer)
+        assert dict(reply.headers) == {"x-y": "z", "content-length": "0"}
+
+
+async def test_what_is_sent_is_the_contract_and_nothing_from_the_environment(upstream_raw, monkeypatch):
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
+    seen = []
+
+    async def listens(peer, reader, writer):
+        seen.append(await peer.read(reader))
+        writer.write(b'HTTP/1.1 201 Created\r\ncontent-length: 34\r\n\r\n{"id":"rf_1","status":"succeeded"}')
+        await writer.drain()
+
+    peer = await upstream_raw(listens)
+    async with gateways(peer.url, payments_token="s3cret", credits_token="other") as built:
+        assert await built[Method.PAYMENT].refund(PAYMENT) == Succeeded("rf_1")
+        assert await built[Method.CREDIT].refund(CREDIT) == Succeeded("rf_1")
+    payment, credit = seen
+    assert payment.startswith(b"POST /payments/refunds HTTP/1.1\r\n")
+    assert b"idempotency-key: key-1\r\n" in payment.lower()
+    assert b"Bearer s3cret\r\n" in payment
+    assert payment.endswith(
+        b'{"payment_id":"pay1","amount_minor":2500,"currency":"USD","reference":"ref-1","reason":"Snow day"}'
+    )
+    assert credit.startswith(b"POST /credits/credit-returns HTTP/1.1\r\n")
+    assert b"Bearer other\r\n" in credit
+    assert credit.endswith(b'{"account_id":"acc1","credits":2,"reference":"ref-2","reason":"Snow day"}')
+
+
+async def test_a_call_under_way_when_the_pool_closes_is_broken(upstream_raw):
+    peer = await upstream_raw(answers_never)
+    async with pooled(peer.url, total_seconds=5) as upstream:
+        call = asyncio.create_task(upstream.call("POST", "/x", json={}))
+        await asyncio.sleep(0.2)
+        await upstream.aclose()
+        assert isinstance(await call, Broken)
+
+
+def test_settings_that_cannot_work_are_refused_at_once():
+    good = {"token": None, "connect_seconds": 1.0, "total_seconds": 2.0, "max_connections": 1}
+    with pytest.raises(ValueError, match="begins with http"):
+        Upstream("ftp://x", **good)
+    with pytest.raises(ValueError, match="connect_seconds"):
+        Upstream("http://x", **(good | {"total_seconds": 0.5}))
+    with pytest.raises(ValueError, match="ASCII"):
+        Upstream("http://x", **(good | {"token": "a\nb"}))
+
+
+async def test_a_refund_is_made_once_and_found_by_its_reference(upstream_sandbox):
+    async with gateways(upstream_sandbox.url) as built:
+        for order in (PAYMENT, CREDIT):
+            gateway = built[order.method]
+            assert await gateway.look_up(order) == Absent()
+            made = await gateway.refund(order)
+            assert isinstance(made, Succeeded)
+            assert await gateway.refund(order) == made
+            assert await gateway.look_up(order) == made
+    for service in ("payments", "credits"):
+        books = await upstream_sandbox.books(service)
+        assert books["totals"]["succeeded"] == 1
+        assert books["requests"]["replays"] == 1
+
+
+@pytest.mark.parametrize(
+    ("switch", "outcome", "effects"),
+    [
+        ({"drop_before": 1}, Indeterminate, 0),
+        ({"drop_after": 1}, Indeterminate, 1),
+        ({"answer_502_after": 1}, Indeterminate, 1),
+        ({"answer_500_after": 1}, Indeterminate, 1),
+        ({"answer_500_before": 1}, Indeterminate, 0),
+        ({"garbage": 1}, Indeterminate, 1),
+        ({"huge": 1}, Indeterminate, 1),
+        ({"wrong_amount": 1}, Indeterminate, 1),
+        ({"answer_503": 1}, Unavailable, 0),
+        ({"refuse": {"payment_disputed": 1}}, Rejected, 0),
+        ({"refuse_ids": {"pay1": "x_y", "acc1": "x_y"}}, Rejected, 0),
+        ({"fail": 1}, Rejected, 0),
+        ({"pending": 1, "pending_then": "never"}, Processing, 0),
+    ],
+)
+async def test_no_fault_makes_an_outcome_say_more_than_the_books(upstream_sandbox, switch, outcome, effects):
+    await upstream_sandbox.faults(**switch)
+    async with gateways(upstream_sandbox.url) as built:
+        for order, service in ((PAYMENT, "payments"), (CREDIT, "credits")):
+            assert isinstance(await built[order.method].refund(order), outcome)
+            assert (await upstream_sandbox.books(service))["totals"]["succeeded"] == effects
+            if effects:
+                assert isinstance(await built[order.method].look_up(order), Succeeded)
+
+
+async def test_an_answer_that_never_comes_is_unknown_at_the_deadline(upstream_sandbox):
+    await upstream_sandbox.faults(hang=1)
+    async with gateways(upstream_sandbox.url, total_seconds=0.5) as built:
+        began = time.monotonic()
+        assert isinstance(await built[Method.PAYMENT].refund(PAYMENT), Indeterminate)
+        assert 0.4 < time.monotonic() - began < 0.9
+        assert isinstance(await built[Method.PAYMENT].look_up(PAYMENT), Succeeded)
+
+
+async def test_a_call_given_up_may_still_land_later(upstream_sandbox):
+    await upstream_sandbox.faults(latency_seconds=0.6)
+    async with gateways(upstream_sandbox.url, total_seconds=0.5) as built:
+        assert isinstance(await built[Method.PAYMENT].refund(PAYMENT), Indeterminate)
+        assert isinstance(await built[Method.PAYMENT].refund(PAYMENT), Indeterminate)  # 409: the key is in use
+        assert (await upstream_sandbox.books())["totals"]["succeeded"] == 0
+        await asyncio.sleep(0.5)
+        assert (await upstream_sandbox.books())["totals"]["succeeded"] == 1
+
+
+@pytest.mark.parametrize("form", ["seconds", "date"])
+async def test_a_throttled_call_says_when_to_come_again(upstream_sandbox, form):
+    await upstream_sandbox.faults(throttle_per_second=1, retry_after=form)
+    async with gateways(upstream_sandbox.url) as built:
+        assert isinstance(await built[Method.PAYMENT].refund(PAYMENT), Succeeded)
+        throttled = await built[Method.PAYMENT].refund(PAYMENT)
+        assert isinstance(throttled, Throttled)
+        assert throttled.retry_after_seconds is not None
+        assert 1 <= throttled.retry_after_seconds <= 3
+        finding = await built[Method.PAYMENT].look_up(PAYMENT)
+        assert isinstance(finding, Indeterminate)
+        assert finding.retry_after_seconds is not None
+
+
+async def test_a_wrong_token_is_a_refusal_that_names_itself(upstream_running):
+    async with (
+        upstream_running(create_sandbox(token="right")) as sandbox,
+        gateways(sandbox.url, payments_token="right", credits_token="wrong") as built,
+    ):
+        assert isinstance(await built[Method.PAYMENT].refund(PAYMENT), Succeeded)
+        refused = await built[Method.CREDIT].refund(CREDIT)
+        assert isinstance(refused, Rejected)
+        assert refused.code == "unauthorized"
+
+
+async def test_sixty_four_at_a_time_share_sixty_four_connections(upstream_raw):
+    async def keeps_alive(peer, reader, writer):
+        while True:
+            await peer.read(reader)
+            await asyncio.sleep(0.005)
+            writer.write(b'HTTP/1.1 201 Created\r\ncontent-length: 34\r\n\r\n{"id":"rf_1","status":"succeeded"}')
+
+    peer = await upstream_raw(keeps_alive)
+    async with gateways(peer.url) as built:
+        for _ in range(5):
+            outcomes = await asyncio.gather(*(built[Method.PAYMENT].refund(PAYMENT) for _ in range(128)))
+            assert set(outcomes) == {Succeeded("rf_1")}
+    assert peer.requests == 640
+    assert peer.connections <= 64
+
+
+async def test_five_hundred_refunds_through_dropped_connections_end_with_one_effect_each(upstream_sandbox, caplog):
+    await upstream_sandbox.faults(drop_before=0.15, drop_after=0.15, answer_502_after=0.1, look_ups=True)
+    orders = [replace(CREDIT, refund_id=f"r{n}", idempotency_key=f"r{n}", account_id=f"a{n % 7}") for n in range(500)]
+    async with gateways(upstream_sandbox.url) as built:
+        gateway = built[Method.CREDIT]
+
+        async def settle(order):
+            while True:
+                outcome = await gateway.refund(order)
+                while isinstance(outcome, Indeterminate):
+                    outcome = await gateway.look_up(order)
+                if isinstance(outcome, Succeeded):
+                    return
+
+        with caplog.at_level(logging.WARNING):
+            await asyncio.gather(*(settle(order) for order in orders))
+    books = await upstream_sandbox.books("credits")
+    assert books["totals"] == {"succeeded": 500, "pending": 0, "failed": 0, "sums": {"credits": 1000}}
+    assert books["twice"] == {}
+    assert books["requests"]["dropped"] > 100
+    assert not caplog.records
