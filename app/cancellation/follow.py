@@ -23,7 +23,7 @@ _LONGEST_PAUSE_SECONDS: Final = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What has happened since the last step: outcomes up to number `seq`, the job as it stands, whether it has ended."""
+    """What has happened since the last step: outcomes up to number `seq`, the job as it stands, whether it ended."""
 
     settled: Sequence[sa.RowMapping]
     seq: int

@@ -15,7 +15,7 @@ from app.cancellation.execute import run_lane
 from app.cancellation.lines import of_job
 from app.cancellation.runtime import Runtime
 from app.cancellation.settle import GroupCommit, settle_job
-from app.db import jobs, refunds
+from app.db import jobs, refunds, statistics
 from app.db.dialect import now
 from app.db.tables import JobStatus
 from app.gateways.outcomes import Method
@@ -24,6 +24,7 @@ log = structlog.get_logger()
 
 _SESSIONS_PER_CHUNK = 100
 _REFUNDS_PER_EXTRA_SLICE = 2_000
+_MANY_REFUNDS = 500
 
 
 async def run_slice(runtime: Runtime, job_id: str, *, seconds: float) -> float | None:
@@ -80,6 +81,9 @@ async def _expand(runtime: Runtime, job_id: str, stop_at: float) -> None:
                 await jobs.update(conn, job_id, expanded_sessions=stop, outcome_seq=seq, due_at=heartbeat)
                 written += rows
             done = stop == end
+    if written >= _MANY_REFUNDS:
+        async with runtime.db.write() as conn:
+            await statistics.count_jobs(conn)
     helpers = min(runtime.settings.slices_per_job - 1, written // _REFUNDS_PER_EXTRA_SLICE)
     for _ in range(helpers):
         await runtime.queue.wake(job_id)

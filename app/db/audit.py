@@ -124,7 +124,7 @@ def refund_lines(job_id: str) -> Lines:
 
 
 def planned_lines(job: sa.RowMapping, lines: sa.Subquery) -> Lines:
-    """A line for each of `lines` (see `returns`), whose refund rows are yet to be written, with the ids they will have."""
+    """A line for each of `lines` (see `returns`) whose refund row is yet to be written, with the id it will have."""
     refund_id = sa.func.refund_id(
         sa.literal(milliseconds(job["id"]), sa.BigInteger),
         lines.c.position,

@@ -167,9 +167,7 @@ async def sessions_of(conn: AsyncConnection, business_id: str, ids: Collection[s
     """The sessions that these bookings are in now; without a lock, a first look only."""
     if not ids:
         return set()
-    statement = sa.select(bookings.c.session_id).where(
-        bookings.c.business_id == business_id, among(bookings.c.id, ids)
-    )
+    statement = sa.select(bookings.c.session_id).where(bookings.c.business_id == business_id, among(bookings.c.id, ids))
     return set((await conn.execute(statement.distinct())).scalars())
 
 

@@ -107,14 +107,14 @@ class _in_list(sa.sql.functions.FunctionElement[bool]):  # noqa: N801
 
 @compiles(_in_list, "postgresql")
 def _in_list_postgresql(element: _in_list, compiler: SQLCompiler, **kw: Any) -> str:
-    column, values = element.clauses
-    return f"{compiler.process(column, **kw)} IN (SELECT json_array_elements_text(CAST({compiler.process(values, **kw)} AS json)))"
+    column, values = (compiler.process(clause, **kw) for clause in element.clauses)
+    return f"{column} IN (SELECT json_array_elements_text(CAST({values} AS json)))"
 
 
 @compiles(_in_list, "sqlite")
 def _in_list_sqlite(element: _in_list, compiler: SQLCompiler, **kw: Any) -> str:
-    column, values = element.clauses
-    return f"{compiler.process(column, **kw)} IN (SELECT value FROM json_each({compiler.process(values, **kw)}))"
+    column, values = (compiler.process(clause, **kw) for clause in element.clauses)
+    return f"{column} IN (SELECT value FROM json_each({values}))"  # noqa: S608 - compiled, not text
 
 
 def in_list(column: sa.ColumnElement[str], values: Iterable[str]) -> sa.ColumnElement[bool]:

@@ -3,8 +3,9 @@
 from typing import Final
 
 DECIMALS_0: Final = (
-    "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF",
-)  # fmt: skip
+    "BIF",
+    "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF",
+)
 DECIMALS_3: Final = ("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND")
 DECIMALS_4: Final = ("CLF", "UYW")
 

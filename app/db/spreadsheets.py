@@ -10,7 +10,7 @@ _FORMULA: Final = re.compile(FORMULA)
 
 
 def csv_cell(text: str | None) -> str:
-    """`text` as a cell: '' for None, and with an apostrophe before what a spreadsheet would run (OWASP, CSV injection)."""
+    """`text` as a cell: '' for None, and with an apostrophe before what a spreadsheet would run (OWASP)."""
     if text is None:
         return ""
     return f"'{text}" if _FORMULA.match(text) else text

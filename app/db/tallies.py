@@ -24,7 +24,7 @@ async def by_session_and_means(conn: AsyncConnection, lines: sa.Subquery) -> Seq
 async def bookings_by_session(conn: AsyncConnection, lines: sa.Subquery) -> dict[str, int]:
     """Bookings of each session."""
     query = sa.select(lines.c.session_id, sa.func.count(lines.c.booking_id.distinct())).group_by(lines.c.session_id)
-    return {session_id: count for session_id, count in (await conn.execute(query)).all()}
+    return {row[0]: row[1] for row in (await conn.execute(query)).all()}
 
 
 async def over_all(conn: AsyncConnection, lines: sa.Subquery) -> Sequence[sa.RowMapping]:

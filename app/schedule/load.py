@@ -6,14 +6,15 @@ A line may refer to what is stored already or stands earlier in the file. The sa
 import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import count, islice
 from typing import Final, assert_never
 
 import structlog
 from pydantic import ValidationError
 
-from app.db import businesses
+from app.db import businesses, tables
 from app.db.engine import Database
+from app.db.many import refresh_statistics
 from app.schedule.apply import apply
 from app.schedule.records import ANY_RECORD, AnyRecord
 from app.schedule.spool import LINE_LIMIT
@@ -79,7 +80,7 @@ async def import_file(
         zone = (await businesses.get(conn, business_id)).timezone
     report = ImportReport()
     numbered = enumerate(lines, start=1)
-    while True:
+    for turn in count(1):
         number, batch = await asyncio.to_thread(_next_batch, numbered)
         if not number:
             break
@@ -91,6 +92,9 @@ async def import_file(
             else:
                 _count(report, line, record, next(outcomes))
         progress(number)
+        if turn.bit_count() == 1:  # batches 1, 2, 4, 8, …: as the tables double
+            async with db.write() as conn:
+                await refresh_statistics(conn, tables.sessions, tables.clients, tables.bookings, tables.payment_lines)
     log.info("schedule.imported", business_id=business_id, lines=report.lines, errors=report.errors)
     return report
 

@@ -1,0 +1,37 @@
+"""The sweep of an arq worker: a loop of its own, because arq's cron stops with Redis and this must not."""
+
+import asyncio
+from contextlib import suppress
+from functools import partial
+
+import structlog
+
+from app.cancellation import recover
+from app.cancellation.run import run_job
+from app.cancellation.runtime import SLICES_AT_ONCE, Runtime
+
+log = structlog.get_logger()
+
+
+async def sweep_forever(runtime: Runtime) -> None:
+    """Wake a worker for every due job; while Redis is away, run them here."""
+    own: set[asyncio.Task[None]] = set()
+    while not runtime.stopping.is_set():
+        try:
+            for job_id in await recover.due_jobs(runtime, limit=SLICES_AT_ONCE - len(own)):
+                if await runtime.queue.wake(job_id):
+                    continue
+                task = asyncio.create_task(run_job(runtime, job_id))
+                own.add(task)
+                task.add_done_callback(own.discard)
+                task.add_done_callback(partial(_log_done, job_id))
+        except Exception as error:  # noqa: BLE001 - the worker's edge: a database that is away comes back
+            log.warning("sweep.failed", error=type(error).__name__)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(runtime.stopping.wait(), runtime.settings.sweep_seconds)
+    if own:
+        await asyncio.wait(own)
+
+
+def _log_done(job_id: str, _task: asyncio.Task[None]) -> None:
+    log.info("sweep.ran_slice", job_id=job_id)
