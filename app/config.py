@@ -2,9 +2,9 @@
 
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 Seconds = Annotated[float, Field(gt=0)]
@@ -55,6 +55,12 @@ class Settings(BaseSettings):
     )
     log_json: bool = Field(False, description="Log JSON lines instead of text for people.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level logged.")
+
+    @model_validator(mode="after")
+    def _calls_end_within_leases(self) -> Self:
+        if self.lease_seconds <= self.upstream_timeout_seconds + self.upstream_quiescence_seconds:
+            raise ValueError("LEASE_SECONDS must exceed UPSTREAM_TIMEOUT_SECONDS + UPSTREAM_QUIESCENCE_SECONDS")
+        return self
 
     @property
     def embedded(self) -> bool:

@@ -1,7 +1,7 @@
 """What every test may ask for: a fresh, migrated database of each kind, and a Redis of its own.
 
-Where PostgreSQL or Redis is missing, the tests that need it are skipped and the run's last lines say so; with CI=true in
-the environment a missing service fails them.
+Where PostgreSQL or Redis is missing, the tests that need it are skipped and the run's last lines say so; with CI=true
+in the environment a missing service fails them.
 """
 
 import asyncio
@@ -46,9 +46,7 @@ def pytest_configure():
 
 def pytest_terminal_summary(terminalreporter):
     for service in sorted(_missing):
-        terminalreporter.write_line(
-            f"{service} is missing here: the tests that need it did not run.", yellow=True
-        )
+        terminalreporter.write_line(f"{service} is missing here: the tests that need it did not run.", yellow=True)
 
 
 def _administer(*statements: str) -> None:

@@ -19,7 +19,7 @@ _DRAIN_SECONDS: Final = 2.0
 
 
 class BodyLimit:
-    """ASGI: bodies over `limit_bytes` are answered 413 `body-too-large`; the paths in `except_paths` have limits of their own."""
+    """ASGI: bodies over `limit_bytes` are answered 413; what is in `except_paths` has a limit of its own."""
 
     def __init__(self, app: ASGIApp, limit_bytes: int, except_paths: frozenset[tuple[str, str]]) -> None:
         """`except_paths` holds pairs of method and path."""
@@ -73,7 +73,7 @@ class BodyLimit:
 
 
 class _TooLarge(BaseException):
-    """Passes the handlers of the app, which turn an `Exception` met while reading a body into an answer of their own."""
+    """No `Exception`, because the app answers those that it meets while reading a body itself."""
 
 
 def too_large(limit_bytes: int) -> Problem:

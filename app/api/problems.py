@@ -1,4 +1,4 @@
-"""The only place where an exception becomes a response: problem documents (RFC 9457), and nothing of the inside in them.
+"""The only place where an exception becomes a response: a problem document (RFC 9457) with nothing of the inside in it.
 
 An error that nobody expected is logged once, with its traceback, and answered as `internal`; a response that had
 already begun is broken off, so that a caller can't take half of it for all.

@@ -1,4 +1,4 @@
-"""Reads what was wrong with a request out of FastAPI's errors: where, a stable code, and a sentence that echoes nothing.
+"""Reads what was wrong with a request out of FastAPI's errors: where, a stable code, a sentence that echoes nothing.
 
 Where it was wrong is a JSON Pointer (RFC 6901) into the body, `?name` for a query parameter, or `header:Name`. The
 values sent are never repeated: they may be personal, or not text at all.

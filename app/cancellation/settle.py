@@ -6,9 +6,8 @@ An outcome that was heard is in the next commit: a group is flushed as soon as t
 import asyncio
 import time
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
-import sqlalchemy as sa
 import structlog
 
 from app.cancellation.policy import Verdict
@@ -95,7 +94,7 @@ class GroupCommit:
         if len(changed) != len(group):
             log.warning("refund.fenced", job_id=self._job_id, outcomes=len(group) - len(changed))
 
-    async def _record(self, group: list[Recorded]) -> list[sa.Row[Any]]:
+    async def _record(self, group: list[Recorded]) -> list[str]:
         heartbeat = self._runtime.settings.lease_seconds
         async with self._runtime.db.write() as conn:
             return await outcomes.record(conn, self._job_id, group, actor="worker", heartbeat_seconds=heartbeat)

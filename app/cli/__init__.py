@@ -1,7 +1,7 @@
 """The command line `bulk-cancel`: what an operator runs; no decision about a booking or a refund is made here.
 
 `terminal` is how commands speak, `records` changes businesses, keys and schedules, `servers` runs the processes, and
-`demo` runs everything at once with a sample studio.
+`demo` (with `studio`) runs everything at once.
 """
 
 import typer

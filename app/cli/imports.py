@@ -13,9 +13,9 @@ from typing import Annotated, BinaryIO, Final, cast
 import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from app.cli.terminal import Trouble, configured, opened, result, run, say, stderr
+from app.cli.terminal import Trouble, configured, known_business, opened, result, run, say, stderr
 from app.config import Settings
-from app.errors import NotFound, Problem
+from app.errors import Problem
 from app.schedule.load import ImportReport, import_file
 from app.schedule.spool import check_gzip, lines_of
 
@@ -73,11 +73,9 @@ async def _import(config: Settings, business_id: str, name: str, source: BinaryI
     size = source.seek(0, os.SEEK_END)
     source.seek(0)
     async with opened(config) as db:
-        try:
-            with _progress(size, source) as told:
-                return await import_file(db, business_id, lines_of(text), told)
-        except NotFound as error:
-            raise Trouble(f"There is no business {business_id}.") from error
+        await known_business(db, business_id)
+        with _progress(size, source) as told:
+            return await import_file(db, business_id, lines_of(text), told)
 
 
 @contextmanager

@@ -7,12 +7,11 @@ import typer
 
 from app import auth
 from app.auth import Scope
-from app.cli.terminal import Trouble, configured, opened, result, run, say
+from app.cli.terminal import Trouble, configured, known_business, opened, result, run, say
 from app.config import Settings
 from app.db import businesses, schema
 from app.db.dialect import instant_text
 from app.db.keys import Key
-from app.errors import NotFound
 from app.schedule.weeks import zone_named
 
 _ID: Final = re.compile(r"[A-Za-z0-9._:~-]{1,128}")
@@ -82,11 +81,7 @@ def create_key(
 
 async def _create_key(config: Settings, business_id: str, name: str, scopes: list[Scope]) -> str:
     async with opened(config) as db:
-        try:
-            async with db.read() as conn:
-                await businesses.get(conn, business_id)
-        except NotFound as error:
-            raise Trouble(f"There is no business {business_id}.") from error
+        await known_business(db, business_id)
         return await auth.create_key(db, business_id, name, scopes)
 
 

@@ -1,4 +1,4 @@
-"""Commands that run a process until SIGTERM: the API, an arq worker under a supervisor, the sandbox."""
+"""Commands that run a process until SIGTERM: the API, a worker under a supervisor, the sandbox."""
 
 import asyncio
 import contextlib
@@ -13,12 +13,9 @@ from typing import Annotated, Final
 
 import structlog
 import typer
-from starlette.applications import Starlette
 
 from app.cli.terminal import Trouble, configured, opened, run, say
 from app.config import Settings
-from app.main import create_app
-from app.sandbox.app import create_sandbox
 from app.serving import address_of, listen, serve
 
 log = structlog.get_logger()
@@ -26,7 +23,7 @@ log = structlog.get_logger()
 Port = Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 for any free one.")]
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
 
-_ARQ: Final = (sys.executable, "-m", "arq", "workers.settings.WorkerSettings")
+_WORKER: Final = (sys.executable, "-m", "workers")  # a child, because nothing in app imports workers
 _FIRST_PAUSE_SECONDS: Final = 1.0
 _LONGEST_PAUSE_SECONDS: Final = 30.0
 _STEADY_SECONDS: Final = 60.0  # a worker that lived so long starts again without a growing pause
@@ -50,6 +47,9 @@ def api(host: Host = "127.0.0.1", port: Port = 8000) -> None:
 
 
 async def _api(config: Settings, listener: socket.socket) -> None:
+    # Here, because it takes most of a second, which commands that serve nothing need not wait.
+    from app.main import create_app  # noqa: PLC0415
+
     async with opened(config):
         address = address_of(listener)
         say(f"Serving on {address} (documentation: {address}/docs)")
@@ -63,21 +63,29 @@ def sandbox(
     token: Annotated[str | None, typer.Option(help="Bearer token that callers must send.")] = None,
 ) -> None:
     """Serve payment and credit services to try things against: /books is what they did, PUT /faults breaks them."""
+    from app.sandbox.app import create_sandbox  # noqa: PLC0415 - as above
+
     configured()
     with listening(host, port) as listener:
         address = address_of(listener)
-        app: Starlette = create_sandbox(books, token=token)
+        app = create_sandbox(books, token=token)
         app.state.stopping = asyncio.Event()
         say(f"BULK_CANCEL_PAYMENTS_URL={address}/payments")
         say(f"BULK_CANCEL_CREDITS_URL={address}/credits")
-        run(serve(app, listener))
+        run(serve(app, listener, parser="httptools"))
 
 
 def worker() -> None:
-    """Run an arq worker, and start it again whenever it ends by itself, as arq does when Redis goes away."""
-    if configured().redis_url is None:
+    """Run an arq worker, and start it again should it ever end by itself."""
+    config = configured()
+    if config.redis_url is None:
         raise Trouble("BULK_CANCEL_REDIS_URL is not set; without it the API process runs the worker loop itself.")
-    run(supervise(_ARQ))
+    if config.payments_url is None or config.credits_url is None:
+        raise Trouble(
+            "A worker needs BULK_CANCEL_PAYMENTS_URL and BULK_CANCEL_CREDITS_URL; "
+            "`bulk-cancel sandbox` serves both to try it."
+        )
+    run(supervise(_WORKER))
 
 
 async def supervise(command: Sequence[str]) -> None:

@@ -1,20 +1,21 @@
-"""How commands speak: messages to standard error, results to standard output, one line for what an operator can mend."""
+"""How commands speak: messages to standard error, results to standard output, and one line for what can be mended."""
 
-import asyncio
 import sys
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, Final, NoReturn, TypeVar
 
 import sqlalchemy as sa
-import uvicorn
+import uvloop
 from pydantic import ValidationError
 from rich.console import Console
 
 from app.config import Settings, settings
+from app.db import businesses
 from app.db.engine import Database
 from app.db.outage import DATABASE_ERRORS, is_outage
 from app.db.schema import newest_version, version_of
+from app.errors import NotFound
 from app.telemetry import configure_logging
 
 T = TypeVar("T")
@@ -53,8 +54,7 @@ def configured() -> Settings:
 
 def run(main: Coroutine[Any, Any, T]) -> T:
     """Runs `main` in a loop of the kind the servers use."""
-    with asyncio.Runner(loop_factory=uvicorn.Config("").get_loop_factory()) as runner:
-        return runner.run(main)
+    return uvloop.run(main)
 
 
 @asynccontextmanager
@@ -77,6 +77,19 @@ async def opened(config: Settings) -> AsyncIterator[Database]:
         yield db
     finally:
         await db.close()
+
+
+async def known_business(db: Database, business_id: str) -> None:
+    """Makes sure that there is such a business.
+
+    Raises:
+        Trouble: there is none.
+    """
+    try:
+        async with db.read() as conn:
+            await businesses.get(conn, business_id)
+    except NotFound as error:
+        raise Trouble(f"There is no business {business_id}.") from error
 
 
 def explain(error: BaseException) -> str | None:

@@ -7,16 +7,6 @@ from app.db import history
 from app.db.dialect import now
 from app.db.tables import RefundStatus, refunds
 
-_STATE = (
-    refunds.c.id,
-    refunds.c.epoch,
-    refunds.c.status,
-    refunds.c.attempts,
-    refunds.c.upstream_reference,
-    refunds.c.failure_code,
-    refunds.c.failure_detail,
-)
-
 
 async def try_again(conn: AsyncConnection, job_id: str, *, actor: str) -> int:
     """Make the job's rejected refunds pending; returns how many.
@@ -37,12 +27,12 @@ async def try_again(conn: AsyncConnection, job_id: str, *, actor: str) -> int:
             epoch=refunds.c.epoch + 1,
             key_generation=refunds.c.key_generation + sa.case((failed_there, 1), else_=0),
         )
-        .returning(*_STATE)
+        .returning(refunds.c.id)
     )
-    rows = (await conn.execute(statement)).all()
-    if rows:
-        await history.append(conn, rows, actor=actor)
-    return len(rows)
+    ids = (await conn.execute(statement)).scalars().all()
+    if ids:
+        await history.append(conn, ids, actor=actor)
+    return len(ids)
 
 
 async def look_again(conn: AsyncConnection, job_id: str, *, actor: str) -> int:
@@ -59,12 +49,12 @@ async def look_again(conn: AsyncConnection, job_id: str, *, actor: str) -> int:
             epoch=refunds.c.epoch + 1,
             attempts=0,
         )
-        .returning(*_STATE)
+        .returning(refunds.c.id)
     )
-    rows = (await conn.execute(statement)).all()
-    if rows:
-        await history.append(conn, rows, actor=actor)
-    return len(rows)
+    ids = (await conn.execute(statement)).scalars().all()
+    if ids:
+        await history.append(conn, ids, actor=actor)
+    return len(ids)
 
 
 async def lock_refund(conn: AsyncConnection, job_id: str, refund_id: str) -> sa.RowMapping | None:
@@ -97,6 +87,6 @@ async def resolve(
             failure_detail=detail,
             upstream_reference=reference,
         )
-        .returning(*_STATE)
     )
-    await history.append(conn, (await conn.execute(statement)).all(), actor=actor)
+    await conn.execute(statement)
+    await history.append(conn, [refund_id], actor=actor)

@@ -190,7 +190,7 @@ async def lock(conn: AsyncConnection, business_id: str, ids: Collection[str]) ->
 
 
 async def create(conn: AsyncConnection, business_id: str, created: Mapping[str, BookingFacts]) -> bool:
-    """Insert bookings with their lines; False, and only some written, when another writer made one of them meanwhile."""
+    """Insert bookings with their lines; False, and only some written, when another writer made one meanwhile."""
     rows = [(id_, *facts[:3]) for id_, facts in sorted(created.items())]
     columns = ("id", "session_id", "client_id", "status")
     written = await insert_many(conn, bookings, {"business_id": business_id}, columns, rows)

@@ -34,13 +34,6 @@ async def create(conn: AsyncConnection, id: str, name: str, timezone: str, curre
     return Business(id, name, timezone, currency)
 
 
-async def insert_business(
-    conn: AsyncConnection, business_id: str, *, name: str, timezone: str, currency: str
-) -> Business:
-    """`create`, with its facts by keyword."""
-    return await create(conn, business_id, name, timezone, currency)
-
-
 async def get(conn: AsyncConnection, business_id: str) -> Business:
     """The business of this id.
 

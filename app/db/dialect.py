@@ -122,6 +122,28 @@ def in_list(column: sa.ColumnElement[str], values: Iterable[str]) -> sa.ColumnEl
     return _in_list(column, sa.literal(json.dumps(list(values)), sa.Text()))
 
 
+class _in_ids(sa.sql.functions.FunctionElement[bool]):  # noqa: N801
+    type = sa.Boolean()
+    inherit_cache = True
+
+
+@compiles(_in_ids, "postgresql")
+def _in_ids_postgresql(element: _in_ids, compiler: SQLCompiler, **kw: Any) -> str:
+    column, values = (compiler.process(clause, **kw) for clause in element.clauses)
+    return f"{column} IN (SELECT json_array_elements_text(CAST({values} AS json))::uuid)"
+
+
+@compiles(_in_ids, "sqlite")
+def _in_ids_sqlite(element: _in_ids, compiler: SQLCompiler, **kw: Any) -> str:
+    column, values = (compiler.process(clause, **kw) for clause in element.clauses)
+    return f"{column} IN (SELECT value FROM json_each({values}))"  # noqa: S608 - compiled, not text
+
+
+def in_ids(column: sa.ColumnElement[str], values: Iterable[str]) -> sa.ColumnElement[bool]:
+    """`in_list` for a column of type `Id`."""
+    return _in_ids(column, sa.literal(json.dumps(list(values)), sa.Text()))
+
+
 def insert(connection: AsyncConnection, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
     """An INSERT that may say ON CONFLICT, in this connection's dialect."""
     if connection.dialect.name == "postgresql":

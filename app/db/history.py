@@ -1,32 +1,31 @@
 """The append-only history of refunds: one row per change of state, in the transaction that made the change."""
 
 from collections.abc import Iterable
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.db.dialect import now
-from app.db.tables import refund_history
+from app.db.dialect import in_ids, now
+from app.db.tables import refund_history, refunds
 
-_INSERT = sa.insert(refund_history).values(recorded_at=now())
+_REMEMBERED = (
+    "epoch",
+    "status",
+    "attempts",
+    "upstream_reference",
+    "failure_code",
+    "failure_detail",
+)
 
 
-async def append(conn: AsyncConnection, rows: Iterable[sa.Row[Any]], *, actor: str) -> None:
-    """Remember the state that these refund rows now have."""
+async def append(conn: AsyncConnection, refund_ids: Iterable[str], *, actor: str) -> None:
+    """Remember the state that these refunds now have: one statement, the rows never pass through Python."""
+    state = sa.select(
+        refunds.c.id,
+        *(refunds.c[name] for name in _REMEMBERED),
+        sa.literal(actor).label("actor"),
+        now().label("recorded_at"),
+    ).where(in_ids(refunds.c.id, refund_ids))
     await conn.execute(
-        _INSERT,
-        [
-            {
-                "refund_id": row.id,
-                "epoch": row.epoch,
-                "status": row.status,
-                "attempts": row.attempts,
-                "upstream_reference": row.upstream_reference,
-                "failure_code": getattr(row, "failure_code", None),
-                "failure_detail": getattr(row, "failure_detail", None),
-                "actor": actor,
-            }
-            for row in rows
-        ],
+        sa.insert(refund_history).from_select(["refund_id", *_REMEMBERED, "actor", "recorded_at"], state)
     )

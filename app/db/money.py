@@ -4,7 +4,22 @@ from typing import Final
 
 DECIMALS_0: Final = (
     "BIF",
-    "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF",
+    "CLP",
+    "DJF",
+    "GNF",
+    "ISK",
+    "JPY",
+    "KMF",
+    "KRW",
+    "PYG",
+    "RWF",
+    "UGX",
+    "UYI",
+    "VND",
+    "VUV",
+    "XAF",
+    "XOF",
+    "XPF",
 )
 DECIMALS_3: Final = ("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND")
 DECIMALS_4: Final = ("CLF", "UYW")

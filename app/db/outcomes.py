@@ -66,17 +66,9 @@ FROM {values}
 WHERE r.id = v.rid
   AND (v.def AND r.status NOT IN ('succeeded', 'resolved')
        OR r.epoch = v.ep AND r.status IN ('submitted', 'indeterminate', 'processing') AND r.due_at IS NOT NULL)
-RETURNING id, epoch, status, attempts, upstream_reference, failure_code, failure_detail
+RETURNING id
 """  # noqa: S608 - only our own words are in it; the values are one bound parameter
-    return sa.text(statement).columns(
-        refunds.c.id,
-        refunds.c.epoch,
-        refunds.c.status,
-        refunds.c.attempts,
-        refunds.c.upstream_reference,
-        refunds.c.failure_code,
-        refunds.c.failure_detail,
-    )
+    return sa.text(statement).columns(refunds.c.id)
 
 
 _RECORD = {True: _record(postgresql=True), False: _record(postgresql=False)}
@@ -84,8 +76,8 @@ _RECORD = {True: _record(postgresql=True), False: _record(postgresql=False)}
 
 async def record(
     conn: AsyncConnection, job_id: str, outcomes: Sequence[Recorded], *, actor: str, heartbeat_seconds: float
-) -> list[sa.Row[Any]]:
-    """Write a group of one job's outcomes; returns the rows that changed.
+) -> list[str]:
+    """Write a group of one job's outcomes; returns the ids of the refunds that changed.
 
     The job's row is taken first and its counter raised: so numbers are given in the order in which groups commit, and a
     reader that has seen number n has seen all below it (ADR 0006). The job is due `heartbeat_seconds` from now, should
@@ -98,10 +90,10 @@ async def record(
         seq += outcome.due_in_seconds is None
         values.append(_as_json(outcome, seq))
     statement = _RECORD[conn.dialect.name == "postgresql"]
-    rows = list((await conn.execute(statement, {"outcomes": json.dumps(values)})).all())
-    if rows:
-        await history.append(conn, rows, actor=actor)
-    return rows
+    changed = list((await conn.execute(statement, {"outcomes": json.dumps(values)})).scalars())
+    if changed:
+        await history.append(conn, changed, actor=actor)
+    return changed
 
 
 async def _number(conn: AsyncConnection, job_id: str, count: int, heartbeat_seconds: float) -> int:

@@ -147,7 +147,7 @@ async def claim(conn: AsyncConnection, job_id: str, method: str, *, most: int, l
     parameters = {"of_job": job_id, "by_method": method, "most": most, "lease_seconds": lease_seconds}
     rows = (await conn.execute(_CLAIM[conn.dialect.name == "postgresql"], parameters)).all()
     if rows:
-        await history.append(conn, rows, actor="worker")
+        await history.append(conn, (row.id for row in rows), actor="worker")
     return [
         Claimed(
             id=row.id,

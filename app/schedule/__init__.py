@@ -1,4 +1,4 @@
-"""The platform's schedule as it is kept here: sessions, clients and bookings, read by week and written record by record.
+"""The platform's schedule as it is kept here: sessions, clients and bookings, read by week, written record by record.
 
 `weeks` (pure) turns local days into instants · `records` is the form of one record · `walk` (pure) decides what a batch
 of records changes · `apply` is the one transaction that writes a batch, for a PUT and for an import alike · `spool` and

@@ -4,17 +4,17 @@ A line may refer to what is stored already or stands earlier in the file. The sa
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
-from itertools import count, islice
+from itertools import islice
 from typing import Final, assert_never
 
 import structlog
 from pydantic import ValidationError
 
-from app.db import businesses, tables
+from app.db import businesses, statistics
 from app.db.engine import Database
-from app.db.many import refresh_statistics
 from app.schedule.apply import apply
 from app.schedule.records import ANY_RECORD, AnyRecord
 from app.schedule.spool import LINE_LIMIT
@@ -58,6 +58,11 @@ class ImportReport:
     errors: int = 0
     first_errors: list[LineError] = field(default_factory=list)
 
+    @property
+    def created(self) -> int:
+        """How many rows there are now that were not."""
+        return self.clients.created + self.sessions.created + self.bookings.created
+
 
 _Read = tuple[int, AnyRecord | LineError]
 
@@ -79,31 +84,52 @@ async def import_file(
     async with db.read() as conn:
         zone = (await businesses.get(conn, business_id)).timezone
     report = ImportReport()
-    numbered = enumerate(lines, start=1)
-    for turn in count(1):
-        number, batch = await asyncio.to_thread(_next_batch, numbered)
-        if not number:
-            break
-        records = [record for _, record in batch if not isinstance(record, LineError)]
-        outcomes = iter(await apply(db, business_id, zone, records) if records else ())
-        for line, record in batch:
-            if isinstance(record, LineError):
-                _count_error(report, record)
-            else:
-                _count(report, line, record, next(outcomes))
-        progress(number)
-        if turn.bit_count() == 1:  # batches 1, 2, 4, 8, …: as the tables double
-            async with db.write() as conn:
-                await refresh_statistics(conn, tables.sessions, tables.clients, tables.bookings, tables.payment_lines)
+    created = 0
+    async with aclosing(_batches(lines)) as batches:
+        turn = 0
+        async for number, batch in batches:
+            turn += 1
+            await _import_batch(db, business_id, zone, batch, report)
+            progress(number)
+            # After batches 1, 2, 4, 8, …: as the tables double.
+            if turn.bit_count() == 1 and report.created > created:
+                created = report.created
+                async with db.write() as conn:
+                    await statistics.count_schedule(conn)
     log.info("schedule.imported", business_id=business_id, lines=report.lines, errors=report.errors)
     return report
+
+
+async def _import_batch(
+    db: Database, business_id: str, zone: str, batch: Sequence[_Read], report: ImportReport
+) -> None:
+    records = [record for _, record in batch if not isinstance(record, LineError)]
+    outcomes = iter(await apply(db, business_id, zone, records) if records else ())
+    for line, record in batch:
+        if isinstance(record, LineError):
+            _count_error(report, record)
+        else:
+            _count(report, line, record, next(outcomes))
+
+
+async def _batches(lines: Iterable[bytes]) -> AsyncGenerator[tuple[int, list[_Read]]]:
+    """The lines batch by batch, each with its last line's number; the next is read while one is written."""
+    numbered = enumerate(lines, start=1)
+    reading = asyncio.create_task(asyncio.to_thread(_next_batch, numbered))
+    try:
+        while (batch := await asyncio.shield(reading))[0]:
+            reading = asyncio.create_task(asyncio.to_thread(_next_batch, numbered))
+            yield batch
+    finally:
+        # The thread reads the caller's file: it must be done before the caller closes it.
+        await asyncio.wait({reading})
 
 
 def _next_batch(numbered: Iterator[tuple[int, bytes]]) -> tuple[int, list[_Read]]:
     """The number of the last line read (0: there was none), and the lines that are not blank, read."""
     number = 0
     batch: list[_Read] = []
-    for number, line in islice(numbered, BATCH_LINES):  # noqa: B007 - the last number is the answer
+    for number, line in islice(numbered, BATCH_LINES):
         text = line.removeprefix(_BOM) if number == 1 else line
         if text.strip():
             batch.append((number, _read(number, text)))

@@ -5,6 +5,7 @@ Memory stays flat whatever the file's size: it is read in blocks, and a line is 
 
 import asyncio
 import gzip
+import math
 import tempfile
 import zlib
 from collections.abc import AsyncIterable, AsyncIterator, Iterator
@@ -56,24 +57,19 @@ def check_gzip(file: BinaryIO, *, limit_bytes: int | None = None) -> None:
     Raises:
         Problem: 400 broken-gzip, it is truncated, damaged or no gzip (RFC 1952); 413 body-too-large, see `spooled`.
     """
-    most = None if limit_bytes is None else limit_bytes * _MOST_EXPANSION
+    most = math.inf if limit_bytes is None else limit_bytes * _MOST_EXPANSION
     size = 0
+    if not file.read(1):  # to `gzip` nothing at all is a whole file
+        raise _broken_gzip()
+    file.seek(0)
     try:
-        if not file.read(1):
-            raise EOFError
-        file.seek(0)
         with gzip.GzipFile(fileobj=file) as text:
-            while block := text.read(_BLOCK):
+            while (size < most) and (block := text.read(_BLOCK)):
                 size += len(block)
-                if most is not None and limit_bytes is not None and size > most:
-                    raise _too_large(limit_bytes)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise Problem(
-            400,
-            "broken-gzip",
-            "The gzip file is broken",
-            "The file is truncated or damaged, and nothing of it was read in.",
-        ) from error
+        raise _broken_gzip() from error
+    if limit_bytes is not None and size >= most:
+        raise _too_large(limit_bytes)
     file.seek(0)
 
 
@@ -84,6 +80,15 @@ def lines_of(file: BinaryIO) -> Iterator[bytes]:
             while (rest := file.readline(LINE_LIMIT)) and not rest.endswith(b"\n"):
                 pass
         yield line.rstrip(b"\r\n")
+
+
+def _broken_gzip() -> Problem:
+    return Problem(
+        400,
+        "broken-gzip",
+        "The gzip file is broken",
+        "The file is truncated or damaged, and nothing of it was read in.",
+    )
 
 
 def _too_large(limit_bytes: int) -> Problem:

@@ -1,4 +1,4 @@
-"""What a batch of records changes, record by record in their order. Pure: it reads and changes only the `Known` it is given.
+"""What a batch of records changes, record by record in their order. Pure: it touches only the `Known` it is given.
 
 A booking in a cancelled session is frozen: the same again is unchanged, anything else is refused.
 """

@@ -65,33 +65,27 @@ def keyed_routes(app):
     return routes
 
 
+SIMPLEST = {"boolean": False, "string": "x", "null": None}
+FORMATS = {"date": "2026-11-23", "date-time": "2026-11-23T09:00:00Z"}
+
+
 def smallest(schema, document):
     """The smallest value that a JSON Schema takes, near enough for our bodies."""
-    if "$ref" in schema:
-        return smallest(document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]], document)
-    if "const" in schema:
-        return schema["const"]
-    if "enum" in schema:
-        return schema["enum"][0]
-    if "examples" in schema:
-        return schema["examples"][0]
-    for union in ("anyOf", "oneOf"):
-        if union in schema:
-            return smallest(schema[union][0], document)
-    match schema.get("type"):
-        case "object":
-            return {
-                name: smallest(schema["properties"][name], document) for name in schema.get("required", [])
-            }
-        case "array":
+    match schema:
+        case {"$ref": ref}:
+            return smallest(document["components"]["schemas"][ref.rsplit("/", 1)[1]], document)
+        case {"const": value} | {"enum": [value, *_]} | {"examples": [value, *_]}:
+            return value
+        case {"anyOf": [first, *_]} | {"oneOf": [first, *_]}:
+            return smallest(first, document)
+        case {"type": "object"}:
+            return {name: smallest(schema["properties"][name], document) for name in schema.get("required", [])}
+        case {"type": "array"}:
             return [smallest(schema["items"], document)] * schema.get("minItems", 0)
-        case "integer" | "number":
+        case {"type": "integer" | "number"}:
             return schema.get("minimum", 0)
-        case "boolean":
-            return False
-        case "string":
-            return {"date": "2026-11-23", "date-time": "2026-11-23T09:00:00Z"}.get(schema.get("format"), "x")
-    return None
+        case _:
+            return FORMATS.get(schema.get("format"), SIMPLEST[schema["type"]])
 
 
 @pytest.fixture
@@ -100,9 +94,7 @@ async def other_business(db):
     async with db.write() as conn:
         await create_business(conn, "theirs", name="Theirs", timezone="UTC", currency="EUR")
         await create_business(conn, "ours", name="Ours", timezone="UTC", currency="EUR")
-        await conn.execute(
-            tables.clients.insert().values(business_id="theirs", id=THEIRS["client_id"], name="Ada")
-        )
+        await conn.execute(tables.clients.insert().values(business_id="theirs", id=THEIRS["client_id"], name="Ada"))
         at = dt.datetime(2026, 11, 23, 9, tzinfo=dt.UTC)
         await conn.execute(
             tables.jobs.insert().values(

@@ -6,7 +6,6 @@ import pytest
 from app.config import Settings
 from app.db.engine import Database
 from app.main import create_app
-from app.queue import LocalQueue
 from app.serving import served
 
 LIMIT = 4096

@@ -19,6 +19,7 @@ from app.db.engine import Database
 from app.errors import FieldError, NotFound, Problem
 from app.main import create_app
 from app.queue import LocalQueue
+from app.serving import served
 
 
 class Line(BaseModel):
@@ -160,9 +161,7 @@ async def test_a_malformed_path_answers_as_an_unknown_one_to_the_letter(edge):
     ids=["cut off", "empty", "not UTF-8", "deep", "long number"],
 )
 async def test_a_body_that_cannot_be_read_is_refused_without_a_fault_of_ours(edge, body):
-    answer = await edge.post(
-        "/test/orders/abc", content=body, headers={"Content-Type": "application/json"}
-    )
+    answer = await edge.post("/test/orders/abc", content=body, headers={"Content-Type": "application/json"})
     if body:
         problem(answer, 400, "malformed-body")
     else:
@@ -193,9 +192,7 @@ async def test_a_body_of_another_type_is_refused(edge, kind):
     ],
 )
 async def test_what_was_sent_is_not_repeated_and_breaks_nothing(edge, text):
-    answer = await edge.post(
-        "/test/orders/abc", content=text.encode(), headers={"Content-Type": "application/json"}
-    )
+    answer = await edge.post("/test/orders/abc", content=text.encode(), headers={"Content-Type": "application/json"})
     problem(answer, 422, "validation")
     assert "secret-" not in answer.text
     assert "NaN" not in answer.text
@@ -307,3 +304,22 @@ async def test_concurrent_requests_keep_their_own_ids(edge):
     answers = await asyncio.gather(*(edge.get("/test/state") for _ in range(20)))
     assert len({answer.json()["request_id"] for answer in answers}) == 20
     assert all(a.json()["request_id"] == a.headers["x-request-id"] for a in answers)
+
+
+async def test_an_answer_that_fails_half_way_is_broken_off_and_never_looks_whole(sqlite_url):
+    db = Database(sqlite_url)
+    app = with_test_routes(create_app(Settings(), database=db, queue=QueueWithoutLoop()))
+    async with served(app) as address, httpx.AsyncClient() as client:
+        with pytest.raises(httpx.RemoteProtocolError):
+            await client.get(f"{address}/test/stream")
+    await db.close()
+
+
+class QueueWithoutLoop:
+    """With it, an app that is served runs no worker loop."""
+
+    async def wake(self, job_id, *, after_seconds=0.0):
+        return True
+
+    async def aclose(self):
+        pass

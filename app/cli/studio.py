@@ -1,0 +1,132 @@
+"""What `demo` runs: a sample studio's two weeks, the sandbox as its upstreams, the worker and the API, in one process."""
+
+import asyncio
+import datetime as dt
+import json
+import socket
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import httpx
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+
+from app.auth import Scope, create_key
+from app.cancellation import read
+from app.cli.terminal import Trouble, say, stderr
+from app.config import Settings
+from app.db import businesses
+from app.db.engine import Database
+from app.db.tables import RefundStatus
+from app.main import create_app
+from app.sandbox.app import create_sandbox
+from app.schedule.load import import_file
+from app.schedule.sample import CURRENCY, ZONE, sample_lines
+from app.serving import address_of, serve, served
+
+_BUSINESS: Final = "demo"
+_WEEK: Final = dt.timedelta(days=7)
+_LATENCY: Final = {"latency_seconds": 0.15, "latency_jitter_seconds": 0.1}
+_LOOK_SECONDS: Final = 0.25
+_SHOWN_JOBS: Final = 5
+_ID_OUT: Final = """sed -E 's/^\\{"id":"([^"]+)".*/\\1/'"""
+_FINAL: Final = frozenset({RefundStatus.SUCCEEDED, RefundStatus.REJECTED, RefundStatus.SKIPPED, RefundStatus.RESOLVED})
+
+
+async def run_studio(url: str, listener: socket.socket) -> None:
+    """Fills the empty database at `url`, tells what to try, and serves until SIGTERM or SIGINT."""
+    today = dt.datetime.now(ZoneInfo(ZONE)).date()
+    async with served(create_sandbox()) as sandbox:
+        async with httpx.AsyncClient() as client:
+            await client.put(f"{sandbox}/faults", json={"payments": _LATENCY, "credits": _LATENCY})
+        settings = Settings(
+            database_url=url,
+            redis_url=None,
+            payments_url=f"{sandbox}/payments",
+            credits_url=f"{sandbox}/credits",
+            payments_token=None,
+            credits_token=None,
+        )
+        db = Database(url)
+        try:
+            key = await _studio(db, sample_lines(today) + sample_lines(today + _WEEK))
+            _tell(address_of(listener), sandbox, key, today - dt.timedelta(days=today.weekday()) + _WEEK)
+            watching = asyncio.create_task(_watch(db))
+            await serve(create_app(settings), listener)
+            watching.cancel()
+            with suppress(asyncio.CancelledError):
+                await watching
+        finally:
+            await db.close()
+
+
+async def _studio(db: Database, lines: Sequence[bytes]) -> str:
+    """Fills the database; returns a key with every scope."""
+    async with db.write() as conn:
+        await businesses.create(conn, _BUSINESS, "Demo Studio", ZONE, CURRENCY)
+    with Progress(
+        TextColumn("loading two weeks"), BarColumn(), MofNCompleteColumn(), console=stderr, transient=True
+    ) as progress:
+        bar = progress.add_task("load", total=len(lines))
+        report = await import_file(db, _BUSINESS, lines, lambda done: progress.update(bar, completed=done))
+    if report.errors:
+        raise Trouble(f"The sample has {report.errors} bad lines: {report.first_errors[0]}")
+    say(f"Loaded {report.sessions.created} sessions and {report.bookings.created} bookings of a sample studio.")
+    return await create_key(db, _BUSINESS, "demo", Scope)
+
+
+def _tell(address: str, sandbox: str, key: str, monday: dt.date) -> None:
+    week = {"date_from": str(monday), "date_to": str(monday + dt.timedelta(days=6)), "session_ids": "all"}
+    body = json.dumps(week | {"reason": "Snow day"})
+    post = "curl -s -H \"$K\" -H 'Content-Type: application/json'"
+    say(
+        f"""
+Bulk Cancel is at {address} (documentation: {address}/docs), its upstreams' books at {sandbox}/books.
+
+  A={address}
+  K='Authorization: Bearer {key}'
+
+What would cancelling next week do? This changes nothing:
+
+  {post} $A/v1/bulk-cancellations/plan -d '{body}'
+
+Cancel it. All sessions read cancelled at once; the money and the credits go back in the background:
+
+  JOB=$({post} -H 'Idempotency-Key: snow-day' $A/v1/bulk-cancellations -d '{body}' | {_ID_OUT})
+
+Follow every refund to its end, as CSV:
+
+  curl -sN -H "$K" "$A/v1/bulk-cancellations/$JOB/audit.csv?follow=true"
+
+Its progress is shown below. Ctrl-C ends the demo.
+"""
+    )
+
+
+async def _watch(db: Database) -> None:
+    """Shows each job as a bar on a terminal, and elsewhere as a line whenever its status changes."""
+    bars: dict[str, TaskID] = {}
+    told: dict[str, str] = {}
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("refunds"))
+    with Progress(*columns, console=stderr, disable=not stderr.is_terminal) as progress:
+        while True:
+            for job_id, status, done, total in await _jobs(db):
+                if job_id not in bars:
+                    bars[job_id] = progress.add_task(job_id, total=total)
+                progress.update(bars[job_id], description=f"job {job_id} {status}", completed=done)
+                if not stderr.is_terminal and told.get(job_id) != status:
+                    say(f"job {job_id}: {status}, {done} of {total} refunds settled")
+                    told[job_id] = status
+            await asyncio.sleep(_LOOK_SECONDS)
+
+
+async def _jobs(db: Database) -> list[tuple[str, str, int, int]]:
+    """The newest jobs, oldest first: id, status, settled refunds, all refunds."""
+    jobs = []
+    for newest in await read.newest(db, _BUSINESS, status=None, before=None, limit=_SHOWN_JOBS):
+        view = await read.one(db, _BUSINESS, newest.row["id"])
+        done = sum(one.count for status, one in view.refunds.items() if status in _FINAL)
+        total = sum(one.count for one in view.refunds.values())
+        jobs.append((str(view.row["id"]), str(view.row["status"]), done, total))
+    return jobs[::-1]

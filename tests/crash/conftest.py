@@ -1,0 +1,137 @@
+"""What the fault tests may ask for: towns of real processes, and a Redis and a PostgreSQL that they may break."""
+
+import asyncio
+import getpass
+import glob
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.cancellation.verify import verify
+from app.db.engine import Database
+from app.db.schema import migrate
+from crash.processes import Town, Zygote, free_port, listens, until
+
+
+@pytest.fixture(scope="session")
+def zygote() -> Iterator[Zygote]:
+    one = Zygote()
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def found_towns(zygote, tmp_path):
+    """Found towns: `found_towns(database_url, **settings)`; their processes end with the test."""
+    towns = []
+
+    def found(database_url: str, **settings) -> Town:
+        folder = tmp_path / f"town{len(towns)}"
+        folder.mkdir()
+        towns.append(Town(zygote, folder, database_url, **settings))
+        return towns[-1]
+
+    yield found
+    for town in towns:
+        town.close()
+
+
+@pytest.fixture
+def violations():
+    """The rows of a database that break an invariant."""
+
+    def check(database_url: str) -> list:
+        async def run() -> list:
+            db = Database(database_url)
+            try:
+                return await verify(db)
+            finally:
+                await db.close()
+
+        return asyncio.run(run())
+
+    return check
+
+
+class BreakableRedis:
+    """A Redis of the test's own, on one port."""
+
+    def __init__(self, program: str, folder: Path) -> None:
+        self.program, self.folder, self.port = program, folder, free_port()
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        arguments = ("--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", str(self.folder))
+        self.process = subprocess.Popen([self.program, *arguments], stdout=subprocess.DEVNULL)
+        until(lambda: listens(self.port), 10)
+
+    def kill(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait(10)
+            self.process = None
+
+
+@pytest.fixture
+def breakable_redis(tmp_path) -> Iterator[BreakableRedis]:
+    program = shutil.which("redis-server")
+    if program is None:
+        pytest.skip("redis-server is missing")
+    one = BreakableRedis(program, tmp_path)
+    one.start()
+    yield one
+    one.kill()
+
+
+class BreakablePostgresql:
+    """A PostgreSQL cluster of the test's own, on one port; what it says goes into its log."""
+
+    def __init__(self, programs: Path, folder: Path, owner: str) -> None:
+        self.programs, self.folder, self.owner, self.port = programs, folder, owner, free_port()
+        self.url = f"postgresql+asyncpg://postgres@127.0.0.1:{self.port}/postgres"
+
+    def run(self, program: str, *arguments: str) -> None:
+        user = None if self.owner == getpass.getuser() else self.owner
+        command = [self.programs / program, "-D", self.folder / "data", *arguments]
+        subprocess.run(command, check=True, cwd=self.folder, user=user, stdout=subprocess.DEVNULL, timeout=60)
+
+    def make(self) -> None:
+        self.run("initdb", "--username=postgres", "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C")
+        self.start()
+
+    def start(self) -> None:
+        # A server that is killed keeps what it has committed; fsync is for power cuts.
+        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off"
+        self.run("pg_ctl", "-w", "-l", str(self.folder / "log"), "-o", options, "start")
+
+    def stop_at_once(self) -> None:
+        """As in a crash: no goodbyes, and recovery at the next start."""
+        self.run("pg_ctl", "-w", "-m", "immediate", "stop")
+
+
+def _programs() -> Path | None:
+    found = shutil.which("initdb") or next(iter(sorted(glob.glob("/usr/lib/postgresql/*/bin/initdb"))), None)
+    return None if found is None else Path(found).parent
+
+
+@pytest.fixture
+def breakable_postgresql() -> Iterator[BreakablePostgresql]:
+    programs = _programs()
+    if programs is None:
+        pytest.skip("initdb is missing")
+    owner = "postgres" if os.geteuid() == 0 else getpass.getuser()
+    with tempfile.TemporaryDirectory(prefix="bulk-cancel-pg-") as name:
+        folder = Path(name)
+        if os.geteuid() == 0:  # PostgreSQL refuses to run as root
+            shutil.chown(folder, owner)
+        one = BreakablePostgresql(programs, folder, owner)
+        one.make()
+        migrate(one.url)
+        yield one
+        one.stop_at_once()

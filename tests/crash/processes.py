@@ -1,0 +1,249 @@
+"""A town of real processes: the sandbox, an API and workers, to be killed, stopped and started again from outside.
+
+The invariant: a town ends what it started and nothing else, and whatever happens to the others, its sandbox lives, for
+its books are the judge.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import httpx
+import psutil
+
+from app import auth
+from app.db import businesses
+from app.db.engine import Database
+from app.schedule.load import import_file
+from crash.week import FIRST_DAY, LAST_DAY, Week
+
+T = TypeVar("T")
+ROOT: Final = Path(__file__).resolve().parents[2]
+BUSINESS: Final = "studio"
+SHORT: Final = {
+    "upstream_timeout_seconds": 1,
+    "upstream_quiescence_seconds": 0.5,
+    "lease_seconds": 3,
+    "sweep_seconds": 1,
+    "slice_seconds": 2,
+    "concurrency": 8,
+}
+FINISHED: Final = {"completed", "completed_with_failures"}
+
+
+def until(found: Callable[[], T], seconds: float, *, pause: float = 0.05) -> T:
+    """Ask until the answer is true; fails when it has not become so in time."""
+    deadline = time.monotonic() + seconds
+    while not (answer := found()):
+        assert time.monotonic() < deadline, f"it did not happen within {seconds} s: {found}"
+        time.sleep(pause)
+    return answer
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+def listens(port: int) -> bool:
+    with suppress(OSError):
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        return True
+    return False
+
+
+class Zygote:
+    """The process that all others are forked from (see `zygote.py`)."""
+
+    def __init__(self) -> None:
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("BULK_CANCEL_")}
+        self._process = subprocess.Popen(
+            [sys.executable, str(Path(__file__).with_name("zygote.py"))],
+            env=environment | {"PYTHONPATH": str(ROOT)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self._ready = False
+
+    def fork(self, run: str, arguments: Sequence[str], environment: dict[str, str], log: Path) -> int:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        if not self._ready:
+            self._ready = self._process.stdout.readline() == "ready\n"
+        order = {"run": run, "arguments": list(arguments), "environment": environment, "log": str(log)}
+        self._process.stdin.write(json.dumps(order) + "\n")
+        self._process.stdin.flush()
+        return int(self._process.stdout.readline())
+
+    def close(self) -> None:
+        self._process.communicate(timeout=30)
+
+
+@dataclass(slots=True)
+class Server:
+    """One running process."""
+
+    pid: int
+    log: Path
+    started_at: float = field(default_factory=time.monotonic)
+
+    @property
+    def alive(self) -> bool:
+        with suppress(psutil.NoSuchProcess):
+            return psutil.Process(self.pid).status() != psutil.STATUS_ZOMBIE
+        return False
+
+    def kill(self) -> None:
+        """Kill -9, and wait until it is dead."""
+        self._signal(signal.SIGKILL)
+        until(lambda: not self.alive, 10, pause=0.002)
+
+    def stop(self) -> None:
+        """SIGSTOP: it is still there and does nothing, as in a long pause of a virtual machine."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """SIGCONT."""
+        self._signal(signal.SIGCONT)
+
+    def end(self, within: float) -> float:
+        """SIGTERM; the seconds it took to end."""
+        begun = time.monotonic()
+        self._signal(signal.SIGTERM)
+        until(lambda: not self.alive, within, pause=0.01)
+        return time.monotonic() - begun
+
+    def _signal(self, number: signal.Signals) -> None:
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, number)
+
+
+class Town:
+    """A sandbox, and what is started beside it, over one database; `settings` are for every process but the sandbox."""
+
+    def __init__(self, zygote: Zygote, folder: Path, database_url: str, **settings: Any) -> None:
+        self.zygote = zygote
+        self.folder = folder
+        self.database_url = database_url
+        self.sandbox_port, self.api_port = free_port(), free_port()
+        self.sandbox_url = f"http://127.0.0.1:{self.sandbox_port}"
+        self.settings = SHORT | {
+            "database_url": database_url,
+            "payments_url": f"{self.sandbox_url}/payments",
+            "credits_url": f"{self.sandbox_url}/credits",
+            "log_json": "true",
+        }
+        self.settings |= settings
+        self.servers: list[Server] = []
+        self.key = ""
+        self.http = httpx.Client(trust_env=False, verify=False, timeout=10)  # noqa: S501 - loopback, no TLS at all
+        self._start("sandbox", "--port", str(self.sandbox_port))
+        until(lambda: listens(self.sandbox_port), 30)
+
+    def close(self) -> None:
+        for server in self.servers:
+            if server.alive:
+                server.kill()
+        self.http.close()
+
+    def _start(self, run: str, *arguments: str, **settings: Any) -> Server:
+        named = self.settings | settings
+        environment = {f"BULK_CANCEL_{name.upper()}": str(value) for name, value in named.items()}
+        log = self.folder / f"{run}.log"
+        server = Server(self.zygote.fork(run, arguments, environment, log), log)
+        self.servers.append(server)
+        return server
+
+    def worker(self, **settings: Any) -> Server:
+        """Start one worker."""
+        return self._start("worker", **settings)
+
+    def api(self, *, wait: bool = True, **settings: Any) -> Server:
+        """Start the API, on the same port each time."""
+        server = self._start("api", "--port", str(self.api_port), **settings)
+        if wait:
+            until(lambda: listens(self.api_port), 30)
+        return server
+
+    # What an operator would do: by library calls, because commands take a second each.
+
+    def settle_in(self, week: Week) -> None:
+        """Create the business and its key and import the week."""
+
+        async def settle() -> None:
+            db = Database(self.database_url)
+            async with db.write() as conn:
+                await businesses.create(conn, BUSINESS, "Studio", "UTC", "EUR")
+            self.key = await auth.create_key(db, BUSINESS, "tests", list(auth.Scope))
+            report = await import_file(db, BUSINESS, week.ndjson())
+            assert not report.errors, report.first_errors
+            await db.close()
+
+        asyncio.run(settle())
+
+    # The sandbox.
+
+    def faults(self, **both: Any) -> None:
+        """Switch both services' faults; what is left out is off."""
+        self.faults_of(payments=both, credits=both)
+
+    def faults_of(self, **services: dict[str, Any]) -> None:
+        answer = self.http.put(f"{self.sandbox_url}/faults", json=services)
+        assert answer.status_code == 200, answer.text
+
+    def books(self, *, effects: bool = True) -> dict[str, Any]:
+        return self.http.get(f"{self.sandbox_url}/books", params={"effects": str(effects).lower()}).json()
+
+    def effects(self) -> int:
+        """How many refunds the books hold now."""
+        books = self.books(effects=False)
+        return sum(books[service]["totals"]["succeeded"] for service in ("payments", "credits"))
+
+    # The API.
+
+    def call(self, method: str, path: str, **more: Any) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {self.key}"} | more.pop("headers", {})
+        url = f"http://127.0.0.1:{self.api_port}/v1/bulk-cancellations{path}"
+        return self.http.request(method, url, headers=headers, **more)
+
+    def cancel_all(self, *, key: str = "once", **more: Any) -> str:
+        """Accept the whole week; gives the job's id."""
+        answer = self.ask_to_cancel(key=key, **more)
+        assert answer.status_code == 202, answer.text
+        return answer.json()["id"]
+
+    def ask_to_cancel(self, *, key: str = "once", **more: Any) -> httpx.Response:
+        body = {"date_from": FIRST_DAY, "date_to": LAST_DAY, "session_ids": "all", "reason": "Snow day"} | more
+        return self.call("POST", "", json=body, headers={"Idempotency-Key": key})
+
+    def job(self, job_id: str) -> dict[str, Any]:
+        answer = self.call("GET", f"/{job_id}")
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def finished(self, job_id: str) -> bool:
+        return self.job(job_id)["status"] in FINISHED
+
+    def wait_for(self, job_id: str, seconds: float) -> dict[str, Any]:
+        """The job once it has ended."""
+        until(lambda: self.finished(job_id), seconds, pause=0.1)
+        return self.job(job_id)
+
+    def count(self, job_id: str, status: str) -> int:
+        return self.job(job_id)["refunds"][status]["count"]
+
+    def audit(self, job_id: str) -> str:
+        answer = self.call("GET", f"/{job_id}/audit.csv")
+        assert answer.status_code == 200, answer.text
+        return answer.text

@@ -1,0 +1,135 @@
+"""The 202: every accepted session is cancelled at once, everywhere, with the worker stopped."""
+
+import re
+
+from app.db import tables
+
+
+async def outcomes(answer):
+    return {one["session_id"]: (one["outcome"], one["job_id"]) for one in answer["sessions"]}
+
+
+async def test_the_answer_names_the_job_and_tells_each_session_s_outcome(week):
+    answer = await week.cancel("all", reason="Snow day")
+    assert answer.status_code == 202
+    job = answer.json()
+    assert re.fullmatch(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", job["id"])
+    assert answer.headers["Location"] == f"/v1/bulk-cancellations/{job['id']}"
+    assert "Idempotent-Replayed" not in answer.headers
+    assert (job["status"], job["reason"], job["requested_by"]) == ("queued", "Snow day", "key:front desk")
+    assert job["requested_at"].endswith("Z")
+    assert job["session_counts"] == {"accepted": 5, "already_in_process": 0, "already_cancelled": 0}
+    taken = await outcomes(job)
+    assert set(taken.values()) == {("accepted", job["id"])}
+    assert set(taken) == {"yoga", "spin", "empty", "begun", "over"}
+    assert (await week.http.get(answer.headers["Location"])).json()["id"] == job["id"]
+
+
+async def test_the_job_promises_what_the_plan_said(week):
+    plan = (await week.plan()).json()
+    job = await week.accepted()
+    assert job["totals"] == plan["totals"]
+    assert (job["refunds"]["pending"]["count"], job["refunds"]["skipped"]["count"]) == (9, 3)
+    assert job["refunds"]["pending"]["amounts"] == plan["totals"]["amounts"]
+
+
+async def test_from_the_202_on_every_view_says_cancelled_and_no_booking_is_taken(week):
+    job = await week.accepted(["yoga"], reason="Snow day")
+    days = {name: week.body()[name] for name in ("date_from", "date_to")}
+    session = await week.get("/sessions/yoga")
+    assert session["status"] == "cancelled"
+    cancellation = session["cancellation"]
+    assert (cancellation["job_id"], cancellation["in_process"], cancellation["reason"]) == (job["id"], True, "Snow day")
+    assert cancellation["cancelled_at"] == job["requested_at"]
+    listed = {one["id"]: one["status"] for one in (await week.get("/sessions", **days))["data"]}
+    assert listed == {"yoga": "cancelled"} | dict.fromkeys(["spin", "empty", "begun", "over"], "scheduled")
+    public = (await week.http.get("/v1/public/studio/schedule", params=days)).text
+    assert public.count('"cancelled"') == 1
+    feed = (await week.http.get("/v1/public/studio/schedule.ics", params=days)).text
+    events = [event for event in feed.split("BEGIN:VEVENT")[1:] if "STATUS:CANCELLED" in event]
+    assert len(events) == 1
+    assert "Yoga" in events[0]
+    of_kim = {one["id"]: one for one in (await week.get("/clients/kim/bookings"))["data"]}
+    assert "cancelled" in str(of_kim["card"]["session"])
+    booking = {"session_id": "yoga", "client_id": "kim", "status": "booked", "payments": []}
+    refused = await week.http.put("/v1/bookings/too-late", json=booking)
+    assert (refused.status_code, refused.json()["type"]) == (409, "/problems/session-cancelled")
+
+
+async def test_a_booking_is_frozen_from_acceptance_on(week):
+    job = await week.accepted(["yoga"])
+    changed = {"session_id": "yoga", "client_id": "kim", "status": "booked"}
+    line = {"kind": "payment", "payment_id": "card-payment-1", "amount_minor": 1, "currency": "CAD"}
+    answer = await week.http.put("/v1/bookings/card", json=changed | {"payments": [line]})
+    assert answer.status_code == 409, answer.text
+    moved = changed | {"session_id": "empty", "payments": []}
+    assert (await week.http.put("/v1/bookings/card", json=moved)).status_code == 409
+    await week.work(job["id"])
+    assert (await week.books())["sums"] == {"CAD": 4499, "credits": 3}
+
+
+async def test_the_worker_is_woken_once_and_nothing_is_returned_before_it_runs(week):
+    job = await week.accepted()
+    assert week.queue.woken == [job["id"]]
+    assert await week.refunds(job["id"]) == []
+    assert (await week.books())["effects"] == {}
+
+
+async def test_what_is_left_is_accepted_and_the_rest_is_told_who_has_it(week):
+    first = await week.accepted(["yoga"])
+    await week.work(first["id"])
+    second = await week.accepted(["spin"])
+    third = await week.accepted(["yoga", "spin", "empty"])
+    assert await outcomes(third) == {
+        "yoga": ("already_cancelled", first["id"]),
+        "spin": ("already_in_process", second["id"]),
+        "empty": ("accepted", third["id"]),
+    }
+    assert third["session_counts"] == {"accepted": 1, "already_in_process": 1, "already_cancelled": 1}
+    assert third["totals"]["sessions"] == 1
+    listed = await week.get(f"/bulk-cancellations/{third['id']}/sessions")
+    assert {one["session_id"]: (one["outcome"], one["job_id"]) for one in listed["data"]} == await outcomes(third)
+
+
+async def test_with_no_session_left_the_refusal_names_each_session_s_job(week):
+    first = await week.accepted(["yoga"])
+    second = await week.accepted(["spin"])
+    jobs_before = await week.rows(tables.jobs)
+    refused = await week.cancel(["yoga", "spin"], key="again")
+    assert refused.status_code == 409
+    problem = refused.json()
+    assert problem["type"] == "/problems/sessions-already-in-process"
+    held_by = {one["session_id"]: one["job_id"] for one in problem["sessions"]}
+    assert held_by == {"yoga": first["id"], "spin": second["id"]}
+    assert await week.rows(tables.jobs) == jobs_before
+    # The refused request has not used its key up.
+    assert (await week.cancel(["empty"], key="again")).status_code == 202
+
+
+async def test_a_plan_that_still_holds_is_accepted(week):
+    digest = (await week.plan()).json()["digest"]
+    assert (await week.cancel(plan_digest=digest)).status_code == 202
+
+
+async def test_a_plan_that_no_longer_holds_is_refused_saying_how(week):
+    plan = (await week.plan(["yoga"])).json()
+    await week.booking("new", "yoga", ("CAD", 2500))
+    before = await week.everything()
+    refused = await week.cancel(["yoga"], plan_digest=plan["digest"])
+    assert (refused.status_code, refused.json()["type"]) == (409, "/problems/plan-changed")
+    problem = refused.json()
+    assert problem["planned"]["refunds"] == 5
+    assert (problem["now"]["refunds"], problem["now"]["bookings"]) == (6, 7)
+    assert await week.everything() == before
+    assert (await week.cancel(["yoga"], plan_digest=(await week.plan(["yoga"])).json()["digest"])).status_code == 202
+
+
+async def test_a_digest_that_no_plan_gave_is_refused_as_changed(week):
+    for digest in ("nonsense", "a.b", "é.\N{SNOWMAN}", "."):
+        refused = await week.cancel(["yoga"], plan_digest=digest)
+        assert (refused.status_code, refused.json()["type"]) == (409, "/problems/plan-changed"), digest
+
+
+async def test_a_business_that_is_another_s_is_not_touched_by_all(week, stranger):
+    await week.accepted()
+    assert (await stranger.get("/sessions/theirs"))["status"] == "scheduled"

@@ -1,0 +1,53 @@
+import socket
+
+import pytest
+import sqlalchemy as sa
+
+from app.db.engine import Database
+from app.db.outage import is_outage
+
+
+async def what_is_raised(db, statement, **values):
+    with pytest.raises((sa.exc.SQLAlchemyError, OSError)) as raised:
+        async with db.read() as conn:
+            await conn.execute(sa.text(statement), values)
+    return raised.value
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql+asyncpg://postgres@127.0.0.1:1/none",
+        "postgresql+asyncpg://postgres@no-such-host.invalid/none",
+        "sqlite+aiosqlite:////dev",
+    ],
+)
+async def test_a_database_that_cannot_be_reached_is_an_outage(url):
+    db = Database(url)
+    assert is_outage(await what_is_raised(db, "SELECT 1"))
+    await db.close()
+
+
+async def test_what_the_server_ends_is_an_outage_and_what_we_do_wrong_is_not(postgresql_url):
+    db = Database(postgresql_url)
+    assert is_outage(await what_is_raised(db, "SELECT pg_terminate_backend(pg_backend_pid())"))
+    assert is_outage(await what_is_raised(db, "DO $$ BEGIN RAISE 'busy' USING ERRCODE = '53300'; END $$"))
+    assert not is_outage(await what_is_raised(db, "SELECT 1 / 0"))
+    assert not is_outage(await what_is_raised(db, "SELECT no_such_column"))
+    assert not is_outage(await what_is_raised(db, "SELECT CAST(:n AS bigint)", n=2**70))
+    await db.close()
+
+
+async def test_a_database_that_does_not_exist_is_an_outage(postgresql_url):
+    db = Database(postgresql_url + "_not")
+    assert is_outage(await what_is_raised(db, "SELECT 1"))
+    await db.close()
+
+
+@pytest.mark.parametrize("error", [FileNotFoundError(), PermissionError(), ValueError()])
+def test_other_errors_are_no_outage(error):
+    assert not is_outage(error)
+
+
+def test_a_name_that_is_not_known_is_an_outage():
+    assert is_outage(socket.gaierror(-2, "Name or service not known"))
