@@ -11,7 +11,7 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
-# h11 bounds the size of a head, which what faces the world needs; httptools costs a third less CPU, which suits loopback.
+# h11 bounds the size of a head, which what faces the world needs; httptools costs a third less, which suits loopback.
 Parser = Literal["h11", "httptools"]
 
 _HEADER_BYTES: Final = 16 * 1024

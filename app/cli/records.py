@@ -1,4 +1,4 @@
-"""Commands that change or list what the database holds: the schema, businesses and keys."""
+"""Commands that change, list or check what the database holds: the schema, businesses, keys and the books."""
 
 import re
 from typing import Annotated, Final
@@ -7,6 +7,8 @@ import typer
 
 from app import auth
 from app.auth import Scope
+from app.cancellation import verify as books
+from app.cancellation.verify import Violation
 from app.cli.terminal import Trouble, configured, known_business, opened, result, run, say
 from app.config import Settings
 from app.db import businesses, schema
@@ -113,3 +115,23 @@ def revoke_key(
 async def _revoke_key(config: Settings, prefix: str) -> bool:
     async with opened(config) as db:
         return await auth.revoke_key(db, prefix)
+
+
+def verify(
+    business: Annotated[str | None, typer.Option(help="Only this business's books.")] = None,
+) -> None:
+    """Check the books; prints each row that breaks an invariant (rule, job, row; tab-separated) and exits 1."""
+    found = run(_verify(configured(), business))
+    for violation in found:
+        result(f"{violation.code}\t{violation.job_id}\t{violation.row_id}")
+    if found:
+        rules = "; ".join(sorted({f"{violation.code}: {violation.rule}" for violation in found}))
+        raise Trouble(f"{len(found)} rows break an invariant. {rules}")
+    say("The books are in order.")
+
+
+async def _verify(config: Settings, business_id: str | None) -> list[Violation]:
+    async with opened(config) as db:
+        if business_id is not None:
+            await known_business(db, business_id)
+        return await books.verify(db, business_id)

@@ -1,4 +1,4 @@
-"""What `demo` runs: a sample studio's two weeks, the sandbox as its upstreams, the worker and the API, in one process."""
+"""What `demo` runs: a studio's two weeks, the sandbox as its upstreams, the worker and the API, in one process."""
 
 import asyncio
 import datetime as dt

@@ -108,7 +108,7 @@ class _in_list(sa.sql.functions.FunctionElement[bool]):  # noqa: N801
 @compiles(_in_list, "postgresql")
 def _in_list_postgresql(element: _in_list, compiler: SQLCompiler, **kw: Any) -> str:
     column, values = (compiler.process(clause, **kw) for clause in element.clauses)
-    return f"{column} IN (SELECT json_array_elements_text(CAST({values} AS json)))"
+    return f"{column} = ANY (ARRAY(SELECT json_array_elements_text(CAST({values} AS json))))"
 
 
 @compiles(_in_list, "sqlite")
@@ -130,7 +130,7 @@ class _in_ids(sa.sql.functions.FunctionElement[bool]):  # noqa: N801
 @compiles(_in_ids, "postgresql")
 def _in_ids_postgresql(element: _in_ids, compiler: SQLCompiler, **kw: Any) -> str:
     column, values = (compiler.process(clause, **kw) for clause in element.clauses)
-    return f"{column} IN (SELECT json_array_elements_text(CAST({values} AS json))::uuid)"
+    return f"{column} = ANY (ARRAY(SELECT json_array_elements_text(CAST({values} AS json))::uuid))"
 
 
 @compiles(_in_ids, "sqlite")

@@ -31,6 +31,7 @@ COMMANDS = [
     ["keys", "list"],
     ["keys", "revoke"],
     ["import"],
+    ["verify"],
 ]
 
 
@@ -281,6 +282,31 @@ def test_a_truncated_gzip_changes_nothing(studio, tmp_path):
     assert studio.ok("import", "week.ndjson", "--business=studio").startswith(NEW)
 
 
+def test_the_books_are_checked_and_a_row_that_breaks_a_rule_is_named(studio, database_url):
+    key = studio.ok("keys", "create", "studio").strip()
+    studio.ok("import", "-", "--business=studio", stdin=lines(*WEEK))
+    with serving(studio, "api", "--port=0") as (_, address):
+        body = {"date_from": "2026-11-23", "date_to": "2026-11-23", "session_ids": "all", "hold_seconds": 600}
+        headers = {"Authorization": f"Bearer {key}", "Idempotency-Key": "k"}
+        accepted = httpx.post(f"{address}/v1/bulk-cancellations", json=body, headers=headers)
+    assert accepted.status_code == 202, accepted.text
+    assert studio.ok("verify") == ""
+    assert studio.ok("verify", "--business=studio") == ""
+    assert studio.told("verify", "--business=nobody") == "bulk-cancel: There is no business nobody."
+
+    async def misplace_the_cancellation():
+        db = Database(database_url)
+        async with db.write() as conn:
+            await conn.exec_driver_sql("UPDATE sessions SET status = 'scheduled', job_id = NULL, cancelled_at = NULL")
+        await db.close()
+
+    asyncio.run(misplace_the_cancellation())
+    code, out, err = studio.run("verify")
+    assert code == 1
+    assert accepted.json()["id"] in out
+    assert "break an invariant" in err
+
+
 def test_the_api_serves_embedded_and_ends_soon_after_sigterm(terminal):
     with serving(terminal, "api", "--port=0") as (process, address), httpx.Client(base_url=address) as client:
         assert client.get("/livez").json() == {"status": "alive"}
@@ -327,16 +353,20 @@ def test_streams_end_at_once_on_sigterm(studio):
     """A follower of a job that is on hold would otherwise keep the process for as long as the hold lasts."""
     key = studio.ok("keys", "create", "studio").strip()
     studio.ok("import", "-", "--business=studio", stdin=lines(*WEEK))
-    with serving(studio, "api", "--port=0") as (process, address):
-        client = httpx.Client(base_url=f"{address}/v1/bulk-cancellations", headers={"Authorization": f"Bearer {key}"})
-        body = {"date_from": "2026-11-23", "date_to": "2026-11-23", "session_ids": "all", "hold_seconds": 600}
-        job = client.post("", json=body, headers={"Idempotency-Key": "k"}).json()["id"]
+    body = {"date_from": "2026-11-23", "date_to": "2026-11-23", "session_ids": "all", "hold_seconds": 600}
+    headers = {"Authorization": f"Bearer {key}", "Idempotency-Key": "k"}
+    with (
+        serving(studio, "api", "--port=0") as (process, address),
+        httpx.Client(base_url=f"{address}/v1", headers=headers) as client,
+    ):
+        accepted = client.post("/bulk-cancellations", json=body)
+        assert accepted.status_code == 202, accepted.text
+        job = f"/bulk-cancellations/{accepted.json()['id']}"
         with (
-            client,
-            client.stream("GET", f"/{job}/events") as events,
-            client.stream("GET", f"/{job}/audit.csv?follow=true") as audit,
+            client.stream("GET", f"{job}/events") as events,
+            client.stream("GET", f"{job}/audit.csv?follow=true") as audit,
         ):
-            assert next(events.iter_raw()).startswith(b"id: 0\nevent: progress")
+            assert b"event: progress" in next(events.iter_raw())
             assert b"job_id" in next(audit.iter_raw())
             assert ends_within(process, 2)
 

@@ -7,10 +7,13 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+import uuid
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from app.cancellation.verify import verify
 from app.db.engine import Database
@@ -56,6 +59,46 @@ def violations():
         return asyncio.run(run())
 
     return check
+
+
+POSTGRESQL = sa.make_url(
+    os.environ.get("TEST_DATABASE_URL", "postgresql+asyncpg://postgres@127.0.0.1:5432/postgres")
+)
+
+
+def administer(statements: Iterable[str]) -> None:
+    async def run() -> None:
+        engine = create_async_engine(POSTGRESQL, poolclass=sa.NullPool, isolation_level="AUTOCOMMIT")
+        async with engine.connect() as connection:
+            for statement in statements:
+                await connection.exec_driver_sql(statement)
+        await engine.dispose()
+
+    asyncio.run(run())
+
+
+@pytest.fixture(scope="session")
+def fresh_databases(request, tmp_path_factory) -> Iterator[Callable[[str, int], list[str]]]:
+    """`fresh_databases(kind, count)`: URLs of migrated databases, for tests that need more than one."""
+    made: list[str] = []
+    folder = tmp_path_factory.mktemp("fresh")
+
+    def fresh(kind: str, count: int) -> list[str]:
+        names = [f"bulk_cancel_crash_{uuid.uuid4().hex[:12]}" for _ in range(count)]
+        if kind == "sqlite":
+            for name in names:
+                shutil.copyfile(request.getfixturevalue("_sqlite_template"), folder / name)
+            return [f"sqlite+aiosqlite:///{folder / name}" for name in names]
+        if not listens(POSTGRESQL.port or 5432, POSTGRESQL.host or "127.0.0.1") and os.environ.get("CI") != "true":
+            pytest.skip("PostgreSQL is missing")
+        template = request.getfixturevalue("_postgresql_template")
+        administer(f'CREATE DATABASE "{name}" TEMPLATE "{template}"' for name in names)
+        made.extend(names)
+        return [POSTGRESQL.set(database=name).render_as_string(hide_password=False) for name in names]
+
+    yield fresh
+    if made:
+        administer(f'DROP DATABASE "{name}" WITH (FORCE)' for name in made)
 
 
 class BreakableRedis:

@@ -87,7 +87,18 @@ def test_a_reversed_range_is_refused():
 
 @pytest.mark.parametrize(
     "text",
-    ["20260105", "1767571200", "2026-W02-1", "2026-02-30", "2026-1-5", "0001-01-01", "9999-12-31", "", "\0", "2026-01-05\0"],
+    [
+        "20260105",
+        "1767571200",
+        "2026-W02-1",
+        "2026-02-30",
+        "2026-1-5",
+        "0001-01-01",
+        "9999-12-31",
+        "",
+        "\0",
+        "2026-01-05\0",
+    ],
 )
 def test_what_is_no_plain_date_is_refused_by_name(text):
     with pytest.raises(Invalid) as refused:

@@ -1,5 +1,6 @@
 """A studio with a week of classes, the API in front of it, a worker that runs when told to, and true upstream books."""
 
+import asyncio
 import csv
 import datetime as dt
 import io
@@ -115,6 +116,10 @@ class Desk:
         assert answer.status_code == 200, answer.text
         assert answer.json()["errors"] == 0, answer.text
 
+    def record(self, type_, *arguments, **members):
+        """A client, session or booking to load."""
+        return {"client": client, "session": session, "booking": booking}[type_](*arguments, **members)
+
     async def session(self, id_, **members):
         await self.load(session(id_, **members))
 
@@ -181,12 +186,11 @@ class Studio(Desk):
         self.upstream = upstream
         self.queue = queue
 
-    async def work(self, job_id, *, slices=40):
-        """The worker: slices of the job until it has ended (or is on hold)."""
-        for _ in range(slices):
-            if await run_slice(self.runtime, job_id, seconds=5) is None:
-                return
-        pytest.fail(f"the job has not ended after {slices} slices")
+    async def work(self, job_id, *, seconds=30):
+        """The worker: slices of the job, each when it is due, until it has ended (or is on hold)."""
+        async with asyncio.timeout(seconds):
+            while (again_in := await run_slice(self.runtime, job_id, seconds=5)) is not None:
+                await asyncio.sleep(max(again_in, 0.01))
 
     async def faults(self, **switches):
         answer = await self.upstream.put("/faults", json={"payments": switches, "credits": switches})
@@ -219,7 +223,7 @@ def _caller(app, key):
 def settings(database_url):
     return Settings(
         database_url=database_url,
-        upstream_timeout_seconds=5,
+        upstream_timeout_seconds=2,
         upstream_quiescence_seconds=0,
         lease_seconds=30,
         concurrency=8,
@@ -304,3 +308,9 @@ def caller_with(studio, db):
         return Desk(_caller(studio.app, await create_key(db, "studio", uuid.uuid4().hex, scopes)))
 
     return make
+
+
+@pytest.fixture
+def audit_from():
+    """Reads the bytes of an audit CSV."""
+    return Audit
