@@ -5,16 +5,17 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 import sqlalchemy as sa
-from pydantic import ConfigDict, Field, StrictBool, StringConstraints
+from pydantic import ConfigDict, Field, StrictBool
 from pydantic.config import JsonDict
 
-from app.api.shapes import Answer, Body, Date, PlatformId, UtcInstant, Uuid, printable
+from app.api.shapes import Answer, Body, UtcInstant
 from app.cancellation.amend import Resolution
 from app.cancellation.plan import Plan as PlanValue
 from app.cancellation.plan import Totals as TotalsValue
 from app.cancellation.read import JobView
 from app.cancellation.request import LONGEST_HOLD_SECONDS, MOST_SESSIONS_NAMED, Request
 from app.db.tables import JobStatus, Method, RefundStatus, SessionOutcome
+from app.fields import Date, PlatformId, Uuid, text
 
 _EXAMPLE: JsonDict = {
     "date_from": "2026-11-23",
@@ -37,10 +38,10 @@ class CancellationRequest(Body):
     session_ids: Annotated[list[PlatformId], Field(min_length=1, max_length=MOST_SESSIONS_NAMED)] | Literal["all"] = (
         Field(description="Sessions starting in the range, without repeats, or `all` of them.")
     )
-    reason: Annotated[str, StringConstraints(max_length=500), printable] | None = Field(
+    reason: Annotated[str, text(500)] | None = Field(
         None, description="Told to clients and upstreams, kept in the audit."
     )
-    plan_digest: Annotated[str, StringConstraints(max_length=4_000), printable] | None = Field(
+    plan_digest: Annotated[str, text(4_000)] | None = Field(
         None, description="A plan's `digest`: refuse if the bookings differ from what that plan saw."
     )
     hold_seconds: Annotated[int, Field(ge=0, le=LONGEST_HOLD_SECONDS, strict=True)] = Field(
@@ -251,8 +252,8 @@ class ResolveRequest(Body):
     )
 
     resolution: Resolution
-    reference: Annotated[str, StringConstraints(min_length=1, max_length=255), printable]
-    note: Annotated[str, StringConstraints(max_length=500), printable] | None = None
+    reference: Annotated[str, text(255, at_least=1)]
+    note: Annotated[str, text(500)] | None = None
 
 
 def money(amounts: Mapping[str, int]) -> list[Money]:

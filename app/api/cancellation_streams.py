@@ -9,12 +9,13 @@ from fastapi.responses import StreamingResponse
 
 from app.api import cancellation_bodies as bodies
 from app.api.callers import caller
-from app.api.shapes import Answer, Uuid
+from app.api.shapes import Answer
 from app.api.state import Service
 from app.auth import Caller, Scope
 from app.cancellation import audit, read
 from app.cancellation.follow import Step, follow
 from app.errors import FieldError, Invalid
+from app.fields import Uuid
 
 router = APIRouter()
 

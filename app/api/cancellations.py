@@ -12,13 +12,14 @@ from app.api.cancellation_streams import CSV_CONTENT, audit_headers
 from app.api.cancellation_streams import router as streams
 from app.api.negotiation import etag_of, matches, prefers_csv
 from app.api.openapi import problems
-from app.api.shapes import Answer, Limit, Page, Uuid, decode_cursor, decode_uuid_cursor, encode_cursor
+from app.api.shapes import Answer, Limit, Page, decode_cursor, decode_uuid_cursor, encode_cursor
 from app.api.state import Service
 from app.auth import Caller, Scope
 from app.cancellation import accept as acceptance
 from app.cancellation import amend, audit, plan, read
 from app.db.tables import JobStatus, RefundStatus, SessionOutcome
 from app.errors import FieldError, Invalid, Problem
+from app.fields import Uuid
 
 router = APIRouter(prefix="/bulk-cancellations", tags=["cancellations"])
 

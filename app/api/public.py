@@ -12,12 +12,12 @@ from app.api.schedule_bodies import days_fields
 from app.api.schedule_paging import Cursor, DateFrom, DateTo, PageLimit, days_of, place_after, place_of
 from app.api.shapes import Answer, Page, UtcInstant
 from app.api.state import Service
+from app.days import Days, zone_named
 from app.db import businesses, sessions
 from app.db.sessions import Chosen, SessionRow
 from app.db.tables import SessionStatus
+from app.fields import PlatformId
 from app.schedule import feed
-from app.schedule.records import PlatformId
-from app.schedule.weeks import Days, zone_named
 
 router = APIRouter(prefix="/public/{business_id}", tags=["public"])
 

@@ -26,8 +26,8 @@ from app.auth import Caller, Scope
 from app.db.sessions import Chosen
 from app.db.tables import SessionStatus
 from app.errors import FieldError, Invalid
+from app.fields import PlatformId
 from app.schedule import put, read
-from app.schedule.records import PlatformId
 from app.schedule.walk import Change
 
 router = APIRouter(tags=["schedule"])

@@ -6,12 +6,13 @@ from pydantic import ConfigDict, Field
 from pydantic.config import JsonDict
 
 from app.api.shapes import Answer, Page, UtcInstant
+from app.days import Days
 from app.db.bookings import BookingRow, LineFacts, RefundRow
 from app.db.sessions import SessionRow
 from app.db.tables import BookingStatus, Method, RefundStatus, SessionStatus
+from app.fields import PlatformId
 from app.schedule.read import ON_THE_WAY, SessionView, Sum, total
-from app.schedule.records import BookingFields, CreditLine, PaymentLine, PlatformId, SessionFields
-from app.schedule.weeks import Days
+from app.schedule.records import BookingFields, CreditLine, PaymentLine, SessionFields
 
 _SESSION: JsonDict = {
     "name": "Vinyasa flow",

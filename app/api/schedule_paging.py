@@ -6,10 +6,11 @@ from typing import Annotated, Final
 
 from fastapi import Query
 
-from app.api.shapes import Limit, Line, decode_cursor, encode_cursor
+from app.api.shapes import Limit, decode_cursor, encode_cursor
+from app.days import Days, chosen_days, week_of, zone_named
 from app.db.dialect import instant_text
 from app.errors import FieldError, Invalid
-from app.schedule.weeks import Days, chosen_days, week_of, zone_named
+from app.fields import text
 
 _ID: Final = re.compile(r"[A-Za-z0-9._:~-]{1,128}")
 _RANGE: Final = (
@@ -29,8 +30,8 @@ DateTo = Annotated[
 ]
 PageLimit = Annotated[Limit, Query(description="How many at most.")]
 Cursor = Annotated[str | None, Query(description="`next_cursor` of the page before.", max_length=1000)]
-Exactly = Annotated[Line | None, Query(description="Exactly this text.")]
-PartOfName = Annotated[Line | None, Query(description="Part of the name, in any case.")]
+Exactly = Annotated[Annotated[str, text(200)] | None, Query(description="Exactly this text.")]
+PartOfName = Annotated[Annotated[str, text(200)] | None, Query(description="Part of the name, in any case.")]
 
 
 def days_of(timezone: str, date_from: str | None, date_to: str | None, *, default: Days | None = None) -> Days:

@@ -1,74 +1,32 @@
-"""Pieces that several request and answer bodies share: ids, instants, cursors, and what a body refuses.
+"""Pieces that several request and answer bodies share: instants, pages and cursors.
 
-Unknown members, NUL and control characters, and numbers where a date belongs are refused before any step sees them.
+A body with an unknown member is refused, and so is a cursor that its list did not give.
 """
 
 import base64
 import binascii
 import datetime as dt
-import re
 from typing import Annotated, Any, Final, Generic, TypeVar
 
 import orjson
 from pydantic import (
-    AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     PlainSerializer,
-    StringConstraints,
     TypeAdapter,
     WithJsonSchema,
 )
 
 from app.db.dialect import instant_text
 from app.errors import FieldError, Invalid
+from app.fields import Uuid
 
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-
-_DATE: Final = re.compile(r"(20[0-9]{2}|2100)-[0-9]{2}-[0-9]{2}")
-_INSTANT: Final = re.compile(
-    rf"{_DATE.pattern}[Tt ][0-9]{{2}}:[0-9]{{2}}(:[0-9]{{2}}(\.[0-9]{{1,9}})?)?([Zz]|[+-][0-9]{{2}}:[0-9]{{2}})"
-)
-
-
-def _printable(value: str) -> str:
-    if _CONTROL.search(value):
-        raise ValueError("must not hold control characters")
-    value.encode()  # a lone surrogate is no text
-    return value
-
-
-def _date_text(value: Any) -> Any:
-    # Alone, pydantic takes numbers, and digits in quotes, as seconds since 1970.
-    if not isinstance(value, str) or not _DATE.fullmatch(value):
-        raise ValueError("must be a date as YYYY-MM-DD, of the years 2000 to 2100")
-    return value
-
-
-def _instant_in(value: Any) -> Any:
-    if not isinstance(value, str) or not _INSTANT.fullmatch(value):
-        raise ValueError("must be an RFC 3339 instant with an offset or Z, of the years 2000 to 2100")
-    return value
-
-
-printable: Final = AfterValidator(_printable)
-
-PlatformId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:~-]{1,128}$", strict=True)]
-Uuid = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")]
-_UUID: Final = TypeAdapter(Uuid)
-Line = Annotated[str, StringConstraints(max_length=200, strict=True), printable]
-Date = Annotated[dt.date, BeforeValidator(_date_text, json_schema_input_type=dt.date)]
+_UUID: Final[TypeAdapter[str]] = TypeAdapter(Uuid)
 UtcInstant = Annotated[
     dt.datetime,
     PlainSerializer(instant_text, return_type=str, when_used="json"),
     WithJsonSchema({"type": "string", "format": "date-time"}),
-]
-InstantIn = Annotated[
-    dt.datetime,
-    BeforeValidator(_instant_in, json_schema_input_type=dt.datetime),
-    AfterValidator(lambda instant: instant.astimezone(dt.UTC)),
 ]
 Limit = Annotated[int, Field(ge=1, le=200)]
 

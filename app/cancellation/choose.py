@@ -7,11 +7,11 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.cancellation.request import Request, check
+from app.days import Days, zone_named
 from app.db import jobs
 from app.db.dialect import in_list
 from app.db.tables import SessionOutcome, SessionStatus, sessions
 from app.errors import FieldError, Invalid
-from app.schedule.weeks import Days, zone_named
 
 _MOST_ERRORS = 100
 

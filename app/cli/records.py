@@ -11,10 +11,10 @@ from app.cancellation import verify as books
 from app.cancellation.verify import Violation
 from app.cli.terminal import Trouble, configured, known_business, opened, result, run, say
 from app.config import Settings
+from app.days import zone_named
 from app.db import businesses, schema
 from app.db.dialect import instant_text
 from app.db.keys import Key
-from app.schedule.weeks import zone_named
 
 _ID: Final = re.compile(r"[A-Za-z0-9._:~-]{1,128}")
 _CURRENCY: Final = re.compile(r"[A-Z]{3}")

@@ -1,5 +1,6 @@
 """How commands speak: messages to standard error, results to standard output, and one line for what can be mended."""
 
+import asyncio
 import sys
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
@@ -54,7 +55,16 @@ def configured() -> Settings:
 
 def run(main: Coroutine[Any, Any, T]) -> T:
     """Runs `main` in a loop of the kind the servers use."""
-    return uvloop.run(main)
+    return uvloop.run(_last_words(main))
+
+
+async def _last_words(main: Coroutine[Any, Any, T]) -> T:
+    try:
+        return await main
+    except DATABASE_ERRORS:
+        # The thread of an SQLite connection that failed to open still reports to this loop, after it was told why.
+        await asyncio.sleep(0.05)
+        raise
 
 
 @asynccontextmanager

@@ -9,7 +9,8 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.db.many import among, insert_many
+from app.db.dialect import in_list
+from app.db.many import insert_many
 from app.db.sessions import COLUMNS, WITH_JOB, SessionRow, session_row
 from app.db.tables import BookingStatus, Method, RefundStatus, bookings, payment_lines, refunds, sessions
 
@@ -138,7 +139,7 @@ async def _lines(conn: AsyncConnection, business_id: str, ids: Collection[str]) 
         return {}
     statement = (
         sa.select(payment_lines.c.booking_id, *_LINE)
-        .where(payment_lines.c.business_id == business_id, among(payment_lines.c.booking_id, ids))
+        .where(payment_lines.c.business_id == business_id, in_list(payment_lines.c.booking_id, ids))
         .order_by(payment_lines.c.booking_id, payment_lines.c.line_no)
     )
     found: defaultdict[str, tuple[LineFacts, ...]] = defaultdict(tuple)
@@ -152,7 +153,7 @@ async def _refunds(conn: AsyncConnection, business_id: str, ids: Collection[str]
         return {}
     statement = (
         sa.select(refunds.c.booking_id, *_REFUND)
-        .where(refunds.c.business_id == business_id, among(refunds.c.booking_id, ids))
+        .where(refunds.c.business_id == business_id, in_list(refunds.c.booking_id, ids))
         .order_by(refunds.c.booking_id, refunds.c.line_no)
     )
     found: defaultdict[str, list[RefundRow]] = defaultdict(list)
@@ -167,7 +168,9 @@ async def sessions_of(conn: AsyncConnection, business_id: str, ids: Collection[s
     """The sessions that these bookings are in now; without a lock, a first look only."""
     if not ids:
         return set()
-    statement = sa.select(bookings.c.session_id).where(bookings.c.business_id == business_id, among(bookings.c.id, ids))
+    statement = sa.select(bookings.c.session_id).where(
+        bookings.c.business_id == business_id, in_list(bookings.c.id, ids)
+    )
     return set((await conn.execute(statement.distinct())).scalars())
 
 
@@ -177,7 +180,7 @@ async def lock(conn: AsyncConnection, business_id: str, ids: Collection[str]) ->
         return {}
     statement = (
         sa.select(*_BOOKING)
-        .where(bookings.c.business_id == business_id, among(bookings.c.id, ids))
+        .where(bookings.c.business_id == business_id, in_list(bookings.c.id, ids))
         .order_by(bookings.c.id)
         .with_for_update()
     )
@@ -209,7 +212,7 @@ async def replace(conn: AsyncConnection, business_id: str, changed: Mapping[str,
     await insert_many(conn, bookings, {"business_id": business_id}, columns, rows, replacing=columns[1:])
     await conn.execute(
         sa.delete(payment_lines).where(
-            payment_lines.c.business_id == business_id, among(payment_lines.c.booking_id, changed)
+            payment_lines.c.business_id == business_id, in_list(payment_lines.c.booking_id, changed)
         )
     )
     await _write_lines(conn, business_id, changed)

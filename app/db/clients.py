@@ -6,7 +6,8 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.db.many import among, insert_many
+from app.db.dialect import in_list
+from app.db.many import insert_many
 from app.db.tables import clients
 
 
@@ -28,7 +29,7 @@ async def of_ids(conn: AsyncConnection, business_id: str, ids: Collection[str]) 
     if not ids:
         return {}
     statement = sa.select(clients.c.id, clients.c.name, clients.c.email).where(
-        clients.c.business_id == business_id, among(clients.c.id, ids)
+        clients.c.business_id == business_id, in_list(clients.c.id, ids)
     )
     return {id_: ClientFacts(name, email) for id_, name, email in await conn.execute(statement)}
 

@@ -107,6 +107,8 @@ class _in_list(sa.sql.functions.FunctionElement[bool]):  # noqa: N801
 
 @compiles(_in_list, "postgresql")
 def _in_list_postgresql(element: _in_list, compiler: SQLCompiler, **kw: Any) -> str:
+    # Of an array that a subquery makes the planner supposes ten elements, and looks each up in the index. Of IN
+    # (SELECT …) it joins, and without statistics, as during a first import, reads the whole business every time.
     column, values = (compiler.process(clause, **kw) for clause in element.clauses)
     return f"{column} = ANY (ARRAY(SELECT json_array_elements_text(CAST({values} AS json))))"
 

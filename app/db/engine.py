@@ -71,6 +71,7 @@ def _postgresql(url: sa.URL, pool_size: int) -> AsyncEngine:
         pool_size=pool_size,
         max_overflow=0,
         pool_pre_ping=True,
+        hide_parameters=True,  # they hold names and e-mails, and tracebacks are logged
         connect_args={"server_settings": _POSTGRES_SETTINGS, "timeout": 10},
     )
 
@@ -78,7 +79,7 @@ def _postgresql(url: sa.URL, pool_size: int) -> AsyncEngine:
 def _sqlite(url: sa.URL) -> AsyncEngine:
     if url.database and url.database != ":memory:":
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_async_engine(url, pool_size=8, max_overflow=8)
+    engine = create_async_engine(url, pool_size=8, max_overflow=8, hide_parameters=True)
 
     @sa.event.listens_for(engine.sync_engine, "connect")
     def _on_connect(connection: Any, _record: Any) -> None:

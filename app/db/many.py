@@ -1,11 +1,10 @@
-"""Many rows in one statement, read or written, in what each database is fastest at: arrays, or a prepared statement.
+"""Many rows written in one statement, in what each database is fastest at: arrays, or a prepared statement.
 
 A row whose key is taken is replaced where the caller names columns to replace, and left alone where not. Rows are sent
 in the order given: callers sort them by key, so that two writers of the same rows queue instead of deadlocking.
 """
 
-import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -14,32 +13,6 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.compiler import SQLCompiler
-
-
-class _Among(sa.sql.functions.FunctionElement[bool]):
-    type = sa.Boolean()
-    inherit_cache = True
-
-
-@compiles(_Among, "postgresql")
-def _among_postgresql(element: _Among, compiler: SQLCompiler, **kw: Any) -> str:
-    column, values = (compiler.process(clause, **kw) for clause in element.clauses)
-    # Of an array that a subquery makes the planner supposes ten elements, and looks each up in the index. Of IN
-    # (SELECT …) it joins, and without statistics, as during a first import, reads the whole business for every batch.
-    return f"{column} = ANY (ARRAY(SELECT json_array_elements_text(CAST({values} AS json))))"
-
-
-@compiles(_Among, "sqlite")
-def _among_sqlite(element: _Among, compiler: SQLCompiler, **kw: Any) -> str:
-    column, values = (compiler.process(clause, **kw) for clause in element.clauses)
-    return f"{column} IN (SELECT value FROM json_each({values}))"  # noqa: S608 - compiled, not text
-
-
-def among(column: sa.ColumnElement[str], values: Iterable[str]) -> sa.ColumnElement[bool]:
-    """`column IN values` for any number of values, each looked up in an index."""
-    return _Among(column, sa.literal(json.dumps(list(values)), sa.Text()))
 
 
 async def insert_many(

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.db.many import among, insert_many
+from app.db.dialect import in_list
+from app.db.many import insert_many
 from app.db.tables import IN_PROCESS, TAKES_A_PLACE, JobStatus, SessionStatus, bookings, jobs, sessions
 
 
@@ -139,7 +140,7 @@ async def booked(conn: AsyncConnection, business_id: str, ids: Collection[str]) 
         sa.select(bookings.c.session_id, sa.func.count())
         .where(
             bookings.c.business_id == business_id,
-            among(bookings.c.session_id, ids),
+            in_list(bookings.c.session_id, ids),
             bookings.c.status.in_(TAKES_A_PLACE),
         )
         .group_by(bookings.c.session_id)
@@ -159,7 +160,7 @@ async def lock(
         return {}
     statement = (
         sa.select(sessions.c.id, *_FACTS, sessions.c.job_id)
-        .where(sessions.c.business_id == business_id, among(sessions.c.id, ids))
+        .where(sessions.c.business_id == business_id, in_list(sessions.c.id, ids))
         .order_by(sessions.c.id)
         .with_for_update(read=not to_write, key_share=to_write)
     )

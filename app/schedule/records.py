@@ -1,43 +1,22 @@
-"""The form of one session, client or booking, by PUT or as a line of an import; what passes here fits the schema.
-
-Instants are cut to milliseconds, which is what both databases keep, so that the same record twice compares equal.
-"""
+"""The form of one session, client or booking, by PUT or as a line of an import; what passes here fits the schema."""
 
 import datetime as dt
-import re
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
-    PlainValidator,
     StringConstraints,
     TypeAdapter,
     ValidationInfo,
     field_validator,
 )
 
+from app.days import zone_named
 from app.db.tables import BookingStatus
-from app.schedule.weeks import zone_named
-
-_FIRST_YEAR: Final = 2000
-_LAST_YEAR: Final = 2100
-_RFC3339: Final = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
-)
-# Checked by pydantic's Rust: an import reads millions of these. There `$` is the very end of the text.
-_NO_CONTROLS: Final = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
-
-
-def _instant(value: Any) -> dt.datetime:
-    if not isinstance(value, str) or not _RFC3339.fullmatch(value):
-        raise ValueError("must be an RFC 3339 instant with an offset or Z")
-    if not _FIRST_YEAR <= int(value[:4]) <= _LAST_YEAR:
-        raise ValueError(f"must be of the years {_FIRST_YEAR} to {_LAST_YEAR}")
-    instant = dt.datetime.fromisoformat(value.upper()).astimezone(dt.UTC)
-    return instant.replace(microsecond=instant.microsecond // 1000 * 1000)
+from app.fields import Moment, PlatformId, text
 
 
 def _iana_zone(value: str) -> str:
@@ -46,15 +25,9 @@ def _iana_zone(value: str) -> str:
     return value
 
 
-PlatformId = Annotated[
-    str,
-    StringConstraints(pattern=r"^[A-Za-z0-9._:~-]{1,128}$", strict=True),
-    Field(description="The platform's own id."),
-]
-Text = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=_NO_CONTROLS, strict=True)]
-Email = Annotated[str, StringConstraints(min_length=1, max_length=320, pattern=_NO_CONTROLS, strict=True)]
-Moment = Annotated[dt.datetime, PlainValidator(_instant, json_schema_input_type=dt.datetime)]
-Zone = Annotated[str, StringConstraints(max_length=64, pattern=_NO_CONTROLS, strict=True), AfterValidator(_iana_zone)]
+Text = Annotated[str, text(200, at_least=1)]
+Email = Annotated[str, text(320, at_least=1)]
+Zone = Annotated[str, text(64), AfterValidator(_iana_zone)]
 AmountMinor = Annotated[int, Field(strict=True, ge=1, le=10**12, description="In the currency's minor unit.")]
 Credits = Annotated[int, Field(strict=True, ge=1, le=10**9)]
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$", strict=True), Field(description="ISO 4217.")]

@@ -206,6 +206,7 @@ def test_what_an_operator_can_mend_is_told_in_one_line(studio_on_sqlite, tmp_pat
     assert "can't be reached" in terminal.told(
         "keys", "list", database_url="postgresql+asyncpg://postgres@127.0.0.1:1/none"
     )
+    assert "can't be reached" in terminal.told("keys", "list", database_url="sqlite+aiosqlite:////dev")
     assert "bulk-cancel migrate" in terminal.told("api", "--port=0", database_url="sqlite+aiosqlite:///new.db")
     assert "BULK_CANCEL_DATABASE_URL" in terminal.told("migrate", database_url="nonsense")
     assert "BULK_CANCEL_LOG_LEVEL" in terminal.told("keys", "list", log_level="loud")

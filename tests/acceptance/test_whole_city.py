@@ -93,7 +93,9 @@ def test_a_citys_day_is_settled_to_the_cent_on_sqlite_with_nothing_else_running(
 def test_a_citys_day_is_settled_to_the_cent_on_postgresql_and_redis_with_two_workers(
     postgresql_url, redis_url, tmp_path, told
 ):
-    with Operator(tmp_path).serving("sandbox", "--port", "0", awaiting=r"PAYMENTS_URL=(http://\S+)/payments") as sandbox:
+    with Operator(tmp_path).serving(
+        "sandbox", "--port", "0", awaiting=r"PAYMENTS_URL=(http://\S+)/payments"
+    ) as sandbox:
         operator = Operator(
             tmp_path,
             log_json="true",
@@ -113,7 +115,9 @@ def test_a_citys_day_is_settled_to_the_cent_on_postgresql_and_redis_with_two_wor
 
 
 def _set_up(operator: Operator) -> tuple[dict[str, str], str]:
-    operator.run("business", "create", "toronto", "--name", "Toronto", "--timezone", "America/Toronto", "--currency", "CAD")
+    operator.run(
+        "business", "create", "toronto", "--name", "Toronto", "--timezone", "America/Toronto", "--currency", "CAD"
+    )
     key = operator.run("keys", "create", "toronto").strip()
     started = time.monotonic()
     operator.run("import", str(SCHEDULE), "--business", "toronto")
@@ -125,7 +129,9 @@ def _address(folder: Path) -> str:
     return re.search(r"Serving on (http://[\d.:]+)", log.read_text())[1]
 
 
-def _cancel_and_follow(operator: Operator, address: str, key: str, sandbox: str, times: dict[str, str]) -> dict[str, object]:
+def _cancel_and_follow(
+    operator: Operator, address: str, key: str, sandbox: str, times: dict[str, str]
+) -> dict[str, object]:
     with httpx.Client(base_url=f"{address}/v1", headers={"Authorization": f"Bearer {key}"}, timeout=60) as api:
         started = time.monotonic()
         plan = api.post("/bulk-cancellations/plan", json=DAY).raise_for_status().json()

@@ -62,7 +62,13 @@ async def floor(address: str) -> float:
         for _ in left:
             reference = str(uuid.uuid4())
             body = json.dumps(
-                {"payment_id": f"p-{reference}", "amount_minor": 1, "currency": "CAD", "reference": reference, "reason": ""}
+                {
+                    "payment_id": f"p-{reference}",
+                    "amount_minor": 1,
+                    "currency": "CAD",
+                    "reference": reference,
+                    "reason": "",
+                }
             )
             writer.write(
                 f"POST /payments/refunds HTTP/1.1\r\nHost: {host}\r\nIdempotency-Key: {reference}\r\n"
@@ -100,7 +106,9 @@ async def durable(db, address: str) -> tuple[float, float]:
     took, burnt = time.perf_counter() - started, time.process_time() - cpu
     await runtime.aclose()
     async with db.read() as conn:
-        done = sa.select(sa.func.count()).where(t.refunds.c.job_id == accepted.job["id"], t.refunds.c.status == "succeeded")
+        done = sa.select(sa.func.count()).where(
+            t.refunds.c.job_id == accepted.job["id"], t.refunds.c.status == "succeeded"
+        )
         assert (await conn.execute(done)).scalar_one() == REFUNDS
     return REFUNDS / took, 1000 * burnt / REFUNDS
 
@@ -113,7 +121,13 @@ async def seed(db, business: str) -> None:
         session = {"business_id": business, "id": f"s{n}", "name": "Yoga", "starts_at": start, "ends_at": end}
         sessions.append(session | {"timezone": "UTC"})
     for n in range(REFUNDS):
-        booking = {"business_id": business, "id": f"b{n}", "session_id": f"s{n // 20}", "client_id": "c", "status": "booked"}
+        booking = {
+            "business_id": business,
+            "id": f"b{n}",
+            "session_id": f"s{n // 20}",
+            "client_id": "c",
+            "status": "booked",
+        }
         bookings.append(booking)
         lines.append(
             {
@@ -127,9 +141,7 @@ async def seed(db, business: str) -> None:
             }
         )
     async with db.write() as conn:
-        await conn.execute(
-            sa.insert(t.businesses).values(id=business, name="Bench", timezone="UTC", currency="CAD")
-        )
+        await conn.execute(sa.insert(t.businesses).values(id=business, name="Bench", timezone="UTC", currency="CAD"))
         await conn.execute(sa.insert(t.clients).values(business_id=business, id="c", name="Kim", email=None))
         for table, rows in ((t.sessions, sessions), (t.bookings, bookings), (t.payment_lines, lines)):
             await conn.execute(sa.insert(table), rows)

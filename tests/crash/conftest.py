@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
+import redis
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import create_async_engine
 
@@ -61,9 +62,7 @@ def violations():
     return check
 
 
-POSTGRESQL = sa.make_url(
-    os.environ.get("TEST_DATABASE_URL", "postgresql+asyncpg://postgres@127.0.0.1:5432/postgres")
-)
+POSTGRESQL = sa.make_url(os.environ.get("TEST_DATABASE_URL", "postgresql+asyncpg://postgres@127.0.0.1:5432/postgres"))
 
 
 def administer(statements: Iterable[str]) -> None:
@@ -113,6 +112,10 @@ class BreakableRedis:
         arguments = ("--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", str(self.folder))
         self.process = subprocess.Popen([self.program, *arguments], stdout=subprocess.DEVNULL)
         until(lambda: listens(self.port), 10)
+
+    def flush(self) -> None:
+        with redis.Redis.from_url(self.url) as client:
+            client.flushall()
 
     def kill(self) -> None:
         if self.process is not None:

@@ -20,7 +20,7 @@ from crash.studio import Studio, studio, until
 from crash.week import CREDITS, PAYMENTS, Line, assert_audit_tells_the_books, assert_once, effects, week
 
 EACH = 20
-AT_ONCE = 6
+AT_ONCE = 10
 BOTH = (PAYMENTS, CREDITS)
 HARD = {"ignore_keys": True, "forget_keys": True, "allow_excess": True}
 
@@ -75,9 +75,7 @@ async def running(request, fresh_databases):
             await db.close()
             assert not broken
 
-    tasks = {
-        name: asyncio.create_task(play(CASES[name], url)) for name, url in zip(chosen, databases, strict=True)
-    }
+    tasks = {name: asyncio.create_task(play(CASES[name], url)) for name, url in zip(chosen, databases, strict=True)}
     yield tasks
     for task in tasks.values():
         task.cancel()

@@ -1,3 +1,4 @@
+import asyncio
 import socket
 
 import pytest
@@ -26,6 +27,7 @@ async def test_a_database_that_cannot_be_reached_is_an_outage(url):
     db = Database(url)
     assert is_outage(await what_is_raised(db, "SELECT 1"))
     await db.close()
+    await asyncio.sleep(0.1)  # aiosqlite's thread of a connection that failed to open still reports to this loop
 
 
 async def test_what_the_server_ends_is_an_outage_and_what_we_do_wrong_is_not(postgresql_url):

@@ -54,7 +54,12 @@ async def test_amounts_are_in_major_units_of_their_currency(week):
     job = await week.accepted()
     lines = (await week.audit(job["id"])).by_booking()
     told = {id_: (lines[id_][0]["amount"], lines[id_][0]["currency"]) for id_ in ("card", "yen", "dinar", "late")}
-    assert told == {"card": ("20.00", "CAD"), "yen": ("500", "JPY"), "dinar": ("12.345", "KWD"), "late": ("3.00", "CAD")}
+    assert told == {
+        "card": ("20.00", "CAD"),
+        "yen": ("500", "JPY"),
+        "dinar": ("12.345", "KWD"),
+        "late": ("3.00", "CAD"),
+    }
     assert [(one["amount"], one["credits"]) for one in lines["credit"]] == [("", "2")]
 
 
@@ -123,7 +128,21 @@ async def test_it_is_rfc_4180_with_crlf_and_quotes_that_are_doubled(week):
     assert all(len(row) == len(COLUMNS) for row in csv.reader(io.StringIO(content.decode(), newline=""), strict=True))
 
 
-RUN = ["=1+1", "+1", "-1", "@SUM(A1)", "  =1+1", "＝1+1", "＋1", "－1", "＠x", " ＝1", "\u00a0=1", "\u3000=1", '=cmd|"/c calc"!A1']
+RUN = [
+    "=1+1",
+    "+1",
+    "-1",
+    "@SUM(A1)",
+    "  =1+1",
+    "＝1+1",
+    "＋1",
+    "－1",
+    "＠x",
+    " ＝1",
+    "\u00a0=1",
+    "\u3000=1",
+    '=cmd|"/c calc"!A1',
+]
 NOT_BY_THE_API = ["\t=1+1", "\rx", "\t1"]
 
 

@@ -84,7 +84,16 @@ async def test_every_bad_field_of_a_body_is_told_at_once(week):
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"{", b"[]", b'"all"', b"\xff\xfe", b'{"a":' * 5000, b'{"date_from": NaN}', b'{"hold_seconds": ' + b"9" * 9999 + b"}"],
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'"all"',
+        b"\xff\xfe",
+        b'{"a":' * 5000,
+        b'{"date_from": NaN}',
+        b'{"hold_seconds": ' + b"9" * 9999 + b"}",
+    ],
 )
 async def test_a_body_that_is_no_request_is_refused(week, content):
     before = await week.everything()
@@ -139,8 +148,15 @@ async def test_another_business_s_job_is_not_found_wherever_it_is_named(week, st
     nobodys = "01a203ec-8e67-7258-bbd8-000000000000"
     before = await week.everything()
     for method, path in [
-        ("GET", ""), ("GET", "/sessions"), ("GET", "/refunds"), ("GET", "/audit.csv"), ("GET", "/audit.csv?follow=true"),
-        ("GET", "/events"), ("POST", "/withdraw"), ("POST", "/retry"), ("POST", f"/refunds/{nobodys}/resolve"),
+        ("GET", ""),
+        ("GET", "/sessions"),
+        ("GET", "/refunds"),
+        ("GET", "/audit.csv"),
+        ("GET", "/audit.csv?follow=true"),
+        ("GET", "/events"),
+        ("POST", "/withdraw"),
+        ("POST", "/retry"),
+        ("POST", f"/refunds/{nobodys}/resolve"),
     ]:
         body = {"resolution": "waived", "reference": "r"} if path.endswith("resolve") else None
         answers = [

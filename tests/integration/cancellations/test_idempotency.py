@@ -37,9 +37,14 @@ async def test_a_key_used_again_with_another_body_is_refused(week):
 async def test_the_same_request_answers_the_first_job_again_to_the_byte(week):
     first = await week.cancel(["yoga", "spin"], key="once", reason="Snow day")
     members = dict(reversed(week.body(["spin", "yoga"], reason="Snow day", hold_seconds=0, plan_digest=None).items()))
-    again = await week.http.post(PATH, content=json.dumps(members, indent=3), headers={
-        "Idempotency-Key": "once", "Content-Type": "application/json",
-    })
+    again = await week.http.post(
+        PATH,
+        content=json.dumps(members, indent=3),
+        headers={
+            "Idempotency-Key": "once",
+            "Content-Type": "application/json",
+        },
+    )
     assert again.status_code == 202
     assert again.headers["Idempotent-Replayed"] == "true"
     assert again.headers["Location"] == first.headers["Location"]
@@ -99,7 +104,9 @@ async def test_of_two_different_requests_at_once_each_session_has_one_job(studio
         answers = await asyncio.gather(studio.cancel(shared + left), studio.cancel(right + shared[::-1]))
         jobs = [answer.json() for answer in answers]
         assert [answer.status_code for answer in answers] == [202, 202], jobs
-        accepted = {one["session_id"]: job["id"] for job in jobs for one in job["sessions"] if one["outcome"] == "accepted"}
+        accepted = {
+            one["session_id"]: job["id"] for job in jobs for one in job["sessions"] if one["outcome"] == "accepted"
+        }
         assert set(accepted) == {*shared, *left, *right}
         assert sum(job["session_counts"]["accepted"] for job in jobs) == 8
         for job in jobs:

@@ -172,3 +172,27 @@ async def test_the_events_of_a_withdrawn_job_end_at_once(week, events):
     async with events(job["id"]) as answer:
         found = await asyncio.wait_for(Events(answer).rest(), 5)
     assert [(name, data["status"]) for name, _, data in found] == [("done", "withdrawn")]
+
+
+async def test_a_followed_csv_of_a_withdrawn_job_is_the_whole_audit(week, live):
+    job = await week.accepted(hold_seconds=600)
+    await week.post(f"/bulk-cancellations/{job['id']}/withdraw")
+    answer = await live.get(f"/v1/bulk-cancellations/{job['id']}/audit.csv?follow=true")
+    whole = await week.audit(job["id"])
+    assert whole.statuses() == {"withdrawn": 13}
+    assert sorted(answer.content.split(b"\r\n")) == sorted(whole.content.split(b"\r\n"))
+
+
+async def test_a_reader_who_saw_the_end_hears_what_a_retry_brought(week, events):
+    await week.faults(refuse_ids={"card-payment-1": "disputed"})
+    job = await week.accepted(["yoga"])
+    await week.work(job["id"])
+    async with events(job["id"]) as answer:
+        (*_, (_, seen, _)) = await Events(answer).rest()
+    await week.faults()
+    await week.post(f"/bulk-cancellations/{job['id']}/retry")
+    await week.work(job["id"])
+    async with events(job["id"], last=seen) as answer:
+        found = await Events(answer).rest()
+    assert [data["booking_id"] for name, _, data in found if name == "refund"] == ["card"]
+    assert found[-1][2]["status"] == "completed"

@@ -2,7 +2,7 @@ import datetime as dt
 
 import pytest
 
-from app.schedule.weeks import week_of, zone_named
+from app.days import week_of, zone_named
 
 
 def ids(answer):

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.errors import Invalid
-from app.schedule.weeks import Days, chosen_days, first_instant, week_of, zone_named
+from app.days import Days, chosen_days, first_instant, week_of, zone_named
 
 TORONTO = ZoneInfo("America/Toronto")
 LISBON = ZoneInfo("Europe/Lisbon")

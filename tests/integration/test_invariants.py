@@ -1,0 +1,203 @@
+"""Each invariant finds the row that was broken on purpose, names it, and finds nothing in a run that went well."""
+
+import pytest
+import sqlalchemy as sa
+from httpx import ASGITransport, AsyncClient
+from uuid_utils import uuid7
+
+from app.auth import Scope, create_key
+from app.cancellation.run import run_slice
+from app.cancellation.runtime import Runtime, gateways
+from app.cancellation.verify import verify
+from app.config import Settings
+from app.db.businesses import create as create_business
+from app.db.dialect import now
+from app.db.invariants import invariants
+from app.db.tables import job_sessions, jobs, payment_lines, refund_history, refunds, sessions
+from app.main import create_app
+from app.queue import LocalQueue
+
+SCHEDULE = """
+{"type":"client","id":"kim","name":"Kim"}
+{"type":"session","id":"yoga","name":"Yoga","starts_at":"2027-01-04T09:00:00Z","ends_at":"2027-01-04T10:00:00Z"}
+{"type":"session","id":"spin","name":"Spin","starts_at":"2027-01-05T09:00:00Z","ends_at":"2027-01-05T10:00:00Z"}
+{"type":"booking","id":"card","session_id":"yoga","client_id":"kim","status":"booked",\
+"payments":[{"kind":"payment","payment_id":"p1","amount_minor":2000,"currency":"CAD"}]}
+{"type":"booking","id":"credit","session_id":"spin","client_id":"kim","status":"booked",\
+"payments":[{"kind":"credit","account_id":"a1","credits":2}]}
+{"type":"booking","id":"free","session_id":"spin","client_id":"kim","status":"booked"}
+"""
+
+
+@pytest.fixture
+async def cancelled(db, upstream_sandbox):
+    """A job that has ended well; gives its id."""
+    async with db.write() as conn:
+        await create_business(conn, "studio", name="Studio", timezone="UTC", currency="CAD")
+    settings, queue = Settings(), LocalQueue()
+    url = upstream_sandbox.url
+    runtime = Runtime(db, queue, gateways(settings, payments_url=f"{url}/payments", credits_url=f"{url}/credits"), settings)
+    headers = {"Authorization": f"Bearer {await create_key(db, 'studio', 'desk', Scope)}"}
+    app = create_app(settings, database=db, queue=queue)
+    async with AsyncClient(transport=ASGITransport(app), base_url="http://studio.test", headers=headers) as http:
+        imported = await http.post(
+            "/v1/schedule/import", content=SCHEDULE.strip(), headers={"Content-Type": "application/x-ndjson"}
+        )
+        assert imported.json()["errors"] == 0, imported.text
+        body = {"date_from": "2027-01-04", "date_to": "2027-01-05", "session_ids": "all"}
+        answer = await http.post("/v1/bulk-cancellations", json=body, headers={"Idempotency-Key": "once"})
+        job_id = answer.json()["id"]
+        accepted = await verify(db)
+        assert await run_slice(runtime, job_id, seconds=10) is None
+    await runtime.aclose()
+    assert accepted == []
+    return job_id
+
+
+def _card(column):
+    return sa.select(column).where(refunds.c.booking_id == "card").scalar_subquery()
+
+
+async def _job(db, **values):
+    return sa.update(jobs).values(**values)
+
+
+OPEN = {"status": "indeterminate", "due_at": now(), "outcome_seq": None, "settled_at": None}
+CARD = refunds.c.booking_id == "card"
+# The statements that break it, and the column of the row that must be named.
+BROKEN = {
+    "totals": [sa.delete(refunds).where(refunds.c.booking_id == "free")],
+    "amount": [sa.update(refunds).where(CARD).values(amount_minor=2001)],
+    "ended-open": [sa.update(refunds).where(CARD).values(**OPEN)],
+    "ended-unexpanded": [sa.update(jobs).values(expanded_sessions=1)],
+    "history": [sa.update(refunds).where(CARD).values(status="rejected")],
+    "overdue": [sa.update(jobs).values(status="running", due_at=sa.text("'2026-01-01T00:00:00.000Z'"))],
+    "session": [sa.update(sessions).where(sessions.c.id == "spin").values(status="scheduled", job_id=None, cancelled_at=None)],
+}
+
+
+async def broken(db, *statements):
+    async with db.write() as conn:
+        for statement in statements:
+            await conn.execute(statement)
+    return {(one.code, one.job_id, one.row_id) for one in await verify(db, "studio")}
+
+
+async def row_id(db, table, key, where=sa.true()):
+    async with db.read() as conn:
+        return str(await conn.scalar(sa.select(key).select_from(table).where(where)))
+
+
+async def test_a_run_that_went_well_breaks_none(db, cancelled):
+    assert await verify(db) == []
+    assert await verify(db, "studio") == []
+
+
+async def test_a_line_that_was_forgotten_is_found(db, cancelled):
+    found = await broken(db, *BROKEN["totals"])
+    assert found == {("totals", cancelled, cancelled)}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"amount_minor": 2001},
+        {"currency": "USD"},
+        {"payment_id": "p2"},
+        {"line_no": 2},
+        {"method": "credit", "payment_id": None, "amount_minor": None, "currency": None, "account_id": "a", "credits": 9},
+    ],
+)
+async def test_a_refund_that_is_not_its_payment_line_is_found(db, cancelled, changes):
+    card = await row_id(db, refunds, refunds.c.id, CARD)
+    assert await broken(db, sa.update(refunds).where(CARD).values(**changes)) == {("amount", cancelled, card)}
+
+
+async def test_a_payment_line_changed_after_acceptance_is_found(db, cancelled):
+    card = await row_id(db, refunds, refunds.c.id, CARD)
+    change = sa.update(payment_lines).where(payment_lines.c.booking_id == "card").values(amount_minor=1)
+    assert await broken(db, change) == {("amount", cancelled, card)}
+
+
+async def test_an_open_refund_of_an_ended_job_is_found(db, cancelled):
+    card = await row_id(db, refunds, refunds.c.id, CARD)
+    found = await broken(db, *BROKEN["ended-open"])
+    assert ("ended-open", cancelled, card) in found
+    assert found <= {("ended-open", cancelled, card), ("history", cancelled, card)}
+
+
+async def test_an_ended_job_without_all_its_rows_is_found(db, cancelled):
+    assert await broken(db, *BROKEN["ended-unexpanded"]) == {("ended-unexpanded", cancelled, cancelled)}
+
+
+async def test_an_effect_without_an_intent_before_it_is_found(db, cancelled):
+    # History refuses deletion, so the effect is given to a row that never had an intent.
+    free = refunds.c.booking_id == "free"
+    line = {"business_id": "studio", "booking_id": "free", "line_no": 1}
+    paid = {"method": "payment", "payment_id": "p9", "amount_minor": 100, "currency": "CAD"}
+    id_ = await row_id(db, refunds, refunds.c.id, free)
+    heard = {"refund_id": id_, "epoch": 1, "status": "succeeded", "attempts": 1, "actor": "worker", "recorded_at": now()}
+    found = await broken(
+        db,
+        sa.insert(payment_lines).values(line | paid),
+        sa.update(refunds).where(free).values(line_no=1, status="succeeded", failure_code=None, **paid),
+        sa.insert(refund_history).values(heard),
+    )
+    assert found == {("intent", cancelled, id_)}
+
+
+async def test_a_refund_in_another_state_than_its_history_ends_with_is_found(db, cancelled):
+    card = await row_id(db, refunds, refunds.c.id, CARD)
+    assert await broken(db, *BROKEN["history"]) == {("history", cancelled, card)}
+
+
+async def test_a_job_that_every_sweep_forgot_is_found(db, cancelled):
+    long_ago = sa.literal("2026-01-01T00:00:00Z").cast(sa.Text) if not db.is_postgresql else sa.text("now() - interval '1 hour'")
+    found = await broken(db, sa.update(jobs).values(status="running", due_at=long_ago))
+    assert found == {("overdue", cancelled, cancelled)}
+
+
+@pytest.mark.parametrize("job_id", [None, "another"])
+async def test_an_accepted_session_that_the_schedule_does_not_show_as_cancelled_by_it_is_found(db, cancelled, job_id):
+    if job_id is None:
+        values = {"status": "scheduled", "job_id": None, "cancelled_at": None}
+        statements = []
+    else:
+        other = str(uuid7())
+        async with db.read() as conn:
+            row = dict((await conn.execute(sa.select(jobs))).mappings().one())
+        copied = row | {"id": other, "idempotency_key": "k2", "accepted_sessions": 0, "expanded_sessions": 0}
+        copied["totals"] = row["totals"] | {"refunds": 0, "nothing_to_return": 0}
+        statements, values = [sa.insert(jobs).values(copied)], {"job_id": other}
+    found = await broken(db, *statements, sa.update(sessions).where(sessions.c.id == "spin").values(**values))
+    assert found == {("session", cancelled, "spin")}
+
+
+async def test_a_session_cancelled_by_a_job_that_never_accepted_it_is_found(db, cancelled):
+    # The other way round: the schedule says cancelled, and no job will ever settle its bookings.
+    async with db.write() as conn:
+        row = dict((await conn.execute(sa.select(sessions).where(sessions.c.id == "spin"))).mappings().one())
+    found = await broken(db, sa.insert(sessions).values(row | {"id": "stray"}))
+    assert {row_id for _, _, row_id in found} == {"stray"}
+
+
+async def test_a_booking_of_an_accepted_session_without_its_refund_row_is_found(db, cancelled):
+    # As many rows as promised, but one is another session's: each booking must have its own.
+    from app.db.tables import bookings
+
+    async with db.write() as conn:
+        row = dict((await conn.execute(sa.select(bookings).where(bookings.c.id == "free"))).mappings().one())
+    found = await broken(db, sa.insert(bookings).values(row | {"id": "smuggled"}))
+    assert found != set()
+
+
+async def test_every_invariant_is_broken_by_some_test_here():
+    assert {one.code for one in invariants(overdue_seconds=60)} == {*BROKEN, "intent"}
+
+
+async def test_another_business_s_rows_are_left_out(db, cancelled):
+    assert await broken(db, *BROKEN["totals"]) != set()
+    async with db.write() as conn:
+        await create_business(conn, "other", name="Other", timezone="UTC", currency="CAD")
+    assert await verify(db, "other") == []
+    assert [one.code for one in await verify(db)] == ["totals"]

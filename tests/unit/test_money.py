@@ -1,0 +1,82 @@
+"""Amounts are printed in major units by whole numbers alone, alike in Python and in both databases."""
+
+import re
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.db.audit import _cell, _major
+from app.db.money import decimals, major_units
+from app.db.spreadsheets import csv_cell
+
+# ISO 4217, table A.1: the currencies whose minor unit is not 2.
+NONE = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split()
+THREE = "BHD IQD JOD KWD LYD OMR TND".split()
+FOUR = "CLF UYW".split()
+TWO = "CAD EUR USD GBP CHF CNY INR MXN BRL MGA MRU HUF TWD IDR".split()
+PLACES = dict.fromkeys(NONE, 0) | dict.fromkeys(THREE, 3) | dict.fromkeys(FOUR, 4) | dict.fromkeys(TWO, 2)
+amounts = st.integers(0, 2**63 - 1)
+
+
+@pytest.mark.parametrize(
+    ("amount_minor", "currency", "printed"),
+    [
+        (2000, "CAD", "20.00"),
+        (1, "CAD", "0.01"),
+        (10, "EUR", "0.10"),
+        (100, "USD", "1.00"),
+        (0, "USD", "0.00"),
+        (500, "JPY", "500"),
+        (0, "JPY", "0"),
+        (12345, "KWD", "12.345"),
+        (5, "KWD", "0.005"),
+        (12345, "CLF", "1.2345"),
+        (2**63 - 1, "CAD", "92233720368547758.07"),
+        (123, "XYZ", "1.23"),
+    ],
+)
+def test_amounts_are_printed_as_a_person_writes_them(amount_minor, currency, printed):
+    assert major_units(amount_minor, currency) == printed
+
+
+@pytest.mark.parametrize(("currency", "places"), PLACES.items())
+def test_the_decimals_are_those_of_iso_4217(currency, places):
+    assert decimals(currency) == places
+
+
+@given(amounts, st.sampled_from(sorted(PLACES)))
+def test_no_digit_is_lost(amount_minor, currency):
+    printed = major_units(amount_minor, currency)
+    assert re.fullmatch(r"(0|[1-9]\d*)" + (rf"\.\d{{{PLACES[currency]}}}" if PLACES[currency] else ""), printed)
+    assert int(printed.replace(".", "")) == amount_minor
+
+
+async def test_the_databases_print_the_same(db):
+    async with db.read() as conn:
+        for currency in PLACES:
+            for amount in (1, 9, 10, 99, 100, 1000, 12345, 10**12, 2**63 - 1):
+                cell = _major(sa.literal(amount, sa.BigInteger), sa.literal(currency, sa.Text))
+                assert await conn.scalar(sa.select(cell)) == major_units(amount, currency), (amount, currency)
+
+
+async def test_the_databases_escape_the_same_cells(db):
+    space = [chr(code) for code in range(1, 0x3100) if chr(code).isspace()]
+    texts = ["", "plain", "a=b", "'=1", "=1", "+1", "-1", "@x", "＝1", "＋1", "－1", "＠x", "\t", "\rx", "x\t=1"]
+    texts += [f"{one}=1" for one in space] + [f"{one}x" for one in space]
+    async with db.read() as conn:
+        differ = {
+            text: told
+            for text in texts
+            if (told := await conn.scalar(sa.select(_cell(sa.literal(text, sa.Text))))) != csv_cell(text)
+        }
+    assert differ == {}
+
+
+@given(st.text())
+def test_an_escaped_cell_never_begins_like_a_formula_and_loses_nothing(text):
+    cell = csv_cell(text)
+    assert cell in {text, f"'{text}"}
+    assert not cell.lstrip().startswith(("=", "+", "-", "@", "＝", "＋", "－", "＠"))
+    assert not cell.startswith(("\t", "\r"))
