@@ -39,7 +39,10 @@ def _needs(service: str, host: str | None, port: int) -> None:
         pytest.skip(reason)
 
 
-def pytest_configure():
+def pytest_configure(config):
+    # Processes that tests start keep compiled modules, whatever the environment says: compiling takes most of a start.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    os.environ["PYTHONPYCACHEPREFIX"] = str(config.cache.mkdir("compiled"))
     # Plain lines; structlog's own default prints every local variable of a traceback, which takes seconds.
     configure_logging(json_lines=True, level="info")
 

@@ -35,32 +35,25 @@ COMMANDS = [
 ]
 
 
-@pytest.fixture(scope="session")
-def compiled(tmp_path_factory):
-    """Where the processes keep compiled modules, whatever the environment says: compiling takes most of a start."""
-    return tmp_path_factory.mktemp("compiled")
-
-
-def environment(compiled, **settings):
+def environment(**settings):
     left_out = ("BULK_CANCEL_", "PYTHONDONTWRITEBYTECODE")
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
     named = {f"BULK_CANCEL_{name.upper()}": str(value) for name, value in settings.items()}
-    return inherited | named | {"PYTHONPYCACHEPREFIX": str(compiled)}
+    return inherited | named
 
 
 class Terminal:
     """Runs the command line as an operator would, in a directory of its own."""
 
-    def __init__(self, cwd, compiled, **settings):
+    def __init__(self, cwd, **settings):
         self.cwd = cwd
-        self.compiled = compiled
         self.settings = settings
 
     def start(self, *arguments, **more):
         return subprocess.Popen(
             [sys.executable, "-m", "app.cli", *arguments],
             cwd=self.cwd,
-            env=environment(self.compiled, **self.settings | more),
+            env=environment(**self.settings | more),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -88,13 +81,13 @@ class Terminal:
 
 
 @pytest.fixture
-def terminal(database_url, tmp_path, compiled):
-    return Terminal(tmp_path, compiled, database_url=database_url)
+def terminal(database_url, tmp_path):
+    return Terminal(tmp_path, database_url=database_url)
 
 
 @pytest.fixture
-def on_sqlite(sqlite_url, tmp_path, compiled):
-    return Terminal(tmp_path, compiled, database_url=sqlite_url)
+def on_sqlite(sqlite_url, tmp_path):
+    return Terminal(tmp_path, database_url=sqlite_url)
 
 
 @pytest.fixture
@@ -152,8 +145,8 @@ def test_every_command_explains_itself(command):
     assert explained.stdout.startswith(f"Usage: bulk-cancel {' '.join(command)}")
 
 
-def test_four_processes_migrate_an_empty_database_at_once(empty_database_url, tmp_path, compiled):
-    terminal = Terminal(tmp_path, compiled, database_url=empty_database_url)
+def test_four_processes_migrate_an_empty_database_at_once(empty_database_url, tmp_path):
+    terminal = Terminal(tmp_path, database_url=empty_database_url)
     processes = [terminal.start("migrate") for _ in range(4)]
     for process in processes:
         _, err = process.communicate(timeout=60)
@@ -331,8 +324,8 @@ def test_the_api_is_ready_though_degraded_without_its_redis(on_sqlite):
         assert ends_within(process, 2)
 
 
-def test_the_demo_is_up_with_a_week_that_can_be_cancelled_by_the_lines_it_prints(tmp_path, compiled):
-    with serving(Terminal(tmp_path, compiled), "demo", "--port=0") as (process, address):
+def test_the_demo_is_up_with_a_week_that_can_be_cancelled_by_the_lines_it_prints(tmp_path):
+    with serving(Terminal(tmp_path), "demo", "--port=0") as (process, address):
         told = ""
         while "Ctrl-C" not in told:
             told += process.stderr.readline()

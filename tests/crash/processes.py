@@ -160,7 +160,7 @@ class Town:
     def _start(self, run: str, *arguments: str, **settings: Any) -> Server:
         named = self.settings | settings
         environment = {f"BULK_CANCEL_{name.upper()}": str(value) for name, value in named.items()}
-        log = self.folder / f"{run}.log"
+        log = self.folder / f"{run}-{len(self.servers)}.log"
         server = Server(self.zygote.fork(run, arguments, environment, log), log)
         self.servers.append(server)
         return server
@@ -173,8 +173,14 @@ class Town:
         """Start the API, on the same port each time."""
         server = self._start("api", "--port", str(self.api_port), **settings)
         if wait:
-            until(lambda: listens(self.api_port), 30)
+            until(self.answers, 30)
         return server
+
+    def answers(self) -> bool:
+        """Whether the API has started: it listens before that."""
+        with suppress(httpx.TransportError):
+            return self.http.get(f"http://127.0.0.1:{self.api_port}/livez").status_code == 200
+        return False
 
     # What an operator would do: by library calls, because commands take a second each.
 

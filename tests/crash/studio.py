@@ -31,7 +31,7 @@ QUICK: Final = {
     "upstream_timeout_seconds": 1,
     "upstream_quiescence_seconds": 0.2,
     "lease_seconds": 3,
-    "sweep_seconds": 0.2,
+    "sweep_seconds": 1,
     "slice_seconds": 1,
     "redis_url": None,
 }
@@ -44,7 +44,7 @@ async def until(found: Callable[[], Awaitable[T]], seconds: float) -> T:
     deadline = time.monotonic() + seconds
     while not (answer := await found()):
         assert time.monotonic() < deadline, f"it did not happen within {seconds} s"
-        await asyncio.sleep(0.15)
+        await asyncio.sleep(0.25)
     return answer
 
 

@@ -47,12 +47,12 @@ class Killer:
 
     enough: int
     pause: tuple[float, float]
-    random: random.Random = field(default_factory=lambda: random.Random(20261122))
+    dice: random.Random = field(default_factory=lambda: random.Random(20261122))
     kills: int = 0
 
     def kill(self, servers: list[Server], again) -> None:
-        time.sleep(self.random.uniform(*self.pause))
-        number = self.random.randrange(len(servers))
+        time.sleep(self.dice.uniform(*self.pause))
+        number = self.dice.randrange(len(servers))
         servers[number].kill()
         servers[number] = again()
         self.kills += 1

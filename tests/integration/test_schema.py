@@ -23,7 +23,8 @@ ROWS = {
     "jobs": {
         "id": JOB, "business_id": "ours", "idempotency_key": "k1", "request_fingerprint": "0" * 64, "status": "running",
         "date_from": AT.date(), "date_to": AT.date(), "include_attended": False, "requested_by": "key:desk",
-        "requested_at": AT, "due_at": AT, "accepted_sessions": 1, "expanded_sessions": 1, "totals": {}, "outcome_seq": 9,
+        "requested_at": AT, "due_at": AT, "accepted_sessions": 1, "expanded_sessions": 1, "totals": {},
+        "outcome_seq": 9,
     },
     "sessions": {
         "business_id": "ours", "id": "s1", "name": "Yoga", "starts_at": AT, "ends_at": AT + dt.timedelta(hours=1),
@@ -43,10 +44,19 @@ ROWS = {
         "line_no": 1, "method": "payment", "payment_id": "p1", "amount_minor": 2000, "currency": "EUR",
         "status": "pending", "due_at": AT,
     },
-    "refund_history": {"refund_id": REFUND, "epoch": 0, "status": "pending", "attempts": 0, "actor": "worker", "recorded_at": AT},
+    "refund_history": {
+        "refund_id": REFUND, "epoch": 0, "status": "pending", "attempts": 0, "actor": "worker", "recorded_at": AT,
+    },
 }  # fmt: skip
 SETTLED = {"due_at": None, "outcome_seq": 1, "settled_at": AT}
-CREDIT = {"method": "credit", "payment_id": None, "amount_minor": None, "currency": None, "account_id": "a", "credits": 1}
+CREDIT = {
+    "method": "credit",
+    "payment_id": None,
+    "amount_minor": None,
+    "currency": None,
+    "account_id": "a",
+    "credits": 1,
+}
 NONE = dict.fromkeys(("payment_id", "amount_minor", "currency")) | {"method": "none", "line_no": 0, "status": "skipped"}
 NEW_JOB = {"id": "019aab00-0000-7000-8000-000000000003", "idempotency_key": "k3"}
 NEW_SESSION = {"id": "s3"}
@@ -73,8 +83,16 @@ REFUSED = {
     "a second live acceptance of a session": ("job_sessions", {"job_id": OTHER_JOB}, "one_live_acceptance"),
     "two sessions at one place of a job": ("job_sessions", NEXT_ACCEPTED | {"position": 0}, "job_sessions_by_position"),
     "accepted without a place": ("job_sessions", NEXT_ACCEPTED | {"position": None}, "accepted_have_a_place"),
-    "a place without acceptance": ("job_sessions", NEXT_ACCEPTED | {"outcome": "already_cancelled"}, "accepted_have_a_place"),
-    "a place too great for a refund id": ("job_sessions", NEXT_ACCEPTED | {"position": 2**20}, "position_fits_refund_id"),
+    "a place without acceptance": (
+        "job_sessions",
+        NEXT_ACCEPTED | {"outcome": "already_cancelled"},
+        "accepted_have_a_place",
+    ),
+    "a place too great for a refund id": (
+        "job_sessions",
+        NEXT_ACCEPTED | {"position": 2**20},
+        "position_fits_refund_id",
+    ),
     "a second refund of a payment line": ("refunds", {"id": OTHER_REFUND}, "one_refund_per_line"),
     "a refund of a session that the job has not": ("refunds", NEW_REFUND | {"session_id": "s2"}, "fk_refunds"),
     "a refund without an amount": ("refunds", NEW_REFUND | {"amount_minor": None}, "returns_one_line"),
@@ -84,14 +102,26 @@ REFUSED = {
     "nothing to return, and pending": ("refunds", NONE | {"id": OTHER_REFUND, "status": "pending"}, "returns_one_line"),
     "a success that is still due": ("refunds", NEW_REFUND | {"status": "succeeded"}, "final_ones_rest"),
     "a pending refund that nobody will touch": ("refunds", SETTLED | NEW_REFUND, "open_ones_are_due"),
-    "an end without a number": ("refunds", SETTLED | NEW_REFUND | {"status": "succeeded", "outcome_seq": None}, "refunds"),
-    "an end without its time": ("refunds", SETTLED | NEW_REFUND | {"status": "succeeded", "settled_at": None}, "settled_when"),
+    "an end without a number": (
+        "refunds",
+        SETTLED | NEW_REFUND | {"status": "succeeded", "outcome_seq": None},
+        "refunds",
+    ),
+    "an end without its time": (
+        "refunds",
+        SETTLED | NEW_REFUND | {"status": "succeeded", "settled_at": None},
+        "settled_when",
+    ),
     "a refund's status that is none": ("refunds", NEW_REFUND | {"status": "sent"}, "status_known"),
     "a payment without an amount": ("payment_lines", NEW_LINE | {"amount_minor": None}, "paid_by_one_means"),
     "a payment of nothing": ("payment_lines", NEW_LINE | {"amount_minor": 0}, "paid_by_one_means"),
     "a payment below nothing": ("payment_lines", NEW_LINE | {"amount_minor": -1}, "paid_by_one_means"),
     "a payment without a currency": ("payment_lines", NEW_LINE | {"currency": None}, "paid_by_one_means"),
-    "money and credits in one line": ("payment_lines", NEW_LINE | {"account_id": "a", "credits": 1}, "paid_by_one_means"),
+    "money and credits in one line": (
+        "payment_lines",
+        NEW_LINE | {"account_id": "a", "credits": 1},
+        "paid_by_one_means",
+    ),
     "a credit of nothing": ("payment_lines", NEW_LINE | CREDIT | {"credits": 0}, "paid_by_one_means"),
     "a credit of no number": ("payment_lines", NEW_LINE | CREDIT | {"credits": None}, "paid_by_one_means"),
     "line nought": ("payment_lines", {"line_no": 0}, "counted_from_one"),
@@ -106,13 +136,17 @@ REFUSED = {
     "more expanded than accepted": ("jobs", NEW_JOB | {"expanded_sessions": 2}, "expansion_within"),
     "cancelled by nobody": ("sessions", NEW_SESSION | {"job_id": None}, "cancelled_by_whom"),
     "cancelled at no time": ("sessions", NEW_SESSION | {"cancelled_at": None}, "cancelled_when"),
-    "scheduled by a job": ("sessions", NEW_SESSION | {"status": "scheduled", "cancelled_at": None}, "cancelled_by_whom"),
+    "scheduled by a job": (
+        "sessions",
+        NEW_SESSION | {"status": "scheduled", "cancelled_at": None},
+        "cancelled_by_whom",
+    ),
     "an end before the start": ("sessions", NEW_SESSION | {"ends_at": AT}, "ends_after_start"),
 }
 
 
 @pytest.mark.parametrize("case", REFUSED)
-async def test_what_breaks_the_promise_is_refused_by_the_rule_that_says_so(filled, case):
+async def test_what_breaks_the_promise_is_refused_by_its_rule(filled, case):
     table, changes, rule = REFUSED[case]
     await insert(filled, "jobs", id=OTHER_JOB, idempotency_key="k2")
     await insert(filled, "sessions", id="s2")
@@ -142,7 +176,9 @@ async def test_a_session_that_was_released_may_be_accepted_again(filled):
     await insert(filled, "job_sessions", job_id=OTHER_JOB)
 
 
-@pytest.mark.parametrize("change", [sa.update(tables.refund_history).values(status="succeeded"), sa.delete(tables.refund_history)])
+@pytest.mark.parametrize(
+    "change", [sa.update(tables.refund_history).values(status="succeeded"), sa.delete(tables.refund_history)]
+)
 async def test_history_is_only_ever_added_to(filled, change):
     with pytest.raises(DBAPIError, match="append-only"):
         async with filled.write() as conn:
@@ -182,8 +218,13 @@ async def _described(url, make=None):
         found = {
             name: (
                 sorted((one["name"], str(one["type"]), one["nullable"]) for one in inspector.get_columns(name)),
-                sorted((one["name"], " ".join(one["sqltext"].split())) for one in inspector.get_check_constraints(name)),
-                sorted((one["name"], tuple(one["column_names"]), bool(one["unique"])) for one in inspector.get_indexes(name)),
+                sorted(
+                    (one["name"], " ".join(one["sqltext"].split())) for one in inspector.get_check_constraints(name)
+                ),
+                sorted(
+                    (one["name"], tuple(one["column_names"]), bool(one["unique"]))
+                    for one in inspector.get_indexes(name)
+                ),
             )
             for name in inspector.get_table_names()
             if name != "alembic_version"
@@ -216,7 +257,11 @@ def test_up_down_and_up_again_is_the_same_schema(database_url):
 def test_the_revisions_write_the_same_checks_as_the_tables(kind, request, tmp_path):
     # `alembic check` does not look at CHECKs.
     migrated = request.getfixturevalue(f"{kind}_url")
-    empty = f"sqlite+aiosqlite:///{tmp_path / 'empty.db'}" if kind == "sqlite" else request.getfixturevalue("empty_postgresql_url")
+    empty = (
+        f"sqlite+aiosqlite:///{tmp_path / 'empty.db'}"
+        if kind == "sqlite"
+        else request.getfixturevalue("empty_postgresql_url")
+    )
     assert asyncio.run(_described(migrated))[0] == asyncio.run(_described(empty, tables.metadata.create_all))[0]
 
 

@@ -189,7 +189,7 @@ class Studio(Desk):
     async def work(self, job_id, *, seconds=30):
         """The worker: slices of the job, each when it is due, until it has ended (or is on hold)."""
         async with asyncio.timeout(seconds):
-            while (again_in := await run_slice(self.runtime, job_id, seconds=5)) is not None:
+            while (again_in := await run_slice(self.runtime, job_id, seconds=5)) is not None:  # noqa: ASYNC110 - it says when
                 await asyncio.sleep(max(again_in, 0.01))
 
     async def faults(self, **switches):

@@ -1,4 +1,4 @@
-"""The audit CSV: one line for every refund and every booking or session with nothing to return, safe in a spreadsheet."""
+"""The audit CSV: a line for each refund and for what has nothing to return, and no cell that a spreadsheet runs."""
 
 import csv
 import io
@@ -9,11 +9,32 @@ import sqlalchemy as sa
 from app.cancellation.run import _expand
 from app.db import tables
 
-COLUMNS = (
-    "job_id, session_id, session_name, session_starts_at, location, instructor, booking_id, client_id, "
-    "client_name, client_email, refund_id, method, amount, currency, credits, status, upstream_reference, "
-    "attempts, failure_code, failure_detail, reason, requested_by, requested_at, settled_at"
-).split(", ")
+COLUMNS = [
+    "job_id",
+    "session_id",
+    "session_name",
+    "session_starts_at",
+    "location",
+    "instructor",
+    "booking_id",
+    "client_id",
+    "client_name",
+    "client_email",
+    "refund_id",
+    "method",
+    "amount",
+    "currency",
+    "credits",
+    "status",
+    "upstream_reference",
+    "attempts",
+    "failure_code",
+    "failure_detail",
+    "reason",
+    "requested_by",
+    "requested_at",
+    "settled_at",
+]
 FROZEN = ("session_id", "booking_id", "client_id", "method", "amount", "currency", "credits")
 
 
@@ -134,11 +155,11 @@ RUN = [
     "-1",
     "@SUM(A1)",
     "  =1+1",
-    "＝1+1",
-    "＋1",
-    "－1",
-    "＠x",
-    " ＝1",
+    "\uff1d1+1",
+    "\uff0b1",
+    "\uff0d1",
+    "\uff20x",
+    " \uff1d1",
     "\u00a0=1",
     "\u3000=1",
     '=cmd|"/c calc"!A1',

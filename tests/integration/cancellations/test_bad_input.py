@@ -18,7 +18,7 @@ BAD = {
     "a date as digits": ({"date_to": "1763856000"}, "/date_to"),
     "a date with a time": ({"date_to": "2026-12-29T00:00:00Z"}, "/date_to"),
     "no such day": ({"date_to": "2026-02-30"}, "/date_to"),
-    "a date in full-width digits": ({"date_to": "２０２６-12-29"}, "/date_to"),
+    "a date in full-width digits": ({"date_to": "\uff12\uff10\uff12\uff16-12-29"}, "/date_to"),
     "null for a date": ({"date_from": None}, "/date_from"),
     "an unknown session": ({"session_ids": ["yoga", "nope"]}, "/session_ids/1"),
     "another business's session": ({"session_ids": ["theirs"]}, "/session_ids/0"),

@@ -1,8 +1,13 @@
 """What is returned, to whom, and that the upstreams' books and the audit agree to the cent and the credit."""
 
+import asyncio
+
 import pytest
 
+from app.cancellation.run import run_slice
 from app.cancellation.verify import verify
+
+LINE = ("amount_minor", "currency", "credits")
 
 
 def by_booking(refunds):
@@ -17,9 +22,9 @@ async def test_every_booking_gets_exactly_what_the_rules_say(week):
     await week.work(job["id"])
     found = by_booking(await week.refunds(job["id"]))
     told = {
-        id_: [(one["method"], one["status"], one["failure_code"], one["amount_minor"], one["currency"], one["credits"]) for one in rows]
+        id_: [tuple(one[name] for name in ("method", "status", "failure_code", *LINE)) for one in rows]
         for id_, rows in found.items()
-    }  # fmt: skip
+    }
     assert told == {
         "card": [("payment", "succeeded", None, 2000, "CAD", None)],
         "credit": [("credit", "succeeded", None, None, None, 2)],
@@ -142,3 +147,27 @@ async def test_an_outcome_that_was_not_heard_is_looked_up_and_never_repeated(wee
     assert (await week.audit(job["id"])).sums("succeeded") == books["sums"]
     assert (await week.job(job["id"]))["status"] == "completed"
     assert await verify(week.db) == []
+
+
+async def test_four_workers_at_once_settle_each_refund_once(week):
+    await week.faults(latency_seconds=0.05)
+    job = await week.accepted()
+    await asyncio.gather(*(run_slice(week.runtime, job["id"], seconds=5) for _ in range(4)))
+    await week.work(job["id"])
+    books = await week.books()
+    assert (books["sums"], books["twice"]) == ({"CAD": 5599, "JPY": 500, "KWD": 12345, "credits": 3}, {})
+    assert {one["attempts"] for one in await week.refunds(job["id"], status="succeeded")} == {1}
+    assert (await week.job(job["id"]))["status"] == "completed"
+    assert await verify(week.db) == []
+
+
+async def test_clicks_on_retry_at_once_try_each_refused_refund_once(week):
+    await week.faults(refuse_ids={"card-payment-1": "disputed", "credit-account": "account_closed"})
+    job = await week.accepted(["yoga"])
+    await week.work(job["id"])
+    await week.faults()
+    answers = await asyncio.gather(*(week.post(f"/bulk-cancellations/{job['id']}/retry") for _ in range(8)))
+    assert sum(answer.json()["retried"] for answer in answers) == 2
+    await week.work(job["id"])
+    assert (await week.books())["twice"] == {}
+    assert (await week.job(job["id"]))["status"] == "completed"
