@@ -4,6 +4,7 @@ Several processes may migrate at once: the first does the work behind a lock, th
 """
 
 import asyncio
+import time
 
 import sqlalchemy as sa
 from alembic import context
@@ -12,6 +13,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from app.config import settings
 from app.db.tables import metadata
 
+_PATIENCE_SECONDS = 30.0
 _ADVISORY_LOCK = 0x62756C6B  # "bulk"
 
 
@@ -23,8 +25,7 @@ def _migrate(connection: sa.Connection) -> None:
     else:
         # A second process waits here for the first, instead of failing half way.
         connection.exec_driver_sql("PRAGMA busy_timeout=30000")
-        connection.exec_driver_sql("PRAGMA journal_mode=WAL")
-        connection.commit()
+        _write_ahead(connection)
         connection.exec_driver_sql("BEGIN IMMEDIATE")
     context.configure(connection=connection, target_metadata=metadata, render_as_batch=not postgresql)
     with context.begin_transaction():
@@ -33,6 +34,22 @@ def _migrate(connection: sa.Connection) -> None:
     if postgresql:
         connection.execute(sa.text("SELECT pg_advisory_unlock(:key)"), {"key": _ADVISORY_LOCK})
         connection.commit()
+
+
+def _write_ahead(connection: sa.Connection) -> None:
+    """Turn WAL on, which SQLite refuses at once, whatever its busy timeout, while another process has the file open."""
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        try:
+            connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+        except sa.exc.OperationalError:
+            connection.rollback()
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+        else:
+            connection.commit()
+            return
 
 
 async def _run() -> None:

@@ -22,6 +22,7 @@ from app.db.dialect import instant_text
 from app.errors import FieldError, Invalid
 from app.fields import Uuid
 
+_LARGEST_INTEGER: Final = 2**31 - 1  # of the columns that cursors hold
 _UUID: Final[TypeAdapter[str]] = TypeAdapter(Uuid)
 UtcInstant = Annotated[
     dt.datetime,
@@ -70,7 +71,11 @@ def decode_cursor(cursor: str | None, *types: type) -> tuple[Any, ...] | None:
         key = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except (ValueError, binascii.Error):
         key = None
-    if not isinstance(key, list) or [type(part) for part in key] != list(types):
+    if (
+        not isinstance(key, list)
+        or [type(part) for part in key] != list(types)
+        or any(isinstance(part, int) and not 0 <= part <= _LARGEST_INTEGER for part in key)
+    ):
         raise Invalid([FieldError("?cursor", "cursor", "This is not a cursor of this list.")])
     return tuple(key)
 

@@ -16,7 +16,7 @@ from uuid_utils import uuid7
 
 from app.cancellation import plan as planning
 from app.cancellation.choose import Chosen, choose
-from app.cancellation.request import Request
+from app.cancellation.request import Request, check
 from app.db import job_sessions, jobs
 from app.db.engine import Database
 from app.db.tables import JobStatus, SessionOutcome
@@ -50,6 +50,7 @@ async def accept(
         Invalid: a field is at fault (see `choose`).
         Problem: 422 `idempotency-key-reused`, 409 `sessions-already-in-process`, 409 `plan-changed`.
     """
+    check(request)
     fingerprint = request.fingerprint()
     async with db.read() as conn:
         before = await jobs.by_key(conn, business_id, idempotency_key)

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.cancellation.expand import expand_chunk
 from app.db import amendments, job_sessions, jobs
 from app.db.dialect import now
 from app.db.engine import Database
@@ -50,6 +51,8 @@ async def withdraw(db: Database, business_id: str, job_id: str) -> sa.RowMapping
                 else "Its hold has just ended.",
                 extensions={"status": job["status"]},
             )
+        # What would have been returned is kept for the audit, while the bookings are still frozen.
+        await expand_chunk(conn, job, at_most=job["accepted_sessions"], withdrawn=True)
         await jobs.release_sessions(conn, business_id, job_id)
         await jobs.update(conn, job_id, status=JobStatus.WITHDRAWN, finished_at=now(), due_at=None)
         log.info("job.withdrawn", job_id=job_id, business_id=business_id)

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.cancellation import lines
 from app.db import audit, jobs
 from app.db.engine import Database
-from app.db.tables import JobStatus, refunds
+from app.db.tables import refunds
 from app.errors import NotFound
 
 _CHUNK_BYTES: Final = 128 * 1024
@@ -43,14 +43,14 @@ async def stream(db: Database, business_id: str, job_id: str, *, as_accepted: bo
         if job is None:
             raise NotFound("bulk cancellation")
         yield header()
-        written = 0 if as_accepted else job["expanded_sessions"]
+        written = job["expanded_sessions"]
         sources = []
         if written:
-            sources.append(audit.refund_lines(job_id))
+            sources.append(audit.refund_lines(job_id, as_accepted=as_accepted))
         if written < job["accepted_sessions"]:
             planned = lines.of_job(job, range(written, job["accepted_sessions"]))
             sources.append(audit.planned_lines(job, planned))
-        sources.append(audit.unbooked_lines(job_id))
+        sources.append(audit.unbooked_lines(job_id, as_accepted=as_accepted))
         for source in sources:
             async for chunk in _copy(conn, source) if db.is_postgresql else _select(conn, source):
                 yield chunk
@@ -82,11 +82,6 @@ async def follow(db: Database, business_id: str, job_id: str, stopping: asyncio.
             pause = _SHORTEST_PAUSE_SECONDS
             yield _csv(row[:-1] for row in settled)
         elif job["due_at"] is None:
-            if job["status"] == JobStatus.WITHDRAWN:
-                async with db.snapshot() as conn:
-                    planned = lines.of_job(job, range(job["accepted_sessions"]))
-                    async for chunk in _select(conn, audit.planned_lines(job, planned)):
-                        yield chunk
             return
         else:
             pause = min(pause * 1.5, _LONGEST_PAUSE_SECONDS)

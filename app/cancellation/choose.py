@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.cancellation.request import Request, check
+from app.cancellation.request import Request
 from app.days import Days, zone_named
 from app.db import jobs
 from app.db.dialect import in_list
@@ -35,9 +35,8 @@ async def choose(
     """The request's sessions in start order, locked until the transaction ends if `lock`.
 
     Raises:
-        Invalid: the request is at fault, an id is unknown or outside the range, or the range has no session.
+        Invalid: an id is unknown or outside the range, or the range has no session.
     """
-    check(request)
     zone = zone_named(timezone)
     assert zone is not None
     days = Days(request.date_from, request.date_to, zone)

@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.cancellation import lines as to_return
 from app.cancellation.choose import Chosen, choose
 from app.cancellation.policy import SkipReason
-from app.cancellation.request import Request
+from app.cancellation.request import Request, check
 from app.db import jobs, tallies
 from app.db.engine import Database
 from app.db.tables import Method, SessionOutcome
@@ -78,9 +78,10 @@ async def plan(db: Database, business_id: str, timezone: str, request: Request) 
     """What `request` would do now.
 
     Raises:
-        Invalid: as `choose`.
+        Invalid: as `check` and `choose`.
     """
-    async with db.read() as conn:
+    check(request)
+    async with db.snapshot() as conn:
         as_of = await jobs.clock(conn)
         chosen = await choose(conn, business_id, timezone, request, lock=False)
         lines = accepted_lines(business_id, chosen, as_of, request)

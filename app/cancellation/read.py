@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.cancellation.plan import Totals
 from app.db import job_sessions, jobs, refund_pages
 from app.db.engine import Database
-from app.db.tables import JobStatus, Method, RefundStatus
+from app.db.tables import Method, RefundStatus
 from app.errors import NotFound
 
 
@@ -64,7 +64,7 @@ async def view(conn: AsyncConnection, job: sa.RowMapping) -> JobView:
     """The job's view, in a snapshot in which the row was read."""
     counts = await job_sessions.outcome_counts(conn, [job["id"]])
     totals = Totals(**job["totals"])
-    return JobView(job, totals, counts[job["id"]], _sums(job, totals, await job_sessions.tally(conn, job["id"])))
+    return JobView(job, totals, counts[job["id"]], _sums(totals, await job_sessions.tally(conn, job["id"])))
 
 
 async def as_accepted(db: Database, job: sa.RowMapping) -> tuple[JobView, Sequence[sa.RowMapping]]:
@@ -75,7 +75,7 @@ async def as_accepted(db: Database, job: sa.RowMapping) -> tuple[JobView, Sequen
     for outcome in outcomes:
         counts[outcome["outcome"]] = counts.get(outcome["outcome"], 0) + 1
     totals = Totals(**job["totals"])
-    return JobView(job, totals, counts, _sums(job, totals, ())), outcomes
+    return JobView(job, totals, counts, _sums(totals, ())), outcomes
 
 
 async def newest(
@@ -120,7 +120,7 @@ async def refunds(
         return await refund_pages.page(conn, job_id, status=status, after_id=after_id, limit=limit)
 
 
-def _sums(job: sa.RowMapping, totals: Totals, groups: Sequence[sa.RowMapping]) -> dict[RefundStatus, Sum]:
+def _sums(totals: Totals, groups: Sequence[sa.RowMapping]) -> dict[RefundStatus, Sum]:
     sums = {status: Sum() for status in RefundStatus}
     missing = Sum(totals.refunds, dict(totals.amounts), totals.credits)
     skipped = totals.nothing_to_return
@@ -130,13 +130,12 @@ def _sums(job: sa.RowMapping, totals: Totals, groups: Sequence[sa.RowMapping]) -
             skipped -= group["count"]
         else:
             _add(missing, group, -1)
-    if job["status"] != JobStatus.WITHDRAWN:
-        sums[RefundStatus.SKIPPED].count += skipped
-        pending = sums[RefundStatus.PENDING]
-        pending.count += missing.count
-        pending.credits += missing.credits
-        for currency, amount in missing.amounts.items():
-            pending.amounts[currency] = pending.amounts.get(currency, 0) + amount
+    sums[RefundStatus.SKIPPED].count += skipped
+    pending = sums[RefundStatus.PENDING]
+    pending.count += missing.count
+    pending.credits += missing.credits
+    for currency, amount in missing.amounts.items():
+        pending.amounts[currency] = pending.amounts.get(currency, 0) + amount
     for each in sums.values():
         each.amounts = {currency: amount for currency, amount in sorted(each.amounts.items()) if amount}
     return sums

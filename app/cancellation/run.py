@@ -12,10 +12,10 @@ import structlog
 
 from app.cancellation import recover
 from app.cancellation.execute import run_lane
-from app.cancellation.lines import of_job
+from app.cancellation.expand import expand_chunk
 from app.cancellation.runtime import Runtime
 from app.cancellation.settle import GroupCommit, settle_job
-from app.db import jobs, refunds, statistics
+from app.db import jobs, statistics
 from app.db.dialect import now
 from app.db.tables import JobStatus
 from app.gateways.outcomes import Method
@@ -72,15 +72,9 @@ async def _expand(runtime: Runtime, job_id: str, stop_at: float) -> None:
         async with runtime.db.write() as conn:
             job = await jobs.lock_any(conn, job_id)
             assert job is not None
-            start, end = job["expanded_sessions"], job["accepted_sessions"]
-            stop = min(start + _SESSIONS_PER_CHUNK, end)
-            if start < stop:
-                lines = of_job(job, range(start, stop))
-                rows, seq = await refunds.expand(conn, job_id, lines, first_seq=job["outcome_seq"])
-                heartbeat = jobs.seconds_from_now(runtime.settings.lease_seconds)
-                await jobs.update(conn, job_id, expanded_sessions=stop, outcome_seq=seq, due_at=heartbeat)
-                written += rows
-            done = stop == end
+            rows, done = await expand_chunk(conn, job, at_most=_SESSIONS_PER_CHUNK)
+            written += rows
+            await jobs.update(conn, job_id, due_at=jobs.seconds_from_now(runtime.settings.lease_seconds))
     if written >= _MANY_REFUNDS:
         async with runtime.db.write() as conn:
             await statistics.count_jobs(conn)

@@ -14,7 +14,7 @@ from app.db.money import DECIMALS_0, DECIMALS_3, DECIMALS_4
 from app.db.refund_ids import milliseconds
 from app.db.returns import COUNTED
 from app.db.spreadsheets import FORMULA
-from app.db.tables import Method, RefundStatus, bookings, clients, job_sessions, jobs, refunds
+from app.db.tables import WITHDRAWN_LINE, Method, RefundStatus, bookings, clients, job_sessions, jobs, refunds
 
 COLUMNS: Final = (
     "job_id", "session_id", "session_name", "session_starts_at", "location", "instructor", "booking_id", "client_id",
@@ -93,8 +93,8 @@ def _major_postgresql(element: _major, compiler: SQLCompiler, **kw: Any) -> str:
     return f"coalesce(CASE {cases} ELSE {with_decimals(2)} END, '')"
 
 
-def refund_lines(job_id: str) -> Lines:
-    """A line for each refund row of the job, in session order; also its outcome number (0: none) as `seq`."""
+def refund_lines(job_id: str, *, as_accepted: bool = False) -> Lines:
+    """A line for each refund row of the job, in session order; `as_accepted`: as before anything was done."""
     source = (
         refunds.join(
             job_sessions,
@@ -109,17 +109,36 @@ def refund_lines(job_id: str) -> Lines:
             *_booking_cells(refunds),
             sa.cast(refunds.c.id, _TEXT).label("refund_id"),
             *_money_cells(refunds),
-            refunds.c.status,
-            _cell(refunds.c.upstream_reference).label("upstream_reference"),
-            sa.cast(refunds.c.attempts, _TEXT).label("attempts"),
-            _cell(refunds.c.failure_code).label("failure_code"),
-            _cell(refunds.c.failure_detail).label("failure_detail"),
+            *(_cells_at_acceptance() if as_accepted else _cells_now()),
             *_job_cells(),
-            _instant_text(refunds.c.settled_at).label("settled_at"),
+            (sa.literal("") if as_accepted else _instant_text(refunds.c.settled_at)).label("settled_at"),
         )
         .select_from(source)
         .where(refunds.c.job_id == job_id)
         .order_by(refunds.c.id)
+    )
+
+
+def _cells_now() -> tuple[sa.ColumnElement[Any], ...]:
+    return (
+        refunds.c.status,
+        _cell(refunds.c.upstream_reference).label("upstream_reference"),
+        sa.cast(refunds.c.attempts, _TEXT).label("attempts"),
+        _cell(refunds.c.failure_code).label("failure_code"),
+        _cell(refunds.c.failure_detail).label("failure_detail"),
+    )
+
+
+def _cells_at_acceptance() -> tuple[sa.ColumnElement[Any], ...]:
+    nothing = refunds.c.line_no == 0
+    # A withdrawn line keeps its own reason in the detail.
+    reason = sa.case((refunds.c.failure_code == WITHDRAWN_LINE, refunds.c.failure_detail), else_=refunds.c.failure_code)
+    return (
+        sa.case((nothing, RefundStatus.SKIPPED.value), else_=RefundStatus.PENDING.value).label("status"),
+        sa.literal("").label("upstream_reference"),
+        sa.literal("0").label("attempts"),
+        sa.case((nothing, reason), else_="").label("failure_code"),
+        sa.literal("").label("failure_detail"),
     )
 
 
@@ -133,7 +152,6 @@ def planned_lines(job: sa.RowMapping, lines: sa.Subquery) -> Lines:
         lines.c.line_no,
     )
     skipped = lines.c.skip_reason.is_not(None)
-    withdrawn = jobs.c.status == "withdrawn"
     source = (
         sa.join(
             lines,
@@ -150,7 +168,6 @@ def planned_lines(job: sa.RowMapping, lines: sa.Subquery) -> Lines:
             sa.cast(refund_id, _TEXT).label("refund_id"),
             *_money_cells(lines),
             sa.case(
-                (withdrawn, "withdrawn"),
                 (skipped, RefundStatus.SKIPPED.value),
                 else_=RefundStatus.PENDING.value,
             ).label("status"),
@@ -162,11 +179,11 @@ def planned_lines(job: sa.RowMapping, lines: sa.Subquery) -> Lines:
             sa.literal("").label("settled_at"),
         )
         .select_from(source)
-        .order_by(lines.c.position, lines.c.booking_id, lines.c.line_no)
+        .order_by(refund_id)  # the order that the rows will have
     )
 
 
-def unbooked_lines(job_id: str) -> Lines:
+def unbooked_lines(job_id: str, *, as_accepted: bool = False) -> Lines:
     """A line for each accepted session that has no booking to settle."""
     counted: list[sa.ColumnElement[str]] = [sa.literal_column(f"'{status}'") for status in COUNTED]
     booked = sa.exists().where(
@@ -174,7 +191,11 @@ def unbooked_lines(job_id: str) -> Lines:
         bookings.c.session_id == job_sessions.c.session_id,
         bookings.c.status.in_(counted),
     )
-    status = sa.case((jobs.c.status == "withdrawn", "withdrawn"), else_=RefundStatus.SKIPPED.value)
+    # Until they are counted the bookings are frozen; afterwards a withdrawal may have set them free.
+    unbooked = sa.or_(job_sessions.c.bookings == 0, sa.and_(job_sessions.c.bookings.is_(None), ~booked))
+    reason: sa.ColumnElement[str] = sa.literal("no_bookings")
+    if not as_accepted:
+        reason = sa.case((jobs.c.status == "withdrawn", WITHDRAWN_LINE), else_=reason)
     empty = {name: sa.literal("").label(name) for name in COLUMNS}
     return (
         sa.select(
@@ -182,16 +203,16 @@ def unbooked_lines(job_id: str) -> Lines:
             *(empty[name] for name in ("booking_id", "client_id", "client_name", "client_email", "refund_id")),
             sa.literal(Method.NONE.value).label("method"),
             *(empty[name] for name in ("amount", "currency", "credits")),
-            status.label("status"),
+            sa.literal(RefundStatus.SKIPPED.value).label("status"),
             empty["upstream_reference"],
             sa.literal("0").label("attempts"),
-            sa.literal("no_bookings").label("failure_code"),
+            reason.label("failure_code"),
             empty["failure_detail"],
             *_job_cells(),
             _instant_text(jobs.c.requested_at).label("settled_at"),
         )
         .select_from(job_sessions.join(jobs, jobs.c.id == job_sessions.c.job_id))
-        .where(job_sessions.c.job_id == job_id, job_sessions.c.position.is_not(None), ~booked)
+        .where(job_sessions.c.job_id == job_id, job_sessions.c.position.is_not(None), unbooked)
         .order_by(job_sessions.c.position)
     )
 

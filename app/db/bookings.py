@@ -12,7 +12,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.db.dialect import in_list
 from app.db.many import insert_many
 from app.db.sessions import COLUMNS, WITH_JOB, SessionRow, session_row
-from app.db.tables import BookingStatus, Method, RefundStatus, bookings, payment_lines, refunds, sessions
+from app.db.tables import (
+    WITHDRAWN_LINE,
+    BookingStatus,
+    Method,
+    RefundStatus,
+    bookings,
+    payment_lines,
+    refunds,
+    sessions,
+)
 
 
 class LineFacts(NamedTuple):  # tuples, because an import makes millions of them
@@ -153,7 +162,11 @@ async def _refunds(conn: AsyncConnection, business_id: str, ids: Collection[str]
         return {}
     statement = (
         sa.select(refunds.c.booking_id, *_REFUND)
-        .where(refunds.c.business_id == business_id, in_list(refunds.c.booking_id, ids))
+        .where(
+            refunds.c.business_id == business_id,
+            in_list(refunds.c.booking_id, ids),
+            sa.func.coalesce(refunds.c.failure_code, "") != WITHDRAWN_LINE,
+        )
         .order_by(refunds.c.booking_id, refunds.c.line_no)
     )
     found: defaultdict[str, list[RefundRow]] = defaultdict(list)

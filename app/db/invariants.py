@@ -6,7 +6,18 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from app.db.dialect import later
-from app.db.tables import IN_PROCESS, job_sessions, jobs, payment_lines, refund_history, refunds, sessions
+from app.db.returns import COUNTED
+from app.db.tables import (
+    IN_PROCESS,
+    WITHDRAWN_LINE,
+    bookings,
+    job_sessions,
+    jobs,
+    payment_lines,
+    refund_history,
+    refunds,
+    sessions,
+)
 
 Rows = sa.Select[*tuple[Any, ...]]
 
@@ -58,12 +69,17 @@ _FROZEN = sa.tuple_(
 _ENDED = jobs.c.status.in_(("completed", "completed_with_failures"))
 
 
+def _withdrawn() -> sa.ColumnElement[bool]:
+    return sa.func.coalesce(refunds.c.failure_code, "") == WITHDRAWN_LINE
+
+
 def _amounts_differ() -> Rows:
     return (
         sa.select(_text(refunds.c.job_id), _text(refunds.c.id))
         .select_from(refunds.outerjoin(payment_lines, _line_of()))
         .where(
             refunds.c.line_no > 0,
+            ~_withdrawn(),
             sa.or_(payment_lines.c.line_no.is_(None), _LINE != _FROZEN),
             _of(refunds.c.business_id),
         )
@@ -90,9 +106,44 @@ def _totals_differ() -> Rows:
     promised = jobs.c.totals["refunds"].as_integer() + jobs.c.totals["nothing_to_return"].as_integer()
     return sa.select(_text(jobs.c.id), _text(jobs.c.id)).where(
         jobs.c.expanded_sessions == jobs.c.accepted_sessions,
-        jobs.c.status != "withdrawn",
         count != promised,
         _of(jobs.c.business_id),
+    )
+
+
+def _line_without_refund() -> Rows:
+    """Bookings of accepted sessions, line by line, that an expanded job has neither a refund nor a reason for."""
+    settled = sa.exists().where(
+        refunds.c.business_id == bookings.c.business_id,
+        refunds.c.booking_id == bookings.c.id,
+        refunds.c.job_id == job_sessions.c.job_id,
+        sa.or_(refunds.c.line_no == 0, refunds.c.line_no == payment_lines.c.line_no),
+    )
+    counted: list[sa.ColumnElement[str]] = [sa.literal_column(f"'{status}'") for status in COUNTED]
+    source = (
+        job_sessions.join(jobs, jobs.c.id == job_sessions.c.job_id)
+        .join(
+            bookings,
+            sa.and_(
+                bookings.c.business_id == job_sessions.c.business_id,
+                bookings.c.session_id == job_sessions.c.session_id,
+            ),
+        )
+        .outerjoin(
+            payment_lines,
+            sa.and_(payment_lines.c.business_id == bookings.c.business_id, payment_lines.c.booking_id == bookings.c.id),
+        )
+    )
+    return (
+        sa.select(_text(job_sessions.c.job_id), bookings.c.id)
+        .select_from(source)
+        .where(
+            job_sessions.c.released_at.is_(None),
+            job_sessions.c.position < jobs.c.expanded_sessions,
+            bookings.c.status.in_(counted),
+            ~settled,
+            _of(job_sessions.c.business_id),
+        )
     )
 
 
@@ -113,7 +164,7 @@ def _history_disagrees() -> Rows:
         .limit(1)
         .scalar_subquery()
     )
-    untouched = sa.case((refunds.c.line_no == 0, "skipped"), else_="pending")
+    untouched = sa.case((sa.or_(refunds.c.line_no == 0, _withdrawn()), "skipped"), else_="pending")
     return sa.select(_text(refunds.c.job_id), _text(refunds.c.id)).where(
         sa.func.coalesce(last, untouched) != refunds.c.status, _of(refunds.c.business_id)
     )
@@ -152,10 +203,24 @@ def _session_disagrees() -> Rows:
     )
 
 
+def _cancelled_by_stranger() -> Rows:
+    """Cancelled sessions whose job never accepted them, or has let go of them."""
+    accepted = sa.exists().where(
+        job_sessions.c.job_id == sessions.c.job_id,
+        job_sessions.c.session_id == sessions.c.id,
+        job_sessions.c.position.is_not(None),
+        job_sessions.c.released_at.is_(None),
+    )
+    return sa.select(_text(sessions.c.job_id), sessions.c.id).where(
+        sessions.c.status == "cancelled", ~accepted, _of(sessions.c.business_id)
+    )
+
+
 def invariants(*, overdue_seconds: float) -> list[Invariant]:
     """All of them; a job overdue by `overdue_seconds` has been forgotten by every sweep."""
     return [
         Invariant("totals", "An expanded job has a refund or a reason for every line it promised.", _totals_differ()),
+        Invariant("line", "Each line of an accepted booking has one refund or a reason.", _line_without_refund()),
         Invariant("amount", "A refund returns exactly its payment line.", _amounts_differ()),
         Invariant("ended-open", "An ended job has no open refund.", _ended_but_open()),
         Invariant("ended-unexpanded", "An ended job has all its refund rows.", _ended_unexpanded()),
@@ -163,4 +228,5 @@ def invariants(*, overdue_seconds: float) -> list[Invariant]:
         Invariant("history", "A refund is in the state its history ends with.", _history_disagrees()),
         Invariant("overdue", "No open job is overdue by more than two sweeps.", _lease_overdue(overdue_seconds)),
         Invariant("session", "Every accepted session reads cancelled by its job.", _session_disagrees()),
+        Invariant("stranger", "A session is cancelled by a job that accepted it.", _cancelled_by_stranger()),
     ]

@@ -7,7 +7,8 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.refund_ids import lowest_id
-from app.db.tables import Method, RefundStatus, job_sessions, refunds
+from app.db.returns import COUNTED
+from app.db.tables import Method, RefundStatus, bookings, job_sessions, refunds
 
 Row = sa.RowMapping
 
@@ -15,6 +16,29 @@ Row = sa.RowMapping
 async def write(conn: AsyncConnection, rows: Sequence[dict[str, Any]]) -> None:
     """Write the outcomes of one acceptance."""
     await conn.execute(sa.insert(job_sessions), list(rows))
+
+
+async def count_bookings(conn: AsyncConnection, job_id: str, positions: range) -> None:
+    """Keep how many bookings the sessions at these positions have, for the audit."""
+    counted: list[sa.ColumnElement[str]] = [sa.literal_column(f"'{status}'") for status in COUNTED]
+    count = (
+        sa.select(sa.func.count())
+        .where(
+            bookings.c.business_id == job_sessions.c.business_id,
+            bookings.c.session_id == job_sessions.c.session_id,
+            bookings.c.status.in_(counted),
+        )
+        .scalar_subquery()
+    )
+    await conn.execute(
+        sa.update(job_sessions)
+        .where(
+            job_sessions.c.job_id == job_id,
+            job_sessions.c.position >= positions.start,
+            job_sessions.c.position < positions.stop,
+        )
+        .values(bookings=count)
+    )
 
 
 async def outcomes(conn: AsyncConnection, job_id: str) -> Sequence[Row]:

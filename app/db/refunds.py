@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.db import history
 from app.db.dialect import insert, later, now
 from app.db.refund_ids import milliseconds
-from app.db.tables import RefundStatus, refunds
+from app.db.tables import WITHDRAWN_LINE, RefundStatus, refunds
 
 _TEXT: Final = sa.Text()
 
@@ -37,13 +37,15 @@ class Claimed:
     age_seconds: float
 
 
-async def expand(conn: AsyncConnection, job_id: str, lines: sa.Subquery, *, first_seq: int) -> tuple[int, int]:
-    """Write the refund rows of `lines` (see `returns`) that are not there yet.
+async def expand(
+    conn: AsyncConnection, job_id: str, lines: sa.Subquery, *, first_seq: int, withdrawn: bool = False
+) -> tuple[int, int]:
+    """Write the refund rows of `lines` (see `returns`) that are not there yet; `withdrawn`: none to be returned.
 
     Returns:
-        rows written, and the last outcome number given to lines with nothing to return (counted from `first_seq`).
+        rows written, and the last outcome number given to those that rest from the start (counted from `first_seq`).
     """
-    skipped = lines.c.skip_reason.is_not(None)
+    skipped = sa.true() if withdrawn else lines.c.skip_reason.is_not(None)
     place = first_seq + sa.func.sum(sa.case((skipped, 1), else_=0)).over(
         order_by=(lines.c.position, lines.c.booking_id, lines.c.line_no), rows=(None, 0)
     )
@@ -75,7 +77,8 @@ async def expand(conn: AsyncConnection, job_id: str, lines: sa.Subquery, *, firs
         "epoch": sa.literal(0),
         "attempts": sa.literal(0),
         "key_generation": sa.literal(0),
-        "failure_code": lines.c.skip_reason,
+        "failure_code": sa.literal(WITHDRAWN_LINE, _TEXT) if withdrawn else lines.c.skip_reason,
+        "failure_detail": lines.c.skip_reason if withdrawn else sa.cast(sa.null(), _TEXT),
         "outcome_seq": sa.case((skipped, sa.cast(place, sa.BigInteger)), else_=None),
         "settled_at": sa.case((skipped, ready), else_=None),
     }

@@ -60,6 +60,9 @@ class RefundStatus(StrEnum):
     RESOLVED = "resolved"
 
 
+WITHDRAWN_LINE = "withdrawn"  # the failure code of a withdrawn job's lines
+
+
 class Method(StrEnum):
     """How a payment line was paid; `none` stands for a booking with nothing to return."""
 
@@ -202,9 +205,9 @@ bookings = sa.Table(
 )
 
 _PAID_BY_ONE_MEANS = """
-(method = 'payment' AND payment_id IS NOT NULL AND amount_minor > 0 AND length(currency) = 3
- AND account_id IS NULL AND credits IS NULL)
-OR (method = 'credit' AND account_id IS NOT NULL AND credits > 0
+(method = 'payment' AND payment_id IS NOT NULL AND amount_minor IS NOT NULL AND amount_minor > 0
+ AND currency IS NOT NULL AND length(currency) = 3 AND account_id IS NULL AND credits IS NULL)
+OR (method = 'credit' AND account_id IS NOT NULL AND credits IS NOT NULL AND credits > 0
  AND payment_id IS NULL AND amount_minor IS NULL AND currency IS NULL)
 """
 
@@ -235,6 +238,7 @@ job_sessions = sa.Table(
     sa.Column("position", sa.Integer),  # place among the accepted ones; part of every refund id
     sa.Column("outcome", sa.String(32), nullable=False),
     sa.Column("held_by_job_id", Id),  # the job that has it, where this one could not
+    sa.Column("bookings", sa.Integer),  # settled here; counted when the session's refund rows are written
     sa.Column("released_at", Instant),  # withdrawn: the session may be chosen again
     # As it was at acceptance: the audit tells what was cancelled, whatever the schedule says later.
     sa.Column("session_name", sa.String(200), nullable=False),
@@ -299,7 +303,15 @@ refunds = sa.Table(
         name="final_ones_rest",
     ),
     sa.CheckConstraint("(settled_at IS NULL) = (outcome_seq IS NULL)", name="settled_when"),
-    sa.Index("one_refund_per_line", "business_id", "booking_id", "line_no", unique=True),
+    # Lines of a withdrawn job are kept for its audit only, and don't stand in the way of another job's.
+    _partial(
+        "one_refund_per_line",
+        "business_id",
+        "booking_id",
+        "line_no",
+        where="coalesce(failure_code, '') <> 'withdrawn'",
+        unique=True,
+    ),
     sa.Index("refunds_of_job", "job_id", "status", "id"),
     _partial("refunds_due", "job_id", "method", "due_at", "id", where="due_at IS NOT NULL"),
     _partial("refunds_in_outcome_order", "job_id", "outcome_seq", where="outcome_seq IS NOT NULL", unique=True),

@@ -18,7 +18,7 @@ BEGIN
 END $$
 """
 _APPEND_ONLY_POSTGRESQL = """
-CREATE TRIGGER refund_history_is_append_only BEFORE UPDATE OR DELETE ON refund_history
+CREATE TRIGGER refund_history_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON refund_history
 FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()
 """
 _APPEND_ONLY_SQLITE = """
@@ -160,8 +160,7 @@ def upgrade() -> None:
         sa.Column("client_id", sa.String(length=128), nullable=False),
         sa.Column("status", sa.String(length=16), nullable=False),
         sa.CheckConstraint(
-            "status IN ('booked', 'waitlisted', 'checked_in', 'cancelled')",
-            name=op.f("ck_bookings_status_known"),
+            "status IN ('booked', 'waitlisted', 'checked_in', 'cancelled')", name=op.f("ck_bookings_status_known")
         ),
         sa.ForeignKeyConstraint(
             ["business_id", "client_id"],
@@ -186,6 +185,7 @@ def upgrade() -> None:
         sa.Column("position", sa.Integer(), nullable=True),
         sa.Column("outcome", sa.String(length=32), nullable=False),
         sa.Column("held_by_job_id", app.db.dialect.Id(), nullable=True),
+        sa.Column("bookings", sa.Integer(), nullable=True),
         sa.Column("released_at", app.db.dialect.Instant(), nullable=True),
         sa.Column("session_name", sa.String(length=200), nullable=False),
         sa.Column("session_starts_at", app.db.dialect.Instant(), nullable=False),
@@ -193,8 +193,7 @@ def upgrade() -> None:
         sa.Column("location", sa.String(length=200), nullable=True),
         sa.Column("instructor", sa.String(length=200), nullable=True),
         sa.CheckConstraint(
-            "(outcome = 'accepted') = (position IS NOT NULL)",
-            name=op.f("ck_job_sessions_accepted_have_a_place"),
+            "(outcome = 'accepted') = (position IS NOT NULL)", name=op.f("ck_job_sessions_accepted_have_a_place")
         ),
         sa.CheckConstraint(
             "outcome IN ('accepted', 'already_in_process', 'already_cancelled')",
@@ -238,7 +237,7 @@ def upgrade() -> None:
         sa.Column("account_id", sa.String(length=128), nullable=True),
         sa.Column("credits", sa.BigInteger(), nullable=True),
         sa.CheckConstraint(
-            "\n(method = 'payment' AND payment_id IS NOT NULL AND amount_minor > 0 AND length(currency) = 3\n AND account_id IS NULL AND credits IS NULL)\nOR (method = 'credit' AND account_id IS NOT NULL AND credits > 0\n AND payment_id IS NULL AND amount_minor IS NULL AND currency IS NULL)\n",
+            "\n(method = 'payment' AND payment_id IS NOT NULL AND amount_minor IS NOT NULL AND amount_minor > 0\n AND currency IS NOT NULL AND length(currency) = 3 AND account_id IS NULL AND credits IS NULL)\nOR (method = 'credit' AND account_id IS NOT NULL AND credits IS NOT NULL AND credits > 0\n AND payment_id IS NULL AND amount_minor IS NULL AND currency IS NULL)\n",
             name=op.f("ck_payment_lines_paid_by_one_means"),
         ),
         sa.CheckConstraint("line_no > 0", name=op.f("ck_payment_lines_counted_from_one")),
@@ -276,7 +275,7 @@ def upgrade() -> None:
         sa.Column("first_due_at", app.db.dialect.Instant(), nullable=True),
         sa.Column("settled_at", app.db.dialect.Instant(), nullable=True),
         sa.CheckConstraint(
-            "(\n(method = 'payment' AND payment_id IS NOT NULL AND amount_minor > 0 AND length(currency) = 3\n AND account_id IS NULL AND credits IS NULL)\nOR (method = 'credit' AND account_id IS NOT NULL AND credits > 0\n AND payment_id IS NULL AND amount_minor IS NULL AND currency IS NULL)\n) AND line_no > 0 OR method = 'none' AND line_no = 0 AND status = 'skipped'",
+            "(\n(method = 'payment' AND payment_id IS NOT NULL AND amount_minor IS NOT NULL AND amount_minor > 0\n AND currency IS NOT NULL AND length(currency) = 3 AND account_id IS NULL AND credits IS NULL)\nOR (method = 'credit' AND account_id IS NOT NULL AND credits IS NOT NULL AND credits > 0\n AND payment_id IS NULL AND amount_minor IS NULL AND currency IS NULL)\n) AND line_no > 0 OR method = 'none' AND line_no = 0 AND status = 'skipped'",
             name=op.f("ck_refunds_returns_one_line"),
         ),
         sa.CheckConstraint(
@@ -284,8 +283,7 @@ def upgrade() -> None:
             name=op.f("ck_refunds_status_known"),
         ),
         sa.CheckConstraint(
-            "status NOT IN ('pending', 'submitted') OR due_at IS NOT NULL",
-            name=op.f("ck_refunds_open_ones_are_due"),
+            "status NOT IN ('pending', 'submitted') OR due_at IS NOT NULL", name=op.f("ck_refunds_open_ones_are_due")
         ),
         sa.CheckConstraint(
             "status NOT IN ('succeeded', 'rejected', 'skipped', 'resolved') OR due_at IS NULL",
@@ -302,7 +300,14 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_refunds")),
     )
-    op.create_index("one_refund_per_line", "refunds", ["business_id", "booking_id", "line_no"], unique=True)
+    op.create_index(
+        "one_refund_per_line",
+        "refunds",
+        ["business_id", "booking_id", "line_no"],
+        unique=True,
+        postgresql_where=sa.text("coalesce(failure_code, '') <> 'withdrawn'"),
+        sqlite_where=sa.text("coalesce(failure_code, '') <> 'withdrawn'"),
+    )
     op.create_index(
         "refunds_due",
         "refunds",

@@ -2,7 +2,6 @@
 
 import asyncio
 import getpass
-import glob
 import os
 import shutil
 import subprocess
@@ -14,12 +13,12 @@ from pathlib import Path
 import pytest
 import redis
 import sqlalchemy as sa
+from crash.processes import Town, Zygote, free_port, listens, until
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from app.cancellation.verify import verify
 from app.db.engine import Database
 from app.db.schema import migrate
-from crash.processes import Town, Zygote, free_port, listens, until
 
 
 @pytest.fixture(scope="session")
@@ -162,7 +161,7 @@ class BreakablePostgresql:
 
 
 def _programs() -> Path | None:
-    found = shutil.which("initdb") or next(iter(sorted(glob.glob("/usr/lib/postgresql/*/bin/initdb"))), None)
+    found = shutil.which("initdb") or max(Path("/usr/lib/postgresql").glob("*/bin/initdb"), default=None)
     return None if found is None else Path(found).parent
 
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 import httpx
+from crash.processes import free_port
+from crash.week import CREDITS, FIRST_DAY, LAST_DAY, PAYMENTS, Line, Week, audit_rows
 
 from app import auth
 from app.config import Settings
@@ -20,8 +22,6 @@ from app.main import create_app
 from app.sandbox.app import create_sandbox
 from app.schedule.load import import_file
 from app.serving import served
-from crash.processes import free_port
-from crash.week import CREDITS, FIRST_DAY, LAST_DAY, PAYMENTS, Line, Week, audit_rows
 
 T = TypeVar("T")
 BUSINESS: Final = "studio"
@@ -138,4 +138,4 @@ async def studio(database_url: str, made: Week, *, absent: bool = False, **setti
 
 
 def _client(url: str, headers: dict[str, str]) -> httpx.AsyncClient:
-    return httpx.AsyncClient(base_url=url, headers=headers, trust_env=False, verify=False, timeout=10)  # noqa: S501
+    return httpx.AsyncClient(base_url=url, headers=headers, trust_env=False, verify=False, timeout=10)

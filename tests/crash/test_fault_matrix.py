@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from crash.studio import Studio, studio, until
+from crash.week import CREDITS, PAYMENTS, Line, assert_audit_tells_the_books, assert_once, effects, week
 
 from app.cancellation.verify import verify
 from app.db.engine import Database
 from app.sandbox.app import create_sandbox
 from app.serving import listen, served
-from crash.studio import Studio, studio, until
-from crash.week import CREDITS, PAYMENTS, Line, assert_audit_tells_the_books, assert_once, effects, week
 
 EACH = 20
 AT_ONCE = 10

@@ -7,7 +7,7 @@ import signal
 import time
 
 import pytest
-
+from crash.processes import until
 from crash.week import assert_audit_tells_the_books, assert_once, audit_rows, week
 
 HARD = {"ignore_keys": True, "forget_keys": True, "allow_excess": True}
@@ -90,7 +90,7 @@ def test_flushing_redis_again_and_again_only_costs_time(found_towns, postgresql_
 
 
 def test_workers_outlive_a_redis_that_goes_and_comes_back(found_towns, postgresql_url, breakable_redis, ends_whole):
-    made = week(500)
+    made = week(350)
     town = found_towns(postgresql_url, redis_url=breakable_redis.url)
     town.settle_in(made)
     town.faults(**HARD, latency_seconds=0.3)
@@ -117,35 +117,14 @@ def test_postgresql_restarted_at_once_in_the_middle_loses_nothing(
     api = town.api()
     workers = [town.worker(), town.worker()]
     job_id = town.cancel_all()
-    restarts, before = 0, -1
-    while restarts < 4:
-        begun = time.monotonic()
-        while town.effects() <= before + 20 and time.monotonic() - begun < 15:
-            time.sleep(0.05)
+    away = (0, 0, 5, 0)  # seconds; five are longer than a lease
+    for seconds in away:
         before = town.effects()
+        until(lambda before=before: town.effects() > before + 20, 20)
         breakable_postgresql.stop_at_once()
+        time.sleep(seconds)
         breakable_postgresql.start()
-        restarts += 1
     assert town.effects() < len(made.lines)
     verdict = ends_whole(town, job_id, made, 90)
     assert all(server.alive for server in (api, *workers))
-    print(f"\n{restarts} restarts: {verdict}")
-
-
-def test_postgresql_that_is_away_for_some_seconds_is_waited_for(
-    found_towns, breakable_postgresql, redis_url, ends_whole
-):
-    made = week(300)
-    town = found_towns(breakable_postgresql.url, redis_url=redis_url)
-    town.settle_in(made)
-    town.faults(**HARD, latency_seconds=0.3)
-    town.api()
-    worker = town.worker()
-    job_id = town.cancel_all()
-    while town.effects() < 50:
-        time.sleep(0.05)
-    breakable_postgresql.stop_at_once()
-    time.sleep(5)  # longer than a lease
-    breakable_postgresql.start()
-    ends_whole(town, job_id, made, 60)
-    assert worker.alive
+    print(f"\n{len(away)} restarts: {verdict}")

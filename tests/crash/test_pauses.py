@@ -4,18 +4,15 @@ import random
 import time
 
 import pytest
-
 from crash.processes import until
 from crash.week import assert_audit_tells_the_books, assert_once, audit_rows, week
 
 HARD = {"ignore_keys": True, "forget_keys": True, "allow_excess": True}
-LEASE_SECONDS = 3
+LEASE_SECONDS = 2
 
 
-def test_a_worker_stopped_for_three_leases_refunds_nothing_twice(
-    found_towns, postgresql_url, redis_url, violations
-):
-    made = week(700)
+def test_a_worker_stopped_for_three_leases_refunds_nothing_twice(found_towns, postgresql_url, redis_url, violations):
+    made = week(500)
     town = found_towns(postgresql_url, redis_url=redis_url, lease_seconds=LEASE_SECONDS)
     town.settle_in(made)
     town.faults(**HARD, latency_seconds=0.2, latency_jitter_seconds=0.3)
@@ -43,7 +40,7 @@ def test_workers_that_are_stopped_in_turns_beyond_their_lease_refund_nothing_twi
     found_towns, postgresql_url, violations
 ):
     # Both are away at times, so that each wakes up to rows that the other has since had; many slices, no Redis.
-    made = week(500)
+    made = week(250)
     town = found_towns(postgresql_url, redis_url="redis://127.0.0.1:1", lease_seconds=2, concurrency=4)
     town.settle_in(made)
     town.faults(**HARD, latency_seconds=0.1, latency_jitter_seconds=0.2, drop_after=0.1)
@@ -70,14 +67,14 @@ def test_workers_that_are_stopped_in_turns_beyond_their_lease_refund_nothing_twi
 def test_a_worker_told_to_end_finishes_its_calls_and_leaves_nothing_open(
     with_redis, found_towns, postgresql_url, redis_url, violations
 ):
-    made = week(600)
-    town = found_towns(postgresql_url, redis_url=redis_url if with_redis else "redis://127.0.0.1:1")
+    made = week(450)
+    town = found_towns(postgresql_url, redis_url=redis_url if with_redis else "redis://127.0.0.1:1", concurrency=16)
     town.settle_in(made)
     town.faults(**HARD, latency_seconds=0.3, latency_jitter_seconds=0.4)
     town.api()
     job_id = town.cancel_all()
     took = []
-    for _ in range(4):
+    for _ in range(3):
         worker = town.worker()
         before = town.effects()
         until(lambda before=before: town.effects() > before, 20)
@@ -95,13 +92,13 @@ def test_a_worker_told_to_end_finishes_its_calls_and_leaves_nothing_open(
 
 
 def test_an_embedded_api_told_to_end_finishes_its_calls_and_leaves_nothing_open(found_towns, sqlite_url, violations):
-    made = week(300)
+    made = week(200)
     town = found_towns(sqlite_url)
     town.settle_in(made)
     town.faults(**HARD, latency_seconds=0.3, latency_jitter_seconds=0.4)
     town.api()
     job_id = town.cancel_all()
-    for _ in range(3):
+    for _ in range(2):
         before = town.effects()
         until(lambda before=before: town.effects() > before, 20)
         took = town.servers[-1].end(within=10)

@@ -73,11 +73,11 @@ def week(bookings: int, *, kinds: Sequence[str] = ALL_KINDS, name: str = "w", pl
 def _add_booking(made: Week, number: int, kind: str, session_id: str) -> None:
     one, amount = f"{made.name}-{number}", 1000 + number % 977
     euro = Line(PAYMENTS, f"pay-{one}", amount, "EUR")
-    credits = Line(CREDITS, f"acc-{one}", 1 + number % 3, None)
+    visits = Line(CREDITS, f"acc-{one}", 1 + number % 3, None)
     lines = {
         "payment": [euro],
-        "credit": [credits],
-        "split": [euro, credits],
+        "credit": [visits],
+        "split": [euro, visits],
         "yen": [Line(PAYMENTS, f"pay-{one}", amount, "JPY")],
         "two cards": [euro, Line(PAYMENTS, f"pay-{one}-b", amount * 3, "KWD")],
         "free": [],

@@ -7,6 +7,7 @@ At the end of its input it kills what it forked. The dead are not reaped before,
 
 import contextlib
 import gc
+import importlib
 import json
 import os
 import runpy
@@ -14,16 +15,7 @@ import signal
 import sys
 from typing import Any, NoReturn
 
-
-def load() -> None:
-    """Import all but `workers.settings`, which reads the environment."""
-    import arq.worker  # noqa: F401, PLC0415
-    import uvloop  # noqa: F401, PLC0415
-
-    import app.cli  # noqa: F401, PLC0415
-    import workers.process  # noqa: F401, PLC0415
-    import workers.sweep  # noqa: F401, PLC0415
-    import workers.tasks  # noqa: F401, PLC0415
+MODULES = ("uvloop", "arq.worker", "app.main", "app.cli", "workers.process", "workers.sweep", "workers.tasks")
 
 
 def become(order: dict[str, Any]) -> NoReturn:
@@ -50,8 +42,9 @@ def become(order: dict[str, Any]) -> NoReturn:
 
 
 def main() -> None:
-    """Fork on demand until the input ends."""
-    load()
+    """Import all but `workers.settings`, which reads the environment; then fork on demand until the input ends."""
+    for module in MODULES:
+        importlib.import_module(module)
     gc.freeze()
     children = []
     sys.stdout.write("ready\n")

@@ -1,0 +1,30 @@
+"""Bookings become refund rows: insert-select by chunks of sessions, under the job row's lock, each line once.
+
+The ids are computed, not drawn, and a line that is there already is left alone: an expansion that was cut off goes on
+where its last commit ended.
+"""
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.cancellation.lines import of_job
+from app.db import job_sessions, jobs, refunds
+
+
+async def expand_chunk(
+    conn: AsyncConnection, job: sa.RowMapping, *, at_most: int, withdrawn: bool = False
+) -> tuple[int, bool]:
+    """Write the rows of the next `at_most` sessions of a locked job; `withdrawn` keeps them for the audit only.
+
+    Returns:
+        rows written, and whether the job is expanded now.
+    """
+    start, end = job["expanded_sessions"], job["accepted_sessions"]
+    positions = range(start, min(start + at_most, end))
+    if not positions:
+        return 0, True
+    lines = of_job(job, positions)
+    rows, seq = await refunds.expand(conn, job["id"], lines, first_seq=job["outcome_seq"], withdrawn=withdrawn)
+    await job_sessions.count_bookings(conn, job["id"], positions)
+    await jobs.update(conn, job["id"], expanded_sessions=positions.stop, outcome_seq=seq)
+    return rows, positions.stop == end
