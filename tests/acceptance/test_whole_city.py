@@ -199,5 +199,5 @@ def _compare_with_books(final, books) -> None:
                 assert int(row["credits"]) == effect["amount"]
     cents = sum(Decimal(row["amount"]) * 100 for row in final if row["method"] == "payment")
     assert books["payments"]["totals"]["sums"] == {"CAD": cents}
-    credits = sum(int(row["credits"]) for row in final if row["method"] == "credit")
-    assert books["credits"]["totals"]["sums"] == {"credits": credits}
+    returned = sum(int(row["credits"]) for row in final if row["method"] == "credit")
+    assert books["credits"]["totals"]["sums"] == {"credits": returned}

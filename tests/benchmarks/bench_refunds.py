@@ -159,5 +159,6 @@ async def test_durable_refunds_against_the_wire(db, sandbox):
     kind = "PostgreSQL" if db.is_postgresql else "SQLite"
     print(
         f"\n{kind}: {ours:,.0f} durable refunds/s, wire {wire:,.0f}/s, ratio {ours / wire:.2f}, "
-        f"{statistics.median(burnt):.2f} ms CPU each ({REFUNDS:,} refunds, {CONCURRENCY} x {LATENCY_SECONDS * 1000:.0f} ms)"
+        f"{statistics.median(burnt):.2f} ms CPU each "
+        f"({REFUNDS:,} refunds, {CONCURRENCY} x {LATENCY_SECONDS * 1000:.0f} ms)"
     )

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.errors import Invalid
 from app.days import Days, chosen_days, first_instant, week_of, zone_named
+from app.errors import Invalid
 
 TORONTO = ZoneInfo("America/Toronto")
 LISBON = ZoneInfo("Europe/Lisbon")
