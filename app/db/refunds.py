@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.db import history
 from app.db.dialect import insert, later, now
 from app.db.refund_ids import milliseconds
-from app.db.tables import WITHDRAWN_LINE, RefundStatus, refunds
+from app.db.tables import NOT_WITHDRAWN, WITHDRAWN_LINE, RefundStatus, refunds
 
 _TEXT: Final = sa.Text()
 
@@ -83,7 +83,15 @@ async def expand(
         "settled_at": sa.case((skipped, ready), else_=None),
     }
     source = sa.select(*columns.values()).where(sa.true())  # SQLite needs a WHERE before ON CONFLICT
-    statement = insert(conn, refunds).from_select(list(columns), source).on_conflict_do_nothing()
+    statement = (
+        insert(conn, refunds)
+        .from_select(list(columns), source)
+        .on_conflict_do_nothing(
+            # Only a line that is there already is left alone; two refunds that met in one id would be an error.
+            index_elements=["business_id", "booking_id", "line_no"],
+            index_where=sa.text(NOT_WITHDRAWN),
+        )
+    )
     written = (await conn.execute(statement)).rowcount
     last = sa.select(sa.func.count()).select_from(lines).where(skipped)
     return written, first_seq + int((await conn.execute(last)).scalar_one())

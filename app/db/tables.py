@@ -61,6 +61,7 @@ class RefundStatus(StrEnum):
 
 
 WITHDRAWN_LINE = "withdrawn"  # the failure code of a withdrawn job's lines
+NOT_WITHDRAWN = f"coalesce(failure_code, '') <> '{WITHDRAWN_LINE}'"
 
 
 class Method(StrEnum):
@@ -309,7 +310,7 @@ refunds = sa.Table(
         "business_id",
         "booking_id",
         "line_no",
-        where="coalesce(failure_code, '') <> 'withdrawn'",
+        where=NOT_WITHDRAWN,
         unique=True,
     ),
     sa.Index("refunds_of_job", "job_id", "status", "id"),
