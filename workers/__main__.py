@@ -53,7 +53,8 @@ async def _serve_arq(runtime: Runtime, slices: set[asyncio.Task[None]]) -> None:
     serving.cancel()
     with suppress(asyncio.CancelledError, Exception):
         await serving
-    with suppress(Exception):  # Redis may be away: nothing of ours is there
+    # Redis may be away, and arq's own tasks with it; nothing of ours is there.
+    with suppress(asyncio.CancelledError, Exception):
         await worker.close()
 
 

@@ -140,6 +140,8 @@ async def _judge(gateway: Gateway, order: Order, trail: Trail, outcome: Outcome,
             return policy.processing(trail, reference)
         case Rejected(policy.ALREADY_REFUNDED, detail, _):
             return _already_refunded(trail, detail, await gateway.look_up(order))
+        case Rejected(policy.INSUFFICIENT_BALANCE, detail, None):
+            return policy.without_balance(trail, detail)
         case Rejected(code, detail, reference):
             return policy.rejected(code, detail, reference)
         case Throttled(retry_after):

@@ -18,6 +18,7 @@ class SkipReason(StrEnum):
 
 
 ALREADY_REFUNDED: Final = "already_refunded"
+INSUFFICIENT_BALANCE: Final = "insufficient_balance"
 ALREADY_REFUNDED_ELSEWHERE: Final = "already_refunded_elsewhere"
 UPSTREAM_UNAVAILABLE: Final = "upstream_unavailable"
 GAVE_UP: Final = "gave_up"
@@ -106,8 +107,19 @@ def refunded_elsewhere(detail: str) -> Verdict:
 
 def processing(trail: Trail, upstream_reference: str | None) -> Verdict:
     """The upstream accepted it and its final word is still to come: ask again, less and less often."""
-    due = None if trail.out_of_patience else trail.pause(at_least=2.0)
-    return Verdict("processing", due, upstream_reference=upstream_reference)
+    if trail.out_of_patience:
+        detail = "the upstream has accepted it and never said how it ended"
+        return Verdict(
+            "processing", None, upstream_reference=upstream_reference, failure_code=GAVE_UP, failure_detail=detail
+        )
+    return Verdict("processing", trail.pause(at_least=2.0), upstream_reference=upstream_reference)
+
+
+def without_balance(trail: Trail, detail: str) -> Verdict:
+    """The business's balance does not cover it yet: no fault of the refund, so it is tried again and again."""
+    if trail.out_of_patience:
+        return rejected(INSUFFICIENT_BALANCE, detail)
+    return Verdict("pending", trail.pause(), failure_code=INSUFFICIENT_BALANCE, failure_detail=detail[:500])
 
 
 def not_done(trail: Trail, code: str, detail: str, *, retry_after_seconds: float | None, throttled: bool) -> Verdict:
