@@ -2,6 +2,8 @@
 
 PYTHON ?= python3
 PORT   ?= 8000
+# Test processes: most of the time of most tests is waiting, for leases to end and processes to start.
+PROCESSES ?= 2
 ARGS   ?=
 
 BIN    := .venv/bin
@@ -39,8 +41,14 @@ $(READY): uv.lock pyproject.toml .ci/uv
 demo: $(READY) ## run everything in one process, with a sample studio (PORT=8000)
 	@$(BIN)/bulk-cancel demo --port $(PORT)
 
+# The fault tests come by themselves: they set leases of seconds, which a machine busy with other tests would break.
 test: $(READY) ## run the tests, on PostgreSQL and Redis too where they are present
+ifeq ($(ARGS),)
+	@$(PYTEST) -m 'not long' --numprocesses=$(PROCESSES) --dist=loadfile --ignore=tests/crash
+	@$(PYTEST) -m 'not long' tests/crash
+else
 	@$(PYTEST) -m 'not long' $(ARGS)
+endif
 
 # Pytest exits with 5 when it finds no test, which is an error everywhere but here.
 test-long: $(READY) ## minutes of faults and load (SHORT=1 for a short form)

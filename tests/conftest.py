@@ -25,14 +25,12 @@ from app.telemetry import configure_logging
 POSTGRESQL = os.environ.get("TEST_DATABASE_URL", "postgresql+asyncpg://postgres@127.0.0.1:5432/postgres")
 REDIS = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379")
 IN_CI = os.environ.get("CI") == "true"
-_missing: set[str] = set()
 
 
 def _needs(service: str, host: str | None, port: int) -> None:
     try:
         socket.create_connection((host or "127.0.0.1", port), timeout=2).close()
     except OSError:
-        _missing.add(service)
         reason = f"{service} is missing (nothing listens on {host}:{port})"
         if IN_CI:
             pytest.fail(reason, pytrace=False)
@@ -48,8 +46,9 @@ def pytest_configure(config):
 
 
 def pytest_terminal_summary(terminalreporter):
-    for service in sorted(_missing):
-        terminalreporter.write_line(f"{service} is missing here: the tests that need it did not run.", yellow=True)
+    reasons = {report.longrepr[2] for report in terminalreporter.stats.get("skipped", ())}
+    for reason in sorted(reasons):
+        terminalreporter.write_line(f"NOT RUN: {reason.removeprefix('Skipped: ')}", yellow=True)
 
 
 def _administer(*statements: str) -> None:

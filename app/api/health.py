@@ -54,13 +54,17 @@ class Readiness(Answer):
     redis: RedisState
 
 
-@router.get("/livez")
+@router.get("/livez", summary="Whether the process lives")
 async def livez() -> Liveness:
     """Answer as long as the process does; depends on nothing."""
     return Liveness()
 
 
-@router.get("/readyz", responses={503: {"model": Readiness, "description": "Unready"}})
+@router.get(
+    "/readyz",
+    summary="Whether the process can serve",
+    responses={503: {"model": Readiness, "description": "Unready"}},
+)
 async def readyz(service: Service, response: Response) -> Readiness:
     """200 when the database answers and has this build's schema, 503 otherwise."""
     database, redis = await asyncio.gather(_database(service.db), _redis(service.queue))

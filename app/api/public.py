@@ -96,7 +96,11 @@ async def get_public_schedule(
     summary="The schedule as a calendar feed",
     response_class=Response,
     responses={
-        200: {"description": "iCalendar (RFC 5545).", "content": _ICS_CONTENT},
+        200: {
+            "description": "iCalendar (RFC 5545).",
+            "content": _ICS_CONTENT,
+            "headers": {"ETag": {"schema": {"type": "string"}, "required": True}},
+        },
         304: {"description": "Not changed since the ETag."},
     },
 )

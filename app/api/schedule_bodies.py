@@ -24,7 +24,7 @@ _SESSION: JsonDict = {
     "capacity": 20,
 }
 _BOOKING: JsonDict = {
-    "session_id": "s1",
+    "session_id": "s3",
     "client_id": "c1",
     "status": "booked",
     "payments": [{"kind": "payment", "payment_id": "pay_1", "amount_minor": 2000, "currency": "CAD"}],

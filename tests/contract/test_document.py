@@ -1,8 +1,23 @@
+import csv
+import io
 import json
 import subprocess
 import sys
+from http import HTTPMethod
+from pathlib import Path
 
+import httpx
+import pytest
 from openapi_spec_validator import validate
+
+from app.config import Settings
+from app.document import document as generated
+from app.main import create_app
+
+COMMITTED = Path(__file__).parents[2] / "openapi" / "bulk-cancel.json"
+PROBLEM = {"$ref": "#/components/schemas/ProblemDocument"}
+NAMES = ("session_id", "booking_id", "client_id", "job_id", "refund_id", "business_id")
+CSV, EVENTS = "text/csv", "text/event-stream"
 
 
 def printed():
@@ -16,3 +31,119 @@ def test_the_document_is_valid_openapi_3_1_and_printed_the_same_each_time():
     assert document["openapi"].startswith("3.1")
     assert first.endswith(b"}\n")
     assert printed() == first
+
+
+@pytest.fixture(scope="module")
+def document():
+    return json.loads(generated())
+
+
+@pytest.fixture(scope="module")
+def operations(document):
+    """Each operation by its name, as in "GET /livez"."""
+    return {
+        f"{method.upper()} {path}": operation
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    }
+
+
+def responses(operation, *classes):
+    """The responses whose status begins with one of these digits, by status."""
+    return {status: one for status, one in operation["responses"].items() if status[0] in classes}
+
+
+def test_the_committed_document_is_what_the_code_says():
+    assert COMMITTED.read_text(encoding="utf-8") == generated(), "run: make openapi"
+
+
+def test_every_operation_has_a_tag_a_name_of_its_own_and_a_summary_that_somebody_wrote(operations):
+    names = [operation["operationId"] for operation in operations.values()]
+    assert len(set(names)) == len(names)
+    for name, operation in operations.items():
+        assert len(operation["tags"]) == 1, name
+        # Left out, FastAPI makes one of the function's name.
+        assert operation["summary"] != operation["operationId"].replace("_", " ").title(), name
+
+
+def test_every_operation_says_what_it_answers_when_it_succeeds(operations):
+    for name, operation in operations.items():
+        good = responses(operation, "2")
+        assert good, name
+        for status, response in good.items():
+            assert response["content"], (name, status)
+            for content in response["content"].values():
+                assert content.get("schema") or content.get("example"), (name, status)
+
+
+def test_every_refusal_is_a_problem_document_with_an_example_of_its_own_status(operations):
+    for name, operation in operations.items():
+        assert "default" not in operation["responses"], name
+        for status, response in responses(operation, "4", "5").items():
+            if name == "GET /readyz":  # 503 is its answer, not a refusal
+                continue
+            assert list(response["content"]) == ["application/problem+json"], (name, status)
+            (content,) = response["content"].values()
+            assert content["schema"] == PROBLEM, (name, status)
+            assert content["example"]["status"] == int(status), (name, status)
+            assert content["example"]["type"].startswith("/problems/"), (name, status)
+
+
+def test_what_follows_from_a_key_a_path_and_a_body_is_documented_for_each(operations):
+    for name, operation in operations.items():
+        refusals = {int(status) for status in responses(operation, "4", "5")}
+        if operation.get("security"):
+            assert refusals >= {401, 403, 503}, name
+        if "{" in name:
+            assert refusals >= {404, 422}, name
+        if "requestBody" in operation:
+            assert refusals >= {400, 413, 415, 422}, name
+
+
+def test_streams_and_files_are_documented_with_an_example(operations):
+    audit = "GET /v1/bulk-cancellations/{job_id}/audit.csv"
+    events = "GET /v1/bulk-cancellations/{job_id}/events"
+    content = {
+        name: {
+            media_type: one
+            for response in responses(operation, "2").values()
+            for media_type, one in response["content"].items()
+        }
+        for name, operation in operations.items()
+    }
+    assert content["POST /v1/bulk-cancellations"].keys() == {"application/json", CSV}
+    assert content[audit].keys() == {CSV}
+    assert content[events].keys() == {EVENTS}
+    for name in ("POST /v1/bulk-cancellations", audit):
+        example = content[name][CSV]["example"]
+        header, line = csv.reader(io.StringIO(example, newline=""), strict=True)
+        assert header[:2] == ["job_id", "session_id"], name
+        assert len(header) == len(line) == 24, name
+        assert example.count("\r\n") == example.count("\n") == 2, name
+    example = content[events][EVENTS]["example"]
+    assert example.endswith("\n\n")
+    for event in example.removesuffix("\n\n").split("\n\n"):
+        fields = dict(line.split(": ", 1) for line in event.split("\n"))
+        assert fields.keys() == {"id", "event", "data"}
+        assert json.loads(fields["data"])["id"]
+
+
+def test_what_a_caller_needs_to_repeat_a_request_or_to_save_one_is_declared(operations):
+    def headers(name):
+        return {one["name"]: one for one in operations[name]["parameters"] if one["in"] == "header"}
+
+    assert headers("POST /v1/bulk-cancellations")["Idempotency-Key"]["required"]
+    for name in ("GET /v1/bulk-cancellations/{job_id}", "GET /v1/public/{business_id}/schedule.ics"):
+        assert "if-none-match" in {header.lower() for header in headers(name)}, name
+        assert "ETag" in operations[name]["responses"]["200"]["headers"], name
+        assert "content" not in operations[name]["responses"]["304"], name
+
+
+async def test_a_method_that_an_address_does_not_take_is_refused_with_all_that_it_takes(document):
+    transport = httpx.ASGITransport(create_app(Settings()))
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
+        for path, methods in document["paths"].items():
+            answer = await http.request(HTTPMethod.PATCH, path.format(**dict.fromkeys(NAMES, "x")))
+            assert answer.status_code == 405, path
+            allowed = {method.strip() for method in answer.headers["allow"].split(",")} - {"HEAD"}
+            assert allowed == {method.upper() for method in methods}, path

@@ -1,16 +1,23 @@
-"""Asks the whole API, on a real socket, for anything that its own document does not promise."""
+"""Schemathesis asks the whole API, on a real socket, for anything that its own document does not promise.
+
+The same requests in the same order each time; BULK_CANCEL_FUZZ_EXAMPLES asks for more of them per operation.
+"""
 
 import asyncio
 import contextlib
 import datetime as dt
+import itertools
 import json
 import os
+from collections import Counter
 from dataclasses import dataclass
 
 import httpx
 import pytest
 import schemathesis
 from anyio.from_thread import start_blocking_portal
+from schemathesis import engine
+from schemathesis.engine import events
 
 from app.auth import Scope, create_key
 from app.cancellation.run import run_slice
@@ -22,10 +29,14 @@ from app.main import create_app
 from app.sandbox.app import create_sandbox
 from app.serving import served
 
-MOST_EXAMPLES = int(os.environ.get("BULK_CANCEL_FUZZ_EXAMPLES", "20"))
-LONGEST_ANSWER_SECONDS = 5
-NOW = dt.datetime.now(dt.UTC).replace(microsecond=0)
-RANGE = {"date_from": str(NOW.date() - dt.timedelta(days=3)), "date_to": str(NOW.date() + dt.timedelta(days=30))}
+MOST_EXAMPLES = int(os.environ.get("BULK_CANCEL_FUZZ_EXAMPLES", "5"))
+LONGEST_ANSWER_SECONDS = 20
+# The week and the ids that the document's own examples name, so that these are taken and not only refused.
+WEEK = {"date_from": "2026-11-23", "date_to": "2026-11-29"}
+FIRST = dt.datetime(2026, 11, 23, 15, tzinfo=dt.UTC)
+SESSIONS = [f"s{n}" for n in range(1, 9)]
+# One payment or credit line of each job is refused, so that there is something to retry and to resolve.
+REFUSED = {"p5": "payment_disputed", "a6": "account_closed", "p7": "refund_window_expired"}
 
 
 class Unheard:
@@ -52,25 +63,23 @@ class StopsWhenAsked(asyncio.Event):
 
 
 @dataclass(frozen=True)
-class Served:
-    """The business as its callers reach it, and ids of what it has."""
+class Business:
+    """A business as its callers reach it, with the ids of its jobs and of refunds that a person may close."""
 
     address: str
     key: str
     document: dict
-    sessions: list[str]
-    bookings: list[str]
     jobs: list[str]
     refunds: list[str]
 
 
 def records():
-    yield {"type": "client", "id": "kim", "name": "Kim Li", "email": "kim@example.org"}
-    for n in range(1, 9):
-        starts_at = NOW + dt.timedelta(hours=12 * n)
+    yield {"type": "client", "id": "c1", "name": "Kim Li", "email": "kim@example.org"}
+    for n, session_id in enumerate(SESSIONS, start=1):
+        starts_at = FIRST + dt.timedelta(hours=12 * n)
         times = {"starts_at": starts_at.isoformat(), "ends_at": (starts_at + dt.timedelta(hours=1)).isoformat()}
         place = {"timezone": "America/Toronto", "location": "Hall 1", "instructor": "Ana", "capacity": 12}
-        yield {"type": "session", "id": f"s{n}", "name": f"Yoga {n}"} | times | place
+        yield {"type": "session", "id": session_id, "name": f"Yoga {n}"} | times | place
         card = {"kind": "payment", "payment_id": f"p{n}", "amount_minor": 2000, "currency": "CAD"}
         credit = {"kind": "credit", "account_id": f"a{n}", "credits": 2}
         for name, payments, status in (
@@ -79,145 +88,213 @@ def records():
             ("free", [], "booked"),
             ("waiting", [], "waitlisted"),
         ):
-            names = {"session_id": f"s{n}", "client_id": "kim"}
+            names = {"session_id": session_id, "client_id": "c1"}
             yield {"type": "booking", "id": f"{name}-{n}", "status": status, "payments": payments} | names
 
 
 async def seed(http):
-    """Import the schedule; two jobs for the worker and one on hold. Gives their ids."""
+    """Import the schedule, cancel some of it in three jobs, the last on hold; gives the jobs' ids."""
     lines = "\n".join(json.dumps(record) for record in records())
     answer = await http.post("/v1/schedule/import", content=lines, headers={"Content-Type": "application/x-ndjson"})
     assert (answer.status_code, answer.json()["errors"]) == (200, 0), answer.text
     jobs = []
-    for number, (sessions, hold_seconds) in enumerate(((["s1", "s2"], 0), (["s3"], 0), (["s4"], 86_400))):
-        body = RANGE | {"session_ids": sessions, "reason": "Snow day", "hold_seconds": hold_seconds}
+    for number, (sessions, hold_seconds) in enumerate(((["s5", "s6"], 0), (["s7"], 0), (["s8"], 86_400))):
+        body = WEEK | {"session_ids": sessions, "reason": "Snow day", "hold_seconds": hold_seconds}
         answer = await http.post("/v1/bulk-cancellations", json=body, headers={"Idempotency-Key": f"seed-{number}"})
         assert answer.status_code == 202, answer.text
         jobs.append(answer.json()["id"])
     return jobs
 
 
-async def settle(db, settings, jobs):
-    """Work the jobs to their ends; one payment and one credit line of each session are refused."""
+async def work(db, settings, jobs):
+    """Run the jobs to their ends, with upstreams that refuse some of their refunds."""
     async with (
         served(create_sandbox()) as address,
         httpx.AsyncClient(base_url=address, trust_env=False, verify=False) as upstream,
     ):
-        refused = {"p1": "payment_disputed", "p3": "refund_window_expired", "a2": "account_closed"}
-        answer = await upstream.put("/faults", json=dict.fromkeys(("payments", "credits"), {"refuse_ids": refused}))
+        answer = await upstream.put("/faults", json={name: {"refuse_ids": REFUSED} for name in ("payments", "credits")})
         assert answer.status_code == 200, answer.text
         calls = gateways(settings, payments_url=f"{address}/payments", credits_url=f"{address}/credits")
         runtime = Runtime(db, Unheard(), calls, settings, jitter=lambda: 0.0)
         for job in jobs:
-            while await run_slice(runtime, job, seconds=5) is not None:
-                await asyncio.sleep(0.01)
+            async with asyncio.timeout(30):
+                while (again_in := await run_slice(runtime, job, seconds=5)) is not None:  # noqa: ASYNC110 - it says when
+                    await asyncio.sleep(max(again_in, 0.01))
         await runtime.aclose()
 
 
 @contextlib.asynccontextmanager
-async def business(database_url):
-    """The API of a business with a schedule, two jobs that have ended and one on hold; no worker runs."""
-    settings = Settings(database_url=database_url, upstream_timeout_seconds=2, upstream_quiescence_seconds=0)
-    db = Database(database_url)
-    async with db.write() as conn:
-        await create_business(conn, "studio", name="Studio", timezone="America/Toronto", currency="CAD")
-    key = await create_key(db, "studio", "front desk", Scope)
-    app = create_app(settings, database=db, queue=Unheard())
-    app.state.stopping = StopsWhenAsked()
-    headers = {"Authorization": f"Bearer {key}"}
-    async with (
-        served(app, parser="h11") as address,
-        httpx.AsyncClient(base_url=address, headers=headers, trust_env=False, verify=False) as http,
-    ):
-        jobs = await seed(http)
-        await settle(db, settings, jobs[:2])
-        pages = [await http.get(f"/v1/bulk-cancellations/{job}/refunds") for job in jobs[:2]]
-        refunds = [refund for page in pages for refund in page.json()["data"]]
-        rejected = [refund["id"] for refund in refunds if refund["status"] == "rejected"]
-        assert len(rejected) == 3
-        yield Served(
-            address,
-            key,
-            app.openapi(),
-            sessions=[f"s{n}" for n in range(1, 9)],
-            bookings=["card-1", "split-2", "free-3", "card-4", "split-5", "waiting-6"],
-            jobs=jobs,
-            refunds=[*rejected, refunds[0]["id"]],
-        )
-    await db.close()
+async def seeded(database_url):
+    """A `Business` with a schedule, two jobs that have ended and one on hold, on a socket; no worker runs any more."""
+    async with contextlib.AsyncExitStack() as stack:
+        settings = Settings(database_url=database_url, upstream_timeout_seconds=2, upstream_quiescence_seconds=0)
+        db = Database(database_url)
+        stack.push_async_callback(db.close)
+        async with db.write() as conn:
+            await create_business(conn, "studio", name="Studio", timezone="America/Toronto", currency="CAD")
+        key = await create_key(db, "studio", "front desk", Scope)
+        app = create_app(settings, database=db, queue=Unheard())
+        app.state.stopping = StopsWhenAsked()
+        address = await stack.enter_async_context(served(app, parser="h11"))
+        headers = {"Authorization": f"Bearer {key}"}
+        async with httpx.AsyncClient(base_url=address, headers=headers, trust_env=False, verify=False) as http:
+            jobs = await seed(http)
+            await work(db, settings, jobs[:2])
+            pages = [await http.get(f"/v1/bulk-cancellations/{job}/refunds?status=rejected") for job in jobs[:2]]
+        refunds = [refund["id"] for page in pages for refund in page.json()["data"]]
+        assert len(refunds) == len(REFUSED)
+        yield Business(address, key, app.openapi(), jobs, refunds)
 
 
 @pytest.fixture
-def api(database_url):
-    with start_blocking_portal() as portal, portal.wrap_async_context_manager(business(database_url)) as api:
-        yield api
+def business(database_url):
+    # The server has a loop and a thread of its own: Schemathesis asks and waits.
+    with (
+        start_blocking_portal(backend_options={"use_uvloop": True}) as portal,
+        portal.wrap_async_context_manager(seeded(database_url)) as business,
+    ):
+        yield business
 
 
-def configured(api, **generation):
-    """Schemathesis over the whole document, knowing the ids that exist."""
-    known = {
-        "session_id": api.sessions,
-        "booking_id": api.bookings,
-        "client_id": ["kim"],
-        "job_id": api.jobs,
-        "refund_id": api.refunds,
-        "business_id": ["studio"],
-        "date": [*RANGE.values(), str(NOW.date())],
+@schemathesis.serializer("application/x-ndjson")
+def as_lines(context, value):
+    return {"data": value if isinstance(value, bytes) else str(value).encode(errors="replace")}
+
+
+def known_values(business):
+    """By place in a request, what exists in this business; most requests use these, and the rest invents its own."""
+    days = list(WEEK.values())
+    return {
+        "path.session_id": SESSIONS,
+        "path.booking_id": ["card-1", "split-2", "free-3", "waiting-4", "card-5", "split-6"],
+        "path.client_id": ["c1"],
+        "path.job_id": business.jobs,
+        "path.refund_id": business.refunds,
+        "path.business_id": ["studio"],
+        "query.date_from": days,
+        "query.date_to": days,
+        "header.If-None-Match": ["*"],
+        "body.session_id": SESSIONS,
+        "body.client_id": ["c1"],
+        "body.date_from": days,
+        "body.date_to": days,
     }
-    places = {f"path.{name}": name for name in known if name != "date"} | {
-        "body.session_ids[*]": "session_id",
-        "body.session_id": "session_id",
-        "body.client_id": "client_id",
-        "body.date_from": "date",
-        "body.date_to": "date",
-        "query.date_from": "date",
-        "query.date_to": "date",
-    }
-    config = schemathesis.Config.from_dict(
-        {
-            "seed": 1,
-            "base-url": api.address,
-            "request-timeout": LONGEST_ANSWER_SECONDS,
-            "headers": {"Authorization": f"Bearer {api.key}"},
-            "suppress-health-check": ["all"],
-            "dictionaries": {name: {"values": values} for name, values in known.items()},
-            "parameters": {place: {"dictionary": name, "probability": 0.7} for place, name in places.items()},
-            "generation": {"deterministic": True, "database": "none", "no-shrink": True, "max-examples": MOST_EXAMPLES}
-            | generation,
-            "phases": {"stateful": {"enabled": False}, "coverage": {"enabled": bool(os.environ.get("COV"))}},
-        }
+
+
+def configured(business, *, headers, examples, phases):
+    """Schemathesis over the whole document."""
+    known = known_values(business)
+    # What a schema can't say (a range that is reversed, an id that differs from the path's) is refused as 422.
+    unheeded = {"error-feedback": {"enabled": False}}
+    understood = ["2xx", "3xx", "401", "403", "404", "409", "422"]
+    return schemathesis.openapi.from_dict(
+        business.document,
+        config=schemathesis.Config.from_dict(
+            {
+                "seed": 1,
+                "base-url": business.address,
+                "headers": headers,
+                "request-timeout": LONGEST_ANSWER_SECONDS,
+                "continue-on-failure": True,
+                "cache": {"enabled": False},
+                "output": {"sanitization": {"enabled": False}},
+                "generation": {"deterministic": True, "database": "none", "no-shrink": True, "max-examples": examples},
+                "phases": {
+                    "examples": {"enabled": "examples" in phases},
+                    "coverage": {"enabled": "coverage" in phases, "unexpected-methods": ["patch"]},
+                    "fuzzing": {"enabled": "fuzzing" in phases} | unheeded,
+                    "stateful": {"enabled": False},
+                },
+                "dictionaries": {place.replace(".", "-"): {"values": values} for place, values in known.items()},
+                "parameters": {place: {"dictionary": place.replace(".", "-"), "probability": 0.7} for place in known},
+                "checks": {
+                    "positive_data_acceptance": {"expected-statuses": understood},
+                    # GET /v1/bulk-cancellations/plan is a job named plan, and there is none.
+                    "unsupported_method": {"enabled": False},
+                    # test_document.py has a test of its own for it.
+                    "allow_header_conformance": {"enabled": False},
+                },
+                "operations": [
+                    {  # The same body as that of the call that does it, which gets all of it.
+                        "include-path": "/v1/bulk-cancellations/plan",
+                        "phases": {"coverage": {"enabled": False}},
+                    },
+                    {  # Schemathesis holds each event against the schema, which in OpenAPI 3.1 is the whole stream's.
+                        "include-path": "/v1/bulk-cancellations/{job_id}/events",
+                        "checks": {"response_schema_conformance": {"enabled": False}},
+                    },
+                    {  # Any body is a string once it is sent, and one that is said to be gzip has to be.
+                        "include-path": "/v1/schedule/import",
+                        "checks": {
+                            "negative_data_rejection": {"enabled": False},
+                            "positive_data_acceptance": {"expected-statuses": [*understood, "400"]},
+                        },
+                    },
+                ],
+            }
+        ),
     )
-    return schemathesis.openapi.from_dict(api.document, config=config)
 
 
+def ask(schema):
+    """Send everything; gives the answers by operation and status, and a text for each finding."""
+    answers = {operation.ok().label: Counter() for operation in schema.get_all_operations()}
+    findings = {}
+    for event in engine.from_schema(schema).execute():
+        match event:
+            case events.FatalError():
+                raise event.exception
+            case events.NonFatalError():
+                findings.setdefault((event.label, type(event.value)), f"{event.label}: {event.value!r}")
+            case events.ScenarioFinished():
+                for one in event.recorder.interactions.values():
+                    answers[event.label][one.response.status_code if one.response else None] += 1
+                for case_id, failure, curl in failures_of(event.recorder):
+                    answer = event.recorder.interactions[failure.case_id or case_id].response
+                    text = f"{event.label}: {failure.title}: {failure.message}\n{curl}\n{answer.content[:500]}"
+                    findings.setdefault((event.label, failure), text)
+    return answers, list(findings.values())
 
-def test_explore(api):
-    import collections, time
-    from schemathesis import engine
-    from schemathesis.engine import events
-    found, count = {}, {}
-    times = collections.Counter()
-    for event in engine.from_schema(configured(api)).execute():
-        if isinstance(event, events.NonFatalError):
-            print("NONFATAL", event.label, event.info.__dict__ if hasattr(event.info,'__dict__') else event.value)
-        if isinstance(event, events.FatalError):
-            raise event.exception
-        if isinstance(event, events.SchemaAnalysisWarnings):
-            print("WARN", event.warnings)
-        if isinstance(event, events.ScenarioFinished):
-            times[(event.phase.value)] += event.elapsed_time
-            times[(event.phase.value, event.label)] += event.elapsed_time
-            c = count.setdefault((event.phase.value, event.label), collections.Counter())
-            for case_id, interaction in event.recorder.interactions.items():
-                c[interaction.response.status_code if interaction.response else None] += 1
-            for case_id, checks in event.recorder.checks.items():
-                for check in checks:
-                    if check.status.value == "failure":
-                        f = check.failure_info.failure
-                        found.setdefault((event.label, check.name, f.message[:120]), (event.recorder.cases[case_id].value.meta.generation.mode, event.recorder.cases[case_id].value.meta.phase.data.description, check.failure_info.code_sample[:700], event.recorder.interactions[case_id].response.content[:400]))
-    for k, v in count.items():
-        print(k, dict(v), round(times[k],2))
-    print({k:v for k,v in times.items() if isinstance(k,str)})
-    for k, v in found.items():
-        print("=====", k)
-        for x in v: print("    ", x)
+
+def failures_of(recorder):
+    for case_id, checks in recorder.checks.items():
+        for check in checks:
+            if check.failure_info is not None:
+                yield case_id, check.failure_info.failure, check.failure_info.code_sample
+
+
+def keyed(document):
+    """The operations that ask for a key, as Schemathesis names them."""
+    return {
+        f"{method.upper()} {path}"
+        for path, operations in document["paths"].items()
+        for method, operation in operations.items()
+        if operation.get("security")
+    }
+
+
+def test_no_request_gets_an_answer_that_the_document_does_not_promise(business):
+    schema = configured(
+        business,
+        headers={"Authorization": f"Bearer {business.key}"},
+        examples=MOST_EXAMPLES,
+        phases=("examples", "coverage", "fuzzing"),
+    )
+    # OpenAPI lets no operation declare Accept as a parameter, and one heeds it.
+    accept = itertools.cycle(("application/json", "text/csv"))
+    schema.hook("map_headers")(lambda context, headers: {**(headers or {}), "Accept": next(accept)})
+    answers, findings = ask(schema)
+    assert not findings, "\n\n".join(findings)
+    # A run in which everything is refused would find nothing either.
+    refused = {operation: statuses for operation, statuses in answers.items() if not statuses.keys() & {200, 201, 202}}
+    assert refused == {}
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_without_a_key_no_request_gets_anything_but_refusals_that_the_document_promises(business):
+    schema = configured(business, headers={}, examples=min(MOST_EXAMPLES, 4), phases=("examples", "fuzzing"))
+    answers, findings = ask(schema)
+    assert not findings, "\n\n".join(findings)
+    for operation in keyed(business.document):
+        assert set(answers[operation]) <= {400, 401, 404, 415, 422}, (operation, answers[operation])
+        assert answers[operation][401], operation

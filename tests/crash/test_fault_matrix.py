@@ -20,7 +20,7 @@ from app.sandbox.app import create_sandbox
 from app.serving import listen, served
 
 EACH = 20
-AT_ONCE = 10
+AT_ONCE = 6
 BOTH = (PAYMENTS, CREDITS)
 HARD = {"ignore_keys": True, "forget_keys": True, "allow_excess": True}
 
@@ -186,7 +186,7 @@ async def an_upstream_that_is_not_there_yet_is_waited_for(place):
     async def refused() -> bool:
         return any(row["failure_code"] for row in await place.refunds(job_id))
 
-    await until(refused, 10)
+    await until(refused, 30)
     port = place.sandbox.base_url.port
     async with served(create_sandbox(), listen("127.0.0.1", port)):
         await ended(place, job_id)
@@ -199,7 +199,7 @@ async def an_upstream_that_is_not_there_yet_is_waited_for(place):
 async def while_one_service_fails_the_other_is_done(place, switch, service):
     await place.faults(**{service: HARD | {switch: 1, "look_ups": True}})
     job_id = await place.cancel()
-    await effects_reach(place, other(service), EACH, 5)
+    await effects_reach(place, other(service), EACH, 20)
     assert not await place.is_finished(job_id)
     await place.faults(**{service: HARD})
     await ended(place, job_id)
@@ -223,7 +223,7 @@ async def an_upstream_that_asks_for_three_seconds_is_not_called_before(place, fo
     await place.both(answer_503=1, retry_after=form, retry_after_seconds=3)
     job_id = await place.cancel()
     for service in BOTH:
-        await until(lambda service=service: place.requests(service, "503"), 10)
+        await until(lambda service=service: place.requests(service, "503"), 30)
     await asyncio.sleep(1.5)  # well within the three seconds
     for service in BOTH:
         assert await place.requests(service, "503") <= EACH
@@ -242,7 +242,7 @@ async def a_pending_refund_that_succeeds_is_done_then_and_not_before(place):
     async def all_processing() -> bool:
         return (await place.job(job_id))["refunds"]["processing"]["count"] == 2 * EACH
 
-    await until(all_processing, 10)
+    await until(all_processing, 30)
     assert not await place.is_finished(job_id)
     await ended(place, job_id)
 
@@ -357,7 +357,7 @@ async def a_key_in_use_is_waited_for(place):
     async def arrived() -> bool:
         return sum([await place.requests(service, "total") for service in BOTH]) == len(ours)
 
-    await until(arrived, 5)
+    await until(arrived, 20)
     await asyncio.sleep(0.1)  # counted is not yet in flight
     await place.both()
     await asked_of_both(place, "409")
