@@ -24,8 +24,12 @@ _COOL_DOWN_SECONDS: Final = 5.0
 class Queue(Protocol):
     """Something that can prompt a worker."""
 
-    async def wake(self, job_id: str, *, after_seconds: float = 0.0) -> bool:
-        """Prompt a worker to run a slice of the job; False if the prompt is known to be lost."""
+    async def wake(self, job_id: str, *, after_seconds: float = 0.0, once: str | None = None) -> bool:
+        """Prompt a worker to run a slice of the job; False if the prompt is known to be lost.
+
+        Of prompts with the same `once` one waits at a time, so that slices that prompt for what they leave don't
+        multiply.
+        """
         ...
 
     async def aclose(self) -> None:
@@ -39,7 +43,7 @@ class LocalQueue:
     def __init__(self) -> None:
         self.woken = asyncio.Event()
 
-    async def wake(self, job_id: str, *, after_seconds: float = 0.0) -> bool:  # noqa: ARG002 - the loop looks for all due jobs
+    async def wake(self, job_id: str, *, after_seconds: float = 0.0, once: str | None = None) -> bool:  # noqa: ARG002 - the loop looks for all due jobs
         if after_seconds > 0:
             asyncio.get_running_loop().call_later(after_seconds, self.woken.set)
         else:
@@ -59,13 +63,14 @@ class ArqQueue:
         self._connecting = asyncio.Lock()
         self._away_until = 0.0
 
-    async def wake(self, job_id: str, *, after_seconds: float = 0.0) -> bool:
+    async def wake(self, job_id: str, *, after_seconds: float = 0.0, once: str | None = None) -> bool:
+        message_id = None if once is None else f"{job_id}:{once}"
         if time.monotonic() < self._away_until:
             return False
         try:
             async with asyncio.timeout(_PATIENCE_SECONDS):
                 pool = await self._connected()
-                await pool.enqueue_job(RUN_JOB, job_id, _defer_by=after_seconds or None)
+                await pool.enqueue_job(RUN_JOB, job_id, _job_id=message_id, _defer_by=after_seconds or None)
         except (RedisError, OSError, TimeoutError) as error:
             self._away_until = time.monotonic() + _COOL_DOWN_SECONDS
             log.warning("wake.lost", job_id=job_id, error=type(error).__name__)

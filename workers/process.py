@@ -16,6 +16,8 @@ def open_runtime(config: Settings) -> Runtime:
         SystemExit: an upstream is not configured (the built-in sandbox lives in an embedded API process only).
     """
     configure_logging(json_lines=config.log_json, level=config.log_level)
+    if config.redis_url is None:
+        raise SystemExit("bulk-cancel: a worker needs BULK_CANCEL_REDIS_URL; without it the API runs the worker loop")
     if config.payments_url is None or config.credits_url is None:
         raise SystemExit("bulk-cancel: a worker needs BULK_CANCEL_PAYMENTS_URL and BULK_CANCEL_CREDITS_URL")
     upstreams = gateways(config, payments_url=config.payments_url, credits_url=config.credits_url)

@@ -80,7 +80,7 @@ _EXAMPLES: Final[Mapping[int, tuple[str, str, str, dict[str, Any]]]] = {
     503: (
         "database-unavailable",
         "The database can't be reached",
-        "Nothing was changed that was not answered; send the request again shortly.",
+        "Whether it was done is not known; send the same request again shortly.",
         {},
     ),
 }

@@ -12,9 +12,11 @@ from typing import Any, Final
 import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.validation import malformed, printable, problem_from
@@ -92,7 +94,7 @@ def _problem_from_unexpected(error: Exception, scope: Scope) -> Problem:
             503,
             "database-unavailable",
             "The database can't be reached",
-            "Nothing was changed that was not answered; send the request again shortly.",
+            "Whether it was done is not known; send the same request again shortly.",
             headers={"Retry-After": str(_RETRY_AFTER_SECONDS)},
         )
     log.error("request.failed", exc_info=error)
@@ -115,9 +117,24 @@ async def _answer_invalid(request: Request, error: Exception) -> Response:
     return response_from(problem_from(error, request.headers.get("content-type")))
 
 
-async def _answer_http_exception(_request: Request, error: Exception) -> Response:
+async def _answer_http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return response_from(_problem_from_http(error))
+    response = response_from(_problem_from_http(error))
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        # Starlette names the methods of the first route that fits; RFC 9110 §15.5.6 wants those of all.
+        response.headers["Allow"] = ", ".join(_methods_at(request))
+    return response
+
+
+def _methods_at(request: Request) -> list[str]:
+    path = request.url.path
+    fitting = [
+        route
+        for route in iter_route_contexts(request.app.routes)
+        if route.path is not None and compile_path(route.path)[0].match(path)
+    ]
+    by_name = [route for route in fitting if route.path == path]  # `…/plan` is no job's id
+    return sorted(set[str]().union(*(route.methods or () for route in by_name or fitting)))
 
 
 def _problem_from_http(error: HTTPException) -> Problem:

@@ -106,12 +106,13 @@ async def resolve(
         same = (refund["failure_code"], refund["upstream_reference"]) == (resolution, reference)
         if refund["status"] == RefundStatus.RESOLVED and same:
             return refund
-        if refund["status"] not in _CLOSABLE:
+        if refund["status"] not in _CLOSABLE or refund["due_at"] is not None:
+            detail = f"It is {refund['status']}; only what no machine is at work on any more, and is not settled, can."
             raise Problem(
                 409,
                 "not-resolvable",
                 "The refund can't be resolved by hand",
-                f"It is {refund['status']}; only a rejected, indeterminate or processing refund can.",
+                detail,
                 extensions={"status": refund["status"]},
             )
         seq = job["outcome_seq"] + 1

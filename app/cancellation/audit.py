@@ -6,8 +6,8 @@ Every accepted booking has its line at any time, from the 202 on; memory is flat
 import asyncio
 import csv
 import io
-from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
+from contextlib import aclosing, suppress
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -38,7 +38,7 @@ async def stream(db: Database, business_id: str, job_id: str, *, as_accepted: bo
     Raises:
         NotFound: no such job (before the first chunk).
     """
-    async with db.snapshot() as conn:
+    async with db.exports, db.snapshot() as conn:
         job = await jobs.get(conn, business_id, job_id)
         if job is None:
             raise NotFound("bulk cancellation")
@@ -52,8 +52,9 @@ async def stream(db: Database, business_id: str, job_id: str, *, as_accepted: bo
             sources.append(audit.planned_lines(job, planned))
         sources.append(audit.unbooked_lines(job_id, as_accepted=as_accepted))
         for source in sources:
-            async for chunk in _copy(conn, source) if db.is_postgresql else _select(conn, source):
-                yield chunk
+            async with aclosing(_copy(conn, source) if db.is_postgresql else _select(conn, source)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
 
 
 async def follow(db: Database, business_id: str, job_id: str, stopping: asyncio.Event) -> AsyncIterator[bytes]:
@@ -108,13 +109,13 @@ def _csv(rows: Iterable[Sequence[Any]]) -> bytes:
     return text.getvalue().encode()
 
 
-async def _select(conn: AsyncConnection, query: audit.Lines) -> AsyncIterator[bytes]:
+async def _select(conn: AsyncConnection, query: audit.Lines) -> AsyncGenerator[bytes]:
     async with conn.stream(query) as rows:
         async for part in rows.partitions(_ROWS_AT_ONCE):
             yield _csv(part)
 
 
-async def _copy(conn: AsyncConnection, query: audit.Lines) -> AsyncIterator[bytes]:
+async def _copy(conn: AsyncConnection, query: audit.Lines) -> AsyncGenerator[bytes]:
     """PostgreSQL formats the lines itself: ten times as fast as rows through Python, and as flat in memory."""
     statement = query.compile(dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True})  # type: ignore[no-untyped-call]
     driver = (await conn.get_raw_connection()).driver_connection

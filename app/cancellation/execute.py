@@ -10,6 +10,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import assert_never
 
+import sqlalchemy as sa
 import structlog
 
 from app.cancellation import policy
@@ -42,6 +43,7 @@ class _Lane:
     """The state of one lane while it runs."""
 
     job_id: str
+    business_id: str
     reason: str
     method: Method
     stop_at: float  # monotonic: claim nothing after
@@ -51,10 +53,10 @@ class _Lane:
 
 
 async def run_lane(
-    runtime: Runtime, job_id: str, method: Method, *, reason: str, stop_at: float, commits: GroupCommit
+    runtime: Runtime, job: sa.RowMapping, method: Method, *, stop_at: float, commits: GroupCommit
 ) -> None:
-    """Work on the job's due refunds of one method until none is due or `stop_at` (monotonic seconds) has come."""
-    lane = _Lane(job_id, reason, method, stop_at, deque())
+    """Work on the job's due refunds of one method until none is due, or the upstream asks us to wait, or `stop_at`."""
+    lane = _Lane(job["id"], job["business_id"], job["reason"] or "", method, stop_at, deque())
     async with asyncio.TaskGroup() as group:
         for _ in range(runtime.settings.concurrency):
             group.create_task(_work(runtime, lane, commits))
@@ -76,11 +78,15 @@ async def _next(runtime: Runtime, lane: _Lane) -> tuple[Claimed, float] | None:
             return lane.ready.popleft()
         if lane.refill is None:
             return None
-        await asyncio.wait([lane.refill])
+        refill = lane.refill
+        await asyncio.wait([refill])
+        refill.result()  # what it raised is the slice's
 
 
 def _ended(runtime: Runtime, lane: _Lane) -> bool:
-    return lane.dry or runtime.stopping.is_set() or time.monotonic() >= lane.stop_at
+    if lane.dry or runtime.stopping.is_set() or time.monotonic() >= lane.stop_at:
+        return True
+    return runtime.quiet_seconds(lane.business_id, lane.method) > 0
 
 
 async def _claim(runtime: Runtime, lane: _Lane) -> None:
@@ -107,8 +113,9 @@ async def _claim(runtime: Runtime, lane: _Lane) -> None:
 
 async def _perform(runtime: Runtime, lane: _Lane, claimed: Claimed, send_before: float) -> Verdict:
     """Make the call that the row's state asks for, and say what becomes of the row."""
-    if runtime.stopping.is_set() or time.monotonic() >= send_before:
-        return policy.unstarted(claimed.status)
+    quiet = runtime.quiet_seconds(lane.business_id, lane.method)
+    if quiet > 0 or runtime.stopping.is_set() or time.monotonic() >= send_before:
+        return policy.unstarted(claimed.status, due_in_seconds=quiet * (1 + runtime.jitter()))
     gateway = runtime.gateways[lane.method]
     trail = Trail(
         attempts=claimed.attempts,
@@ -124,6 +131,10 @@ async def _perform(runtime: Runtime, lane: _Lane, claimed: Claimed, send_before:
             quiet_in = runtime.settings.upstream_quiescence_seconds + max(
                 0.0, runtime.settings.upstream_timeout_seconds - (time.monotonic() - started)
             )
+            if isinstance(outcome, Throttled | Unavailable):
+                # One answer speaks for the upstream: until then the business's other refunds there wait as well.
+                pause = min(outcome.retry_after_seconds or 1.0, policy.LONGEST_RETRY_AFTER_SECONDS)
+                runtime.leave_alone(lane.business_id, lane.method, pause)
             return await _judge(gateway, order, trail, outcome, quiet_in)
         return _found(claimed, trail, await gateway.look_up(order))
     except Exception as error:
@@ -138,12 +149,11 @@ async def _judge(gateway: Gateway, order: Order, trail: Trail, outcome: Outcome,
             return policy.succeeded(reference)
         case Processing(reference):
             return policy.processing(trail, reference)
-        case Rejected(policy.ALREADY_REFUNDED, detail, _):
-            return _already_refunded(trail, detail, await gateway.look_up(order))
-        case Rejected(policy.INSUFFICIENT_BALANCE, detail, None):
-            return policy.without_balance(trail, detail)
-        case Rejected(code, detail, reference):
-            return policy.rejected(code, detail, reference)
+        case Rejected(code, _, _) if code == policy.ALREADY_REFUNDED or trail.attempts > 1:
+            # Perhaps because of an earlier call of ours that was never heard of: believe it after a look.
+            return _refused(trail, outcome, await gateway.look_up(order))
+        case Rejected():
+            return _rejected(trail, outcome)
         case Throttled(retry_after):
             return policy.not_done(
                 trail,
@@ -160,19 +170,27 @@ async def _judge(gateway: Gateway, order: Order, trail: Trail, outcome: Outcome,
             assert_never(outcome)
 
 
-def _already_refunded(trail: Trail, detail: str, finding: Finding) -> Verdict:
-    """Who did it? Ours is a success that we had not heard of; without one of ours, somebody else's."""
+def _refused(trail: Trail, refusal: Rejected, finding: Finding) -> Verdict:
+    """Who did it? Ours is a success that we had not heard of; without one of ours the refusal stands."""
     match finding:
         case Succeeded(reference):
             return policy.succeeded(reference)
         case Processing(reference):
             return policy.processing(trail, reference)
         case Absent() | Rejected():
-            return policy.refunded_elsewhere(detail)
+            return _rejected(trail, refusal)
         case Indeterminate(why, retry_after):
             return policy.unknown(trail, why, quiet_in_seconds=trail.pause(at_least=retry_after or 0.0))
         case _:
             assert_never(finding)
+
+
+def _rejected(trail: Trail, refusal: Rejected) -> Verdict:
+    if refusal.code == policy.ALREADY_REFUNDED:
+        return policy.refunded_elsewhere(refusal.detail)
+    if refusal.code == policy.INSUFFICIENT_BALANCE and refusal.upstream_reference is None:
+        return policy.without_balance(trail, refusal.detail)
+    return policy.rejected(refusal.code, refusal.detail, refusal.upstream_reference)
 
 
 def _found(claimed: Claimed, trail: Trail, finding: Finding) -> Verdict:
@@ -186,6 +204,10 @@ def _found(claimed: Claimed, trail: Trail, finding: Finding) -> Verdict:
             return policy.absent(trail)
         case Rejected(code, detail, reference):
             return policy.rejected(code, detail, reference)
+        case Absent() if claimed.status == "processing":
+            # It has given the refund an id: that it knows nothing of it now is no leave to send it again.
+            detail = "the upstream had accepted it and does not show it now"
+            return policy.unanswered(trail, claimed.status, detail, pause_seconds=trail.pause())
         case Absent():
             return policy.absent(trail)
         case Indeterminate(detail, retry_after):

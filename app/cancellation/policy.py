@@ -26,8 +26,9 @@ GAVE_UP: Final = "gave_up"
 # An upstream that keeps answering 5xx under our key may have cached the answer: after this many sends, only look.
 MOST_SENDS: Final = 8
 _FIRST_PAUSE_SECONDS: Final = 1.0
+_PAUSE_PER_AGE: Final = 4.0  # what has waited a minute is tried again after a quarter of one
 _LONGEST_PAUSE_SECONDS: Final = 300.0
-_LONGEST_RETRY_AFTER_SECONDS: Final = 900.0
+LONGEST_RETRY_AFTER_SECONDS: Final = 900.0
 
 
 def nothing_to_return(status: str, *, started: bool, include_attended: bool, paid: bool) -> SkipReason | None:
@@ -52,8 +53,9 @@ def nothing_to_return(status: str, *, started: bool, include_attended: bool, pai
 class Verdict:
     """What becomes of a refund row.
 
-    `due_in_seconds` is None when no machine will touch it again. `definitive` verdicts are the upstream's word and are
-    recorded whoever heard them; the others only by the claim that is still theirs. `uncounted` gives the attempt back.
+    `due_in_seconds` is None when no machine will touch it again. A `definitive` verdict says that money moved: it is
+    recorded whoever heard it, all others only by the claim that is still theirs. `uncounted`: the call surely had no
+    effect.
     """
 
     status: str
@@ -67,7 +69,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Trail:
-    """What is known of a refund when an outcome arrives: calls so far, age, and a jitter from 0 to 1."""
+    """What is known of a refund when an outcome arrives; `attempts` may have had an effect, this call's own too."""
 
     attempts: int
     age_seconds: float
@@ -79,9 +81,9 @@ class Trail:
         return self.age_seconds >= self.give_up_after_seconds
 
     def pause(self, *, at_least: float = 0.0) -> float:
-        """Seconds to the next try: doubling with the tries, with jitter, never beyond the longest pause."""
-        doubled = min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2.0 ** min(self.attempts, 16))
-        return max(at_least, doubled * (0.5 + self.jitter / 2))
+        """Seconds to the next try: longer the older the refund is, with jitter, never beyond the longest pause."""
+        grown = min(_LONGEST_PAUSE_SECONDS, max(_FIRST_PAUSE_SECONDS, self.age_seconds / _PAUSE_PER_AGE))
+        return max(at_least, grown * (0.5 + self.jitter / 2))
 
 
 def succeeded(upstream_reference: str | None) -> Verdict:
@@ -119,16 +121,18 @@ def without_balance(trail: Trail, detail: str) -> Verdict:
     """The business's balance does not cover it yet: no fault of the refund, so it is tried again and again."""
     if trail.out_of_patience:
         return rejected(INSUFFICIENT_BALANCE, detail)
-    return Verdict("pending", trail.pause(), failure_code=INSUFFICIENT_BALANCE, failure_detail=detail[:500])
+    return Verdict(
+        "pending", trail.pause(), uncounted=True, failure_code=INSUFFICIENT_BALANCE, failure_detail=detail[:500]
+    )
 
 
 def not_done(trail: Trail, code: str, detail: str, *, retry_after_seconds: float | None, throttled: bool) -> Verdict:
     """The call surely had no effect: send again later, or give it to a person when patience is out."""
     if trail.out_of_patience:
         return rejected(UPSTREAM_UNAVAILABLE, detail)
-    asked_for = min(retry_after_seconds or 0.0, _LONGEST_RETRY_AFTER_SECONDS)
+    asked_for = min(retry_after_seconds or 0.0, LONGEST_RETRY_AFTER_SECONDS)
     pause = asked_for + trail.jitter if throttled and asked_for else trail.pause(at_least=asked_for)
-    return Verdict("pending", pause, uncounted=throttled, failure_code=code[:64], failure_detail=detail[:500])
+    return Verdict("pending", pause, uncounted=True, failure_code=code[:64], failure_detail=detail[:500])
 
 
 def unknown(trail: Trail, detail: str, *, quiet_in_seconds: float) -> Verdict:
@@ -151,8 +155,8 @@ def unanswered(trail: Trail, status: str, detail: str, *, pause_seconds: float) 
     return Verdict(status, due, failure_code="look_up_unanswered", failure_detail=detail[:500])
 
 
-def unstarted(status: str) -> Verdict:
-    """Claimed but not acted on, because the lease ran low or the worker is stopping: as before the claim."""
+def unstarted(status: str, *, due_in_seconds: float = 0.0) -> Verdict:
+    """Claimed but not acted on: the lease ran low, the upstream is to be left alone, or the worker stops."""
     if status == "submitted":
-        return Verdict("pending", 0.0, uncounted=True)
-    return Verdict(status, 0.0)
+        return Verdict("pending", due_in_seconds, uncounted=True)
+    return Verdict(status, due_in_seconds)

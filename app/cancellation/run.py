@@ -40,10 +40,9 @@ async def run_slice(runtime: Runtime, job_id: str, *, seconds: float) -> float |
     await _expand(runtime, job_id, stop_at)
     async with GroupCommit(runtime, job_id) as commits, asyncio.TaskGroup() as group:
         for method in Method:
-            group.create_task(
-                run_lane(runtime, job_id, method, reason=job["reason"] or "", stop_at=stop_at, commits=commits)
-            )
-    return await settle_job(runtime, job_id)
+            group.create_task(run_lane(runtime, job, method, stop_at=stop_at, commits=commits))
+    quiet = max(runtime.quiet_seconds(job["business_id"], method) for method in Method)
+    return await settle_job(runtime, job_id, not_before_seconds=quiet)
 
 
 async def _begin(runtime: Runtime, job_id: str) -> sa.RowMapping | None:
@@ -71,7 +70,8 @@ async def _expand(runtime: Runtime, job_id: str, stop_at: float) -> None:
     while not done and time.monotonic() < stop_at:
         async with runtime.db.write() as conn:
             job = await jobs.lock_any(conn, job_id)
-            assert job is not None
+            if job is None or job["due_at"] is None:
+                return  # another slice has ended it
             rows, done = await expand_chunk(conn, job, at_most=_SESSIONS_PER_CHUNK)
             written += rows
             await jobs.update(conn, job_id, due_at=jobs.seconds_from_now(runtime.settings.lease_seconds))
@@ -79,8 +79,8 @@ async def _expand(runtime: Runtime, job_id: str, stop_at: float) -> None:
         async with runtime.db.write() as conn:
             await statistics.count_jobs(conn)
     helpers = min(runtime.settings.slices_per_job - 1, written // _REFUNDS_PER_EXTRA_SLICE)
-    for _ in range(helpers):
-        await runtime.queue.wake(job_id)
+    for number in range(helpers):
+        await runtime.queue.wake(job_id, once=f"helper-{number}")
 
 
 async def run_job(runtime: Runtime, job_id: str) -> None:
@@ -91,4 +91,4 @@ async def run_job(runtime: Runtime, job_id: str) -> None:
         log.exception("slice.failed", job_id=job_id, error=type(error).__name__)
         return
     if again_in is not None and again_in < recover.LONGEST_WAKE_SECONDS:
-        await runtime.queue.wake(job_id, after_seconds=max(again_in, 0.0))
+        await runtime.queue.wake(job_id, after_seconds=max(again_in, 0.0), once="again")

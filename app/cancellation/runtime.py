@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -24,6 +25,16 @@ class Runtime:
     settings: Settings
     jitter: Callable[[], float] = random.random
     stopping: asyncio.Event = field(default_factory=asyncio.Event)  # set: claim and send nothing more
+    quiet_until: dict[tuple[str, Method], float] = field(default_factory=dict)  # by business and upstream; monotonic
+
+    def leave_alone(self, business_id: str, method: Method, seconds: float) -> None:
+        """An upstream asked us to wait: nothing of this business goes there for so long."""
+        until = time.monotonic() + seconds
+        self.quiet_until[business_id, method] = max(until, self.quiet_until.get((business_id, method), 0.0))
+
+    def quiet_seconds(self, business_id: str, method: Method) -> float:
+        """How much longer this business's refunds stay away from the upstream; 0 or less: they may go."""
+        return self.quiet_until.get((business_id, method), 0.0) - time.monotonic()
 
     async def aclose(self) -> None:
         """Close the upstreams' pools; database and queue belong to whoever opened them."""

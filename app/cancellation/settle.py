@@ -100,7 +100,7 @@ class GroupCommit:
             return await outcomes.record(conn, self._job_id, group, actor="worker", heartbeat_seconds=heartbeat)
 
 
-async def settle_job(runtime: Runtime, job_id: str) -> float | None:
+async def settle_job(runtime: Runtime, job_id: str, *, not_before_seconds: float = 0.0) -> float | None:
     """End the job if no machine has anything left to do for it.
 
     Returns:
@@ -113,6 +113,7 @@ async def settle_job(runtime: Runtime, job_id: str) -> float | None:
         expanded = job["expanded_sessions"] == job["accepted_sessions"]
         due_in = await refunds.next_due_in(conn, job_id) if expanded else 0.0
         if due_in is not None:
+            due_in = max(due_in, not_before_seconds)
             await jobs.update(conn, job_id, due_at=jobs.seconds_from_now(max(due_in, 0.0)))
             return due_in
         failed = await job_sessions.any_need_a_person(conn, job_id)

@@ -11,7 +11,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from app.db.money import DECIMALS_0, DECIMALS_3, DECIMALS_4
-from app.db.refund_ids import milliseconds
+from app.db.refund_ids import LAST, lowest_id, milliseconds
 from app.db.returns import COUNTED
 from app.db.spreadsheets import FORMULA
 from app.db.tables import WITHDRAWN_LINE, Method, RefundStatus, bookings, clients, job_sessions, jobs, refunds
@@ -114,7 +114,7 @@ def refund_lines(job_id: str, *, as_accepted: bool = False) -> Lines:
             (sa.literal("") if as_accepted else _instant_text(refunds.c.settled_at)).label("settled_at"),
         )
         .select_from(source)
-        .where(refunds.c.job_id == job_id)
+        .where(refunds.c.job_id == job_id, refunds.c.id >= lowest_id(job_id, 0), refunds.c.id < lowest_id(job_id, LAST))
         .order_by(refunds.c.id)
     )
 
@@ -132,7 +132,7 @@ def _cells_now() -> tuple[sa.ColumnElement[Any], ...]:
 def _cells_at_acceptance() -> tuple[sa.ColumnElement[Any], ...]:
     nothing = refunds.c.line_no == 0
     # A withdrawn line keeps its own reason in the detail.
-    reason = sa.case((refunds.c.failure_code == WITHDRAWN_LINE, refunds.c.failure_detail), else_=refunds.c.failure_code)
+    reason = sa.case((jobs.c.status == "withdrawn", refunds.c.failure_detail), else_=refunds.c.failure_code)
     return (
         sa.case((nothing, RefundStatus.SKIPPED.value), else_=RefundStatus.PENDING.value).label("status"),
         sa.literal("").label("upstream_reference"),

@@ -13,7 +13,7 @@ from app.db.dialect import in_list
 from app.db.many import insert_many
 from app.db.sessions import COLUMNS, WITH_JOB, SessionRow, session_row
 from app.db.tables import (
-    WITHDRAWN_LINE,
+    NOT_WITHDRAWN,
     BookingStatus,
     Method,
     RefundStatus,
@@ -165,7 +165,7 @@ async def _refunds(conn: AsyncConnection, business_id: str, ids: Collection[str]
         .where(
             refunds.c.business_id == business_id,
             in_list(refunds.c.booking_id, ids),
-            sa.func.coalesce(refunds.c.failure_code, "") != WITHDRAWN_LINE,
+            sa.text(NOT_WITHDRAWN),
         )
         .order_by(refunds.c.booking_id, refunds.c.line_no)
     )

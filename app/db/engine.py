@@ -35,6 +35,8 @@ class Database:
         self.url = sa.make_url(url)
         self.is_postgresql = self.url.get_backend_name() == "postgresql"
         self.engine: AsyncEngine = _postgresql(self.url, pool_size) if self.is_postgresql else _sqlite(self.url)
+        # Exports hold a connection for as long as their reader takes: they never get all of them.
+        self.exports = asyncio.Semaphore(max(1, pool_size // 2))
         self._writer: AbstractAsyncContextManager[Any] = nullcontext() if self.is_postgresql else asyncio.Lock()
 
     @asynccontextmanager

@@ -70,7 +70,7 @@ _ENDED = jobs.c.status.in_(("completed", "completed_with_failures"))
 
 
 def _withdrawn() -> sa.ColumnElement[bool]:
-    return sa.func.coalesce(refunds.c.failure_code, "") == WITHDRAWN_LINE
+    return sa.and_(refunds.c.status == "skipped", sa.func.coalesce(refunds.c.failure_code, "") == WITHDRAWN_LINE)
 
 
 def _amounts_differ() -> Rows:

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.db.dialect import insert, later, now
+from app.db.dialect import in_list, insert, later, now
 from app.db.tables import IN_PROCESS, JobStatus, job_sessions, jobs, sessions
 
 Row = sa.RowMapping
@@ -84,13 +84,15 @@ async def choose_sessions(
     )
     if lock:
         # Two steps: a row that another transaction just cancelled must be read again after its lock was had, with its
-        # job, and FOR UPDATE re-checks only the locked table.
-        await conn.execute(
+        # job, and FOR UPDATE re-checks only the locked table. The second sees those that the first has locked and no
+        # other: a session that came in between is not ours.
+        locked = await conn.execute(
             sa.select(sessions.c.id)
             .where(sessions.c.business_id == business_id, within)
             .order_by(sessions.c.id)
             .with_for_update()
         )
+        query = query.where(in_list(sessions.c.id, locked.scalars()))
     return (await conn.execute(query)).mappings().all()
 
 

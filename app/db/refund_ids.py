@@ -5,6 +5,9 @@ A refund's id is printed in the CSV of the 202, before a worker has written the 
 """
 
 import hashlib
+from typing import Final
+
+LAST: Final = 2**20 - 1  # no session has this position: `lowest_id` of it is above every id of the job
 
 # RFC 9562 §5.7: 48 bits of milliseconds, version 7, then here 20 bits of the session's position in the job (a
 # fixed-length counter, §6.2) around the variant, and 52 bits of SHA-256 over job, booking and line.

@@ -168,6 +168,18 @@ async def lock(
     return {id_: KnownSession(SessionFacts(*facts), job_id) for id_, *facts, job_id in rows}
 
 
+async def any_cancelled(conn: AsyncConnection, business_id: str, ids: Collection[str]) -> bool:
+    """Whether one of these is cancelled."""
+    if not ids:
+        return False
+    cancelled = sa.exists().where(
+        sessions.c.business_id == business_id,
+        in_list(sessions.c.id, sorted(ids)),
+        sessions.c.status == SessionStatus.CANCELLED,
+    )
+    return bool((await conn.execute(sa.select(cancelled))).scalar_one())
+
+
 async def write(conn: AsyncConnection, business_id: str, changed: Mapping[str, SessionFacts]) -> None:
     """Create or describe anew; a status is never touched."""
     await insert_many(

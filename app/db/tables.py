@@ -61,7 +61,7 @@ class RefundStatus(StrEnum):
 
 
 WITHDRAWN_LINE = "withdrawn"  # the failure code of a withdrawn job's lines
-NOT_WITHDRAWN = f"coalesce(failure_code, '') <> '{WITHDRAWN_LINE}'"
+NOT_WITHDRAWN = f"status <> 'skipped' OR coalesce(failure_code, '') <> '{WITHDRAWN_LINE}'"
 
 
 class Method(StrEnum):
@@ -250,7 +250,7 @@ job_sessions = sa.Table(
     sa.ForeignKeyConstraint(["business_id", "session_id"], ["sessions.business_id", "sessions.id"]),
     _one_of("outcome", SessionOutcome),
     sa.CheckConstraint("(outcome = 'accepted') = (position IS NOT NULL)", name="accepted_have_a_place"),
-    sa.CheckConstraint("position < 1048576", name="position_fits_refund_id"),
+    sa.CheckConstraint("position < 1048575", name="position_fits_refund_id"),
     sa.Index("job_sessions_in_order", "job_id", "seq", unique=True),
     _partial("job_sessions_by_position", "job_id", "position", where="position IS NOT NULL", unique=True),
     _partial(

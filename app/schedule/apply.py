@@ -34,8 +34,9 @@ async def apply(db: Database, business_id: str, business_zone: str, batch: Seque
         try:
             async with db.write() as conn:
                 known = await _lock(conn, business_id, batch)
+                seen = frozenset(known.sessions)
                 outcomes, changes = walk(batch, known, business_zone)
-                await _write(conn, business_id, changes)
+                await _write(conn, business_id, seen, changes)
         except Overtaken:
             log.info("schedule.overtaken", records=len(batch))
             continue
@@ -67,8 +68,11 @@ async def _lock(conn: AsyncConnection, business_id: str, batch: Sequence[AnyReco
     return Known(await clients.of_ids(conn, business_id, named_clients), known_sessions, known_bookings)
 
 
-async def _write(conn: AsyncConnection, business_id: str, changes: Changes) -> None:
+async def _write(conn: AsyncConnection, business_id: str, seen: frozenset[str], changes: Changes) -> None:
     await sessions.write(conn, business_id, changes.sessions)
+    came_meanwhile = changes.sessions.keys() - seen
+    if await sessions.any_cancelled(conn, business_id, came_meanwhile):
+        raise Overtaken  # made and cancelled by others since we looked: what we know of its bookings is not so any more
     await clients.write(conn, business_id, changes.clients)
     await bookings.replace(conn, business_id, changes.changed_bookings)
     if not await bookings.create(conn, business_id, changes.new_bookings):

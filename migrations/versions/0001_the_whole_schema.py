@@ -199,7 +199,7 @@ def upgrade() -> None:
             "outcome IN ('accepted', 'already_in_process', 'already_cancelled')",
             name=op.f("ck_job_sessions_outcome_known"),
         ),
-        sa.CheckConstraint("position < 1048576", name=op.f("ck_job_sessions_position_fits_refund_id")),
+        sa.CheckConstraint("position < 1048575", name=op.f("ck_job_sessions_position_fits_refund_id")),
         sa.ForeignKeyConstraint(
             ["business_id", "session_id"],
             ["sessions.business_id", "sessions.id"],
@@ -305,8 +305,8 @@ def upgrade() -> None:
         "refunds",
         ["business_id", "booking_id", "line_no"],
         unique=True,
-        postgresql_where=sa.text("coalesce(failure_code, '') <> 'withdrawn'"),
-        sqlite_where=sa.text("coalesce(failure_code, '') <> 'withdrawn'"),
+        postgresql_where=sa.text("status <> 'skipped' OR coalesce(failure_code, '') <> 'withdrawn'"),
+        sqlite_where=sa.text("status <> 'skipped' OR coalesce(failure_code, '') <> 'withdrawn'"),
     )
     op.create_index(
         "refunds_due",
