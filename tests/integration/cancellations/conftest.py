@@ -35,7 +35,7 @@ class Prompts:
     def __init__(self):
         self.woken = []
 
-    async def wake(self, job_id, *, after_seconds=0.0):
+    async def wake(self, job_id, *, after_seconds=0.0, once=None):
         self.woken.append(job_id)
         return True
 

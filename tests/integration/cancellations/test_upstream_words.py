@@ -1,0 +1,132 @@
+"""What an upstream says is believed no further than it goes: a scripted payment service over real HTTP is the judge."""
+
+import contextlib
+import dataclasses
+
+import pytest
+import sqlalchemy as sa
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from app.cancellation.run import run_slice
+from app.cancellation.runtime import gateways
+from app.db import tables
+from app.db.dialect import now
+from app.serving import served
+
+MADE = {"id": "re_1", "status": "succeeded"}
+PENDING = {"id": "re_1", "status": "pending"}
+
+
+class Upstream:
+    """Answers each POST with the next of its `answers` (the last for ever), and look-ups with what `listed` holds."""
+
+    def __init__(self, *answers, listed=()):
+        self.answers = list(answers)
+        self.listed = list(listed)
+        self.keys = []
+
+    async def post(self, request):
+        self.keys.append(request.headers["idempotency-key"])
+        status, body, headers = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        return JSONResponse(body, status, headers)
+
+    async def get(self, request):
+        return JSONResponse({"data": self.listed})
+
+    def app(self):
+        return Starlette(routes=[Route("/refunds", self.post, methods=["POST"]), Route("/refunds", self.get)])
+
+
+def answer(status, body=None, **headers):
+    return status, body or {}, {name.replace("_", "-"): value for name, value in headers.items()}
+
+
+@pytest.fixture
+def scripted(week, settings):
+    """Put a scripted payment service in the place of the sandbox's; gives a function that runs what is due."""
+
+    @contextlib.asynccontextmanager
+    async def scripted(upstream, session_ids):
+        async with served(upstream.app()) as address:
+            calls = gateways(settings, payments_url=address, credits_url="http://127.0.0.1:1")
+            runtime = dataclasses.replace(week.runtime, gateways=calls, quiet_until={})
+            job = await week.accepted(session_ids)
+
+            async def work(turns):
+                for _ in range(turns):
+                    runtime.quiet_until.clear()
+                    async with week.db.write() as conn:  # as if the pauses were over
+                        await conn.execute(
+                            sa.update(tables.refunds).where(tables.refunds.c.due_at > now()).values(due_at=now())
+                        )
+                    if await run_slice(runtime, job["id"], seconds=5) is None:
+                        break
+                return await week.refunds(job["id"])
+
+            yield job, work
+            await runtime.aclose()
+
+    return scripted
+
+
+async def test_a_refund_that_was_accepted_is_not_sent_again_because_a_look_up_is_empty(scripted):
+    upstream = Upstream(answer(201, PENDING))
+    async with scripted(upstream, ["over"]) as (_job, work):
+        [refund] = await work(5)
+        assert refund["status"] == "processing"
+        assert len(upstream.keys) == 1
+        upstream.listed = [MADE | {"reference": refund["id"]}]
+        [refund] = await work(2)
+    assert (refund["status"], len(upstream.keys)) == ("succeeded", 1)
+
+
+async def test_a_refusal_after_a_call_that_was_not_heard_is_believed_after_a_look_only(scripted):
+    upstream = Upstream(answer(500), answer(422, {"code": "amount_exceeds_remaining"}))
+    async with scripted(upstream, ["over"]) as (job, work):
+        [refund] = await work(1)
+        assert refund["status"] == "indeterminate"
+        [refund] = await work(1)  # the look-up finds nothing yet: it may be sent again
+        upstream.listed = [MADE | {"reference": refund["id"]}]  # and only now is the first call seen to have landed
+        [refund] = await work(3)
+    assert (refund["status"], refund["upstream_reference"]) == ("succeeded", "re_1")
+    assert len(set(upstream.keys)) == 1
+    assert job["totals"]["refunds"] == 1
+
+
+async def test_calls_that_surely_had_no_effect_use_up_none_of_a_refund_s_attempts(scripted):
+    upstream = Upstream(*[answer(503)] * 10, answer(500), answer(201, MADE))
+    async with scripted(upstream, ["over"]) as (_job, work):
+        [refund] = await work(20)
+    assert (refund["status"], refund["attempts"]) == ("succeeded", 2)
+
+
+async def test_one_answer_that_asks_to_wait_keeps_the_business_s_other_refunds_away(week, scripted):
+    lines = [("CAD", 100)]
+    await week.load(week.record("session", "full", starts_in_hours=30))
+    await week.load(*(week.record("booking", f"full-{n}", "full", *lines) for n in range(60)))
+    upstream = Upstream(answer(429, retry_after="60"))
+    async with scripted(upstream, ["full"]) as (_job, work):
+        refunds = await work(1)
+    assert len(upstream.keys) <= 8  # the calls that were open when the answer came
+    assert {one["status"] for one in refunds} == {"pending"}
+    assert {one["attempts"] for one in refunds} == {0}
+
+
+async def test_a_person_resolves_only_what_no_machine_is_at_work_on(week, scripted):
+    upstream = Upstream(answer(500))
+    async with scripted(upstream, ["over"]) as (job, work):
+        [refund] = await work(1)
+        path = f"/bulk-cancellations/{job['id']}/refunds/{refund['id']}/resolve"
+        refused = await week.post(path, resolution="refunded_elsewhere", reference="bank 1")
+    assert (refused.status_code, refused.json()["type"]) == (409, "/problems/not-resolvable")
+
+
+async def test_a_code_of_an_upstream_can_t_pass_for_our_own_word(week, scripted):
+    upstream = Upstream(answer(422, {"code": "withdrawn"}))
+    async with scripted(upstream, ["over"]) as (_job, work):
+        [refund] = await work(1)
+    assert (refund["status"], refund["failure_code"]) == ("rejected", "withdrawn")
+    [booking] = (await week.get("/sessions/over/bookings"))["data"]
+    assert [one["status"] for one in booking["refunds"]] == ["rejected"]
