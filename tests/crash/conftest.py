@@ -21,6 +21,16 @@ from app.db.engine import Database
 from app.db.schema import migrate
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Each case of the matrix runs on one kind of database in `make test`, and on the other in `make test-long`."""
+    cases = [item for item in items if item.path.name == "test_fault_matrix.py"]
+    places = {name: place for place, name in enumerate(sorted({item.callspec.params["name"] for item in cases}))}
+    for item in cases:
+        if (places[item.callspec.params["name"]] + (item.callspec.params["running"] == "postgresql")) % 2:
+            item.add_marker(pytest.mark.long)
+
+
 @pytest.fixture(scope="session")
 def zygote() -> Iterator[Zygote]:
     one = Zygote()

@@ -208,7 +208,7 @@ async def while_one_service_fails_the_other_is_done(place, switch, service):
 # Too much at once.
 
 
-@case(*each("form", "seconds", "date", "none"))
+@case(*each("form", "seconds", "date", "none"), upstream_timeout_seconds=5, lease_seconds=8)
 async def being_throttled_costs_no_attempt(place, form):
     await place.both(**HARD, throttle_per_second=10, retry_after=form)
     job_id = await place.cancel()
