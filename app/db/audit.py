@@ -12,7 +12,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 
 from app.db.money import DECIMALS_0, DECIMALS_3, DECIMALS_4
 from app.db.refund_ids import LAST, lowest_id, milliseconds
-from app.db.returns import COUNTED
+from app.db.returns import is_counted
 from app.db.spreadsheets import FORMULA
 from app.db.tables import WITHDRAWN_LINE, Method, RefundStatus, bookings, clients, job_sessions, jobs, refunds
 
@@ -185,11 +185,10 @@ def planned_lines(job: sa.RowMapping, lines: sa.Subquery) -> Lines:
 
 def unbooked_lines(job_id: str, *, as_accepted: bool = False) -> Lines:
     """A line for each accepted session that has no booking to settle."""
-    counted: list[sa.ColumnElement[str]] = [sa.literal_column(f"'{status}'") for status in COUNTED]
     booked = sa.exists().where(
         bookings.c.business_id == job_sessions.c.business_id,
         bookings.c.session_id == job_sessions.c.session_id,
-        bookings.c.status.in_(counted),
+        is_counted(),
     )
     # Until they are counted the bookings are frozen; afterwards a withdrawal may have set them free.
     unbooked = sa.or_(job_sessions.c.bookings == 0, sa.and_(job_sessions.c.bookings.is_(None), ~booked))

@@ -110,7 +110,10 @@ def _in_list_postgresql(element: _in_list, compiler: SQLCompiler, **kw: Any) -> 
     # Of an array that a subquery makes the planner supposes ten elements, and looks each up in the index. Of IN
     # (SELECT …) it joins, and without statistics, as during a first import, reads the whole business every time.
     column, values = (compiler.process(clause, **kw) for clause in element.clauses)
-    return f"{column} = ANY (ARRAY(SELECT json_array_elements_text(CAST({values} AS json))))"
+    each = f"json_array_elements_text(CAST({values} AS json))"
+    if isinstance(next(iter(element.clauses)).type, Id):
+        each += "::uuid"
+    return f"{column} = ANY (ARRAY(SELECT {each}))"
 
 
 @compiles(_in_list, "sqlite")
@@ -122,28 +125,6 @@ def _in_list_sqlite(element: _in_list, compiler: SQLCompiler, **kw: Any) -> str:
 def in_list(column: sa.ColumnElement[str], values: Iterable[str]) -> sa.ColumnElement[bool]:
     """`column IN values` with the whole list as one JSON parameter: any length, one prepared statement."""
     return _in_list(column, sa.literal(json.dumps(list(values)), sa.Text()))
-
-
-class _in_ids(sa.sql.functions.FunctionElement[bool]):  # noqa: N801
-    type = sa.Boolean()
-    inherit_cache = True
-
-
-@compiles(_in_ids, "postgresql")
-def _in_ids_postgresql(element: _in_ids, compiler: SQLCompiler, **kw: Any) -> str:
-    column, values = (compiler.process(clause, **kw) for clause in element.clauses)
-    return f"{column} = ANY (ARRAY(SELECT json_array_elements_text(CAST({values} AS json))::uuid))"
-
-
-@compiles(_in_ids, "sqlite")
-def _in_ids_sqlite(element: _in_ids, compiler: SQLCompiler, **kw: Any) -> str:
-    column, values = (compiler.process(clause, **kw) for clause in element.clauses)
-    return f"{column} IN (SELECT value FROM json_each({values}))"  # noqa: S608 - compiled, not text
-
-
-def in_ids(column: sa.ColumnElement[str], values: Iterable[str]) -> sa.ColumnElement[bool]:
-    """`in_list` for a column of type `Id`."""
-    return _in_ids(column, sa.literal(json.dumps(list(values)), sa.Text()))
 
 
 def insert(connection: AsyncConnection, table: sa.Table) -> postgresql.Insert | sqlite.Insert:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.db.dialect import in_ids, now
+from app.db.dialect import in_list, now
 from app.db.tables import refund_history, refunds
 
 _REMEMBERED = (
@@ -25,7 +25,7 @@ async def append(conn: AsyncConnection, refund_ids: Iterable[str], *, actor: str
         *(refunds.c[name] for name in _REMEMBERED),
         sa.literal(actor).label("actor"),
         now().label("recorded_at"),
-    ).where(in_ids(refunds.c.id, refund_ids))
+    ).where(in_list(refunds.c.id, refund_ids))
     await conn.execute(
         sa.insert(refund_history).from_select(["refund_id", *_REMEMBERED, "actor", "recorded_at"], state)
     )

@@ -6,7 +6,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from app.db.dialect import later
-from app.db.returns import COUNTED
+from app.db.returns import is_counted
 from app.db.tables import (
     IN_PROCESS,
     WITHDRAWN_LINE,
@@ -119,7 +119,6 @@ def _line_without_refund() -> Rows:
         refunds.c.job_id == job_sessions.c.job_id,
         sa.or_(refunds.c.line_no == 0, refunds.c.line_no == payment_lines.c.line_no),
     )
-    counted: list[sa.ColumnElement[str]] = [sa.literal_column(f"'{status}'") for status in COUNTED]
     source = (
         job_sessions.join(jobs, jobs.c.id == job_sessions.c.job_id)
         .join(
@@ -140,7 +139,7 @@ def _line_without_refund() -> Rows:
         .where(
             job_sessions.c.released_at.is_(None),
             job_sessions.c.position < jobs.c.expanded_sessions,
-            bookings.c.status.in_(counted),
+            is_counted(),
             ~settled,
             _of(job_sessions.c.business_id),
         )

@@ -7,8 +7,9 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.refund_ids import lowest_id
-from app.db.returns import COUNTED
+from app.db.returns import is_counted
 from app.db.tables import Method, RefundStatus, bookings, job_sessions, refunds
+from app.db.tallies import sums
 
 Row = sa.RowMapping
 
@@ -20,13 +21,12 @@ async def write(conn: AsyncConnection, rows: Sequence[dict[str, Any]]) -> None:
 
 async def count_bookings(conn: AsyncConnection, job_id: str, positions: range) -> None:
     """Keep how many bookings the sessions at these positions have, for the audit."""
-    counted: list[sa.ColumnElement[str]] = [sa.literal_column(f"'{status}'") for status in COUNTED]
     count = (
         sa.select(sa.func.count())
         .where(
             bookings.c.business_id == job_sessions.c.business_id,
             bookings.c.session_id == job_sessions.c.session_id,
-            bookings.c.status.in_(counted),
+            is_counted(),
         )
         .scalar_subquery()
     )
@@ -92,9 +92,7 @@ async def tally(conn: AsyncConnection, job_id: str) -> Sequence[Row]:
             refunds.c.status,
             refunds.c.method,
             refunds.c.currency,
-            sa.func.count().label("count"),
-            sa.cast(sa.func.coalesce(sa.func.sum(refunds.c.amount_minor), 0), sa.BigInteger).label("amount_minor"),
-            sa.cast(sa.func.coalesce(sa.func.sum(refunds.c.credits), 0), sa.BigInteger).label("credits"),
+            *sums(refunds),
         )
         .where(refunds.c.job_id == job_id)
         .group_by(refunds.c.status, refunds.c.method, refunds.c.currency)

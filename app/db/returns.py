@@ -59,9 +59,15 @@ def returns(source: sa.FromClause, as_of: sa.ColumnElement[Any], rule: Rule) -> 
             ),
         )
         .select_from(lines)
-        .where(bookings.c.status.in_([sa.literal_column(f"'{status}'") for status in COUNTED]))
+        .where(is_counted())
         .subquery("returns")
     )
+
+
+def is_counted() -> sa.ColumnElement[bool]:
+    """Whether a booking counts: it is settled, if only by a line that says why nothing is returned."""
+    counted: list[sa.ColumnElement[str]] = [sa.literal_column(f"'{status}'") for status in COUNTED]
+    return bookings.c.status.in_(counted)
 
 
 def _in_session(source: sa.FromClause) -> sa.ColumnElement[bool]:

@@ -8,15 +8,22 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.db.tables import Method
 
 
+def sums(source: sa.FromClause) -> tuple[sa.ColumnElement[int], ...]:
+    """Of a group of lines or refunds: `count`, `amount_minor` and `credits`, 0 where there is none."""
+    return (
+        sa.func.count().label("count"),
+        sa.cast(sa.func.coalesce(sa.func.sum(source.c.amount_minor), 0), sa.BigInteger).label("amount_minor"),
+        sa.cast(sa.func.coalesce(sa.func.sum(source.c.credits), 0), sa.BigInteger).label("credits"),
+    )
+
+
 async def by_session_and_means(conn: AsyncConnection, lines: sa.Subquery) -> Sequence[sa.RowMapping]:
     """Lines, amounts and credits for each session, method and currency (method `none`: nothing to return)."""
     query = sa.select(
         lines.c.session_id,
         lines.c.method,
         lines.c.currency,
-        sa.func.count().label("count"),
-        sa.cast(sa.func.coalesce(sa.func.sum(lines.c.amount_minor), 0), sa.BigInteger).label("amount_minor"),
-        sa.cast(sa.func.coalesce(sa.func.sum(lines.c.credits), 0), sa.BigInteger).label("credits"),
+        *sums(lines),
     ).group_by(lines.c.session_id, lines.c.method, lines.c.currency)
     return (await conn.execute(query)).mappings().all()
 
@@ -32,9 +39,7 @@ async def over_all(conn: AsyncConnection, lines: sa.Subquery) -> Sequence[sa.Row
     query = sa.select(
         lines.c.method,
         lines.c.currency,
-        sa.func.count().label("count"),
-        sa.cast(sa.func.coalesce(sa.func.sum(lines.c.amount_minor), 0), sa.BigInteger).label("amount_minor"),
-        sa.cast(sa.func.coalesce(sa.func.sum(lines.c.credits), 0), sa.BigInteger).label("credits"),
+        *sums(lines),
     ).group_by(lines.c.method, lines.c.currency)
     return (await conn.execute(query)).mappings().all()
 
