@@ -8,12 +8,11 @@ import asyncio
 import time
 from collections import deque
 from dataclasses import dataclass
-from typing import assert_never
 
 import sqlalchemy as sa
 import structlog
 
-from app.cancellation import policy
+from app.cancellation import judge, policy
 from app.cancellation.policy import Trail, Verdict
 from app.cancellation.runtime import Runtime
 from app.cancellation.settle import GroupCommit
@@ -21,16 +20,8 @@ from app.db import refunds
 from app.db.outage import is_outage
 from app.db.refunds import Claimed
 from app.gateways.outcomes import (
-    Absent,
-    Finding,
-    Gateway,
-    Indeterminate,
     Method,
     Order,
-    Outcome,
-    Processing,
-    Rejected,
-    Succeeded,
     Throttled,
     Unavailable,
 )
@@ -135,86 +126,12 @@ async def _perform(runtime: Runtime, lane: _Lane, claimed: Claimed, send_before:
                 # One answer speaks for the upstream: until then the business's other refunds there wait as well.
                 pause = min(outcome.retry_after_seconds or 1.0, policy.LONGEST_RETRY_AFTER_SECONDS)
                 runtime.leave_alone(lane.business_id, lane.method, pause)
-            return await _judge(gateway, order, trail, outcome, quiet_in)
-        return _found(claimed, trail, await gateway.look_up(order))
+            return await judge.of_answer(gateway, order, trail, outcome, quiet_in_seconds=quiet_in)
+        return judge.of_finding(claimed, trail, await gateway.look_up(order))
     except Exception as error:
         log.exception("refund.call_failed", refund_id=claimed.id, job_id=lane.job_id)
         quiet_in = runtime.settings.upstream_timeout_seconds + runtime.settings.upstream_quiescence_seconds
         return policy.unknown(trail, f"internal: {type(error).__name__}", quiet_in_seconds=max(quiet_in, trail.pause()))
-
-
-async def _judge(gateway: Gateway, order: Order, trail: Trail, outcome: Outcome, quiet_in: float) -> Verdict:
-    match outcome:
-        case Succeeded(reference):
-            return policy.succeeded(reference)
-        case Processing(reference):
-            return policy.processing(trail, reference)
-        case Rejected(code, _, _) if code == policy.ALREADY_REFUNDED or trail.attempts > 1:
-            # Perhaps because of an earlier call of ours that was never heard of: believe it after a look.
-            return _refused(trail, outcome, await gateway.look_up(order))
-        case Rejected():
-            return _rejected(trail, outcome)
-        case Throttled(retry_after):
-            return policy.not_done(
-                trail,
-                "throttled",
-                "the upstream asks us to wait",
-                retry_after_seconds=retry_after,
-                throttled=True,
-            )
-        case Unavailable(detail, retry_after):
-            return policy.not_done(trail, "unavailable", detail, retry_after_seconds=retry_after, throttled=False)
-        case Indeterminate(detail, retry_after):
-            return policy.unknown(trail, detail, quiet_in_seconds=max(quiet_in, retry_after or 0.0))
-        case _:
-            assert_never(outcome)
-
-
-def _refused(trail: Trail, refusal: Rejected, finding: Finding) -> Verdict:
-    """Who did it? Ours is a success that we had not heard of; without one of ours the refusal stands."""
-    match finding:
-        case Succeeded(reference):
-            return policy.succeeded(reference)
-        case Processing(reference):
-            return policy.processing(trail, reference)
-        case Absent() | Rejected():
-            return _rejected(trail, refusal)
-        case Indeterminate(why, retry_after):
-            return policy.unknown(trail, why, quiet_in_seconds=trail.pause(at_least=retry_after or 0.0))
-        case _:
-            assert_never(finding)
-
-
-def _rejected(trail: Trail, refusal: Rejected) -> Verdict:
-    if refusal.code == policy.ALREADY_REFUNDED:
-        return policy.refunded_elsewhere(refusal.detail)
-    if refusal.code == policy.INSUFFICIENT_BALANCE and refusal.upstream_reference is None:
-        return policy.without_balance(trail, refusal.detail)
-    return policy.rejected(refusal.code, refusal.detail, refusal.upstream_reference)
-
-
-def _found(claimed: Claimed, trail: Trail, finding: Finding) -> Verdict:
-    match finding:
-        case Succeeded(reference):
-            return policy.succeeded(reference)
-        case Processing(reference):
-            return policy.processing(trail, reference)
-        case Rejected(_, _, reference) if claimed.key_generation and reference == claimed.upstream_reference:
-            # The failed refund that a person has asked to try again: of the new try the upstream has nothing.
-            return policy.absent(trail)
-        case Rejected(code, detail, reference):
-            return policy.rejected(code, detail, reference)
-        case Absent() if claimed.status == "processing":
-            # It has given the refund an id: that it knows nothing of it now is no leave to send it again.
-            detail = "the upstream had accepted it and does not show it now"
-            return policy.unanswered(trail, claimed.status, detail, pause_seconds=trail.pause())
-        case Absent():
-            return policy.absent(trail)
-        case Indeterminate(detail, retry_after):
-            pause = trail.pause(at_least=retry_after or 0.0)
-            return policy.unanswered(trail, claimed.status, detail, pause_seconds=pause)
-        case _:
-            assert_never(finding)
 
 
 def _order(claimed: Claimed, lane: _Lane) -> Order:

@@ -47,7 +47,8 @@ async def look_again(conn: AsyncConnection, job_id: str, *, actor: str) -> int:
             outcome_seq=None,
             settled_at=None,
             epoch=refunds.c.epoch + 1,
-            attempts=0,
+            # Sends are counted anew, but it has been sent before: a refusal is believed only after a look.
+            attempts=sa.case((refunds.c.attempts > 0, 1), else_=0),
         )
         .returning(refunds.c.id)
     )

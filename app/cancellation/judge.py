@@ -1,0 +1,110 @@
+"""What an upstream's answer or a look-up makes of a refund: every outcome matched, with `policy` to decide.
+
+A call whose outcome is unknown is never repeated here; a refusal is believed only where no earlier call of ours can be
+the reason for it.
+"""
+
+from typing import assert_never
+
+from app.cancellation import policy
+from app.cancellation.policy import Trail, Verdict
+from app.db.refunds import Claimed
+from app.gateways.outcomes import (
+    Absent,
+    Finding,
+    Gateway,
+    Indeterminate,
+    Order,
+    Outcome,
+    Processing,
+    Rejected,
+    Succeeded,
+    Throttled,
+    Unavailable,
+)
+
+
+async def of_answer(
+    gateway: Gateway, order: Order, trail: Trail, outcome: Outcome, *, quiet_in_seconds: float
+) -> Verdict:
+    """What becomes of a refund that was just sent; a refusal that may be of our own making is looked up first.
+
+    Args:
+        gateway: where it was sent.
+        order: what was sent.
+        trail: what is known of the refund, this call included.
+        outcome: what came back.
+        quiet_in_seconds: when a call that was never heard of can no longer land.
+    """
+    match outcome:
+        case Succeeded(reference):
+            return policy.succeeded(reference)
+        case Processing(reference):
+            return policy.processing(trail, reference)
+        case Rejected(code, _, _) if code == policy.ALREADY_REFUNDED or trail.attempts > 1:
+            # Perhaps because of an earlier call of ours that was never heard of: believe it after a look.
+            return _refused(trail, outcome, await gateway.look_up(order))
+        case Rejected():
+            return _rejected(trail, outcome)
+        case Throttled(retry_after):
+            return policy.not_done(
+                trail,
+                "throttled",
+                "the upstream asks us to wait",
+                retry_after_seconds=retry_after,
+                throttled=True,
+            )
+        case Unavailable(detail, retry_after):
+            return policy.not_done(trail, "unavailable", detail, retry_after_seconds=retry_after, throttled=False)
+        case Indeterminate(detail, retry_after):
+            return policy.unknown(trail, detail, quiet_in_seconds=max(quiet_in_seconds, retry_after or 0.0))
+        case _:
+            assert_never(outcome)
+
+
+def of_finding(claimed: Claimed, trail: Trail, finding: Finding) -> Verdict:
+    """What becomes of a refund that was looked up: only a plain word that there is none lets it be sent again."""
+    match finding:
+        case Succeeded(reference):
+            return policy.succeeded(reference)
+        case Processing(reference):
+            return policy.processing(trail, reference)
+        case Rejected(_, _, reference) if claimed.key_generation and reference == claimed.upstream_reference:
+            # The failed refund that a person has asked to try again: of the new try the upstream has nothing.
+            return policy.absent(trail)
+        case Rejected(code, detail, reference):
+            return policy.rejected(code, detail, reference)
+        case Absent() if claimed.status == "processing":
+            # It has given the refund an id: that it knows nothing of it now is no leave to send it again.
+            detail = "the upstream had accepted it and does not show it now"
+            return policy.unanswered(trail, claimed.status, detail, pause_seconds=trail.pause())
+        case Absent():
+            return policy.absent(trail)
+        case Indeterminate(detail, retry_after):
+            pause = trail.pause(at_least=retry_after or 0.0)
+            return policy.unanswered(trail, claimed.status, detail, pause_seconds=pause)
+        case _:
+            assert_never(finding)
+
+
+def _refused(trail: Trail, refusal: Rejected, finding: Finding) -> Verdict:
+    """Who did it? Ours is a success that we had not heard of; without one of ours the refusal stands."""
+    match finding:
+        case Succeeded(reference):
+            return policy.succeeded(reference)
+        case Processing(reference):
+            return policy.processing(trail, reference)
+        case Absent() | Rejected():
+            return _rejected(trail, refusal)
+        case Indeterminate(why, retry_after):
+            return policy.unknown(trail, why, quiet_in_seconds=trail.pause(at_least=retry_after or 0.0))
+        case _:
+            assert_never(finding)
+
+
+def _rejected(trail: Trail, refusal: Rejected) -> Verdict:
+    if refusal.code == policy.ALREADY_REFUNDED:
+        return policy.refunded_elsewhere(refusal.detail)
+    if refusal.code == policy.INSUFFICIENT_BALANCE and refusal.upstream_reference is None:
+        return policy.without_balance(trail, refusal.detail)
+    return policy.rejected(refusal.code, refusal.detail, refusal.upstream_reference)
