@@ -1,13 +1,18 @@
 """Settings from the environment (prefix `BULK_CANCEL_`); every one has a default, and a wrong one stops the start."""
 
+import base64
+import binascii
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 Seconds = Annotated[float, Field(gt=0)]
+
+_HOOKS_PREFIX: Final = "whsec_"
+_HOOKS_SECRET_BYTES: Final = range(24, 64 + 1)  # Standard Webhooks 1.0.0, "Signature scheme"
 
 
 class Settings(BaseSettings):
@@ -17,7 +22,9 @@ class Settings(BaseSettings):
     sandbox as both upstreams.
     """
 
-    model_config = SettingsConfigDict(env_prefix="BULK_CANCEL_", env_ignore_empty=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="BULK_CANCEL_", env_ignore_empty=True, extra="ignore", hide_input_in_errors=True
+    )
 
     database_url: str = Field(
         "sqlite+aiosqlite:///var/bulk-cancel.db",
@@ -27,24 +34,39 @@ class Settings(BaseSettings):
     redis_url: str | None = Field(
         None, description="`redis://…`: wake arq workers through it. Unset: the API process runs the worker loop."
     )
-    payments_provider: Literal["http"] = Field(
-        "http", description="Which payment upstream `PAYMENTS_URL` speaks: the HTTP contract of `openapi/`."
+    payments_provider: Literal["http", "stripe"] = Field(
+        "http", description="What `PAYMENTS_URL` speaks: `http`, the contract of `openapi/`, or `stripe`."
     )
-    payments_url: str | None = Field(None, description="Payment upstream. Unset: the built-in sandbox.")
-    payments_token: SecretStr | None = Field(None, description="Bearer token for the payment upstream.")
+    payments_url: str | None = Field(
+        None, description="Payment upstream. Unset: the built-in sandbox, or Stripe's own address."
+    )
+    payments_token: SecretStr | None = Field(
+        None, description="Bearer token for the payment upstream; for Stripe its secret key, which must be given."
+    )
     credits_url: str | None = Field(None, description="Credit upstream. Unset: the built-in sandbox.")
     credits_token: SecretStr | None = Field(None, description="Bearer token for the credit upstream.")
+    hooks_secret: SecretStr | None = Field(
+        None,
+        description="`whsec_…`: what upstreams sign their hooks with; several, with spaces between, while it is "
+        "changed. Unset: no hooks are taken.",
+    )
     upstream_timeout_seconds: Seconds = Field(10.0, description="Total deadline of one upstream call.")
     upstream_quiescence_seconds: float = Field(
         5.0, ge=0, description="After a deadline, how long an upstream may still act on a call it has received."
     )
-    concurrency: int = Field(64, ge=1, le=1000, description="Calls in flight per upstream and slice.")
+    concurrency: int = Field(
+        64, ge=1, le=1000, description="Calls in flight of one business at one upstream, per process, at most."
+    )
     lease_seconds: Seconds = Field(30.0, description="How long a claimed refund belongs to the worker that claimed it.")
     slice_seconds: Seconds = Field(20.0, description="How long one job runs before others get their turn.")
     sweep_seconds: Seconds = Field(10.0, description="How often a worker looks for due work that nobody woke it for.")
+    verify_seconds: Seconds = Field(300.0, description="How often one of the workers checks the books.")
     slices_per_job: int = Field(4, ge=1, le=64, description="Slices of one large job that may run at once.")
     give_up_after_seconds: Seconds = Field(
         72 * 3600.0, description="How long a refund is tried by machine before a person is asked."
+    )
+    look_up_first: bool = Field(
+        False, description="Look every refund up before its first call: for workers over a database that was restored."
     )
     sandbox_books: Path = Field(
         Path("var/sandbox-books.jsonl"), description="Where the built-in sandbox keeps its books between starts."
@@ -53,8 +75,19 @@ class Settings(BaseSettings):
     import_limit_bytes: int = Field(
         4 * 1024**3, ge=1024, description="Largest schedule import, as sent; it is spooled to disk first."
     )
+    metrics_token: SecretStr | None = Field(
+        None, description="Bearer token for `/metrics`. Unset: it answers callers on this machine only."
+    )
     log_json: bool = Field(False, description="Log JSON lines instead of text for people.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level logged.")
+
+    @field_validator("hooks_secret")
+    @classmethod
+    def _hooks_secrets_are_whole(cls, value: SecretStr | None) -> SecretStr | None:
+        for secret in value.get_secret_value().split() if value else ():
+            if not _is_hooks_secret(secret):
+                raise ValueError("each secret must be whsec_ and then 24 to 64 bytes in base64")
+        return value if value and value.get_secret_value().strip() else None
 
     @model_validator(mode="after")
     def _calls_end_within_leases(self) -> Self:
@@ -62,10 +95,26 @@ class Settings(BaseSettings):
             raise ValueError("LEASE_SECONDS must exceed UPSTREAM_TIMEOUT_SECONDS + UPSTREAM_QUIESCENCE_SECONDS")
         return self
 
+    @model_validator(mode="after")
+    def _stripe_is_reachable(self) -> Self:
+        if self.payments_provider == "stripe":
+            if self.payments_token is None:
+                raise ValueError("PAYMENTS_PROVIDER=stripe needs the secret key as PAYMENTS_TOKEN")
+            self.payments_url = self.payments_url or "https://api.stripe.com"
+        return self
+
     @property
     def embedded(self) -> bool:
         """True when the API process runs the worker loop itself."""
         return self.redis_url is None
+
+
+def _is_hooks_secret(secret: str) -> bool:
+    try:
+        key = base64.b64decode(secret.removeprefix(_HOOKS_PREFIX), validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    return secret.startswith(_HOOKS_PREFIX) and len(key) in _HOOKS_SECRET_BYTES
 
 
 @lru_cache(maxsize=1)

@@ -5,7 +5,7 @@ whole and contradicts the order in nothing.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
@@ -59,7 +59,7 @@ def finding_of(reply: Reply, order: Order, *, now: datetime) -> Finding:
         case NotSent(detail) | Broken(detail):
             return Indeterminate(f"look-up: {detail}")
         case Answer(200):
-            return _find(_json(reply), order)
+            return _find(json_of(reply), order)
         case Answer():
             return Indeterminate(f"look-up: HTTP {reply.status}", retry_after(reply.headers, now=now))
         case _:
@@ -70,16 +70,19 @@ def classify(answer: Answer, order: Order, *, now: datetime) -> Outcome:
     """Map the answer to a POST to its outcome, as the contracts (`openapi/*-upstream.yaml`) say."""
     status = answer.status
     if 200 <= status < 300:  # noqa: PLR2004 - the classes of RFC 9110, section 15
-        return read_refund(_json(answer), order)
+        return read_refund(json_of(answer), order)
     if status == 429:  # noqa: PLR2004
         return Throttled(retry_after(answer.headers, now=now))
+    # A wrong or revoked token is no fault of the refund; as a refusal it would end all of a job's refunds in seconds.
+    if status == 401:  # noqa: PLR2004
+        return Unavailable("HTTP 401: the token is not accepted", retry_after(answer.headers, now=now))
     if status == 503:  # noqa: PLR2004
         return Unavailable("HTTP 503", retry_after(answer.headers, now=now))
     if not 400 <= status < 500:  # noqa: PLR2004
         return Indeterminate(f"HTTP {status}", retry_after(answer.headers, now=now))
-    problem = _json(answer)
+    problem = json_of(answer)
     fields = problem if isinstance(problem, dict) else {}
-    code = _code(fields.get("code"), fallback=f"http_{status}")
+    code = code_of(fields.get("code"), fallback=f"http_{status}")
     # 408 is what servers say, unasked, on a connection they give up on, and 425 is a balancer's; neither
     # is the upstream's word on the refund. A key in use is another call of ours that may be about to
     # land.
@@ -104,7 +107,7 @@ def read_refund(refund: object, order: Order) -> Succeeded | Processing | Reject
         case _Status.PENDING:
             return Processing(reference)
         case _Status.FAILED:
-            code = _code(refund.get("failure_code"), fallback="failed")
+            code = code_of(refund.get("failure_code"), fallback="failed")
             return Rejected(code, one_line(refund.get("failure_detail") or "the refund failed"), reference)
         case _:
             return Indeterminate("the answer has no status that the contract knows")
@@ -126,6 +129,18 @@ def retry_after(headers: Mapping[str, str], *, now: datetime) -> float | None:
     return min(max(seconds, 0.0), MAX_RETRY_AFTER_SECONDS)
 
 
+def best_of(findings: Sequence[Finding]) -> Finding | None:
+    """The finding that stands for all refunds found under one reference, None where there are none.
+
+    An unreadable one of ours hides what it is: it stands above pending and failed, and below a plain success.
+    """
+    for kind in (Succeeded, Indeterminate, Processing, Rejected):
+        for finding in findings:
+            if isinstance(finding, kind):
+                return finding
+    return None
+
+
 def one_line(text: object) -> str:
     """Text of a stranger as one printable line of at most 500 characters; empty if it is no string."""
     if not isinstance(text, str):
@@ -141,13 +156,9 @@ def _find(document: object, order: Order) -> Finding:
     if not all(isinstance(refund, dict) for refund in refunds):
         return Indeterminate("look-up: the list holds something that is no refund")
     ours = [refund for refund in refunds if refund.get("reference") in (None, order.refund_id)]
-    findings = [read_refund(refund, order) for refund in ours]
-    # An unreadable one of ours hides what it is: it stands above pending and failed, and below a plain
-    # success.
-    for kind in (Succeeded, Indeterminate, Processing, Rejected):
-        for finding in findings:
-            if isinstance(finding, kind):
-                return finding
+    best = best_of([read_refund(refund, order) for refund in ours])
+    if best is not None:
+        return best
     # "None" is believed of a list that is about this reference and ends here, for it lets the refund be
     # sent again.
     if refunds:
@@ -176,7 +187,8 @@ def _contradiction(refund: Mapping[str, Any], order: Order) -> str | None:
     return None
 
 
-def _json(answer: Answer) -> object:
+def json_of(answer: Answer) -> object:
+    """The JSON of an answer; None where it is none, or was cut."""
     if len(answer.body) > MAX_ANSWER_BYTES:
         return None
     try:
@@ -185,7 +197,8 @@ def _json(answer: Answer) -> object:
         return None
 
 
-def _code(value: object, *, fallback: str) -> str:
+def code_of(value: object, *, fallback: str) -> str:
+    """A code as a contract may name one (a word of up to 64 characters), or the fallback."""
     return value if isinstance(value, str) and _CODE.fullmatch(value) else fallback
 
 

@@ -1,9 +1,12 @@
 """Builds one gateway per method from plain settings; each has its own pool, so none starves another."""
 
+from typing import Literal
+
 from app.gateways.credits import credits_gateway
 from app.gateways.http import Upstream
 from app.gateways.outcomes import Gateway, Method
 from app.gateways.payments import payments_gateway
+from app.gateways.stripe import StripeRefunds
 
 
 def gateways_from(
@@ -15,6 +18,7 @@ def gateways_from(
     connect_seconds: float,
     total_seconds: float,
     max_connections: int,
+    payments_provider: Literal["http", "stripe"] = "http",
 ) -> dict[Method, Gateway]:
     """The gateways by method; `max_connections` is for each upstream, deadlines are as in `http.Upstream`.
 
@@ -31,7 +35,12 @@ def gateways_from(
             max_connections=max_connections,
         )
 
+    payments = upstream(payments_url, payments_token)
     return {
-        Method.PAYMENT: payments_gateway(upstream(payments_url, payments_token)),
+        Method.PAYMENT: (
+            StripeRefunds(payments, look_up_seconds=total_seconds)
+            if payments_provider == "stripe"
+            else payments_gateway(payments)
+        ),
         Method.CREDIT: credits_gateway(upstream(credits_url, credits_token)),
     }

@@ -1,6 +1,7 @@
 """The documents upstream teams implement from are valid, and the sandbox and the gateways keep to them."""
 
 import asyncio
+import base64
 from collections import Counter
 from pathlib import Path
 
@@ -9,12 +10,17 @@ import jsonschema
 import pytest
 import yaml
 from openapi_spec_validator import validate
+from standardwebhooks import Webhook
+from starlette.applications import Starlette
+from starlette.responses import Response
+from starlette.routing import Route
 
 from app.gateways.answers import classify
 from app.gateways.by_reference import utc_now
 from app.gateways.http import Answer
 from app.gateways.outcomes import Method, Order, Rejected
 from app.sandbox.app import create_sandbox
+from app.serving import served
 
 OPENAPI = Path(__file__).parents[2] / "openapi"
 PAYMENT = {
@@ -25,6 +31,7 @@ PAYMENT = {
     "reason": "Snow day",
 }
 CREDIT = {"account_id": "acc1", "credits": 2, "reference": "r1", "reason": None}
+SECRET = f"whsec_{base64.b64encode(b'k' * 32).decode()}"
 SERVICES = {"payments": ("/refunds", PAYMENT), "credits": ("/credit-returns", CREDIT)}
 ORDER = Order("r1", "k1", Method.PAYMENT, "pay1", 2500, "USD", None, None, "Snow day")
 
@@ -130,6 +137,35 @@ async def test_the_sandbox_answers_as_the_document_says(service):
         found = await http.get(path, params={"reference": reference})
         holds(operations["get"], found)
         assert len(found.json()["data"]) == count
+
+
+@pytest.mark.parametrize("name", sorted(SERVICES))
+async def test_the_sandbox_sends_the_hooks_that_the_document_describes(name):
+    whole = document(name)
+    [told] = resolved(whole["webhooks"], whole).values()
+    heard = asyncio.Queue()
+
+    async def hear(request):
+        await heard.put((request.headers, await request.body()))
+        return Response(status_code=204)
+
+    hooks = Starlette(routes=[Route("/hooks", hear, methods=["POST"])])
+    path, body = SERVICES[name]
+    async with (
+        served(hooks) as url,
+        served(create_sandbox()) as sandbox,
+        httpx.AsyncClient(base_url=sandbox, trust_env=False, verify=False) as http,
+    ):
+        switches = {"hooks": {"url": f"{url}/hooks", "secret": SECRET}, "pending": 1, "pending_seconds": 0.1}
+        assert (await http.put("/faults", json={name: switches})).status_code == 200
+        answer = await http.post(f"/{name}{path}", json=body, headers={"Idempotency-Key": "k1"})
+        headers, content = await asyncio.wait_for(heard.get(), 10)
+    hook = Webhook(SECRET).verify(content, dict(headers))
+    jsonschema.validate(hook, told["post"]["requestBody"]["content"]["application/json"]["schema"])
+    for parameter in told["post"]["parameters"]:
+        jsonschema.validate(headers[parameter["name"]], parameter["schema"])
+    assert answer.json()["status"] == "pending"
+    assert hook["data"] == answer.json() | {"status": "succeeded"}
 
 
 @pytest.mark.parametrize("name", sorted(SERVICES))

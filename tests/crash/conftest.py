@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import redis
 import sqlalchemy as sa
+from crash.localstripe_books import Localstripe
 from crash.processes import Town, Zygote, free_port, listens, until
 from sqlalchemy.ext.asyncio import create_async_engine
 
@@ -23,12 +24,14 @@ from app.db.schema import migrate
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Each case of the matrix runs on one kind of database in `make test`, and on the other in `make test-long`."""
-    cases = [item for item in items if item.path.name == "test_fault_matrix.py"]
-    places = {name: place for place, name in enumerate(sorted({item.callspec.params["name"] for item in cases}))}
-    for item in cases:
-        if (places[item.callspec.params["name"]] + (item.callspec.params["running"] == "postgresql")) % 2:
-            item.add_marker(pytest.mark.long)
+    """Each case of a matrix runs on one kind of database in `make test`, and on the other in `make test-long`."""
+    for file in ("test_fault_matrix.py", "test_fault_points.py", "test_fairness.py"):
+        cases = [item for item in items if item.path.name == file and "running" in getattr(item, "fixturenames", ())]
+        names = dict.fromkeys(item.callspec.params["name"] for item in cases)
+        places = {name: place for place, name in enumerate(names)}
+        for item in cases:
+            if (places[item.callspec.params["name"]] + (item.callspec.params["running"] == "postgresql")) % 2:
+                item.add_marker(pytest.mark.long)
 
 
 @pytest.fixture(scope="session")
@@ -55,6 +58,20 @@ def found_towns(zygote, tmp_path):
 
 
 @pytest.fixture
+def found_localstripe(tmp_path):
+    """Start localstripe, as slow as the test says: `found_localstripe(before=…, after=…)`."""
+    started = []
+
+    def found(*, before: float = 0.0, after: float = 0.0) -> Localstripe:
+        started.append(Localstripe(tmp_path / f"localstripe{len(started)}.log", before=before, after=after))
+        return started[-1]
+
+    yield found
+    for one in started:
+        one.close()
+
+
+@pytest.fixture(scope="session")
 def violations():
     """The rows of a database that break an invariant."""
 
@@ -109,16 +126,38 @@ def fresh_databases(request, tmp_path_factory) -> Iterator[Callable[[str, int], 
         administer(f'DROP DATABASE "{name}" WITH (FORCE)' for name in made)
 
 
+@pytest.fixture
+def copy_database(fresh_databases):
+    """`copy_database(url)`: the URL of a copy, as a backup would hold it; nothing may be connected to the original."""
+
+    def copy(database_url: str) -> str:
+        url = sa.make_url(database_url)
+        if url.get_backend_name() == "sqlite":
+            original = Path(url.database or "")
+            made = original.with_name(f"copy-{uuid.uuid4().hex[:8]}.db")
+            for suffix in ("", "-wal"):
+                if (part := original.with_name(original.name + suffix)).exists():
+                    shutil.copyfile(part, made.with_name(made.name + suffix))
+            return url.set(database=str(made)).render_as_string(hide_password=False)
+        [empty] = fresh_databases("postgresql", 1)
+        name = sa.make_url(empty).database
+        administer([f'DROP DATABASE "{name}"', f'CREATE DATABASE "{name}" TEMPLATE "{url.database}"'])
+        return empty
+
+    return copy
+
+
 class BreakableRedis:
     """A Redis of the test's own, on one port."""
 
-    def __init__(self, program: str, folder: Path) -> None:
-        self.program, self.folder, self.port = program, folder, free_port()
+    def __init__(self, program: str, folder: Path, databases: int = 16) -> None:
+        self.program, self.folder, self.port, self.databases = program, folder, free_port(), databases
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        arguments = ("--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", str(self.folder))
+        arguments = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", str(self.folder)]
+        arguments += ["--databases", str(self.databases)]
         self.process = subprocess.Popen([self.program, *arguments], stdout=subprocess.DEVNULL)
         until(lambda: listens(self.port), 10)
 
@@ -141,6 +180,19 @@ def breakable_redis(tmp_path) -> Iterator[BreakableRedis]:
     one = BreakableRedis(program, tmp_path)
     one.start()
     yield one
+    one.kill()
+
+
+@pytest.fixture(scope="session")
+def fresh_redis(tmp_path_factory) -> Iterator[Callable[[], str]]:
+    """`fresh_redis()`: the URL of an empty database, for tests that need many towns at once."""
+    program = shutil.which("redis-server")
+    if program is None:
+        pytest.skip("redis-server is missing")
+    one = BreakableRedis(program, tmp_path_factory.mktemp("redis"), databases=1000)
+    one.start()
+    numbers = iter(range(one.databases))
+    yield lambda: f"redis://127.0.0.1:{one.port}/{next(numbers)}"
     one.kill()
 
 

@@ -85,9 +85,15 @@ class Zygote:
 
     def fork(self, run: str, arguments: Sequence[str], environment: dict[str, str], log: Path) -> int:
         """Start a server; gives its pid."""
+        return self._ask({"run": run, "arguments": list(arguments), "environment": environment, "log": str(log)})
+
+    def signal_that_ended(self, pid: int) -> int:
+        """Which signal ended a server that is dead; 0: none, it ended by itself."""
+        return self._ask({"ended": pid})
+
+    def _ask(self, order: dict[str, Any]) -> int:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        order = {"run": run, "arguments": list(arguments), "environment": environment, "log": str(log)}
         with self._one_at_a_time:
             if not self._ready:
                 self._ready = self._process.stdout.readline() == "ready\n"
@@ -110,7 +116,16 @@ class Server:
     @property
     def alive(self) -> bool:
         with suppress(psutil.NoSuchProcess):
-            return psutil.Process(self.pid).status() != psutil.STATUS_ZOMBIE
+            process = psutil.Process(self.pid)
+            # One that was killed is a zombie while threads of it still hold its port, on a busy machine for a while.
+            return process.status() != psutil.STATUS_ZOMBIE or process.num_threads() > 1
+        return False
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it is there and does nothing (SIGSTOP)."""
+        with suppress(psutil.NoSuchProcess):
+            return psutil.Process(self.pid).status() == psutil.STATUS_STOPPED
         return False
 
     def kill(self) -> None:
@@ -155,7 +170,7 @@ class Town:
         }
         self.settings |= settings
         self.servers: list[Server] = []
-        self.key = ""
+        self.keys: dict[str, str] = {}
         self.http = httpx.Client(trust_env=False, verify=False, timeout=10)
         self._start("sandbox", "--port", str(self.sandbox_port))
         until(lambda: listens(self.sandbox_port), 30)
@@ -193,15 +208,20 @@ class Town:
 
     # What an operator would do: by library calls, because commands take a second each.
 
-    def settle_in(self, week: Week) -> None:
+    @property
+    def key(self) -> str:
+        """The first business's API key."""
+        return self.keys[BUSINESS]
+
+    def settle_in(self, week: Week, *, business: str = BUSINESS) -> None:
         """Create the business and its key and import the week."""
 
         async def settle() -> None:
             db = Database(self.database_url)
             async with db.write() as conn:
-                await businesses.create(conn, BUSINESS, "Studio", "UTC", "EUR")
-            self.key = await auth.create_key(db, BUSINESS, "tests", list(auth.Scope))
-            report = await import_file(db, BUSINESS, week.ndjson())
+                await businesses.create(conn, business, "Studio", "UTC", "EUR")
+            self.keys[business] = await auth.create_key(db, business, "tests", list(auth.Scope))
+            report = await import_file(db, business, week.ndjson())
             assert not report.errors, report.first_errors
             await db.close()
 
@@ -227,8 +247,8 @@ class Town:
 
     # The API.
 
-    def call(self, method: str, path: str, **more: Any) -> httpx.Response:
-        headers = {"Authorization": f"Bearer {self.key}"} | more.pop("headers", {})
+    def call(self, method: str, path: str, *, business: str = BUSINESS, **more: Any) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {self.keys[business]}"} | more.pop("headers", {})
         url = f"http://127.0.0.1:{self.api_port}/v1/bulk-cancellations{path}"
         return self.http.request(method, url, headers=headers, **more)
 
@@ -238,27 +258,27 @@ class Town:
         assert answer.status_code == 202, answer.text
         return answer.json()["id"]
 
-    def ask_to_cancel(self, *, key: str = "once", **more: Any) -> httpx.Response:
+    def ask_to_cancel(self, *, key: str = "once", business: str = BUSINESS, **more: Any) -> httpx.Response:
         body = {"date_from": FIRST_DAY, "date_to": LAST_DAY, "session_ids": "all", "reason": "Snow day"} | more
-        return self.call("POST", "", json=body, headers={"Idempotency-Key": key})
+        return self.call("POST", "", business=business, json=body, headers={"Idempotency-Key": key})
 
-    def job(self, job_id: str) -> dict[str, Any]:
-        answer = self.call("GET", f"/{job_id}")
+    def job(self, job_id: str, *, business: str = BUSINESS) -> dict[str, Any]:
+        answer = self.call("GET", f"/{job_id}", business=business)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
-    def finished(self, job_id: str) -> bool:
-        return self.job(job_id)["status"] in FINISHED
+    def finished(self, job_id: str, *, business: str = BUSINESS) -> bool:
+        return self.job(job_id, business=business)["status"] in FINISHED
 
-    def wait_for(self, job_id: str, seconds: float) -> dict[str, Any]:
+    def wait_for(self, job_id: str, seconds: float, *, business: str = BUSINESS, pause: float = 0.1) -> dict[str, Any]:
         """The job once it has ended."""
-        until(lambda: self.finished(job_id), seconds, pause=0.1)
-        return self.job(job_id)
+        until(lambda: self.finished(job_id, business=business), seconds, pause=pause)
+        return self.job(job_id, business=business)
 
     def count(self, job_id: str, status: str) -> int:
         return self.job(job_id)["refunds"][status]["count"]
 
-    def audit(self, job_id: str) -> str:
-        answer = self.call("GET", f"/{job_id}/audit.csv")
+    def audit(self, job_id: str, *, business: str = BUSINESS) -> str:
+        answer = self.call("GET", f"/{job_id}/audit.csv", business=business)
         assert answer.status_code == 200, answer.text
         return answer.text

@@ -2,6 +2,7 @@
 
 A line of JSON in, `{"run": "api" | "worker" | "sandbox", "arguments": […], "environment": {…}, "log": PATH}`; the pid
 of the new process out. What is forked is what `bulk-cancel` or `python -m workers` would run, from its first line on.
+`{"ended": PID}` in; the number of the signal that ended it out, 0 if it ended by itself.
 At the end of its input it kills what it forked. The dead are not reaped before, so no pid is ever somebody else's.
 """
 
@@ -41,6 +42,12 @@ def become(order: dict[str, Any]) -> NoReturn:
     os._exit(code)
 
 
+def signal_that_ended(pid: int) -> int:
+    """Which signal ended this child, which is dead; it stays unreaped."""
+    end = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    return end.si_status if end is not None and end.si_code in {os.CLD_KILLED, os.CLD_DUMPED} else 0
+
+
 def main() -> None:
     """Import all but `workers.settings`, which reads the environment; then fork on demand until the input ends."""
     for module in MODULES:
@@ -50,11 +57,15 @@ def main() -> None:
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     for line in sys.stdin:
-        pid = os.fork()
-        if pid == 0:
-            become(json.loads(line))
-        children.append(pid)
-        sys.stdout.write(f"{pid}\n")
+        order = json.loads(line)
+        if "ended" in order:
+            answer = signal_that_ended(order["ended"])
+        else:
+            answer = os.fork()
+            if answer == 0:
+                become(order)
+            children.append(answer)
+        sys.stdout.write(f"{answer}\n")
         sys.stdout.flush()
     for pid in children:
         with contextlib.suppress(ProcessLookupError):

@@ -435,15 +435,15 @@ async def test_a_throttled_call_says_when_to_come_again(upstream_sandbox, form):
         assert finding.retry_after_seconds is not None
 
 
-async def test_a_wrong_token_is_a_refusal_that_names_itself(upstream_running):
+async def test_a_wrong_token_rejects_nothing_and_names_itself(upstream_running):
     async with (
         upstream_running(create_sandbox(token="right")) as sandbox,
         gateways(sandbox.url, payments_token="right", credits_token="wrong") as built,
     ):
         assert isinstance(await built[Method.PAYMENT].refund(PAYMENT), Succeeded)
         refused = await built[Method.CREDIT].refund(CREDIT)
-        assert isinstance(refused, Rejected)
-        assert refused.code == "unauthorized"
+        assert refused == Unavailable("HTTP 401: the token is not accepted", None)
+        assert (await sandbox.books("credits"))["effects"] == []
 
 
 async def test_sixty_four_at_a_time_share_sixty_four_connections(upstream_raw):

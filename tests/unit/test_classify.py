@@ -112,7 +112,7 @@ def test_another_number_of_credits_tells_nothing():
     assert read(201, {"id": "cr_1", "status": "succeeded", "credits": 2}, order=CREDIT) == Succeeded("cr_1")
 
 
-@pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 405, 409, 410, 413, 422, 451])
+@pytest.mark.parametrize("status", [400, 402, 403, 404, 405, 409, 410, 413, 422, 451])
 def test_a_4xx_is_a_refusal_by_its_code_or_by_its_status(status):
     problem = {"code": "payment_disputed", "detail": "A dispute\nis open.", "title": "x"}
     assert read(status, problem) == Rejected("payment_disputed", "A dispute is open.", None)
@@ -139,6 +139,12 @@ def test_429_and_503_are_surely_not_done_and_keep_their_retry_after():
     assert read(429) == Throttled(None)
     assert read(503, retry_after="30") == Unavailable("HTTP 503", 30.0)
     assert read(503, body=b"<html>") == Unavailable("HTTP 503", None)
+
+
+def test_a_token_that_is_refused_rejects_no_refund():
+    assert read(401, {"code": "unauthorized", "detail": "no such token"}) == Unavailable(
+        "HTTP 401: the token is not accepted", None
+    )
 
 
 def test_a_call_never_sent_is_not_done_and_a_broken_one_is_unknown():

@@ -1,0 +1,236 @@
+"""Stripe's refunds (`POST` and `GET /v1/refunds`), for payments whose ids are Stripe's `pi_…`, `ch_…` or `py_…`.
+
+Our refund's id is kept in Stripe's metadata, and a refund without it is somebody else's. The invariant: a look-up says
+`Absent` only when it has read the payment's refunds to the last page.
+
+Where Stripe's words mean less than our contract's, less is believed. Its 503 is like any 5xx, for it promises of none
+that nothing was done (docs.stripe.com/api/errors). Its 409 may tell of another call under the same key, and its 424 of
+a third party. A key that it does not know (401) or that may not refund (403) is the operator's to mend, and no fault of
+the refund. A refund is asked for without a currency, because Stripe uses the payment's: an answer in another than the
+order's is a contradiction for a person to look at.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Final, assert_never
+
+from app.gateways.answers import best_of, code_of, json_of, one_line, read_refund, retry_after
+from app.gateways.by_reference import utc_now
+from app.gateways.http import Answer, Broken, NotSent, Reply, Upstream
+from app.gateways.outcomes import (
+    Absent,
+    Finding,
+    Indeterminate,
+    Order,
+    Outcome,
+    Processing,
+    Rejected,
+    Succeeded,
+    Throttled,
+    Unavailable,
+)
+
+# Stripe gives up to 100 a page; so few fit into `http.MAX_ANSWER_BYTES` whatever metadata others give their refunds.
+PAGE: Final = 25
+MOST_PAGES: Final = 40
+_PATH: Final = "/v1/refunds"
+_REFERENCE: Final = "reference"
+_PAYMENT_FIELD: Final = {"pi_": "payment_intent", "ch_": "charge", "py_": "charge"}
+_STATUS: Final = {
+    "succeeded": "succeeded",
+    "pending": "pending",
+    "requires_action": "pending",
+    "failed": "failed",
+    "canceled": "failed",
+}
+# docs.stripe.com/error-codes. There is none for a refund that comes too late: banks say that later, as a failed refund.
+_CODES: Final = {
+    "charge_already_refunded": "already_refunded",
+    "charge_disputed": "payment_disputed",
+    "refund_disputed_payment": "payment_disputed",
+    "resource_missing": "payment_not_found",
+    "amount_too_large": "amount_exceeds_remaining",
+    "balance_insufficient": "insufficient_balance",
+}
+# Where Stripe's unit is not that of ISO 4217, as (times, divided by): docs.stripe.com/currencies takes ISK and UGX in
+# hundredths that are always 00, and MGA whole. HUF and TWD are special for payouts only.
+_UNITS: Final = {"ISK": (100, 1), "UGX": (100, 1), "MGA": (1, 100)}
+
+
+class StripeRefunds:
+    """The `Gateway` to Stripe. `upstream`'s token is the secret key."""
+
+    def __init__(self, upstream: Upstream, *, look_up_seconds: float, clock: Callable[[], datetime] = utc_now) -> None:
+        """Take over `upstream`: closing the gateway closes it. A look-up begins no page after `look_up_seconds`."""
+        self._upstream = upstream
+        self._look_up_seconds = look_up_seconds
+        self._clock = clock
+
+    async def refund(self, order: Order) -> Outcome:
+        """Ask once for the refund, under the order's key."""
+        theirs = _in_their_units(order)
+        payment = _payment(order)
+        if payment is None:
+            return Rejected("payment_not_found", "this is no id of a Stripe payment", None)
+        if theirs is None:
+            return Rejected("amount_not_possible", "Stripe has no such fraction of the currency", None)
+        reply = await self._upstream.call(
+            "POST",
+            _PATH,
+            headers={"Idempotency-Key": order.idempotency_key},
+            # Not our reason: it is free text, and Stripe's `reason` a choice of three.
+            form=payment | {"amount": str(theirs.amount_minor), f"metadata[{_REFERENCE}]": order.refund_id},
+        )
+        return outcome_of(reply, theirs, now=self._clock())
+
+    async def look_up(self, order: Order) -> Finding:
+        """What Stripe has of ours for this payment, read page by page to the last one."""
+        theirs = _in_their_units(order)
+        payment = _payment(order)
+        if payment is None or theirs is None:
+            return Indeterminate("look-up: the order could not be one for Stripe")
+        begun = time.monotonic()
+        query = payment | {"limit": str(PAGE)}
+        ours: list[Finding] = []
+        for _ in range(MOST_PAGES):
+            if time.monotonic() - begun > self._look_up_seconds:
+                return Indeterminate("look-up: the list did not end in time")
+            page = page_of(await self._upstream.call("GET", _PATH, query=query), now=self._clock())
+            if isinstance(page, Indeterminate):
+                return page
+            refunds, after = page
+            ours += [finding for refund in refunds if (finding := read_ours(refund, theirs)) is not None]
+            best = best_of(ours)
+            if after is None:
+                return best or Absent()
+            if isinstance(best, Succeeded):
+                return best
+            query["starting_after"] = after
+        return Indeterminate("look-up: the list does not end")
+
+    async def aclose(self) -> None:
+        """Close the pool."""
+        await self._upstream.aclose()
+
+
+def outcome_of(reply: Reply, order: Order, *, now: datetime) -> Outcome:
+    """What a call that asked for `order`, its amount in Stripe's unit, came to."""
+    match reply:
+        case NotSent(detail):
+            return Unavailable(detail, None)
+        case Broken(detail):
+            return Indeterminate(detail)
+        case Answer():
+            return _classify(reply, order, now=now)
+        case _:
+            assert_never(reply)
+
+
+def read_stripe_refund(refund: object, order: Order) -> Succeeded | Processing | Rejected | Indeterminate:
+    """Read a refund as Stripe shows it against the order it is for, whose amount is in Stripe's unit."""
+    if not isinstance(refund, dict) or refund.get("object") != "refund":
+        return Indeterminate("the answer is not a refund")
+    if refund.get("amount") is None or refund.get("currency") is None:
+        return Indeterminate("the refund has no amount")
+    payment = _payment(order) or {}
+    if any(refund.get(field) not in (None, payment_id) for field, payment_id in payment.items()):
+        return Indeterminate("the refund is of another payment")
+    status = refund.get("status")
+    in_our_words = {
+        "id": refund.get("id"),
+        "status": _STATUS.get(status) if isinstance(status, str) else None,
+        "amount_minor": refund["amount"],
+        "currency": refund["currency"],
+        "reference": _reference(refund),
+        "failure_code": refund.get("failure_reason") or status,
+        "failure_detail": f"Stripe says {status}",
+    }
+    return read_refund(in_our_words, order)
+
+
+def read_ours(refund: Mapping[str, Any], order: Order) -> Finding | None:
+    """A refund out of a list, None where it is somebody else's."""
+    metadata = refund.get("metadata")
+    if metadata is not None and not isinstance(metadata, dict):
+        return Indeterminate("look-up: a refund's metadata cannot be read")
+    return read_stripe_refund(refund, order) if _reference(refund) == order.refund_id else None
+
+
+def page_of(reply: Reply, *, now: datetime) -> tuple[list[dict[str, Any]], str | None] | Indeterminate:
+    """One page's refunds and, unless it is the last, the id to go on after."""
+    match reply:
+        case NotSent(detail) | Broken(detail):
+            return Indeterminate(f"look-up: {detail}")
+        case Answer(200):
+            page = json_of(reply)
+        case Answer():
+            return Indeterminate(f"look-up: HTTP {reply.status}", retry_after(reply.headers, now=now))
+        case _:
+            assert_never(reply)
+    refunds = page.get("data") if isinstance(page, dict) else None
+    if not isinstance(page, dict) or not isinstance(refunds, list):
+        return Indeterminate("look-up: the answer is not a list in JSON")
+    if not all(isinstance(refund, dict) and isinstance(refund.get("id"), str) for refund in refunds):
+        return Indeterminate("look-up: the list holds something that is no refund")
+    match page.get("has_more"):
+        case False:
+            return refunds, None
+        case True if refunds:
+            return refunds, refunds[-1]["id"]
+        case _:
+            return Indeterminate("look-up: the list goes on, and does not say where")
+
+
+def _classify(answer: Answer, order: Order, *, now: datetime) -> Outcome:
+    status = answer.status
+    wait = retry_after(answer.headers, now=now)
+    if 200 <= status < 300:  # noqa: PLR2004 - the classes of RFC 9110, section 15
+        return read_stripe_refund(json_of(answer), order)
+    if status == 429:  # noqa: PLR2004
+        return Throttled(wait)
+    if status in {401, 403}:
+        return Unavailable(f"HTTP {status}: Stripe does not accept the key", wait)
+    if not 400 <= status < 500 or status in {408, 409, 424, 425}:  # noqa: PLR2004
+        return Indeterminate(f"HTTP {status}", wait)
+    document = json_of(answer)
+    error = document.get("error") if isinstance(document, dict) else None
+    return _refusal(error if isinstance(error, dict) else {}, status, wait)
+
+
+def _refusal(error: Mapping[str, Any], status: int, wait: float | None) -> Outcome:
+    code = code_of(error.get("code"), fallback="")
+    detail = one_line(error.get("message")) or f"HTTP {status}"
+    if code == "idempotency_key_in_use":
+        return Indeterminate(f"HTTP {status} {code}", wait)
+    if code == "lock_timeout":
+        return Throttled(wait)
+    if error.get("type") == "idempotency_error":
+        return Rejected("idempotency_key_reused", detail, None)
+    if not code and error.get("type") == "invalid_request_error" and _says_too_much(detail):
+        return Rejected("amount_exceeds_remaining", detail, None)
+    return Rejected(_CODES.get(code, code) or f"http_{status}", detail, None)
+
+
+def _says_too_much(message: str) -> bool:
+    """Stripe's refusal of more than is left has come without a code, as "Refund amount ($25.00) is greater than …"."""
+    return message.startswith("Refund amount") and "is greater than" in message
+
+
+def _payment(order: Order) -> dict[str, str] | None:
+    payment_id = order.payment_id or ""
+    field = _PAYMENT_FIELD.get(payment_id[:3])
+    return None if field is None else {field: payment_id}
+
+
+def _reference(refund: Mapping[str, Any]) -> object:
+    metadata = refund.get("metadata")
+    return metadata.get(_REFERENCE) if isinstance(metadata, dict) else None
+
+
+def _in_their_units(order: Order) -> Order | None:
+    """The order with its amount in Stripe's unit; None where there is no such amount."""
+    times, divided_by = _UNITS.get(order.currency or "", (1, 1))
+    amount, rest = divmod((order.amount_minor or 0) * times, divided_by)
+    return None if rest or amount <= 0 else replace(order, amount_minor=amount)

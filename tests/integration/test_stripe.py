@@ -1,0 +1,436 @@
+"""Stripe's gateway against a peer that answers as Stripe does, and against peers that do not."""
+
+import asyncio
+import contextlib
+import json
+from dataclasses import dataclass, field, replace
+from urllib.parse import parse_qsl
+
+import pytest
+from pydantic import ValidationError
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from app.config import Settings
+from app.gateways.build import gateways_from
+from app.gateways.outcomes import (
+    Absent,
+    Indeterminate,
+    Method,
+    Order,
+    Processing,
+    Rejected,
+    Succeeded,
+    Throttled,
+    Unavailable,
+)
+from app.gateways.stripe import MOST_PAGES, PAGE
+
+ORDER = Order("ref-1", "key-1", Method.PAYMENT, "pi_1", 2500, "EUR", None, None, "Snow day, says Kim")
+
+
+def refund(number=1, *, reference: str | None = "ref-1", status="succeeded", **more):
+    """A refund as Stripe shows it; without a reference it is somebody else's."""
+    metadata = {} if reference is None else {"reference": reference}
+    return {
+        "id": f"re_{number}",
+        "object": "refund",
+        "amount": 2500,
+        "charge": "ch_1",
+        "currency": "eur",
+        "metadata": metadata,
+        "payment_intent": "pi_1",
+        "status": status,
+    } | more
+
+
+def others(count, first=1000):
+    return [refund(number, reference=None, amount=10) for number in range(first, first + count)]
+
+
+def error(**fields):
+    return {"error": {"type": "invalid_request_error", "message": "No."} | fields}
+
+
+@dataclass
+class Peer:
+    """Stripe's two calls: the list pages as Stripe does, newest first; `answer` and `broken` are the test's."""
+
+    answer: tuple[int, object, dict[str, str]] = (200, None, {})
+    refunds: list[dict] = field(default_factory=list)
+    broken_pages: dict[int, Response] = field(default_factory=dict)
+    page_seconds: float = 0.0
+    posts: list[dict] = field(default_factory=list)
+    keys: list[str] = field(default_factory=list)
+    tokens: set[str] = field(default_factory=set)
+    queries: list[dict] = field(default_factory=list)
+
+    def app(self) -> Starlette:
+        return Starlette(
+            routes=[
+                Route("/v1/refunds", self.create, methods=["POST"]),
+                Route("/v1/refunds", self.listed, methods=["GET"]),
+            ]
+        )
+
+    async def create(self, request: Request) -> Response:
+        assert request.headers["content-type"] == "application/x-www-form-urlencoded"
+        self.posts.append(dict(parse_qsl((await request.body()).decode(), strict_parsing=True)))
+        self.keys.append(request.headers["idempotency-key"])
+        self.tokens.add(request.headers["authorization"])
+        status, document, headers = self.answer
+        if isinstance(document, bytes):
+            return Response(document, status, headers, media_type="text/html")
+        return JSONResponse(document, status, headers)
+
+    async def listed(self, request: Request) -> Response:
+        self.queries.append(dict(request.query_params))
+        self.tokens.add(request.headers["authorization"])
+        await asyncio.sleep(self.page_seconds)
+        if (broken := self.broken_pages.get(len(self.queries))) is not None:
+            return broken
+        after, limit = request.query_params.get("starting_after"), int(request.query_params["limit"])
+        start = next((n for n, one in enumerate(self.refunds, 1) if one["id"] == after), 0)
+        page = self.refunds[start : start + limit]
+        has_more = len(self.refunds) > start + limit
+        return JSONResponse({"object": "list", "url": "/v1/refunds", "data": page, "has_more": has_more})
+
+
+@contextlib.asynccontextmanager
+async def stripe_at(url, **changes):
+    plain = {
+        "payments_provider": "stripe",
+        "payments_url": url,
+        "payments_token": "sk_test_1",
+        "credits_url": "http://127.0.0.1:1",
+        "credits_token": None,
+        "connect_seconds": 0.5,
+        "total_seconds": 5.0,
+        "max_connections": 8,
+    }
+    built = gateways_from(**(plain | changes))
+    try:
+        yield built[Method.PAYMENT]
+    finally:
+        for gateway in built.values():
+            await gateway.aclose()
+
+
+@pytest.fixture
+async def stripe(upstream_running):
+    """A peer and the gateway to it."""
+    peer = Peer()
+    async with upstream_running(peer.app()) as server, stripe_at(server.url) as gateway:
+        yield peer, gateway
+
+
+@pytest.fixture
+def said(stripe):
+    """What the gateway makes of an answer to a POST."""
+    peer, gateway = stripe
+
+    async def ask(status, document, order=ORDER, **headers):
+        peer.answer = (status, document, {name.replace("_", "-"): value for name, value in headers.items()})
+        return await gateway.refund(order)
+
+    return ask
+
+
+@pytest.fixture
+def found(stripe):
+    """What the gateway finds among these refunds, newest first."""
+    peer, gateway = stripe
+
+    async def look(*refunds, order=ORDER):
+        peer.refunds, peer.queries = list(refunds), []
+        return await gateway.look_up(order)
+
+    return look
+
+
+# The call.
+
+
+async def test_a_refund_names_payment_amount_and_our_reference_and_nothing_else(stripe, said):
+    peer, _ = stripe
+    assert await said(200, refund()) == Succeeded("re_1")
+    assert peer.posts == [{"payment_intent": "pi_1", "amount": "2500", "metadata[reference]": "ref-1"}]
+    assert (peer.keys, peer.tokens) == (["key-1"], {"Bearer sk_test_1"})
+
+
+@pytest.mark.parametrize("payment_id", ["ch_1", "py_1"])
+async def test_a_payment_may_be_a_charge(payment_id, stripe, said, found):
+    peer, _ = stripe
+    order = replace(ORDER, payment_id=payment_id)
+    assert await said(200, refund(charge=payment_id), order) == Succeeded("re_1")
+    assert peer.posts[0]["charge"] == payment_id
+    assert "payment_intent" not in peer.posts[0]
+    assert await found(refund(charge=payment_id), order=order) == Succeeded("re_1")
+    assert peer.queries == [{"charge": payment_id, "limit": str(PAGE)}]
+
+
+@pytest.mark.parametrize("payment_id", ["pay_1", "pi", "", "PI_1", "re_1"])
+async def test_what_is_no_payment_of_stripes_is_refused_without_a_call_and_never_absent(payment_id, stripe):
+    peer, gateway = stripe
+    order = replace(ORDER, payment_id=payment_id)
+    refused = await gateway.refund(order)
+    assert isinstance(refused, Rejected)
+    assert refused.code == "payment_not_found"
+    assert isinstance(await gateway.look_up(order), Indeterminate)
+    assert (peer.posts, peer.queries) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("currency", "ours", "theirs"),
+    [
+        ("EUR", 2500, 2500),
+        ("JPY", 2500, 2500),
+        ("KWD", 2500, 2500),
+        ("HUF", 2500, 2500),
+        ("TWD", 2500, 2500),
+        ("ISK", 25, 2500),
+        ("UGX", 25, 2500),
+        ("MGA", 2500, 25),
+    ],
+)
+async def test_amounts_are_sent_and_compared_in_stripes_unit(currency, ours, theirs, stripe, said, found):
+    peer, _ = stripe
+    order = replace(ORDER, currency=currency, amount_minor=ours)
+    answer = refund(amount=theirs, currency=currency.lower())
+    assert await said(200, answer, order) == Succeeded("re_1")
+    assert peer.posts[0]["amount"] == str(theirs)
+    assert await found(answer, order=order) == Succeeded("re_1")
+    assert isinstance(await found(answer | {"amount": theirs + 1}, order=order), Indeterminate)
+
+
+async def test_an_amount_that_stripe_does_not_have_is_refused_without_a_call(stripe):
+    peer, gateway = stripe
+    refused = await gateway.refund(replace(ORDER, currency="MGA", amount_minor=2510))
+    assert isinstance(refused, Rejected)
+    assert refused.code == "amount_not_possible"
+    assert peer.posts == []
+
+
+# Its answers.
+
+
+@pytest.mark.parametrize("status", ["pending", "requires_action"])
+async def test_a_refund_that_is_under_way_is_processing(status, said, found):
+    assert await said(200, refund(status=status)) == Processing("re_1")
+    assert await found(refund(status=status)) == Processing("re_1")
+
+
+async def test_a_refund_that_failed_or_was_canceled_is_rejected_with_its_reason_and_id(said, found):
+    failed = refund(status="failed", failure_reason="lost_or_stolen_card")
+    assert await said(200, failed) == Rejected("lost_or_stolen_card", "Stripe says failed", "re_1")
+    assert await found(failed) == Rejected("lost_or_stolen_card", "Stripe says failed", "re_1")
+    assert await said(200, refund(status="canceled")) == Rejected("canceled", "Stripe says canceled", "re_1")
+
+
+UNREADABLE = [
+    {"amount": 2499},
+    {"amount": "2500"},
+    {"amount": None},
+    {"currency": "usd"},
+    {"currency": None},
+    {"payment_intent": "pi_2"},
+    {"status": "new"},
+    {"status": None},
+    {"status": ["succeeded"]},
+    {"id": ""},
+]
+
+
+@pytest.mark.parametrize("difference", [*UNREADABLE, {"metadata": {"reference": "ref-2"}}, {"object": "charge"}])
+async def test_an_answer_that_contradicts_the_order_or_cannot_be_read_tells_nothing(difference, said):
+    assert isinstance(await said(200, refund() | difference), Indeterminate)
+
+
+@pytest.mark.parametrize("document", [b"<html>ok</html>", b"", [], None, "re_1"])
+async def test_a_200_that_is_no_refund_tells_nothing(document, said):
+    assert isinstance(await said(200, document), Indeterminate)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "ours"),
+    [
+        (400, "charge_already_refunded", "already_refunded"),
+        (400, "charge_disputed", "payment_disputed"),
+        (400, "refund_disputed_payment", "payment_disputed"),
+        (404, "resource_missing", "payment_not_found"),
+        (400, "amount_too_large", "amount_exceeds_remaining"),
+        (400, "balance_insufficient", "insufficient_balance"),
+        (402, "balance_insufficient", "insufficient_balance"),
+        (400, "charge_not_refundable", "charge_not_refundable"),
+        (422, "something_new", "something_new"),
+    ],
+)
+async def test_a_refusal_has_our_word_for_stripes_code(status, code, ours, said):
+    assert await said(status, error(code=code)) == Rejected(ours, "No.", None)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Refund amount ($25.00) is greater than unrefunded amount on charge ($5.00)",
+        "Refund amount (€25.00) is greater than charge amount (€20.00)",
+    ],
+)
+async def test_more_than_is_left_is_known_by_its_message_where_stripe_gives_no_code(message, said):
+    assert await said(400, error(message=message)) == Rejected("amount_exceeds_remaining", message, None)
+
+
+async def test_a_refusal_without_a_code_has_its_status_for_one(said):
+    assert await said(400, error()) == Rejected("http_400", "No.", None)
+    assert await said(404, b"<html>no</html>") == Rejected("http_404", "HTTP 404", None)
+    assert await said(402, {"error": "no"}) == Rejected("http_402", "HTTP 402", None)
+
+
+async def test_a_key_that_came_before_with_another_order_is_an_error_of_ours(said):
+    refused = await said(400, error(type="idempotency_error", message="Keys must be used with the same parameters"))
+    assert isinstance(refused, Rejected)
+    assert refused.code == "idempotency_key_reused"
+
+
+@pytest.mark.parametrize("status", [400, 409])
+async def test_a_key_in_use_is_another_call_of_ours_that_may_land(status, said):
+    answer = await said(status, error(type="idempotency_error", code="idempotency_key_in_use"))
+    assert isinstance(answer, Indeterminate)
+
+
+@pytest.mark.parametrize("status", [302, 408, 409, 424, 425, 500, 502, 503, 504])
+async def test_a_status_that_does_not_say_that_nothing_was_done_tells_nothing(status, said):
+    answer = await said(status, error(type="api_error"), retry_after="7")
+    assert isinstance(answer, Indeterminate)
+    assert answer.retry_after_seconds == 7
+
+
+async def test_too_many_calls_and_a_locked_payment_are_throttled(said):
+    assert await said(429, error(code="rate_limit"), retry_after="3") == Throttled(3)
+    assert await said(429, error(code="lock_timeout")) == Throttled(None)
+    assert await said(400, error(code="lock_timeout")) == Throttled(None)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_a_key_that_stripe_does_not_take_rejects_no_refund(status, said):
+    answer = await said(status, error(message="Invalid API Key provided: sk_test_1"))
+    assert isinstance(answer, Unavailable)
+    assert "sk_test" not in answer.detail
+
+
+async def test_a_call_that_was_never_sent_is_not_done_and_a_broken_one_is_unknown(upstream_raw):
+    async def closes_after_reading(peer, reader, _):
+        await peer.read(reader)
+
+    peer = await upstream_raw(closes_after_reading)
+    async with stripe_at(peer.url) as gateway:
+        assert isinstance(await gateway.refund(ORDER), Indeterminate)
+        assert isinstance(await gateway.look_up(ORDER), Indeterminate)
+    async with stripe_at("http://127.0.0.1:1") as gateway:
+        assert isinstance(await gateway.refund(ORDER), Unavailable)
+        assert isinstance(await gateway.look_up(ORDER), Indeterminate)
+
+
+# The look-up.
+
+
+async def test_a_payment_without_refunds_has_none_of_ours(found):
+    assert await found() == Absent()
+
+
+async def test_a_refund_of_the_same_payment_and_amount_without_our_reference_is_somebody_elses(found):
+    assert await found(refund(reference=None), refund(reference="ref-2"), refund(metadata=None)) == Absent()
+
+
+async def test_ours_is_found_on_the_third_page(stripe, found):
+    peer, _ = stripe
+    assert await found(*others(2 * PAGE + 1), refund(7)) == Succeeded("re_7")
+    last_of = [peer.refunds[PAGE - 1]["id"], peer.refunds[2 * PAGE - 1]["id"]]
+    assert [query.get("starting_after") for query in peer.queries] == [None, *last_of]
+
+
+@pytest.mark.parametrize("count", [PAGE - 1, PAGE, PAGE + 1, 3 * PAGE])
+async def test_none_is_said_only_after_the_last_page(count, stripe, found):
+    peer, _ = stripe
+    assert await found(*others(count)) == Absent()
+    assert len(peer.queries) == -(-count // PAGE)
+
+
+async def test_the_best_of_ours_on_all_pages_is_the_finding(found):
+    failed, pending, done = refund(1, status="failed"), refund(2, status="pending"), refund(3)
+    assert await found(failed, *others(PAGE), done) == Succeeded("re_3")
+    assert await found(failed, *others(PAGE), pending) == Processing("re_2")
+    assert isinstance(await found(failed, *others(PAGE)), Rejected)
+    assert isinstance(await found(failed, *others(PAGE), pending | {"status": "new"}), Indeterminate)
+
+
+@pytest.mark.parametrize("difference", UNREADABLE)
+async def test_one_of_ours_that_contradicts_the_order_or_cannot_be_read_is_never_absent(difference, found):
+    assert isinstance(await found(refund() | difference), Indeterminate)
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        JSONResponse({"data": [], "has_more": True}),
+        JSONResponse({"data": []}),
+        JSONResponse({"data": [], "has_more": "no"}),
+        JSONResponse({"data": [], "has_more": 0}),
+        JSONResponse({"data": None, "has_more": False}),
+        JSONResponse({"data": [7], "has_more": False}),
+        JSONResponse({"data": [{"object": "refund"}], "has_more": False}),
+        JSONResponse({"data": [refund(metadata=["reference"])], "has_more": False}),
+        JSONResponse([]),
+        Response(b"<html>ok</html>"),
+        Response(json.dumps({"data": [], "has_more": False, "x": "y" * 70_000}).encode()),
+        JSONResponse({"data": [], "has_more": False}, 206),
+        JSONResponse(error(code="resource_missing"), 404),
+        JSONResponse(error(), 401),
+        JSONResponse(error(type="api_error"), 500),
+    ],
+)
+@pytest.mark.parametrize("number", [1, 2])
+async def test_a_page_that_cannot_be_read_whole_is_never_absent(page, number, stripe, found):
+    peer, _ = stripe
+    peer.broken_pages = {number: page}
+    assert isinstance(await found(*others(2 * PAGE)), Indeterminate)
+
+
+async def test_a_throttled_look_up_says_how_long_to_wait(stripe, found):
+    peer, _ = stripe
+    peer.broken_pages = {2: JSONResponse(error(code="rate_limit"), 429, {"Retry-After": "4"})}
+    finding = await found(*others(2 * PAGE))
+    assert isinstance(finding, Indeterminate)
+    assert finding.retry_after_seconds == 4
+
+
+async def test_a_list_that_does_not_end_is_left_and_tells_nothing(stripe, found):
+    peer, _ = stripe
+    assert await found(*others(MOST_PAGES * PAGE)) == Absent()
+    assert isinstance(await found(*others(MOST_PAGES * PAGE + 1)), Indeterminate)
+    assert len(peer.queries) == MOST_PAGES
+
+
+async def test_a_list_that_takes_too_long_is_left_and_tells_nothing(upstream_running):
+    peer = Peer(refunds=others(10 * PAGE), page_seconds=0.2)
+    async with (
+        upstream_running(peer.app()) as server,
+        stripe_at(server.url, connect_seconds=0.5, total_seconds=0.5) as gateway,
+    ):
+        assert isinstance(await gateway.look_up(ORDER), Indeterminate)
+    assert 2 <= len(peer.queries) <= 4
+
+
+# The settings.
+
+
+def test_stripe_has_an_address_of_its_own_and_needs_a_key():
+    configured = Settings(payments_provider="stripe", payments_token="sk_test_1")
+    assert configured.payments_url == "https://api.stripe.com"
+    elsewhere = Settings(payments_provider="stripe", payments_token="sk_test_1", payments_url="http://127.0.0.1:1")
+    assert elsewhere.payments_url == "http://127.0.0.1:1"
+    assert Settings().payments_url is None
+    with pytest.raises(ValidationError, match="PAYMENTS_TOKEN"):
+        Settings(payments_provider="stripe")
