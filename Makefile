@@ -17,7 +17,7 @@ STRIP_ADDRESSES := s,url = "https://[^"]*/([^"/]*)",path = "\1",; s,registry = "
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
-.PHONY: help install demo test test-long bench check format openapi lock clean
+.PHONY: help install demo test test-long mutants bench check format openapi lock clean
 
 help: ## list what can be made
 	@echo 'Bulk Cancel. First time here? Try: make demo'
@@ -54,6 +54,9 @@ endif
 test-long: $(READY) ## minutes of faults and load (SHORT=1 for a short form)
 	@BULK_CANCEL_LONG_SHORT='$(SHORT)' $(PYTEST) -m long --timeout=1800 $(ARGS) || { \
 	  status=$$?; [ $$status -eq 5 ] || exit $$status; echo 'There are no long tests yet.'; }
+
+mutants: $(READY) ## seed defects one at a time, and see that each turns a test red (ARGS="words of their names")
+	@PYTHONPATH=tests $(BIN)/python -m mutants.run $(ARGS)
 
 bench: $(READY) ## measure: the benchmarks print tables
 	@$(PYTEST) tests/benchmarks -o python_files='bench_*.py' --timeout=0 -q -s $(ARGS)

@@ -15,7 +15,8 @@ import structlog
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 
-from app.api import cancellations, docs, health, public, schedule
+from app import fault_points
+from app.api import cancellations, docs, health, hooks, metrics, public, schedule
 from app.api.body_limit import BodyLimit
 from app.api.openapi import describe
 from app.api.problems import Refusals
@@ -24,6 +25,7 @@ from app.api.requests import Requests
 from app.api.state import State
 from app.cancellation.loop import run_forever
 from app.cancellation.runtime import Runtime, gateways
+from app.cancellation.verify import keep_checking
 from app.config import Settings
 from app.db.engine import Database
 from app.queue import LocalQueue, Queue, open_queue
@@ -36,8 +38,8 @@ _IMPORT: Final = ("POST", "/v1/schedule/import")
 _DESCRIPTION: Final = """\
 Cancel many class sessions in one action, and give every booked client their money or credits back, exactly once.
 
-Every call but the public ones needs an API key: `Authorization: Bearer bck_…`. Refusals are problem documents
-(RFC 9457, `application/problem+json`); a refused request has changed nothing.
+Every call but the public ones and the hooks needs an API key: `Authorization: Bearer bck_…`. Refusals are problem
+documents (RFC 9457, `application/problem+json`); a refused request has changed nothing.
 """
 _TAGS: Final = [
     {"name": "cancellations", "description": "Bulk cancellations: plan, cancel, follow, retry and audit."},
@@ -46,6 +48,7 @@ _TAGS: Final = [
         "description": "Sessions, bookings and clients, as the booking platform keeps them.",
     },
     {"name": "public", "description": "What anybody may see: the schedule, as JSON and as a calendar feed."},
+    {"name": "hooks", "description": "For the payment and credit services: that a refund has come further."},
     {"name": "health", "description": "For load balancers and probes."},
 ]
 
@@ -73,10 +76,11 @@ def create_app(settings: Settings, *, database: Database | None = None, queue: Q
     if database is not None and queue is not None:
         app.state.service = State(database, queue, settings)
     v1 = APIRouter(prefix="/v1")
-    for router in (cancellations.router, schedule.router, public.router):
+    for router in (cancellations.router, schedule.router, public.router, hooks.router):
         v1.include_router(router)
     app.include_router(v1)
     app.include_router(health.router)
+    app.include_router(metrics.router)
     docs.install(app)
     install_problems(app)
     # The last added is the outermost.
@@ -101,6 +105,7 @@ def _described_once(app: FastAPI) -> dict[str, object]:
 async def _lifespan(
     settings: Settings, database: Database | None, queue: Queue | None, app: FastAPI
 ) -> AsyncIterator[None]:
+    fault_points.arm()
     async with AsyncExitStack() as stack:
         if database is None:
             database = Database(settings.database_url, pool_size=settings.database_pool)
@@ -125,11 +130,12 @@ async def _worker(db: Database, queue: LocalQueue, settings: Settings, stopping:
         runtime = Runtime(db, queue, upstreams, settings, stopping=stopping)
         task = asyncio.create_task(run_forever(runtime, queue, stopping), name="worker loop")
         task.add_done_callback(_die_with)
+        checking = asyncio.create_task(keep_checking(runtime))
         try:
             yield
         finally:
             stopping.set()
-            await asyncio.wait([task])
+            await asyncio.wait([task, checking])
             await runtime.aclose()
 
 

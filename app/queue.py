@@ -14,6 +14,8 @@ import structlog
 from arq.connections import ArqRedis, RedisSettings, create_pool
 from redis.exceptions import RedisError
 
+from app.fault_points import Call, reached
+
 log = structlog.get_logger()
 
 RUN_JOB: Final = "run_job"  # the arq task's name
@@ -38,19 +40,41 @@ class Queue(Protocol):
 
 
 class LocalQueue:
-    """Prompts the worker loop in this process: `woken` is set whenever the loop should look at the database."""
+    """Prompts the worker loop in this process, which takes them as it has room; `woken` is set when there are some."""
 
     def __init__(self) -> None:
         self.woken = asyncio.Event()
+        self._prompts: dict[str, str] = {}  # job ids by prompt, the longest waiting first
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._count = 0
 
-    async def wake(self, job_id: str, *, after_seconds: float = 0.0, once: str | None = None) -> bool:  # noqa: ARG002 - the loop looks for all due jobs
+    async def wake(self, job_id: str, *, after_seconds: float = 0.0, once: str | None = None) -> bool:
+        reached(f"{Call.WAKE}.before")
+        self._count += 1
+        prompt = f"{job_id}:{self._count if once is None else once}"
+        if prompt in self._prompts or prompt in self._timers:
+            return True
         if after_seconds > 0:
-            asyncio.get_running_loop().call_later(after_seconds, self.woken.set)
+            loop = asyncio.get_running_loop()
+            self._timers[prompt] = loop.call_later(after_seconds, self._put, prompt, job_id)
         else:
-            self.woken.set()
+            self._put(prompt, job_id)
+        reached(f"{Call.WAKE}.after")
         return True
 
+    def take(self, limit: int) -> list[str]:
+        """Up to `limit` ids of jobs that a slice was asked for, the longest waiting first."""
+        prompts = list(self._prompts)[:limit]
+        return [self._prompts.pop(prompt) for prompt in prompts]
+
     async def aclose(self) -> None:
+        for timer in self._timers.values():
+            timer.cancel()
+        self.woken.set()
+
+    def _put(self, prompt: str, job_id: str) -> None:
+        self._timers.pop(prompt, None)
+        self._prompts[prompt] = job_id
         self.woken.set()
 
 
@@ -64,6 +88,7 @@ class ArqQueue:
         self._away_until = 0.0
 
     async def wake(self, job_id: str, *, after_seconds: float = 0.0, once: str | None = None) -> bool:
+        reached(f"{Call.WAKE}.before")
         message_id = None if once is None else f"{job_id}:{once}"
         if time.monotonic() < self._away_until:
             return False
@@ -75,6 +100,7 @@ class ArqQueue:
             self._away_until = time.monotonic() + _COOL_DOWN_SECONDS
             log.warning("wake.lost", job_id=job_id, error=type(error).__name__)
             return False
+        reached(f"{Call.WAKE}.after")
         return True
 
     async def ping(self) -> bool:

@@ -15,6 +15,7 @@ import uvloop
 from arq.worker import Worker, create_worker
 
 from app.cancellation.runtime import Runtime
+from app.cancellation.verify import keep_checking
 from app.config import settings
 from workers.process import close_runtime, open_runtime, slices_ended
 from workers.settings import WorkerSettings
@@ -31,12 +32,12 @@ async def work() -> None:
     for signum in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signum, runtime.stopping.set)
     slices: set[asyncio.Task[None]] = set()
-    sweep = asyncio.create_task(sweep_forever(runtime))
+    beside = [asyncio.create_task(sweep_forever(runtime)), asyncio.create_task(keep_checking(runtime))]
     log.info("worker.started")
     while not runtime.stopping.is_set():
         await _serve_arq(runtime, slices)
         await _first(runtime.stopping.wait(), asyncio.sleep(_PAUSE_SECONDS))
-    await sweep
+    await asyncio.gather(*beside)
     await close_runtime(runtime)
     log.info("worker.stopped")
 

@@ -2,6 +2,7 @@
 
 import asyncio
 
+from app import fault_points
 from app.cancellation.runtime import Runtime, gateways
 from app.config import Settings
 from app.db.engine import Database
@@ -16,6 +17,7 @@ def open_runtime(config: Settings) -> Runtime:
         SystemExit: an upstream is not configured (the built-in sandbox lives in an embedded API process only).
     """
     configure_logging(json_lines=config.log_json, level=config.log_level)
+    fault_points.arm()
     if config.redis_url is None:
         raise SystemExit("bulk-cancel: a worker needs BULK_CANCEL_REDIS_URL; without it the API runs the worker loop")
     if config.payments_url is None or config.credits_url is None:

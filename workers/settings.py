@@ -13,6 +13,7 @@ from arq.connections import RedisSettings
 from arq.worker import Function, func
 
 from app.cancellation.runtime import SLICES_AT_ONCE
+from app.cancellation.verify import keep_checking
 from app.config import settings
 from app.queue import RUN_JOB, deserialize, redis_settings, serialize
 from workers.process import close_runtime, open_runtime, slices_ended
@@ -27,7 +28,8 @@ async def on_startup(ctx: dict[str, Any]) -> None:
     if "runtime" in ctx:
         return
     runtime = open_runtime(settings())
-    ctx.update(runtime=runtime, slices=set(), sweep=asyncio.create_task(sweep_forever(runtime)))
+    beside = asyncio.gather(sweep_forever(runtime), keep_checking(runtime))
+    ctx.update(runtime=runtime, slices=set(), beside=beside)
     main = asyncio.current_task()
     assert main is not None
     for signum in (signal.SIGTERM, signal.SIGINT):
@@ -47,10 +49,10 @@ async def _stop_when_done(slices: set[asyncio.Task[None]], main: asyncio.Task[No
 
 async def on_shutdown(ctx: dict[str, Any]) -> None:
     """Wait for the slices that the sweep itself runs, then close what `on_startup` opened."""
-    if "sweep" not in ctx:
+    if "beside" not in ctx:
         return
     ctx["runtime"].stopping.set()
-    await ctx["sweep"]
+    await ctx["beside"]
     await close_runtime(ctx["runtime"])
 
 

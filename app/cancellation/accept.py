@@ -21,6 +21,7 @@ from app.db import job_sessions, jobs
 from app.db.engine import Database
 from app.db.tables import JobStatus, SessionOutcome
 from app.errors import Problem
+from app.fault_points import Step
 from app.queue import Queue
 
 log = structlog.get_logger()
@@ -56,7 +57,7 @@ async def accept(
         before = await jobs.by_key(conn, business_id, idempotency_key)
     if before is not None:
         return _replay(before, fingerprint)
-    async with db.write() as conn:
+    async with db.write(Step.ACCEPT) as conn:
         requested_at = await jobs.clock(conn)
         values = _job(business_id, requested_by, idempotency_key, fingerprint, request, requested_at)
         if not await jobs.insert_if_new(conn, values):

@@ -15,6 +15,7 @@ from app.db.dialect import now
 from app.db.engine import Database
 from app.db.tables import JobStatus, RefundStatus
 from app.errors import NotFound, Problem
+from app.fault_points import Step
 from app.queue import Queue
 
 log = structlog.get_logger()
@@ -36,7 +37,7 @@ async def withdraw(db: Database, business_id: str, job_id: str) -> sa.RowMapping
         NotFound: no such job.
         Problem: 409 `not-on-hold`.
     """
-    async with db.write() as conn:
+    async with db.write(Step.WITHDRAW) as conn:
         job = await _locked(conn, business_id, job_id)
         if job["status"] == JobStatus.WITHDRAWN:
             return job
@@ -68,7 +69,7 @@ async def retry(db: Database, queue: Queue, business_id: str, job_id: str, *, ac
     Raises:
         NotFound: no such job.
     """
-    async with db.write() as conn:
+    async with db.write(Step.RETRY) as conn:
         await _locked(conn, business_id, job_id)
         count = await amendments.try_again(conn, job_id, actor=actor)
         count += await amendments.look_again(conn, job_id, actor=actor)
@@ -98,7 +99,7 @@ async def resolve(
         NotFound: no such job or refund.
         Problem: 409 `not-resolvable`.
     """
-    async with db.write() as conn:
+    async with db.write(Step.RESOLVE) as conn:
         job = await _locked(conn, business_id, job_id)
         refund = await amendments.lock_refund(conn, job_id, refund_id)
         if refund is None:

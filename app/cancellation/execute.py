@@ -1,27 +1,32 @@
-"""One lane of a slice: claims refunds of one job and method in batches, calls the upstream for many at once.
+"""One claimed refund: the call that its row asks for, made only in time and at the upstream's pace, and its verdict.
 
-No call is made before its row is committed as `submitted`, nor so late that it could outlive the row's lease; no
-transaction is open while a call is.
+The row is committed as `submitted` before this is called; no call starts so late that it could outlive the lease.
 """
 
-import asyncio
 import time
-from collections import deque
 from dataclasses import dataclass
+from typing import assert_never
 
-import sqlalchemy as sa
 import structlog
 
 from app.cancellation import judge, policy
+from app.cancellation.pacing import Entry, Pace, Sign
 from app.cancellation.policy import Trail, Verdict
-from app.cancellation.runtime import Runtime
-from app.cancellation.settle import GroupCommit
-from app.db import refunds
-from app.db.outage import is_outage
+from app.cancellation.runtime import Runtime, seconds_since_boot
 from app.db.refunds import Claimed
+from app.db.tables import RefundStatus
+from app.fault_points import reached
 from app.gateways.outcomes import (
+    Absent,
+    Finding,
+    Gateway,
+    Indeterminate,
     Method,
     Order,
+    Outcome,
+    Processing,
+    Rejected,
+    Succeeded,
     Throttled,
     Unavailable,
 )
@@ -29,122 +34,131 @@ from app.gateways.outcomes import (
 log = structlog.get_logger()
 
 
-@dataclass(slots=True)
-class _Lane:
-    """The state of one lane while it runs."""
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a refund is executed: whose it is, at which upstream, and how fast that takes calls now."""
 
     job_id: str
     business_id: str
     reason: str
     method: Method
-    stop_at: float  # monotonic: claim nothing after
-    ready: deque[tuple[Claimed, float]]  # with the monotonic instant after which it must not be sent
-    refill: asyncio.Task[None] | None = None
-    dry: bool = False
+    pace: Pace
 
 
-async def run_lane(
-    runtime: Runtime, job: sa.RowMapping, method: Method, *, stop_at: float, commits: GroupCommit
-) -> None:
-    """Work on the job's due refunds of one method until none is due, or the upstream asks us to wait, or `stop_at`."""
-    lane = _Lane(job["id"], job["business_id"], job["reason"] or "", method, stop_at, deque())
-    async with asyncio.TaskGroup() as group:
-        for _ in range(runtime.settings.concurrency):
-            group.create_task(_work(runtime, lane, commits))
+async def execute(runtime: Runtime, place: Place, claimed: Claimed, *, send_before: float) -> Verdict:
+    """Make the call that the row's state asks for, and say what becomes of the row.
 
-
-async def _work(runtime: Runtime, lane: _Lane, commits: GroupCommit) -> None:
-    while (next_up := await _next(runtime, lane)) is not None:
-        claimed, send_before = next_up
-        verdict = await _perform(runtime, lane, claimed, send_before)
-        commits.add(claimed, verdict)
-
-
-async def _next(runtime: Runtime, lane: _Lane) -> tuple[Claimed, float] | None:
-    """The next claimed refund; None when the lane is done. The next batch is claimed before this one is used up."""
-    while True:
-        if lane.refill is None and len(lane.ready) <= runtime.settings.concurrency and not _ended(runtime, lane):
-            lane.refill = asyncio.create_task(_claim(runtime, lane))
-        if lane.ready:
-            return lane.ready.popleft()
-        if lane.refill is None:
-            return None
-        refill = lane.refill
-        await asyncio.wait([refill])
-        refill.result()  # what it raised is the slice's
-
-
-def _ended(runtime: Runtime, lane: _Lane) -> bool:
-    if lane.dry or runtime.stopping.is_set() or time.monotonic() >= lane.stop_at:
-        return True
-    return runtime.quiet_seconds(lane.business_id, lane.method) > 0
-
-
-async def _claim(runtime: Runtime, lane: _Lane) -> None:
-    settings = runtime.settings
-    # The lease runs by the database's clock from the commit on; counted here from before it, so we end early. A call
-    # sent by then is over, and can no longer land, when the lease ends.
-    send_before = time.monotonic() + settings.lease_seconds - settings.upstream_timeout_seconds
-    send_before -= settings.upstream_quiescence_seconds
-    most = 2 * settings.concurrency
-    batch: list[Claimed] = []
-    try:
-        async with runtime.db.write() as conn:
-            batch = await refunds.claim(conn, lane.job_id, lane.method, most=most, lease_seconds=settings.lease_seconds)
-    except Exception as error:
-        # The calls in flight still have outcomes to write; whatever was claimed without our knowing comes due again.
-        if not is_outage(error):
-            raise
-        log.warning("claim.failed", job_id=lane.job_id, error=type(error).__name__)
-    finally:
-        lane.refill = None
-    lane.ready.extend((claimed, send_before) for claimed in batch)
-    lane.dry = not batch
-
-
-async def _perform(runtime: Runtime, lane: _Lane, claimed: Claimed, send_before: float) -> Verdict:
-    """Make the call that the row's state asks for, and say what becomes of the row."""
-    quiet = runtime.quiet_seconds(lane.business_id, lane.method)
-    if quiet > 0 or runtime.stopping.is_set() or time.monotonic() >= send_before:
-        return policy.unstarted(claimed.status, due_in_seconds=quiet * (1 + runtime.jitter()))
-    gateway = runtime.gateways[lane.method]
+    Args:
+        runtime: the worker's.
+        place: where it belongs.
+        claimed: the row, as it was claimed.
+        send_before: the instant, by `seconds_since_boot`, after which its call could outlive its lease.
+    """
+    # Asked again, or asked after because nothing is known of it: such calls have a budget.
+    repeat = claimed.status == RefundStatus.INDETERMINATE or claimed.attempts > 1
     trail = Trail(
         attempts=claimed.attempts,
         age_seconds=claimed.age_seconds,
         give_up_after_seconds=runtime.settings.give_up_after_seconds,
         jitter=runtime.jitter(),
     )
-    order = _order(claimed, lane)
-    started = time.monotonic()
+    if await place.pace.enter(repeat=repeat) is Entry.LATER:
+        pause = max(place.pace.quiet_seconds, 1.0)
+        return policy.left_alone(trail, claimed.status, due_in_seconds=pause * (1 + trail.jitter))
+    gateway = _Watched(runtime.gateways[place.method], place.method)
     try:
-        if claimed.status == "submitted":
-            outcome = await gateway.refund(order)
-            quiet_in = runtime.settings.upstream_quiescence_seconds + max(
-                0.0, runtime.settings.upstream_timeout_seconds - (time.monotonic() - started)
+        if runtime.stopping.is_set() or seconds_since_boot() >= send_before:
+            return policy.unstarted(claimed.status)
+        return await _call(runtime, gateway, _order(claimed, place), claimed, trail, send_before)
+    finally:
+        paused = place.pace.leave(gateway.sign, repeat=repeat, retry_after_seconds=gateway.retry_after_seconds)
+        if paused is not None:
+            log.warning(
+                "lane.paused",
+                business_id=place.business_id,
+                method=place.method,
+                because=paused,
+                seconds=round(place.pace.quiet_seconds, 1),
             )
-            if isinstance(outcome, Throttled | Unavailable):
-                # One answer speaks for the upstream: until then the business's other refunds there wait as well.
-                pause = min(outcome.retry_after_seconds or 1.0, policy.LONGEST_RETRY_AFTER_SECONDS)
-                runtime.leave_alone(lane.business_id, lane.method, pause)
-            return await judge.of_answer(gateway, order, trail, outcome, quiet_in_seconds=quiet_in)
-        return judge.of_finding(claimed, trail, await gateway.look_up(order))
+
+
+@dataclass(slots=True)
+class _Watched:
+    """The gateway, and what the last call through it said of the upstream."""
+
+    gateway: Gateway
+    method: Method
+    sign: Sign | None = None
+    retry_after_seconds: float = 0.0
+
+    async def refund(self, order: Order) -> Outcome:
+        reached(f"refund.{self.method}.before")
+        outcome = await self.gateway.refund(order)
+        reached(f"refund.{self.method}.after")
+        self._note(outcome)
+        return outcome
+
+    async def look_up(self, order: Order) -> Finding:
+        reached(f"look_up.{self.method}.before")
+        finding = await self.gateway.look_up(order)
+        reached(f"look_up.{self.method}.after")
+        self._note(finding)
+        return finding
+
+    async def aclose(self) -> None:
+        """The gateway stays open: it is the process's."""
+
+    def _note(self, outcome: Outcome | Finding) -> None:
+        asked: float | None = None
+        match outcome:
+            case Rejected(code, _, None) if code == policy.INSUFFICIENT_BALANCE:
+                self.sign = Sign.BROKE
+            case Succeeded() | Processing() | Rejected() | Absent():
+                self.sign = Sign.WELL
+            case Throttled(asked):
+                self.sign = Sign.THROTTLED
+            case Unavailable(_, asked) | Indeterminate(_, asked):
+                self.sign = Sign.SICK
+            case _:
+                assert_never(outcome)
+        self.retry_after_seconds = min(asked or 0.0, policy.LONGEST_RETRY_AFTER_SECONDS)
+
+
+async def _call(
+    runtime: Runtime, gateway: _Watched, order: Order, claimed: Claimed, trail: Trail, send_before: float
+) -> Verdict:
+    settings = runtime.settings
+    quiet_in = settings.upstream_timeout_seconds + settings.upstream_quiescence_seconds
+    try:
+        if claimed.status != RefundStatus.SUBMITTED:
+            return judge.of_finding(claimed, trail, await gateway.look_up(order))
+        if settings.look_up_first:
+            known = judge.of_finding(claimed, trail, await gateway.look_up(order))
+            if known.status == RefundStatus.SUBMITTED or seconds_since_boot() >= send_before:
+                return policy.unstarted(claimed.status, due_in_seconds=trail.pause())  # it told nothing, or too late
+            if known.status != RefundStatus.PENDING:
+                return known
+        started = time.monotonic()
+        outcome = await gateway.refund(order)
+        quiet_in -= min(time.monotonic() - started, settings.upstream_timeout_seconds)
+        return await judge.of_answer(gateway, order, trail, outcome, quiet_in_seconds=quiet_in)
     except Exception as error:
-        log.exception("refund.call_failed", refund_id=claimed.id, job_id=lane.job_id)
-        quiet_in = runtime.settings.upstream_timeout_seconds + runtime.settings.upstream_quiescence_seconds
+        log.exception("refund.call_failed", refund_id=claimed.id)
+        gateway.sign = Sign.SICK
         return policy.unknown(trail, f"internal: {type(error).__name__}", quiet_in_seconds=max(quiet_in, trail.pause()))
 
 
-def _order(claimed: Claimed, lane: _Lane) -> Order:
+def _order(claimed: Claimed, place: Place) -> Order:
     # One key for all attempts; a new one only for a try that a person asked for after a recorded failure.
     key = claimed.id if claimed.key_generation == 0 else f"{claimed.id}.{claimed.key_generation}"
     return Order(
         refund_id=claimed.id,
         idempotency_key=key,
-        method=lane.method,
+        method=place.method,
         payment_id=claimed.payment_id,
         amount_minor=claimed.amount_minor,
         currency=claimed.currency,
         account_id=claimed.account_id,
         credits=claimed.credits,
-        reason=lane.reason,
+        reason=place.reason,
     )

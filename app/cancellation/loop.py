@@ -18,31 +18,46 @@ log = structlog.get_logger()
 
 
 async def run_forever(runtime: Runtime, queue: LocalQueue, stop: asyncio.Event) -> None:
-    """Serve due jobs, each at most one slice at a time, the longest due first.
+    """Serve jobs that a slice was asked for, and those that are due by the database, the longest due first.
 
     Stopping lets the slices in hand finish their calls and write their outcomes.
     """
-    running: dict[str, Task[None]] = {}
+    running: dict[Task[None], str] = {}
     while not stop.is_set():
         queue.woken.clear()
-        room = SLICES_AT_ONCE - len(running)
-        pause = runtime.settings.sweep_seconds
-        try:
-            for job_id in await recover.due_jobs(runtime, limit=room, skip=running) if room else ():
-                task = asyncio.create_task(run_job(runtime, job_id))
-                running[job_id] = task
-                task.add_done_callback(partial(_ended, running, job_id, queue))
-            if room and (due_in := await recover.due_in(runtime)) is not None:
-                pause = min(pause, max(due_in, 0.05))
-        except Exception as error:  # noqa: BLE001 - the worker's edge: a database that is away comes back
-            log.warning("sweep.failed", error=type(error).__name__)
+        for job_id in queue.take(SLICES_AT_ONCE - len(running)):
+            _start(runtime, queue, running, job_id)
+        pause = await _sweep(runtime, queue, running)
         await _wait(queue.woken, stop, pause)
     if running:
-        await asyncio.wait(running.values())
+        await asyncio.wait(set(running))
 
 
-def _ended(running: dict[str, Task[None]], job_id: str, queue: LocalQueue, _task: Task[None]) -> None:
-    del running[job_id]
+async def _sweep(runtime: Runtime, queue: LocalQueue, running: dict[Task[None], str]) -> float:
+    """Start what is due and was not asked for; returns the seconds until there may be more."""
+    pause = runtime.settings.sweep_seconds
+    room = SLICES_AT_ONCE - len(running)
+    if not room:
+        return pause
+    try:
+        if (due_in := await recover.due_in(runtime)) is None or due_in > 0:
+            return pause if due_in is None else min(pause, max(due_in, 0.05))
+        for job_id in await recover.due_jobs(runtime, limit=room, skip=set(running.values())):
+            _start(runtime, queue, running, job_id)
+    except Exception as error:  # noqa: BLE001 - the worker's edge: a database that is away comes back
+        log.warning("sweep.failed", error=type(error).__name__)
+        return pause
+    return 0.05
+
+
+def _start(runtime: Runtime, queue: LocalQueue, running: dict[Task[None], str], job_id: str) -> None:
+    task = asyncio.create_task(run_job(runtime, job_id))
+    running[task] = job_id
+    task.add_done_callback(partial(_ended, running, queue))
+
+
+def _ended(running: dict[Task[None], str], queue: LocalQueue, task: Task[None]) -> None:
+    del running[task]
     queue.woken.set()
 
 

@@ -155,8 +155,18 @@ def unanswered(trail: Trail, status: str, detail: str, *, pause_seconds: float) 
     return Verdict(status, due, failure_code="look_up_unanswered", failure_detail=detail[:500])
 
 
+def left_alone(trail: Trail, status: str, *, due_in_seconds: float) -> Verdict:
+    """Claimed while its upstream takes no calls: it waits on, unless patience is out."""
+    if not trail.out_of_patience:
+        return unstarted(status, due_in_seconds=due_in_seconds)
+    detail = "the upstream took no calls for as long as a machine tries"
+    if status == "submitted":
+        return Verdict("rejected", None, uncounted=True, failure_code=UPSTREAM_UNAVAILABLE, failure_detail=detail)
+    return unanswered(trail, status, detail, pause_seconds=due_in_seconds)
+
+
 def unstarted(status: str, *, due_in_seconds: float = 0.0) -> Verdict:
-    """Claimed but not acted on: the lease ran low, the upstream is to be left alone, or the worker stops."""
+    """Claimed but not acted on: the lease ran low, or the worker stops."""
     if status == "submitted":
         return Verdict("pending", due_in_seconds, uncounted=True)
     return Verdict(status, due_in_seconds)

@@ -5,13 +5,14 @@ from typing import Final
 
 from app.cancellation.runtime import Runtime
 from app.db import jobs
+from app.fault_points import Step
 
 LONGEST_WAKE_SECONDS: Final = 5.0  # what is due later than this is left to the sweep
 
 
 async def due_jobs(runtime: Runtime, *, limit: int, skip: Collection[str] = ()) -> list[str]:
     """Ids of due jobs, the longest due first; no other sweep is given them for one sweep's time."""
-    async with runtime.db.write() as conn:
+    async with runtime.db.write(Step.SWEEP) as conn:
         return await jobs.claim_due(conn, limit=limit, grace_seconds=runtime.settings.sweep_seconds, skip=tuple(skip))
 
 

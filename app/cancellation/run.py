@@ -4,21 +4,20 @@ A slice may be started twice, stopped anywhere or run beside another of the same
 changes what is done.
 """
 
-import asyncio
 import time
 
 import sqlalchemy as sa
 import structlog
 
 from app.cancellation import recover
-from app.cancellation.execute import run_lane
 from app.cancellation.expand import expand_chunk
+from app.cancellation.lane import run_lanes
 from app.cancellation.runtime import Runtime
 from app.cancellation.settle import GroupCommit, settle_job
 from app.db import jobs, statistics
 from app.db.dialect import now
 from app.db.tables import JobStatus
-from app.gateways.outcomes import Method
+from app.fault_points import Step
 
 log = structlog.get_logger()
 
@@ -31,23 +30,22 @@ async def run_slice(runtime: Runtime, job_id: str, *, seconds: float) -> float |
     """Work on a job for about `seconds`.
 
     Returns:
-        Seconds until it should be run again (0 or less: at once), or None when it has ended.
+        Seconds until it should be run again (0 or less: at once), or None when it has ended or another slice goes on.
     """
     job = await _begin(runtime, job_id)
     if job is None:
         return await settle_job(runtime, job_id)
     stop_at = time.monotonic() + seconds
     await _expand(runtime, job_id, stop_at)
-    async with GroupCommit(runtime, job_id) as commits, asyncio.TaskGroup() as group:
-        for method in Method:
-            group.create_task(run_lane(runtime, job, method, stop_at=stop_at, commits=commits))
-    quiet = max(runtime.quiet_seconds(job["business_id"], method) for method in Method)
-    return await settle_job(runtime, job_id, not_before_seconds=quiet)
+    async with GroupCommit(runtime, job_id) as commits:
+        handed_over = await run_lanes(runtime, job, stop_at=stop_at, commits=commits)
+    again_in = await settle_job(runtime, job_id)
+    return None if handed_over else again_in
 
 
 async def _begin(runtime: Runtime, job_id: str) -> sa.RowMapping | None:
     """Start the job, or go on with it; None when there is nothing to run (ended, withdrawn, still on hold)."""
-    async with runtime.db.write() as conn:
+    async with runtime.db.write(Step.BEGIN) as conn:
         job = await jobs.lock_any(conn, job_id)
         if job is None or job["due_at"] is None:
             return None
@@ -68,7 +66,7 @@ async def _expand(runtime: Runtime, job_id: str, stop_at: float) -> None:
     done = False
     written = 0
     while not done and time.monotonic() < stop_at:
-        async with runtime.db.write() as conn:
+        async with runtime.db.write(Step.EXPAND) as conn:
             job = await jobs.lock_any(conn, job_id)
             if job is None or job["due_at"] is None:
                 return  # another slice has ended it

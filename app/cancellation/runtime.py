@@ -5,14 +5,23 @@ import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Final
 
+from app.cancellation.pacing import Paces
 from app.config import Settings
 from app.db.engine import Database
 from app.gateways.build import gateways_from
 from app.gateways.outcomes import Gateway, Method
 from app.queue import Queue
 
-SLICES_AT_ONCE = 8  # jobs that one process runs side by side
+# Seconds of some clock that runs on while the machine is suspended, as the database's does; the usual one may not.
+seconds_since_boot: Final[Callable[[], float]] = (
+    partial(time.clock_gettime, time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic
+)
+
+SLICES_AT_ONCE = 32  # jobs that one process runs side by side
+BUSINESSES_AT_FULL_PACE = 4  # with more at one upstream at a time, they share its calls
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,16 +34,12 @@ class Runtime:
     settings: Settings
     jitter: Callable[[], float] = random.random
     stopping: asyncio.Event = field(default_factory=asyncio.Event)  # set: claim and send nothing more
-    quiet_until: dict[tuple[str, Method], float] = field(default_factory=dict)  # by business and upstream; monotonic
+    paces: Paces = field(init=False)
 
-    def leave_alone(self, business_id: str, method: Method, seconds: float) -> None:
-        """An upstream asked us to wait: nothing of this business goes there for so long."""
-        until = time.monotonic() + seconds
-        self.quiet_until[business_id, method] = max(until, self.quiet_until.get((business_id, method), 0.0))
-
-    def quiet_seconds(self, business_id: str, method: Method) -> float:
-        """How much longer this business's refunds stay away from the upstream; 0 or less: they may go."""
-        return self.quiet_until.get((business_id, method), 0.0) - time.monotonic()
+    def __post_init__(self) -> None:
+        most = self.settings.concurrency
+        paces = Paces(most=most, total=most * BUSINESSES_AT_FULL_PACE, jitter=self.jitter)
+        object.__setattr__(self, "paces", paces)  # frozen; and made of the settings that are given
 
     async def aclose(self) -> None:
         """Close the upstreams' pools; database and queue belong to whoever opened them."""
@@ -43,13 +48,14 @@ class Runtime:
 
 
 def gateways(settings: Settings, *, payments_url: str, credits_url: str) -> dict[Method, Gateway]:
-    """The gateways of a process, with room for every slice that it runs at once."""
+    """The gateways of a process, with room for every call that its paces let go at once."""
     return gateways_from(
+        payments_provider=settings.payments_provider,
         payments_url=payments_url,
         payments_token=settings.payments_token.get_secret_value() if settings.payments_token else None,
         credits_url=credits_url,
         credits_token=settings.credits_token.get_secret_value() if settings.credits_token else None,
         connect_seconds=min(5.0, settings.upstream_timeout_seconds),
         total_seconds=settings.upstream_timeout_seconds,
-        max_connections=settings.concurrency * SLICES_AT_ONCE,
+        max_connections=settings.concurrency * BUSINESSES_AT_FULL_PACE,
     )

@@ -8,7 +8,9 @@ import time
 from types import TracebackType
 from typing import Self
 
+import sqlalchemy as sa
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.cancellation.policy import Verdict
 from app.cancellation.runtime import Runtime
@@ -18,6 +20,8 @@ from app.db.outage import is_outage
 from app.db.outcomes import Recorded
 from app.db.refunds import Claimed
 from app.db.tables import JobStatus
+from app.fault_points import Step
+from app.gateways.outcomes import Method
 
 log = structlog.get_logger()
 
@@ -96,24 +100,23 @@ class GroupCommit:
 
     async def _record(self, group: list[Recorded]) -> list[str]:
         heartbeat = self._runtime.settings.lease_seconds
-        async with self._runtime.db.write() as conn:
+        async with self._runtime.db.write(Step.RECORD) as conn:
             return await outcomes.record(conn, self._job_id, group, actor="worker", heartbeat_seconds=heartbeat)
 
 
-async def settle_job(runtime: Runtime, job_id: str, *, not_before_seconds: float = 0.0) -> float | None:
+async def settle_job(runtime: Runtime, job_id: str) -> float | None:
     """End the job if no machine has anything left to do for it.
 
     Returns:
-        Seconds until its next refund is due (0 or less: now), or None when it has ended.
+        Seconds until a refund is due at an upstream that takes calls (0 or less: now), or None when it has ended.
     """
-    async with runtime.db.write() as conn:
+    async with runtime.db.write(Step.SETTLE) as conn:
         job = await jobs.lock_any(conn, job_id)
         if job is None or job["status"] in {JobStatus.HELD, JobStatus.WITHDRAWN}:
             return None
         expanded = job["expanded_sessions"] == job["accepted_sessions"]
-        due_in = await refunds.next_due_in(conn, job_id) if expanded else 0.0
+        due_in = await _due_in(runtime, conn, job) if expanded else 0.0
         if due_in is not None:
-            due_in = max(due_in, not_before_seconds)
             await jobs.update(conn, job_id, due_at=jobs.seconds_from_now(max(due_in, 0.0)))
             return due_in
         failed = await job_sessions.any_need_a_person(conn, job_id)
@@ -122,3 +125,13 @@ async def settle_job(runtime: Runtime, job_id: str, *, not_before_seconds: float
             await jobs.update(conn, job_id, status=status, finished_at=now(), due_at=None)
             log.info("job.ended", job_id=job_id, status=status)
     return None
+
+
+async def _due_in(runtime: Runtime, conn: AsyncConnection, job: sa.RowMapping) -> float | None:
+    """Seconds until there is something to do; an upstream that is to be left alone is waited for."""
+    waits = []
+    for method in Method:
+        due_in = await refunds.next_due_in(conn, job["id"], method)
+        if due_in is not None:
+            waits.append(max(due_in, runtime.paces.quiet_seconds(job["business_id"], method)))
+    return min(waits, default=None)

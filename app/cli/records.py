@@ -134,4 +134,4 @@ async def _verify(config: Settings, business_id: str | None) -> list[Violation]:
     async with opened(config) as db:
         if business_id is not None:
             await known_business(db, business_id)
-        return await books.verify(db, business_id)
+        return await books.verify(db, business_id, overdue_seconds=2 * config.sweep_seconds)

@@ -1,4 +1,7 @@
-"""What people change on refunds: a rejected one tried again, one that no machine can close resolved by hand."""
+"""What is changed on refunds from outside: a rejected one tried again, one that no machine can close resolved by hand.
+
+People do so, and an upstream's hint may have one that a machine gave up on looked up again.
+"""
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -35,12 +38,16 @@ async def try_again(conn: AsyncConnection, job_id: str, *, actor: str) -> int:
     return len(ids)
 
 
-async def look_again(conn: AsyncConnection, job_id: str, *, actor: str) -> int:
-    """Have refunds that the machine gave up on, with nothing known of them, looked up again; returns how many."""
+async def look_again(conn: AsyncConnection, job_id: str, *, actor: str, only: str | None = None) -> int:
+    """Have refunds that the machine gave up on, with nothing known of them, looked up again; returns how many.
+
+    All of the job's, or the `only` one of this id.
+    """
     waiting = (RefundStatus.INDETERMINATE, RefundStatus.PROCESSING)
+    chosen = sa.true() if only is None else refunds.c.id == only
     statement = (
         sa.update(refunds)
-        .where(refunds.c.job_id == job_id, refunds.c.status.in_(waiting), refunds.c.due_at.is_(None))
+        .where(refunds.c.job_id == job_id, refunds.c.status.in_(waiting), refunds.c.due_at.is_(None), chosen)
         .values(
             due_at=now(),
             first_due_at=now(),

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from app.db.money import major_units
 from app.db.refund_ids import refund_id
 from app.db.spreadsheets import csv_cell
+from app.fault_points import Step, reached
 
 # A worker that is stopped inside a transaction must not hold its locks for ever.
 _POSTGRES_SETTINGS = {
@@ -54,13 +55,17 @@ class Database:
             yield connection
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncConnection]:
-        """A short transaction, committed when the block ends and rolled back when it raises."""
+    async def write(self, step: Step | None = None) -> AsyncIterator[AsyncConnection]:
+        """A short transaction, committed when the block ends and rolled back when it raises; `step` names it."""
         async with self._writer, self.engine.connect() as connection:
             if not self.is_postgresql:
                 await connection.execution_options(bulk_cancel_begin="IMMEDIATE")
             async with connection.begin():
                 yield connection
+                if step is not None:
+                    reached(f"{step}.before_commit")
+        if step is not None:
+            reached(f"{step}.committed")
 
     async def close(self) -> None:
         """Close every pooled connection."""

@@ -110,6 +110,13 @@ async def cancel_sessions(conn: AsyncConnection, business_id: str, job_id: str, 
 
 async def release_sessions(conn: AsyncConnection, business_id: str, job_id: str) -> None:
     """Undo `cancel_sessions`: the sessions are scheduled and may be chosen again."""
+    # Locked in the order in which `choose_sessions` locks, so that neither waits for the other in a circle.
+    await conn.execute(
+        sa.select(sessions.c.id)
+        .where(sessions.c.business_id == business_id, sessions.c.job_id == job_id)
+        .order_by(sessions.c.id)
+        .with_for_update()
+    )
     await conn.execute(
         sa.update(sessions)
         .where(sessions.c.business_id == business_id, sessions.c.job_id == job_id)
@@ -143,6 +150,12 @@ async def next_due_in(conn: AsyncConnection) -> float | None:
         await conn.execute(sa.select(sa.func.min(jobs.c.due_at, type_=jobs.c.due_at.type), now()))
     ).one()
     return None if due_at is None else (due_at - clock_now).total_seconds()
+
+
+async def open_by_status(conn: AsyncConnection) -> dict[str, int]:
+    """How many jobs have not ended, by status."""
+    query = sa.select(jobs.c.status, sa.func.count()).where(jobs.c.due_at.is_not(None)).group_by(jobs.c.status)
+    return {row[0]: row[1] for row in (await conn.execute(query)).all()}
 
 
 def is_in_process(status: str) -> bool:

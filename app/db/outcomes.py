@@ -2,6 +2,9 @@
 
 Success is a fact whoever heard it, even over a refusal; everything else counts only from the claim that is still the
 row's own and only while the row is open. So a second recorder, or a worker that overslept its lease, changes nothing.
+
+A refund that its upstream has spoken of since it was claimed (`hinted_at`) does not rest or wait as `processing`: what
+was heard may be older than the hint, so it is due at once.
 """
 
 import json
@@ -52,16 +55,18 @@ def _record(*, postgresql: bool) -> sa.TextualSelect:
     else:
         values, clock = _VALUES_SQLITE, f"strftime('{SQLITE_FORMAT}', 'now')"
         due = f"strftime('{SQLITE_FORMAT}', 'now', v.due || ' seconds')"
+    hinted = "v.st = 'processing' AND r.hinted_at IS NOT NULL"
     statement = f"""
 UPDATE refunds AS r SET
   status = v.st,
-  due_at = CASE WHEN v.due IS NULL THEN NULL ELSE {due} END,
+  due_at = CASE WHEN {hinted} THEN {clock} WHEN v.due IS NULL THEN NULL ELSE {due} END,
   attempts = r.attempts - v.unc,
   upstream_reference = coalesce(v.ref, r.upstream_reference),
-  failure_code = v.code,
-  failure_detail = v.detail,
-  outcome_seq = v.seq,
-  settled_at = CASE WHEN v.seq IS NULL THEN NULL ELSE {clock} END
+  failure_code = CASE WHEN NOT ({hinted}) THEN v.code END,
+  failure_detail = CASE WHEN NOT ({hinted}) THEN v.detail END,
+  outcome_seq = CASE WHEN NOT ({hinted}) THEN v.seq END,
+  settled_at = CASE WHEN v.seq IS NULL OR {hinted} THEN NULL ELSE {clock} END,
+  hinted_at = CASE WHEN v.st IN ('pending', 'indeterminate') THEN r.hinted_at END
 FROM {values}
 WHERE r.id = v.rid
   AND (v.def AND r.status NOT IN ('succeeded', 'resolved')

@@ -108,6 +108,7 @@ def _claim_due(*, postgresql: bool) -> sa.Select[Any]:
             refunds.c.job_id == sa.bindparam("of_job"),
             refunds.c.method == sa.bindparam("by_method"),
             refunds.c.due_at <= now(),
+            refunds.c.first_due_at <= later(-sa.bindparam("waited_seconds", type_=sa.Float)),
         )
         .order_by(refunds.c.due_at, refunds.c.id)
         .limit(sa.bindparam("most", type_=sa.Integer))
@@ -130,6 +131,8 @@ def _claim(*, postgresql: bool) -> sa.Update:
             attempts=refunds.c.attempts + sa.case((was == RefundStatus.PENDING, 1), else_=0),
             epoch=refunds.c.epoch + 1,
             due_at=later(sa.bindparam("lease_seconds", type_=sa.Float)),
+            # A look from now on sees what a hint told of. A call may not: its answer under a known key is the first's.
+            hinted_at=sa.case((was == RefundStatus.PENDING, refunds.c.hinted_at), else_=None),
         )
         .where(refunds.c.id.in_(due))
     )
@@ -154,12 +157,27 @@ def _claim(*, postgresql: bool) -> sa.Update:
 _CLAIM = {True: _claim(postgresql=True), False: _claim(postgresql=False)}
 
 
-async def claim(conn: AsyncConnection, job_id: str, method: str, *, most: int, lease_seconds: float) -> list[Claimed]:
+async def claim(
+    conn: AsyncConnection,
+    job_id: str,
+    method: str,
+    *,
+    most: int,
+    lease_seconds: float,
+    waited_seconds: float = 0.0,
+) -> list[Claimed]:
     """Take up to `most` due refunds of one job and method; they are this worker's for `lease_seconds`.
 
-    Pending ones become `submitted`: once this commits, a call may be made (rule 2).
+    With `waited_seconds`, only such as have been due for so long already. Pending ones become `submitted`: once this
+    commits, a call may be made (rule 2).
     """
-    parameters = {"of_job": job_id, "by_method": method, "most": most, "lease_seconds": lease_seconds}
+    parameters = {
+        "of_job": job_id,
+        "by_method": method,
+        "most": most,
+        "lease_seconds": lease_seconds,
+        "waited_seconds": waited_seconds,
+    }
     rows = (await conn.execute(_CLAIM[conn.dialect.name == "postgresql"], parameters)).all()
     if rows:
         await history.append(conn, (row.id for row in rows), actor="worker")
@@ -183,10 +201,10 @@ async def claim(conn: AsyncConnection, job_id: str, method: str, *, most: int, l
     ]
 
 
-async def next_due_in(conn: AsyncConnection, job_id: str) -> float | None:
-    """Seconds until a refund of the job is due (0 or less: now), or None when none is open."""
+async def next_due_in(conn: AsyncConnection, job_id: str, method: str) -> float | None:
+    """Seconds until a refund of this job and method is due (0 or less: now), or None when none is open."""
     query = sa.select(sa.func.min(refunds.c.due_at, type_=refunds.c.due_at.type), now()).where(
-        refunds.c.job_id == job_id, refunds.c.due_at.is_not(None)
+        refunds.c.job_id == job_id, refunds.c.method == method, refunds.c.due_at.is_not(None)
     )
     due_at, clock = (await conn.execute(query)).one()
     return None if due_at is None else (due_at - clock).total_seconds()

@@ -291,6 +291,7 @@ refunds = sa.Table(
     sa.Column("outcome_seq", sa.BigInteger),
     sa.Column("first_due_at", Instant),  # from when its patience counts
     sa.Column("settled_at", Instant),
+    sa.Column("hinted_at", Instant),  # an upstream's hook came, and nobody has looked since
     sa.ForeignKeyConstraint(["job_id", "session_id"], ["job_sessions.job_id", "job_sessions.session_id"]),
     _one_of("status", RefundStatus),
     sa.CheckConstraint(
@@ -333,4 +334,22 @@ refund_history = sa.Table(
     sa.Column("recorded_at", Instant, nullable=False),
     _one_of("status", RefundStatus),
     sa.Index("history_of_refund", "refund_id", "id"),
+)
+
+hook_events = sa.Table(
+    "hook_events",
+    metadata,
+    sa.Column("source", sa.String(16), primary_key=True),  # the route that it came by
+    sa.Column("event_id", sa.String(255), primary_key=True),  # the sender's, the same over all attempts
+    sa.Column("received_at", Instant, nullable=False),
+    sa.Index("hook_events_by_age", "received_at"),
+)
+
+checks = sa.Table(
+    "checks",
+    metadata,
+    sa.Column("name", sa.String(16), primary_key=True),  # `books`: the only one
+    sa.Column("due_at", Instant, nullable=False),
+    sa.Column("checked_at", Instant),
+    sa.Column("violations", sa.JSON, nullable=False),  # rows that break a rule, by its code
 )

@@ -38,6 +38,8 @@ def create_sandbox(books_path: Path | None = None, *, token: str | None = None) 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         yield
+        for service in (payments, credit_returns):
+            await service.herald.aclose()
         if journal is not None:
             journal.close()
 

@@ -22,6 +22,21 @@ class _Switches(BaseModel):
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
+class Hooks(_Switches):
+    """Where and how pending refunds are told of once they have their final status; they settle by themselves then."""
+
+    url: Annotated[str, Field(pattern=r"^https?://[!-~]{1,2000}$")]
+    secret: Annotated[str, Field(pattern=r"^whsec_[A-Za-z0-9+/]{20,100}={0,2}$")]
+    times: Annotated[int, Field(ge=1, le=100)] = 1
+    """Every hook is sent so often, with one id."""
+    tell: Annotated[list[Literal["pending", "final"]], Field(max_length=10)] = ["final"]
+    """A hook for each, in this order: `final, pending` is a word that another has overtaken; none: no hooks."""
+    delay_seconds: Seconds = 0
+    """From the final status to the hooks."""
+    before_answer: bool = False
+    """The refund settles at once and its hooks are out before the 201 that says `pending`."""
+
+
 class Faults(_Switches):
     """The switches of one service; all off unless set. Probabilities are drawn for each request."""
 
@@ -62,6 +77,7 @@ class Faults(_Switches):
     pending: Probability = 0
     pending_then: Literal["succeeded", "failed", "never"] = "succeeded"
     pending_seconds: Seconds = 2
+    hooks: Hooks | None = None
     forget_keys: bool = False
     """No key of an earlier call is recognised; two calls at once are still told apart."""
     ignore_keys: bool = False

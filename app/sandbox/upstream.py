@@ -19,6 +19,7 @@ from starlette.types import Receive, Scope, Send
 from app.sandbox.books import PENDING, Book, Refund, Request
 from app.sandbox.contracts import RefundBody, ReturnBody, complaint, shown
 from app.sandbox.faults import Dice, Trouble
+from app.sandbox.hooks import Herald
 from app.sandbox.wire import answer, answer_json, body_of, drop, refuse, until_gone
 
 MAX_BODY_BYTES = 64 * 1024
@@ -67,6 +68,11 @@ class Upstream:
     token: str | None
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     in_flight: set[str] = field(default_factory=set)
+    herald: Herald = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Give the service its own sender of hooks."""
+        self.herald = Herald(self.book, self.now)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Count, check and answer one request."""
@@ -117,6 +123,8 @@ class Upstream:
                 status = 404 if code.endswith("_not_found") else 400 if code == KEY_REUSED else 422
                 return await self._refuse(call, status, code, detail)
             case Made(refund, replayed):
+                if not replayed:
+                    await self._announce(refund)
                 headers = {"Idempotent-Replayed": "true"} if replayed else {}
                 document = shown(refund, status=refund.first_status)
                 return await self._tell(call, trouble, 201, document, headers)
@@ -139,9 +147,18 @@ class Upstream:
             return Refused(code, f"{request.subject} cannot be given back: {code.replace('_', ' ')}")
         refund = self.book.make(request, key=key, status=self.dice.status(), now=now)
         if refund.status == PENDING and faults.pending_then != "never":
-            due_at = now + timedelta(seconds=faults.pending_seconds)
-            self.book.settle_later(refund, faults.pending_then, at=due_at)
+            self.book.settle_later(refund, faults.pending_then, at=now + self._pending_for())
         return Made(refund, replayed=False)
+
+    def _pending_for(self) -> timedelta:
+        faults = self.dice.faults
+        at_once = faults.hooks is not None and faults.hooks.before_answer
+        return timedelta(seconds=0 if at_once else faults.pending_seconds)
+
+    async def _announce(self, refund: Refund) -> None:
+        faults = self.dice.faults
+        if faults.hooks is not None and refund.status == PENDING and faults.pending_then != "never":
+            await self.herald.announce(refund.id, faults.hooks, due_at=self.now() + self._pending_for())
 
     async def _look_up(self, call: Call) -> None:
         trouble = self.dice.trouble() if self.dice.faults.look_ups else None

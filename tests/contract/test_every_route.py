@@ -1,5 +1,6 @@
 """Walks every route of the app, so that a route added later is held to the same without being named here."""
 
+import base64
 import datetime as dt
 import re
 
@@ -24,6 +25,11 @@ OPEN = {
     ("GET", "/"),
     ("GET", "/v1/public/{business_id}/schedule"),
     ("GET", "/v1/public/{business_id}/schedule.ics"),
+}
+# What an upstream calls: it has no key and signs what it sends.
+SIGNED = {
+    ("POST", "/v1/hooks/payments"),
+    ("POST", "/v1/hooks/credits"),
 }
 OPEN_MOUNTS = {"/docs/assets"}
 
@@ -55,7 +61,7 @@ def keyed_routes(app):
             assert context.path in OPEN_MOUNTS, f"{context.path} is mounted, and nothing here says who may see it"
             continue
         for method in context.methods - {"HEAD"}:
-            if (method, context.path) in OPEN:
+            if (method, context.path) in OPEN | SIGNED:
                 continue
             assert isinstance(context.original_route, APIRoute), f"{context.path} is no API route"
             operation = document["paths"][context.path_format][method.lower()]
@@ -209,6 +215,18 @@ async def test_without_a_key_or_with_one_that_is_not_in_force_nothing_answers(cl
             if key is not None:
                 words.add(answer.content)
         assert len(words) == 1, (method, path)
+
+
+async def test_without_a_signature_no_key_opens_a_route_that_is_signed(db, other_business):
+    secret = f"whsec_{base64.b64encode(b'k' * 32).decode()}"
+    app = create_app(Settings(hooks_secret=secret), database=db, queue=LocalQueue())
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+        for method, path in SIGNED:
+            for key in (None, await create_key(db, "ours", "desk", Scope)):
+                answer = await call(client, app, method, path, key)
+                assert (answer.status_code, answer.json()["type"]) == (401, "/problems/hook-signature-invalid")
+                assert answer.headers["www-authenticate"]
+            assert "security" not in app.openapi()["paths"][path][method.lower()]
 
 
 async def test_a_key_with_every_other_scope_is_refused(client, app, db):

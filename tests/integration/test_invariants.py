@@ -8,10 +8,12 @@ from uuid_utils import uuid7
 from app.auth import Scope, create_key
 from app.cancellation.run import run_slice
 from app.cancellation.runtime import Runtime, gateways
-from app.cancellation.verify import verify
+from app.cancellation.verify import check, verify
 from app.config import Settings
+from app.db import checks, tables
 from app.db.businesses import create as create_business
 from app.db.dialect import later, now
+from app.db.invariants import Scope as Rows
 from app.db.invariants import invariants
 from app.db.tables import bookings, jobs, payment_lines, refund_history, refunds, sessions
 from app.main import create_app
@@ -56,6 +58,7 @@ async def cancelled(db, upstream_sandbox):
 
 
 CARD = refunds.c.booking_id == "card"
+IT_IS_TIME = sa.update(tables.checks).values(due_at=now())
 FORGET_FREE = sa.delete(refunds).where(refunds.c.booking_id == "free")
 
 
@@ -102,8 +105,9 @@ async def test_a_refund_that_is_not_its_payment_line_is_found(db, cancelled, cha
     card = await refund_of(db, "card")
     found = await broken(db, sa.update(refunds).where(CARD).values(**changes))
     assert ("amount", cancelled, card) in found
-    # A refund of another line leaves its own without one.
-    assert {code for code, _, _ in found} == ({"amount", "line"} if "line_no" in changes else {"amount"})
+    # A refund of another line leaves its own without one, and one of another amount is not what was promised.
+    also = {"line"} if "line_no" in changes else set() if "payment_id" in changes and len(changes) == 1 else {"sums"}
+    assert {code for code, _, _ in found} == {"amount"} | also
 
 
 async def test_a_payment_line_changed_after_acceptance_is_found(db, cancelled):
@@ -144,7 +148,22 @@ async def test_an_effect_without_an_intent_before_it_is_found(db, cancelled):
         sa.update(refunds).where(free).values(line_no=1, status="succeeded", failure_code=None, **paid),
         sa.insert(refund_history).values(heard),
     )
-    assert found == {("intent", cancelled, id_)}
+    assert found == {("intent", cancelled, id_), ("sums", cancelled, cancelled)}
+
+
+@pytest.mark.parametrize("promised", [{"amounts": {"CAD": 1999}}, {"amounts": {}}, {"credits": 3}])
+async def test_refunds_that_do_not_add_up_to_what_was_promised_are_found(db, cancelled, promised):
+    async with db.read() as conn:
+        totals = await conn.scalar(sa.select(jobs.c.totals))
+    assert await broken(db, sa.update(jobs).values(totals=totals | promised)) == {("sums", cancelled, cancelled)}
+
+
+@pytest.mark.parametrize(("epoch", "status"), [(0, "succeeded"), (9, "pending"), (9, "succeeded")])
+async def test_a_history_that_turns_back_or_goes_on_after_success_is_found(db, cancelled, epoch, status):
+    card = await refund_of(db, "card")
+    heard = {"refund_id": card, "epoch": epoch, "status": status, "attempts": 1, "actor": "x", "recorded_at": now()}
+    found = await broken(db, sa.insert(refund_history).values(heard))
+    assert {one for one in found if one[0] != "history"} == {("monotone", cancelled, card)}
 
 
 async def test_a_refund_in_another_state_than_its_history_ends_with_is_found(db, cancelled):
@@ -189,11 +208,11 @@ async def test_a_booking_of_an_accepted_session_without_its_refund_row_is_found(
 
 
 async def test_every_invariant_is_broken_by_some_test_here():
-    known = {"totals", "amount", "ended-open", "ended-unexpanded", "intent", "history", "overdue", "session"} | {
-        "line",
-        "stranger",
-    }
-    assert {one.code for one in invariants(overdue_seconds=60)} <= known, "a new invariant needs a test of its own here"
+    of_jobs = {"totals", "sums", "ended-open", "ended-unexpanded", "overdue"}
+    known = of_jobs | {"line", "amount", "intent", "history", "monotone", "session", "stranger"}
+    assert {one.code for one in invariants(Rows(), overdue_seconds=60)} <= known, (
+        "a new invariant needs a test of its own here"
+    )
 
 
 async def test_another_business_s_rows_are_left_out(db, cancelled):
@@ -202,3 +221,27 @@ async def test_another_business_s_rows_are_left_out(db, cancelled):
         await create_business(conn, "other", name="Other", timezone="UTC", currency="CAD")
     assert await verify(db, "other") == []
     assert [one.code for one in await verify(db)] == ["totals", "line"]
+
+
+async def test_a_worker_checks_the_books_when_it_is_time_and_tells_what_it_found(db, cancelled):
+    runtime = Runtime(db, LocalQueue(), {}, Settings(verify_seconds=60))
+    assert await check(runtime) == []
+    assert await check(runtime) is None, "one worker checks at a time, and not before the next is due"
+    await broken(db, FORGET_FREE, IT_IS_TIME)
+    assert {one.code for one in await check(runtime)} == {"totals", "line"}
+    async with db.read() as conn:
+        last = await checks.last(conn)
+    assert (last.violations, last.checked_at is not None) == ({"totals": 1, "line": 1}, True)
+
+
+async def test_a_check_looks_at_what_has_changed_since_the_last_one_and_at_all_where_that_had_found_something(
+    db, cancelled
+):
+    runtime = Runtime(db, LocalQueue(), {}, Settings(verify_seconds=60))
+    long_ago = sa.update(jobs).values(finished_at=later(-3600.0))
+    assert await check(runtime) == []
+    await broken(db, FORGET_FREE, long_ago, IT_IS_TIME)
+    assert await check(runtime) == [], "the job had ended well before the last check"
+    unsure = sa.update(tables.checks).values(violations={"line": 1})
+    await broken(db, unsure, IT_IS_TIME)
+    assert {one.code for one in await check(runtime)} == {"totals", "line"}

@@ -1,0 +1,83 @@
+"""`/metrics`, for Prometheus: whether the books are in order and jobs move on, read from the database at each scrape.
+
+So every API process tells the same of all workers. It names no business, and is not for the public (`_may_read`).
+"""
+
+import hmac
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from fastapi import APIRouter, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from app.api.state import Service
+from app.config import Settings
+from app.db import checks, jobs
+from app.db.invariants import Scope, invariants
+from app.db.tables import IN_PROCESS
+from app.errors import NotFound
+
+router = APIRouter()
+
+_LOOPBACK: Final = {"127.0.0.1", "::1"}
+_RULES: Final = tuple(invariant.code for invariant in invariants(Scope(), overdue_seconds=0))
+
+
+@router.get("/metrics", include_in_schema=False)
+async def metrics(request: Request, service: Service) -> Response:
+    """This process's metrics and the whole service's, in the format that the scraper reads."""
+    if not _may_read(request, service.settings):
+        raise NotFound("page")
+    async with service.db.read() as conn:
+        now = _Now(await checks.last(conn), await jobs.open_by_status(conn), await jobs.next_due_in(conn))
+    registry = CollectorRegistry()
+    registry.register(now)
+    return Response(generate_latest(REGISTRY) + generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+
+def _may_read(request: Request, settings: Settings) -> bool:
+    """With a token, who has it; without one, who calls from this machine and not through a proxy on it."""
+    if settings.metrics_token is not None:
+        expected = f"Bearer {settings.metrics_token.get_secret_value()}".encode()
+        return hmac.compare_digest(request.headers.get("authorization", "").encode("latin-1"), expected)
+    proxied = {"forwarded", "x-forwarded-for", "via"} & set(request.headers)
+    return not proxied and request.client is not None and request.client.host in _LOOPBACK
+
+
+@dataclass(frozen=True, slots=True, eq=False)  # the registry keeps it by identity
+class _Now(Collector):
+    """What the database says at one scrape."""
+
+    check: checks.Check
+    open_jobs: Mapping[str, int]
+    next_due_in: float | None
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        violations = GaugeMetricFamily(
+            "bulk_cancel_invariant_violations",
+            "Rows that broke a rule of the books at the last check; anything but 0 needs a person.",
+            labels=["rule"],
+        )
+        for rule in _RULES:
+            violations.add_metric([rule], self.check.violations.get(rule, 0))
+        yield violations
+        checked_at = 0.0 if self.check.checked_at is None else self.check.checked_at.timestamp()
+        yield GaugeMetricFamily(
+            "bulk_cancel_books_checked_timestamp_seconds",
+            "When the books were last checked; 0: never.",
+            value=checked_at,
+        )
+        jobs_open = GaugeMetricFamily(
+            "bulk_cancel_open_jobs", "Bulk cancellations that have not ended.", labels=["status"]
+        )
+        for status in IN_PROCESS:
+            jobs_open.add_metric([status], self.open_jobs.get(status, 0))
+        yield jobs_open
+        yield GaugeMetricFamily(
+            "bulk_cancel_most_overdue_seconds",
+            "How late the job is that has waited longest; above two sweeps, workers are missing.",
+            value=max(0.0, -(self.next_due_in or 0.0)),
+        )

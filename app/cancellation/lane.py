@@ -1,0 +1,163 @@
+"""The lanes of a slice: each claims one job's due refunds of one method in batches and keeps their calls going.
+
+A lane that is slow or hangs keeps no other waiting: while it still has calls in flight the others go on claiming, and
+when the slice's time is over another slice is prompted before the last calls are back.
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Final
+
+import sqlalchemy as sa
+import structlog
+
+from app.cancellation.execute import Place, execute
+from app.cancellation.runtime import Runtime, seconds_since_boot
+from app.cancellation.settle import GroupCommit
+from app.db import refunds
+from app.db.outage import is_outage
+from app.db.refunds import Claimed
+from app.fault_points import Step
+from app.gateways.outcomes import Method
+
+log = structlog.get_logger()
+
+_LOOK_AGAIN_SECONDS: Final = 0.25
+
+
+@dataclass(slots=True)
+class _Lane:
+    """The state of one lane while its slice runs."""
+
+    place: Place
+    claimed: asyncio.Queue[tuple[Claimed, float] | None] = field(default_factory=asyncio.Queue)
+    at_work: int = 0  # claimed, and without a verdict
+    resting: bool = False  # nothing was due, and nothing is at work
+    low: int = -1  # with so many left to call for, the next batch is claimed
+    look: asyncio.Event = field(default_factory=asyncio.Event)  # it is time to claim
+
+
+@dataclass(frozen=True, slots=True)
+class _Slice:
+    runtime: Runtime
+    job_id: str
+    stop_at: float  # monotonic: claim nothing after
+    commits: GroupCommit
+    lanes: Sequence[_Lane]
+
+    @property
+    def is_over(self) -> bool:
+        return self.runtime.stopping.is_set() or time.monotonic() >= self.stop_at
+
+
+async def run_lanes(runtime: Runtime, job: sa.RowMapping, *, stop_at: float, commits: GroupCommit) -> bool:
+    """Work on the job's due refunds until none is due, or `stop_at` has come; returns with no call in flight.
+
+    Returns:
+        Whether another slice was prompted at `stop_at`, because calls were still in flight.
+    """
+    business_id = job["business_id"]
+    with (
+        runtime.paces.at(business_id, Method.PAYMENT) as payments,
+        runtime.paces.at(business_id, Method.CREDIT) as credit,
+    ):
+        lanes = [
+            _Lane(Place(job["id"], business_id, job["reason"] or "", method, pace))
+            for method, pace in ((Method.PAYMENT, payments), (Method.CREDIT, credit))
+        ]
+        this = _Slice(runtime, job["id"], stop_at, commits, lanes)
+        handing_over = asyncio.create_task(_hand_over(this))
+        try:
+            async with asyncio.TaskGroup() as group:
+                for lane in lanes:
+                    group.create_task(_keep_claiming(this, lane))
+                    for _ in range(runtime.settings.concurrency):
+                        group.create_task(_keep_calling(this, lane))
+        finally:
+            ended_before = handing_over.cancel()
+            await asyncio.wait([handing_over])
+    return not ended_before and handing_over.result()
+
+
+async def _hand_over(this: _Slice) -> bool:
+    """Prompt for the next slice when this one's time is over, instead of when the slowest call is back."""
+    await asyncio.sleep(this.stop_at - time.monotonic())
+    if this.runtime.stopping.is_set():
+        return False
+    return await this.runtime.queue.wake(this.job_id)
+
+
+async def _keep_claiming(this: _Slice, lane: _Lane) -> None:
+    while not this.is_over:
+        lane.look.clear()
+        room = lane.place.pace.room
+        batch = await _claim(this, lane, most=2 * room - lane.claimed.qsize()) if room else []
+        if lane.place.pace.is_shut and not batch:
+            # What has waited for too long is a person's, though nothing can be called.
+            settings = this.runtime.settings
+            aged = settings.give_up_after_seconds
+            batch = await _claim(this, lane, most=2 * settings.concurrency, waited_seconds=aged)
+        lane.resting = not batch and not lane.at_work
+        if lane.resting and all(other.resting for other in this.lanes):
+            break
+        lane.low = room if lane.claimed.qsize() > room else -1
+        await _look_again(this, lane)
+    for other in this.lanes:
+        other.look.set()
+    for _ in range(this.runtime.settings.concurrency):
+        lane.claimed.put_nowait(None)
+
+
+async def _look_again(this: _Slice, lane: _Lane) -> None:
+    """Until a claim may find something: calls have ended, or some time has passed."""
+    seconds = this.stop_at - time.monotonic()
+    if lane.low < 0:
+        seconds = min(seconds, _LOOK_AGAIN_SECONDS)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await lane.look.wait()
+
+
+async def _keep_calling(this: _Slice, lane: _Lane) -> None:
+    while (one := await lane.claimed.get()) is not None:
+        if lane.claimed.qsize() <= lane.low:
+            lane.low = -1
+            lane.look.set()
+        claimed, send_before = one
+        verdict = await execute(this.runtime, lane.place, claimed, send_before=send_before)
+        this.commits.add(claimed, verdict)
+        lane.at_work -= 1
+        if not lane.at_work:
+            for other in this.lanes:
+                other.look.set()
+
+
+async def _claim(this: _Slice, lane: _Lane, *, most: int, waited_seconds: float = 0.0) -> Sequence[Claimed]:
+    settings = this.runtime.settings
+    # The lease runs by the database's clock from the commit on; counted here from before it, so we end early. A call
+    # sent by then is over, and can no longer land, when the lease ends.
+    send_before = seconds_since_boot() + settings.lease_seconds - settings.upstream_timeout_seconds
+    send_before -= settings.upstream_quiescence_seconds
+    batch: Sequence[Claimed] = []
+    try:
+        async with this.runtime.db.write(Step.CLAIM) as conn:
+            batch = await refunds.claim(
+                conn,
+                this.job_id,
+                lane.place.method,
+                most=most,
+                lease_seconds=settings.lease_seconds,
+                waited_seconds=waited_seconds,
+            )
+    except Exception as error:
+        # The calls in flight still have outcomes to write; whatever was claimed without our knowing comes due again.
+        if not is_outage(error):
+            raise
+        log.warning("claim.failed", job_id=this.job_id, error=type(error).__name__)
+    lane.at_work += len(batch)
+    for claimed in batch:
+        lane.claimed.put_nowait((claimed, send_before))
+    return batch

@@ -1,0 +1,48 @@
+"""The promise as queries: each finds the rows that break one of its rules, and finds none while all is well."""
+
+from dataclasses import dataclass
+
+from app.db.invariants import of_jobs, of_refunds, of_sessions
+from app.db.invariants.scope import Rows, Scope
+
+__all__ = ["Invariant", "Scope", "invariants"]
+
+
+@dataclass(frozen=True, slots=True)
+class Invariant:
+    """A rule, and a query for (job_id, row_id) of what breaks it."""
+
+    code: str
+    rule: str
+    query: Rows
+
+
+def invariants(scope: Scope, *, overdue_seconds: float) -> list[Invariant]:
+    """All of them; a job overdue by `overdue_seconds` has been forgotten by every sweep."""
+    overdue = of_jobs.lease_overdue(scope, overdue_seconds)
+    return [
+        Invariant(
+            "totals",
+            "An expanded job has a refund or a reason for every line it promised.",
+            of_jobs.totals_differ(scope),
+        ),
+        Invariant("sums", "A job's refunds add up to what was promised.", of_jobs.sums_differ(scope)),
+        Invariant(
+            "line",
+            "Each line of an accepted booking has one refund or a reason.",
+            of_refunds.line_without_refund(scope),
+        ),
+        Invariant("amount", "A refund returns exactly its payment line.", of_refunds.amounts_differ(scope)),
+        Invariant("ended-open", "An ended job has no open refund.", of_jobs.ended_but_open(scope)),
+        Invariant("ended-unexpanded", "An ended job has all its refund rows.", of_jobs.ended_unexpanded(scope)),
+        Invariant("intent", "No effect without an intent committed before.", of_refunds.effect_without_intent(scope)),
+        Invariant("history", "A refund is in the state its history ends with.", of_refunds.history_disagrees(scope)),
+        Invariant("monotone", "A refund's history never turns back.", of_refunds.history_turns_back(scope)),
+        Invariant("overdue", "No open job, nor a lease of it, is overdue by more than two sweeps.", overdue),
+        Invariant(
+            "session", "Every accepted session reads cancelled by its job.", of_sessions.session_disagrees(scope)
+        ),
+        Invariant(
+            "stranger", "A session is cancelled by a job that accepted it.", of_sessions.cancelled_by_stranger(scope)
+        ),
+    ]

@@ -1,0 +1,145 @@
+"""What must hold of each refund: it returns its line, and its history tells how it came to be what it is."""
+
+import sqlalchemy as sa
+
+from app.db.invariants.scope import Rows, Scope, text
+from app.db.returns import is_counted
+from app.db.tables import (
+    WITHDRAWN_LINE,
+    bookings,
+    job_sessions,
+    jobs,
+    payment_lines,
+    refund_history,
+    refunds,
+)
+
+
+def _line_of() -> sa.ColumnElement[bool]:
+    return sa.and_(
+        payment_lines.c.business_id == refunds.c.business_id,
+        payment_lines.c.booking_id == refunds.c.booking_id,
+        payment_lines.c.line_no == refunds.c.line_no,
+    )
+
+
+_LINE = sa.tuple_(
+    refunds.c.method,
+    sa.func.coalesce(refunds.c.payment_id, ""),
+    sa.func.coalesce(refunds.c.amount_minor, 0),
+    sa.func.coalesce(refunds.c.currency, ""),
+    sa.func.coalesce(refunds.c.account_id, ""),
+    sa.func.coalesce(refunds.c.credits, 0),
+)
+
+
+_FROZEN = sa.tuple_(
+    payment_lines.c.method,
+    sa.func.coalesce(payment_lines.c.payment_id, ""),
+    sa.func.coalesce(payment_lines.c.amount_minor, 0),
+    sa.func.coalesce(payment_lines.c.currency, ""),
+    sa.func.coalesce(payment_lines.c.account_id, ""),
+    sa.func.coalesce(payment_lines.c.credits, 0),
+)
+
+
+def _withdrawn() -> sa.ColumnElement[bool]:
+    return sa.and_(refunds.c.status == "skipped", sa.func.coalesce(refunds.c.failure_code, "") == WITHDRAWN_LINE)
+
+
+def line_without_refund(scope: Scope) -> Rows:
+    """Bookings of accepted sessions, line by line, that an expanded job has neither a refund nor a reason for."""
+    settled = sa.exists().where(
+        refunds.c.business_id == bookings.c.business_id,
+        refunds.c.booking_id == bookings.c.id,
+        refunds.c.job_id == job_sessions.c.job_id,
+        sa.or_(refunds.c.line_no == 0, refunds.c.line_no == payment_lines.c.line_no),
+    )
+    source = (
+        job_sessions.join(jobs, jobs.c.id == job_sessions.c.job_id)
+        .join(
+            bookings,
+            sa.and_(
+                bookings.c.business_id == job_sessions.c.business_id,
+                bookings.c.session_id == job_sessions.c.session_id,
+            ),
+        )
+        .outerjoin(
+            payment_lines,
+            sa.and_(payment_lines.c.business_id == bookings.c.business_id, payment_lines.c.booking_id == bookings.c.id),
+        )
+    )
+    return (
+        sa.select(text(job_sessions.c.job_id), bookings.c.id)
+        .select_from(source)
+        .where(
+            job_sessions.c.released_at.is_(None),
+            job_sessions.c.position < jobs.c.expanded_sessions,
+            is_counted(),
+            ~settled,
+            scope.of(job_sessions.c.business_id, job_sessions.c.job_id),
+        )
+    )
+
+
+def amounts_differ(scope: Scope) -> Rows:
+    return (
+        sa.select(text(refunds.c.job_id), text(refunds.c.id))
+        .select_from(refunds.outerjoin(payment_lines, _line_of()))
+        .where(
+            refunds.c.line_no > 0,
+            ~_withdrawn(),
+            sa.or_(payment_lines.c.line_no.is_(None), _LINE != _FROZEN),
+            scope.of(refunds.c.business_id, refunds.c.job_id),
+        )
+    )
+
+
+def effect_without_intent(scope: Scope) -> Rows:
+    """Refunds that came to an upstream outcome without `submitted` having been committed before."""
+    intent = sa.exists().where(refund_history.c.refund_id == refunds.c.id, refund_history.c.status == "submitted")
+    return sa.select(text(refunds.c.job_id), text(refunds.c.id)).where(
+        refunds.c.status.in_(("succeeded", "processing", "rejected")),
+        ~intent,
+        scope.of(refunds.c.business_id, refunds.c.job_id),
+    )
+
+
+def history_disagrees(scope: Scope) -> Rows:
+    """Refunds whose last remembered state is not the one they are in (never remembered: not yet touched)."""
+    last = (
+        sa.select(refund_history.c.status)
+        .where(refund_history.c.refund_id == refunds.c.id)
+        .order_by(refund_history.c.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    untouched = sa.case((sa.or_(refunds.c.line_no == 0, _withdrawn()), "skipped"), else_="pending")
+    return sa.select(text(refunds.c.job_id), text(refunds.c.id)).where(
+        sa.func.coalesce(last, untouched) != refunds.c.status, scope.of(refunds.c.business_id, refunds.c.job_id)
+    )
+
+
+def history_turns_back(scope: Scope) -> Rows:
+    """Refunds whose history lowers an epoch, or goes on after money had moved or a person had closed them."""
+    steps = (
+        sa.select(
+            refund_history.c.refund_id,
+            refund_history.c.epoch,
+            sa.func.lag(refund_history.c.epoch)
+            .over(partition_by=refund_history.c.refund_id, order_by=refund_history.c.id)
+            .label("epoch_before"),
+            sa.func.lag(refund_history.c.status)
+            .over(partition_by=refund_history.c.refund_id, order_by=refund_history.c.id)
+            .label("status_before"),
+        )
+        .join(refunds, refunds.c.id == refund_history.c.refund_id)
+        .where(scope.of(refunds.c.business_id, refunds.c.job_id))
+        .subquery()
+    )
+    return (
+        sa.select(text(refunds.c.job_id), text(refunds.c.id))
+        .select_from(steps.join(refunds, refunds.c.id == steps.c.refund_id))
+        .where(sa.or_(steps.c.epoch < steps.c.epoch_before, steps.c.status_before.in_(("succeeded", "resolved"))))
+        .distinct()
+    )

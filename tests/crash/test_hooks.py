@@ -1,0 +1,212 @@
+"""Pending refunds whose end is told by hooks: well, badly, ten times, out of order, too early, never. Each line once.
+
+The sandbox sends the hooks over real HTTP and settles by itself; its books say what was done and how often we looked.
+"""
+
+import asyncio
+import base64
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+import pytest_asyncio
+import sqlalchemy as sa
+from crash.studio import Studio, studio, until
+from crash.week import CREDITS, PAYMENTS, assert_audit_tells_the_books, assert_once, week
+
+from app.cancellation.verify import verify
+from app.db.dialect import later
+from app.db.engine import Database
+from app.db.tables import refunds
+
+EACH = 10
+BOTH = (PAYMENTS, CREDITS)
+HARD = {"ignore_keys": True, "forget_keys": True, "allow_excess": True, "pending": 1}
+SECRET, OTHER = (f"whsec_{base64.b64encode(name * 32).decode()}" for name in (b"k", b"o"))
+
+
+async def hooked(place: Studio, *, seconds: float, then: str = "succeeded", **hooks: Any) -> None:
+    """Have the sandbox's refunds stay pending for so long, and end so, and its hooks sent to the studio."""
+    told = {
+        service: HARD
+        | {
+            "pending_seconds": seconds,
+            "pending_then": then,
+            "hooks": {"url": f"{place.api.base_url}/v1/hooks/{service}", "secret": SECRET} | hooks,
+        }
+        for service in BOTH
+    }
+    await place.faults(**told)
+
+
+async def asked(place: Studio, kind: str) -> list[int]:
+    return [await place.requests(service, kind) for service in BOTH]
+
+
+async def all_taken(place: Studio, count: int) -> None:
+    """So many hooks of each service have been answered 204, and none in another way."""
+
+    async def heard() -> bool:
+        return await asked(place, "hooks_204") == [count, count]
+
+    await until(heard, 40)
+    books = await place.books()
+    kinds = {kind for service in BOTH for kind in books[service]["requests"] if kind.startswith("hooks_")}
+    assert kinds == {"hooks_204"}
+
+
+async def ended_well(place: Studio, job_id: str) -> None:
+    """The job has ended, each line is once in the books, and the audit says the same."""
+    job = await place.finished(job_id, 80)
+    books = await place.books()
+    assert job["status"] == "completed"
+    assert_once(books, place.week.lines)
+    assert_audit_tells_the_books(books, await place.audit(job_id))
+
+
+@asynccontextmanager
+async def no_polls(db: Database) -> AsyncIterator[None]:
+    """What waits to be looked up waits an hour longer, again and again: only a hook can bring a look-up forward."""
+
+    async def put_off() -> None:
+        while True:
+            async with db.write() as conn:
+                waits = sa.and_(refunds.c.status == "processing", refunds.c.due_at > later(1))
+                await conn.execute(sa.update(refunds).where(waits).values(due_at=later(3600)))
+            await asyncio.sleep(0.2)
+
+    task = asyncio.create_task(put_off())
+    yield
+    task.cancel()
+    await asyncio.wait([task])
+
+
+async def an_hour_before_the_next_poll(place: Studio, db: Database) -> None:
+    await hooked(place, seconds=2)
+    async with no_polls(db):
+        await ended_well(place, await place.cancel())
+    await all_taken(place, EACH)
+    assert await asked(place, "look_ups") == [EACH, EACH]
+
+
+async def ten_times(place: Studio, db: Database) -> None:
+    await hooked(place, seconds=1, times=10)
+    await ended_well(place, await place.cancel())
+    await all_taken(place, 10 * EACH)
+    async with db.read() as conn:
+        assert await conn.scalar(sa.text("SELECT count(*) FROM hook_events")) == 2 * EACH
+
+
+async def overtaken_by_its_own_end(place: Studio, db: Database) -> None:
+    await hooked(place, seconds=1, tell=["final", "pending"], times=2)
+    await ended_well(place, await place.cancel())
+    await all_taken(place, 4 * EACH)
+
+
+async def long_after_its_end(place: Studio, db: Database) -> None:
+    await hooked(place, seconds=0, delay_seconds=6, tell=["pending", "final"])
+    await ended_well(place, await place.cancel())
+    await all_taken(place, 2 * EACH)
+    await asyncio.sleep(1.5)  # nothing begins again
+    assert await asked(place, "look_ups") == [EACH, EACH]
+
+
+async def before_our_own_commit(place: Studio, db: Database) -> None:
+    await hooked(place, seconds=0, before_answer=True)
+    async with no_polls(db):
+        await ended_well(place, await place.cancel())
+    await all_taken(place, EACH)
+    assert await asked(place, "look_ups") == [EACH, EACH]
+
+
+async def never(place: Studio, db: Database) -> None:
+    await hooked(place, seconds=1, tell=[])
+    await ended_well(place, await place.cancel())
+    books = await place.books()
+    assert not [kind for service in BOTH for kind in books[service]["requests"] if kind.startswith("hooks_")]
+
+
+async def with_another_s_signature(place: Studio, db: Database) -> None:
+    await hooked(place, seconds=0.5, secret=OTHER)
+    await ended_well(place, await place.cancel())
+
+    async def refused() -> bool:
+        return await asked(place, "hooks_401") == [EACH, EACH]
+
+    await until(refused, 40)
+    assert await asked(place, "hooks_204") == [0, 0]
+
+
+async def of_a_bad_end(place: Studio, db: Database) -> None:
+    await hooked(place, seconds=1, then="failed", times=2)
+    job_id = await place.cancel()
+    job = await place.finished(job_id, 80)
+    assert job["status"] == "completed_with_failures"
+    books = await place.books()
+    for service in BOTH:
+        assert books[service]["totals"]["failed"] == len(books[service]["effects"]) == EACH
+    rows = await place.audit(job_id)
+    assert {(row["status"], row["failure_code"]) for row in rows} == {("rejected", "declined_by_issuer")}
+
+
+async def after_the_machine_gave_up(place: Studio, db: Database) -> None:
+    await hooked(place, seconds=15)
+    job_id = await place.cancel()
+    assert (await place.finished(job_id, 14))["status"] == "completed_with_failures"
+    assert {row["failure_code"] for row in await place.audit(job_id)} == {"gave_up"}
+    await all_taken(place, EACH)
+    await ended_well(place, job_id)
+
+
+CASES = {
+    play.__name__: (play, settings)
+    for play, settings in (
+        (an_hour_before_the_next_poll, {}),
+        (ten_times, {}),
+        (overtaken_by_its_own_end, {}),
+        (long_after_its_end, {}),
+        (before_our_own_commit, {}),
+        (never, {}),
+        (with_another_s_signature, {}),
+        (of_a_bad_end, {}),
+        (after_the_machine_gave_up, {"give_up_after_seconds": 3}),
+    )
+}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=["sqlite", "postgresql"])
+async def running(request, fresh_databases):
+    """The chosen cases on one kind of database, as tasks: they mostly wait."""
+    chosen = [
+        item.callspec.params["name"]
+        for item in request.session.items
+        if item.path == request.path and item.callspec.params["running"] == request.param
+    ]
+    # In a thread: it runs a loop of its own.
+    databases = await asyncio.to_thread(fresh_databases, request.param, len(chosen))
+    room = asyncio.Semaphore(4)
+
+    async def run(name: str, database_url: str) -> None:
+        play, settings = CASES[name]
+        async with room:
+            made = week(2 * EACH, kinds=("payment", "credit"), places=10)
+            db = Database(database_url)
+            try:
+                async with studio(database_url, made, hooks_secret=SECRET, **settings) as place:
+                    await play(place, db)
+                assert not await verify(db)
+            finally:
+                await db.close()
+
+    tasks = {name: asyncio.create_task(run(name, url)) for name, url in zip(chosen, databases, strict=True)}
+    yield tasks
+    for task in tasks.values():
+        task.cancel()
+    await asyncio.gather(*tasks.values(), return_exceptions=True)
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("name", CASES)
+async def test_each_line_is_returned_once_where_hooks_come(name, running):
+    await running[name]

@@ -1,0 +1,205 @@
+"""The model's workers and their clock: they call as the protocol says, and may record late, twice or never.
+
+They promise what `execute` promises: a call only for a claim of their own, none so late that it could outlive the
+lease, and a look-up instead of a call unless the row was committed as `submitted` for it.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from integration.model.books import Books, Deed, Look
+from integration.model.desk import Desk
+
+from app.cancellation import judge, policy
+from app.cancellation.expand import expand_chunk
+from app.cancellation.policy import Trail, Verdict
+from app.db import jobs, outcomes, refunds
+from app.db.dialect import now
+from app.db.engine import Database
+from app.db.outcomes import Recorded
+from app.db.refunds import Claimed
+from app.gateways.credits import credits_gateway
+from app.gateways.outcomes import Indeterminate, Method, Order, Outcome
+from app.gateways.payments import payments_gateway
+
+LEASE_SECONDS: Final = 30.0
+TIMEOUT_SECONDS: Final = 10.0
+QUIESCENCE_SECONDS: Final = 5.0
+GIVE_UP_AFTER_SECONDS: Final = 72 * 3600.0
+# The database's clock goes on while a run is computed: what the model calls still in time is so by this much.
+_SLACK_SECONDS: Final = 3.0
+_LAGS_AT_MOST_SECONDS: Final = 3600.0  # look-ups, after what the upstream did
+_LANDS_WITHIN: Final = TIMEOUT_SECONDS + QUIESCENCE_SECONDS - _SLACK_SECONDS
+
+
+@dataclass(slots=True, eq=False)
+class Held:
+    """A claimed refund in the hands of one worker."""
+
+    job_id: str
+    claimed: Claimed
+    order: Order
+    claimed_at: float
+    sent_at: float | None = None
+    waits: bool = False  # for an answer
+    flies: bool = False  # its call may still land
+    verdict: Verdict | None = None
+
+
+class Crew:
+    """All workers of a run; `clock` moves only when the run lets time pass."""
+
+    def __init__(self, db: Database, desk: Desk, books: Books) -> None:
+        self.db = db
+        self.desk = desk
+        self.books = books
+        self.clock = 0.0
+        self.held: list[Held] = []
+        self._gateways = {Method.PAYMENT: payments_gateway(books), Method.CREDIT: credits_gateway(books)}
+
+    def idle(self) -> list[Held]:
+        """Claims that nobody has acted on."""
+        return [held for held in self.held if held.verdict is None and not held.waits]
+
+    def waiting(self) -> list[Held]:
+        """Claims whose worker waits for an answer."""
+        return [held for held in self.held if held.waits]
+
+    def on_their_way(self) -> list[Held]:
+        """Claims whose call may still land."""
+        return [held for held in self.held if held.flies]
+
+    def heard(self) -> list[Held]:
+        """Claims whose worker knows what becomes of them, recorded or not."""
+        return [held for held in self.held if held.verdict is not None]
+
+    async def begin(self, job_id: str) -> bool:
+        """Start the job, or go on with it, as a slice does; False if there is nothing to run."""
+        async with self.db.write() as conn:
+            job = await jobs.lock_any(conn, job_id)
+            if job is None or job["due_at"] is None:
+                return False
+            if job["status"] == "held" and job["hold_until"] > await jobs.clock(conn):
+                return False
+            if job["status"] != "running":
+                await jobs.update(conn, job_id, status="running", started_at=now())
+        return True
+
+    async def expand(self, job_id: str, at_most: int) -> None:
+        async with self.db.write() as conn:
+            job = await jobs.lock_any(conn, job_id)
+            if job is not None and job["status"] == "running":
+                await expand_chunk(conn, job, at_most=at_most)
+
+    async def claim(self, job_id: str, method: Method, most: int) -> list[Held]:
+        async with self.db.write() as conn:
+            batch = await refunds.claim(conn, job_id, method, most=most, lease_seconds=LEASE_SECONDS)
+        taken = [Held(job_id, claimed, _order(claimed, method), self.clock) for claimed in batch]
+        self.held += taken
+        return taken
+
+    def must_not_call(self, held: Held) -> bool:
+        """Whether its lease might end before a call made now can no longer land."""
+        return self.clock - held.claimed_at >= LEASE_SECONDS - TIMEOUT_SECONDS - QUIESCENCE_SECONDS - _SLACK_SECONDS
+
+    async def act(self, held: Held, deed: Deed, look: Look) -> None:
+        """The worker does what the claim asks for, and hears at once what comes of it."""
+        if self.must_not_call(held):
+            held.verdict = policy.unstarted(held.claimed.status)
+        elif held.claimed.status == "submitted":
+            held.sent_at = self.clock
+            await self._hear(held, await self._post(held, deed), look)
+        else:
+            self._prepare(held, Deed.DONE, look)
+            finding = await self._gateways[held.order.method].look_up(held.order)
+            held.verdict = judge.of_finding(held.claimed, self._trail(held), finding)
+
+    def give_back(self, held: Held) -> None:
+        """The worker stops, or the upstream is to be left alone: the claim was for nothing."""
+        held.verdict = policy.unstarted(held.claimed.status, due_in_seconds=2.0)
+
+    def send(self, held: Held) -> None:
+        """The call is on its way: it may land, and be answered, later or never."""
+        held.sent_at, held.waits, held.flies = self.clock, True, True
+
+    async def land(self, held: Held, deed: Deed, look: Look) -> None:
+        """A call on its way gets there; only who still waits hears of it."""
+        held.flies = False
+        outcome = await self._post(held, deed)
+        if held.waits:
+            await self._hear(held, outcome, look)
+
+    async def break_off(self, held: Held) -> None:
+        """The worker's connection breaks, or its time is out; the call may land all the same."""
+        await self._hear(held, Indeterminate("no answer"), Look.TRUE)
+
+    async def pass_time(self, seconds: float) -> None:
+        """All rows grow older, calls on their way come to their end, and who waited long enough stops waiting."""
+        self.clock += seconds
+        self.desk.age(seconds)
+        if seconds > _LAGS_AT_MOST_SECONDS:
+            self.books.catch_up()
+        for held in self.held:
+            since = self.clock - (held.sent_at or 0.0)
+            if held.waits and since >= TIMEOUT_SECONDS:
+                await self.break_off(held)
+            held.flies = held.flies and since < _LANDS_WITHIN
+
+    async def record(self, group: list[Held]) -> list[str]:
+        """Write what these workers heard, of one job; gives the refunds that changed."""
+        said = [
+            Recorded(
+                id=held.claimed.id,
+                epoch=held.claimed.epoch,
+                status=held.verdict.status,
+                definitive=held.verdict.definitive,
+                uncounted=held.verdict.uncounted,
+                due_in_seconds=held.verdict.due_in_seconds,
+                upstream_reference=held.verdict.upstream_reference,
+                failure_code=held.verdict.failure_code,
+                failure_detail=held.verdict.failure_detail,
+            )
+            for held in group
+        ]
+        async with self.db.write() as conn:
+            return await outcomes.record(conn, group[0].job_id, said, actor="worker", heartbeat_seconds=LEASE_SECONDS)
+
+    async def _post(self, held: Held, deed: Deed) -> Outcome:
+        self._prepare(held, deed, Look.TRUE)
+        return await self._gateways[held.order.method].refund(held.order)
+
+    async def _hear(self, held: Held, outcome: Outcome, look: Look) -> None:
+        held.waits = False
+        self._prepare(held, Deed.DONE, look)
+        waited = self.clock - held.sent_at
+        held.verdict = await judge.of_answer(
+            self._gateways[held.order.method],
+            held.order,
+            self._trail(held),
+            outcome,
+            quiet_in_seconds=QUIESCENCE_SECONDS + max(0.0, TIMEOUT_SECONDS - waited),
+        )
+
+    def _prepare(self, held: Held, deed: Deed, look: Look) -> None:
+        accepted = held.claimed.status == "processing"
+        self.books.deed = deed
+        self.books.look = Look.TRUE if look is Look.FORGETFUL and not accepted else look
+        self.books.known_as = held.claimed.upstream_reference
+
+    def _trail(self, held: Held) -> Trail:
+        return Trail(held.claimed.attempts, held.claimed.age_seconds, GIVE_UP_AFTER_SECONDS, jitter=1.0)
+
+
+def _order(claimed: Claimed, method: Method) -> Order:
+    key = claimed.id if claimed.key_generation == 0 else f"{claimed.id}.{claimed.key_generation}"
+    return Order(
+        refund_id=claimed.id,
+        idempotency_key=key,
+        method=method,
+        payment_id=claimed.payment_id,
+        amount_minor=claimed.amount_minor,
+        currency=claimed.currency,
+        account_id=claimed.account_id,
+        credits=claimed.credits,
+        reason="snow",
+    )
