@@ -9,6 +9,7 @@ from typing import assert_never
 from app.cancellation import policy
 from app.cancellation.policy import Trail, Verdict
 from app.db.refunds import Claimed
+from app.db.tables import RefundStatus
 from app.gateways.outcomes import (
     Absent,
     Finding,
@@ -69,12 +70,12 @@ def of_finding(claimed: Claimed, trail: Trail, finding: Finding) -> Verdict:
             return policy.succeeded(reference)
         case Processing(reference):
             return policy.processing(trail, reference)
-        case Rejected(_, _, reference) if claimed.key_generation and reference == claimed.upstream_reference:
+        case Rejected(_, _, reference) if _is_known_failure(claimed, reference):
             # The failed refund that a person has asked to try again: of the new try the upstream has nothing.
             return policy.absent(trail)
         case Rejected(code, detail, reference):
             return policy.rejected(code, detail, reference)
-        case Absent() if claimed.status == "processing":
+        case Absent() if claimed.status == RefundStatus.PROCESSING:
             # It has given the refund an id: that it knows nothing of it now is no leave to send it again.
             detail = "the upstream had accepted it and does not show it now"
             return policy.unanswered(trail, claimed.status, detail, pause_seconds=trail.pause())
@@ -108,3 +109,9 @@ def _rejected(trail: Trail, refusal: Rejected) -> Verdict:
     if refusal.code == policy.INSUFFICIENT_BALANCE and refusal.upstream_reference is None:
         return policy.without_balance(trail, refusal.detail)
     return policy.rejected(refusal.code, refusal.detail, refusal.upstream_reference)
+
+
+def _is_known_failure(claimed: Claimed, reference: str | None) -> bool:
+    # While `processing`, the row's reference is that of the new try itself.
+    retried = claimed.key_generation > 0 and claimed.status != RefundStatus.PROCESSING
+    return retried and reference == claimed.upstream_reference

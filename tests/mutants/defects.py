@@ -192,8 +192,8 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "an accepted refund is sent again because a look-up is empty",
         "app/cancellation/judge.py",
-        'case Absent() if claimed.status == "processing":',
-        'case Absent() if claimed.status == "never":',
+        "case Absent() if claimed.status == RefundStatus.PROCESSING:",
+        "case Absent() if False:",
         UPSTREAM_WORDS,
         MODEL,
     ),

@@ -20,11 +20,15 @@ PENDING = {"id": "re_1", "status": "pending"}
 
 
 class Upstream:
-    """Answers each POST with the next of its `answers` (the last for ever), and look-ups with what `listed` holds."""
+    """Answers each POST with the next of its `answers` (the last for ever), and look-ups with what `listed` holds.
 
-    def __init__(self, *answers, listed=()):
+    It is listed from the `listed_from`th POST on.
+    """
+
+    def __init__(self, *answers, listed=(), listed_from=0):
         self.answers = list(answers)
         self.listed = list(listed)
+        self.listed_from = listed_from
         self.keys = []
 
     async def post(self, request):
@@ -33,7 +37,9 @@ class Upstream:
         return JSONResponse(body, status, headers)
 
     async def get(self, request):
-        return JSONResponse({"data": self.listed})
+        reference = {"reference": request.query_params["reference"]}
+        listed = self.listed if len(self.keys) >= self.listed_from else []
+        return JSONResponse({"data": [one | reference for one in listed]})
 
     def app(self):
         return Starlette(routes=[Route("/refunds", self.post, methods=["POST"]), Route("/refunds", self.get)])
@@ -77,22 +83,36 @@ async def test_a_refund_that_was_accepted_is_not_sent_again_because_a_look_up_is
         [refund] = await work(5)
         assert refund["status"] == "processing"
         assert len(upstream.keys) == 1
-        upstream.listed = [MADE | {"reference": refund["id"]}]
+        upstream.listed = [MADE]
         [refund] = await work(2)
     assert (refund["status"], len(upstream.keys)) == ("succeeded", 1)
 
 
 async def test_a_refusal_after_a_call_that_was_not_heard_is_believed_after_a_look_only(scripted):
-    upstream = Upstream(answer(500), answer(422, {"code": "amount_exceeds_remaining"}))
+    # A look-up finds nothing, so it is sent again; and only then is the first call seen to have landed.
+    refusal = answer(422, {"code": "amount_exceeds_remaining"})
+    upstream = Upstream(answer(500), refusal, listed=[MADE], listed_from=2)
     async with scripted(upstream, ["over"]) as (job, work):
         [refund] = await work(1)
         assert refund["status"] == "indeterminate"
-        [refund] = await work(1)  # the look-up finds nothing yet: it may be sent again
-        upstream.listed = [MADE | {"reference": refund["id"]}]  # and only now is the first call seen to have landed
-        [refund] = await work(3)
+        [refund] = await work(5)
     assert (refund["status"], refund["upstream_reference"]) == ("succeeded", "re_1")
-    assert len(set(upstream.keys)) == 1
+    assert (len(upstream.keys), len(set(upstream.keys))) == (2, 1)
     assert job["totals"]["refunds"] == 1
+
+
+async def test_a_retry_that_fails_as_well_is_told_and_not_sent_again(week, scripted):
+    upstream = Upstream(answer(201, MADE | {"status": "failed"}), answer(201, PENDING | {"id": "re_2"}))
+    async with scripted(upstream, ["over"]) as (job, work):
+        [refund] = await work(1)
+        assert (refund["status"], refund["upstream_reference"]) == ("rejected", "re_1")
+        await week.post(f"/bulk-cancellations/{job['id']}/retry")
+        [refund] = await work(1)
+        assert refund["status"] == "processing"
+        upstream.listed = [{"id": "re_2", "status": "failed"}, {"id": "re_1", "status": "failed"}]
+        [refund] = await work(5)
+    assert (refund["status"], refund["upstream_reference"]) == ("rejected", "re_2")
+    assert upstream.keys == [refund["id"], f"{refund['id']}.1"]
 
 
 async def test_calls_that_surely_had_no_effect_use_up_none_of_a_refund_s_attempts(scripted):

@@ -94,6 +94,7 @@ class Entry:
     status: str
     first_status: str
     unseen: bool
+    lagged: bool  # look-ups once did not show it, which the contracts forbid
 
     @property
     def is_effect(self) -> bool:
@@ -194,7 +195,9 @@ class Books:
             return _answer(status, {"code": code})
         status = _MADE.get(deed, SUCCEEDED)
         unseen = deed is Deed.DONE_UNSEEN and self.kind is not Kind.JUDGE
-        entry = Entry(f"re_{len(self.entries)}", order["reference"], key, subject, amount, status, status, unseen)
+        entry = Entry(
+            f"re_{len(self.entries)}", order["reference"], key, subject, amount, status, status, unseen, unseen
+        )
         self.entries.append(entry)
         return self._tell(deed, entry, amount)
 
