@@ -11,8 +11,8 @@ UV     := PYTHON='$(PYTHON)' sh .ci/uv
 READY  := .venv/.synced
 PYTEST := $(BIN)/python -m pytest
 
-# Takes the download addresses out of a lock and leaves names, versions and hashes.
-STRIP_ADDRESSES := s,url = "https://[^"]*/([^"/]*)",path = "\1",; s,registry = "https://[^"]*",registry = "index",
+# Takes the download addresses and sizes out of a lock and leaves names, versions and hashes.
+STRIP_ADDRESSES := s,url = "https://[^"]*/([^"/]*)",path = "\1",; s,registry = "https://[^"]*",registry = "index",; s/, size = [0-9]+//
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

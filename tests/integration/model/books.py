@@ -56,7 +56,7 @@ class Look(StrEnum):
     BROKEN = "500"
     THROTTLED = "429"
     # Allowed only of a refund that it has told us of: that an empty list is no leave to send such a one again.
-    FORGETFUL = "hides what it had accepted"
+    FORGETFUL = "shows nothing, of what it had accepted"
 
 
 _MADE = {
@@ -114,10 +114,9 @@ class Books:
         self.newest_first = newest_first
         self.entries: list[Entry] = []
         self.refunded_elsewhere: set[str] = set()
-        # What becomes of the next call and look-up; `known_as` is the upstream's id that our row already holds.
+        # What becomes of the next call and look-up.
         self.deed = Deed.DONE
         self.look = Look.TRUE
-        self.known_as: str | None = None
 
     def of(self, reference: str) -> list[Entry]:
         return [entry for entry in self.entries if entry.reference == reference]
@@ -152,7 +151,7 @@ class Books:
                 return _answer(429, {}, retry_after="2")
         found = [entry for entry in self.of(reference) if not entry.unseen]
         if self.look is Look.FORGETFUL:
-            found = [entry for entry in found if entry.id != self.known_as]
+            found = []
         if self.newest_first:
             found.reverse()
         return _answer(200, {"data": [entry.shown(entry.status) for entry in found]})

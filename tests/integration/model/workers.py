@@ -184,7 +184,6 @@ class Crew:
         accepted = held.claimed.status == "processing"
         self.books.deed = deed
         self.books.look = Look.TRUE if look is Look.FORGETFUL and not accepted else look
-        self.books.known_as = held.claimed.upstream_reference
 
     def _trail(self, held: Held) -> Trail:
         return Trail(held.claimed.attempts, held.claimed.age_seconds, GIVE_UP_AFTER_SECONDS, jitter=1.0)
