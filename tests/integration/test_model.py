@@ -28,7 +28,7 @@ from app.gateways.outcomes import Method
 from app.queue import LocalQueue
 
 RUNS = int(os.environ.get("BULK_CANCEL_MODEL_RUNS", "500"))
-STEPS = 15
+STEPS = 12
 HOLD_SECONDS = 300
 MOST_JOBS = 3
 DATE = dt.date.fromisoformat(DAY)

@@ -166,6 +166,9 @@ class Crew:
 
     async def _post(self, held: Held, deed: Deed) -> Outcome:
         self._prepare(held, deed, Look.TRUE)
+        known = held.claimed.upstream_reference
+        accepted = [entry for entry in self.books.effects(held.claimed.id) if entry.id == known]
+        assert not accepted, f"asked for again, and the upstream had told us that it has it: {held}"
         return await self._gateways[held.order.method].refund(held.order)
 
     async def _hear(self, held: Held, outcome: Outcome, look: Look) -> None:
