@@ -121,10 +121,7 @@ async def resolve(
         await amendments.resolve(
             conn, refund_id, outcome_seq=seq, code=resolution, detail=note, reference=reference, actor=actor
         )
-        if job["status"] == JobStatus.COMPLETED_WITH_FAILURES and not await job_sessions.any_need_a_person(
-            conn, job_id
-        ):
-            await jobs.update(conn, job_id, status=JobStatus.COMPLETED)
+        await job_sessions.complete_if_nobody_is_needed(conn, job_id)
         log.info("refund.resolved", refund_id=refund_id, job_id=job_id, resolution=resolution)
         resolved = await amendments.lock_refund(conn, job_id, refund_id)
     assert resolved is not None

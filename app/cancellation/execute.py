@@ -69,7 +69,7 @@ async def execute(runtime: Runtime, place: Place, claimed: Claimed, *, send_befo
     try:
         if runtime.stopping.is_set() or seconds_since_boot() >= send_before:
             return policy.unstarted(claimed.status)
-        return await _call(runtime, gateway, _order(claimed, place), claimed, trail, send_before)
+        return await _call(runtime, gateway, order_of(claimed, place.method, place.reason), claimed, trail, send_before)
     finally:
         paused = place.pace.leave(gateway.sign, repeat=repeat, retry_after_seconds=gateway.retry_after_seconds)
         if paused is not None:
@@ -144,21 +144,28 @@ async def _call(
         return await judge.of_answer(gateway, order, trail, outcome, quiet_in_seconds=quiet_in)
     except Exception as error:
         log.exception("refund.call_failed", refund_id=claimed.id)
-        gateway.sign = Sign.SICK
-        return policy.unknown(trail, f"internal: {type(error).__name__}", quiet_in_seconds=max(quiet_in, trail.pause()))
+        gateway.sign, why = Sign.SICK, f"internal: {type(error).__name__}"
+        if claimed.status != RefundStatus.SUBMITTED:
+            return policy.unanswered(trail, claimed.status, why, pause_seconds=trail.pause())
+        return policy.unknown(why, quiet_in_seconds=max(quiet_in, trail.pause()))
 
 
-def _order(claimed: Claimed, place: Place) -> Order:
+def order_of(claimed: Claimed, method: Method, reason: str) -> Order:
+    """What is asked of the upstream for this row, by the same words at each attempt."""
     # One key for all attempts; a new one only for a try that a person asked for after a recorded failure.
     key = claimed.id if claimed.key_generation == 0 else f"{claimed.id}.{claimed.key_generation}"
+    # What its upstream called the refund: of this try, or of the one before it, which failed.
+    is_accepted = claimed.status == RefundStatus.PROCESSING
     return Order(
         refund_id=claimed.id,
         idempotency_key=key,
-        method=place.method,
+        method=method,
         payment_id=claimed.payment_id,
         amount_minor=claimed.amount_minor,
         currency=claimed.currency,
         account_id=claimed.account_id,
         credits=claimed.credits,
-        reason=place.reason,
+        reason=reason,
+        accepted_as=claimed.upstream_reference if is_accepted else None,
+        failed_as=claimed.upstream_reference if claimed.key_generation and not is_accepted else None,
     )

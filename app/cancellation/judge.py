@@ -58,7 +58,7 @@ async def of_answer(
         case Unavailable(detail, retry_after):
             return policy.not_done(trail, "unavailable", detail, retry_after_seconds=retry_after, throttled=False)
         case Indeterminate(detail, retry_after):
-            return policy.unknown(trail, detail, quiet_in_seconds=max(quiet_in_seconds, retry_after or 0.0))
+            return policy.unknown(detail, quiet_in_seconds=max(quiet_in_seconds, retry_after or 0.0))
         case _:
             assert_never(outcome)
 
@@ -70,9 +70,9 @@ def of_finding(claimed: Claimed, trail: Trail, finding: Finding) -> Verdict:
             return policy.succeeded(reference)
         case Processing(reference):
             return policy.processing(trail, reference)
-        case Rejected(_, _, reference) if _is_known_failure(claimed, reference):
-            # The failed refund that a person has asked to try again: of the new try the upstream has nothing.
-            return policy.absent(trail)
+        case Rejected(_, _, reference) if claimed.status == RefundStatus.PROCESSING and _is_another(claimed, reference):
+            detail = "the upstream shows a refund that failed, and not the one that it had accepted"
+            return policy.unanswered(trail, claimed.status, detail, pause_seconds=trail.pause())
         case Rejected(code, detail, reference):
             return policy.rejected(code, detail, reference)
         case Absent() if claimed.status == RefundStatus.PROCESSING:
@@ -98,7 +98,7 @@ def _refused(trail: Trail, refusal: Rejected, finding: Finding) -> Verdict:
         case Absent() | Rejected():
             return _rejected(trail, refusal)
         case Indeterminate(why, retry_after):
-            return policy.unknown(trail, why, quiet_in_seconds=trail.pause(at_least=retry_after or 0.0))
+            return policy.unknown(why, quiet_in_seconds=trail.pause(at_least=retry_after or 0.0))
         case _:
             assert_never(finding)
 
@@ -111,7 +111,5 @@ def _rejected(trail: Trail, refusal: Rejected) -> Verdict:
     return policy.rejected(refusal.code, refusal.detail, refusal.upstream_reference)
 
 
-def _is_known_failure(claimed: Claimed, reference: str | None) -> bool:
-    # While `processing`, the row's reference is that of the new try itself.
-    retried = claimed.key_generation > 0 and claimed.status != RefundStatus.PROCESSING
-    return retried and reference == claimed.upstream_reference
+def _is_another(claimed: Claimed, reference: str | None) -> bool:
+    return None not in {reference, claimed.upstream_reference} and reference != claimed.upstream_reference

@@ -128,6 +128,11 @@ def without_balance(trail: Trail, detail: str) -> Verdict:
 
 def not_done(trail: Trail, code: str, detail: str, *, retry_after_seconds: float | None, throttled: bool) -> Verdict:
     """The call surely had no effect: send again later, or give it to a person when patience is out."""
+    if trail.out_of_patience and trail.attempts > 1:
+        # This call had no effect. An earlier one may have: one more look.
+        return Verdict(
+            "indeterminate", trail.pause(), uncounted=True, failure_code="unknown", failure_detail=detail[:500]
+        )
     if trail.out_of_patience:
         return rejected(UPSTREAM_UNAVAILABLE, detail)
     asked_for = min(retry_after_seconds or 0.0, LONGEST_RETRY_AFTER_SECONDS)
@@ -135,17 +140,22 @@ def not_done(trail: Trail, code: str, detail: str, *, retry_after_seconds: float
     return Verdict("pending", pause, uncounted=True, failure_code=code[:64], failure_detail=detail[:500])
 
 
-def unknown(trail: Trail, detail: str, *, quiet_in_seconds: float) -> Verdict:
-    """Nothing is known: look it up once the call can no longer land (`quiet_in_seconds` from now)."""
-    if trail.out_of_patience:
-        return Verdict("indeterminate", None, failure_code=GAVE_UP, failure_detail=detail[:500])
+def unknown(detail: str, *, quiet_in_seconds: float) -> Verdict:
+    """Nothing is known: look it up once the call can no longer land (`quiet_in_seconds` from now).
+
+    Out of patience too: a machine gives up after a look-up only. Until a call can no longer land, not even a person may
+    have it sent again.
+    """
     return Verdict("indeterminate", quiet_in_seconds, failure_code="unknown", failure_detail=detail[:500])
 
 
 def absent(trail: Trail) -> Verdict:
     """The upstream knows nothing of it: send it again under the same key, unless that has failed too often."""
-    if trail.out_of_patience or trail.attempts >= MOST_SENDS:
-        return unknown(trail, "sent repeatedly, and the upstream has none of it", quiet_in_seconds=trail.pause())
+    if trail.out_of_patience:
+        detail = "sent, and the upstream has none of it"
+        return Verdict("indeterminate", None, failure_code=GAVE_UP, failure_detail=detail)
+    if trail.attempts >= MOST_SENDS:
+        return unknown("sent repeatedly, and the upstream has none of it", quiet_in_seconds=trail.pause())
     return Verdict("pending", 0.0, failure_code="looked_up_absent")
 
 
@@ -160,6 +170,8 @@ def left_alone(trail: Trail, status: str, *, due_in_seconds: float) -> Verdict:
     if not trail.out_of_patience:
         return unstarted(status, due_in_seconds=due_in_seconds)
     detail = "the upstream took no calls for as long as a machine tries"
+    if status == "submitted" and trail.attempts > 1:
+        return Verdict("indeterminate", None, uncounted=True, failure_code=GAVE_UP, failure_detail=detail)
     if status == "submitted":
         return Verdict("rejected", None, uncounted=True, failure_code=UPSTREAM_UNAVAILABLE, failure_detail=detail)
     return unanswered(trail, status, detail, pause_seconds=due_in_seconds)

@@ -15,9 +15,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.db import history
+from app.db import history, job_sessions
 from app.db.dialect import SQLITE_FORMAT, later
-from app.db.tables import IN_PROCESS, jobs, refunds
+from app.db.tables import IN_PROCESS, JobStatus, jobs, refunds
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,8 @@ async def record(
     this worker never be heard of again.
     """
     resting = sum(outcome.due_in_seconds is None for outcome in outcomes)
-    seq = await _number(conn, job_id, resting, heartbeat_seconds) - resting
+    last, job_status = await _number(conn, job_id, resting, heartbeat_seconds)
+    seq = last - resting
     values = []
     for outcome in outcomes:
         seq += outcome.due_in_seconds is None
@@ -98,10 +99,12 @@ async def record(
     changed = list((await conn.execute(statement, {"outcomes": json.dumps(values)})).scalars())
     if changed:
         await history.append(conn, changed, actor=actor)
+    if changed and job_status == JobStatus.COMPLETED_WITH_FAILURES:
+        await job_sessions.complete_if_nobody_is_needed(conn, job_id)  # a late word may have been the last failure's
     return changed
 
 
-async def _number(conn: AsyncConnection, job_id: str, count: int, heartbeat_seconds: float) -> int:
+async def _number(conn: AsyncConnection, job_id: str, count: int, heartbeat_seconds: float) -> tuple[int, str]:
     open_job = jobs.c.status.in_(IN_PROCESS)
     statement = (
         sa.update(jobs)
@@ -110,9 +113,10 @@ async def _number(conn: AsyncConnection, job_id: str, count: int, heartbeat_seco
             outcome_seq=jobs.c.outcome_seq + count,
             due_at=sa.case((open_job, later(heartbeat_seconds)), else_=None),
         )
-        .returning(jobs.c.outcome_seq)
+        .returning(jobs.c.outcome_seq, jobs.c.status)
     )
-    return int((await conn.execute(statement)).scalar_one())
+    seq, status = (await conn.execute(statement)).one()
+    return seq, status
 
 
 def _as_json(outcome: Recorded, seq: int) -> dict[str, Any]:

@@ -129,16 +129,19 @@ def retry_after(headers: Mapping[str, str], *, now: datetime) -> float | None:
     return min(max(seconds, 0.0), MAX_RETRY_AFTER_SECONDS)
 
 
-def best_of(findings: Sequence[Finding]) -> Finding | None:
-    """The finding that stands for all refunds found under one reference, None where there are none.
+def best_of(findings: Sequence[Finding], order: Order) -> Finding | None:
+    """The finding that stands for all refunds found under the order's reference, None where none is of this order.
 
-    An unreadable one of ours hides what it is: it stands above pending and failed, and below a plain success.
+    An unreadable one of ours hides what it is: it stands above pending and failed, and below a plain success. Of those
+    that failed, the one that the upstream had accepted stands for all.
     """
-    for kind in (Succeeded, Indeterminate, Processing, Rejected):
+    for kind in (Succeeded, Indeterminate, Processing):
         for finding in findings:
             if isinstance(finding, kind):
                 return finding
-    return None
+    failed = [one for one in findings if isinstance(one, Rejected) and one.upstream_reference != order.failed_as]
+    accepted = [one for one in failed if one.upstream_reference == order.accepted_as]
+    return next(iter(accepted or failed), None)
 
 
 def one_line(text: object) -> str:
@@ -156,12 +159,12 @@ def _find(document: object, order: Order) -> Finding:
     if not all(isinstance(refund, dict) for refund in refunds):
         return Indeterminate("look-up: the list holds something that is no refund")
     ours = [refund for refund in refunds if refund.get("reference") in (None, order.refund_id)]
-    best = best_of([read_refund(refund, order) for refund in ours])
+    best = best_of([read_refund(refund, order) for refund in ours], order)
     if best is not None:
         return best
     # "None" is believed of a list that is about this reference and ends here, for it lets the refund be
     # sent again.
-    if refunds:
+    if len(ours) < len(refunds):
         return Indeterminate("look-up: the list is about other references")
     if document.get("has_more") or document.get("next_cursor"):
         return Indeterminate("look-up: the list goes on")

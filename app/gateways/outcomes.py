@@ -22,6 +22,8 @@ class Order:
 
     A payment names `payment_id`, `amount_minor` (ISO 4217 minor units) and `currency`; a credit names
     `account_id` and `credits`. `refund_id` is the reference that the upstream keeps and is looked up by.
+    `accepted_as` is the upstream's id of the refund that it said it was at work on; `failed_as` that of one that
+    failed and was then ordered anew, so that it says nothing of this order.
     """
 
     refund_id: str
@@ -33,6 +35,8 @@ class Order:
     account_id: str | None
     credits: int | None
     reason: str
+    accepted_as: str | None = None
+    failed_as: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,7 +102,7 @@ class StripeRefunds:
                 return page
             refunds, after = page
             ours += [finding for refund in refunds if (finding := read_ours(refund, theirs)) is not None]
-            best = best_of(ours)
+            best = best_of(ours, order)
             if after is None:
                 return best or Absent()
             if isinstance(best, Succeeded):

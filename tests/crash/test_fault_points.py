@@ -457,6 +457,9 @@ def test_each_line_has_one_effect_though_a_process_is_killed_at(name, running):
 
 
 @pytest.mark.timeout(240)
-@pytest.mark.parametrize("name", STOPS)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.long) if place % 2 else name for place, name in enumerate(STOPS)],
+)
 def test_each_line_has_one_effect_though_a_worker_stops_beyond_its_lease_at(name, stopping):
     stopping[name].result()

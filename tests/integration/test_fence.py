@@ -8,6 +8,9 @@ import sqlalchemy as sa
 from app.cancellation import accept
 from app.cancellation.expand import expand_chunk
 from app.cancellation.request import Request
+from app.cancellation.runtime import Runtime
+from app.cancellation.settle import settle_job
+from app.config import Settings
 from app.db import jobs, outcomes, refunds
 from app.db import tables as t
 from app.db.outcomes import Recorded
@@ -79,6 +82,11 @@ async def state(db):
     return row["status"], row["epoch"], row["upstream_reference"]
 
 
+async def job_status(db):
+    async with db.read() as conn:
+        return await conn.scalar(sa.select(t.jobs.c.status))
+
+
 async def test_a_claim_whose_lease_ran_out_is_looked_up_and_its_late_words_change_nothing(db, job_id):
     early = await claim(db, job_id, lease_seconds=-1)
     late = await claim(db, job_id, lease_seconds=30)
@@ -96,3 +104,14 @@ async def test_that_money_moved_is_recorded_whoever_heard_it_and_the_second_to_h
     assert await record(db, job_id, late, "succeeded", reference="re_2") == []
     assert await record(db, job_id, late, "rejected", code="no") == []
     assert await state(db) == ("succeeded", late.epoch, "re_1")
+
+
+async def test_success_that_is_heard_late_completes_a_job_that_had_ended_with_failures(db, job_id):
+    early = await claim(db, job_id, lease_seconds=-1)
+    late = await claim(db, job_id, lease_seconds=30)
+    assert await record(db, job_id, late, "rejected", code="no") == [late.id]
+    runtime = Runtime(db, LocalQueue(), {}, Settings())
+    assert await settle_job(runtime, job_id) is None
+    assert await job_status(db) == "completed_with_failures"
+    assert await record(db, job_id, early, "succeeded", reference="re_1") == [early.id]
+    assert await job_status(db) == "completed"

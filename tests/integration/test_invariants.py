@@ -121,11 +121,17 @@ async def test_an_open_refund_of_an_ended_job_is_found(db, cancelled):
     still_open = {"status": "indeterminate", "due_at": now(), "outcome_seq": None, "settled_at": None}
     found = await broken(db, sa.update(refunds).where(CARD).values(**still_open))
     assert ("ended-open", cancelled, card) in found
-    assert found <= {("ended-open", cancelled, card), ("history", cancelled, card)}
+    assert found <= {("ended-open", cancelled, card), ("history", cancelled, card), ("status", cancelled, cancelled)}
 
 
 async def test_an_ended_job_without_all_its_rows_is_found(db, cancelled):
     assert await broken(db, sa.update(jobs).values(expanded_sessions=1)) == {("ended-unexpanded", cancelled, cancelled)}
+
+
+async def test_an_ended_job_that_says_a_person_is_needed_where_none_is_is_found(db, cancelled):
+    assert await broken(db, sa.update(jobs).values(status="completed_with_failures")) == {
+        ("status", cancelled, cancelled)
+    }
 
 
 async def test_an_effect_without_an_intent_before_it_is_found(db, cancelled):
@@ -168,7 +174,8 @@ async def test_a_history_that_turns_back_or_goes_on_after_success_is_found(db, c
 
 async def test_a_refund_in_another_state_than_its_history_ends_with_is_found(db, cancelled):
     card = await refund_of(db, "card")
-    assert await broken(db, sa.update(refunds).where(CARD).values(status="rejected")) == {("history", cancelled, card)}
+    found = await broken(db, sa.update(refunds).where(CARD).values(status="rejected"))
+    assert found == {("history", cancelled, card), ("status", cancelled, cancelled)}
 
 
 async def test_a_job_that_every_sweep_forgot_is_found(db, cancelled):
@@ -208,7 +215,7 @@ async def test_a_booking_of_an_accepted_session_without_its_refund_row_is_found(
 
 
 async def test_every_invariant_is_broken_by_some_test_here():
-    of_jobs = {"totals", "sums", "ended-open", "ended-unexpanded", "overdue"}
+    of_jobs = {"totals", "sums", "ended-open", "ended-unexpanded", "overdue", "status"}
     known = of_jobs | {"line", "amount", "intent", "history", "monotone", "session", "stranger"}
     assert {one.code for one in invariants(Rows(), overdue_seconds=60)} <= known, (
         "a new invariant needs a test of its own here"

@@ -196,12 +196,6 @@ class Business(RuleBasedStateMachine):
                 self.run(self.life.calls_of_a_slice(job_id, drawn) if dies else self.life.slice(job_id, drawn))
             self.watch.look()
 
-    @precondition(lambda self: self.watch.told_late)
-    @rule(one=PICK)
-    def a_worker_settles_a_job(self, one):
-        self.run(self.life.settle(picked(sorted(self.watch.told_late), one)))
-        self.watch.look()
-
     # The upstream, time and people
 
     @rule(seconds=SECONDS, turns=TURNS)

@@ -1,5 +1,6 @@
 """Every answer an upstream can give, and what the product may believe of it."""
 
+import dataclasses
 import json
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -203,6 +204,17 @@ def test_the_best_of_what_a_look_up_finds_is_the_finding():
     assert look(200, {"data": [failed, pending]}) == Processing("rf_1")
     assert isinstance(look(200, {"data": [failed]}), Rejected)
     assert look(200, {"data": []}) == Absent()
+
+
+def test_of_several_that_failed_the_one_that_was_accepted_is_the_finding_and_one_known_to_have_failed_is_none():
+    older, newer = refund("failed", id="rf_0"), refund("failed", id="rf_1")
+
+    def found(*listed, **order):
+        return look(200, {"data": listed}, order=dataclasses.replace(ORDER, **order))
+
+    assert found(older, newer, accepted_as="rf_1").upstream_reference == "rf_1"
+    assert found(older, newer, failed_as="rf_0").upstream_reference == "rf_1"
+    assert found(older, failed_as="rf_0") == Absent()
 
 
 def test_an_entry_without_a_reference_is_ours_and_one_with_anothers_is_not():

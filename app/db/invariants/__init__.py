@@ -35,6 +35,9 @@ def invariants(scope: Scope, *, overdue_seconds: float) -> list[Invariant]:
         Invariant("amount", "A refund returns exactly its payment line.", of_refunds.amounts_differ(scope)),
         Invariant("ended-open", "An ended job has no open refund.", of_jobs.ended_but_open(scope)),
         Invariant("ended-unexpanded", "An ended job has all its refund rows.", of_jobs.ended_unexpanded(scope)),
+        Invariant(
+            "status", "An ended job says whether something is left for a person.", of_jobs.status_disagrees(scope)
+        ),
         Invariant("intent", "No effect without an intent committed before.", of_refunds.effect_without_intent(scope)),
         Invariant("history", "A refund is in the state its history ends with.", of_refunds.history_disagrees(scope)),
         Invariant("monotone", "A refund's history never turns back.", of_refunds.history_turns_back(scope)),

@@ -73,3 +73,15 @@ def lease_overdue(scope: Scope, overdue_seconds: float) -> Rows:
         .where(jobs.c.due_at.is_not(None), jobs.c.status.in_(IN_PROCESS), scope.of(jobs.c.business_id, jobs.c.id))
         .where(jobs.c.due_at < later(sa.literal(-overdue_seconds, sa.Float)))
     )
+
+
+def status_disagrees(scope: Scope) -> Rows:
+    """Jobs that say "completed" with something left for a person, or "with failures" with nothing left."""
+    needed = sa.exists().where(
+        refunds.c.job_id == jobs.c.id,
+        refunds.c.method != "none",
+        refunds.c.status.not_in(("succeeded", "skipped", "resolved")),
+    )
+    return sa.select(text(jobs.c.id), text(jobs.c.id)).where(
+        _ENDED, (jobs.c.status == "completed_with_failures") != needed, scope.of(jobs.c.business_id, jobs.c.id)
+    )

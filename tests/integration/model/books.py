@@ -55,8 +55,8 @@ class Look(StrEnum):
     SILENT = "no answer"
     BROKEN = "500"
     THROTTLED = "429"
-    # Allowed only of a refund that it has told us of: that an empty list is no leave to send such a one again.
-    FORGETFUL = "shows nothing, of what it had accepted"
+    # Only of a refund that it has told us of: that it does not show it now is no leave to send it again.
+    FORGETFUL = "shows nothing but failures, of what it had accepted"
 
 
 _MADE = {
@@ -94,7 +94,6 @@ class Entry:
     status: str
     first_status: str
     unseen: bool
-    lagged: bool  # look-ups once did not show it, which the contracts forbid
 
     @property
     def is_effect(self) -> bool:
@@ -151,7 +150,7 @@ class Books:
                 return _answer(429, {}, retry_after="2")
         found = [entry for entry in self.of(reference) if not entry.unseen]
         if self.look is Look.FORGETFUL:
-            found = []
+            found = [entry for entry in found if not entry.is_effect]
         if self.newest_first:
             found.reverse()
         return _answer(200, {"data": [entry.shown(entry.status) for entry in found]})
@@ -194,9 +193,7 @@ class Books:
             return _answer(status, {"code": code})
         status = _MADE.get(deed, SUCCEEDED)
         unseen = deed is Deed.DONE_UNSEEN and self.kind is not Kind.JUDGE
-        entry = Entry(
-            f"re_{len(self.entries)}", order["reference"], key, subject, amount, status, status, unseen, unseen
-        )
+        entry = Entry(f"re_{len(self.entries)}", order["reference"], key, subject, amount, status, status, unseen)
         self.entries.append(entry)
         return self._tell(deed, entry, amount)
 

@@ -72,9 +72,6 @@ class Life:
         due = {held.claimed.id for held in group if _lets_through(rows[held.claimed.id], held)}
         changed = set(await self.crew.record(group))
         assert changed == due, f"{[rows[held.claimed.id] for held in group]} changed: {changed}, not {due}"
-        job_id = group[0].job_id
-        if changed and self.desk.jobs()[job_id]["status"] in ENDED:
-            self.watch.told_late.add(job_id)
 
     async def settle(self, job_id: str) -> float | None:
         """Settle the job: it ends if nothing of it is open, and not before."""
@@ -87,7 +84,6 @@ class Life:
         is_open = job["expanded_sessions"] < job["accepted_sessions"] or any(row["due_at"] for row in rows)
         assert (due_in is not None) == is_open, (job, rows, due_in)
         assert (job["status"] in ENDED) != is_open, (job, rows)
-        self.watch.told_late.discard(job_id)
         return due_in
 
     async def verify(self, overdue_seconds: float = _NEVER) -> None:

@@ -18,8 +18,6 @@ class Watch:
         self.books = books
         self.rows: dict[str, Row] = {}
         self.holder: dict[str, str] = {}  # session: the job that has it, by what callers were told
-        # Ended jobs in which a worker has recorded late that money moved, and that it has not settled since.
-        self.told_late: set[str] = set()
         self._last_number: dict[str, int] = {}
 
     def open_jobs(self) -> list[str]:
@@ -67,9 +65,7 @@ class Watch:
             told = (row["upstream_reference"], SUCCEEDED, amount)
             assert told in [(entry.id, entry.status, entry.amount) for entry in entries], (row, entries)
         elif row["status"] in _SAID_NO:
-            # Who was told that there is none may have given up before the next call would have shown that there is.
-            misled = row["failure_code"] == "upstream_unavailable" and any(entry.lagged for entry in entries)
-            assert misled or not self.books.effects(row["id"]), f"{row['status']}, and the books say {entries}: {row}"
+            assert not self.books.effects(row["id"]), f"{row['status']}, and the books say {entries}: {row}"
 
     def _is_where_its_rows_say(self, job: Row, rows: list[Row]) -> None:
         is_open = job["expanded_sessions"] < job["accepted_sessions"] or any(row["due_at"] for row in rows)
@@ -84,7 +80,7 @@ class Watch:
                 assert not person, (job, rows)
             case "completed_with_failures":
                 assert not is_open, (job, rows)
-                assert person or job["id"] in self.told_late, (job, rows)
+                assert person, (job, rows)
 
     def _numbers(self, job: Row, rows: list[Row]) -> None:
         numbers = [row["outcome_seq"] for row in rows if row["outcome_seq"] is not None]

@@ -11,6 +11,7 @@ from integration.model.books import Books, Deed, Look
 from integration.model.desk import Desk
 
 from app.cancellation import judge, policy
+from app.cancellation.execute import order_of
 from app.cancellation.expand import expand_chunk
 from app.cancellation.policy import Trail, Verdict
 from app.db import jobs, outcomes, refunds
@@ -94,7 +95,7 @@ class Crew:
     async def claim(self, job_id: str, method: Method, most: int) -> list[Held]:
         async with self.db.write() as conn:
             batch = await refunds.claim(conn, job_id, method, most=most, lease_seconds=LEASE_SECONDS)
-        taken = [Held(job_id, claimed, _order(claimed, method), self.clock) for claimed in batch]
+        taken = [Held(job_id, claimed, order_of(claimed, method, "snow"), self.clock) for claimed in batch]
         self.held += taken
         return taken
 
@@ -190,18 +191,3 @@ class Crew:
 
     def _trail(self, held: Held) -> Trail:
         return Trail(held.claimed.attempts, held.claimed.age_seconds, GIVE_UP_AFTER_SECONDS, jitter=1.0)
-
-
-def _order(claimed: Claimed, method: Method) -> Order:
-    key = claimed.id if claimed.key_generation == 0 else f"{claimed.id}.{claimed.key_generation}"
-    return Order(
-        refund_id=claimed.id,
-        idempotency_key=key,
-        method=method,
-        payment_id=claimed.payment_id,
-        amount_minor=claimed.amount_minor,
-        currency=claimed.currency,
-        account_id=claimed.account_id,
-        credits=claimed.credits,
-        reason="snow",
-    )
