@@ -26,8 +26,12 @@ _COOL_DOWN_SECONDS: Final = 5.0
 class Queue(Protocol):
     """Something that can prompt a worker."""
 
-    async def wake(self, job_id: str, *, after_seconds: float = 0.0, once: str | None = None) -> bool:
-        """Prompt a worker to run a slice of the job; False if the prompt is known to be lost.
+    reaches_others: bool  # whether another process may hear a wake
+
+    async def wake(
+        self, job_id: str, *, after_seconds: float = 0.0, once: str | None = None, helper: bool = False
+    ) -> bool:
+        """Prompt a worker to run a slice of the job, or to help with it; False if the prompt is known to be lost.
 
         Of prompts with the same `once` one waits at a time, so that slices that prompt for what they leave don't
         multiply.
@@ -42,13 +46,22 @@ class Queue(Protocol):
 class LocalQueue:
     """Prompts the worker loop in this process, which takes them as it has room; `woken` is set when there are some."""
 
+    reaches_others = False
+
     def __init__(self) -> None:
         self.woken = asyncio.Event()
         self._prompts: dict[str, str] = {}  # job ids by prompt, the longest waiting first
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._count = 0
 
-    async def wake(self, job_id: str, *, after_seconds: float = 0.0, once: str | None = None) -> bool:
+    async def wake(
+        self,
+        job_id: str,
+        *,
+        after_seconds: float = 0.0,
+        once: str | None = None,
+        helper: bool = False,  # noqa: ARG002 - there is nobody to help
+    ) -> bool:
         reached(f"{Call.WAKE}.before")
         self._count += 1
         prompt = f"{job_id}:{self._count if once is None else once}"
@@ -81,13 +94,17 @@ class LocalQueue:
 class ArqQueue:
     """Prompts arq workers through Redis; while Redis is away, wakes are dropped at once instead of waited for."""
 
+    reaches_others = True
+
     def __init__(self, redis_url: str) -> None:
         self._settings = redis_settings(redis_url)
         self._pool: ArqRedis | None = None
         self._connecting = asyncio.Lock()
         self._away_until = 0.0
 
-    async def wake(self, job_id: str, *, after_seconds: float = 0.0, once: str | None = None) -> bool:
+    async def wake(
+        self, job_id: str, *, after_seconds: float = 0.0, once: str | None = None, helper: bool = False
+    ) -> bool:
         reached(f"{Call.WAKE}.before")
         message_id = None if once is None else f"{job_id}:{once}"
         if time.monotonic() < self._away_until:
@@ -95,7 +112,8 @@ class ArqQueue:
         try:
             async with asyncio.timeout(_PATIENCE_SECONDS):
                 pool = await self._connected()
-                await pool.enqueue_job(RUN_JOB, job_id, _job_id=message_id, _defer_by=after_seconds or None)
+                arguments = (job_id, "helper") if helper else (job_id,)
+                await pool.enqueue_job(RUN_JOB, *arguments, _job_id=message_id, _defer_by=after_seconds or None)
         except (RedisError, OSError, TimeoutError) as error:
             self._away_until = time.monotonic() + _COOL_DOWN_SECONDS
             log.warning("wake.lost", job_id=job_id, error=type(error).__name__)

@@ -6,8 +6,11 @@ from typing import Any
 from app.cancellation import run
 
 
-async def run_job(ctx: dict[str, Any], job_id: str) -> None:
-    """One slice of a job, which a wake asked for. A worker that is stopping leaves it to the sweep of another."""
+async def run_job(ctx: dict[str, Any], job_id: str, role: str = "") -> None:
+    """One slice of a job, which a wake asked for; `role` may be "helper".
+
+    A worker that is stopping leaves it to the sweep of another.
+    """
     if ctx["runtime"].stopping.is_set():
         return
     slices: set[asyncio.Task[None]] = ctx["slices"]
@@ -15,6 +18,6 @@ async def run_job(ctx: dict[str, Any], job_id: str) -> None:
     assert this is not None
     slices.add(this)
     try:
-        await run.run_job(ctx["runtime"], job_id)
+        await run.run_job(ctx["runtime"], job_id, helper=role == "helper")
     finally:
         slices.discard(this)

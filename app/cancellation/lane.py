@@ -53,11 +53,13 @@ class _Slice:
         return self.runtime.stopping.is_set() or time.monotonic() >= self.stop_at
 
 
-async def run_lanes(runtime: Runtime, job: sa.RowMapping, *, stop_at: float, commits: GroupCommit) -> bool:
+async def run_lanes(
+    runtime: Runtime, job: sa.RowMapping, *, stop_at: float, commits: GroupCommit, hands_over: bool
+) -> bool:
     """Work on the job's due refunds until none is due, or `stop_at` has come; returns with no call in flight.
 
     Returns:
-        Whether another slice was prompted at `stop_at`, because calls were still in flight.
+        Whether another slice was prompted at `stop_at`, as is done where it `hands_over`.
     """
     business_id = job["business_id"]
     with (
@@ -69,7 +71,7 @@ async def run_lanes(runtime: Runtime, job: sa.RowMapping, *, stop_at: float, com
             for method, pace in ((Method.PAYMENT, payments), (Method.CREDIT, credit))
         ]
         this = _Slice(runtime, job["id"], stop_at, commits, lanes)
-        handing_over = asyncio.create_task(_hand_over(this))
+        handing_over = asyncio.create_task(_hand_over(this) if hands_over else _never())
         try:
             async with asyncio.TaskGroup() as group:
                 for lane in lanes:
@@ -87,7 +89,15 @@ async def _hand_over(this: _Slice) -> bool:
     await asyncio.sleep(this.stop_at - time.monotonic())
     if this.runtime.stopping.is_set():
         return False
-    return await this.runtime.queue.wake(this.job_id)
+    # One name for all who prompt within a slice's time, so that slices of a job don't multiply; a slice that was
+    # prompted by such a name ends in another turn than it began.
+    turn = int(time.time() // this.runtime.settings.slice_seconds)
+    return await this.runtime.queue.wake(this.job_id, once=f"slice-{turn}")
+
+
+async def _never() -> bool:
+    await asyncio.Event().wait()
+    return False
 
 
 async def _keep_claiming(this: _Slice, lane: _Lane) -> None:

@@ -16,7 +16,7 @@ from typing import Final
 from app.gateways.outcomes import Method
 
 # Additive increase since the last cut, a little faster the longer nothing was throttled: calls a second, and a second².
-_GROWTH: Final = 0.5
+_GROWTH: Final = 1.0
 _GROWTH_OF_GROWTH: Final = 0.05
 _CUTS_APART_SECONDS: Final = 1.0  # one burst of refusals is one sign
 _SICKNESS_OF_ONE: Final = 0.05  # how much the last answer counts: the breaker sees about the last twenty
@@ -77,7 +77,7 @@ class Pace:
         """Calls that may be in flight while the upstream is well."""
         since = max(0.0, self.clock() - max(self._cut_at, self.quiet_until))
         grown = self._cut_to + _GROWTH * since + _GROWTH_OF_GROWTH * since * since
-        return max(1, min(self.most, self.share(), int(grown)))
+        return max(1, min(self.most, self.share(), round(grown)))
 
     @property
     def room(self) -> int:
@@ -158,11 +158,11 @@ class Pace:
 
     def _break_off(self) -> None:
         """Leave the upstream alone, longer after each probe in vain; then let a single call try."""
-        if self.quiet_seconds > 0:
-            return  # an answer to a call from before
-        if not self.probing:
+        was_probing, self.probing = self.probing, True
+        if not was_probing:
             self._cut()
-        self.probing = True
+        if self.quiet_seconds > 0:
+            return  # an answer to a call from before, or one that has asked for quiet
         self._be_quiet(self._pause_seconds * (0.5 + self.jitter() / 2))
         self._pause_seconds = min(_LONGEST_PAUSE_SECONDS, self._pause_seconds * 2)
 

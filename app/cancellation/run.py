@@ -14,20 +14,21 @@ from app.cancellation.expand import expand_chunk
 from app.cancellation.lane import run_lanes
 from app.cancellation.runtime import Runtime
 from app.cancellation.settle import GroupCommit, settle_job
-from app.db import jobs, statistics
+from app.db import jobs, refunds, statistics
 from app.db.dialect import now
 from app.db.tables import JobStatus
+from app.db.turns import writing_for
 from app.fault_points import Step
 
 log = structlog.get_logger()
 
 _SESSIONS_PER_CHUNK = 100
-_REFUNDS_PER_EXTRA_SLICE = 2_000
+_REFUNDS_PER_HELPER = 1_000
 _MANY_REFUNDS = 500
 
 
-async def run_slice(runtime: Runtime, job_id: str, *, seconds: float) -> float | None:
-    """Work on a job for about `seconds`.
+async def run_slice(runtime: Runtime, job_id: str, *, seconds: float, helper: bool = False) -> float | None:
+    """Work on a job for about `seconds`; a `helper` calls no others.
 
     Returns:
         Seconds until it should be run again (0 or less: at once), or None when it has ended or another slice goes on.
@@ -37,8 +38,10 @@ async def run_slice(runtime: Runtime, job_id: str, *, seconds: float) -> float |
         return await settle_job(runtime, job_id)
     stop_at = time.monotonic() + seconds
     await _expand(runtime, job_id, stop_at)
+    if not helper:
+        await _call_helpers(runtime, job_id)
     async with GroupCommit(runtime, job_id) as commits:
-        handed_over = await run_lanes(runtime, job, stop_at=stop_at, commits=commits)
+        handed_over = await run_lanes(runtime, job, stop_at=stop_at, commits=commits, hands_over=not helper)
     again_in = await settle_job(runtime, job_id)
     return None if handed_over else again_in
 
@@ -76,17 +79,51 @@ async def _expand(runtime: Runtime, job_id: str, stop_at: float) -> None:
     if written >= _MANY_REFUNDS:
         async with runtime.db.write() as conn:
             await statistics.count_jobs(conn)
-    helpers = min(runtime.settings.slices_per_job - 1, written // _REFUNDS_PER_EXTRA_SLICE)
-    for number in range(helpers):
-        await runtime.queue.wake(job_id, once=f"helper-{number}")
 
 
-async def run_job(runtime: Runtime, job_id: str) -> None:
-    """A worker's whole turn with a job: one slice, then a wake for what is left of it."""
+async def _call_helpers(runtime: Runtime, job_id: str) -> None:
+    """Ask other workers to take part in a job that is large enough to be shared."""
+    if not runtime.queue.reaches_others:
+        return
+    most = runtime.settings.slices_per_job - 1
+    async with runtime.db.read() as conn:
+        count = await refunds.count_open(conn, job_id, at_most=most * _REFUNDS_PER_HELPER)
+    # One name for all who ask within a slice's time, so that however many ask, there are no more helpers.
+    turn = int(time.time() // runtime.settings.slice_seconds)
+    for number in range(min(most, -(-count // _REFUNDS_PER_HELPER) - 1)):
+        await runtime.queue.wake(job_id, helper=True, once=f"helper-{number}-{turn}")
+
+
+async def run_job(runtime: Runtime, job_id: str, *, helper: bool = False) -> None:
+    """A worker's whole turn with a job: one slice, then a wake for what is left of it.
+
+    A `helper` only takes part in what is going on elsewhere: in a process that is at work on the job already there is
+    nothing for it to do.
+    """
+    if helper and runtime.at_work[job_id]:
+        return
+    writing_for.set(job_id)
+    runtime.at_work[job_id] += 1
     try:
-        again_in = await run_slice(runtime, job_id, seconds=runtime.settings.slice_seconds)
+        again_in = await run_slice(runtime, job_id, seconds=runtime.settings.slice_seconds, helper=helper)
     except Exception as error:
         log.exception("slice.failed", job_id=job_id, error=type(error).__name__)
         return
+    finally:
+        runtime.at_work[job_id] -= 1
+        if not runtime.at_work[job_id]:
+            del runtime.at_work[job_id]
     if again_in is not None and again_in < recover.LONGEST_WAKE_SECONDS:
-        await runtime.queue.wake(job_id, after_seconds=max(again_in, 0.0), once="again")
+        await _prompt_again(runtime, job_id, again_in, helper=helper)
+
+
+async def _prompt_again(runtime: Runtime, job_id: str, again_in: float, *, helper: bool) -> None:
+    # Prompts of one name count once while one of them waits or runs, so that slices of a job don't multiply. Names are
+    # of the future, or of another turn: a slice must not be kept from prompting by the name that it was prompted with.
+    now = time.time()
+    if helper:
+        await runtime.queue.wake(job_id, once=f"slice-{int(now // runtime.settings.slice_seconds)}")
+    elif again_in < 1:
+        await runtime.queue.wake(job_id, after_seconds=max(again_in, 0.0))
+    else:
+        await runtime.queue.wake(job_id, after_seconds=again_in, once=f"again-{int(now + again_in)}")

@@ -3,6 +3,7 @@
 import asyncio
 import random
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -34,6 +35,7 @@ class Runtime:
     settings: Settings
     jitter: Callable[[], float] = random.random
     stopping: asyncio.Event = field(default_factory=asyncio.Event)  # set: claim and send nothing more
+    at_work: Counter[str] = field(default_factory=Counter)  # slices of this process, by job
     paces: Paces = field(init=False)
 
     def __post_init__(self) -> None:

@@ -1,7 +1,7 @@
 """The database handle: `read()` and `write()` are the only ways to a connection, and each block is one transaction.
 
 SQLite runs in WAL mode with `BEGIN IMMEDIATE` for writers (the default mode loses updates silently) behind an
-in-process lock, so that writers queue instead of polling the file lock.
+in-process lock (`turns`), so that writers take turns instead of polling the file lock.
 """
 
 import asyncio
@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from app.db.money import major_units
 from app.db.refund_ids import refund_id
 from app.db.spreadsheets import csv_cell
+from app.db.turns import Turns
 from app.fault_points import Step, reached
 
 # A worker that is stopped inside a transaction must not hold its locks for ever.
@@ -38,7 +39,7 @@ class Database:
         self.engine: AsyncEngine = _postgresql(self.url, pool_size) if self.is_postgresql else _sqlite(self.url)
         # Exports hold a connection for as long as their reader takes: they never get all of them.
         self.exports = asyncio.Semaphore(max(1, pool_size // 2))
-        self._writer: AbstractAsyncContextManager[Any] = nullcontext() if self.is_postgresql else asyncio.Lock()
+        self._writer: AbstractAsyncContextManager[Any] = nullcontext() if self.is_postgresql else Turns()
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:

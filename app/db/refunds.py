@@ -201,6 +201,12 @@ async def claim(
     ]
 
 
+async def count_open(conn: AsyncConnection, job_id: str, *, at_most: int) -> int:
+    """How many refunds of the job a machine has still to touch, counted up to `at_most`."""
+    some = sa.select(refunds.c.id).where(refunds.c.job_id == job_id, refunds.c.due_at.is_not(None)).limit(at_most)
+    return int((await conn.execute(sa.select(sa.func.count()).select_from(some.subquery()))).scalar_one())
+
+
 async def next_due_in(conn: AsyncConnection, job_id: str, method: str) -> float | None:
     """Seconds until a refund of this job and method is due (0 or less: now), or None when none is open."""
     query = sa.select(sa.func.min(refunds.c.due_at, type_=refunds.c.due_at.type), now()).where(

@@ -304,7 +304,7 @@ def throttled(town: Town, refunds: int, a_second: int) -> tuple[float, float]:
 
 @case
 def a_throttled_upstream_is_used_to_its_limit_and_seldom_asked_beyond_it(found: Found) -> None:
-    goodput, refused = throttled(found(concurrency=64), 700, 25)
+    goodput, refused = throttled(found(concurrency=64), 1_000, 25)
     assert goodput >= 0.85
     assert refused <= 0.05
 

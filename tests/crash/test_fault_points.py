@@ -5,9 +5,10 @@ on SQLite inside the API process and on PostgreSQL beside a worker. The judge re
 asked for. A case whose process does not die at its point fails: each of them ends by the signal that was armed.
 
 One thing is impossible against such a judge (FAULTS.md, row 19), and bounded: a process that stops *between* its last
-look at the clock and its send (`refund.*.before`), beyond its lease, and goes on then, sends what another has looked
-up meanwhile, found absent and sent. No more than the calls that one process had in flight, and only where the upstream
-ignores keys; so there, and only there, the judge honours them.
+look at the clock and the moment that a call leaves it, beyond its lease, and goes on then, sends what another has
+looked up meanwhile, found absent and sent. No more than the calls that were just leaving that one process, and only
+where the upstream ignores keys. So the judge honours them where a worker stops at that very place
+(`refund.*.before`), and everywhere else a worker stops where none of its other calls can be leaving.
 """
 
 import base64
@@ -41,7 +42,7 @@ HARD: Final = {"ignore_keys": True, "forget_keys": True, "allow_excess": True}
 HONEST: Final[dict[str, bool]] = {}
 HOOKS_SECRET: Final = f"whsec_{base64.b64encode(b'k' * 32).decode()}"
 NOBODY: Final = "redis://127.0.0.1:1"
-AT_ONCE: Final = 8
+AT_ONCE: Final = 8  # towns; each has some ten connections to PostgreSQL
 BOOKINGS: Final = 16
 LEASE_SECONDS: Final = 2.0
 LATENCY_SECONDS: Final = 0.4
@@ -49,7 +50,6 @@ QUICK: Final = SHORT | {
     "lease_seconds": LEASE_SECONDS,
     "sweep_seconds": 0.5,
     "slice_seconds": 0.5,
-    "concurrency": 4,
     "database_pool": 3,
     "hooks_secret": HOOKS_SECRET,
 }
@@ -66,6 +66,7 @@ class Case:
     at: int = 1
     action: str = "kill"
     bookings: int = BOOKINGS
+    concurrency: int = 4
     padding: int = 0  # free bookings for each paid one, each in a session of its own
 
 
@@ -345,27 +346,30 @@ _add(Step.SETTLE, the_worker_dies, 1, 2)
 for _call in (Call.REFUND_PAYMENT, Call.REFUND_CREDIT, Call.LOOK_UP_PAYMENT, Call.LOOK_UP_CREDIT):
     _add(_call, the_worker_dies, 1, 3)
 
-STOPS: Final = {
-    f"{point} {'done' if done else 'not done'}": Case(
-        the_worker_stops_beyond_its_lease, point, method, done, at=2, action="stop"
-    )
-    for point, method, done in (
-        ("claim.committed", "payment", True),
-        ("claim.committed", "credit", False),
-        ("refund.payment.before", "payment", True),
-        ("refund.credit.before", "credit", False),
-        ("refund.payment.after", "payment", True),
-        ("refund.credit.after", "credit", True),
-        ("refund.credit.after", "credit", False),
-        ("look_up.payment.before", "payment", False),
-        ("look_up.payment.after", "payment", False),
-        ("look_up.credit.after", "credit", True),
-        ("record.before_commit", "payment", True),
-        ("record.before_commit", "credit", False),
-        ("record.committed", "payment", True),
-        ("settle.before_commit", "payment", True),
-    )
-}
+
+def _stop(point: str, method: str, *, done: bool, at: int = 2, bookings: int = 8) -> Case:
+    return Case(the_worker_stops_beyond_its_lease, point, method, done, at, "stop", bookings, concurrency=1)
+
+
+# With one call at a time, or with one refund at all, no other call is leaving.
+_STOPS: Final = (
+    _stop("claim.committed", "payment", done=True, at=1),
+    _stop("claim.committed", "credit", done=False, at=1),
+    _stop("refund.payment.before", "payment", done=True),
+    _stop("refund.credit.before", "credit", done=False),
+    _stop("refund.payment.after", "payment", done=True),
+    _stop("refund.credit.after", "credit", done=True),
+    _stop("refund.credit.after", "credit", done=False),
+    _stop("look_up.payment.before", "payment", done=False),
+    _stop("look_up.payment.after", "payment", done=False),
+    _stop("look_up.credit.after", "credit", done=True),
+    _stop("record.before_commit", "payment", done=True, at=1, bookings=1),
+    _stop("record.before_commit", "credit", done=False, at=1, bookings=1),
+    _stop("record.committed", "payment", done=True, at=1, bookings=1),
+    _stop("record.committed", "credit", done=False, at=1, bookings=1),
+    _stop("settle.before_commit", "payment", done=True, at=1, bookings=1),
+)
+STOPS: Final = {f"{case.point} {case.method} {'done' if case.done else 'not done'}": case for case in _STOPS}
 
 
 # Playing.
@@ -387,7 +391,7 @@ class Stage:
             [database_url] = self.fresh_databases(kind, 1)
             folder = self.folders.mktemp("town")
             redis = {"redis_url": self.fresh_redis()} if kind == "postgresql" else {}
-        town = Town(self.zygote, folder, database_url, **QUICK, **redis)
+        town = Town(self.zygote, folder, database_url, **QUICK | redis | {"concurrency": case.concurrency})
         try:
             made = week(
                 case.bookings * (1 + case.padding),

@@ -261,7 +261,7 @@ DEFECTS: tuple[Defect, ...] = (
         "app/cancellation/execute.py",
         "if settings.look_up_first:",
         "if False:",
-        "tests/crash/test_recovery.py",
+        "tests/crash/test_restored_database.py",
     ),
     defect(
         "a hook's signature is not checked",

@@ -37,7 +37,7 @@ def run_tests(folder: Path, tests: Iterable[str]) -> tuple[int, str]:
     environment = os.environ | {"PYTHONPATH": f"{folder}{os.pathsep}{folder / 'tests'}"}
     command = [sys.executable, "-m", "pytest", "-x", "-q", "--no-header", "--show-capture=no", "--tb=line"]
     ended = subprocess.run(
-        [*command, "-m", "long or not long", "-p", "no:cacheprovider", *tests],
+        [*command, "-m", "not long", *tests],
         cwd=folder,
         env=environment,
         capture_output=True,

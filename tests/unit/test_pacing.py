@@ -115,6 +115,15 @@ async def test_a_probe_that_is_throttled_is_followed_by_another_single_call(pace
     assert pace.room == 1
 
 
+async def test_an_upstream_that_only_fails_and_says_when_to_come_again_is_probed_then_too(pace, clock):
+    await enter(pace, 64)
+    for _ in range(64):
+        pace.leave(Sign.SICK, repeat=False, retry_after_seconds=2)
+    assert pace.quiet_seconds == 2
+    clock.at += 2
+    assert pace.room == 1
+
+
 async def test_answers_to_calls_from_before_the_break_do_not_lengthen_the_pause(pace):
     await enter(pace, 64)
     for _ in range(64):
