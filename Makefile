@@ -41,18 +41,18 @@ $(READY): uv.lock pyproject.toml .ci/uv
 demo: $(READY) ## run everything in one process, with a sample studio (PORT=8000)
 	@$(BIN)/bulk-cancel demo --port $(PORT)
 
-# The fault tests come by themselves: they set leases of seconds, which a machine busy with other tests would break.
+# The fault tests come by themselves: they set leases of seconds, which a machine busy with the others would break.
 test: $(READY) ## run the tests, on PostgreSQL and Redis too where they are present
 ifeq ($(ARGS),)
 	@$(PYTEST) -m 'not long' --numprocesses=$(PROCESSES) --dist=loadfile --ignore=tests/crash
-	@$(PYTEST) -m 'not long' tests/crash
+	@$(PYTEST) -m 'not long' --numprocesses=$(PROCESSES) --dist=loadfile tests/crash
 else
 	@$(PYTEST) -m 'not long' $(ARGS)
 endif
 
 # Pytest exits with 5 when it finds no test, which is an error everywhere but here.
 test-long: $(READY) ## minutes of faults and load (SHORT=1 for a short form)
-	@BULK_CANCEL_LONG_SHORT='$(SHORT)' $(PYTEST) -m long --timeout=1800 $(ARGS) || { \
+	@BULK_CANCEL_LONG_SHORT='$(SHORT)' $(PYTEST) -m 'long$(if $(SHORT), and not measured)' --timeout=1800 $(ARGS) || { \
 	  status=$$?; [ $$status -eq 5 ] || exit $$status; echo 'There are no long tests yet.'; }
 
 mutants: $(READY) ## seed defects one at a time, and see that each turns a test red (ARGS="words of their names")

@@ -46,7 +46,9 @@ REFUSED = {"p5": "payment_disputed", "a6": "account_closed", "p7": "refund_windo
 class Unheard:
     """A queue whose wakes nobody hears: jobs rest where the requests leave them, the same in every run."""
 
-    async def wake(self, job_id, *, after_seconds=0.0):
+    reaches_others = False
+
+    async def wake(self, job_id, *, after_seconds=0.0, once=None, helper=False):
         return True
 
     async def aclose(self):

@@ -24,13 +24,14 @@ from app.db.schema import migrate
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Each case of a matrix runs on one kind of database in `make test`, and on the other in `make test-long`."""
-    for file in ("test_fault_matrix.py", "test_fault_points.py", "test_fairness.py"):
+    """Of a matrix, `make test` plays one case in so many, on either kind of database; `make test-long` the others."""
+    played = {"test_fault_matrix.py": 2, "test_fault_points.py": 4, "test_fairness.py": 2, "test_hooks.py": 2}
+    for file, one_in in played.items():
         cases = [item for item in items if item.path.name == file and "running" in getattr(item, "fixturenames", ())]
         names = dict.fromkeys(item.callspec.params["name"] for item in cases)
         places = {name: place for place, name in enumerate(names)}
         for item in cases:
-            if (places[item.callspec.params["name"]] + (item.callspec.params["running"] == "postgresql")) % 2:
+            if (places[item.callspec.params["name"]] + (item.callspec.params["running"] == "postgresql")) % one_in:
                 item.add_marker(pytest.mark.long)
 
 

@@ -37,7 +37,7 @@ class Prompts:
     def __init__(self):
         self.woken = []
 
-    async def wake(self, job_id, *, after_seconds=0.0, once=None):
+    async def wake(self, job_id, *, after_seconds=0.0, once=None, helper=False):
         self.woken.append(job_id)
         return True
 
