@@ -44,8 +44,8 @@ demo: $(READY) ## run everything in one process, with a sample studio (PORT=8000
 # The fault tests come by themselves: they set leases of seconds, which a machine busy with the others would break.
 test: $(READY) ## run the tests, on PostgreSQL and Redis too where they are present
 ifeq ($(ARGS),)
-	@$(PYTEST) -m 'not long' --numprocesses=$(PROCESSES) --dist=loadfile --ignore=tests/crash
-	@$(PYTEST) -m 'not long' --numprocesses=$(PROCESSES) --dist=loadfile tests/crash
+	@$(PYTEST) -m 'not long' --numprocesses=$(PROCESSES) --dist=loadfile --no-loadscope-reorder --ignore=tests/crash
+	@$(PYTEST) -m 'not long' --numprocesses=$(PROCESSES) --dist=loadfile --no-loadscope-reorder tests/crash
 else
 	@$(PYTEST) -m 'not long' $(ARGS)
 endif
