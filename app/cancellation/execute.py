@@ -38,7 +38,6 @@ log = structlog.get_logger()
 class Place:
     """Where a refund is executed: whose it is, at which upstream, and how fast that takes calls now."""
 
-    job_id: str
     business_id: str
     reason: str
     method: Method

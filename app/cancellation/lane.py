@@ -67,7 +67,7 @@ async def run_lanes(
         runtime.paces.at(business_id, Method.CREDIT) as credit,
     ):
         lanes = [
-            _Lane(Place(job["id"], business_id, job["reason"] or "", method, pace))
+            _Lane(Place(business_id, job["reason"] or "", method, pace))
             for method, pace in ((Method.PAYMENT, payments), (Method.CREDIT, credit))
         ]
         this = _Slice(runtime, job["id"], stop_at, commits, lanes)
@@ -91,8 +91,7 @@ async def _hand_over(this: _Slice) -> bool:
         return False
     # One name for all who prompt within a slice's time, so that slices of a job don't multiply; a slice that was
     # prompted by such a name ends in another turn than it began.
-    turn = int(time.time() // this.runtime.settings.slice_seconds)
-    return await this.runtime.queue.wake(this.job_id, once=f"slice-{turn}")
+    return await this.runtime.queue.wake(this.job_id, once=f"slice-{this.runtime.turn}")
 
 
 async def _never() -> bool:

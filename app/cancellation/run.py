@@ -89,7 +89,7 @@ async def _call_helpers(runtime: Runtime, job_id: str) -> None:
     async with runtime.db.read() as conn:
         count = await refunds.count_open(conn, job_id, at_most=most * _REFUNDS_PER_HELPER)
     # One name for all who ask within a slice's time, so that however many ask, there are no more helpers.
-    turn = int(time.time() // runtime.settings.slice_seconds)
+    turn = runtime.turn
     for number in range(min(most, -(-count // _REFUNDS_PER_HELPER) - 1)):
         await runtime.queue.wake(job_id, helper=True, once=f"helper-{number}-{turn}")
 
@@ -120,10 +120,9 @@ async def run_job(runtime: Runtime, job_id: str, *, helper: bool = False) -> Non
 async def _prompt_again(runtime: Runtime, job_id: str, again_in: float, *, helper: bool) -> None:
     # Prompts of one name count once while one of them waits or runs, so that slices of a job don't multiply. Names are
     # of the future, or of another turn: a slice must not be kept from prompting by the name that it was prompted with.
-    now = time.time()
     if helper:
-        await runtime.queue.wake(job_id, once=f"slice-{int(now // runtime.settings.slice_seconds)}")
+        await runtime.queue.wake(job_id, once=f"slice-{runtime.turn}")
     elif again_in < 1:
         await runtime.queue.wake(job_id, after_seconds=max(again_in, 0.0))
     else:
-        await runtime.queue.wake(job_id, after_seconds=again_in, once=f"again-{int(now + again_in)}")
+        await runtime.queue.wake(job_id, after_seconds=again_in, once=f"again-{int(time.time() + again_in)}")

@@ -43,6 +43,11 @@ class Runtime:
         paces = Paces(most=most, total=most * BUSINESSES_AT_FULL_PACE, jitter=self.jitter)
         object.__setattr__(self, "paces", paces)  # frozen; and made of the settings that are given
 
+    @property
+    def turn(self) -> int:
+        """Counts up once in a slice's time: prompts that name it count once within that."""
+        return int(time.time() // self.settings.slice_seconds)
+
     async def aclose(self) -> None:
         """Close the upstreams' pools; database and queue belong to whoever opened them."""
         for gateway in self.gateways.values():

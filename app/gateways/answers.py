@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
-from typing import Any, Final, assert_never
+from typing import Any, Final, Protocol, assert_never
 
 import orjson
 
@@ -34,21 +34,30 @@ _REFERENCE: Final = re.compile(r"[!-~]{1,255}")
 _DELAY: Final = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
 
 
+class Classifier(Protocol):
+    """Maps an answer to a POST to its outcome."""
+
+    def __call__(self, answer: Answer, order: Order, *, now: datetime) -> Outcome: ...
+
+
 class _Status(StrEnum):
     SUCCEEDED = "succeeded"
     PENDING = "pending"
     FAILED = "failed"
 
 
-def outcome_of(reply: Reply, order: Order, *, now: datetime) -> Outcome:
-    """What a call that asked for `order` came to. `now` (aware) is used where Retry-After is a date."""
+def outcome_of(reply: Reply, order: Order, *, now: datetime, classifier: Classifier | None = None) -> Outcome:
+    """What a call that asked for `order` came to.
+
+    `now` (aware) is used where Retry-After is a date; `classifier` reads answers whose words are not our contract's.
+    """
     match reply:
         case NotSent(detail):
             return Unavailable(detail, None)
         case Broken(detail):
             return Indeterminate(detail)
         case Answer():
-            return classify(reply, order, now=now)
+            return (classifier or classify)(reply, order, now=now)
         case _:
             assert_never(reply)
 

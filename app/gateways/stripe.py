@@ -16,7 +16,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final, assert_never
 
-from app.gateways.answers import best_of, code_of, json_of, one_line, read_refund, retry_after
+from app.gateways.answers import best_of, code_of, json_of, one_line, outcome_of, read_refund, retry_after
 from app.gateways.by_reference import utc_now
 from app.gateways.http import Answer, Broken, NotSent, Reply, Upstream
 from app.gateways.outcomes import (
@@ -83,7 +83,7 @@ class StripeRefunds:
             # Not our reason: it is free text, and Stripe's `reason` a choice of three.
             form=payment | {"amount": str(theirs.amount_minor), f"metadata[{_REFERENCE}]": order.refund_id},
         )
-        return outcome_of(reply, theirs, now=self._clock())
+        return outcome_of(reply, theirs, now=self._clock(), classifier=_classify)
 
     async def look_up(self, order: Order) -> Finding:
         """What Stripe has of ours for this payment, read page by page to the last one."""
@@ -113,19 +113,6 @@ class StripeRefunds:
     async def aclose(self) -> None:
         """Close the pool."""
         await self._upstream.aclose()
-
-
-def outcome_of(reply: Reply, order: Order, *, now: datetime) -> Outcome:
-    """What a call that asked for `order`, its amount in Stripe's unit, came to."""
-    match reply:
-        case NotSent(detail):
-            return Unavailable(detail, None)
-        case Broken(detail):
-            return Indeterminate(detail)
-        case Answer():
-            return _classify(reply, order, now=now)
-        case _:
-            assert_never(reply)
 
 
 def read_stripe_refund(refund: object, order: Order) -> Succeeded | Processing | Rejected | Indeterminate:

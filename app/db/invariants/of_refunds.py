@@ -1,5 +1,7 @@
 """What must hold of each refund: it returns its line, and its history tells how it came to be what it is."""
 
+from typing import Any
+
 import sqlalchemy as sa
 
 from app.db.invariants.scope import Rows, Scope, text
@@ -23,24 +25,11 @@ def _line_of() -> sa.ColumnElement[bool]:
     )
 
 
-_LINE = sa.tuple_(
-    refunds.c.method,
-    sa.func.coalesce(refunds.c.payment_id, ""),
-    sa.func.coalesce(refunds.c.amount_minor, 0),
-    sa.func.coalesce(refunds.c.currency, ""),
-    sa.func.coalesce(refunds.c.account_id, ""),
-    sa.func.coalesce(refunds.c.credits, 0),
-)
-
-
-_FROZEN = sa.tuple_(
-    payment_lines.c.method,
-    sa.func.coalesce(payment_lines.c.payment_id, ""),
-    sa.func.coalesce(payment_lines.c.amount_minor, 0),
-    sa.func.coalesce(payment_lines.c.currency, ""),
-    sa.func.coalesce(payment_lines.c.account_id, ""),
-    sa.func.coalesce(payment_lines.c.credits, 0),
-)
+def _means(table: sa.Table) -> sa.ColumnElement[Any]:
+    """What a line was paid by and how much, as one value that can be compared."""
+    texts, numbers = ("payment_id", "currency", "account_id"), ("amount_minor", "credits")
+    filled = [sa.func.coalesce(table.c[name], "") for name in texts]
+    return sa.tuple_(table.c.method, *filled, *(sa.func.coalesce(table.c[name], 0) for name in numbers))
 
 
 def _withdrawn() -> sa.ColumnElement[bool]:
@@ -89,7 +78,7 @@ def amounts_differ(scope: Scope) -> Rows:
         .where(
             refunds.c.line_no > 0,
             ~_withdrawn(),
-            sa.or_(payment_lines.c.line_no.is_(None), _LINE != _FROZEN),
+            sa.or_(payment_lines.c.line_no.is_(None), _means(refunds) != _means(payment_lines)),
             scope.of(refunds.c.business_id, refunds.c.job_id),
         )
     )
