@@ -61,7 +61,7 @@ async def authenticate(db: Database, authorization: str | None) -> Caller:
     if parts is None:
         raise Unauthenticated(_BAD_KEY)
     prefix, secret = parts.groups()
-    async with db.read() as conn:
+    async with db.glance() as conn:
         row = await keys.find(conn, prefix)
     # The comparison runs for an unknown prefix too, so that its answer takes no less time.
     matches = hmac.compare_digest(row.secret_hash if row else "", _hashed(secret))

@@ -91,14 +91,11 @@ async def create_bulk_cancellation(
         return StreamingResponse(
             lines, HTTP_202_ACCEPTED, headers | audit_headers(job_id), media_type="text/csv; charset=utf-8"
         )
-    view, outcomes = await read.as_accepted(service.db, accepted.job)
     answer = bodies.AcceptedJob(
-        **bodies.detail_fields(view, as_accepted=True),
+        **bodies.detail_fields(read.as_accepted(accepted.job, accepted.outcomes), as_accepted=True),
         sessions=[
-            bodies.ChosenSession(
-                session_id=one["session_id"], outcome=one["outcome"], job_id=one["held_by_job_id"] or job_id
-            )
-            for one in outcomes
+            bodies.ChosenSession(session_id=one.session_id, outcome=one.outcome, job_id=one.held_by_job_id or job_id)
+            for one in accepted.outcomes
         ],
     )
     return _json(answer, HTTP_202_ACCEPTED, headers)

@@ -48,8 +48,8 @@ async def stream(db: Database, business_id: str, job_id: str, *, as_accepted: bo
         if written:
             sources.append(audit.refund_lines(job_id, as_accepted=as_accepted))
         if written < job["accepted_sessions"]:
-            planned = lines.of_job(job, range(written, job["accepted_sessions"]))
-            sources.append(audit.planned_lines(job, planned))
+            planned = audit.planned_lines(job, lines.of_any_job(include_attended=job["include_attended"]))
+            sources.append(planned.params(lines.parameters(job, range(written, job["accepted_sessions"]))))
         sources.append(audit.unbooked_lines(job_id, as_accepted=as_accepted))
         for source in sources:
             async with aclosing(_copy(conn, source) if db.is_postgresql else _select(conn, source)) as chunks:

@@ -13,7 +13,7 @@ from app.cancellation import judge, policy
 from app.cancellation.pacing import Entry, Pace, Sign
 from app.cancellation.policy import Trail, Verdict
 from app.cancellation.runtime import Runtime, seconds_since_boot
-from app.db.refunds import Claimed
+from app.db.claims import Claimed
 from app.db.tables import RefundStatus
 from app.fault_points import reached
 from app.gateways.outcomes import (

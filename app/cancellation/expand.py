@@ -1,13 +1,13 @@
 """Bookings become refund rows: insert-select by chunks of sessions, under the job row's lock, each line once.
 
-The ids are computed, not drawn, and a line that is there already is left alone: an expansion that was cut off goes on
-where its last commit ended.
+The ids are computed, not drawn, and a chunk is committed with the place that it reaches to: an expansion that was cut
+off goes on where its last commit ended.
 """
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.cancellation.lines import of_job
+from app.cancellation import lines
 from app.db import job_sessions, jobs, refunds
 
 
@@ -18,13 +18,24 @@ async def expand_chunk(
 
     Returns:
         rows written, and whether the job is expanded now.
+
+    Raises:
+        sqlalchemy.exc.IntegrityError: a line has a refund of some other job already.
     """
     start, end = job["expanded_sessions"], job["accepted_sessions"]
     positions = range(start, min(start + at_most, end))
     if not positions:
         return 0, True
-    lines = of_job(job, positions)
-    rows, seq = await refunds.expand(conn, job["id"], lines, first_seq=job["outcome_seq"], withdrawn=withdrawn)
+    after_seq = job["outcome_seq"]
+    rows = await refunds.expand(
+        conn,
+        job["id"],
+        lines.of_any_job(include_attended=job["include_attended"]),
+        lines.parameters(job, positions),
+        after_seq=after_seq,
+        withdrawn=withdrawn,
+    )
     await job_sessions.count_bookings(conn, job["id"], positions)
-    await jobs.update(conn, job["id"], expanded_sessions=positions.stop, outcome_seq=seq)
+    outcome_seq = refunds.last_outcome_seq(job["id"], after_seq)
+    await jobs.update(conn, job["id"], expanded_sessions=positions.stop, outcome_seq=outcome_seq)
     return rows, positions.stop == end

@@ -8,7 +8,7 @@ from typing import assert_never
 
 from app.cancellation import policy
 from app.cancellation.policy import Trail, Verdict
-from app.db.refunds import Claimed
+from app.db.claims import Claimed
 from app.db.tables import RefundStatus
 from app.gateways.outcomes import (
     Absent,

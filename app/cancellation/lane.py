@@ -6,9 +6,10 @@ when the slice's time is over another slice is prompted before the last calls ar
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 import sqlalchemy as sa
@@ -17,15 +18,16 @@ import structlog
 from app.cancellation.execute import Place, execute
 from app.cancellation.runtime import Runtime, seconds_since_boot
 from app.cancellation.settle import GroupCommit
-from app.db import refunds
+from app.db import claims
+from app.db.claims import Claimed
 from app.db.outage import is_outage
-from app.db.refunds import Claimed
 from app.fault_points import Step
 from app.gateways.outcomes import Method
 
 log = structlog.get_logger()
 
 _LOOK_AGAIN_SECONDS: Final = 0.25
+_CLAIMED_PER_CALL: Final = 4  # refunds for each call in flight; when half of them are left, more are claimed
 
 
 @dataclass(slots=True)
@@ -35,8 +37,9 @@ class _Lane:
     place: Place
     claimed: asyncio.Queue[tuple[Claimed, float] | None] = field(default_factory=asyncio.Queue)
     at_work: int = 0  # claimed, and without a verdict
-    resting: bool = False  # nothing was due, and nothing is at work
+    resting: bool = False  # all are there, nothing was due, and nothing is at work
     low: int = -1  # with so many left to call for, the next batch is claimed
+    from_due_at: str | None = None  # what became due earlier has been claimed, as far as the last look saw
     look: asyncio.Event = field(default_factory=asyncio.Event)  # it is time to claim
 
 
@@ -47,16 +50,37 @@ class _Slice:
     stop_at: float  # monotonic: claim nothing after
     commits: GroupCommit
     lanes: Sequence[_Lane]
+    filled: asyncio.Event = field(default_factory=asyncio.Event)  # no more refunds are being written
+    trouble: list[Exception] = field(default_factory=list)  # of writing them
+
+    def look(self) -> None:
+        """Have every lane look whether there is something to claim."""
+        for lane in self.lanes:
+            lane.look.set()
 
     @property
     def is_over(self) -> bool:
-        return self.runtime.stopping.is_set() or time.monotonic() >= self.stop_at
+        return self.runtime.stopping.is_set() or time.monotonic() >= self.stop_at or bool(self.trouble)
 
 
 async def run_lanes(
-    runtime: Runtime, job: sa.RowMapping, *, stop_at: float, commits: GroupCommit, hands_over: bool
+    runtime: Runtime,
+    job: sa.RowMapping,
+    chunks: AsyncIterator[None],
+    *,
+    stop_at: float,
+    commits: GroupCommit,
+    hands_over: bool,
 ) -> bool:
     """Work on the job's due refunds until none is due, or `stop_at` has come; returns with no call in flight.
+
+    Args:
+        runtime: the worker's.
+        job: its row.
+        chunks: writes more of the job's refunds at each step, beside the calls.
+        stop_at: by the monotonic clock, when to claim no more.
+        commits: what verdicts are given to.
+        hands_over: whether to prompt another slice at `stop_at`.
 
     Returns:
         Whether another slice was prompted at `stop_at`, as is done where it `hands_over`.
@@ -74,6 +98,7 @@ async def run_lanes(
         handing_over = asyncio.create_task(_hand_over(this) if hands_over else _never())
         try:
             async with asyncio.TaskGroup() as group:
+                group.create_task(_keep_filling(this, chunks))
                 for lane in lanes:
                     group.create_task(_keep_claiming(this, lane))
                     for _ in range(runtime.settings.concurrency):
@@ -81,6 +106,8 @@ async def run_lanes(
         finally:
             ended_before = handing_over.cancel()
             await asyncio.wait([handing_over])
+    if this.trouble:
+        raise this.trouble[0]
     return not ended_before and handing_over.result()
 
 
@@ -99,23 +126,35 @@ async def _never() -> bool:
     return False
 
 
+async def _keep_filling(this: _Slice, chunks: AsyncIterator[None]) -> None:
+    try:
+        async for _ in chunks:
+            this.look()
+    except Exception as error:  # noqa: BLE001 - raised when the calls in flight have ended and are written
+        this.trouble.append(error)
+    this.filled.set()
+    this.look()
+
+
 async def _keep_claiming(this: _Slice, lane: _Lane) -> None:
     while not this.is_over:
         lane.look.clear()
+        all_are_there = this.filled.is_set()
         room = lane.place.pace.room
-        batch = await _claim(this, lane, most=2 * room - lane.claimed.qsize()) if room else []
+        wanted = _CLAIMED_PER_CALL * room - lane.claimed.qsize()
+        batch = await _claim(this, lane, most=wanted) if wanted > 0 else []
         if lane.place.pace.is_shut and not batch:
             # What has waited for too long is a person's, though nothing can be called.
             settings = this.runtime.settings
             aged = settings.give_up_after_seconds
             batch = await _claim(this, lane, most=2 * settings.concurrency, waited_seconds=aged)
-        lane.resting = not batch and not lane.at_work
-        if lane.resting and all(other.resting for other in this.lanes):
+        lane.resting = all_are_there and not batch and not lane.at_work
+        if all(other.resting for other in this.lanes):
             break
-        lane.low = room if lane.claimed.qsize() > room else -1
+        half = _CLAIMED_PER_CALL * room // 2
+        lane.low = half if lane.claimed.qsize() > half else -1
         await _look_again(this, lane)
-    for other in this.lanes:
-        other.look.set()
+    this.look()
     for _ in range(this.runtime.settings.concurrency):
         lane.claimed.put_nowait(None)
 
@@ -140,8 +179,7 @@ async def _keep_calling(this: _Slice, lane: _Lane) -> None:
         this.commits.add(claimed, verdict)
         lane.at_work -= 1
         if not lane.at_work:
-            for other in this.lanes:
-                other.look.set()
+            this.look()
 
 
 async def _claim(this: _Slice, lane: _Lane, *, most: int, waited_seconds: float = 0.0) -> Sequence[Claimed]:
@@ -150,23 +188,35 @@ async def _claim(this: _Slice, lane: _Lane, *, most: int, waited_seconds: float 
     # sent by then is over, and can no longer land, when the lease ends.
     send_before = seconds_since_boot() + settings.lease_seconds - settings.upstream_timeout_seconds
     send_before -= settings.upstream_quiescence_seconds
-    batch: Sequence[Claimed] = []
     try:
-        async with this.runtime.db.write(Step.CLAIM) as conn:
-            batch = await refunds.claim(
-                conn,
-                this.job_id,
-                lane.place.method,
-                most=most,
-                lease_seconds=settings.lease_seconds,
-                waited_seconds=waited_seconds,
-            )
+        batch = await _take(this, lane, most=most, waited_seconds=waited_seconds)
     except Exception as error:
         # The calls in flight still have outcomes to write; whatever was claimed without our knowing comes due again.
         if not is_outage(error):
             raise
         log.warning("claim.failed", job_id=this.job_id, error=type(error).__name__)
+        return []
     lane.at_work += len(batch)
     for claimed in batch:
         lane.claimed.put_nowait((claimed, send_before))
+    return batch
+
+
+async def _take(this: _Slice, lane: _Lane, *, most: int, waited_seconds: float) -> Sequence[Claimed]:
+    """Claim, and commit: only then may a call be made."""
+    async with this.runtime.db.write(Step.CLAIM) as conn:
+        take = partial(
+            claims.claim,
+            conn,
+            this.job_id,
+            lane.place.method,
+            lease_seconds=this.runtime.settings.lease_seconds,
+            waited_seconds=waited_seconds,
+        )
+        batch = await take(most=most, from_due_at=lane.from_due_at)
+        if len(batch) == most:
+            lane.from_due_at = max(claimed.first_due_at for claimed in batch)
+        elif lane.from_due_at is not None:  # what was put off may be due by now, and has an earlier place
+            lane.from_due_at = None
+            batch += await take(most=most - len(batch))
     return batch

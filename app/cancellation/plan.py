@@ -21,7 +21,7 @@ from app.cancellation import lines as to_return
 from app.cancellation.choose import Chosen, choose
 from app.cancellation.policy import SkipReason
 from app.cancellation.request import Request, check
-from app.db import jobs, tallies
+from app.db import tallies
 from app.db.engine import Database
 from app.db.tables import Method, SessionOutcome
 
@@ -82,35 +82,40 @@ async def plan(db: Database, business_id: str, timezone: str, request: Request) 
     """
     check(request)
     async with db.snapshot() as conn:
-        as_of = await jobs.clock(conn)
-        chosen = await choose(conn, business_id, timezone, request, lock=False)
-        lines = accepted_lines(business_id, chosen, as_of, request)
-        totals = await count(conn, chosen, lines)
-        fingerprint, skipped = await _fingerprint(conn, lines)
-        groups = await tallies.by_session_and_means(conn, lines)
-        booked = await tallies.bookings_by_session(conn, lines)
+        chosen, as_of = await choose(conn, business_id, timezone, request, lock=False)
+        lines, given = accepted_lines(conn, business_id, chosen, as_of, request)
+        totals = await count(conn, chosen, lines, given)
+        fingerprint, skipped = await _fingerprint(conn, lines, given)
+        groups = await tallies.by_session_and_means(conn, lines, given)
+        booked = await tallies.bookings_by_session(conn, lines, given)
     sessions = _by_session(chosen, groups, booked)
     return Plan(make_digest(fingerprint, totals), totals, sessions, _warnings(chosen, skipped, as_of))
 
 
-def accepted_lines(business_id: str, chosen: Sequence[Chosen], as_of: dt.datetime, request: Request) -> sa.Subquery:
-    """The lines to return of those chosen sessions that are still to be had."""
+def accepted_lines(
+    conn: AsyncConnection, business_id: str, chosen: Sequence[Chosen], as_of: dt.datetime, request: Request
+) -> tuple[sa.Subquery, tallies.Given]:
+    """The lines to return of those chosen sessions that are still to be had, and their parameters."""
     ids = [one.id for one in chosen if one.outcome is SessionOutcome.ACCEPTED]
-    return to_return.of_sessions(business_id, ids, as_of=as_of, include_attended=request.include_attended)
+    if to_return.are_many(conn, len(ids)):
+        lines = to_return.of_many_sessions(include_attended=request.include_attended)
+        return lines, to_return.chosen_many(business_id, ids, as_of=as_of)
+    lines = to_return.of_any_sessions(include_attended=request.include_attended)
+    return lines, to_return.chosen(business_id, ids, as_of=as_of)
 
 
-async def count(conn: AsyncConnection, chosen: Sequence[Chosen], lines: sa.Subquery) -> Totals:
+async def count(conn: AsyncConnection, chosen: Sequence[Chosen], lines: sa.Subquery, given: tallies.Given) -> Totals:
     """The totals over all lines."""
-    groups = await tallies.over_all(conn, lines)
-    bookings, clients = await tallies.people(conn, lines)
+    sessions = sum(one.outcome is SessionOutcome.ACCEPTED for one in chosen)
+    groups = await tallies.over_all(conn, lines, given, plan_anew=to_return.are_many(conn, sessions))
     amounts: Counter[str] = Counter()
     for group in groups:
         if group["method"] == Method.PAYMENT:
             amounts[group["currency"]] += group["amount_minor"]
     return Totals(
-        sessions=sum(one.outcome is SessionOutcome.ACCEPTED for one in chosen),
-        bookings=bookings,
-        clients=clients,
+        sessions=sessions,
+        bookings=sum(group["bookings"] for group in groups),
+        clients=groups[0]["clients"] if groups else 0,
         refunds=sum(group["count"] for group in groups if not tallies.nothing_to_return(group)),
         amounts=dict(sorted(amounts.items())),
         credits=sum(group["credits"] for group in groups),
@@ -118,19 +123,19 @@ async def count(conn: AsyncConnection, chosen: Sequence[Chosen], lines: sa.Subqu
     )
 
 
-async def digest_of(conn: AsyncConnection, lines: sa.Subquery, totals: Totals) -> str:
+async def digest_of(conn: AsyncConnection, lines: sa.Subquery, given: tallies.Given, totals: Totals) -> str:
     """The digest that a plan of these lines has."""
-    fingerprint, _ = await _fingerprint(conn, lines)
+    fingerprint, _ = await _fingerprint(conn, lines, given)
     return make_digest(fingerprint, totals)
 
 
-async def _fingerprint(conn: AsyncConnection, lines: sa.Subquery) -> tuple[str, Counter[str]]:
+async def _fingerprint(conn: AsyncConnection, lines: sa.Subquery, given: tallies.Given) -> tuple[str, Counter[str]]:
     """A hash over every line in a fixed order, and the bookings skipped by reason."""
     digest = hashlib.sha256()
     skipped: Counter[str] = Counter()
     columns = [column for column in lines.c if column.name != "position"]
     query = sa.select(*columns).order_by(lines.c.session_id, lines.c.booking_id, lines.c.line_no)
-    async with conn.stream(query) as rows:
+    async with conn.stream(query, given) as rows:
         async for row in rows:
             digest.update(orjson.dumps(tuple(row)))
             if row.skip_reason is not None:

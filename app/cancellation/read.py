@@ -4,14 +4,17 @@ Until the worker has written all refund rows, what is missing is counted as `pen
 frozen at acceptance: the sums are the job's own at any time.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any, cast
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.cancellation.plan import Totals
 from app.db import job_sessions, jobs, refund_pages
+from app.db.acceptances import Outcome
 from app.db.engine import Database
 from app.db.tables import Method, RefundStatus
 from app.errors import NotFound
@@ -67,15 +70,11 @@ async def view(conn: AsyncConnection, job: sa.RowMapping) -> JobView:
     return JobView(job, totals, counts[job["id"]], _sums(totals, await job_sessions.tally(conn, job["id"])))
 
 
-async def as_accepted(db: Database, job: sa.RowMapping) -> tuple[JobView, Sequence[sa.RowMapping]]:
-    """The view of the moment of acceptance, which is the same however often a request is replayed, and the outcomes."""
-    async with db.read() as conn:
-        outcomes = await job_sessions.outcomes(conn, job["id"])
-    counts: dict[str, int] = {}
-    for outcome in outcomes:
-        counts[outcome["outcome"]] = counts.get(outcome["outcome"], 0) + 1
+def as_accepted(job: Mapping[Any, Any], outcomes: Sequence[Outcome]) -> JobView:
+    """The view of the moment of acceptance, which is the same however often a request is replayed."""
+    counts: dict[str, int] = Counter(one.outcome for one in outcomes)
     totals = Totals(**job["totals"])
-    return JobView(job, totals, counts, _sums(totals, ())), outcomes
+    return JobView(cast("sa.RowMapping", job), totals, counts, _sums(totals, ()))
 
 
 async def newest(

@@ -1,13 +1,18 @@
-"""One slice of one job: expand what is not expanded, execute what is due, settle, and give way to other jobs.
+"""One slice of one job: expand what is not expanded while what is due is executed, settle, give way to other jobs.
 
 A slice may be started twice, stopped anywhere or run beside another of the same job: the rows decide, so none of this
 changes what is done.
 """
 
+import asyncio
 import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any
 
 import sqlalchemy as sa
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.cancellation import recover
 from app.cancellation.expand import expand_chunk
@@ -22,9 +27,9 @@ from app.fault_points import Step
 
 log = structlog.get_logger()
 
-_SESSIONS_PER_CHUNK = 100
+FIRST_CHUNK = 25  # sessions: the first refunds are not kept waiting by the rest
+LARGEST_CHUNK = 200  # as many as group commits may be kept waiting for
 _REFUNDS_PER_HELPER = 1_000
-_MANY_REFUNDS = 500
 
 
 async def run_slice(runtime: Runtime, job_id: str, *, seconds: float, helper: bool = False) -> float | None:
@@ -33,21 +38,24 @@ async def run_slice(runtime: Runtime, job_id: str, *, seconds: float, helper: bo
     Returns:
         Seconds until it should be run again (0 or less: at once), or None when it has ended or another slice goes on.
     """
-    job = await _begin(runtime, job_id)
-    if job is None:
+    begun = await _begin(runtime, job_id)
+    if begun is None:
         return await settle_job(runtime, job_id)
+    job, is_expanded = begun
     stop_at = time.monotonic() + seconds
-    await _expand(runtime, job_id, stop_at)
-    if not helper:
-        await _call_helpers(runtime, job_id)
-    async with GroupCommit(runtime, job_id) as commits:
-        handed_over = await run_lanes(runtime, job, stop_at=stop_at, commits=commits, hands_over=not helper)
+    chunks = _go_on(runtime, job_id, stop_at, is_expanded=is_expanded, helper=helper)
+    async with aclosing(chunks), GroupCommit(runtime, job_id) as commits:
+        handed_over = await run_lanes(runtime, job, chunks, stop_at=stop_at, commits=commits, hands_over=not helper)
     again_in = await settle_job(runtime, job_id)
     return None if handed_over else again_in
 
 
-async def _begin(runtime: Runtime, job_id: str) -> sa.RowMapping | None:
-    """Start the job, or go on with it; None when there is nothing to run (ended, withdrawn, still on hold)."""
+async def _begin(runtime: Runtime, job_id: str) -> tuple[sa.RowMapping, bool] | None:
+    """Start the job, or go on with it, and write its first refund rows, which may be all.
+
+    Returns:
+        its row and whether all its refunds are there; None when there is nothing to run (ended, withdrawn, on hold).
+    """
     async with runtime.db.write(Step.BEGIN) as conn:
         job = await jobs.lock_any(conn, job_id)
         if job is None or job["due_at"] is None:
@@ -55,42 +63,59 @@ async def _begin(runtime: Runtime, job_id: str) -> sa.RowMapping | None:
         if job["status"] == JobStatus.HELD and job["hold_until"] > await jobs.clock(conn):
             await jobs.update(conn, job_id, due_at=job["hold_until"])
             return None
-        heartbeat = jobs.seconds_from_now(runtime.settings.lease_seconds)
-        if job["status"] != JobStatus.RUNNING:
-            await jobs.update(conn, job_id, status=JobStatus.RUNNING, started_at=now(), due_at=heartbeat)
-            log.info("job.started", job_id=job_id, business_id=job["business_id"])
-        else:
-            await jobs.update(conn, job_id, due_at=heartbeat)
-    return job
+        started = {} if job["status"] == JobStatus.RUNNING else {"status": JobStatus.RUNNING, "started_at": now()}
+        await _beat(runtime, conn, job_id, **started)
+        _, is_expanded = await expand_chunk(conn, job, at_most=FIRST_CHUNK)
+    if started:
+        log.info("job.started", job_id=job_id, business_id=job["business_id"])
+    return job, is_expanded
 
 
-async def _expand(runtime: Runtime, job_id: str, stop_at: float) -> None:
-    """Write the refund rows, a chunk of sessions per transaction, under the job row's lock."""
-    done = False
-    written = 0
-    while not done and time.monotonic() < stop_at:
+async def _go_on(
+    runtime: Runtime, job_id: str, stop_at: float, *, is_expanded: bool, helper: bool
+) -> AsyncGenerator[None]:
+    """Write the rest of the refund rows, a chunk of sessions per transaction, and yield after each.
+
+    Each chunk is under the job row's lock. Other workers are called as soon as there is work for them.
+    """
+    is_long, chunk = not is_expanded, FIRST_CHUNK
+    while not is_expanded:
+        if not helper:
+            await _call_helpers(runtime, job_id)
+        if time.monotonic() >= stop_at or runtime.stopping.is_set():
+            return
+        began = time.monotonic()
         async with runtime.db.write(Step.EXPAND) as conn:
             job = await jobs.lock_any(conn, job_id)
             if job is None or job["due_at"] is None:
                 return  # another slice has ended it
-            rows, done = await expand_chunk(conn, job, at_most=_SESSIONS_PER_CHUNK)
-            written += rows
-            await jobs.update(conn, job_id, due_at=jobs.seconds_from_now(runtime.settings.lease_seconds))
-    if written >= _MANY_REFUNDS:
+            chunk = min(2 * chunk, LARGEST_CHUNK)
+            _, is_expanded = await expand_chunk(conn, job, at_most=chunk)
+            await _beat(runtime, conn, job_id)
+        yield
+        await asyncio.sleep(time.monotonic() - began)  # half of the database's time is for the calls under way
+    if is_long:
         async with runtime.db.write() as conn:
             await statistics.count_jobs(conn)
+    if not helper:
+        await _call_helpers(runtime, job_id)
+
+
+async def _beat(runtime: Runtime, conn: AsyncConnection, job_id: str, **changes: Any) -> None:
+    """Have a sweep look at the job when a lease has passed, should nothing be heard of this worker by then."""
+    await jobs.update(conn, job_id, due_at=jobs.seconds_from_now(runtime.settings.lease_seconds), **changes)
 
 
 async def _call_helpers(runtime: Runtime, job_id: str) -> None:
     """Ask other workers to take part in a job that is large enough to be shared."""
     if not runtime.queue.reaches_others:
         return
-    most = runtime.settings.slices_per_job - 1
+    most = runtime.settings.slices_per_job
     async with runtime.db.read() as conn:
         count = await refunds.count_open(conn, job_id, at_most=most * _REFUNDS_PER_HELPER)
     # One name for all who ask within a slice's time, so that however many ask, there are no more helpers.
     turn = runtime.turn
-    for number in range(min(most, -(-count // _REFUNDS_PER_HELPER) - 1)):
+    for number in range(-(-count // _REFUNDS_PER_HELPER) - 1):
         await runtime.queue.wake(job_id, helper=True, once=f"helper-{number}-{turn}")
 
 

@@ -165,7 +165,7 @@ async def _refunds(conn: AsyncConnection, business_id: str, ids: Collection[str]
         .where(
             refunds.c.business_id == business_id,
             in_list(refunds.c.booking_id, ids),
-            sa.text(NOT_WITHDRAWN),
+            sa.text(f"({NOT_WITHDRAWN})"),
         )
         .order_by(refunds.c.booking_id, refunds.c.line_no)
     )

@@ -6,7 +6,7 @@ fixed width (`YYYY-MM-DDTHH:MM:SS.mmmZ`), which orders as time does.
 
 import datetime as dt
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -42,12 +42,17 @@ class Instant(TypeDecorator[dt.datetime]):
             raise ValueError("an instant needs a time zone")
         return value if dialect.name == "postgresql" else instant_text(value)
 
-    def process_result_value(self, value: Any, dialect: sa.Dialect) -> dt.datetime | None:
-        if value is None:
-            return None
-        if dialect.name == "postgresql":
-            return value.astimezone(dt.UTC)  # type: ignore[no-any-return]
-        return dt.datetime.fromisoformat(value)
+    def result_processor(
+        self,
+        dialect: sa.Dialect,
+        coltype: object,  # noqa: ARG002 - as it is inherited
+    ) -> Callable[[Any], dt.datetime | None] | None:
+        # PostgreSQL's driver gives instants in UTC: nothing is left to do, and lists hold hundreds of them.
+        return None if dialect.name == "postgresql" else _instant_of
+
+
+def _instant_of(kept: str | None) -> dt.datetime | None:
+    return None if kept is None else dt.datetime.fromisoformat(kept)
 
 
 class Id(TypeDecorator[str]):
@@ -104,6 +109,10 @@ class _in_list(sa.sql.functions.FunctionElement[bool]):  # noqa: N801
     type = sa.Boolean()
     inherit_cache = True
 
+    def self_group(self, against: Any = None) -> "_in_list":  # noqa: ARG002 - as it is inherited
+        """A comparison as it is: as a function's value SQLite would be asked for `… = 1`, and search no index."""
+        return self
+
 
 @compiles(_in_list, "postgresql")
 def _in_list_postgresql(element: _in_list, compiler: SQLCompiler, **kw: Any) -> str:
@@ -124,7 +133,28 @@ def _in_list_sqlite(element: _in_list, compiler: SQLCompiler, **kw: Any) -> str:
 
 def in_list(column: sa.ColumnElement[str], values: Iterable[str]) -> sa.ColumnElement[bool]:
     """`column IN values` with the whole list as one JSON parameter: any length, one prepared statement."""
-    return _in_list(column, sa.literal(json.dumps(list(values)), sa.Text()))
+    return _in_list(column, sa.literal(bound_list(values), sa.Text()))
+
+
+def in_bound_list(column: sa.ColumnElement[str], name: str) -> sa.ColumnElement[bool]:
+    """As `in_list`, for a statement that is made once and given `bound_list(values)` by this name at each use."""
+    return _in_list(column, sa.bindparam(name, type_=sa.Text()))
+
+
+def bound_list(values: Iterable[str]) -> str:
+    """A list as the one parameter that `in_bound_list` takes."""
+    return json.dumps(list(values))
+
+
+def plans_by_values(connection: AsyncConnection) -> bool:
+    """Whether the database plans a statement by the values of its parameters, and so knows how long a list is."""
+    return connection.dialect.name == "postgresql"
+
+
+def rows_of_list(name: str) -> sa.TableValuedAlias:
+    """Where `plans_by_values`: the texts of a list parameter as rows, each its `value`."""
+    # The database calls the only column as the rows are called.
+    return sa.func.unnest(sa.bindparam(name, type_=postgresql.ARRAY(sa.Text))).table_valued("value", name="value")
 
 
 def insert(connection: AsyncConnection, table: sa.Table) -> postgresql.Insert | sqlite.Insert:

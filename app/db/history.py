@@ -18,6 +18,15 @@ _REMEMBERED = (
 )
 
 
+def of(changed: str, *, actor: str, clock: str) -> str:
+    """The INSERT, as SQL, that remembers the state of the rows of `changed`; `actor` and `clock` are SQL too."""
+    columns = ", ".join(_REMEMBERED)
+    return (
+        f"INSERT INTO refund_history (refund_id, {columns}, actor, recorded_at) "  # noqa: S608 - our own words
+        f"SELECT id, {columns}, {actor}, {clock} FROM {changed}"
+    )
+
+
 async def append(conn: AsyncConnection, refund_ids: Iterable[str], *, actor: str) -> None:
     """Remember the state that these refunds now have: one statement, the rows never pass through Python."""
     state = sa.select(

@@ -1,28 +1,28 @@
 """The sessions of a job with what became of each, as they were at acceptance."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.db.acceptances import Outcome
 from app.db.refund_ids import lowest_id
 from app.db.returns import is_counted
-from app.db.tables import JobStatus, Method, RefundStatus, bookings, job_sessions, jobs, refunds
+from app.db.tables import JobStatus, Method, RefundStatus, SessionOutcome, bookings, job_sessions, jobs, refunds
 from app.db.tallies import sums
 
 Row = sa.RowMapping
 
-
-async def write(conn: AsyncConnection, rows: Sequence[dict[str, Any]]) -> None:
-    """Write the outcomes of one acceptance."""
-    await conn.execute(sa.insert(job_sessions), list(rows))
-
-
-async def count_bookings(conn: AsyncConnection, job_id: str, positions: range) -> None:
-    """Keep how many bookings the sessions at these positions have, for the audit."""
-    count = (
-        sa.select(sa.func.count())
+_COUNT_BOOKINGS: Final = (
+    sa.update(job_sessions)
+    .where(
+        job_sessions.c.job_id == sa.bindparam("of_job"),
+        job_sessions.c.position >= sa.bindparam("first_position"),
+        job_sessions.c.position < sa.bindparam("end_position"),
+    )
+    .values(
+        bookings=sa.select(sa.func.count())
         .where(
             bookings.c.business_id == job_sessions.c.business_id,
             bookings.c.session_id == job_sessions.c.session_id,
@@ -30,23 +30,22 @@ async def count_bookings(conn: AsyncConnection, job_id: str, positions: range) -
         )
         .scalar_subquery()
     )
-    await conn.execute(
-        sa.update(job_sessions)
-        .where(
-            job_sessions.c.job_id == job_id,
-            job_sessions.c.position >= positions.start,
-            job_sessions.c.position < positions.stop,
-        )
-        .values(bookings=count)
-    )
+)
 
 
-async def outcomes(conn: AsyncConnection, job_id: str) -> Sequence[Row]:
+async def count_bookings(conn: AsyncConnection, job_id: str, positions: range) -> None:
+    """Keep how many bookings the sessions at these positions have, for the audit."""
+    given = {"of_job": job_id, "first_position": positions.start, "end_position": positions.stop}
+    await conn.execute(_COUNT_BOOKINGS, given)
+
+
+async def outcomes(conn: AsyncConnection, job_id: str) -> list[Outcome]:
     """Every chosen session's outcome, in start order."""
     query = sa.select(job_sessions.c.session_id, job_sessions.c.outcome, job_sessions.c.held_by_job_id).where(
         job_sessions.c.job_id == job_id
     )
-    return (await conn.execute(query.order_by(job_sessions.c.seq))).mappings().all()
+    rows = (await conn.execute(query.order_by(job_sessions.c.seq))).all()
+    return [Outcome(session_id, SessionOutcome(outcome), held_by) for session_id, outcome, held_by in rows]
 
 
 async def outcome_counts(conn: AsyncConnection, job_ids: Sequence[str]) -> dict[str, dict[str, int]]:

@@ -2,15 +2,33 @@
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.db.dialect import in_list, insert, later, now
+from app.db import driver
+from app.db.dialect import bound_list, in_bound_list, in_list, later, now
 from app.db.tables import IN_PROCESS, JobStatus, job_sessions, jobs, sessions
 
 Row = sa.RowMapping
+Holders = Mapping[str, str]  # the statuses of jobs that have sessions, by the job's id
+
+_OF_BUSINESS: Final = (
+    sa.select(
+        *(sessions.c[name] for name in ("id", "name", "starts_at", "ends_at", "status")),
+        sa.cast(sessions.c.job_id, sa.Text).label("job_id"),
+        now().label("read_at"),
+    )
+    .where(sessions.c.business_id == sa.bindparam("of_business"))
+    .order_by(sessions.c.id)
+)
+_BY_ID: Final = _OF_BUSINESS.where(in_bound_list(sessions.c.id, "session_ids"))
+_BY_START: Final = _OF_BUSINESS.where(
+    sessions.c.starts_at >= sa.bindparam("from_at"), sessions.c.starts_at < sa.bindparam("until_at")
+)
+_NAMED: Final = {False: _BY_ID, True: _BY_ID.with_for_update()}
+_IN_RANGE: Final = {False: _BY_START, True: _BY_START.with_for_update()}
 
 
 async def clock(conn: AsyncConnection) -> dt.datetime:
@@ -20,10 +38,10 @@ async def clock(conn: AsyncConnection) -> dt.datetime:
     return value
 
 
-async def by_key(conn: AsyncConnection, business_id: str, idempotency_key: str) -> Row | None:
+async def of_key(conn: AsyncConnection, business_id: str, idempotency_key: str) -> Row | None:
     """The job that this key made, if any."""
-    where = sa.and_(jobs.c.business_id == business_id, jobs.c.idempotency_key == idempotency_key)
-    return (await conn.execute(sa.select(jobs).where(where))).mappings().one_or_none()
+    query = sa.select(jobs).where(jobs.c.business_id == business_id, jobs.c.idempotency_key == idempotency_key)
+    return (await conn.execute(query)).mappings().one_or_none()
 
 
 async def get(conn: AsyncConnection, business_id: str, job_id: str, *, lock: bool = False) -> Row | None:
@@ -49,68 +67,46 @@ async def newest(
     return (await conn.execute(query.order_by(jobs.c.id.desc()).limit(limit))).mappings().all()
 
 
-async def insert_if_new(conn: AsyncConnection, values: Mapping[str, Any]) -> bool:
-    """Write the job unless its key is taken; a concurrent writer of the same key is waited for."""
-    statement = (
-        insert(conn, jobs)
-        .values(**values)
-        .on_conflict_do_nothing(index_elements=["business_id", "idempotency_key"])
-        .returning(jobs.c.id)
-    )
-    return (await conn.execute(statement)).first() is not None
-
-
 async def update(conn: AsyncConnection, job_id: str, **values: Any) -> None:
     """Set columns of one job."""
     await conn.execute(sa.update(jobs).where(jobs.c.id == job_id).values(**values))
 
 
-async def choose_sessions(
-    conn: AsyncConnection,
-    business_id: str,
-    *,
-    within: sa.ColumnElement[bool],
-    lock: bool,
-) -> Sequence[Row]:
-    """The sessions that `within` picks, each with its job's status, locked in id order so that two jobs can't deadlock.
+async def named_sessions(
+    conn: AsyncConnection, business_id: str, session_ids: Sequence[str], *, lock: bool
+) -> tuple[Sequence[driver.Row], Holders]:
+    """The sessions of these ids (what a plan needs to know of them), in id order, and the jobs that have some of them.
 
-    On SQLite the write transaction itself is the lock.
+    `read_at` is the database's clock then. They are locked in that order, so that two jobs can't deadlock; on SQLite
+    the write transaction itself is the lock.
     """
-    query = (
-        sa.select(sessions, jobs.c.status.label("job_status"))
-        .select_from(sessions.outerjoin(jobs, jobs.c.id == sessions.c.job_id))
-        .where(sessions.c.business_id == business_id, within)
-        .order_by(sessions.c.id)
-    )
-    if lock:
-        # Two steps: a row that another transaction just cancelled must be read again after its lock was had, with its
-        # job, and FOR UPDATE re-checks only the locked table. The second sees those that the first has locked and no
-        # other: a session that came in between is not ours.
-        locked = await conn.execute(
-            sa.select(sessions.c.id)
-            .where(sessions.c.business_id == business_id, within)
-            .order_by(sessions.c.id)
-            .with_for_update()
-        )
-        query = query.where(in_list(sessions.c.id, locked.scalars()))
-    return (await conn.execute(query)).mappings().all()
+    given = {"of_business": business_id, "session_ids": bound_list(session_ids)}
+    return await _with_holders(conn, _NAMED[lock], given)
 
 
-async def cancel_sessions(conn: AsyncConnection, business_id: str, job_id: str, at: dt.datetime) -> None:
-    """Mark the job's accepted sessions cancelled: from the commit on they read so everywhere and take no booking."""
-    accepted = sa.select(job_sessions.c.session_id).where(
-        job_sessions.c.job_id == job_id, job_sessions.c.position.is_not(None)
-    )
-    await conn.execute(
-        sa.update(sessions)
-        .where(sessions.c.business_id == business_id, sessions.c.id.in_(accepted))
-        .values(status="cancelled", job_id=job_id, cancelled_at=at)
-    )
+async def sessions_in_range(
+    conn: AsyncConnection, business_id: str, from_at: dt.datetime, until_at: dt.datetime, *, lock: bool
+) -> tuple[Sequence[driver.Row], Holders]:
+    """The same of all that start at `from_at` or later, and before `until_at`."""
+    given = {"of_business": business_id, "from_at": from_at, "until_at": until_at}
+    return await _with_holders(conn, _IN_RANGE[lock], given)
+
+
+async def _with_holders(
+    conn: AsyncConnection, query: sa.Select[Any], given: Mapping[str, Any]
+) -> tuple[Sequence[driver.Row], Holders]:
+    rows = await driver.fetch(conn, query, given)
+    # After the lock was had: a session that another transaction just cancelled is read as it is now, and so is its job.
+    holders = {row["job_id"] for row in rows if row["job_id"] is not None}
+    if not holders:
+        return rows, {}
+    statuses = sa.select(jobs.c.id, jobs.c.status).where(in_list(jobs.c.id, sorted(holders)))
+    return rows, {row.id: row.status for row in await conn.execute(statuses)}
 
 
 async def release_sessions(conn: AsyncConnection, business_id: str, job_id: str) -> None:
-    """Undo `cancel_sessions`: the sessions are scheduled and may be chosen again."""
-    # Locked in the order in which `choose_sessions` locks, so that neither waits for the other in a circle.
+    """Undo what `acceptances.write` did to them: the sessions are scheduled and may be chosen again."""
+    # Locked in the order in which `named_sessions` and `sessions_in_range` lock, so that neither waits in a circle.
     await conn.execute(
         sa.select(sessions.c.id)
         .where(sessions.c.business_id == business_id, sessions.c.job_id == job_id)
@@ -147,7 +143,10 @@ async def claim_due(conn: AsyncConnection, *, limit: int, grace_seconds: float, 
 async def next_due_in(conn: AsyncConnection) -> float | None:
     """Seconds until some job is due (at or below 0: one is), or None when none is open."""
     due_at, clock_now = (
-        await conn.execute(sa.select(sa.func.min(jobs.c.due_at, type_=jobs.c.due_at.type), now()))
+        await conn.execute(
+            # Said for SQLite, which else reads every job there ever was.
+            sa.select(sa.func.min(jobs.c.due_at, type_=jobs.c.due_at.type), now()).where(jobs.c.due_at.is_not(None))
+        )
     ).one()
     return None if due_at is None else (due_at - clock_now).total_seconds()
 

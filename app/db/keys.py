@@ -3,11 +3,13 @@
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.dialect import now
+from app.db.driver import fetch
 from app.db.tables import api_keys, businesses
 
 
@@ -34,6 +36,21 @@ class Held:
     revoked_at: dt.datetime | None
     timezone: str
     currency: str
+
+
+_HELD: Final = (
+    sa.select(
+        api_keys.c.business_id,
+        api_keys.c.secret_hash,
+        api_keys.c.name,
+        api_keys.c.scopes,
+        api_keys.c.revoked_at,
+        businesses.c.timezone,
+        businesses.c.currency,
+    )
+    .join(businesses)
+    .where(api_keys.c.prefix == sa.bindparam("of_prefix"))
+)
 
 
 async def insert(
@@ -65,21 +82,8 @@ async def insert(
 
 async def find(conn: AsyncConnection, prefix: str) -> Held | None:
     """The key with this prefix, in force or revoked."""
-    result = await conn.execute(
-        sa.select(
-            api_keys.c.business_id,
-            api_keys.c.secret_hash,
-            api_keys.c.name,
-            api_keys.c.scopes,
-            api_keys.c.revoked_at,
-            businesses.c.timezone,
-            businesses.c.currency,
-        )
-        .join(businesses)
-        .where(api_keys.c.prefix == prefix)
-    )
-    row = result.one_or_none()
-    return Held(*row) if row else None
+    rows = await fetch(conn, _HELD, {"of_prefix": prefix})
+    return Held(**rows[0]) if rows else None
 
 
 async def of_business(conn: AsyncConnection, business_id: str | None) -> Sequence[Key]:

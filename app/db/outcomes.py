@@ -7,21 +7,20 @@ A refund that its upstream has spoken of since it was claimed (`hinted_at`) does
 was heard may be older than the hint, so it is due at once.
 """
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final, NamedTuple
 
+import orjson
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import history, job_sessions
-from app.db.dialect import SQLITE_FORMAT, later
-from app.db.tables import IN_PROCESS, JobStatus, jobs, refunds
+from app.db.dialect import SQLITE_FORMAT
+from app.db.driver import fetch
+from app.db.tables import IN_PROCESS, JobStatus
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
+class Recorded(NamedTuple):
     """One outcome to write.
 
     Without `due_in_seconds` the row comes to rest and takes a place in the job's order of outcomes; `uncounted` calls
@@ -39,44 +38,72 @@ class Recorded:
     failure_detail: str | None
 
 
-_VALUES_POSTGRESQL = """
-jsonb_to_recordset(CAST(:outcomes AS jsonb)) AS v(rid uuid, ep integer, st text, def boolean, unc integer,
-  due double precision, seq bigint, ref text, code text, detail text)"""
-_VALUES_SQLITE = """
-(SELECT value ->> 'rid' AS rid, value ->> 'ep' AS ep, value ->> 'st' AS st, value ->> 'def' AS def,
-  value ->> 'unc' AS unc, value ->> 'due' AS due, value ->> 'seq' AS seq, value ->> 'ref' AS ref,
-  value ->> 'code' AS code, value ->> 'detail' AS detail FROM json_each(:outcomes)) AS v"""
+# Who changes a refund, and to what: the same words for both databases.
+_HINTED: Final = "v.st = 'processing' AND r.hinted_at IS NOT NULL"
+_MAY_CHANGE: Final = """r.id = v.rid
+  AND (v.def AND r.status NOT IN ('succeeded', 'resolved')
+       OR r.epoch = v.ep AND r.status IN ('submitted', 'indeterminate', 'processing') AND r.due_at IS NOT NULL)"""
+_OPEN_JOB: Final = f"status IN {tuple(map(str, IN_PROCESS))}"
 
 
-def _record(*, postgresql: bool) -> sa.TextualSelect:
-    if postgresql:
-        values, clock = _VALUES_POSTGRESQL, "clock_timestamp()"
-        due = "clock_timestamp() + make_interval(secs => v.due)"
-    else:
-        values, clock = _VALUES_SQLITE, f"strftime('{SQLITE_FORMAT}', 'now')"
-        due = f"strftime('{SQLITE_FORMAT}', 'now', v.due || ' seconds')"
-    hinted = "v.st = 'processing' AND r.hinted_at IS NOT NULL"
-    statement = f"""
-UPDATE refunds AS r SET
+def _changes(*, clock: str, due: str, last: str) -> str:
+    return f"""
   status = v.st,
-  due_at = CASE WHEN {hinted} THEN {clock} WHEN v.due IS NULL THEN NULL ELSE {due} END,
+  due_at = CASE WHEN {_HINTED} THEN {clock} WHEN v.due IS NULL THEN NULL ELSE {due} END,
   attempts = r.attempts - v.unc,
   upstream_reference = coalesce(v.ref, r.upstream_reference),
-  failure_code = CASE WHEN NOT ({hinted}) THEN v.code END,
-  failure_detail = CASE WHEN NOT ({hinted}) THEN v.detail END,
-  outcome_seq = CASE WHEN NOT ({hinted}) THEN v.seq END,
-  settled_at = CASE WHEN v.seq IS NULL OR {hinted} THEN NULL ELSE {clock} END,
-  hinted_at = CASE WHEN v.st IN ('pending', 'indeterminate') THEN r.hinted_at END
-FROM {values}
-WHERE r.id = v.rid
-  AND (v.def AND r.status NOT IN ('succeeded', 'resolved')
-       OR r.epoch = v.ep AND r.status IN ('submitted', 'indeterminate', 'processing') AND r.due_at IS NOT NULL)
+  failure_code = CASE WHEN NOT ({_HINTED}) THEN v.code END,
+  failure_detail = CASE WHEN NOT ({_HINTED}) THEN v.detail END,
+  outcome_seq = CASE WHEN NOT ({_HINTED}) THEN {last} + v.seq END,
+  settled_at = CASE WHEN v.seq IS NULL OR {_HINTED} THEN NULL ELSE {clock} END,
+  hinted_at = CASE WHEN v.st IN ('pending', 'indeterminate') THEN r.hinted_at END"""
+
+
+# One statement for the job's counter, the refunds and their history. No refund is locked before the job's row is: each
+# is joined to what that update returns. A row that changes while this waits for the job is judged as it is then. Of an
+# array the planner supposes a few elements and looks each up by its id, whatever it believes of the table.
+_POSTGRESQL: Final = sa.text(f"""
+WITH job AS (
+  UPDATE jobs SET
+    outcome_seq = outcome_seq + CAST(:resting AS integer),
+    due_at = CASE WHEN {_OPEN_JOB}
+      THEN clock_timestamp() + make_interval(secs => CAST(:heartbeat_seconds AS double precision)) END
+  WHERE id = CAST(:job_id AS uuid)
+  RETURNING outcome_seq - CAST(:resting AS integer) AS last, status
+), v AS MATERIALIZED (
+  SELECT * FROM jsonb_to_recordset(CAST(:outcomes AS jsonb)) AS v(rid uuid, ep integer, st text, def boolean,
+    unc integer, due double precision, seq bigint, ref text, code text, detail text)
+), r AS (
+  UPDATE refunds AS r SET {
+    _changes(clock="clock_timestamp()", due="clock_timestamp() + make_interval(secs => v.due)", last="job.last")
+}
+  FROM job, v
+  WHERE r.id = ANY (ARRAY(SELECT rid FROM v)) AND {_MAY_CHANGE}
+  RETURNING r.*
+), remembered AS ({history.of("r", actor="CAST(:actor AS text)", clock="clock_timestamp()")})
+SELECT job.status, ARRAY(SELECT id::text FROM r) AS changed FROM job
+""")  # noqa: S608 - only our own words are in it; every value is a parameter
+
+_SQLITE_CLOCK: Final = f"strftime('{SQLITE_FORMAT}', 'now')"
+_SQLITE_JOB: Final = sa.text(f"""
+UPDATE jobs SET
+  outcome_seq = outcome_seq + :resting,
+  due_at = CASE WHEN {_OPEN_JOB} THEN strftime('{SQLITE_FORMAT}', 'now', :heartbeat_seconds || ' seconds') END
+WHERE id = :job_id
+RETURNING status, outcome_seq - :resting
+""")  # noqa: S608 - as above
+_SQLITE_REFUNDS: Final = sa.text(f"""
+UPDATE refunds AS r SET {
+    _changes(clock=_SQLITE_CLOCK, due=f"strftime('{SQLITE_FORMAT}', 'now', v.due || ' seconds')", last=":last")
+}
+FROM (
+  SELECT value ->> 'rid' AS rid, value ->> 'ep' AS ep, value ->> 'st' AS st, value ->> 'def' AS def,
+    value ->> 'unc' AS unc, value ->> 'due' AS due, value ->> 'seq' AS seq, value ->> 'ref' AS ref,
+    value ->> 'code' AS code, value ->> 'detail' AS detail
+  FROM json_each(:outcomes)) AS v
+WHERE {_MAY_CHANGE}
 RETURNING id
-"""  # noqa: S608 - only our own words are in it; the values are one bound parameter
-    return sa.text(statement).columns(refunds.c.id)
-
-
-_RECORD = {True: _record(postgresql=True), False: _record(postgresql=False)}
+""")  # noqa: S608 - as above
 
 
 async def record(
@@ -88,35 +115,25 @@ async def record(
     reader that has seen number n has seen all below it (ADR 0006). The job is due `heartbeat_seconds` from now, should
     this worker never be heard of again.
     """
-    resting = sum(outcome.due_in_seconds is None for outcome in outcomes)
-    last, job_status = await _number(conn, job_id, resting, heartbeat_seconds)
-    seq = last - resting
+    seq = 0
     values = []
     for outcome in outcomes:
         seq += outcome.due_in_seconds is None
         values.append(_as_json(outcome, seq))
-    statement = _RECORD[conn.dialect.name == "postgresql"]
-    changed = list((await conn.execute(statement, {"outcomes": json.dumps(values)})).scalars())
-    if changed:
+    of_job = {"job_id": job_id, "resting": seq, "heartbeat_seconds": heartbeat_seconds}
+    encoded = orjson.dumps(values).decode()
+    if conn.dialect.name == "postgresql":
+        everything = of_job | {"outcomes": encoded, "actor": actor}
+        [row] = await fetch(conn, _POSTGRESQL, everything)
+        status, changed = row.values()
+    else:
+        status, last = (await conn.execute(_SQLITE_JOB, of_job)).one()
+        refunds = await conn.execute(_SQLITE_REFUNDS, {"outcomes": encoded, "last": last})
+        changed = refunds.scalars().all()
         await history.append(conn, changed, actor=actor)
-    if changed and job_status == JobStatus.COMPLETED_WITH_FAILURES:
+    if changed and status == JobStatus.COMPLETED_WITH_FAILURES:
         await job_sessions.complete_if_nobody_is_needed(conn, job_id)  # a late word may have been the last failure's
-    return changed
-
-
-async def _number(conn: AsyncConnection, job_id: str, count: int, heartbeat_seconds: float) -> tuple[int, str]:
-    open_job = jobs.c.status.in_(IN_PROCESS)
-    statement = (
-        sa.update(jobs)
-        .where(jobs.c.id == job_id)
-        .values(
-            outcome_seq=jobs.c.outcome_seq + count,
-            due_at=sa.case((open_job, later(heartbeat_seconds)), else_=None),
-        )
-        .returning(jobs.c.outcome_seq, jobs.c.status)
-    )
-    seq, status = (await conn.execute(statement)).one()
-    return seq, status
+    return list(changed)
 
 
 def _as_json(outcome: Recorded, seq: int) -> dict[str, Any]:

@@ -46,8 +46,7 @@ class Cancellation:
     reason: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class SessionRow:
+class SessionRow(NamedTuple):
     """A session as it is read."""
 
     id: str
@@ -80,6 +79,15 @@ COLUMNS = (
     jobs.c.reason,
 )
 WITH_JOB = sessions.outerjoin(jobs, jobs.c.id == sessions.c.job_id)
+_BOOKED = (
+    sa.select(sa.func.count())
+    .where(
+        bookings.c.business_id == sessions.c.business_id,
+        bookings.c.session_id == sessions.c.id,
+        bookings.c.status.in_([sa.literal_column(f"'{status}'") for status in TAKES_A_PLACE]),
+    )
+    .scalar_subquery()
+)
 
 
 def session_row(row: Sequence[Any]) -> SessionRow:
@@ -88,37 +96,67 @@ def session_row(row: Sequence[Any]) -> SessionRow:
     cancellation = None
     if job_id is not None:
         cancellation = Cancellation(job_id, JobStatus(job_status) in IN_PROCESS, cancelled_at, reason)
-    return SessionRow(id_, SessionFacts(*facts), SessionStatus(status), cancellation)
+    return SessionRow(id_, SessionFacts._make(facts), SessionStatus(status), cancellation)
 
 
 async def get(conn: AsyncConnection, business_id: str, session_id: str) -> SessionRow | None:
     """One session, or None when the business has no such id."""
-    statement = (
+    row = (await conn.execute(_one(business_id, session_id))).one_or_none()
+    return None if row is None else session_row(row)
+
+
+async def get_with_booked(conn: AsyncConnection, business_id: str, session_id: str) -> tuple[SessionRow, int] | None:
+    """One session with how many bookings take a place in it, or None."""
+    row = (await conn.execute(_one(business_id, session_id).add_columns(_BOOKED))).one_or_none()
+    return None if row is None else (session_row(row[:-1]), row[-1])
+
+
+def _one(business_id: str, session_id: str) -> sa.Select[*tuple[Any, ...]]:
+    return (
         sa.select(*COLUMNS)
         .select_from(WITH_JOB)
         .where(sessions.c.business_id == business_id, sessions.c.id == session_id)
     )
-    row = (await conn.execute(statement)).one_or_none()
-    return None if row is None else session_row(row)
+
+
+Key = tuple[dt.datetime, str]
+
+_PAGE = (
+    sa.select(*COLUMNS)
+    .select_from(WITH_JOB)
+    .where(
+        sessions.c.business_id == sa.bindparam("of_business"),
+        sessions.c.starts_at >= sa.bindparam("from_at"),
+        sessions.c.starts_at < sa.bindparam("until_at"),
+    )
+    .order_by(sessions.c.starts_at, sessions.c.id)
+    .limit(sa.bindparam("at_most", type_=sa.Integer))
+)
+_PAGE_WITH_BOOKED = _PAGE.add_columns(_BOOKED)
 
 
 async def page(
-    conn: AsyncConnection,
-    business_id: str,
-    chosen: Chosen,
-    *,
-    after: tuple[dt.datetime, str] | None = None,
-    limit: int,
+    conn: AsyncConnection, business_id: str, chosen: Chosen, *, after: Key | None = None, limit: int
 ) -> list[SessionRow]:
     """Up to `limit` chosen sessions in order of start and id, from the one after the key `after`."""
+    rows = await conn.execute(_filtered(_PAGE, chosen, after), _parameters(business_id, chosen, limit))
+    return [session_row(row) for row in rows.all()]
+
+
+async def page_with_booked(
+    conn: AsyncConnection, business_id: str, chosen: Chosen, *, after: Key | None = None, limit: int
+) -> list[tuple[SessionRow, int]]:
+    """`page`, each session with how many bookings take a place in it."""
+    rows = await conn.execute(_filtered(_PAGE_WITH_BOOKED, chosen, after), _parameters(business_id, chosen, limit))
+    return [(session_row(row[:-1]), row[-1]) for row in rows.all()]
+
+
+def _parameters(business_id: str, chosen: Chosen, limit: int) -> dict[str, Any]:
+    return {"of_business": business_id, "from_at": chosen.from_at, "until_at": chosen.until_at, "at_most": limit}
+
+
+def _filtered(statement: sa.Select[*tuple[Any, ...]], chosen: Chosen, after: Key | None) -> sa.Select[*tuple[Any, ...]]:
     starts_at, id_ = sessions.c.starts_at, sessions.c.id
-    statement = (
-        sa.select(*COLUMNS)
-        .select_from(WITH_JOB)
-        .where(sessions.c.business_id == business_id, starts_at >= chosen.from_at, starts_at < chosen.until_at)
-        .order_by(starts_at, id_)
-        .limit(limit)
-    )
     if chosen.status is not None:
         statement = statement.where(sessions.c.status == chosen.status)
     if chosen.location is not None:
@@ -129,23 +167,7 @@ async def page(
         statement = statement.where(sessions.c.name.icontains(chosen.name_part, autoescape=True))
     if after is not None:
         statement = statement.where(starts_at >= after[0], sa.or_(starts_at > after[0], id_ > after[1]))
-    return [session_row(row) for row in await conn.execute(statement)]
-
-
-async def booked(conn: AsyncConnection, business_id: str, ids: Collection[str]) -> dict[str, int]:
-    """How many bookings take a place in each session; a session with none is left out."""
-    if not ids:
-        return {}
-    statement = (
-        sa.select(bookings.c.session_id, sa.func.count())
-        .where(
-            bookings.c.business_id == business_id,
-            in_list(bookings.c.session_id, ids),
-            bookings.c.status.in_(TAKES_A_PLACE),
-        )
-        .group_by(bookings.c.session_id)
-    )
-    return {id_: count for id_, count in await conn.execute(statement)}  # noqa: C416 - rows, not pairs
+    return statement
 
 
 async def lock(

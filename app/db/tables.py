@@ -165,6 +165,7 @@ jobs = sa.Table(
     sa.Index("one_job_per_key", "business_id", "idempotency_key", unique=True),
     sa.Index("jobs_newest_first", "business_id", "id"),
     _partial("jobs_due", "due_at", where="due_at IS NOT NULL"),
+    sa.Index("jobs_by_end", "finished_at"),  # a check of the books reads those that have ended since the last one
 )
 
 sessions = sa.Table(
@@ -188,6 +189,7 @@ sessions = sa.Table(
     sa.CheckConstraint("(status = 'cancelled') = (cancelled_at IS NOT NULL)", name="cancelled_when"),
     sa.CheckConstraint("(status = 'cancelled') = (job_id IS NOT NULL)", name="cancelled_by_whom"),
     sa.Index("sessions_in_start_order", "business_id", "starts_at", "id"),
+    _partial("sessions_of_job", "job_id", where="job_id IS NOT NULL"),
 )
 
 bookings = sa.Table(

@@ -12,6 +12,7 @@ holds each case to it.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -22,12 +23,13 @@ from pyreqwest.exceptions import DetailedPyreqwestError, PoolTimeoutError, Pyreq
 from pyreqwest.response import Response
 
 MAX_ANSWER_BYTES: Final = 64 * 1024
+HEADERS: Final = ("retry-after", "date")  # what an answer's reader needs
 _CONNECTING: Final = "client error (Connect)"
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back. Header names are lower case; a body above `MAX_ANSWER_BYTES` is cut one byte above."""
+    """What came back: of its headers those of `HEADERS`; a body above `MAX_ANSWER_BYTES` is cut one byte above."""
 
     status: int
     headers: Mapping[str, str]
@@ -150,11 +152,9 @@ def _bearer(token: str) -> dict[str, str]:
 
 def _headers(response: Response) -> dict[str, str]:
     headers: dict[str, str] = {}
-    for name in response.headers:
-        try:
-            headers[name.lower()] = response.headers[name]
-        except ValueError:  # a value that is not text: as good as not there
-            continue
+    for name in HEADERS:
+        with suppress(KeyError, ValueError):  # not there; or not text, which is as good as not there
+            headers[name] = response.headers[name]
     return headers
 
 

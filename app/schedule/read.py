@@ -37,10 +37,9 @@ async def sessions_page(
     db: Database, business_id: str, chosen: Chosen, *, after: tuple[dt.datetime, str] | None, limit: int
 ) -> list[SessionView]:
     """Up to `limit` chosen sessions in order of start and id, from the one after the key `after`."""
-    async with db.read() as conn:
-        rows = await sessions.page(conn, business_id, chosen, after=after, limit=limit)
-        booked = await sessions.booked(conn, business_id, [row.id for row in rows])
-    return [SessionView(row, booked.get(row.id, 0)) for row in rows]
+    async with db.glance() as conn:
+        rows = await sessions.page_with_booked(conn, business_id, chosen, after=after, limit=limit)
+    return [SessionView(*row) for row in rows]
 
 
 async def session(db: Database, business_id: str, session_id: str) -> SessionView:
@@ -49,12 +48,11 @@ async def session(db: Database, business_id: str, session_id: str) -> SessionVie
     Raises:
         NotFound: the business has no such session.
     """
-    async with db.read() as conn:
-        row = await sessions.get(conn, business_id, session_id)
-        if row is None:
-            raise NotFound("session")
-        booked = await sessions.booked(conn, business_id, [session_id])
-    return SessionView(row, booked.get(session_id, 0))
+    async with db.glance() as conn:
+        row = await sessions.get_with_booked(conn, business_id, session_id)
+    if row is None:
+        raise NotFound("session")
+    return SessionView(*row)
 
 
 async def bookings_of_session(

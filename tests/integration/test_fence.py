@@ -11,7 +11,7 @@ from app.cancellation.request import Request
 from app.cancellation.runtime import Runtime
 from app.cancellation.settle import settle_job
 from app.config import Settings
-from app.db import jobs, outcomes, refunds
+from app.db import claims, jobs, outcomes
 from app.db import tables as t
 from app.db.outcomes import Recorded
 from app.queue import LocalQueue
@@ -55,7 +55,7 @@ async def job_id(db):
 
 async def claim(db, job_id, *, lease_seconds):
     async with db.write() as conn:
-        [one] = await refunds.claim(conn, job_id, "payment", most=5, lease_seconds=lease_seconds)
+        [one] = await claims.claim(conn, job_id, "payment", most=5, lease_seconds=lease_seconds)
     return one
 
 

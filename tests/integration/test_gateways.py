@@ -264,7 +264,7 @@ async def test_a_redirect_is_not_followed(upstream_raw):
     async with pooled(peer.url) as upstream:
         reply = await upstream.call("POST", "/x", json={})
         assert isinstance(reply, Answer)
-        assert (reply.status, reply.headers["location"], peer.requests) == (307, "/other", 1)
+        assert (reply.status, peer.requests) == (307, 1)
 
 
 async def test_no_more_of_a_huge_answer_is_read_than_the_cap(upstream_raw):
@@ -304,14 +304,14 @@ async def test_an_answer_is_not_decompressed(upstream_raw):
 async def test_headers_that_are_no_text_are_left_out(upstream_raw):
     async def odd(peer, reader, writer):
         await peer.read(reader)
-        writer.write(b"HTTP/1.1 429 Slow\r\nretry-after: \xff\xfe\r\nX-Y: z\r\ncontent-length: 0\r\n\r\n")
+        writer.write(b"HTTP/1.1 429 Slow\r\nretry-after: \xff\xfe\r\nDate: z\r\ncontent-length: 0\r\n\r\n")
         await writer.drain()
 
     peer = await upstream_raw(odd)
     async with pooled(peer.url) as upstream:
         reply = await upstream.call("POST", "/x", json={})
         assert isinstance(reply, Answer)
-        assert dict(reply.headers) == {"x-y": "z", "content-length": "0"}
+        assert dict(reply.headers) == {"date": "z"}
 
 
 async def test_what_is_sent_is_the_contract_and_nothing_from_the_environment(upstream_raw, monkeypatch):

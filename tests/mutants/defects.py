@@ -54,9 +54,9 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     defect(
         "no look-up of a refund whose worker died",
-        "app/db/refunds.py",
-        "(was == RefundStatus.SUBMITTED, RefundStatus.INDETERMINATE.value),",
-        "(was == RefundStatus.SUBMITTED, RefundStatus.SUBMITTED.value),",
+        "app/db/claims.py",
+        "WHEN 'submitted' THEN 'indeterminate'",
+        "WHEN 'submitted' THEN 'submitted'",
         FENCE,
         "tests/crash/test_random_kills.py",
     ),
@@ -117,12 +117,12 @@ DEFECTS: tuple[Defect, ...] = (
         (
             Change(
                 "app/cancellation/lane.py",
-                "                waited_seconds=waited_seconds,\n            )\n",
-                "                waited_seconds=waited_seconds,\n            )\n"
-                "            lane.at_work += len(batch)\n"
-                "            for claimed in batch:\n"
-                "                lane.claimed.put_nowait((claimed, send_before))\n"
-                "            await asyncio.sleep(1)\n",
+                "            batch += await take(most=most - len(batch))\n",
+                "            batch += await take(most=most - len(batch))\n"
+                "        lane.at_work += len(batch)\n"
+                "        for claimed in batch:\n"
+                "            lane.claimed.put_nowait((claimed, seconds_since_boot() + 5))\n"
+                "        await asyncio.sleep(1)\n",
             ),
             Change(
                 "app/cancellation/lane.py",
@@ -132,7 +132,14 @@ DEFECTS: tuple[Defect, ...] = (
                 "",
             ),
         ),
-        (POINTS,),
+        ("tests/integration/test_claims.py", POINTS),
+    ),
+    defect(
+        "an expansion that fails cuts off the calls beside it",
+        "app/cancellation/lane.py",
+        "        this.trouble.append(error)\n",
+        "        raise error\n",
+        "tests/integration/test_claims.py",
     ),
     defect(
         "a call is made however little is left of its lease",
@@ -230,16 +237,17 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "two requests at once may take the same session",
         "app/db/jobs.py",
-        "            .order_by(sessions.c.id)\n            .with_for_update()\n        )\n        query =",
-        "            .order_by(sessions.c.id)\n        )\n        query =",
+        "_NAMED: Final = {False: _BY_ID, True: _BY_ID.with_for_update()}",
+        "_NAMED: Final = {False: _BY_ID, True: _BY_ID}",
+        "tests/integration/cancellations/test_at_once.py",
         IDEMPOTENCY,
     ),
     defect(
         "the wake comes before the commit",
         "app/cancellation/accept.py",
-        "        await _take_sessions(conn, business_id, timezone, request, job_id, requested_at)\n",
-        "        await _take_sessions(conn, business_id, timezone, request, job_id, requested_at)\n"
-        "        await queue.wake(job_id)\n",
+        "            accepted = await _take_sessions(conn, timezone, request, asked)\n",
+        "            accepted = await _take_sessions(conn, timezone, request, asked)\n"
+        '            await queue.wake(accepted.job["id"])\n',
         "tests/integration/test_wake.py",
     ),
     defect(

@@ -40,6 +40,7 @@ def sums_differ(scope: Scope) -> Rows:
         sa.select(text(jobs.c.id), text(jobs.c.id))
         .select_from(per_means.join(jobs, jobs.c.id == per_means.c.job_id))
         .where(
+            scope.of(jobs.c.business_id, jobs.c.id),  # again, or every job would be read for those of the scope
             jobs.c.expanded_sessions == jobs.c.accepted_sessions,
             sa.case(
                 (

@@ -104,3 +104,12 @@ async def test_the_schedule_tells_a_job_in_process_from_one_that_has_ended(week)
     assert bookings["gone"] == []
     days = {name: week.body()[name] for name in ("date_from", "date_to")}
     assert {one["id"] for one in await week.pages("/sessions", status="cancelled", **days)} == {"yoga", "empty"}
+
+
+async def test_a_booking_shows_nothing_of_what_another_business_returned_for_one_of_the_same_id(week, stranger):
+    await stranger.load(stranger.record("client", "kim"), stranger.record("booking", "card", "theirs", ("EUR", 700)))
+    await week.work((await stranger.accepted(["theirs"]))["id"])
+    theirs = await stranger.pages("/sessions/theirs/bookings")
+    assert [(one["id"], len(one["refunds"])) for one in theirs] == [("card", 1)]
+    ours = await week.pages("/sessions/yoga/bookings")
+    assert {one["id"]: one["refunds"] for one in ours}["card"] == []

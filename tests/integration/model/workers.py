@@ -14,11 +14,11 @@ from app.cancellation import judge, policy
 from app.cancellation.execute import order_of
 from app.cancellation.expand import expand_chunk
 from app.cancellation.policy import Trail, Verdict
-from app.db import jobs, outcomes, refunds
+from app.db import claims, jobs, outcomes
+from app.db.claims import Claimed
 from app.db.dialect import now
 from app.db.engine import Database
 from app.db.outcomes import Recorded
-from app.db.refunds import Claimed
 from app.gateways.credits import credits_gateway
 from app.gateways.outcomes import Indeterminate, Method, Order, Outcome
 from app.gateways.payments import payments_gateway
@@ -94,7 +94,7 @@ class Crew:
 
     async def claim(self, job_id: str, method: Method, most: int) -> list[Held]:
         async with self.db.write() as conn:
-            batch = await refunds.claim(conn, job_id, method, most=most, lease_seconds=LEASE_SECONDS)
+            batch = await claims.claim(conn, job_id, method, most=most, lease_seconds=LEASE_SECONDS)
         taken = [Held(job_id, claimed, order_of(claimed, method, "snow"), self.clock) for claimed in batch]
         self.held += taken
         return taken

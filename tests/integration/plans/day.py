@@ -1,0 +1,158 @@
+"""Everything that a business and a worker do in a day, once: each list and each step runs its statements."""
+
+import asyncio
+import datetime as dt
+import json
+
+import httpx
+import sqlalchemy as sa
+
+from app.auth import Scope, create_key, list_keys
+from app.cancellation import hints, recover
+from app.cancellation.run import run_slice
+from app.cancellation.runtime import Runtime, gateways
+from app.cancellation.verify import check
+from app.config import Settings
+from app.db import tables as t
+from app.db.businesses import create as create_business
+from app.db.dialect import now
+from app.db.engine import Database
+from app.db.tables import RefundStatus
+from app.main import create_app
+from app.queue import LocalQueue
+
+BUSINESS = "day"
+SESSIONS = 6
+BOOKINGS_EACH = 4
+FIRST_DAY = dt.date(2027, 1, 11)
+_DAYS = {"date_from": str(FIRST_DAY), "date_to": str(FIRST_DAY)}
+
+
+class Day:
+    """One business's calls, and the worker's."""
+
+    def __init__(self, http: httpx.AsyncClient, runtime: Runtime, upstream) -> None:
+        self.http = http
+        self.runtime = runtime
+        self.upstream = upstream
+
+    async def pass_by(self) -> None:
+        await self.schedule_is_loaded()
+        await self.schedule_is_read()
+        await self.a_plan_is_made_and_withdrawn()
+        job_id = await self.sessions_are_cancelled()
+        await self.job_is_read(job_id)
+        await self.refused_ones_are_tried_again_and_closed(job_id)
+        await self.worker_sweeps_and_checks()
+        await list_keys(self.runtime.db, BUSINESS)
+
+    async def get(self, path: str, **query: str) -> httpx.Response:
+        answer = await self.http.get(path, params=query)
+        assert answer.status_code == 200, answer.text
+        return answer
+
+    async def post(self, path: str, body: dict | None = None, **headers: str) -> dict:
+        answer = await self.http.post(path, json=body, headers=headers)
+        assert answer.is_success, answer.text
+        return answer.json()
+
+    async def schedule_is_loaded(self) -> None:
+        content = "\n".join(json.dumps(record) for record in _records())
+        headers = {"Content-Type": "application/x-ndjson"}
+        answer = await self.http.post("/v1/schedule/import", content=content, headers=headers)
+        assert answer.json()["errors"] == 0, answer.text
+
+    async def schedule_is_read(self) -> None:
+        page = (await self.get("/v1/sessions", **_DAYS, limit="2")).json()
+        await self.get("/v1/sessions", **_DAYS, limit="2", cursor=page["next_cursor"])
+        await self.get("/v1/sessions", **_DAYS, status="scheduled", location="Hall", instructor="Ana", q="yo")
+        await self.get("/v1/sessions/s0")
+        await self.get("/v1/sessions/s0/bookings")
+        await self.get("/v1/clients/c/bookings")
+        await self.get(f"/v1/public/{BUSINESS}/schedule", **_DAYS)
+        await self.get(f"/v1/public/{BUSINESS}/schedule.ics")
+
+    async def a_plan_is_made_and_withdrawn(self) -> None:
+        plan = await self.post("/v1/bulk-cancellations/plan", _DAYS | {"session_ids": ["s0", "s1"]})
+        on_hold = _DAYS | {"session_ids": ["s0", "s1"], "hold_seconds": 600, "plan_digest": plan["digest"]}
+        job = await self.post("/v1/bulk-cancellations", on_hold, **{"Idempotency-Key": "first"})
+        await self.post(f"/v1/bulk-cancellations/{job['id']}/withdraw")
+
+    async def sessions_are_cancelled(self) -> str:
+        await self.upstream.faults(refuse_ids={"b1": "disputed", "b2": "disputed"}, pending=0.3)
+        chosen = _DAYS | {"session_ids": "all"}
+        job = await self.post("/v1/bulk-cancellations", chosen, **{"Idempotency-Key": "second"})
+        await self.post("/v1/bulk-cancellations", chosen, **{"Idempotency-Key": "second"})
+        await self.get(f"/v1/bulk-cancellations/{job['id']}/audit.csv")
+        await self.work(job["id"])
+        return job["id"]
+
+    async def work(self, job_id: str) -> None:
+        """A slice, with what it finds due: what is to be looked up later waits for another."""
+        await run_slice(self.runtime, job_id, seconds=0.5)
+
+    async def job_is_read(self, job_id: str) -> None:
+        here = f"/v1/bulk-cancellations/{job_id}"
+        await self.get("/v1/bulk-cancellations")
+        await self.get("/v1/bulk-cancellations", status="running", limit="1")
+        await self.get(here)
+        await self.get(f"{here}/sessions")
+        page = (await self.get(f"{here}/refunds", limit="2")).json()
+        await self.get(f"{here}/refunds", limit="2", cursor=page["next_cursor"])
+        for status in RefundStatus:
+            await self.get(f"{here}/refunds", status=status)
+        await self.get(f"{here}/audit.csv")
+
+    async def refused_ones_are_tried_again_and_closed(self, job_id: str) -> None:
+        here = f"/v1/bulk-cancellations/{job_id}"
+        refused = (await self.get(f"{here}/refunds", status="rejected")).json()["data"]
+        closed = {"resolution": "refunded_elsewhere", "reference": "till"}
+        await self.post(f"{here}/refunds/{refused[0]['id']}/resolve", closed)
+        await self.upstream.faults()
+        await self.post(f"{here}/retry")
+        source = hints.Source.PAYMENTS
+        await hints.take(self.runtime.db, self.runtime.queue, source, event_id="e", reference=refused[1]["id"])
+        await self.work(job_id)
+        async with asyncio.timeout(10):
+            while (await self.get(here)).json()["finished_at"] is None:
+                await run_slice(self.runtime, job_id, seconds=0.5)
+        await self.get(f"{here}/events")
+        await self.get(f"{here}/audit.csv", follow="true")
+
+    async def worker_sweeps_and_checks(self) -> None:
+        await recover.due_in(self.runtime)
+        await recover.due_jobs(self.runtime, limit=10, skip=["00000000-0000-7000-8000-000000000000"])
+        async with self.runtime.db.write() as conn:
+            # Not the first check ever, which reads all there is.
+            await conn.execute(sa.update(t.checks).values(due_at=now(), checked_at=now(), violations={}))
+        await check(self.runtime)
+
+
+async def pass_by(db: Database, settings: Settings, upstream) -> None:
+    """The day of a new business, which nobody has counted yet."""
+    async with db.write() as conn:
+        await create_business(conn, BUSINESS, name="Day", timezone="UTC", currency="CAD")
+    key = await create_key(db, BUSINESS, "desk", Scope)
+    queue = LocalQueue()
+    app = create_app(settings, database=db, queue=queue)
+    headers = {"Authorization": f"Bearer {key}"}
+    calls = gateways(settings, payments_url=f"{upstream.url}/payments", credits_url=f"{upstream.url}/credits")
+    runtime = Runtime(db, queue, calls, settings, jitter=lambda: 0.0)
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app), base_url="http://day.test", headers=headers
+    ) as http:
+        await Day(http, runtime, upstream).pass_by()
+    await runtime.aclose()
+
+
+def _records():
+    yield {"type": "client", "id": "c", "name": "Kim", "email": "kim@example.org"}
+    for n in range(SESSIONS):
+        times = {"starts_at": f"{FIRST_DAY}T{9 + n:02}:00:00Z", "ends_at": f"{FIRST_DAY}T{10 + n:02}:00:00Z"}
+        yield {"type": "session", "id": f"s{n}", "name": "Yoga", "timezone": "UTC"} | times
+    for n in range(SESSIONS * BOOKINGS_EACH):
+        paid = {"kind": "payment", "payment_id": f"b{n}", "amount_minor": 2000, "currency": "CAD"}
+        if n % 3 == 0:
+            paid = {"kind": "credit", "account_id": "a", "credits": 1}
+        booked = {"session_id": f"s{n % SESSIONS}", "client_id": "c", "status": "booked", "payments": [paid]}
+        yield {"type": "booking", "id": f"b{n}"} | booked

@@ -1,0 +1,61 @@
+"""Every statement of a day reaches the tables that grow by an index, and every index earns its place.
+
+The plans are those of what the databases were really asked, caught at the driver: it doesn't matter who wrote it.
+"""
+
+import pytest
+import sqlalchemy as sa
+from integration.plans import city, day
+from integration.plans.watched import watched
+
+from app.config import Settings
+from app.db import tables
+
+GROWING = {
+    "api_keys",
+    "bookings",
+    "clients",
+    "hook_events",
+    "job_sessions",
+    "jobs",
+    "payment_lines",
+    "refund_history",
+    "refunds",
+    "sessions",
+}
+# Those that are there for what they forbid need not be read by.
+FOR_READING = {index.name for table in tables.metadata.sorted_tables for index in table.indexes if not index.unique}
+
+
+@pytest.fixture
+async def a_day(db, database_url, upstream_sandbox):
+    """Let a new business's day pass in a large city; gives what was read."""
+    settings = Settings(
+        database_url=database_url, upstream_timeout_seconds=2, upstream_quiescence_seconds=0, lease_seconds=30
+    )
+    await city.build(db)
+
+    async def passes():
+        async with watched(db) as seen:
+            await day.pass_by(db, settings, upstream_sandbox)
+        return seen
+
+    return passes
+
+
+async def test_every_statement_reaches_the_tables_that_grow_by_an_index(a_day):
+    seen = await a_day()
+    assert seen.whole(GROWING) == set()
+    assert {one.table for one in seen.readings} >= GROWING
+    # Of a business that nobody has counted yet a line is still looked up by its booking, not among all of them.
+    assert {one.by for one in seen.of("payment_lines") if "booking_id" not in one.by} == set()
+
+
+async def test_every_index_is_read_by_and_a_missing_one_is_noticed(a_day, db):
+    missing = {"refunds_due", "jobs_due", "sessions_in_start_order"}
+    async with db.write() as conn:
+        for name in missing:
+            await conn.execute(sa.text(f"DROP INDEX {name}"))
+    seen = await a_day()
+    assert FOR_READING - seen.indexes() == missing
+    assert {one.table for one in seen.whole(GROWING)} == {"jobs"}  # the others are then read by a longer way
