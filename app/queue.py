@@ -19,6 +19,8 @@ from app.fault_points import Call, reached
 log = structlog.get_logger()
 
 RUN_JOB: Final = "run_job"  # the arq task's name
+_BELL: Final = "bulk-cancel:bell"  # a list of ids of jobs that a slice is asked for at once
+_MOST_RUNG: Final = 10_000  # with more nobody listens, and a sweep will find them
 _PATIENCE_SECONDS: Final = 1.0
 _COOL_DOWN_SECONDS: Final = 5.0
 
@@ -92,7 +94,11 @@ class LocalQueue:
 
 
 class ArqQueue:
-    """Prompts arq workers through Redis; while Redis is away, wakes are dropped at once instead of waited for."""
+    """Prompts workers through Redis; while Redis is away, wakes are dropped at once instead of waited for.
+
+    arq keeps the prompts that are for later or have a name. Those for now ring a bell, where one of the workers that
+    wait there takes each at once: arq only polls.
+    """
 
     reaches_others = True
 
@@ -112,14 +118,28 @@ class ArqQueue:
         try:
             async with asyncio.timeout(_PATIENCE_SECONDS):
                 pool = await self._connected()
-                arguments = (job_id, "helper") if helper else (job_id,)
-                await pool.enqueue_job(RUN_JOB, *arguments, _job_id=message_id, _defer_by=after_seconds or None)
+                if message_id is None and not helper and after_seconds <= 0:
+                    await _ring(pool, job_id)
+                else:
+                    arguments = (job_id, "helper") if helper else (job_id,)
+                    await pool.enqueue_job(RUN_JOB, *arguments, _job_id=message_id, _defer_by=after_seconds or None)
         except (RedisError, OSError, TimeoutError) as error:
             self._away_until = time.monotonic() + _COOL_DOWN_SECONDS
             log.warning("wake.lost", job_id=job_id, error=type(error).__name__)
             return False
         reached(f"{Call.WAKE}.after")
         return True
+
+    async def hear(self, *, seconds: int) -> str | None:
+        """The id of a job that a slice is asked for at once; None if there was none for so many seconds.
+
+        Raises:
+            RedisError, OSError, TimeoutError: Redis is away.
+        """
+        async with asyncio.timeout(seconds + _PATIENCE_SECONDS):
+            pool = await self._connected()
+            heard = await pool.blpop([_BELL], timeout=seconds)  # type: ignore[misc]  # typed as both kinds of client
+        return None if heard is None else heard[1].decode()
 
     async def ping(self) -> bool:
         """Whether Redis answers now."""
@@ -139,6 +159,11 @@ class ArqQueue:
             if self._pool is None:
                 self._pool = await create_pool(self._settings, job_serializer=serialize, job_deserializer=deserialize)
             return self._pool
+
+
+async def _ring(pool: ArqRedis, job_id: str) -> None:
+    if await pool.rpush(_BELL, job_id) > _MOST_RUNG:  # type: ignore[misc]  # as above
+        await pool.ltrim(_BELL, -_MOST_RUNG, -1)  # type: ignore[misc]  # as above
 
 
 def open_queue(redis_url: str | None) -> LocalQueue | ArqQueue:

@@ -13,9 +13,8 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-import redis
-import redis.exceptions
 import sqlalchemy as sa
+from redis_databases import lent
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from app.db.engine import Database
@@ -129,19 +128,8 @@ async def db(database_url) -> AsyncIterator[Database]:
 
 @pytest.fixture
 def redis_url() -> Iterator[str]:
-    """An empty Redis database that no other running test uses: one of numbers 1 to 15, claimed in number 0."""
+    """An empty Redis database that no other running test uses."""
     url = sa.make_url(REDIS)
     _needs("Redis", url.host, url.port or 6379)
-    with redis.Redis.from_url(REDIS, db=0) as registry:
-        claim = next(
-            (n for n in range(1, 16) if registry.set(f"bulk-cancel-test:{n}", os.getpid(), nx=True, ex=600)),
-            None,
-        )
-        if claim is None:
-            pytest.fail("all 15 Redis databases are claimed by running tests", pytrace=False)
-        with redis.Redis.from_url(REDIS, db=claim) as mine:
-            mine.flushdb()
-        yield f"{REDIS.rstrip('/')}/{claim}"
-        with redis.Redis.from_url(REDIS, db=claim) as mine:
-            mine.flushdb()
-        registry.delete(f"bulk-cancel-test:{claim}")
+    with lent(REDIS) as lent_url:
+        yield lent_url

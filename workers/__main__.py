@@ -17,6 +17,7 @@ from arq.worker import Worker, create_worker
 from app.cancellation.runtime import Runtime
 from app.cancellation.verify import keep_checking
 from app.config import settings
+from workers.bell import listen_forever
 from workers.process import close_runtime, open_runtime, slices_ended
 from workers.settings import WorkerSettings
 from workers.sweep import sweep_forever
@@ -32,19 +33,19 @@ async def work() -> None:
     for signum in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signum, runtime.stopping.set)
     slices: set[asyncio.Task[None]] = set()
-    beside = [asyncio.create_task(sweep_forever(runtime)), asyncio.create_task(keep_checking(runtime))]
+    context = {"runtime": runtime, "slices": slices}
+    beside = asyncio.gather(sweep_forever(runtime), keep_checking(runtime), listen_forever(context))
     log.info("worker.started")
     while not runtime.stopping.is_set():
-        await _serve_arq(runtime, slices)
+        await _serve_arq(runtime, context, slices)
         await _first(runtime.stopping.wait(), asyncio.sleep(_PAUSE_SECONDS))
-    await asyncio.gather(*beside)
+    await beside
     await close_runtime(runtime)
     log.info("worker.stopped")
 
 
-async def _serve_arq(runtime: Runtime, slices: set[asyncio.Task[None]]) -> None:
+async def _serve_arq(runtime: Runtime, context: dict[str, Any], slices: set[asyncio.Task[None]]) -> None:
     """Run arq until it ends by itself or the worker is told to stop; either way no slice is cut off."""
-    context = {"runtime": runtime, "slices": slices}
     worker: Worker = create_worker(WorkerSettings, ctx=context)  # type: ignore[arg-type]  # their protocol is private
     serving = asyncio.create_task(worker.async_run())
     await _first(asyncio.shield(serving), runtime.stopping.wait())

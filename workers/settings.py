@@ -16,6 +16,7 @@ from app.cancellation.runtime import SLICES_AT_ONCE
 from app.cancellation.verify import keep_checking
 from app.config import settings
 from app.queue import RUN_JOB, deserialize, redis_settings, serialize
+from workers.bell import listen_forever
 from workers.process import close_runtime, open_runtime, slices_ended
 from workers.sweep import sweep_forever
 from workers.tasks import run_job
@@ -28,8 +29,8 @@ async def on_startup(ctx: dict[str, Any]) -> None:
     if "runtime" in ctx:
         return
     runtime = open_runtime(settings())
-    beside = asyncio.gather(sweep_forever(runtime), keep_checking(runtime))
-    ctx.update(runtime=runtime, slices=set(), beside=beside)
+    ctx.update(runtime=runtime, slices=set())
+    ctx["beside"] = asyncio.gather(sweep_forever(runtime), keep_checking(runtime), listen_forever(ctx))
     main = asyncio.current_task()
     assert main is not None
     for signum in (signal.SIGTERM, signal.SIGINT):
@@ -69,7 +70,7 @@ class WorkerSettings:
     job_timeout = settings().slice_seconds + settings().lease_seconds + 60
     max_tries = _NEVER
     keep_result = 0
-    poll_delay = 0.1
+    poll_delay = 0.1  # for prompts that are for later or have a name; see `workers.bell` for those that are for now
     queue_read_limit = 1_000
     health_check_interval = 10
     retry_jobs = True

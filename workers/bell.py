@@ -1,0 +1,55 @@
+"""Waits at Redis for prompts that are for now, so that accepted work begins at once instead of at arq's next poll.
+
+A prompt that is lost on its way is as harmless as any: the sweep finds what is due.
+"""
+
+import asyncio
+from typing import Any, Final
+
+import structlog
+
+from app.cancellation.runtime import SLICES_AT_ONCE
+from app.queue import ArqQueue
+from workers.tasks import run_job
+
+log = structlog.get_logger()
+
+_WAIT_SECONDS: Final = 10
+_PAUSE_SECONDS: Final = 2.0
+
+
+async def listen_forever(ctx: dict[str, Any]) -> None:
+    """Run a slice of each job that is asked for, as arq would, until the worker stops and they have ended.
+
+    With as many slices as a process runs side by side, prompts are left for other workers.
+    """
+    slices: set[asyncio.Task[None]] = set()
+    listening = asyncio.create_task(_listen(ctx, slices))
+    await ctx["runtime"].stopping.wait()
+    listening.cancel()
+    await asyncio.wait([listening, *slices])
+
+
+async def _listen(ctx: dict[str, Any], slices: set[asyncio.Task[None]]) -> None:
+    room = asyncio.Semaphore(SLICES_AT_ONCE)
+
+    def ended(task: asyncio.Task[None]) -> None:
+        slices.discard(task)
+        room.release()
+
+    while True:
+        await room.acquire()
+        task = asyncio.create_task(run_job(ctx, await _heard(ctx["runtime"].queue)))
+        slices.add(task)
+        task.add_done_callback(ended)
+
+
+async def _heard(queue: ArqQueue) -> str:
+    """The next job that a slice is asked for, however long that takes."""
+    while True:
+        try:
+            if (job_id := await queue.hear(seconds=_WAIT_SECONDS)) is not None:
+                return job_id
+        except Exception as error:  # noqa: BLE001 - the worker's edge: a Redis that is away comes back
+            log.warning("bell.away", error=type(error).__name__)
+            await asyncio.sleep(_PAUSE_SECONDS)
