@@ -115,8 +115,9 @@ async def _events(steps: AsyncIterator[Step | None]) -> AsyncIterator[bytes]:
             yield b": still here\n\n"
             continue
         parts = [_event("refund", row["outcome_seq"], bodies.refund(row)) for row in step.settled]
-        job = bodies.JobDetail(**bodies.detail_fields(step.job))
-        parts.append(_event("done" if step.ended else "progress", step.seq, job))
+        if step.job is not None:
+            job = bodies.JobDetail(**bodies.detail_fields(step.job))
+            parts.append(_event("done" if step.ended else "progress", step.seq, job))
         yield b"".join(parts)
 
 

@@ -20,7 +20,7 @@ class State:
     settings: Settings
 
 
-def _state(connection: HTTPConnection) -> State:
+async def _state(connection: HTTPConnection) -> State:  # FastAPI would call one that is not async in a thread
     state = connection.app.state.service
     assert isinstance(state, State)
     return state

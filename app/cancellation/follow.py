@@ -1,7 +1,7 @@
 """Following a job: each refund as its outcome becomes final, progress as it changes, and the end.
 
 Outcomes are numbered in the order in which they were committed, so a follower that comes back with the last number it
-saw misses nothing.
+saw misses nothing. A step reads what has come since that number; counting the whole job is left to `watch`.
 """
 
 import asyncio
@@ -12,7 +12,8 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from app.cancellation.read import JobView, view
+from app.cancellation.read import JobView
+from app.cancellation.watch import same, watch
 from app.db import jobs, refund_pages
 from app.db.engine import Database
 
@@ -23,12 +24,12 @@ _LONGEST_PAUSE_SECONDS: Final = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What has happened since the last step: outcomes up to number `seq`, the job as it stands, whether it ended."""
+    """What has happened since the last step: outcomes up to number `seq`, the job if it was counted again, the end."""
 
     settled: Sequence[sa.RowMapping]
     seq: int
-    job: JobView
-    ended: bool
+    job: JobView | None
+    ended: bool  # the job is there, and is as it ended
 
 
 async def follow(
@@ -38,25 +39,29 @@ async def follow(
 
     Ends with the job, or when the server stops.
     """
+    seen = watch(job_id)
     seq = after_seq
-    seen: tuple[object, ...] | None = None
+    told: JobView | None = None
     pause = _SHORTEST_PAUSE_SECONDS
     while not stopping.is_set():
-        step = None
         async with db.snapshot() as conn:
             job = await jobs.get(conn, business_id, job_id)
             assert job is not None
-            state = (job["status"], job["outcome_seq"], job["expanded_sessions"])
             settled = await refund_pages.settled_since(conn, job_id, seq=seq, limit=_ROWS_AT_ONCE)
-            caught_up = len(settled) < _ROWS_AT_ONCE
-            if settled or state != seen:
-                seq = settled[-1]["outcome_seq"] if settled else seq
-                step = Step(settled, seq, await view(conn, job), ended=caught_up and job["due_at"] is None)
+        seq = settled[-1]["outcome_seq"] if settled else seq
+        caught_up = len(settled) < _ROWS_AT_ONCE
+        at_rest = caught_up and job["due_at"] is None
+        view = await seen.look(db, job, at_once=at_rest)
+        # What the view has counted beyond these rows is still to be told: the job may go on, or a late word has come.
+        ended = at_rest and same(view.row, job)
+        step = None
+        if settled or ended or view is not told:
+            step = Step(settled, seq, view if ended or view is not told else None, ended)
         yield step
-        if step is not None and step.ended:
+        if ended:
             return
+        told = view
         pause = _SHORTEST_PAUSE_SECONDS if step else min(pause * 1.5, _LONGEST_PAUSE_SECONDS)
-        seen = state
         if caught_up:
             with suppress(TimeoutError):
                 await asyncio.wait_for(stopping.wait(), pause)

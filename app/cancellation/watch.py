@@ -1,0 +1,61 @@
+"""The newest view of a job, shared by everyone in this process who follows it.
+
+A view counts all refunds of its job. So it is taken once for all followers, and having been taken it rests for a
+multiple of the time that it took: however large the job and however many follow, counting is a tenth of one
+connection's time at most.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+from weakref import WeakValueDictionary
+
+import sqlalchemy as sa
+
+from app.cancellation import read
+from app.cancellation.read import JobView
+from app.db.engine import Database
+
+_RESTS_TIMES: Final = 9
+
+
+@dataclass(slots=True, weakref_slot=True)
+class Watch:
+    """One job's view, as it was last taken; `clock` counts seconds."""
+
+    clock: Callable[[], float] = time.monotonic
+    _view: JobView | None = None
+    _rests_until: float = 0.0
+    _taking: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def look(self, db: Database, job: sa.RowMapping, *, at_once: bool) -> JobView:
+        """A view of the job: a new one where it is not as in `job` any more and had its rest, or `at_once`.
+
+        Whoever comes while a view is being taken waits for that one, with no connection in hand.
+        """
+        async with self._taking:
+            if self._view is None or (not same(self._view.row, job) and (at_once or self._has_rested)):
+                began = self.clock()
+                self._view = await read.one(db, job["business_id"], job["id"])
+                ended = self.clock()
+                self._rests_until = ended + _RESTS_TIMES * (ended - began)
+            return self._view
+
+    @property
+    def _has_rested(self) -> bool:
+        return self.clock() >= self._rests_until
+
+
+_watches: WeakValueDictionary[str, Watch] = WeakValueDictionary()  # by job; gone with the last follower
+
+
+def watch(job_id: str) -> Watch:
+    """What this process's followers of the job share for as long as one of them keeps it."""
+    return _watches.setdefault(job_id, Watch())
+
+
+def same(one: sa.RowMapping, other: sa.RowMapping) -> bool:
+    """Whether nothing that a follower is told of has happened between two readings of a job."""
+    return all(one[name] == other[name] for name in ("status", "outcome_seq", "expanded_sessions"))
