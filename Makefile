@@ -9,6 +9,7 @@ ARGS   ?=
 BIN    := .venv/bin
 UV     := PYTHON='$(PYTHON)' sh .ci/uv
 READY  := .venv/.synced
+OTHERS := .venv-bench/.synced
 PYTEST := $(BIN)/python -m pytest
 
 # Takes the download addresses and sizes out of a lock and leaves names, versions and hashes.
@@ -58,8 +59,15 @@ test-long: $(READY) ## minutes of faults and load (SHORT=1 for a short form)
 mutants: $(READY) ## seed defects one at a time, and see that each turns a test red (ARGS="words of their names")
 	@PYTHONPATH=tests $(BIN)/python -m mutants.run $(ARGS)
 
-bench: $(READY) ## measure: the benchmarks print tables
-	@$(PYTEST) tests/benchmarks -o python_files='bench_*.py' --timeout=0 -q -s $(ARGS)
+bench: $(READY) $(OTHERS) ## measure, beside other queues and engines: prints a table (ARGS="--keep": into docs/benchmarks)
+	@PYTHONPATH=tests $(BIN)/python -m benchmarks $(ARGS)
+
+$(OTHERS): uv.lock pyproject.toml .ci/uv
+	@echo 'Installing what only the benchmarks need into .venv-bench'
+	@.venv-bench/bin/python -c '' 2>/dev/null || $(UV) venv --quiet --clear --python '$(PYTHON)' .venv-bench
+	@$(UV) export --quiet --frozen --only-group bench --output-file .venv-bench/requirements.txt >/dev/null
+	@$(UV) pip sync --quiet --python .venv-bench/bin/python --require-hashes .venv-bench/requirements.txt
+	@touch $@
 
 CHECKS := check-format check-lint check-types check-layers check-openapi check-lock
 .PHONY: $(CHECKS)
@@ -100,6 +108,6 @@ lock: ## bring uv.lock up to date with pyproject.toml (UPGRADE=1: newest version
 	@sed -E '$(STRIP_ADDRESSES)' uv.lock >uv.lock.stripped && mv uv.lock.stripped uv.lock
 	@sh .ci/no-addresses
 
-clean: ## remove what was made here (.venv, .tools, caches, dist); var/ and its data stay
-	@rm -rf .venv .tools .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .schemathesis dist
+clean: ## remove what was made here (.venv, .venv-bench, .tools, caches, dist); var/ and its data stay
+	@rm -rf .venv .venv-bench .tools .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .schemathesis dist
 	@find app workers migrations tests -name __pycache__ -type d -prune -exec rm -rf {} +

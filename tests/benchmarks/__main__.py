@@ -1,0 +1,67 @@
+"""`python -m benchmarks [names]`: run benchmarks, print their table, and keep every figure if asked to."""
+
+import argparse
+import importlib
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Final, cast
+
+import uvloop
+from benchmarks.bench import Bench
+from benchmarks.figures import Figure
+from benchmarks.kept import keep
+from benchmarks.report import table
+
+from app.telemetry import configure_logging
+
+# In the order of the table; each is a module with an `async def measure(bench) -> list[Figure]`.
+NAMES: Final = (
+    "refunds",
+    "workers",
+    "accept",
+    "wake",
+    "idle",
+    "audit",
+    "expand",
+    "load",
+    "listing",
+    "million",
+    "others",
+)
+
+
+def main() -> None:
+    """Read the arguments, measure, print."""
+    parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="name", help=f"any of: {', '.join(NAMES)}")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds of subject and floor (5)")
+    parser.add_argument("--short", action="store_true", help="tiny sizes: shows that the benchmarks work, no more")
+    parser.add_argument("--keep", action="store_true", help="put the figures among those in docs/benchmarks")
+    given = parser.parse_args()
+    if unknown := set(given.names) - set(NAMES):
+        parser.error(f"no such benchmark: {', '.join(sorted(unknown))}")
+    if given.short and given.keep:
+        parser.error("figures of the short form mean nothing, and are not kept")
+    configure_logging(json_lines=False, level="warning")
+    bench = Bench(rounds=given.rounds, short=given.short)
+    taken: dict[str, list[Figure]] = {}
+    try:
+        for name in given.names or NAMES:
+            print(f"bench: {name}", file=sys.stderr, flush=True)
+            taken[name] = uvloop.run(_measured(name, bench))
+            for figure in taken[name]:
+                print(f"bench: {figure.name}: {', '.join(f'{value:,.3g}' for value in figure.rounds)}", file=sys.stderr)
+    finally:
+        bench.close()
+    print(table([figure for figures in taken.values() for figure in figures]))
+    if given.keep:
+        print(keep(taken, NAMES), file=sys.stderr)
+
+
+async def _measured(name: str, bench: Bench) -> list[Figure]:
+    measure = cast("Callable[[Bench], Awaitable[list[Figure]]]", importlib.import_module(f"benchmarks.{name}").measure)
+    return await measure(bench)
+
+
+if __name__ == "__main__":
+    main()

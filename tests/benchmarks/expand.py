@@ -1,0 +1,151 @@
+"""Bookings into refund rows, chunk by chunk as the worker writes them, against one bare INSERT … SELECT of the same."""
+
+import time
+from contextlib import AsyncExitStack
+from typing import Final
+
+import asyncpg
+from benchmarks import bench as places
+from benchmarks import schedule
+from benchmarks.bench import Bench
+from benchmarks.figures import AT_MOST, Figure, Goal, in_turns
+from benchmarks.seed import seed
+
+from app.cancellation import accept, run
+from app.cancellation.expand import expand_chunk
+from app.cancellation.request import Request
+from app.db import jobs
+from app.db.engine import Database
+from app.db.refund_ids import milliseconds
+from app.queue import LocalQueue
+
+BUSINESS: Final = "b-expand"
+BOOKINGS_PER_SESSION: Final = 20
+
+_SCHEDULE: Final = (
+    """
+    INSERT INTO sessions (business_id, id, name, starts_at, ends_at, timezone, status)
+    SELECT '{business}', 's' || n, 'Yoga', '{day} 09:00Z', '{day} 10:00Z', 'UTC', 'scheduled'
+    FROM generate_series(0, {bookings} / {each} - 1) n
+    """,
+    """
+    INSERT INTO bookings (business_id, id, session_id, client_id, status)
+    SELECT '{business}', 'b' || n, 's' || n / {each}, 'c', 'booked' FROM generate_series(0, {bookings} - 1) n
+    """,
+    """
+    INSERT INTO payment_lines (business_id, booking_id, line_no, method, payment_id, amount_minor, currency)
+    SELECT '{business}', 'b' || n, 1, 'payment', 'pay_' || n, {price}, 'CAD' FROM generate_series(0, {bookings} - 1) n
+    """,
+)
+_BARE: Final = """
+    INSERT INTO refunds (id, business_id, job_id, session_id, booking_id, client_id, line_no, method, payment_id,
+                         amount_minor, currency, account_id, credits, status, due_at, first_due_at, epoch, attempts,
+                         key_generation)
+    SELECT refund_id($2, s.position, $1::text, b.id, p.line_no), s.business_id, s.job_id, s.session_id, b.id,
+           b.client_id, p.line_no, p.method, p.payment_id, p.amount_minor, p.currency, p.account_id, p.credits,
+           'pending', now(), now(), 0, 0, 0
+    FROM job_sessions s
+    JOIN bookings b ON b.business_id = s.business_id AND b.session_id = s.session_id
+    JOIN payment_lines p ON p.business_id = b.business_id AND p.booking_id = b.id
+    WHERE s.job_id = $1::uuid
+    ORDER BY s.position  -- rows that come in order are written faster
+"""
+_UNDO: Final = (
+    "TRUNCATE refunds",
+    "UPDATE job_sessions SET bookings = NULL",
+    "UPDATE jobs SET expanded_sessions = 0, outcome_seq = 0",
+    "VACUUM ANALYZE job_sessions, jobs",
+    "CHECKPOINT",
+)
+
+
+async def measure(bench: Bench) -> list[Figure]:
+    """One accepted job, its rows written and taken away again."""
+    bookings = bench.size(100_000, 200)
+    async with AsyncExitStack() as stack:
+        url = await stack.enter_async_context(places.database(bench, "postgresql"))
+        db = await stack.enter_async_context(places.opened(url))
+        job_id = await _accepted(url, db, bookings)
+        connection = await asyncpg.connect(places.driver_url(url))
+        stack.push_async_callback(connection.close)
+
+        async def undo() -> None:
+            for statement in _UNDO:
+                await connection.execute(statement)
+
+        async def ours() -> float:
+            await undo()
+            return await as_the_worker(db, job_id, bookings)
+
+        async def floor() -> float:
+            await undo()
+            started = time.perf_counter()
+            status = await connection.execute(_BARE, job_id, milliseconds(job_id))
+            seconds = time.perf_counter() - started
+            _check(int(status.split()[-1]), bookings)
+            return seconds
+
+        await ours()
+        taken = await in_turns(bench.rounds, ours=ours, floor=floor)
+    size = f"{bookings:,} bookings of {bookings // BOOKINGS_PER_SESSION:,} sessions"
+    return [
+        Figure(
+            "bookings into refund rows",
+            "s",
+            taken["ours"],
+            "bare INSERT … SELECT",
+            taken["floor"],
+            Goal(AT_MOST, 1.3),
+            size,
+        )
+    ]
+
+
+async def as_the_worker(db: Database, job_id: str, bookings: int) -> float:
+    """The seconds from the first chunk to the last, each with its transaction and the job row's lock.
+
+    Without the worker's pauses between them, in which the calls go on.
+    """
+    written = 0
+    done = False
+    chunk = run.FIRST_CHUNK
+    started = time.perf_counter()
+    while not done:
+        async with db.write() as conn:
+            job = await jobs.lock_any(conn, job_id)
+            assert job is not None
+            rows, done = await expand_chunk(conn, job, at_most=chunk)
+            await jobs.update(conn, job_id, due_at=jobs.seconds_from_now(15.0))
+        written += rows
+        chunk = min(2 * chunk, run.LARGEST_CHUNK)
+    seconds = time.perf_counter() - started
+    _check(written, bookings)
+    return seconds
+
+
+async def _accepted(url: str, db: Database, bookings: int) -> str:
+    await schedule.business(db, BUSINESS)
+    await seed(
+        url,
+        _SCHEDULE,
+        business=BUSINESS,
+        day=schedule.DAY,
+        price=schedule.PRICE_MINOR,
+        bookings=bookings,
+        each=BOOKINGS_PER_SESSION,
+    )
+    done = await accept.accept(
+        db,
+        LocalQueue(),
+        business_id=BUSINESS,
+        timezone="UTC",
+        requested_by="bench",
+        idempotency_key="bench",
+        request=Request(schedule.DAY, schedule.DAY, "all"),
+    )
+    return str(done.job["id"])
+
+
+def _check(written: int, bookings: int) -> None:
+    if written != bookings:
+        raise RuntimeError(f"{written} of {bookings} rows were written")
