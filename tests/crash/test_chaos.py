@@ -39,7 +39,7 @@ class Plan:
     """How much, and how often what happens: seconds from and to."""
 
     bookings: int
-    concurrency: int  # such that the job takes long enough in peace
+    concurrency: int  # such that the job takes long enough in peace, with all workers at work on it
     restarts: tuple[float, float]
     away: tuple[float, float] = (0.0, 2.0)
     flushes: tuple[float, float] = (1.0, 4.0)
@@ -49,7 +49,7 @@ class Plan:
 
 
 FULL: Final = Plan(5_000, 6, (5.0, 40.0))
-SHORT_FORM: Final = Plan(1_000, 16, (4.0, 8.0))
+SHORT_FORM: Final = Plan(2_500, 16, (4.0, 8.0))
 
 
 @dataclass(slots=True)

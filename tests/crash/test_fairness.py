@@ -255,18 +255,26 @@ def down(found: Found, switch: str) -> None:
     town.faults(**HARD, **{switch: 1}, look_ups=True)
     open_up(town)
     job_id = town.cancel_all()
-    until(lambda: requests(town, PAYMENTS) > 0, 20)
-    time.sleep(1)
-    burst = requests(town, PAYMENTS)
+    burst = once_it_ebbs(town)
     time.sleep(outage_seconds)  # the outage itself
     at_all = requests(town, PAYMENTS)
-    print(f"\n{burst} requests in the first second, {at_all - burst} in the next {outage_seconds}")
+    print(f"\n{burst} requests at first, {at_all - burst} in the next {outage_seconds} s")
     assert at_all < 90
     assert at_all - burst <= outage_seconds + 2  # probes, one at a time and less and less often
     assert done(town, PAYMENTS) == 0
     town.faults(**HARD)
     assert town.wait_for(job_id, 90)["status"] == "completed"
     assert_once(town.books(), made.lines)
+
+
+def once_it_ebbs(town: Town) -> int:
+    """The number of payment requests once a second brings no more than a probe."""
+    until(lambda: requests(town, PAYMENTS) > 1, 20)  # one alone may have been late to be followed
+    counts = [requests(town, PAYMENTS)]
+    while len(counts) < 2 or counts[-1] > counts[-2] + 1:
+        time.sleep(1)
+        counts.append(requests(town, PAYMENTS))
+    return counts[-1]
 
 
 @case
