@@ -6,7 +6,7 @@ Every accepted booking has its line at any time, from the 202 on; memory is flat
 import asyncio
 import csv
 import io
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import aclosing, suppress
 from typing import Any, Final
 
@@ -23,6 +23,7 @@ from app.errors import NotFound
 _CHUNK_BYTES: Final = 128 * 1024
 _CHUNKS_AHEAD: Final = 8
 _ROWS_AT_ONCE: Final = 1_000
+_SESSIONS_AT_ONCE: Final = 100
 _SHORTEST_PAUSE_SECONDS: Final = 0.05
 _LONGEST_PAUSE_SECONDS: Final = 1.0
 
@@ -43,18 +44,23 @@ async def stream(db: Database, business_id: str, job_id: str, *, as_accepted: bo
         if job is None:
             raise NotFound("bulk cancellation")
         yield header()
-        written = job["expanded_sessions"]
-        sources = []
-        if written:
-            sources.append(audit.refund_lines(job_id, as_accepted=as_accepted))
-        if written < job["accepted_sessions"]:
-            planned = audit.planned_lines(job, lines.of_any_job(include_attended=job["include_attended"]))
-            sources.append(planned.params(lines.parameters(job, range(written, job["accepted_sessions"]))))
-        sources.append(audit.unbooked_lines(job_id, as_accepted=as_accepted))
-        for source in sources:
+        for source in _sources(job, as_accepted=as_accepted):
             async with aclosing(_copy(conn, source) if db.is_postgresql else _select(conn, source)) as chunks:
                 async for chunk in chunks:
                     yield chunk
+
+
+def _sources(job: sa.RowMapping, *, as_accepted: bool) -> Iterator[audit.Lines]:
+    """Queries of some thousand lines each, so that none outlasts a statement's time however slow the reader is."""
+    job_id, written, end = job["id"], job["expanded_sessions"], job["accepted_sessions"]
+    for start in range(0, written, _SESSIONS_AT_ONCE):
+        positions = range(start, min(start + _SESSIONS_AT_ONCE, written))
+        yield audit.refund_lines(job_id, positions, as_accepted=as_accepted)
+    to_return = lines.of_any_job(include_attended=job["include_attended"])
+    for start in range(written, end, _SESSIONS_AT_ONCE):
+        positions = range(start, min(start + _SESSIONS_AT_ONCE, end))
+        yield audit.planned_lines(job, positions, to_return).params(lines.parameters(job, positions))
+    yield audit.unbooked_lines(job_id, as_accepted=as_accepted)
 
 
 async def follow(db: Database, business_id: str, job_id: str, stopping: asyncio.Event) -> AsyncIterator[bytes]:

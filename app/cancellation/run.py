@@ -43,7 +43,7 @@ async def run_slice(runtime: Runtime, job_id: str, *, seconds: float, helper: bo
         return await settle_job(runtime, job_id)
     job, is_expanded = begun
     stop_at = time.monotonic() + seconds
-    chunks = _go_on(runtime, job_id, stop_at, is_expanded=is_expanded, helper=helper)
+    chunks = _go_on(runtime, job, stop_at, is_expanded=is_expanded, helper=helper)
     async with aclosing(chunks), GroupCommit(runtime, job_id) as commits:
         handed_over = await run_lanes(runtime, job, chunks, stop_at=stop_at, commits=commits, hands_over=not helper)
     again_in = await settle_job(runtime, job_id)
@@ -72,13 +72,16 @@ async def _begin(runtime: Runtime, job_id: str) -> tuple[sa.RowMapping, bool] | 
 
 
 async def _go_on(
-    runtime: Runtime, job_id: str, stop_at: float, *, is_expanded: bool, helper: bool
+    runtime: Runtime, begun: sa.RowMapping, stop_at: float, *, is_expanded: bool, helper: bool
 ) -> AsyncGenerator[None]:
     """Write the rest of the refund rows, a chunk of sessions per transaction, and yield after each.
 
     Each chunk is under the job row's lock. Other workers are called as soon as there is work for them.
     """
-    is_long, chunk = not is_expanded, FIRST_CHUNK
+    job_id, is_long, chunk = begun["id"], not is_expanded, FIRST_CHUNK
+    if begun["expanded_sessions"] == 0:
+        async with runtime.db.write() as conn:
+            await statistics.count_job_sessions(conn, begun["accepted_sessions"])
     while not is_expanded:
         if not helper:
             await _call_helpers(runtime, job_id)

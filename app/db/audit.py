@@ -26,6 +26,7 @@ COLUMNS: Final = (
 Lines = sa.Select[*tuple[Any, ...]]
 
 _TEXT: Final = sa.Text()
+_ALL: Final = range(LAST)
 
 
 class _cell(sa.sql.functions.FunctionElement[str]):  # noqa: N801 - reads as the SQL function it is
@@ -93,19 +94,22 @@ def _major_postgresql(element: _major, compiler: SQLCompiler, **kw: Any) -> str:
     return f"coalesce(CASE {cases} ELSE {with_decimals(2)} END, '')"
 
 
-def refund_lines(job_id: str, *, as_accepted: bool = False) -> Lines:
-    """A line for each refund row of the job, in session order; `as_accepted`: as before anything was done."""
+def refund_lines(job_id: str, positions: range = _ALL, *, as_accepted: bool = False) -> Lines:
+    """A line for each refund row of the job's sessions at these places, in their order.
+
+    With `as_accepted`, as before anything was done.
+    """
+    accepted = _accepted(job_id, positions)
     source = (
         refunds.join(
-            job_sessions,
-            sa.and_(job_sessions.c.job_id == refunds.c.job_id, job_sessions.c.session_id == refunds.c.session_id),
+            accepted, sa.and_(accepted.c.job_id == refunds.c.job_id, accepted.c.session_id == refunds.c.session_id)
         )
         .join(jobs, jobs.c.id == refunds.c.job_id)
         .outerjoin(clients, _client_of(refunds))
     )
     return (
         sa.select(
-            *_session_cells(),
+            *_session_cells(accepted),
             *_booking_cells(refunds),
             sa.cast(refunds.c.id, _TEXT).label("refund_id"),
             *_money_cells(refunds),
@@ -114,8 +118,31 @@ def refund_lines(job_id: str, *, as_accepted: bool = False) -> Lines:
             (sa.literal("") if as_accepted else _instant_text(refunds.c.settled_at)).label("settled_at"),
         )
         .select_from(source)
-        .where(refunds.c.job_id == job_id, refunds.c.id >= lowest_id(job_id, 0), refunds.c.id < lowest_id(job_id, LAST))
+        .where(
+            refunds.c.job_id == job_id,
+            refunds.c.id >= lowest_id(job_id, positions.start),
+            refunds.c.id < lowest_id(job_id, positions.stop),
+        )
         .order_by(refunds.c.id)
+    )
+
+
+def _accepted(job_id: str, positions: range) -> sa.FromClause:
+    """The accepted sessions at these places, or of any place, found once and not again for each of their lines.
+
+    Of a job that has come since the last count the planner expects one session, and would read them all for each line.
+    """
+    if positions == _ALL:
+        return job_sessions
+    return (
+        sa.select(job_sessions)
+        .where(
+            job_sessions.c.job_id == job_id,
+            job_sessions.c.position >= positions.start,
+            job_sessions.c.position < positions.stop,
+        )
+        .cte("accepted")
+        .prefix_with("MATERIALIZED")
     )
 
 
@@ -142,8 +169,12 @@ def _cells_at_acceptance() -> tuple[sa.ColumnElement[Any], ...]:
     )
 
 
-def planned_lines(job: sa.RowMapping, lines: sa.Subquery) -> Lines:
-    """A line for each of `lines` (see `returns`) whose refund row is yet to be written, with the id it will have."""
+def planned_lines(job: sa.RowMapping, positions: range, lines: sa.Subquery) -> Lines:
+    """A line for each of `lines` (see `returns`) whose refund row is yet to be written, with the id it will have.
+
+    They are of the job's sessions at `positions`.
+    """
+    accepted = _accepted(job["id"], positions)
     refund_id = sa.func.refund_id(
         sa.literal(milliseconds(job["id"]), sa.BigInteger),
         lines.c.position,
@@ -153,17 +184,13 @@ def planned_lines(job: sa.RowMapping, lines: sa.Subquery) -> Lines:
     )
     skipped = lines.c.skip_reason.is_not(None)
     source = (
-        sa.join(
-            lines,
-            job_sessions,
-            sa.and_(job_sessions.c.job_id == job["id"], job_sessions.c.session_id == lines.c.session_id),
-        )
-        .join(jobs, jobs.c.id == job_sessions.c.job_id)
+        sa.join(lines, accepted, accepted.c.session_id == lines.c.session_id)
+        .join(jobs, jobs.c.id == accepted.c.job_id)
         .outerjoin(clients, _client_of(lines))
     )
     return (
         sa.select(
-            *_session_cells(),
+            *_session_cells(accepted),
             *_booking_cells(lines),
             sa.cast(refund_id, _TEXT).label("refund_id"),
             *_money_cells(lines),
@@ -198,7 +225,7 @@ def unbooked_lines(job_id: str, *, as_accepted: bool = False) -> Lines:
     empty = {name: sa.literal("").label(name) for name in COLUMNS}
     return (
         sa.select(
-            *_session_cells(),
+            *_session_cells(job_sessions),
             *(empty[name] for name in ("booking_id", "client_id", "client_name", "client_email", "refund_id")),
             sa.literal(Method.NONE.value).label("method"),
             *(empty[name] for name in ("amount", "currency", "credits")),
@@ -220,14 +247,14 @@ def _client_of(source: sa.FromClause) -> sa.ColumnElement[bool]:
     return sa.and_(clients.c.business_id == source.c.business_id, clients.c.id == source.c.client_id)
 
 
-def _session_cells() -> tuple[sa.ColumnElement[str], ...]:
+def _session_cells(source: sa.FromClause) -> tuple[sa.ColumnElement[str], ...]:
     return (
-        sa.cast(job_sessions.c.job_id, _TEXT).label("job_id"),
-        _cell(job_sessions.c.session_id).label("session_id"),
-        _cell(job_sessions.c.session_name).label("session_name"),
-        _instant_text(job_sessions.c.session_starts_at).label("session_starts_at"),
-        _cell(job_sessions.c.location).label("location"),
-        _cell(job_sessions.c.instructor).label("instructor"),
+        sa.cast(source.c.job_id, _TEXT).label("job_id"),
+        _cell(source.c.session_id).label("session_id"),
+        _cell(source.c.session_name).label("session_name"),
+        _instant_text(source.c.session_starts_at).label("session_starts_at"),
+        _cell(source.c.location).label("location"),
+        _cell(source.c.instructor).label("instructor"),
     )
 
 

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 _YOUNG_ROWS: Final = 20_000
+_MANY_SESSIONS: Final = 1_000
 _OF_SCHEDULE: Final = ("sessions", "clients", "bookings", "payment_lines")
 _OF_JOBS: Final = ("jobs", "job_sessions", "refunds")
 
@@ -22,6 +23,12 @@ async def count_schedule(conn: AsyncConnection) -> None:
 async def count_jobs(conn: AsyncConnection) -> None:
     """After an expansion: count the jobs' tables if they are young."""
     await _count(conn, _OF_JOBS)
+
+
+async def count_job_sessions(conn: AsyncConnection, count: int) -> None:
+    """Before an expansion of so many sessions: many of one job, of which nothing is known yet, change all plans."""
+    if conn.dialect.name == "postgresql" and count >= _MANY_SESSIONS:
+        await conn.execute(sa.text("ANALYZE job_sessions"))
 
 
 async def _count(conn: AsyncConnection, tables: tuple[str, ...]) -> None:
