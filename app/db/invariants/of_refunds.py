@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from app.db.invariants.scope import Rows, Scope, text
 from app.db.returns import is_counted
 from app.db.tables import (
+    NOT_WITHDRAWN,
     WITHDRAWN_LINE,
     bookings,
     job_sessions,
@@ -43,6 +44,7 @@ def line_without_refund(scope: Scope) -> Rows:
         refunds.c.booking_id == bookings.c.id,
         refunds.c.job_id == job_sessions.c.job_id,
         sa.or_(refunds.c.line_no == 0, refunds.c.line_no == payment_lines.c.line_no),
+        sa.text(f"({NOT_WITHDRAWN})"),  # as the index of a booking's lines has it
     )
     source = (
         job_sessions.join(jobs, jobs.c.id == job_sessions.c.job_id)
