@@ -23,6 +23,7 @@ from app.errors import NotFound
 _CHUNK_BYTES: Final = 128 * 1024
 _CHUNKS_AHEAD: Final = 8
 _ROWS_AT_ONCE: Final = 1_000
+_SESSIONS_AT_FIRST: Final = 5
 _SESSIONS_AT_ONCE: Final = 100
 _SHORTEST_PAUSE_SECONDS: Final = 0.05
 _LONGEST_PAUSE_SECONDS: Final = 1.0
@@ -52,15 +53,21 @@ async def stream(db: Database, business_id: str, job_id: str, *, as_accepted: bo
 
 def _sources(job: sa.RowMapping, *, as_accepted: bool) -> Iterator[audit.Lines]:
     """Queries of some thousand lines each, so that none outlasts a statement's time however slow the reader is."""
-    job_id, written, end = job["id"], job["expanded_sessions"], job["accepted_sessions"]
-    for start in range(0, written, _SESSIONS_AT_ONCE):
-        positions = range(start, min(start + _SESSIONS_AT_ONCE, written))
+    job_id, written = job["id"], job["expanded_sessions"]
+    for positions in _parts(0, written):
         yield audit.refund_lines(job_id, positions, as_accepted=as_accepted)
     to_return = lines.of_any_job(include_attended=job["include_attended"])
-    for start in range(written, end, _SESSIONS_AT_ONCE):
-        positions = range(start, min(start + _SESSIONS_AT_ONCE, end))
+    for positions in _parts(written, job["accepted_sessions"]):
         yield audit.planned_lines(job, positions, to_return).params(lines.parameters(job, positions))
     yield audit.unbooked_lines(job_id, as_accepted=as_accepted)
+
+
+def _parts(start: int, end: int) -> Iterator[range]:
+    """Sessions by their places: few at first, so that the first line comes soon, then more and more."""
+    size = _SESSIONS_AT_FIRST
+    while start < end:
+        yield range(start, min(start + size, end))
+        start, size = start + size, min(2 * size, _SESSIONS_AT_ONCE)
 
 
 async def follow(db: Database, business_id: str, job_id: str, stopping: asyncio.Event) -> AsyncIterator[bytes]:
