@@ -16,7 +16,7 @@ from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 
 from app import fault_points
-from app.api import cancellations, docs, health, hooks, metrics, public, schedule
+from app.api import business, cancellations, health, hooks, metrics, pages, public, schedule
 from app.api.body_limit import BodyLimit
 from app.api.openapi import describe
 from app.api.problems import Refusals
@@ -53,11 +53,13 @@ _TAGS: Final = [
 ]
 
 
-def create_app(settings: Settings, *, database: Database | None = None, queue: Queue | None = None) -> FastAPI:
+def create_app(
+    settings: Settings, *, database: Database | None = None, queue: Queue | None = None, demo_key: str | None = None
+) -> FastAPI:
     """The API as an ASGI app.
 
     Its lifespan opens what is not given, and in an embedded process runs the worker loop too. With `database` and
-    `queue` given it serves without a lifespan.
+    `queue` given it serves without a lifespan. `demo_key`: as `pages.install` has it.
     """
     app = FastAPI(
         title="Bulk Cancel",
@@ -76,12 +78,12 @@ def create_app(settings: Settings, *, database: Database | None = None, queue: Q
     if database is not None and queue is not None:
         app.state.service = State(database, queue, settings)
     v1 = APIRouter(prefix="/v1")
-    for router in (cancellations.router, schedule.router, public.router, hooks.router):
+    for router in (cancellations.router, business.router, schedule.router, public.router, hooks.router):
         v1.include_router(router)
     app.include_router(v1)
     app.include_router(health.router)
     app.include_router(metrics.router)
-    docs.install(app)
+    pages.install(app, demo_key=demo_key)
     install_problems(app)
     # The last added is the outermost.
     app.add_middleware(Refusals)

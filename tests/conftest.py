@@ -10,6 +10,7 @@ import shutil
 import socket
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -58,7 +59,9 @@ def _administer(*statements: str) -> None:
                 await connection.exec_driver_sql(statement)
         await engine.dispose()
 
-    asyncio.run(run())
+    # In a thread of its own: a browser test has a loop running in this one.
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, run()).result()
 
 
 def _on_postgresql(database: str) -> str:

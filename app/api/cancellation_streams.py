@@ -34,6 +34,7 @@ _SSE_EXAMPLE: Final = (
     'id: 12\nevent: refund\ndata: {"id": "018f…", "status": "succeeded"}\n\n'
     'id: 12\nevent: progress\ndata: {"id": "018f…", "status": "running"}\n\n'
 )
+_NO_REFUNDS: Final = 2**62  # beyond every outcome's number
 _EVENT_ID: Final = re.compile(r"[0-9]{1,18}")
 
 
@@ -85,17 +86,19 @@ async def get_events(
     service: Service,
     request: Request,
     last_event_id: Annotated[str | None, Header(description="Resume after this event.")] = None,
+    refunds: Annotated[bool, Query(description="Whether to tell of each refund, too.")] = True,
 ) -> StreamingResponse:
+    """Events without refunds have no ids: whoever comes back is told how the job stands."""
     await read.known(service.db, who.business_id, job_id)
     steps = follow(
         service.db,
         who.business_id,
         job_id,
-        after_seq=_seq(last_event_id),
+        after_seq=_seq(last_event_id) if refunds else _NO_REFUNDS,
         stopping=request.app.state.stopping,
     )
     return StreamingResponse(
-        _events(steps),
+        _events(steps, refunds=refunds),
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
         media_type="text/event-stream",
     )
@@ -109,7 +112,7 @@ def _seq(last_event_id: str | None) -> int:
     raise Invalid([FieldError("header:Last-Event-ID", "event-id", "This is not an event id of ours.")])
 
 
-async def _events(steps: AsyncIterator[Step | None]) -> AsyncIterator[bytes]:
+async def _events(steps: AsyncIterator[Step | None], *, refunds: bool) -> AsyncIterator[bytes]:
     async for step in steps:
         if step is None:
             yield b": still here\n\n"
@@ -117,10 +120,11 @@ async def _events(steps: AsyncIterator[Step | None]) -> AsyncIterator[bytes]:
         parts = [_event("refund", row["outcome_seq"], bodies.refund(row)) for row in step.settled]
         if step.job is not None:
             job = bodies.JobDetail(**bodies.detail_fields(step.job))
-            parts.append(_event("done" if step.ended else "progress", step.seq, job))
+            parts.append(_event("done" if step.ended else "progress", step.seq if refunds else None, job))
         yield b"".join(parts)
 
 
-def _event(name: str, seq: int, body: Answer) -> bytes:
+def _event(name: str, seq: int | None, body: Answer) -> bytes:
     data = orjson.dumps(body.model_dump(mode="json"))
-    return b"id: %d\nevent: %s\ndata: %s\n\n" % (seq, name.encode(), data)
+    number = b"" if seq is None else b"id: %d\n" % seq
+    return b"%sevent: %s\ndata: %s\n\n" % (number, name.encode(), data)

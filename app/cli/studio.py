@@ -53,7 +53,7 @@ async def run_studio(url: str, listener: socket.socket) -> None:
             key = await _studio(db, sample_lines(today) + sample_lines(today + _WEEK))
             _tell(address_of(listener), sandbox, key, today - dt.timedelta(days=today.weekday()) + _WEEK)
             watching = asyncio.create_task(_watch(db))
-            await serve(create_app(settings), listener)
+            await serve(create_app(settings, demo_key=key), listener)
             watching.cancel()
             with suppress(asyncio.CancelledError):
                 await watching
@@ -82,7 +82,12 @@ def _tell(address: str, sandbox: str, key: str, monday: dt.date) -> None:
     post = "curl -s -H \"$K\" -H 'Content-Type: application/json'"
     say(
         f"""
-Bulk Cancel is at {address} (documentation: {address}/docs), its upstreams' books at {sandbox}/books.
+Open it in a browser, where you are signed in:   {address}
+What the studio's clients see:                   {address}/c/{_BUSINESS}
+The API's documentation:                         {address}/docs
+The books of its payment and credit services:    {sandbox}/books
+
+Or use the API, as your front end would:
 
   A={address}
   K='Authorization: Bearer {key}'

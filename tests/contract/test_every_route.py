@@ -23,6 +23,10 @@ OPEN = {
     ("GET", "/docs"),
     ("GET", "/openapi.json"),
     ("GET", "/"),
+    ("GET", "/bulk-cancel"),
+    ("GET", "/jobs"),
+    ("GET", "/jobs/{job_id}"),
+    ("GET", "/c/{business_id}"),
     ("GET", "/v1/public/{business_id}/schedule"),
     ("GET", "/v1/public/{business_id}/schedule.ics"),
 }
@@ -31,7 +35,7 @@ SIGNED = {
     ("POST", "/v1/hooks/payments"),
     ("POST", "/v1/hooks/credits"),
 }
-OPEN_MOUNTS = {"/docs/assets"}
+OPEN_MOUNTS = {"/console", "/docs/assets"}
 
 JOB = "019aab00-0000-7000-8000-000000000001"
 REFUND = "019aab00-0000-7000-8000-000000000002"

@@ -1,0 +1,179 @@
+// The public API as any front end uses it: one key, problems as errors, lists page by page, events over fetch.
+
+const KEY = "bulk-cancel-key"; // in the tab's own storage: closing the tab signs out
+const PAGE = 200;
+const PATIENCE_MS = 60_000;
+const SILENCE_MS = 20_000; // a stream says at least every few seconds that it is still there
+
+export const key = {
+  get: () => sessionStorage.getItem(KEY),
+  keep: (value) => sessionStorage.setItem(KEY, value),
+  forget: () => sessionStorage.removeItem(KEY),
+};
+
+/** The service answered with a problem document (RFC 9457). */
+export class Refused extends Error {
+  constructor(status, problem) {
+    super(problem.detail || problem.title || `The service answered ${status}.`);
+    this.status = status;
+    this.problem = problem;
+    this.slug = (problem.type || "").split("/").pop();
+  }
+}
+
+/** Nobody knows whether the service heard us. */
+export class Unreachable extends Error {
+  constructor() {
+    super("The service can't be reached.");
+  }
+}
+
+/** Whether the same call may go through later. */
+export const isPassing = (error) => error instanceof Unreachable || (error instanceof Refused && error.status >= 500);
+
+/** One call; the answer if it is 2xx. Throws Refused, Unreachable, or AbortError when `signal` says so. */
+export async function call(method, path, { body, headers = {}, signal, patience = PATIENCE_MS } = {}) {
+  const sent = { Accept: "application/json", ...headers };
+  if (key.get()) sent.Authorization = `Bearer ${key.get()}`;
+  if (body !== undefined) sent["Content-Type"] = "application/json";
+  const ends = [signal, patience && AbortSignal.timeout(patience)].filter(Boolean);
+  let answer;
+  try {
+    answer = await fetch(`/v1${path}`, {
+      method,
+      headers: sent,
+      body: body === undefined ? undefined : JSON.stringify(body),
+      signal: AbortSignal.any(ends),
+      cache: "no-cache",
+    });
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw new Unreachable();
+  }
+  if (answer.ok) return answer;
+  const refused = new Refused(answer.status, await answer.json().catch(() => ({})));
+  if (refused.status === 401) dispatchEvent(new CustomEvent("signed-out", { detail: refused.message }));
+  throw refused;
+}
+
+/** What a GET answers, as JSON. */
+export async function get(path, options) {
+  const answer = await call("GET", path, options);
+  try {
+    return await answer.json();
+  } catch (error) {
+    if (options?.signal?.aborted) throw error;
+    throw new Unreachable();
+  }
+}
+
+/** What a POST answers, as JSON. */
+export const post = async (path, body, options) => (await call("POST", path, { ...options, body })).json();
+
+/** `path` with a query of what is not null or empty. */
+export function withQuery(path, query) {
+  const given = Object.entries(query).filter(([, value]) => value !== null && value !== undefined && value !== "");
+  return given.length ? `${path}?${new URLSearchParams(given)}` : path;
+}
+
+/** The pages of a list, one after the other. */
+export async function* pages(path, query = {}, options = {}) {
+  let cursor = null;
+  do {
+    const page = await get(withQuery(path, { limit: PAGE, ...query, cursor }), options);
+    yield page;
+    cursor = page.next_cursor;
+  } while (cursor);
+}
+
+/** A whole list; `progress(count)` is told after each page. Gives the first page's envelope with all the data. */
+export async function all(path, query, { progress, ...options } = {}) {
+  let whole = null;
+  for await (const page of pages(path, query, options)) {
+    if (whole) whole.data.push(...page.data);
+    else whole = page;
+    progress?.(whole.data.length);
+  }
+  return whole;
+}
+
+/** Milliseconds go by, or `signal` ends the wait. */
+export function sleep(ms, signal) {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    signal?.addEventListener("abort", () => (clearTimeout(timer), resolve()), { once: true });
+  });
+}
+
+/** Runs `attempt` until it no longer fails of what may pass; `waiting(error)` is told of each failure. */
+export async function patiently(attempt, { signal, waiting, tries = Infinity } = {}) {
+  for (let pause = 500, failed = 1; ; pause = Math.min(2 * pause, 8_000), failed += 1) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!isPassing(error) || signal?.aborted || failed >= tries) throw error;
+      waiting?.(error);
+      await sleep(pause * (0.75 + Math.random() / 2), signal);
+      signal?.throwIfAborted();
+    }
+  }
+}
+
+/**
+ * Server-sent events, with our key in a header, which EventSource can't send. Comes back by itself from where it was
+ * after a broken connection, until `done` or `signal`. `heard({name, data})`; `connected(boolean)` as it comes and goes.
+ */
+export async function follow(path, { signal, heard, connected }) {
+  let last = null;
+  let pause = 500;
+  while (!signal.aborted) {
+    const watchdog = new AbortController();
+    const either = AbortSignal.any([signal, watchdog.signal]);
+    try {
+      const headers = { Accept: "text/event-stream", ...(last ? { "Last-Event-ID": last } : {}) };
+      const answer = await call("GET", path, { headers, signal: either, patience: 0 });
+      connected?.(true);
+      for await (const event of read(answer.body, watchdog)) {
+        pause = 500;
+        if (event.id) last = event.id;
+        heard(event);
+        if (event.name === "done") return;
+      }
+    } catch (error) {
+      if (signal.aborted) return;
+      if (error instanceof Refused && !isPassing(error)) throw error;
+    }
+    connected?.(false);
+    await sleep(pause, signal);
+    pause = Math.min(2 * pause, 8_000);
+  }
+}
+
+async function* read(body, watchdog) {
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  let timer;
+  try {
+    for (;;) {
+      clearTimeout(timer);
+      timer = setTimeout(() => watchdog.abort(), SILENCE_MS);
+      const { value, done } = await reader.read();
+      if (done) return;
+      text += value;
+      const parts = text.split("\n\n");
+      text = parts.pop();
+      for (const part of parts) {
+        const event = { name: "message", data: null, id: null };
+        for (const line of part.split("\n")) {
+          if (line.startsWith("event: ")) event.name = line.slice(7);
+          else if (line.startsWith("id: ")) event.id = line.slice(4);
+          else if (line.startsWith("data: ")) event.data = JSON.parse(line.slice(6));
+        }
+        if (event.data !== null) yield event;
+      }
+    }
+  } finally {
+    clearTimeout(timer);
+    reader.cancel().catch(() => {});
+  }
+}

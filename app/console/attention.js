@@ -1,0 +1,143 @@
+// The refunds that no machine can go on with: why, and what a person may do: have them tried again, or close one by hand.
+
+import { announce, fill, h } from "./dom.js";
+import { get, isPassing, post, withQuery } from "./api.js";
+import { money, number, plural } from "./words.js";
+
+const STATUSES = ["rejected", "indeterminate", "processing"];
+const AT_MOST = 100; // of each status
+const REASONS = {
+  payment_not_found: "The payment is unknown there.",
+  amount_exceeds_remaining: "More than what is left of the payment.",
+  payment_disputed: "The payment is disputed.",
+  refund_window_expired: "It is too late to refund this payment.",
+  gave_up: "Tried for a long time without an answer.",
+};
+
+/** The panel; `acted(job)` is given the job as it stands after what a person did. */
+export function attention({ path, signal, acted }) {
+  const rows = h("tbody");
+  const note = h("p", { class: "note" });
+  const error = h("p", { class: "error", role: "alert" });
+  const retry = h("button", {}, "Try all of them again");
+  const columns = ["Booking", "To return", "Why not", "What you can do"];
+  const element = h(
+    "section",
+    { class: "panel", "aria-labelledby": "attention-title", hidden: true },
+    h("h2", { id: "attention-title" }, "These need you"),
+    note,
+    error,
+    h("div", { class: "toolbar" }, retry),
+    h(
+      "div",
+      { class: "scrolls", tabindex: "0", role: "region", "aria-labelledby": "attention-title" },
+      h("table", {}, h("thead", {}, h("tr", {}, ...columns.map((name) => h("th", { scope: "col" }, name)))), rows),
+    ),
+  );
+  let drawn = null;
+
+  async function draw() {
+    try {
+      const lists = await Promise.all(
+        STATUSES.map((status) => get(withQuery(`${path}/refunds`, { status, limit: AT_MOST }), { signal })),
+      );
+      const resting = lists.flatMap((list) => list.data).filter((refund) => refund.next_attempt_at === null);
+      const isMore = lists.some((list) => list.next_cursor !== null);
+      element.hidden = !resting.length;
+      note.textContent = `${isMore ? "The first " : ""}${plural(resting.length, "refund")} that no machine can go on with.`;
+      fill(rows, resting.map(rowOf));
+    } catch (failed) {
+      if (!signal.aborted && !isPassing(failed)) throw failed;
+      drawn = null;
+    }
+  }
+
+  function rowOf(refund) {
+    const what = refund.method === "credit" ? plural(refund.credits, "credit") : money(refund);
+    const why = REASONS[refund.failure_code] ?? refund.failure_code ?? "Nothing is known of it.";
+    const resolve = h("button", { "aria-label": `Resolve by hand: ${what} of booking ${refund.booking_id}` }, "Resolve by hand…");
+    resolve.addEventListener("click", () => resolveDialog(refund, what, { path, signal, resolved }));
+    return h(
+      "tr",
+      { "data-refund": refund.id },
+      h("td", {}, refund.booking_id, h("div", { class: "soft" }, `client ${refund.client_id}`)),
+      h("td", { class: "number" }, what),
+      h("td", {}, why, refund.failure_detail && h("div", { class: "soft" }, refund.failure_detail)),
+      h("td", {}, resolve),
+    );
+  }
+
+  async function resolved() {
+    announce("Resolved.");
+    acted(await get(path, { signal }));
+  }
+
+  retry.addEventListener("click", async () => {
+    retry.disabled = true;
+    error.textContent = "";
+    try {
+      const job = await post(`${path}/retry`, undefined, { signal });
+      announce(`${plural(job.retried, "refund")} under way again.`);
+      acted(job);
+    } catch (failed) {
+      if (!signal.aborted) error.textContent = failed.message;
+    }
+    retry.disabled = false;
+  });
+  return {
+    element,
+    update(job) {
+      const state = [job.status, ...[...STATUSES, "resolved"].map((status) => number(job.refunds[status].count))].join();
+      if (state === drawn) return;
+      drawn = state;
+      if (STATUSES.some((status) => job.refunds[status].count)) draw();
+      else element.hidden = true;
+    },
+  };
+}
+
+function resolveDialog(refund, what, { path, signal, resolved }) {
+  const choice = (value, words, checked) =>
+    h("label", { class: "choice" }, h("input", { type: "radio", name: "resolution", value, checked, required: true }), words);
+  const reference = h("input", { id: "reference", required: true, maxlength: 255, autocomplete: "off" });
+  const note = h("textarea", { id: "note", rows: 2, maxlength: 500 });
+  const error = h("p", { class: "error", role: "alert" });
+  const submit = async (event) => {
+    event.preventDefault();
+    const resolution = new FormData(form).get("resolution");
+    const body = { resolution, reference: reference.value.trim(), note: note.value.trim() || null };
+    try {
+      await post(`${path}/refunds/${refund.id}/resolve`, body, { signal });
+      dialog.close();
+      await resolved();
+    } catch (failed) {
+      if (!signal.aborted) error.textContent = failed.message;
+    }
+  };
+  const form = h(
+    "form",
+    { onsubmit: submit },
+    h("h2", { id: "resolve-title" }, `Resolve ${what} of booking ${refund.booking_id}`),
+    h(
+      "fieldset",
+      {},
+      h("legend", {}, "What became of it?"),
+      choice("refunded_elsewhere", "It was returned in another way", true),
+      choice("waived", "Nothing is to be returned"),
+    ),
+    h("div", { class: "field" }, h("label", { for: "reference" }, "Reference, for the audit"), reference),
+    h("div", { class: "field" }, h("label", { for: "note" }, "Note (optional)"), note),
+    error,
+    h(
+      "div",
+      { class: "toolbar" },
+      h("button", { type: "button", onclick: () => dialog.close() }, "Leave it open"),
+      h("button", { class: "primary" }, "Resolve"),
+    ),
+  );
+  const dialog = h("dialog", { "aria-labelledby": "resolve-title" }, form);
+  dialog.addEventListener("close", () => dialog.remove());
+  signal.addEventListener("abort", () => dialog.close(), { once: true });
+  document.body.append(dialog);
+  dialog.showModal();
+}

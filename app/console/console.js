@@ -1,0 +1,165 @@
+// The administrator's pages in one document: signs in, shows the view that the address names, and goes from one to another.
+
+import { announce, fill, h } from "./dom.js";
+import { Refused, get, key, patiently } from "./api.js";
+
+const VIEWS = [
+  [/^\/$/, () => import("./schedule.js")],
+  [/^\/bulk-cancel$/, () => import("./bulk_cancel.js")],
+  [/^\/jobs$/, () => import("./jobs.js")],
+  [/^\/jobs\/(?<id>[0-9a-f-]{36})$/, () => import("./job.js")],
+];
+
+const main = document.getElementById("main");
+const bar = document.getElementById("bar");
+let leaving = new AbortController(); // of the view that is shown
+let business = null; // whose key this is, once signed in
+
+/** Shows another of our pages; `flash` is what the page is to say first. */
+function go(address, { flash = null, replace = false } = {}) {
+  history[replace ? "replaceState" : "pushState"]({ flash }, "", address);
+  return show({ moved: true });
+}
+
+async function show({ moved = false } = {}) {
+  leaving.abort();
+  leaving = new AbortController();
+  const { signal } = leaving;
+  if (!key.get()) return signIn();
+  try {
+    business = await patiently(() => get("/business", { signal }), { signal, waiting: notReached });
+    const [view, params] = await viewOf(location.pathname);
+    if (signal.aborted) return undefined;
+    showBar();
+    const flash = history.state?.flash ?? null;
+    if (flash) history.replaceState(null, "", location.href); // said once
+    const query = new URLSearchParams(location.search);
+    await view.show(main, { business, params, query, signal, go, flash });
+    if (moved && !signal.aborted) {
+      scrollTo(0, 0);
+      main.focus({ preventScroll: true });
+    }
+  } catch (error) {
+    if (signal.aborted || error.status === 401) return undefined; // another view has come, or the sign-in
+    fail(error);
+  }
+  return undefined;
+}
+
+async function viewOf(path) {
+  for (const [pattern, load] of VIEWS) {
+    const found = pattern.exec(path);
+    if (found) return [await load(), found.groups ?? {}];
+  }
+  throw new Refused(404, { title: "There is no such page." });
+}
+
+function showBar() {
+  const link = (address, words) =>
+    h("a", { href: address, "aria-current": location.pathname === address ? "page" : null }, words);
+  fill(
+    bar,
+    h("a", { class: "brand", href: "/" }, business.name),
+    h(
+      "nav",
+      { "aria-label": "Pages" },
+      link("/", "Schedule"),
+      link("/jobs", "Bulk cancellations"),
+      h("button", { class: "plain", onclick: () => signOut() }, "Sign out"),
+    ),
+  );
+}
+
+function notReached() {
+  if (!main.querySelector("[data-waiting]")) {
+    fill(main, h("p", { class: "note warning", "data-waiting": true, role: "status" }, "The service can't be reached. Trying again…"));
+  }
+}
+
+function fail(error) {
+  const words = error instanceof Refused ? error.message : "Something went wrong on this page. Load it again.";
+  if (!(error instanceof Refused)) console.error(error);
+  document.title = "Bulk Cancel";
+  fill(
+    main,
+    h("h1", {}, error.status === 404 ? "Not found" : "That did not work"),
+    h("p", { role: "alert" }, words),
+    h("p", {}, h("a", { href: "/" }, "To the schedule")),
+  );
+}
+
+function signOut(words = null) {
+  key.forget();
+  leaving.abort();
+  signIn(words);
+}
+
+function signIn(words = null) {
+  document.title = "Sign in · Bulk Cancel";
+  fill(bar, h("span", { class: "brand" }, "Bulk Cancel"));
+  const field = h("input", {
+    id: "key",
+    name: "key",
+    type: "password",
+    autocomplete: "off",
+    spellcheck: "false",
+    required: true,
+    "aria-describedby": "key-note key-error",
+  });
+  const error = h("p", { id: "key-error", class: "error", role: "alert" }, words ?? "");
+  const tried = async (event) => {
+    event.preventDefault();
+    key.keep(field.value.trim());
+    try {
+      await get("/business");
+      error.textContent = "";
+      await show({ moved: true });
+      announce("Signed in.");
+    } catch (refused) {
+      key.forget();
+      error.textContent = refused.message;
+      field.focus();
+    }
+  };
+  fill(
+    main,
+    h(
+      "form",
+      { class: "panel sign-in", onsubmit: tried },
+      h("h1", {}, "Sign in"),
+      h("label", { for: "key" }, "API key"),
+      field,
+      h("p", { id: "key-note", class: "note" }, "It is kept for this tab only, until you close it or sign out."),
+      error,
+      h("button", { class: "primary" }, "Sign in"),
+    ),
+  );
+  field.focus();
+}
+
+// A key may come with the address: in its fragment, which is sent to nobody, or from a demo that has nothing to hide.
+function takeKey() {
+  const given = /^#key=(bck_[A-Za-z0-9_]+)$/.exec(location.hash)?.[1];
+  if (given) {
+    key.keep(given);
+    history.replaceState(null, "", location.pathname + location.search);
+  } else if (!key.get()) {
+    const demo = document.querySelector('meta[name="bulk-cancel-demo-key"]')?.content;
+    if (demo) key.keep(demo);
+  }
+}
+
+addEventListener("popstate", () => show({ moved: true }));
+addEventListener("signed-out", (event) => signOut(event.detail));
+document.addEventListener("click", (event) => {
+  const link = event.target.closest?.("a[href]");
+  if (!link || event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+  const to = new URL(link.href);
+  if (to.origin !== location.origin || link.target || link.download || link.hash) return;
+  if (!VIEWS.some(([pattern]) => pattern.test(to.pathname))) return;
+  event.preventDefault();
+  go(to.pathname + to.search);
+});
+
+takeKey();
+show();

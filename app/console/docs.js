@@ -1,0 +1,10 @@
+// Shows the OpenAPI document by Swagger UI; a key is put in by hand there.
+
+/* global SwaggerUIBundle */
+SwaggerUIBundle({
+  url: "/openapi.json",
+  dom_id: "#swagger-ui",
+  deepLinking: true,
+  layout: "BaseLayout",
+  presets: [SwaggerUIBundle.presets.apis, SwaggerUIBundle.SwaggerUIStandalonePreset],
+});

@@ -1,0 +1,55 @@
+// Builds elements. Text is always text, so nothing that an answer holds can become markup.
+
+const SVG = "http://www.w3.org/2000/svg";
+const AS_PROPERTIES = new Set(["value", "checked", "disabled", "hidden", "indeterminate", "textContent"]);
+const ICONS = {
+  cog:
+    "M12 6a6 6 0 1 0 0 12 6 6 0 0 0 0-12ZM12 9.5a2.5 2.5 0 1 0 0 5 2.5 2.5 0 0 0 0-5ZM12 6V2.5M12 21.5V18" +
+    "M6 12H2.5M21.5 12H18M7.8 7.8 5.3 5.3M18.7 18.7l-2.5-2.5M7.8 16.200l-2.5 2.5M18.7 5.3l-2.5 2.5",
+  back: "M15 5 8 12l7 7",
+  on: "m9 5 7 7-7 7",
+};
+
+/** An element: `h("p", {class: "note", onclick: press}, "text", child, null)`. */
+export function h(name, properties = {}, ...children) {
+  const element = document.createElement(name);
+  for (const [key, value] of Object.entries(properties)) {
+    if (value === undefined || value === null) continue;
+    if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
+    else if (AS_PROPERTIES.has(key)) element[key] = value;
+    else if (value === true) element.setAttribute(key, "");
+    else if (value !== false) element.setAttribute(key, value);
+  }
+  element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  return element;
+}
+
+/** Puts children in place of what an element has. */
+export function fill(element, ...children) {
+  element.replaceChildren(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+}
+
+/** A drawing that says nothing: what it is for is said beside it. */
+export function icon(name) {
+  const drawing = document.createElementNS(SVG, "svg");
+  for (const [key, value] of Object.entries({ viewBox: "0 0 24 24", "aria-hidden": "true", class: "icon" })) {
+    drawing.setAttribute(key, value);
+  }
+  const path = document.createElementNS(SVG, "path");
+  path.setAttribute("d", ICONS[name]);
+  drawing.append(path);
+  return drawing;
+}
+
+/** Tells people who hear the page; the same words twice are heard once. */
+export function announce(words) {
+  const announcer = document.getElementById("announcer");
+  if (announcer.textContent !== words) announcer.textContent = words;
+}
+
+/** Hands a file to the person, as if they had followed a link to it. */
+export function download(blob, name) {
+  const address = URL.createObjectURL(blob);
+  h("a", { href: address, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(address), 60_000);
+}

@@ -1,0 +1,68 @@
+// All bulk cancellations, newest first, as they stand.
+
+import { fill, h } from "./dom.js";
+import { get, patiently, withQuery } from "./api.js";
+import { keepLooking } from "./live.js";
+import { JOB_STATUS, moment, number, rangeName, returned } from "./words.js";
+
+const EVERY_SECONDS = 5;
+const PAGE = 50;
+const COLUMNS = ["Requested", "Status", "Sessions between", "Sessions", "People", "To return", "Reason"];
+
+export async function show(main, { business, signal }) {
+  let count = PAGE; // so many are shown, at most
+  const body = h("tbody");
+  const more = h("button", { hidden: true }, "Show more");
+  const none = h("p", { class: "note", hidden: true }, "Nothing has been cancelled yet. ", h("a", { href: "/bulk-cancel" }, "Bulk Cancel Sessions"));
+  const lost = h("p", { class: "note warning", role: "status", hidden: true }, "The service can't be reached. Trying again…");
+
+  async function read() {
+    const jobs = [];
+    let cursor = null;
+    do {
+      const page = await get(withQuery("/bulk-cancellations", { limit: PAGE, cursor }), { signal });
+      jobs.push(...page.data);
+      cursor = page.next_cursor;
+    } while (cursor && jobs.length < count);
+    more.hidden = cursor === null;
+    none.hidden = jobs.length > 0;
+    fill(body, jobs.map((job) => rowOf(job, business)));
+    lost.hidden = true;
+  }
+
+  const waiting = () => (lost.hidden = false);
+  more.addEventListener("click", () => {
+    count += PAGE;
+    patiently(read, { signal, waiting }).catch(console.error);
+  });
+  document.title = `Bulk cancellations · ${business.name}`;
+  fill(
+    main,
+    h("h1", { id: "jobs-title" }, "Bulk cancellations"),
+    lost,
+    h(
+      "div",
+      { class: "scrolls", tabindex: "0", role: "region", "aria-labelledby": "jobs-title" },
+      h("table", {}, h("thead", {}, h("tr", {}, ...COLUMNS.map((name) => h("th", { scope: "col" }, name)))), body),
+    ),
+    none,
+    more,
+  );
+  await patiently(read, { signal, waiting });
+  keepLooking(read, { seconds: EVERY_SECONDS, signal, reached: (well) => (lost.hidden = well) }).catch(console.error);
+}
+
+function rowOf(job, business) {
+  const style = { completed: "good", completed_with_failures: "bad" }[job.status] ?? "";
+  return h(
+    "tr",
+    {},
+    h("td", {}, h("a", { href: `/jobs/${job.id}` }, moment(job.requested_at, business.timezone))),
+    h("td", {}, h("span", { class: `badge ${style}` }, JOB_STATUS[job.status])),
+    h("td", {}, rangeName(job.date_from, job.date_to)),
+    h("td", { class: "number" }, number(job.session_counts.accepted)),
+    h("td", { class: "number" }, number(job.totals.clients)),
+    h("td", { class: "number" }, returned(job.totals) ?? "Nothing"),
+    h("td", {}, job.reason ?? ""),
+  );
+}

@@ -1,0 +1,174 @@
+"""A real browser on a real service: Chromium, headless, before an API with its worker and sandbox, on both databases.
+
+Every page must load without an error on its console, so a refused script or style fails the test that saw it.
+"""
+
+import asyncio
+import datetime as dt
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+import httpx
+import pytest
+from crash.conftest import found_towns, zygote  # noqa: F401 - fixtures
+from crash.processes import Server, Town
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from app import auth
+from app.db import businesses
+from app.db.engine import Database
+from app.schedule.load import import_file
+from app.schedule.sample import CURRENCY, ZONE, sample_lines
+
+BUSINESS = "studio"
+# Nothing is asked of Chromium's makers: connections out of the machine would be refused, many at a time.
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+# A refusal (4xx) or a broken connection is what some tests are about; the browser notes each on its console.
+EXPECTED = ("Failed to load resource",)
+
+
+def _chromium() -> str:
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        if (path := shutil.which(name)) is not None:
+            return path
+    if os.environ.get("CI") == "true":
+        pytest.fail("Chromium is missing", pytrace=False)
+    pytest.skip("Chromium is missing (Debian: apt-get install chromium)")
+
+
+@dataclass
+class Studio:
+    """A running service with a sample studio's two weeks in it: this one (in Toronto) and the next."""
+
+    town: Town
+    monday: dt.date  # of the next week, which is all to come
+    api: Server
+    worker: Server | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.town.api_port}"
+
+    @property
+    def key(self) -> str:
+        return self.town.keys[BUSINESS]
+
+    @property
+    def week(self) -> str:
+        """The next week, as the console's addresses have it."""
+        return f"from={self.monday}&to={self.monday + dt.timedelta(days=6)}"
+
+    def signed_in(self, path: str = "/") -> str:
+        """The address of one of the console's pages, with the key in its fragment."""
+        return f"{self.url}{path}#key={self.key}"
+
+    def ask(self, method: str, path: str, **more) -> httpx.Response:
+        """A call of the API, as the business."""
+        headers = {"Authorization": f"Bearer {self.key}"} | more.pop("headers", {})
+        return self.town.http.request(method, f"{self.url}/v1{path}", headers=headers, **more)
+
+    def stop_worker(self) -> None:
+        """Have nothing refunded from now on: only where the worker is a process of its own."""
+        assert self.worker is not None
+        self.worker.end(10)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request) -> str:
+    """Both kinds of database, one after the other."""
+    return request.param
+
+
+@pytest.fixture
+def open_studio(request, found_towns, database) -> Callable[..., Studio]:  # noqa: F811 - the fixture
+    """Open a studio: `open_studio(lines=…, **settings)`; lines are those of an import, the sample's two weeks if none."""
+
+    def opened(lines: list[bytes] | None = None, **settings) -> Studio:
+        url = request.getfixturevalue(f"{database}_url")
+        if database == "postgresql":
+            settings = {"redis_url": request.getfixturevalue("redis_url")} | settings
+        town = found_towns(url, **settings)
+        today = dt.datetime.now(ZoneInfo(ZONE)).date()
+        monday = today - dt.timedelta(days=today.weekday()) + dt.timedelta(days=7)
+        lines = lines if lines is not None else sample_lines(today) + sample_lines(monday)
+        with ThreadPoolExecutor(1) as thread:
+            town.keys[BUSINESS] = thread.submit(asyncio.run, _settle(url, lines)).result()
+        return Studio(town, monday, town.api(), town.worker() if database == "postgresql" else None)
+
+    return opened
+
+
+@pytest.fixture
+def studio(open_studio) -> Studio:
+    """A studio with the sample's two weeks."""
+    return open_studio()
+
+
+async def _settle(url: str, lines: list[bytes]) -> str:
+    db = Database(url)
+    try:
+        async with db.write() as conn:
+            await businesses.create(conn, BUSINESS, "Sample Studio", ZONE, CURRENCY)
+        report = await import_file(db, BUSINESS, lines)
+        assert not report.errors, report.first_errors
+        return await auth.create_key(db, BUSINESS, "front desk", list(auth.Scope))
+    finally:
+        await db.close()
+
+
+@pytest.fixture
+def browser(request, database) -> Iterator[Browser]:
+    """Chromium. It holds this thread's event loop while it lives, so whoever needs one meanwhile uses another thread."""
+    path = _chromium()
+    request.getfixturevalue(f"_{database}_template")  # is migrated in this thread
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def contexts(browser) -> Iterator[Callable[..., BrowserContext]]:
+    """Windows of different people: `contexts(**options)`; what their consoles said is looked at in the end."""
+    said: list[str] = []
+    made: list[BrowserContext] = []
+
+    def heard(message) -> None:
+        if message.type == "error" and not message.text.startswith(EXPECTED):
+            said.append(f"{message.text} ({message.location.get('url')})")
+
+    def watch(page: Page) -> None:
+        page.on("console", heard)
+        page.on("pageerror", lambda error: said.append(str(error)))
+
+    def make(**options) -> BrowserContext:
+        context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, "locale": "en-GB"} | options)
+        context.set_default_timeout(15_000)
+        context.on("page", watch)
+        made.append(context)
+        return context
+
+    yield make
+    for context in made:
+        with suppress(Exception):  # a test may have closed it
+            context.close()
+    assert not said, said
+
+
+@pytest.fixture
+def page(contexts) -> Page:
+    """One window of one person, who is not signed in yet."""
+    return contexts().new_page()
