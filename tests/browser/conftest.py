@@ -94,7 +94,7 @@ def database(request) -> str:
 
 @pytest.fixture
 def open_studio(request, found_towns, database) -> Callable[..., Studio]:  # noqa: F811 - the fixture
-    """Open a studio: `open_studio(lines=…, **settings)`; lines are those of an import, the sample's two weeks if none."""
+    """Open a studio: `open_studio(lines=…, **settings)`; the lines of an import, or else the sample's two weeks."""
 
     def opened(lines: list[bytes] | None = None, **settings) -> Studio:
         url = request.getfixturevalue(f"{database}_url")
@@ -131,7 +131,7 @@ async def _settle(url: str, lines: list[bytes]) -> str:
 
 @pytest.fixture
 def browser(request, database) -> Iterator[Browser]:
-    """Chromium. It holds this thread's event loop while it lives, so whoever needs one meanwhile uses another thread."""
+    """Chromium. It holds this thread's event loop while it lives: whoever needs one meanwhile uses another thread."""
     path = _chromium()
     request.getfixturevalue(f"_{database}_template")  # is migrated in this thread
     with sync_playwright() as playwright:
