@@ -4,19 +4,17 @@ Where PostgreSQL or Redis is missing, the tests that need it are skipped and the
 in the environment a missing service fails them.
 """
 
-import asyncio
 import os
 import shutil
 import socket
 import uuid
 from collections.abc import AsyncIterator, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from postgresql_databases import Databases, administer, in_a_thread
 from redis_databases import lent
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from app.db.engine import Database
 from app.db.schema import migrate
@@ -37,6 +35,11 @@ def _needs(service: str, host: str | None, port: int) -> None:
         pytest.skip(reason)
 
 
+def _needs_postgresql() -> None:
+    url = sa.make_url(POSTGRESQL)
+    _needs("PostgreSQL", url.host, url.port or 5432)
+
+
 def pytest_configure(config):
     # Processes that tests start keep compiled modules, whatever the environment says: compiling takes most of a start.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -51,19 +54,6 @@ def pytest_terminal_summary(terminalreporter):
         terminalreporter.write_line(f"NOT RUN: {reason.removeprefix('Skipped: ')}", yellow=True)
 
 
-def _administer(*statements: str) -> None:
-    async def run() -> None:
-        engine = create_async_engine(POSTGRESQL, poolclass=sa.NullPool, isolation_level="AUTOCOMMIT")
-        async with engine.connect() as connection:
-            for statement in statements:
-                await connection.exec_driver_sql(statement)
-        await engine.dispose()
-
-    # In a thread of its own: a browser test has a loop running in this one.
-    with ThreadPoolExecutor(1) as thread:
-        thread.submit(asyncio.run, run()).result()
-
-
 def _on_postgresql(database: str) -> str:
     return sa.make_url(POSTGRESQL).set(database=database).render_as_string(hide_password=False)
 
@@ -76,12 +66,15 @@ def _sqlite_template(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def _postgresql_template() -> Iterator[str]:
-    name = f"bulk_cancel_test_{uuid.uuid4().hex[:12]}"
-    _administer(f'CREATE DATABASE "{name}"')
-    migrate(_on_postgresql(name))
-    yield name
-    _administer(f'DROP DATABASE "{name}" WITH (FORCE)')
+def _postgresql_databases() -> Iterator[Databases]:
+    databases = Databases(POSTGRESQL)
+    yield databases
+    databases.close()
+
+
+@pytest.fixture(scope="session")
+def _postgresql_template(_postgresql_databases) -> str:
+    return _postgresql_databases.template
 
 
 @pytest.fixture
@@ -94,25 +87,22 @@ def sqlite_url(_sqlite_template, tmp_path) -> str:
 
 @pytest.fixture
 def postgresql_url(request) -> Iterator[str]:
-    """A fresh, migrated PostgreSQL database, dropped afterwards."""
-    url = sa.make_url(POSTGRESQL)
-    _needs("PostgreSQL", url.host, url.port or 5432)
-    template = request.getfixturevalue("_postgresql_template")
-    name = f"{template}_{uuid.uuid4().hex[:8]}"
-    _administer(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
-    yield _on_postgresql(name)
-    _administer(f'DROP DATABASE "{name}" WITH (FORCE)')
+    """A fresh, migrated PostgreSQL database."""
+    _needs_postgresql()
+    databases = request.getfixturevalue("_postgresql_databases")
+    url = databases.lend()
+    yield url
+    databases.take_back(url)
 
 
 @pytest.fixture
 def empty_postgresql_url() -> Iterator[str]:
     """A PostgreSQL database with nothing in it, dropped afterwards."""
-    url = sa.make_url(POSTGRESQL)
-    _needs("PostgreSQL", url.host, url.port or 5432)
+    _needs_postgresql()
     name = f"bulk_cancel_test_{uuid.uuid4().hex[:12]}"
-    _administer(f'CREATE DATABASE "{name}"')
+    in_a_thread(administer(POSTGRESQL, f'CREATE DATABASE "{name}"'))
     yield _on_postgresql(name)
-    _administer(f'DROP DATABASE "{name}" WITH (FORCE)')
+    in_a_thread(administer(POSTGRESQL, f'DROP DATABASE "{name}" WITH (FORCE)'))
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import tempfile
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,7 @@ import redis
 import sqlalchemy as sa
 from crash.localstripe_books import Localstripe
 from crash.processes import Town, Zygote, free_port, listens, until
-from sqlalchemy.ext.asyncio import create_async_engine
+from postgresql_databases import administer, in_a_thread
 
 from app.cancellation.verify import verify
 from app.db.engine import Database
@@ -92,15 +92,8 @@ def violations():
 POSTGRESQL = sa.make_url(os.environ.get("TEST_DATABASE_URL", "postgresql+asyncpg://postgres@127.0.0.1:5432/postgres"))
 
 
-def administer(statements: Iterable[str]) -> None:
-    async def run() -> None:
-        engine = create_async_engine(POSTGRESQL, poolclass=sa.NullPool, isolation_level="AUTOCOMMIT")
-        async with engine.connect() as connection:
-            for statement in statements:
-                await connection.exec_driver_sql(statement)
-        await engine.dispose()
-
-    asyncio.run(run())
+def run_on_server(*statements: str) -> None:
+    in_a_thread(administer(POSTGRESQL.render_as_string(hide_password=False), *statements))
 
 
 @pytest.fixture(scope="session")
@@ -118,13 +111,13 @@ def fresh_databases(request, tmp_path_factory) -> Iterator[Callable[[str, int], 
         if not listens(POSTGRESQL.port or 5432, POSTGRESQL.host or "127.0.0.1") and os.environ.get("CI") != "true":
             pytest.skip("PostgreSQL is missing")
         template = request.getfixturevalue("_postgresql_template")
-        administer(f'CREATE DATABASE "{name}" TEMPLATE "{template}"' for name in names)
+        run_on_server(*(f'CREATE DATABASE "{name}" TEMPLATE "{template}"' for name in names))
         made.extend(names)
         return [POSTGRESQL.set(database=name).render_as_string(hide_password=False) for name in names]
 
     yield fresh
     if made:
-        administer(f'DROP DATABASE "{name}" WITH (FORCE)' for name in made)
+        run_on_server(*(f'DROP DATABASE "{name}" WITH (FORCE)' for name in made))
 
 
 @pytest.fixture
@@ -142,7 +135,7 @@ def copy_database(fresh_databases):
             return url.set(database=str(made)).render_as_string(hide_password=False)
         [empty] = fresh_databases("postgresql", 1)
         name = sa.make_url(empty).database
-        administer([f'DROP DATABASE "{name}"', f'CREATE DATABASE "{name}" TEMPLATE "{url.database}"'])
+        run_on_server(f'DROP DATABASE "{name}"', f'CREATE DATABASE "{name}" TEMPLATE "{url.database}"')
         return empty
 
     return copy
