@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
@@ -12,6 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 Seconds = Annotated[float, Field(gt=0)]
 
 _HOOKS_PREFIX: Final = "whsec_"
+_STRIPE_HOOKS_SECRET: Final = re.compile(_HOOKS_PREFIX + r"[!-+\--~]{24,255}")  # Stripe does not say how long they are
 _HOOKS_SECRET_BYTES: Final = range(24, 64 + 1)  # Standard Webhooks 1.0.0, "Signature scheme"
 
 
@@ -50,6 +52,11 @@ class Settings(BaseSettings):
         description="`whsec_…`: what upstreams sign their hooks with; several, with spaces between, while it is "
         "changed. Unset: no hooks are taken.",
     )
+    stripe_hooks_secret: SecretStr | None = Field(
+        None,
+        description="`whsec_…`: what Stripe signs its hooks with; several, with spaces between, while it is changed. "
+        "Unset: no hooks of Stripe's are taken.",
+    )
     upstream_timeout_seconds: Seconds = Field(10.0, description="Total deadline of one upstream call.")
     upstream_quiescence_seconds: float = Field(
         5.0, ge=0, description="After a deadline, how long an upstream may still act on a call it has received."
@@ -87,6 +94,14 @@ class Settings(BaseSettings):
         for secret in value.get_secret_value().split() if value else ():
             if not _is_hooks_secret(secret):
                 raise ValueError("each secret must be whsec_ and then 24 to 64 bytes in base64")
+        return value if value and value.get_secret_value().strip() else None
+
+    @field_validator("stripe_hooks_secret")
+    @classmethod
+    def _stripe_hooks_secrets_are_whole(cls, value: SecretStr | None) -> SecretStr | None:
+        for secret in value.get_secret_value().split() if value else ():
+            if not _STRIPE_HOOKS_SECRET.fullmatch(secret):
+                raise ValueError("each secret must be whsec_ and then 24 to 255 characters, and no comma")
         return value if value and value.get_secret_value().strip() else None
 
     @model_validator(mode="after")

@@ -1,42 +1,27 @@
-"""Hooks in: the payment and the credit service say that a refund has come further. They sign, and need no API key.
+"""Hooks in: the payment and the credit service, or Stripe, say that a refund has come further. No key: they sign.
 
 What is not for us is answered 204 all the same, so that no upstream sends it for ever.
 """
 
-from typing import Annotated, Any, Final
+import time
+from typing import Any, Final
 
-import orjson
 import structlog
 from fastapi import APIRouter, Request, Response
-from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, Field, ValidationError
 
+from app.api.hook_bodies import REFUND_UPDATED, STRIPE_TYPES, Told, reference_in, told_by_stripe
 from app.api.openapi import problems
 from app.api.state import Service, State
-from app.api.validation import malformed, unsupported_media_type
 from app.cancellation import hints
 from app.cancellation.hints import Source
 from app.errors import Problem
+from app.webhooks import stripe
 from app.webhooks.receive import SIGNATURE_INVALID, verified_event_id
 
 log = structlog.get_logger()
 router = APIRouter(prefix="/hooks", tags=["hooks"])
 
-_REFUND_UPDATED: Final = "refund.updated"
-
-
-class _AnyHook(BaseModel):
-    """What every hook has. A sender may say more than is read here."""
-
-    type: Annotated[str, Field(min_length=1)]
-
-
-class _HookedRefund(BaseModel):
-    reference: Annotated[str, Field(min_length=1, max_length=255)]
-
-
-class _RefundHook(_AnyHook):
-    data: _HookedRefund
+_Problem = tuple[int, str, str, str]  # status, slug, title, detail
 
 
 def _header(name: str, description: str, example: str) -> dict[str, Any]:
@@ -51,15 +36,36 @@ def _refusal(status: int, slug: str, title: str, detail: str) -> dict[int | str,
     return {status: response | {"description": title}}
 
 
-_NOT_CONFIGURED: Final = (
-    404,
-    "hooks-not-configured",
-    "Hooks are not configured",
-    "No hooks are taken here: BULK_CANCEL_HOOKS_SECRET is not set.",
-)
+def _documented(
+    not_configured: _Problem, signature_invalid: _Problem, parameters: list[dict[str, Any]], body: dict[str, Any]
+) -> dict[str, Any]:
+    return {
+        "status_code": 204,
+        "response_class": Response,
+        "responses": {
+            204: {"description": "Heard; or not for us, or heard before."},
+            **_refusal(*not_configured),
+            **_refusal(*signature_invalid),
+            **problems(503),
+        },
+        "openapi_extra": {
+            "parameters": parameters,
+            "requestBody": {"required": True, "content": {"application/json": body}},
+        },
+    }
+
+
+def _not_configured(setting: str) -> _Problem:
+    detail = f"No hooks are taken here: BULK_CANCEL_{setting} is not set."
+    return 404, "hooks-not-configured", "Hooks are not configured", detail
+
+
+_TYPE: Final = {"type": "string", "minLength": 1, "description": "Others are answered 204, and not read further."}
+_NOT_CONFIGURED: Final = _not_configured("HOOKS_SECRET")
+_STRIPE_NOT_CONFIGURED: Final = _not_configured("STRIPE_HOOKS_SECRET")
 _SIGNATURE: Final = "v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4="
 _EXAMPLE: Final = {
-    "type": _REFUND_UPDATED,
+    "type": REFUND_UPDATED,
     "timestamp": "2026-11-23T06:00:00.000Z",
     "data": {"id": "rf_00000001", "status": "succeeded", "reference": "0199c3a2-6f00-7000-8000-0a1b2c3d4e5f"},
 }
@@ -72,35 +78,61 @@ _REFUND: Final = {
 _SCHEMA: Final = {
     "type": "object",
     "properties": {
-        "type": {"type": "string", "minLength": 1, "description": "Others are answered 204, and not read further."},
+        "type": _TYPE,
         "timestamp": {"description": "When it happened. Not read."},
         "data": _REFUND,
     },
     "required": ["type", "data"],
 }
-_DOCUMENTED: Final[dict[str, Any]] = {
-    "status_code": 204,
-    "response_class": Response,
-    "responses": {
-        204: {"description": "Heard; or not for us, or heard before."},
-        **_refusal(*_NOT_CONFIGURED),
-        **_refusal(*SIGNATURE_INVALID),
-        **problems(503),
-    },
-    "openapi_extra": {
-        "parameters": [
-            _header("webhook-id", "The event's id, the same over all attempts.", "msg_2KWPBgLlAfxdpx2AI54pPJ85f4W"),
-            _header("webhook-timestamp", "Seconds since 1970, within 300 of our clock.", "1795413600"),
-            _header(
-                "webhook-signature", "`v1,` and the signature in base64; several, with spaces between.", _SIGNATURE
-            ),
-        ],
-        "requestBody": {
-            "required": True,
-            "content": {"application/json": {"schema": _SCHEMA, "example": _EXAMPLE}},
-        },
+_DOCUMENTED: Final = _documented(
+    _NOT_CONFIGURED,
+    SIGNATURE_INVALID,
+    [
+        _header("webhook-id", "The event's id, the same over all attempts.", "msg_2KWPBgLlAfxdpx2AI54pPJ85f4W"),
+        _header("webhook-timestamp", "Seconds since 1970, within 300 of our clock.", "1795413600"),
+        _header("webhook-signature", "`v1,` and the signature in base64; several, with spaces between.", _SIGNATURE),
+    ],
+    {"schema": _SCHEMA, "example": _EXAMPLE},
+)
+_STRIPE_EXAMPLE: Final = {
+    "id": "evt_1SXbQzLkdIwHu7ixraBm864M",
+    "object": "event",
+    "type": REFUND_UPDATED,
+    "created": 1795413600,
+    "data": {
+        "object": {
+            "id": "re_1SXbQxLkdIwHu7ixyPzvWG3m",
+            "object": "refund",
+            "status": "failed",
+            "failure_reason": "expired_or_canceled_card",
+            "metadata": {"reference": "0199c3a2-6f00-7000-8000-0a1b2c3d4e5f"},
+        }
     },
 }
+_STRIPE_OBJECT: Final = {
+    "type": "object",
+    "description": "The refund, of which only our reference is read. What is none, or has none, is answered 204.",
+    "properties": {
+        "object": {"description": "`refund`."},
+        "metadata": {"description": "As it was sent: `reference` is our refund's id."},
+    },
+}
+_STRIPE_SCHEMA: Final = {
+    "type": "object",
+    "properties": {
+        "id": {"type": "string", "pattern": "^[!-~]{1,255}$", "description": "The event's, `evt_…`: it counts once."},
+        "type": _TYPE | {"description": f"{', '.join(STRIPE_TYPES)}. {_TYPE['description']}"},
+        "data": {"type": "object", "properties": {"object": _STRIPE_OBJECT}, "required": ["object"]},
+    },
+    "required": ["id", "type", "data"],
+}
+_STRIPE_SIGNATURE: Final = "t=1795413600,v1=5257a869e7ecebeda32affa62cdca3fa51cad7e77a0e56ff536d0ce8e108d8bd"
+_STRIPE_DOCUMENTED: Final = _documented(
+    _STRIPE_NOT_CONFIGURED,
+    stripe.SIGNATURE_INVALID,
+    [_header("Stripe-Signature", "`t`, within 300 s of our clock, and one or more `v1`.", _STRIPE_SIGNATURE)],
+    {"schema": _STRIPE_SCHEMA, "example": _STRIPE_EXAMPLE},
+)
 
 
 @router.post("/payments", summary="A payment service's later word on a refund", **_DOCUMENTED)
@@ -115,32 +147,31 @@ async def receive_credits_hook(request: Request, service: Service) -> Response:
     return await _receive(request, service, Source.CREDITS)
 
 
+@router.post("/stripe", summary="Stripe's later word on a refund", **_STRIPE_DOCUMENTED)
+async def receive_stripe_hook(request: Request, service: Service) -> Response:
+    """Taken as a hint: the refund is looked up at Stripe. Stripe's own signature; each event id counts once."""
+    secret = service.settings.stripe_hooks_secret
+    if secret is None:
+        raise Problem(*_STRIPE_NOT_CONFIGURED)
+    body = await request.body()
+    signature = request.headers.get("stripe-signature")
+    stripe.verify(secret.get_secret_value().split(), signature, body, now=time.time())
+    return await _take(service, Source.STRIPE, told_by_stripe(body, request.headers.get("content-type")))
+
+
 async def _receive(request: Request, service: State, source: Source) -> Response:
     secret = service.settings.hooks_secret
     if secret is None:
         raise Problem(*_NOT_CONFIGURED)
     body = await request.body()
     event_id = verified_event_id(secret.get_secret_value().split(), request.headers, body)
-    reference = _reference_in(body, request.headers.get("content-type"))
-    if reference is None:
-        log.info("hook.of_another_type", source=source)
+    reference = reference_in(body, request.headers.get("content-type"))
+    return await _take(service, source, None if reference is None else Told(event_id, reference))
+
+
+async def _take(service: State, source: Source, told: Told | None) -> Response:
+    if told is None:
+        log.info("hook.not_for_us", source=source)
     else:
-        await hints.take(service.db, service.queue, source, event_id=event_id, reference=reference)
+        await hints.take(service.db, service.queue, source, event_id=told.event_id, reference=told.reference)
     return Response(status_code=204)
-
-
-def _reference_in(body: bytes, content_type: str | None) -> str | None:
-    """The reference that the hook is about; None when it is of a type that is nothing to us."""
-    if (content_type or "").partition(";")[0].strip().lower() != "application/json":
-        raise unsupported_media_type(content_type)
-    try:
-        document = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise malformed(f"The body is not JSON: {error.msg} (at character {error.pos}).") from None
-    try:
-        if _AnyHook.model_validate(document).type != _REFUND_UPDATED:
-            return None
-        return _RefundHook.model_validate(document).data.reference
-    except ValidationError as error:
-        told = [one | {"loc": ("body", *one["loc"])} for one in error.errors(include_url=False)]
-        raise RequestValidationError(told, body=document) from None

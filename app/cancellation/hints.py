@@ -27,6 +27,7 @@ class Source(StrEnum):
 
     PAYMENTS = "payments"
     CREDITS = "credits"
+    STRIPE = "stripe"
 
 
 class CameTo(StrEnum):
@@ -39,7 +40,7 @@ class CameTo(StrEnum):
     AT_REST = "at_rest"  # there is nothing to look up: it is final, or a person's
 
 
-_METHOD: Final = {Source.PAYMENTS: Method.PAYMENT, Source.CREDITS: Method.CREDIT}
+_METHOD: Final = {Source.PAYMENTS: Method.PAYMENT, Source.CREDITS: Method.CREDIT, Source.STRIPE: Method.PAYMENT}
 
 
 async def take(db: Database, queue: Queue, source: Source, *, event_id: str, reference: str) -> CameTo:

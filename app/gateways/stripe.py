@@ -10,6 +10,7 @@ the refund. A refund is asked for without a currency, because Stripe uses the pa
 order's is a contradiction for a person to look at.
 """
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -54,6 +55,11 @@ _CODES: Final = {
     "amount_too_large": "amount_exceeds_remaining",
     "balance_insufficient": "insufficient_balance",
 }
+# Refusals that have come without a code.
+_MESSAGES: Final = (
+    (re.compile(r"Refund amount .*is greater than"), "amount_exceeds_remaining"),
+    (re.compile(r"Insufficient funds in your Stripe balance"), "insufficient_balance"),
+)
 # Where Stripe's unit is not that of ISO 4217, as (times, divided by): docs.stripe.com/currencies takes ISK and UGX in
 # hundredths that are always 00, and MGA whole. HUF and TWD are special for payouts only.
 _UNITS: Final = {"ISK": (100, 1), "UGX": (100, 1), "MGA": (1, 100)}
@@ -130,11 +136,17 @@ def read_stripe_refund(refund: object, order: Order) -> Succeeded | Processing |
         "status": _STATUS.get(status) if isinstance(status, str) else None,
         "amount_minor": refund["amount"],
         "currency": refund["currency"],
-        "reference": _reference(refund),
+        "reference": reference_of(refund),
         "failure_code": refund.get("failure_reason") or status,
         "failure_detail": f"Stripe says {status}",
     }
     return read_refund(in_our_words, order)
+
+
+def reference_of(refund: Mapping[str, Any]) -> object:
+    """What a refund of Stripe's keeps as our refund's id; None where it is somebody else's."""
+    metadata = refund.get("metadata")
+    return metadata.get(_REFERENCE) if isinstance(metadata, dict) else None
 
 
 def read_ours(refund: Mapping[str, Any], order: Order) -> Finding | None:
@@ -142,7 +154,7 @@ def read_ours(refund: Mapping[str, Any], order: Order) -> Finding | None:
     metadata = refund.get("metadata")
     if metadata is not None and not isinstance(metadata, dict):
         return Indeterminate("look-up: a refund's metadata cannot be read")
-    return read_stripe_refund(refund, order) if _reference(refund) == order.refund_id else None
+    return read_stripe_refund(refund, order) if reference_of(refund) == order.refund_id else None
 
 
 def page_of(reply: Reply, *, now: datetime) -> tuple[list[dict[str, Any]], str | None] | Indeterminate:
@@ -195,25 +207,15 @@ def _refusal(error: Mapping[str, Any], status: int, wait: float | None) -> Outco
         return Throttled(wait)
     if error.get("type") == "idempotency_error":
         return Rejected("idempotency_key_reused", detail, None)
-    if not code and error.get("type") == "invalid_request_error" and _says_too_much(detail):
-        return Rejected("amount_exceeds_remaining", detail, None)
+    if not code and error.get("type") == "invalid_request_error":
+        code = next((ours for says, ours in _MESSAGES if says.match(detail)), "")
     return Rejected(_CODES.get(code, code) or f"http_{status}", detail, None)
-
-
-def _says_too_much(message: str) -> bool:
-    """Stripe's refusal of more than is left has come without a code, as "Refund amount ($25.00) is greater than …"."""
-    return message.startswith("Refund amount") and "is greater than" in message
 
 
 def _payment(order: Order) -> dict[str, str] | None:
     payment_id = order.payment_id or ""
     field = _PAYMENT_FIELD.get(payment_id[:3])
     return None if field is None else {field: payment_id}
-
-
-def _reference(refund: Mapping[str, Any]) -> object:
-    metadata = refund.get("metadata")
-    return metadata.get(_REFERENCE) if isinstance(metadata, dict) else None
 
 
 def _in_their_units(order: Order) -> Order | None:

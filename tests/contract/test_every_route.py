@@ -34,6 +34,7 @@ OPEN = {
 SIGNED = {
     ("POST", "/v1/hooks/payments"),
     ("POST", "/v1/hooks/credits"),
+    ("POST", "/v1/hooks/stripe"),
 }
 OPEN_MOUNTS = {"/console", "/docs/assets"}
 
@@ -223,7 +224,8 @@ async def test_without_a_key_or_with_one_that_is_not_in_force_nothing_answers(cl
 
 async def test_without_a_signature_no_key_opens_a_route_that_is_signed(db, other_business):
     secret = f"whsec_{base64.b64encode(b'k' * 32).decode()}"
-    app = create_app(Settings(hooks_secret=secret), database=db, queue=LocalQueue())
+    settings = Settings(hooks_secret=secret, stripe_hooks_secret=secret)
+    app = create_app(settings, database=db, queue=LocalQueue())
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
         for method, path in SIGNED:
             for key in (None, await create_key(db, "ours", "desk", Scope)):

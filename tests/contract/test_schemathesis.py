@@ -21,6 +21,7 @@ from anyio.from_thread import start_blocking_portal
 from schemathesis import engine
 from schemathesis.engine import events
 from standardwebhooks import Webhook
+from stripe import WebhookSignature
 
 from app.auth import Scope, create_key
 from app.cancellation.run import run_slice
@@ -138,6 +139,7 @@ async def seeded(database_url):
             upstream_timeout_seconds=2,
             upstream_quiescence_seconds=0,
             hooks_secret=HOOKS_SECRET,
+            stripe_hooks_secret=HOOKS_SECRET,
         )
         db = Database(database_url)
         stack.push_async_callback(db.close)
@@ -265,9 +267,17 @@ def sign(_context, case, kwargs):
             request.headers["webhook-signature"] = Webhook(HOOKS_SECRET).sign(request.headers["webhook-id"], at, text)
         return request
 
-    if case.path.startswith("/v1/hooks/") and {"webhook-id", "webhook-timestamp", "webhook-signature"} <= {
-        name.lower() for name in case.headers or {}
-    }:
+    def signed_by_stripe(request):
+        body = request.body or b""
+        with contextlib.suppress(UnicodeDecodeError):
+            text = body if isinstance(body, str) else body.decode()
+            request.headers["Stripe-Signature"] = WebhookSignature.generate_signature_header(text, HOOKS_SECRET)
+        return request
+
+    given = {name.lower() for name in case.headers or {}}
+    if case.path == "/v1/hooks/stripe" and "stripe-signature" in given:
+        kwargs["auth"] = signed_by_stripe
+    elif case.path.startswith("/v1/hooks/") and {"webhook-id", "webhook-timestamp", "webhook-signature"} <= given:
         kwargs["auth"] = signed
 
 

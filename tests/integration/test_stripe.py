@@ -271,6 +271,16 @@ async def test_a_refusal_has_our_word_for_stripes_code(status, code, ours, said)
     assert await said(status, error(code=code)) == Rejected(ours, "No.", None)
 
 
+async def test_too_little_balance_is_known_by_its_message_where_stripe_gives_no_code(said):
+    message = "Insufficient funds in your Stripe balance to refund this amount."
+    told = error(message=message, message_code="insufficient_balance_for_refund")
+    assert await said(400, told) == Rejected("insufficient_balance", message, None)
+    # The words alone are not enough: in an error of another kind they may be about anything.
+    assert await said(400, told | {"error": told["error"] | {"type": "card_error"}}) == Rejected(
+        "http_400", message, None
+    )
+
+
 @pytest.mark.parametrize(
     "message",
     [

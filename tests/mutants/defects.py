@@ -85,7 +85,7 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "somebody else's refund of the payment is taken for ours",
         "app/gateways/stripe.py",
-        "return read_stripe_refund(refund, order) if _reference(refund) == order.refund_id else None",
+        "return read_stripe_refund(refund, order) if reference_of(refund) == order.refund_id else None",
         "return read_stripe_refund(refund, order)",
         "tests/integration/test_stripe.py",
     ),
@@ -277,6 +277,20 @@ DEFECTS: tuple[Defect, ...] = (
         "        return False\n    return True",
         "        return True\n    return True",
         "tests/integration/cancellations/test_hooks.py",
+    ),
+    defect(
+        "a hook's signature by Stripe is not checked",
+        "app/webhooks/stripe.py",
+        "if any(hmac.compare_digest(signature, theirs) for theirs in signatures):",
+        "if signature:",
+        "tests/integration/cancellations/test_stripe_hooks.py",
+    ),
+    defect(
+        "a hook of Stripe's may be of any age",
+        "app/webhooks/stripe.py",
+        " and abs(now - int(time)) <= _TOLERANCE_SECONDS",
+        "",
+        "tests/integration/cancellations/test_stripe_hooks.py",
     ),
     defect(
         "a hook ends a lease or a quiet time",
