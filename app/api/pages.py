@@ -12,6 +12,7 @@ from typing import Final
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
 from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
 from app.api.negotiation import matches
@@ -77,6 +78,8 @@ class _Files(StaticFiles):
     """Files with our headers; what is no page by itself is not shown as one."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
+        if path.endswith(".html"):
+            raise HTTPException(404)  # it would come without its policy
         response = await super().get_response(path, scope)
         response.headers.update(_HEADERS)
         return response

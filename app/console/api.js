@@ -28,8 +28,11 @@ export class Unreachable extends Error {
   }
 }
 
+const LATER = new Set([408, 429]); // what a proxy may say in between
+
 /** Whether the same call may go through later. */
-export const isPassing = (error) => error instanceof Unreachable || (error instanceof Refused && error.status >= 500);
+export const isPassing = (error) =>
+  error instanceof Unreachable || (error instanceof Refused && (error.status >= 500 || LATER.has(error.status)));
 
 /** One call; the answer if it is 2xx. Throws Refused, Unreachable, or AbortError when `signal` says so. */
 export async function call(method, path, { body, headers = {}, signal, patience = PATIENCE_MS } = {}) {
@@ -57,8 +60,12 @@ export async function call(method, path, { body, headers = {}, signal, patience 
 }
 
 /** What a GET answers, as JSON. */
-export async function get(path, options) {
-  const answer = await call("GET", path, options);
+export const get = async (path, options) => json(await call("GET", path, options), options);
+
+/** What a POST answers, as JSON. */
+export const post = async (path, body, options) => json(await call("POST", path, { ...options, body }), options);
+
+async function json(answer, options) {
   try {
     return await answer.json();
   } catch (error) {
@@ -66,9 +73,6 @@ export async function get(path, options) {
     throw new Unreachable();
   }
 }
-
-/** What a POST answers, as JSON. */
-export const post = async (path, body, options) => (await call("POST", path, { ...options, body })).json();
 
 /** `path` with a query of what is not null or empty. */
 export function withQuery(path, query) {
@@ -100,8 +104,14 @@ export async function all(path, query, { progress, ...options } = {}) {
 /** Milliseconds go by, or `signal` ends the wait. */
 export function sleep(ms, signal) {
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    signal?.addEventListener("abort", () => (clearTimeout(timer), resolve()), { once: true });
+    const end = () => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", end); // or a tab that looks for days keeps one for each look
+      resolve();
+    };
+    const timer = setTimeout(end, ms);
+    signal?.addEventListener("abort", end);
+    if (signal?.aborted) end();
   });
 }
 
@@ -136,7 +146,11 @@ export async function follow(path, { signal, heard, connected }) {
       for await (const event of read(answer.body, watchdog)) {
         pause = 500;
         if (event.id) last = event.id;
-        heard(event);
+        try {
+          heard(event);
+        } catch (error) {
+          console.error(error); // the page's own fault, which no new connection mends
+        }
         if (event.name === "done") return;
       }
     } catch (error) {

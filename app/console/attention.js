@@ -30,17 +30,20 @@ export function attention({ path, signal, acted }) {
     h("div", { class: "toolbar" }, retry),
     h(
       "div",
-      { class: "scrolls", tabindex: "0", role: "region", "aria-labelledby": "attention-title" },
+      { class: "scrolls", tabindex: "0", role: "group", "aria-labelledby": "attention-title" },
       h("table", {}, h("thead", {}, h("tr", {}, ...columns.map((name) => h("th", { scope: "col" }, name)))), rows),
     ),
   );
   let drawn = null;
+  let draws = 0;
 
   async function draw() {
+    const mine = (draws += 1);
     try {
       const lists = await Promise.all(
         STATUSES.map((status) => get(withQuery(`${path}/refunds`, { status, limit: AT_MOST }), { signal })),
       );
+      if (mine !== draws) return; // a later one knows more
       const resting = lists.flatMap((list) => list.data).filter((refund) => refund.next_attempt_at === null);
       const isMore = lists.some((list) => list.next_cursor !== null);
       element.hidden = !resting.length;
@@ -102,8 +105,10 @@ function resolveDialog(refund, what, { path, signal, resolved }) {
   const reference = h("input", { id: "reference", required: true, maxlength: 255, autocomplete: "off" });
   const note = h("textarea", { id: "note", rows: 2, maxlength: 500 });
   const error = h("p", { class: "error", role: "alert" });
+  const yes = h("button", { class: "primary" }, "Resolve");
   const submit = async (event) => {
     event.preventDefault();
+    yes.disabled = true;
     const resolution = new FormData(form).get("resolution");
     const body = { resolution, reference: reference.value.trim(), note: note.value.trim() || null };
     try {
@@ -112,6 +117,7 @@ function resolveDialog(refund, what, { path, signal, resolved }) {
       await resolved();
     } catch (failed) {
       if (!signal.aborted) error.textContent = failed.message;
+      yes.disabled = false;
     }
   };
   const form = h(
@@ -132,7 +138,7 @@ function resolveDialog(refund, what, { path, signal, resolved }) {
       "div",
       { class: "toolbar" },
       h("button", { type: "button", onclick: () => dialog.close() }, "Leave it open"),
-      h("button", { class: "primary" }, "Resolve"),
+      yes,
     ),
   );
   const dialog = h("dialog", { "aria-labelledby": "resolve-title" }, form);

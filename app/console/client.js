@@ -1,70 +1,39 @@
 // What clients see: the public schedule with what is cancelled, as people, calendars and search engines read it; and one
 // client's own bookings with what came back, as an app shows them.
 
-import { announce, fill, h, icon } from "./dom.js";
-import { all, get, key, patiently, Refused } from "./api.js";
-import { keepLooking } from "./live.js";
-import { dayName, dayOf, days, moment, plusDays, rangeName, returned, times } from "./words.js";
+import { fill, h } from "./dom.js";
+import { get, isPassing, key, Refused } from "./api.js";
+import { moment, returned, times } from "./words.js";
+import { showWeek, weekLinks } from "./week.js";
 
 const EVERY_SECONDS = 10;
+const BOOKINGS = 50;
 const SCHEMA = "https://schema.org/";
 const EVENT_STATUS = { scheduled: `${SCHEMA}EventScheduled`, cancelled: `${SCHEMA}EventCancelled` };
 const main = document.getElementById("main");
 const bar = document.getElementById("bar");
-const business = decodeURIComponent(location.pathname.split("/")[2]);
-const path = `/public/${encodeURIComponent(business)}/schedule`;
+const path = `/public/${location.pathname.split("/")[2]}/schedule`; // the business's id, encoded as it came
 const { signal } = new AbortController();
 
 async function show() {
   const from = new URLSearchParams(location.search).get("from");
-  const asked = from ? { date_from: from, date_to: plusDays(from, 6) } : {};
-  const read = () => all(path, asked, { signal });
-  let week = await patiently(read, { signal, waiting: () => announce("The schedule can't be reached. Trying again…") });
-  document.title = `Schedule · ${week.business}`;
-  fill(bar, h("span", { class: "brand" }, week.business));
-  const list = h("div", { class: "week" });
-  const lost = h("p", { class: "note warning", role: "status", hidden: true }, "The schedule can't be reached. Trying again…");
-  fill(main, h("h1", {}, rangeName(week.date_from, week.date_to)), toolbar(week), lost, list, ownBookings());
-  draw(list, week);
-  let drawn = JSON.stringify(week);
-  const look = async () => {
-    week = await read();
-    if (JSON.stringify(week) === drawn) return;
-    drawn = JSON.stringify(week);
-    draw(list, week);
-  };
-  keepLooking(look, { seconds: EVERY_SECONDS, signal, reached: (well) => (lost.hidden = well) }).catch(console.error);
+  await showWeek(main, { path, from, seconds: EVERY_SECONDS, signal, head, card, below: [ownBookings()] });
 }
 
-function toolbar(week) {
-  const to = (day) => `${location.pathname}?from=${day}`;
-  const feed = new URL(`/v1${path}.ics`, location.origin);
+function head(week) {
+  document.title = `Schedule · ${week.business}`;
+  fill(bar, h("span", { class: "brand" }, week.business));
+  const feed = new URL(`/v1${path}.ics`, location.origin).href.replace(/^https?:/, "webcal:");
   return h(
     "nav",
     { class: "toolbar", "aria-label": "Weeks" },
-    h("a", { class: "button", href: to(plusDays(week.date_from, -7)) }, icon("back"), "Previous week"),
-    h("a", { class: "button", href: location.pathname }, "This week"),
-    h("a", { class: "button", href: to(plusDays(week.date_from, 7)) }, "Next week", icon("on")),
-    h("a", { class: "button end", href: feed.href.replace(/^https?:/, "webcal:") }, "Subscribe in your calendar"),
-  );
-}
-
-function draw(list, week) {
-  const byDay = Map.groupBy(week.data, (session) => dayOf(session.starts_at, week.timezone));
-  fill(list, ...days(week.date_from, week.date_to).map((day) => column(day, byDay.get(day) ?? [], week.business)));
-}
-
-function column(day, sessions, organizer) {
-  return h(
-    "section",
-    { class: "day", "aria-labelledby": `day-${day}` },
-    h("h2", { id: `day-${day}` }, dayName(day)),
-    sessions.length ? h("ul", {}, ...sessions.map((session) => card(session, organizer))) : h("p", { class: "note" }, "Nothing on."),
+    weekLinks(week, location.pathname),
+    h("a", { class: "button end", href: feed }, "Subscribe in your calendar"),
   );
 }
 
 // A card is schema.org's Event too, for search engines: what they want and people don't is said in elements unseen.
-function card(session, organizer) {
+function card(session, week) {
   const isCancelled = session.status === "cancelled";
   const reason = session.cancellation?.reason;
   return h(
@@ -74,13 +43,13 @@ function card(session, organizer) {
     h("meta", { itemprop: "endDate", content: session.ends_at }),
     h("link", { itemprop: "eventStatus", href: EVENT_STATUS[session.status] }),
     h("link", { itemprop: "eventAttendanceMode", href: `${SCHEMA}OfflineEventAttendanceMode` }),
-    named("organizer", "Organization", h("meta", { itemprop: "name", content: organizer })),
-    h("p", { class: "time" }, times(session)),
+    named("organizer", "Organization", h("meta", { itemprop: "name", content: week.business })),
+    h("p", { class: "time" }, times(session, week.timezone)),
     h("p", { class: "name", itemprop: "name" }, session.name),
     h(
       "p",
       { class: "soft" },
-      named("location", "Place", session.location ? h("span", { itemprop: "name" }, session.location) : h("meta", { itemprop: "name", content: organizer })),
+      named("location", "Place", session.location ? h("span", { itemprop: "name" }, session.location) : h("meta", { itemprop: "name", content: week.business })),
       session.location && session.instructor && " · ",
       session.instructor && named("performer", "Person", h("span", { itemprop: "name" }, session.instructor)),
     ),
@@ -96,11 +65,17 @@ const named = (member, type, name) => h("span", { itemprop: member, ...itemOf(ty
 function ownBookings() {
   const field = h("input", { id: "client", name: "client", required: true, maxlength: 128, autocomplete: "off" });
   const results = h("div", { "aria-live": "polite" });
+  let asking = new AbortController();
   const submit = (event) => {
     event.preventDefault();
-    list(field.value.trim(), results).catch((error) => {
-      fill(results, h("p", { class: "error" }, error instanceof Refused ? error.message : "Something went wrong. Try again."));
-      if (!(error instanceof Refused)) console.error(error);
+    asking.abort(); // a client who was named before is not shown under this one's name
+    asking = new AbortController();
+    const { signal } = asking;
+    list(field.value.trim(), results, signal).catch((error) => {
+      if (signal.aborted) return;
+      const isKnown = error instanceof Refused || isPassing(error);
+      fill(results, h("p", { class: "error" }, isKnown ? error.message : "Something went wrong. Load the page again."));
+      if (!isKnown) console.error(error);
     });
   };
   const form = h(
@@ -118,13 +93,14 @@ function ownBookings() {
   );
 }
 
-async function list(client, results) {
-  const page = await get(`/clients/${encodeURIComponent(client)}/bookings?limit=50`, { signal });
+async function list(client, results, signal) {
+  const page = await get(`/clients/${encodeURIComponent(client)}/bookings?limit=${BOOKINGS}`, { signal });
   if (!page.data.length) {
     fill(results, h("p", { class: "note" }, "This client has no bookings."));
     return;
   }
-  fill(results, h("ul", { class: "day" }, ...page.data.map(bookingCard)));
+  const more = page.next_cursor !== null && h("p", { class: "note" }, `The latest ${BOOKINGS} of more.`);
+  fill(results, h("ul", { class: "bookings" }, page.data.map(bookingCard)), more);
 }
 
 function bookingCard(booking) {

@@ -109,6 +109,10 @@ function signIn(words = null) {
   const error = h("p", { id: "key-error", class: "error", role: "alert" }, words ?? "");
   const tried = async (event) => {
     event.preventDefault();
+    if (!/^[!-~]+$/.test(field.value.trim())) {
+      error.textContent = "This is no API key: they begin with bck_.";
+      return;
+    }
     key.keep(field.value.trim());
     try {
       await get("/business");
@@ -141,19 +145,27 @@ function signIn(words = null) {
 function takeKey() {
   const given = /^#key=(bck_[A-Za-z0-9_]+)$/.exec(location.hash)?.[1];
   if (given) {
-    key.keep(given);
     history.replaceState(null, "", location.pathname + location.search);
+    if (!key.get()) key.keep(given); // a link signs nobody out of one business and into another
   } else if (!key.get()) {
     const demo = document.querySelector('meta[name="bulk-cancel-demo-key"]')?.content;
     if (demo) key.keep(demo);
   }
 }
 
-addEventListener("popstate", () => show({ moved: true }));
+addEventListener("popstate", () => {
+  takeKey();
+  show({ moved: true });
+});
 addEventListener("signed-out", (event) => signOut(event.detail));
 document.addEventListener("click", (event) => {
   const link = event.target.closest?.("a[href]");
   if (!link || event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+  if (link.matches(".skip")) {
+    event.preventDefault(); // a fragment would be another address, and the view be shown anew
+    main.focus();
+    return;
+  }
   const to = new URL(link.href);
   if (to.origin !== location.origin || link.target || link.download || link.hash) return;
   if (!VIEWS.some(([pattern]) => pattern.test(to.pathname))) return;

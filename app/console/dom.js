@@ -20,14 +20,20 @@ export function h(name, properties = {}, ...children) {
     else if (value === true) element.setAttribute(key, "");
     else if (value !== false) element.setAttribute(key, value);
   }
-  element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  element.append(...shown(children));
   return element;
 }
 
-/** Puts children in place of what an element has. */
+/** Puts children in place of what an element has. If one of those had the focus, the same one among the new has it then. */
 export function fill(element, ...children) {
-  element.replaceChildren(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  const had = element.contains(document.activeElement) && element !== document.activeElement ? document.activeElement : null;
+  element.replaceChildren(...shown(children));
+  if (!had || had.isConnected) return;
+  const isSame = (one) => ["id", "href", "value", "ariaLabel", "textContent"].every((name) => one[name] === had[name]);
+  [...element.querySelectorAll(had.localName)].find(isSame)?.focus({ preventScroll: true });
 }
+
+const shown = (children) => children.flat().filter((child) => child !== null && child !== undefined && child !== false);
 
 /** A drawing that says nothing: what it is for is said beside it. */
 export function icon(name) {

@@ -18,10 +18,11 @@ export async function show(main, { business, params, signal, flash }) {
   const read = () => get(path, { signal });
   const first = await patiently(read, { signal, waiting: () => announce("The service can't be reached. Trying again…") });
   document.title = `Bulk cancellation · ${business.name}`;
-  const view = jobView(first, { business, path, signal });
+  let acted = () => {};
+  const view = jobView(first, { business, path, signal, acted: (job) => acted(job) });
   fill(main, h("h1", {}, "Bulk cancellation"), flash?.accepted && accepted(flash), lost, ...view.elements);
   if (flash?.accepted) announce("The job is being processed.");
-  watch(first, { path, signal, seen: view.update, connected: (well) => (lost.hidden = well) }).catch(console.error);
+  acted = watch(first, { path, signal, seen: view.update, connected: (well) => (lost.hidden = well) });
 }
 
 function accepted({ saved }) {
@@ -31,36 +32,54 @@ function accepted({ saved }) {
   return h("p", { class: "flash", role: "status" }, `Your job is being processed. ${csv} You may leave this page.`);
 }
 
-/** Follows the job while it is in process, and looks now and then once it is not: a person may have it tried again. */
-async function watch(job, { path, signal, seen, connected }) {
+/**
+ * Follows the job while it is in process, and looks now and then once it is not: a person may have it tried again. Gives
+ * what to call with the job after something was done to it here, which is followed at once.
+ */
+function watch(job, { path, signal, seen, connected }) {
   let last = job;
+  let wake = () => {};
   const told = (one) => {
     last = one;
     seen(one);
   };
-  while (!signal.aborted) {
-    if (IN_PROCESS.has(last.status)) {
-      await follow(`${path}/events?refunds=false`, { signal, connected, heard: (event) => told(event.data) });
-    } else {
-      await sleep(LOOK_SECONDS * 1_000, signal);
-      if (!signal.aborted && !document.hidden) await get(path, { signal }).then(told, ignorePassing(signal, connected));
+  const look = async () => {
+    try {
+      const found = await get(path, { signal });
+      connected(true);
+      told(found);
+    } catch (error) {
+      if (signal.aborted) return;
+      if (!isPassing(error)) throw error;
+      connected(false);
     }
-  }
+  };
+  const run = async () => {
+    while (!signal.aborted) {
+      if (IN_PROCESS.has(last.status)) {
+        await follow(`${path}/events?refunds=false`, { signal, connected, heard: (event) => told(event.data) });
+        continue;
+      }
+      const waking = new AbortController();
+      wake = () => waking.abort();
+      await sleep(LOOK_SECONDS * 1_000, AbortSignal.any([signal, waking.signal]));
+      if (!signal.aborted && !waking.signal.aborted && !document.hidden) await look();
+    }
+  };
+  run().catch(console.error);
+  return (one) => {
+    told(one);
+    wake();
+  };
 }
 
-const ignorePassing = (signal, connected) => (error) => {
-  if (signal.aborted) return;
-  if (!isPassing(error)) throw error;
-  connected(false);
-};
-
-function jobView(first, { business, path, signal }) {
+function jobView(first, { business, path, signal, acted }) {
   const status = h("span", { class: "badge" });
   const bar = h("progress", { "aria-labelledby": "progress-words" });
   const words = h("p", { id: "progress-words" });
   const sums = h("dl", { class: "facts", "aria-label": "Refunds by status" });
-  const undo = undoPanel(path, signal, (job) => update(job));
-  const needed = attention({ path, signal, acted: (job) => update(job) });
+  const undo = undoPanel(path, signal, acted);
+  const needed = attention({ path, signal, acted });
   const csv = h("button", {}, "Download the CSV as it stands");
   csv.addEventListener("click", () => saveCsv(path, first.id, csv));
   const outcomes = sessionOutcomes(path, first, signal);
@@ -160,8 +179,7 @@ function undoPanel(path, signal, updated) {
   let until = null;
   const tick = () => {
     const seconds = Math.max(0, (until - Date.now()) / 1_000);
-    words.textContent = seconds ? `On hold: nothing is returned for another ${duration(seconds)}.` : "The hold has ended.";
-    button.disabled = !seconds;
+    words.textContent = seconds ? `On hold: nothing is returned for another ${duration(seconds)}.` : "The hold is about to end.";
   };
   const timer = setInterval(() => element.hidden || tick(), 1_000);
   signal.addEventListener("abort", () => clearInterval(timer), { once: true });
@@ -208,7 +226,7 @@ function sessionOutcomes(path, job, signal) {
     h("h2", { id: "outcomes-title" }, "Sessions"),
     h(
       "div",
-      { class: "scrolls", tabindex: "0", role: "region", "aria-labelledby": "outcomes-title" },
+      { class: "scrolls", tabindex: "0", role: "group", "aria-labelledby": "outcomes-title" },
       h("table", {}, h("thead", {}, h("tr", {}, ...["Session", "When", "Outcome", "Refunds"].map((name) => h("th", { scope: "col" }, name)))), body),
     ),
     more,
@@ -216,8 +234,10 @@ function sessionOutcomes(path, job, signal) {
   let shownPages = 1;
   let drawn = null; // what the rows were drawn from
   let drawing = false;
+  let again = false; // something has changed since the rows that are on their way were asked for
 
   async function draw() {
+    again = drawing;
     if (drawing) return;
     drawing = true;
     try {
@@ -238,6 +258,7 @@ function sessionOutcomes(path, job, signal) {
       drawn = null; // again at the next update
     } finally {
       drawing = false;
+      if (again && !signal.aborted) draw();
     }
   }
 

@@ -11,6 +11,7 @@ const COLUMNS = ["Requested", "Status", "Sessions between", "Sessions", "People"
 
 export async function show(main, { business, signal }) {
   let count = PAGE; // so many are shown, at most
+  let drawn = null;
   const body = h("tbody");
   const more = h("button", { hidden: true }, "Show more");
   const none = h("p", { class: "note", hidden: true }, "Nothing has been cancelled yet. ", h("a", { href: "/bulk-cancel" }, "Bulk Cancel Sessions"));
@@ -26,8 +27,10 @@ export async function show(main, { business, signal }) {
     } while (cursor && jobs.length < count);
     more.hidden = cursor === null;
     none.hidden = jobs.length > 0;
-    fill(body, jobs.map((job) => rowOf(job, business)));
     lost.hidden = true;
+    if (JSON.stringify(jobs) === drawn) return; // or a link that has the focus would lose it
+    drawn = JSON.stringify(jobs);
+    fill(body, jobs.map((job) => rowOf(job, business)));
   }
 
   const waiting = () => (lost.hidden = false);

@@ -14,16 +14,16 @@ export function changed() {
 
 /** Runs `look` every `seconds`, until `signal`; `reached(boolean)` says whether the service was. */
 export async function keepLooking(look, { seconds, signal, reached }) {
+  if (signal.aborted) return;
   const channel = new BroadcastChannel(CHANNEL);
-  let wake = () => {};
-  const hurry = () => wake();
+  let waking = new AbortController();
+  const hurry = () => waking.abort();
   channel.onmessage = hurry;
   document.addEventListener("visibilitychange", hurry, { signal });
   signal.addEventListener("abort", () => channel.close(), { once: true });
   while (!signal.aborted) {
-    const waking = new AbortController();
-    wake = () => waking.abort();
     await sleep(seconds * 1_000, AbortSignal.any([signal, waking.signal]));
+    waking = new AbortController(); // what is heard while it looks makes it look once more
     if (signal.aborted) return;
     if (document.hidden) continue;
     try {

@@ -42,9 +42,10 @@ export function planPanel({ chosen, planned, press, signal }) {
       hold,
       h("p", { class: "note", id: "hold-note" }, "Until then the cancellation can be undone. Sessions read Cancelled at once."),
     ),
-    button,
+    h("div", { class: "pressing" }, button),
   );
   let plan = null;
+  let pressing = false;
   let asking = new AbortController();
 
   function request() {
@@ -56,6 +57,8 @@ export function planPanel({ chosen, planned, press, signal }) {
       plan_digest: plan?.digest ?? null,
     };
   }
+
+  const offer = () => (button.disabled = pressing || !plan?.totals.sessions);
 
   /** Plans anew for what is chosen now. */
   async function renew() {
@@ -79,7 +82,7 @@ export function planPanel({ chosen, planned, press, signal }) {
       plan = found;
       fill(figures, shown(found));
       attendedChoice.hidden = !attended.checked && !found.warnings.some((one) => one.code === "attended-skipped");
-      button.disabled = !found.totals.sessions;
+      offer();
       element.removeAttribute("aria-busy");
       announce(inWords(found.totals));
       planned(found);
@@ -110,7 +113,8 @@ export function planPanel({ chosen, planned, press, signal }) {
     renew,
     /** While a press is under way nothing else can be pressed. */
     busy(isBusy) {
-      button.disabled = isBusy || !plan?.totals.sessions;
+      pressing = isBusy;
+      offer();
       button.textContent = isBusy ? "Cancelling…" : "Cancel Selected & download CSV";
     },
   };

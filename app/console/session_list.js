@@ -70,7 +70,7 @@ export function sessionList({ zone, changed }) {
         "label",
         {},
         box,
-        h("span", {}, h("span", { class: "soft" }, times(session)), " ", h("span", { class: "name" }, session.name)),
+        h("span", {}, h("span", { class: "soft" }, times(session, zone)), " ", h("span", { class: "name" }, session.name)),
         h("span", { class: "soft" }, `${number(session.booked)}${capacity} booked`),
         where && h("span", { class: "soft where" }, where),
       ),
@@ -108,7 +108,7 @@ export function sessionList({ zone, changed }) {
 
   function section(day, members) {
     const name = dayName(day);
-    const all = h("button", { class: "plain", "aria-label": `Select all of ${name}` }, "Select the day");
+    const all = h("button", { class: "plain" }, "Select all", h("span", { class: "unseen" }, ` of ${name}`));
     all.addEventListener("click", () => {
       const free = members.filter((entry) => isFree(entry) && isShown(entry));
       const on = !free.every(isTicked);

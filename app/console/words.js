@@ -1,6 +1,7 @@
 // How days, times, money and states are said. Dates are the business's own; instants are shown in a zone that is given.
 
-const LOCALE = (navigator.language || "").startsWith("en") ? navigator.language : "en-GB"; // the page's words are English
+// The page's words are English; what is no language tag, as some browsers' "en-US@posix", `Intl` would refuse.
+const LOCALE = /^en(-[A-Za-z]{2})?$/.test(navigator.language) ? navigator.language : "en-GB";
 const DAY_MS = 86_400_000;
 const formats = new Map();
 
@@ -13,10 +14,20 @@ function format(kind, options) {
 export const number = (value) => format(Intl.NumberFormat, {}).format(value);
 export const plural = (count, one, many = `${one}s`) => `${number(count)} ${count === 1 ? one : many}`;
 
-/** An amount in its currency; the minor unit's size is ISO 4217's, as `Intl` has it. */
+// Decimals where they are not two: ISO 4217's, as the audit has them (app/db/money.py). `Intl` has custom's: no HUF 0.50.
+const DECIMALS = Object.fromEntries(
+  [
+    [0, "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"],
+    [3, "BHD IQD JOD KWD LYD OMR TND"],
+    [4, "CLF UYW"],
+  ].flatMap(([places, codes]) => codes.split(" ").map((code) => [code, places])),
+);
+
+/** An amount in its currency, of so many minor units. */
 export function money({ currency, amount_minor: minor }) {
-  const shape = format(Intl.NumberFormat, { style: "currency", currency });
-  return shape.format(minor / 10 ** shape.resolvedOptions().maximumFractionDigits);
+  const places = DECIMALS[currency] ?? 2;
+  const shape = { style: "currency", currency, minimumFractionDigits: places, maximumFractionDigits: places };
+  return format(Intl.NumberFormat, shape).format(minor / 10 ** places);
 }
 
 /** Sums in all currencies and in credits; null when there are none. */
@@ -44,14 +55,12 @@ export const rangeName = (from, to) =>
     asDate(to),
   );
 
-export const time = (instant, zone) =>
-  format(Intl.DateTimeFormat, { hour: "numeric", minute: "2-digit", timeZone: zone }).format(new Date(instant));
-
-export const times = (session) =>
-  format(Intl.DateTimeFormat, { hour: "numeric", minute: "2-digit", timeZone: session.timezone }).formatRange(
-    new Date(session.starts_at),
-    new Date(session.ends_at),
-  );
+/** From when to when, by the session's own clock, which is named where it is not that of `zone`. */
+export function times(session, zone) {
+  const shape = { hour: "numeric", minute: "2-digit", timeZone: session.timezone };
+  if (session.timezone !== zone) shape.timeZoneName = "short";
+  return format(Intl.DateTimeFormat, shape).formatRange(new Date(session.starts_at), new Date(session.ends_at));
+}
 
 export const moment = (instant, zone) =>
   format(Intl.DateTimeFormat, { dateStyle: "medium", timeStyle: "short", timeZone: zone }).format(new Date(instant));

@@ -17,7 +17,7 @@ import httpx
 import pytest
 from crash.conftest import found_towns, zygote  # noqa: F401 - fixtures
 from crash.processes import Server, Town
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from app import auth
 from app.db import businesses
@@ -26,6 +26,7 @@ from app.schedule.load import import_file
 from app.schedule.sample import CURRENCY, ZONE, sample_lines
 
 BUSINESS = "studio"
+expect.set_options(timeout=15_000)  # a busy machine is no failure
 # Nothing is asked of Chromium's makers: connections out of the machine would be refused, many at a time.
 ARGUMENTS = [
     "--no-sandbox",

@@ -1,0 +1,51 @@
+// What narrows the sessions to choose from: the days, and filters over what is loaded.
+
+import { fill, h } from "./dom.js";
+
+const field = (id, words, input) => h("div", { class: "field" }, h("label", { for: id }, words), input);
+
+/** Two dates; `picked(member, day)` when a person changes one. */
+export function dateFields(picked) {
+  const input = (id, member) => {
+    const made = h("input", { type: "date", id, required: true });
+    made.addEventListener("change", () => made.value && picked(member, made.value));
+    return made;
+  };
+  const from = input("date-from", "date_from");
+  const to = input("date-to", "date_to");
+  return {
+    elements: [field("date-from", "From", from), field("date-to", "To", to)],
+    /** Shows a range, but not over what is being typed. */
+    show(range) {
+      if (document.activeElement !== from) from.value = range.date_from;
+      if (document.activeElement !== to) to.value = range.date_to;
+    },
+  };
+}
+
+/** Filters; `filter(test)` is given `test(session, its words in lower case)` as they change. */
+export function filterFields(filter) {
+  const text = h("input", { type: "search", id: "text", placeholder: "Name, place or person" });
+  const places = h("select", { id: "location" });
+  const people = h("select", { id: "instructor" });
+  const test = (session, words) =>
+    (!places.value || session.location === places.value) &&
+    (!people.value || session.instructor === people.value) &&
+    text.value.toLowerCase().split(/\s+/).every((word) => words.includes(word));
+  for (const input of [text, places, people]) input.addEventListener("input", () => filter(test));
+  return {
+    elements: [field("text", "Search", text), field("location", "Location", places), field("instructor", "Instructor", people)],
+    /** Offers the places and people that these sessions have. */
+    offer(sessions) {
+      offer(places, "All locations", sessions.map((one) => one.location));
+      offer(people, "All instructors", sessions.map((one) => one.instructor));
+    },
+  };
+}
+
+function offer(select, words, values) {
+  const chosen = select.value;
+  const known = [...new Set(values.filter(Boolean))].sort((a, b) => a.localeCompare(b));
+  fill(select, h("option", { value: "" }, words), known.map((value) => h("option", { value }, value)));
+  select.value = known.includes(chosen) ? chosen : "";
+}
