@@ -6,14 +6,14 @@ import re
 
 import icalendar
 import pytest
+from browser.steps import PRESS, never_poll
 from crash.processes import until
-from playwright.sync_api import Page, Request, Route, expect
+from playwright.sync_api import Request, Route, expect
 
 from app.db import money
 from app.schedule.sample import ZONE, sample_lines
 
 POLLED = 20_000  # milliseconds: more than any page's time between two looks, and then the answer
-PRESS = "Cancel Selected & download CSV"
 MARKUP = "<img src=x onerror=alert(1)>"
 REASON = """Snow "day" & 'ice' </script><script>alert(2)</script>"""
 SCHEMA = "https://schema.org/"
@@ -110,13 +110,6 @@ def as_event(session: dict, business: str) -> dict:
     if session["instructor"] is not None:
         event["performer"] = {"type": f"{SCHEMA}Person", "name": session["instructor"]}
     return event
-
-
-def never_poll(page: Page) -> None:
-    """Keep the page's timers of a second and more from going off: it looks again only when it is told to."""
-    page.add_init_script(
-        "const soon = setTimeout; window.setTimeout = (run, ms, ...more) => (ms < 1000 ? soon(run, ms, ...more) : 0)"
-    )
 
 
 def three_sessions() -> list[bytes]:

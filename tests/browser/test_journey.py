@@ -1,17 +1,10 @@
 """The mission's journey in a browser: from the cog wheel to the money that is back, on the public API alone."""
 
-import csv
-import io
 from pathlib import Path
 
+from browser.steps import PRESS, never_poll, rows, sign_in
 from crash.processes import until
 from playwright.sync_api import Page, expect
-
-PRESS = "Cancel Selected & download CSV"
-
-
-def sign_in(page: Page, studio, path: str = "/") -> None:
-    page.goto(studio.signed_in(path))
 
 
 def choose_all(page: Page) -> None:
@@ -28,10 +21,6 @@ def press(page: Page, sessions: int) -> list[dict[str, str]]:
     with page.expect_download() as download:
         dialog.get_by_role("button", name=f"Cancel {sessions} session").click()
     return rows(Path(download.value.path()).read_text())
-
-
-def rows(text: str) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(text)))
 
 
 def test_an_administrator_cancels_a_week_and_every_client_gets_their_money_back(studio, page):
@@ -76,6 +65,7 @@ def test_an_administrator_cancels_a_week_and_every_client_gets_their_money_back(
 def test_sessions_chosen_again_are_answered_with_already_in_process_and_the_job_that_has_them(studio, contexts):
     studio.town.faults(latency_seconds=0.5)
     first, second = contexts().new_page(), contexts().new_page()
+    never_poll(second)
     for page in (first, second):
         sign_in(page, studio, f"/bulk-cancel?{studio.week}")
         page.locator(".row").first.get_by_role("checkbox").check()

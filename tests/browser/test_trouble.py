@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import orjson
 import pytest
 from browser.conftest import BUSINESS
-from browser.test_journey import PRESS, rows, sign_in
+from browser.steps import PRESS, rows, sign_in
 from crash.processes import until
 from playwright.sync_api import Locator, Page, Route, expect
 

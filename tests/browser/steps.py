@@ -1,0 +1,24 @@
+"""What people do on the pages, and how a page is kept from looking again by itself."""
+
+import csv
+import io
+
+from playwright.sync_api import Page
+
+PRESS = "Cancel Selected & download CSV"
+
+
+def sign_in(page: Page, studio, path: str = "/") -> None:
+    page.goto(studio.signed_in(path))
+
+
+def rows(text: str) -> list[dict[str, str]]:
+    """The lines of an audit CSV."""
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def never_poll(page: Page) -> None:
+    """Keep the page's timers of a second and more from going off: it looks again only when it is told to."""
+    page.add_init_script(
+        "const soon = setTimeout; window.setTimeout = (run, ms, ...more) => (ms < 1000 ? soon(run, ms, ...more) : 0)"
+    )
