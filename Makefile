@@ -18,7 +18,7 @@ STRIP_ADDRESSES := s,url = "https://[^"]*/([^"/]*)",path = "\1",; s,registry = "
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
-.PHONY: help install demo test test-long mutants bench check format openapi lock clean
+.PHONY: help install demo test test-long mutants screens bench check format openapi lock clean
 
 help: ## list what can be made
 	@echo 'Bulk Cancel. First time here? Try: make demo'
@@ -58,6 +58,9 @@ test-long: $(READY) ## minutes of faults and load (SHORT=1 for a short form)
 
 mutants: $(READY) ## seed defects one at a time, and see that each turns a test red (ARGS="words of their names")
 	@PYTHONPATH=tests $(BIN)/python -m mutants.run $(ARGS)
+
+screens: $(READY) ## take the README's screenshots anew, into docs/screens
+	@BULK_CANCEL_SCREENS=docs/screens $(PYTEST) --quiet tests/browser/test_screens.py
 
 bench: $(READY) $(OTHERS) ## measure, beside other queues and engines: prints a table (ARGS="--keep": into docs/benchmarks)
 	@PYTHONPATH=tests $(BIN)/python -m benchmarks $(ARGS)

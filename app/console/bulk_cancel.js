@@ -55,6 +55,7 @@ function layout({ sessions, filters, list, panel }) {
       toolbar(
         h("button", { onclick: () => list.tickAll(true) }, "Select all"),
         h("button", { onclick: () => list.tickAll(false) }, "Select none"),
+        h("button", { class: "to-plan", onclick: () => panel.element.scrollIntoView() }, "See the plan"),
         list.count,
       ),
       sessions.state,

@@ -40,7 +40,7 @@ export function planPanel({ chosen, planned, press, signal }) {
       { class: "field" },
       h("label", { for: "hold" }, "Return money and credits"),
       hold,
-      h("p", { class: "note", id: "hold-note" }, "Until then the cancellation can be undone. Sessions read Cancelled at once."),
+      h("p", { class: "note", id: "hold-note" }, "While that waits, the cancellation can be undone. Sessions read Cancelled at once."),
     ),
     h("div", { class: "pressing" }, button),
   );
