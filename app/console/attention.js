@@ -1,6 +1,6 @@
 // The refunds that no machine can go on with: why, and what a person may do: have them tried again, or close one by hand.
 
-import { announce, fill, h } from "./dom.js";
+import { announce, closed, fill, h } from "./dom.js";
 import { get, isPassing, post, withQuery } from "./api.js";
 import { money, number, plural } from "./words.js";
 
@@ -142,8 +142,5 @@ function resolveDialog(refund, what, { path, signal, resolved }) {
     ),
   );
   const dialog = h("dialog", { "aria-labelledby": "resolve-title" }, form);
-  dialog.addEventListener("close", () => dialog.remove());
-  signal.addEventListener("abort", () => dialog.close(), { once: true });
-  document.body.append(dialog);
-  dialog.showModal();
+  closed(dialog, signal);
 }

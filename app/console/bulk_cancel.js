@@ -4,9 +4,9 @@ import { announce, fill, h } from "./dom.js";
 import { all, isPassing, patiently, Refused } from "./api.js";
 import { dateFields, filterFields } from "./choosing.js";
 import { keepLooking } from "./live.js";
-import { planPanel } from "./plan_panel.js";
+import { PlanPanel } from "./plan_panel.js";
 import { presser, whyNot } from "./press.js";
-import { sessionList } from "./session_list.js";
+import { SessionList } from "./session_list.js";
 import { number, plural } from "./words.js";
 
 const EVERY_SECONDS = 10;
@@ -18,7 +18,7 @@ export async function show(main, { business, query, signal, go }) {
   const range = { date_from: query.get("from"), date_to: query.get("to") };
   const trouble = h("div", { class: "trouble", role: "alert", id: "trouble" });
   let panel = null; // there once the list is, which tells of its first ticks
-  const list = sessionList({ zone: business.timezone, changed: () => panel?.renew() });
+  const list = new SessionList({ zone: business.timezone, changed: () => panel?.renew() });
   const presses = presser({
     business,
     trouble,
@@ -26,13 +26,13 @@ export async function show(main, { business, query, signal, go }) {
     refused: () => (panel.renew(), sessions.look().catch(() => {})),
     accepted: (job, saved) => signal.aborted || go(`/jobs/${job}`, { flash: { accepted: true, saved } }),
   });
-  panel = planPanel({
+  panel = new PlanPanel({
     signal,
     chosen: () => ({ ...range, session_ids: list.ticked() }),
     planned: (plan) => list.mark(plan.sessions),
     press: presses.press,
   });
-  const filters = filterFields(list.filter);
+  const filters = filterFields((test) => list.filter(test));
   const sessions = sessionsOf(range, { list, filters, trouble, signal });
   fill(main, h("h1", {}, "Bulk Cancel Sessions"), trouble, layout({ sessions, filters, list, panel }));
   await sessions.load();

@@ -47,6 +47,16 @@ export function icon(name) {
   return drawing;
 }
 
+/** Shows a dialog until it is closed, or `signal` says so; gives what it was closed with. */
+export function closed(dialog, signal) {
+  document.body.append(dialog);
+  dialog.showModal();
+  signal.addEventListener("abort", () => dialog.close(""), { once: true });
+  return new Promise((resolve) => {
+    dialog.addEventListener("close", () => (dialog.remove(), resolve(dialog.returnValue)), { once: true });
+  });
+}
+
 /** Tells people who hear the page; the same words twice are heard once. */
 export function announce(words) {
   const announcer = document.getElementById("announcer");

@@ -4,154 +4,158 @@
 import { fill, h } from "./dom.js";
 import { dayName, dayOf, number, plural, times } from "./words.js";
 
-/** A list whose `changed()` is called when other sessions are ticked. */
-export function sessionList({ zone, changed }) {
-  const element = h("div", { class: "sessions" });
-  const count = h("p", { class: "note", id: "ticked-count" });
-  let entries = []; // {session, words, row, box, state, section}, in start order
-  const byId = new Map();
-  let last = null; // the entry that was ticked or unticked last
-  let shift = false;
-  let passes = () => true;
+const isFree = (entry) => !entry.box.disabled;
+const isShown = (entry) => !entry.row.hidden;
+const isTicked = (entry) => entry.box.checked;
 
-  const isFree = (entry) => !entry.box.disabled;
-  const isShown = (entry) => !entry.row.hidden;
-  const isTicked = (entry) => entry.box.checked;
-  const ticked = () => entries.filter(isTicked).map((entry) => entry.session.id);
+export class SessionList {
+  element = h("div", { class: "sessions" });
+  count = h("p", { class: "note", id: "ticked-count" }); // how many are ticked, in words
+  #entries = []; // of `entryOf`, in start order
+  #byId = new Map();
+  #last = null; // the entry that was ticked or unticked last
+  #shift = false;
+  #passes = () => true;
+  #zone;
+  #changed;
 
-  function tick(entry, on) {
-    if (!isFree(entry)) return;
-    entry.box.checked = on;
-    entry.row.classList.toggle("ticked", on);
+  /** `zone` is the business's; `changed()` is called when other sessions are ticked. */
+  constructor({ zone, changed }) {
+    this.#zone = zone;
+    this.#changed = changed;
+    this.element.addEventListener("mousedown", (event) => this.#pressed(event));
+    this.element.addEventListener("keydown", (event) => this.#keyed(event));
+    this.element.addEventListener("change", (event) => this.#ticked(event));
   }
 
-  function tell() {
-    const all = entries.filter(isTicked);
-    const unseen = all.filter((entry) => !isShown(entry)).length;
-    const free = entries.filter(isFree).length;
-    count.textContent =
-      `${number(all.length)} of ${plural(free, "session")} selected` +
-      (unseen ? `, ${number(unseen)} of them hidden by the filter` : "");
-    changed();
+  /** The ids of those that are ticked. */
+  ticked() {
+    return this.#entries.filter(isTicked).map((entry) => entry.session.id);
   }
 
-  element.addEventListener("mousedown", (event) => {
-    shift = event.shiftKey;
-    if (shift && event.target.closest(".row")) event.preventDefault(); // or the text between would be marked
-  });
-  element.addEventListener("keydown", (event) => {
-    shift = event.shiftKey;
-    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (!step || !event.target.matches("input[type=checkbox]")) return;
-    const boxes = entries.filter((entry) => isFree(entry) && isShown(entry)).map((entry) => entry.box);
-    boxes[boxes.indexOf(event.target) + step]?.focus();
-    event.preventDefault();
-  });
-  element.addEventListener("change", (event) => {
-    const entry = byId.get(event.target.value);
-    tick(entry, event.target.checked);
-    if (shift && last && last !== entry && isShown(last)) {
-      const [from, to] = [entries.indexOf(last), entries.indexOf(entry)].sort((a, b) => a - b);
-      entries.slice(from, to + 1).forEach((one) => isShown(one) && tick(one, isTicked(entry)));
-    }
-    last = entry;
-    tell();
-  });
-
-  function entryOf(session) {
-    const where = [session.location, session.instructor].filter(Boolean).join(" · ");
-    const box = h("input", { type: "checkbox", value: session.id });
-    const capacity = session.capacity === null ? "" : ` of ${number(session.capacity)}`;
-    const state = h("span", { class: "state", hidden: true });
-    const row = h(
-      "li",
-      { class: "row", "data-session": session.id },
-      h(
-        "label",
-        {},
-        box,
-        h("span", {}, h("span", { class: "soft" }, times(session, zone)), " ", h("span", { class: "name" }, session.name)),
-        h("span", { class: "soft" }, `${number(session.booked)}${capacity} booked`),
-        where && h("span", { class: "soft where" }, where),
-      ),
-      state,
-    );
-    const words = [session.name, session.location, session.instructor, session.id].join("\n").toLowerCase();
-    return { session, words, row, box, state, section: null };
-  }
-
-  /** Says of a session that it can't be ticked, and why. */
-  function take(entry, words, jobId) {
-    tick(entry, false);
-    entry.box.disabled = true;
-    entry.row.classList.add("taken");
-    fill(entry.state, h("span", { class: "badge cancelled" }, words), " ", h("a", { href: `/jobs/${jobId}` }, "See its job"));
-    entry.state.hidden = false;
-  }
-
-  function show(sessions) {
-    const kept = new Set(ticked());
-    byId.clear();
-    entries = sessions.map(entryOf);
-    for (const entry of entries) {
-      byId.set(entry.session.id, entry);
+  /** Shows these; what was ticked and still can be stays so. */
+  show(sessions) {
+    const kept = new Set(this.ticked());
+    this.#entries = sessions.map((session) => entryOf(session, this.#zone));
+    this.#byId = new Map(this.#entries.map((entry) => [entry.session.id, entry]));
+    this.#last = null;
+    for (const entry of this.#entries) {
       const had = entry.session.cancellation;
-      if (had) take(entry, had.in_process ? "Already in process" : "Cancelled", had.job_id);
+      if (had) take(entry, had.in_process, had.job_id);
       else if (kept.has(entry.session.id)) tick(entry, true);
     }
-    last = null;
-    const days = Map.groupBy(entries, (entry) => dayOf(entry.session.starts_at, zone));
-    fill(element, ...[...days].map(([day, members]) => section(day, members)));
-    if (!entries.length) fill(element, h("p", { class: "note" }, "No session starts on these days."));
-    filter(passes);
+    const days = Map.groupBy(this.#entries, (entry) => dayOf(entry.session.starts_at, this.#zone));
+    const sections = [...days].map(([day, members]) => this.#section(dayName(day), members));
+    fill(this.element, sections.length ? sections : h("p", { class: "note" }, "No session starts on these days."));
+    this.filter(this.#passes);
   }
 
-  function section(day, members) {
-    const name = dayName(day);
+  /** Shows only sessions for which `test(session, its words in lower case)` holds. */
+  filter(test) {
+    this.#passes = test;
+    const seen = new Set();
+    for (const entry of this.#entries) {
+      entry.row.hidden = !test(entry.session, entry.words);
+      if (isShown(entry)) seen.add(entry.section);
+    }
+    for (const section of new Set(this.#entries.map((entry) => entry.section))) section.hidden = !seen.has(section);
+    this.#tell();
+  }
+
+  /** Ticks all that are shown; or unticks all, also what a filter hides. */
+  tickAll(on) {
+    for (const entry of this.#entries) if (!on || isShown(entry)) tick(entry, on);
+    this.#tell();
+  }
+
+  /** Takes out what a plan found to be taken by others. */
+  mark(planned) {
+    const isNews = (one) => one.outcome !== "accepted" && this.#byId.has(one.session_id) && isFree(this.#byId.get(one.session_id));
+    const taken = planned.filter(isNews);
+    for (const one of taken) take(this.#byId.get(one.session_id), one.outcome === "already_in_process", one.job_id);
+    if (taken.length) this.#tell();
+  }
+
+  #section(name, members) {
     const all = h("button", { class: "plain" }, "Select all", h("span", { class: "unseen" }, ` of ${name}`));
     all.addEventListener("click", () => {
       const free = members.filter((entry) => isFree(entry) && isShown(entry));
       const on = !free.every(isTicked);
-      free.forEach((entry) => tick(entry, on));
-      tell();
+      for (const entry of free) tick(entry, on);
+      this.#tell();
     });
-    const made = h("section", {}, h("h2", {}, name, all), h("ul", {}, ...members.map((entry) => entry.row)));
-    members.forEach((entry) => (entry.section = made));
-    return made;
+    const rows = members.map((entry) => entry.row);
+    const section = h("section", {}, h("h2", {}, name, all), h("ul", {}, rows));
+    for (const entry of members) entry.section = section;
+    return section;
   }
 
-  function filter(test) {
-    passes = test;
-    const seen = new Set();
-    for (const entry of entries) {
-      entry.row.hidden = !passes(entry.session, entry.words);
-      if (!entry.row.hidden) seen.add(entry.section);
+  #pressed(event) {
+    this.#shift = event.shiftKey;
+    if (event.shiftKey && event.target.closest(".row")) event.preventDefault(); // or the text between would be marked
+  }
+
+  #keyed(event) {
+    this.#shift = event.shiftKey;
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (!step || !event.target.matches("input[type=checkbox]")) return;
+    const boxes = this.#entries.filter((entry) => isFree(entry) && isShown(entry)).map((entry) => entry.box);
+    boxes[boxes.indexOf(event.target) + step]?.focus();
+    event.preventDefault();
+  }
+
+  #ticked(event) {
+    const entry = this.#byId.get(event.target.value);
+    tick(entry, event.target.checked);
+    if (this.#shift && this.#last && this.#last !== entry && isShown(this.#last)) {
+      const [from, to] = [this.#last, entry].map((one) => this.#entries.indexOf(one)).sort((a, b) => a - b);
+      for (const one of this.#entries.slice(from, to + 1)) if (isShown(one)) tick(one, isTicked(entry));
     }
-    new Set(entries.map((entry) => entry.section)).forEach((one) => (one.hidden = !seen.has(one)));
-    tell();
+    this.#last = entry;
+    this.#tell();
   }
 
-  return {
-    element,
-    count,
-    ticked,
-    show,
-    /** Shows only sessions for which `test(session, its words in lower case)` holds. */
-    filter,
-    /** Ticks or unticks all that are shown; none: also what a filter hides. */
-    tickAll(on) {
-      entries.forEach((entry) => (on ? isShown(entry) && tick(entry, true) : tick(entry, false)));
-      tell();
-    },
-    /** Takes out what a plan found to be taken by others. */
-    mark(planned) {
-      const isNews = (one) => one.outcome !== "accepted" && byId.has(one.session_id) && isFree(byId.get(one.session_id));
-      const taken = planned.filter(isNews);
-      for (const one of taken) {
-        take(byId.get(one.session_id), one.outcome === "already_in_process" ? "Already in process" : "Cancelled", one.job_id);
-      }
-      if (taken.length) tell();
-      return taken;
-    },
-  };
+  #tell() {
+    const ticked = this.#entries.filter(isTicked);
+    const unseen = ticked.filter((entry) => !isShown(entry)).length;
+    const of = plural(this.#entries.filter(isFree).length, "session");
+    const hidden = unseen ? `, ${number(unseen)} of them hidden by the filter` : "";
+    this.count.textContent = `${number(ticked.length)} of ${of} selected${hidden}`;
+    this.#changed();
+  }
+}
+
+/** A session with its row, the row's parts, the section it stands in, and the words to search it by. */
+function entryOf(session, zone) {
+  const where = [session.location, session.instructor].filter(Boolean).join(" · ");
+  const capacity = session.capacity === null ? "" : ` of ${number(session.capacity)}`;
+  const box = h("input", { type: "checkbox", value: session.id });
+  const state = h("span", { class: "state", hidden: true });
+  const label = h(
+    "label",
+    {},
+    box,
+    h("span", {}, h("span", { class: "soft" }, times(session, zone)), " ", h("span", { class: "name" }, session.name)),
+    h("span", { class: "soft" }, `${number(session.booked)}${capacity} booked`),
+    where && h("span", { class: "soft where" }, where),
+  );
+  const row = h("li", { class: "row", "data-session": session.id }, label, state);
+  const words = [session.name, session.location, session.instructor, session.id].join("\n").toLowerCase();
+  return { session, words, row, box, state, section: null };
+}
+
+function tick(entry, on) {
+  if (!isFree(entry)) return;
+  entry.box.checked = on;
+  entry.row.classList.toggle("ticked", on);
+}
+
+/** Says of a session that it can't be ticked, and why. */
+function take(entry, inProcess, jobId) {
+  tick(entry, false);
+  entry.box.disabled = true;
+  entry.row.classList.add("taken");
+  const words = inProcess ? "Already in process" : "Cancelled";
+  fill(entry.state, h("span", { class: "badge cancelled" }, words), " ", h("a", { href: `/jobs/${jobId}` }, "See its job"));
+  entry.state.hidden = false;
 }
