@@ -10,7 +10,7 @@ const isTicked = (entry) => entry.box.checked;
 
 export class SessionList {
   element = h("div", { class: "sessions" });
-  count = h("p", { class: "note", id: "ticked-count" }); // how many are ticked, in words
+  count = h("p", { class: "note ticked-count" }); // how many are ticked, in words
   #entries = []; // of `entryOf`, in start order
   #byId = new Map();
   #last = null; // the entry that was ticked or unticked last

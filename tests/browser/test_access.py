@@ -250,7 +250,7 @@ def go_by_the_cog(page: Page) -> None:
 
 def tick_two_dozen(page: Page) -> None:
     """The first, a range from there on, and one of it not."""
-    boxes, count = page.locator(".row input"), page.locator("#ticked-count")
+    boxes, count = page.locator(".row input"), page.locator(".ticked-count")
     tab_to(page, boxes.first)
     page.keyboard.press("Space")
     expect(count).to_have_text("1 of 45 sessions selected")
@@ -292,7 +292,7 @@ def test_whoever_skips_to_the_content_of_a_page_loses_nothing_of_it(studio, page
     expect(page.locator("#main")).to_be_focused()
     tab_to(page, page.get_by_label("From", exact=True))
     expect(page.locator(".row input").first).to_be_checked()
-    expect(page.locator("#ticked-count")).to_have_text("1 of 45 sessions selected")
+    expect(page.locator(".ticked-count")).to_have_text("1 of 45 sessions selected")
 
 
 @sqlite

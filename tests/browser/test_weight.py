@@ -181,7 +181,7 @@ def test_a_thousand_sessions_are_chosen_by_ranges_and_filters_that_hide_without_
     studio = open_studio(lines())
     page.goto(studio.signed_in(f"/bulk-cancel?{studio.week}"))
     expect(page.locator(".row")).to_have_count(MANY)
-    count = page.locator("#ticked-count")
+    count = page.locator(".ticked-count")
     boxes = page.locator(".row input")
     press = page.get_by_role("button", name="Cancel Selected & download CSV")
 
