@@ -5,6 +5,7 @@ nobody but this service.
 """
 
 import hashlib
+from collections.abc import Awaitable, Callable
 from importlib.resources import files
 from pathlib import Path
 from typing import Final
@@ -62,7 +63,7 @@ def install(app: FastAPI, *, demo_key: str | None = None) -> None:
     app.mount("/docs/assets", _Files(directory=_SWAGGER), name="docs_assets")
 
 
-def _page(html: bytes, policy: str):  # type: ignore[no-untyped-def]  # noqa: ANN202 - an endpoint, for FastAPI alone
+def _page(html: bytes, policy: str) -> Callable[[Request], Awaitable[Response]]:
     tag = f'"{hashlib.sha256(html).hexdigest()[:32]}"'
     headers = {**_HEADERS, "ETag": tag, "Content-Security-Policy": policy}
 
@@ -75,7 +76,7 @@ def _page(html: bytes, policy: str):  # type: ignore[no-untyped-def]  # noqa: AN
 
 
 class _Files(StaticFiles):
-    """Files with our headers; what is no page by itself is not shown as one."""
+    """Files with our headers; pages are shown at their own addresses only, where they have a policy."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         if path.endswith(".html"):

@@ -1,6 +1,6 @@
 // The refunds that no machine can go on with: why, and what a person may do: have them tried again, or close one by hand.
 
-import { announce, closed, fill, h } from "./dom.js";
+import { announce, closed, fill, h, table } from "./dom.js";
 import { get, isPassing, post, withQuery } from "./api.js";
 import { money, number, plural } from "./words.js";
 
@@ -20,7 +20,6 @@ export function attention({ path, signal, acted }) {
   const note = h("p", { class: "note" });
   const error = h("p", { class: "error", role: "alert" });
   const retry = h("button", {}, "Try all of them again");
-  const columns = ["Booking", "To return", "Why not", "What you can do"];
   const element = h(
     "section",
     { class: "panel", "aria-labelledby": "attention-title", hidden: true },
@@ -28,11 +27,7 @@ export function attention({ path, signal, acted }) {
     note,
     error,
     h("div", { class: "toolbar" }, retry),
-    h(
-      "div",
-      { class: "scrolls", tabindex: "0", role: "group", "aria-labelledby": "attention-title" },
-      h("table", {}, h("thead", {}, h("tr", {}, ...columns.map((name) => h("th", { scope: "col" }, name)))), rows),
-    ),
+    table(["Booking", "To return", "Why not", "What you can do"], rows, "attention-title"),
   );
   let drawn = null;
   let draws = 0;

@@ -16,8 +16,8 @@ let leaving = new AbortController(); // of the view that is shown
 let business = null; // whose key this is, once signed in
 
 /** Shows another of our pages; `flash` is what the page is to say first. */
-function go(address, { flash = null, replace = false } = {}) {
-  history[replace ? "replaceState" : "pushState"]({ flash }, "", address);
+function go(address, { flash = null } = {}) {
+  history.pushState({ flash }, "", address);
   return show({ moved: true });
 }
 

@@ -35,6 +35,16 @@ export function fill(element, ...children) {
 
 const shown = (children) => children.flat().filter((child) => child !== null && child !== undefined && child !== false);
 
+/** Terms with what they stand for, of pairs; a third member is the value's style. */
+export const terms = (pairs) => pairs.flatMap(([term, value, style]) => [h("dt", {}, term), h("dd", { class: style }, value)]);
+
+/** A table of these rows in a box of its own, which scrolls sideways where it is too wide; named by a heading's id. */
+export function table(columns, rows, named) {
+  const head = h("tr", {}, columns.map((name) => h("th", { scope: "col" }, name)));
+  const box = { class: "scrolls", tabindex: "0", role: "group", "aria-labelledby": named };
+  return h("div", box, h("table", {}, h("thead", {}, head), rows));
+}
+
 /** A drawing that says nothing: what it is for is said beside it. */
 export function icon(name) {
   const drawing = document.createElementNS(SVG, "svg");

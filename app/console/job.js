@@ -1,7 +1,7 @@
 // One bulk cancellation while it runs and after: progress as it comes, what needs a person and the action each takes,
 // every session's outcome, undo while on hold, and the audit CSV.
 
-import { announce, download, fill, h } from "./dom.js";
+import { announce, download, fill, h, table, terms } from "./dom.js";
 import { call, follow, get, isPassing, pages, patiently, post, Refused, sleep } from "./api.js";
 import { changed } from "./live.js";
 import { attention } from "./attention.js";
@@ -14,9 +14,10 @@ const PAGE = 100;
 
 export async function show(main, { business, params, signal, flash }) {
   const path = `/bulk-cancellations/${params.id}`;
-  const lost = h("p", { class: "note warning", role: "status", hidden: true }, "The connection is lost. Coming back by itself…");
-  const read = () => get(path, { signal });
-  const first = await patiently(read, { signal, waiting: () => announce("The service can't be reached. Trying again…") });
+  const lost = h("p", { class: "note warning", role: "status" }, "The connection is lost. Coming back by itself…");
+  const waiting = () => lost.isConnected || fill(main, lost);
+  const first = await patiently(() => get(path, { signal }), { signal, waiting });
+  lost.hidden = true;
   document.title = `Bulk cancellation · ${business.name}`;
   let acted = () => {};
   const view = jobView(first, { business, path, signal, acted: (job) => acted(job) });
@@ -81,7 +82,8 @@ function jobView(first, { business, path, signal, acted }) {
   const undo = undoPanel(path, signal, acted);
   const needed = attention({ path, signal, acted });
   const csv = h("button", {}, "Download the CSV as it stands");
-  csv.addEventListener("click", () => saveCsv(path, first.id, csv));
+  const csvError = h("p", { class: "error", role: "alert" });
+  csv.addEventListener("click", () => saveCsv(path, first.id, csv, csvError));
   const outcomes = sessionOutcomes(path, first, signal);
   const pace = rate();
   let told = null;
@@ -96,7 +98,7 @@ function jobView(first, { business, path, signal, acted }) {
     bar.value = IN_PROCESS.has(job.status) ? done : Math.max(total, 1);
     bar.hidden = job.status === "withdrawn";
     words.textContent = progressWords(job, done, total, pace(done, total));
-    fill(sums, ...sumsOf(job));
+    fill(sums, sumsOf(job));
     csv.textContent = IN_PROCESS.has(job.status) ? "Download the CSV as it stands" : "Download the final CSV";
     undo.update(job);
     needed.update(job);
@@ -117,6 +119,7 @@ function jobView(first, { business, path, signal, acted }) {
     words,
     sums,
     h("div", { class: "toolbar" }, csv),
+    csvError,
   );
   return { update, elements: [about(first, business), undo.element, progress, needed.element, outcomes.element] };
 }
@@ -130,7 +133,7 @@ function about(job, business) {
     ["People", number(job.totals.clients)],
     ["To return", returned(job.totals) ?? "Nothing"],
   ];
-  return h("dl", { class: "facts" }, ...facts.flatMap(([term, value]) => [h("dt", {}, term), h("dd", {}, value)]));
+  return h("dl", { class: "facts" }, terms(facts));
 }
 
 function sessionCounts(counts) {
@@ -150,12 +153,10 @@ function progressWords(job, done, total, secondsLeft) {
 }
 
 function sumsOf(job) {
-  return Object.entries(job.refunds)
-    .filter(([, sum]) => sum.count)
-    .flatMap(([status, sum]) => [
-      h("dt", {}, REFUND_STATUS[status]),
-      h("dd", {}, [number(sum.count), returned(sum)].filter(Boolean).join(" · ")),
-    ]);
+  const counted = Object.entries(job.refunds).filter(([, sum]) => sum.count);
+  return terms(
+    counted.map(([status, sum]) => [REFUND_STATUS[status], [number(sum.count), returned(sum)].filter(Boolean).join(" · ")]),
+  );
 }
 
 /** Seconds that are left, by the pace of late; null while there is none. */
@@ -205,13 +206,14 @@ function undoPanel(path, signal, updated) {
   };
 }
 
-async function saveCsv(path, id, button) {
+async function saveCsv(path, id, button, error) {
   button.disabled = true;
+  error.textContent = "";
   try {
     const answer = await call("GET", `${path}/audit.csv`, { headers: { Accept: "text/csv" }, patience: 0 });
     download(await answer.blob(), `bulk-cancellation-${id}.csv`);
-  } catch (error) {
-    announce(error instanceof Refused ? error.message : "The download broke off. Try again.");
+  } catch (failed) {
+    error.textContent = failed instanceof Refused ? failed.message : "The download broke off. Try again.";
   }
   button.disabled = false;
 }
@@ -224,11 +226,7 @@ function sessionOutcomes(path, job, signal) {
     "section",
     { class: "panel", "aria-labelledby": "outcomes-title" },
     h("h2", { id: "outcomes-title" }, "Sessions"),
-    h(
-      "div",
-      { class: "scrolls", tabindex: "0", role: "group", "aria-labelledby": "outcomes-title" },
-      h("table", {}, h("thead", {}, h("tr", {}, ...["Session", "When", "Outcome", "Refunds"].map((name) => h("th", { scope: "col" }, name)))), body),
-    ),
+    table(["Session", "When", "Outcome", "Refunds"], body, "outcomes-title"),
     more,
   );
   let shownPages = 1;

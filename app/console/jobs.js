@@ -1,6 +1,6 @@
 // All bulk cancellations, newest first, as they stand.
 
-import { fill, h } from "./dom.js";
+import { fill, h, table } from "./dom.js";
 import { get, patiently, withQuery } from "./api.js";
 import { keepLooking } from "./live.js";
 import { JOB_STATUS, moment, number, rangeName, returned } from "./words.js";
@@ -43,11 +43,7 @@ export async function show(main, { business, signal }) {
     main,
     h("h1", { id: "jobs-title" }, "Bulk cancellations"),
     lost,
-    h(
-      "div",
-      { class: "scrolls", tabindex: "0", role: "region", "aria-labelledby": "jobs-title" },
-      h("table", {}, h("thead", {}, h("tr", {}, ...COLUMNS.map((name) => h("th", { scope: "col" }, name)))), body),
-    ),
+    table(COLUMNS, body, "jobs-title"),
     none,
     more,
   );

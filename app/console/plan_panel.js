@@ -1,6 +1,6 @@
 // The plan beside the list: who and how much, before anything is pressed. What is pressed is the plan that is shown.
 
-import { announce, closed, fill, h } from "./dom.js";
+import { announce, closed, fill, h, terms } from "./dom.js";
 import { isPassing, post, Refused, sleep } from "./api.js";
 import { number, plural, returned } from "./words.js";
 
@@ -157,7 +157,7 @@ function facts(totals) {
     ["Refunds", number(totals.refunds)],
     ["With nothing to return", number(totals.nothing_to_return)],
   ];
-  return h("dl", { class: "facts" }, ...pairs.flatMap(([term, value, style]) => [h("dt", {}, term), h("dd", { class: style }, value)]));
+  return h("dl", { class: "facts" }, terms(pairs));
 }
 
 function warningsOf(plan) {
