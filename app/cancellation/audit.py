@@ -40,7 +40,7 @@ async def stream(db: Database, business_id: str, job_id: str, *, as_accepted: bo
     Raises:
         NotFound: no such job (before the first chunk).
     """
-    async with db.exports, db.snapshot() as conn:
+    async with db.export() as conn:
         job = await jobs.get(conn, business_id, job_id)
         if job is None:
             raise NotFound("bulk cancellation")

@@ -30,6 +30,7 @@ _POSTGRES_SETTINGS = {
     "timezone": "UTC",
     "jit": "off",
 }
+_MAY_PAUSE = sa.text(f"SET LOCAL idle_in_transaction_session_timeout = {_POSTGRES_SETTINGS['statement_timeout']}")
 _IDLE_SINCE = "bulk_cancel_idle_since"
 _TRUSTED_IDLE_SECONDS = 1.0  # a connection that has been idle for longer is asked whether it still answers
 
@@ -45,7 +46,7 @@ class Database:
         if self.is_postgresql:
             self._autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         # Exports hold a connection for as long as their reader takes: they never get all of them.
-        self.exports = asyncio.Semaphore(max(1, pool_size // 2))
+        self._exports = asyncio.Semaphore(max(1, pool_size // 2))
         self._writer: AbstractAsyncContextManager[Any] = nullcontext() if self.is_postgresql else Turns()
 
     @asynccontextmanager
@@ -66,6 +67,14 @@ class Database:
         async with self.engine.connect() as connection:
             if self.is_postgresql:
                 await connection.execution_options(isolation_level="REPEATABLE READ")
+            yield connection
+
+    @asynccontextmanager
+    async def export(self) -> AsyncIterator[AsyncConnection]:
+        """A snapshot for a reader who may pause, between statements as within one."""
+        async with self._exports, self.snapshot() as connection:
+            if self.is_postgresql:
+                await connection.execute(_MAY_PAUSE)
             yield connection
 
     @asynccontextmanager

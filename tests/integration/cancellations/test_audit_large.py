@@ -1,7 +1,9 @@
 """An audit's work grows with its lines, also of a job that came after the database had last counted its tables."""
 
+import asyncio
 import json
 
+import pytest
 import sqlalchemy as sa
 from benchmarks import refunds, schedule
 from sqlalchemy.dialects import postgresql
@@ -51,3 +53,16 @@ async def test_no_line_of_an_audit_reads_all_sessions_of_its_job(postgresql_url)
     await db.close()
     assert lines == SESSIONS * BOOKINGS
     assert rows < 300 * lines, rows / lines
+
+
+@pytest.mark.long
+async def test_a_reader_may_pause_for_longer_than_a_transaction_may_do_nothing(postgresql_url):
+    db = Database(postgresql_url)
+    job = await job_of(db, "studio", SESSIONS, expanded=SESSIONS // 2)
+    chunks = []
+    async for chunk in audit.stream(db, "studio", job["id"]):
+        chunks.append(chunk)
+        if len(chunks) == 2:  # the header, and then the first part: its statement has ended
+            await asyncio.sleep(32)
+    await db.close()
+    assert b"".join(chunks).count(b"\r\n") == 1 + SESSIONS * BOOKINGS
