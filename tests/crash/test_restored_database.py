@@ -49,7 +49,8 @@ def test_what_a_restored_database_has_forgotten_is_looked_up_and_not_refunded_ag
     made = week(200, places=20)
     [database_url] = fresh_databases(kind, 1)
     redis = {"redis_url": fresh_redis()} if kind == "postgresql" else {}
-    town = found_towns(database_url, **redis, log_level="warning")
+    # With few calls at once little is claimed ahead: what is claimed in the backup is looked up in any case.
+    town = found_towns(database_url, **redis, concurrency=3, log_level="warning")
     town.settle_in(made)
     town.faults(**HARD, latency_seconds=0.05)
     job_id = work_until(town, len(made.lines) // 5)
@@ -68,4 +69,4 @@ def test_what_a_restored_database_has_forgotten_is_looked_up_and_not_refunded_ag
     finish(town, job_id, database_url=naive)
     twice = len(judge(town.books(), made.lines).twice)
     print(f"\n{lost} refunds forgotten: none twice when looked up first, {twice} without")
-    assert twice >= lost // 3  # not all: what was submitted in the backup is looked up in any case
+    assert twice >= lost // 3
