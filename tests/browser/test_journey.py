@@ -63,7 +63,7 @@ def test_an_administrator_cancels_a_week_and_every_client_gets_their_money_back(
 
 
 def test_sessions_chosen_again_are_answered_with_already_in_process_and_the_job_that_has_them(studio, contexts):
-    studio.town.faults(latency_seconds=0.5)
+    studio.town.faults(answer_503=1)  # so that the job is in process until everybody has looked
     first, second = contexts().new_page(), contexts().new_page()
     never_poll(second)
     for page in (first, second):
@@ -81,5 +81,6 @@ def test_sessions_chosen_again_are_answered_with_already_in_process_and_the_job_
     row = second.locator(".row").first
     expect(row.get_by_role("checkbox")).to_be_disabled()
     expect(row).to_contain_text("Already in process")
+    studio.town.faults()
     until(lambda: studio.ask("GET", "/bulk-cancellations").json()["data"][0]["status"] == "completed", 60)
     assert len(studio.ask("GET", "/bulk-cancellations").json()["data"]) == 1
