@@ -9,6 +9,11 @@ export const key = {
   get: () => sessionStorage.getItem(KEY),
   keep: (value) => sessionStorage.setItem(KEY, value),
   forget: () => sessionStorage.removeItem(KEY),
+  /** Without a key, the one that a demo gives away in its pages. */
+  orDemos: () => {
+    const demos = document.querySelector('meta[name="bulk-cancel-demo-key"]')?.content;
+    if (!key.get() && demos) key.keep(demos);
+  },
 };
 
 /** The service answered with a problem document (RFC 9457). */

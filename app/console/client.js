@@ -119,10 +119,7 @@ function bookingCard(booking) {
   );
 }
 
-if (!key.get()) {
-  const demo = document.querySelector('meta[name="bulk-cancel-demo-key"]')?.content;
-  if (demo) key.keep(demo);
-}
+key.orDemos();
 show().catch((error) => {
   if (!(error instanceof Refused)) console.error(error);
   document.title = "Not found";

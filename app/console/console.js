@@ -147,10 +147,8 @@ function takeKey() {
   if (given) {
     history.replaceState(null, "", location.pathname + location.search);
     if (!key.get()) key.keep(given); // a link signs nobody out of one business and into another
-  } else if (!key.get()) {
-    const demo = document.querySelector('meta[name="bulk-cancel-demo-key"]')?.content;
-    if (demo) key.keep(demo);
   }
+  key.orDemos();
 }
 
 addEventListener("popstate", () => {

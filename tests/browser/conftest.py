@@ -3,12 +3,10 @@
 Every page must load without an error on its console, so a refused script or style fails the test that saw it.
 """
 
-import asyncio
 import datetime as dt
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
@@ -18,6 +16,7 @@ import pytest
 from crash.conftest import found_towns, zygote  # noqa: F401 - fixtures
 from crash.processes import Server, Town
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from postgresql_databases import in_a_thread
 
 from app import auth
 from app.db import businesses
@@ -81,11 +80,6 @@ class Studio:
         headers = {"Authorization": f"Bearer {self.key}"} | more.pop("headers", {})
         return self.town.http.request(method, f"{self.url}/v1{path}", headers=headers, **more)
 
-    def stop_worker(self) -> None:
-        """Have nothing refunded from now on: only where the worker is a process of its own."""
-        assert self.worker is not None
-        self.worker.end(10)
-
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database(request) -> str:
@@ -105,8 +99,7 @@ def open_studio(request, found_towns, database) -> Callable[..., Studio]:  # noq
         today = dt.datetime.now(ZoneInfo(ZONE)).date()
         monday = today - dt.timedelta(days=today.weekday()) + dt.timedelta(days=7)
         lines = lines if lines is not None else sample_lines(today) + sample_lines(monday)
-        with ThreadPoolExecutor(1) as thread:
-            town.keys[BUSINESS] = thread.submit(asyncio.run, _settle(url, lines)).result()
+        town.keys[BUSINESS] = in_a_thread(_settle(url, lines))
         return Studio(town, monday, town.api(), town.worker() if database == "postgresql" else None)
 
     return opened

@@ -1,9 +1,7 @@
 """What goes wrong around the console: refunds that fail, presses that cross, answers and connections that are lost."""
 
-import asyncio
 import datetime as dt
 import re
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -13,6 +11,7 @@ from browser.conftest import BUSINESS
 from browser.steps import PRESS, rows, sign_in
 from crash.processes import until
 from playwright.sync_api import Locator, Page, Route, expect
+from postgresql_databases import in_a_thread
 
 from app import auth
 from app.db.engine import Database
@@ -417,5 +416,4 @@ def revoke(studio) -> None:
         finally:
             await db.close()
 
-    with ThreadPoolExecutor(1) as thread:  # the browser has this one's event loop
-        thread.submit(asyncio.run, run()).result()
+    in_a_thread(run())
