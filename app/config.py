@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import ipaddress
 import re
 from functools import lru_cache
 from pathlib import Path
@@ -10,10 +11,13 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.sealing import Seals
+
 Seconds = Annotated[float, Field(gt=0)]
 
 _HOOKS_PREFIX: Final = "whsec_"
 _STRIPE_HOOKS_SECRET: Final = re.compile(_HOOKS_PREFIX + r"[!-+\--~]{24,255}")  # Stripe does not say how long they are
+_HIGHEST_PORT: Final = 65_535
 _HOOKS_SECRET_BYTES: Final = range(24, 64 + 1)  # Standard Webhooks 1.0.0, "Signature scheme"
 
 
@@ -57,6 +61,21 @@ class Settings(BaseSettings):
         description="`whsec_…`: what Stripe signs its hooks with; several, with spaces between, while it is changed. "
         "Unset: no hooks of Stripe's are taken.",
     )
+    secrets_key: SecretStr | None = Field(
+        None,
+        description="Seals the secrets of webhook endpoints and of businesses' accounts in the database: 32 bytes in "
+        "URL-safe base64; several, with spaces between, while it is changed: the first seals. Unset: an embedded process "
+        "uses `SECRETS_FILE`, any other keeps no secrets.",
+    )
+    secrets_file: Path = Field(
+        Path("var/secrets.key"), description="Where an embedded process keeps a key of its own, made when it is needed."
+    )
+    webhook_networks: str | None = Field(
+        None,
+        description="Networks that webhook endpoints may be in although not public, as `10.1.0.0/16 fd12::/16`.",
+    )
+    webhook_ports: str = Field("443 8443", description="Ports of webhook endpoints that are public.")
+    webhook_timeout_seconds: Seconds = Field(15.0, description="Total deadline of one delivery of a webhook.")
     upstream_timeout_seconds: Seconds = Field(10.0, description="Total deadline of one upstream call.")
     upstream_quiescence_seconds: float = Field(
         5.0, ge=0, description="After a deadline, how long an upstream may still act on a call it has received."
@@ -104,6 +123,28 @@ class Settings(BaseSettings):
                 raise ValueError("each secret must be whsec_ and then 24 to 255 characters, and no comma")
         return value if value and value.get_secret_value().strip() else None
 
+    @field_validator("secrets_key")
+    @classmethod
+    def _secrets_keys_are_whole(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None or not value.get_secret_value().strip():
+            return None
+        Seals(value.get_secret_value().split())
+        return value
+
+    @field_validator("webhook_networks")
+    @classmethod
+    def _webhook_networks_are_networks(cls, value: str | None) -> str | None:
+        for network in (value or "").split():
+            ipaddress.ip_network(network)
+        return value
+
+    @field_validator("webhook_ports")
+    @classmethod
+    def _webhook_ports_are_ports(cls, value: str) -> str:
+        if not all(port.isdecimal() and 0 < int(port) <= _HIGHEST_PORT for port in value.split()):
+            raise ValueError("each must be a port, from 1 to 65535")
+        return value
+
     @model_validator(mode="after")
     def _calls_end_within_leases(self) -> Self:
         if self.lease_seconds <= self.upstream_timeout_seconds + self.upstream_quiescence_seconds:
@@ -117,6 +158,16 @@ class Settings(BaseSettings):
                 raise ValueError("PAYMENTS_PROVIDER=stripe needs the secret key as PAYMENTS_TOKEN")
             self.payments_url = self.payments_url or "https://api.stripe.com"
         return self
+
+    def seals(self) -> Seals | None:
+        """What secrets in the database are sealed with; None where no key is configured.
+
+        Raises:
+            OSError: an embedded process's own key can be neither read nor made.
+        """
+        if self.secrets_key is not None:
+            return Seals(self.secrets_key.get_secret_value().split())
+        return Seals.from_file(self.secrets_file) if self.embedded else None
 
     @property
     def embedded(self) -> bool:
