@@ -11,7 +11,7 @@ from alembic import context
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from app.config import settings
-from app.db.tables import metadata
+from app.db.webhook_tables import metadata  # with every table: these build on all others
 
 _PATIENCE_SECONDS = 30.0
 _ADVISORY_LOCK = 0x62756C6B  # "bulk"

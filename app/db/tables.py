@@ -84,16 +84,19 @@ metadata = sa.MetaData(
 )
 
 
-def _one_of(column: str, words: type[StrEnum]) -> sa.CheckConstraint:
+def one_of(column: str, words: type[StrEnum]) -> sa.CheckConstraint:
+    """Text in which only these words may be."""
     listed = ", ".join(f"'{word}'" for word in words)
     return sa.CheckConstraint(f"{column} IN ({listed})", name=f"{column}_known")
 
 
-def _partial(name: str, *columns: Any, where: str, unique: bool = False) -> sa.Index:
+def partial(name: str, *columns: Any, where: str, unique: bool = False) -> sa.Index:
+    """An index of some of the rows, in both databases."""
     return sa.Index(name, *columns, unique=unique, postgresql_where=sa.text(where), sqlite_where=sa.text(where))
 
 
-def _created_at(name: str = "created_at") -> sa.Column[Any]:
+def created_at(name: str = "created_at") -> sa.Column[Any]:
+    """When the row was made, by the database's clock."""
     return sa.Column(name, Instant, nullable=False, default=now())
 
 
@@ -104,7 +107,7 @@ businesses = sa.Table(
     sa.Column("name", sa.String(200), nullable=False),
     sa.Column("timezone", sa.String(64), nullable=False),
     sa.Column("currency", sa.String(3), nullable=False),
-    _created_at(),
+    created_at(),
     sa.CheckConstraint("length(currency) = 3", name="currency_is_iso_4217"),
 )
 
@@ -117,7 +120,7 @@ api_keys = sa.Table(
     sa.Column("secret_hash", sa.String(64), nullable=False),  # SHA-256 of 256 random bits: nothing to slow down
     sa.Column("name", sa.String(200), nullable=False),
     sa.Column("scopes", sa.Text, nullable=False),  # space-separated, as in RFC 6749 §3.3
-    _created_at(),
+    created_at(),
     sa.Column("revoked_at", Instant),
     sa.Index("api_keys_of_business", "business_id", "id"),
 )
@@ -154,7 +157,7 @@ jobs = sa.Table(
     sa.Column("expanded_sessions", sa.Integer, nullable=False, default=0),  # positions below have their refund rows
     sa.Column("totals", sa.JSON, nullable=False),  # what was promised, as the plan counts it
     sa.Column("outcome_seq", sa.BigInteger, nullable=False, default=0),  # the last number given to a final outcome
-    _one_of("status", JobStatus),
+    one_of("status", JobStatus),
     sa.CheckConstraint("date_from <= date_to", name="range_runs_forward"),
     sa.CheckConstraint("expanded_sessions <= accepted_sessions", name="expansion_within"),
     sa.CheckConstraint("status <> 'held' OR hold_until IS NOT NULL", name="held_until_when"),
@@ -164,7 +167,7 @@ jobs = sa.Table(
     ),
     sa.Index("one_job_per_key", "business_id", "idempotency_key", unique=True),
     sa.Index("jobs_newest_first", "business_id", "id"),
-    _partial("jobs_due", "due_at", where="due_at IS NOT NULL"),
+    partial("jobs_due", "due_at", where="due_at IS NOT NULL"),
     sa.Index("jobs_by_end", "finished_at"),  # a check of the books reads those that have ended since the last one
 )
 
@@ -183,13 +186,13 @@ sessions = sa.Table(
     sa.Column("status", sa.String(16), nullable=False, default=SessionStatus.SCHEDULED),
     sa.Column("job_id", sa.ForeignKey("jobs.id")),
     sa.Column("cancelled_at", Instant),
-    _one_of("status", SessionStatus),
+    one_of("status", SessionStatus),
     sa.CheckConstraint("starts_at < ends_at", name="ends_after_start"),
     sa.CheckConstraint("capacity >= 0", name="capacity_counts"),
     sa.CheckConstraint("(status = 'cancelled') = (cancelled_at IS NOT NULL)", name="cancelled_when"),
     sa.CheckConstraint("(status = 'cancelled') = (job_id IS NOT NULL)", name="cancelled_by_whom"),
     sa.Index("sessions_in_start_order", "business_id", "starts_at", "id"),
-    _partial("sessions_of_job", "job_id", where="job_id IS NOT NULL"),
+    partial("sessions_of_job", "job_id", where="job_id IS NOT NULL"),
 )
 
 bookings = sa.Table(
@@ -202,7 +205,7 @@ bookings = sa.Table(
     sa.Column("status", sa.String(16), nullable=False),
     sa.ForeignKeyConstraint(["business_id", "session_id"], ["sessions.business_id", "sessions.id"]),
     sa.ForeignKeyConstraint(["business_id", "client_id"], ["clients.business_id", "clients.id"]),
-    _one_of("status", BookingStatus),
+    one_of("status", BookingStatus),
     sa.Index("bookings_of_session", "business_id", "session_id", "id"),
     sa.Index("bookings_of_client", "business_id", "client_id", "id"),
 )
@@ -250,12 +253,12 @@ job_sessions = sa.Table(
     sa.Column("location", sa.String(200)),
     sa.Column("instructor", sa.String(200)),
     sa.ForeignKeyConstraint(["business_id", "session_id"], ["sessions.business_id", "sessions.id"]),
-    _one_of("outcome", SessionOutcome),
+    one_of("outcome", SessionOutcome),
     sa.CheckConstraint("(outcome = 'accepted') = (position IS NOT NULL)", name="accepted_have_a_place"),
     sa.CheckConstraint("position < 1048575", name="position_fits_refund_id"),
     sa.Index("job_sessions_in_order", "job_id", "seq", unique=True),
-    _partial("job_sessions_by_position", "job_id", "position", where="position IS NOT NULL", unique=True),
-    _partial(
+    partial("job_sessions_by_position", "job_id", "position", where="position IS NOT NULL", unique=True),
+    partial(
         "one_live_acceptance",
         "business_id",
         "session_id",
@@ -295,7 +298,7 @@ refunds = sa.Table(
     sa.Column("settled_at", Instant),
     sa.Column("hinted_at", Instant),  # an upstream's hook came, and nobody has looked since
     sa.ForeignKeyConstraint(["job_id", "session_id"], ["job_sessions.job_id", "job_sessions.session_id"]),
-    _one_of("status", RefundStatus),
+    one_of("status", RefundStatus),
     sa.CheckConstraint(
         f"({_PAID_BY_ONE_MEANS}) AND line_no > 0 OR method = 'none' AND line_no = 0 AND status = 'skipped'",
         name="returns_one_line",
@@ -308,7 +311,7 @@ refunds = sa.Table(
     ),
     sa.CheckConstraint("(settled_at IS NULL) = (outcome_seq IS NULL)", name="settled_when"),
     # Lines of a withdrawn job are kept for its audit only, and don't stand in the way of another job's.
-    _partial(
+    partial(
         "one_refund_per_line",
         "business_id",
         "booking_id",
@@ -317,8 +320,8 @@ refunds = sa.Table(
         unique=True,
     ),
     sa.Index("refunds_of_job", "job_id", "status", "id"),
-    _partial("refunds_due", "job_id", "method", "due_at", "id", where="due_at IS NOT NULL"),
-    _partial("refunds_in_outcome_order", "job_id", "outcome_seq", where="outcome_seq IS NOT NULL", unique=True),
+    partial("refunds_due", "job_id", "method", "due_at", "id", where="due_at IS NOT NULL"),
+    partial("refunds_in_outcome_order", "job_id", "outcome_seq", where="outcome_seq IS NOT NULL", unique=True),
 )
 
 refund_history = sa.Table(
@@ -334,7 +337,7 @@ refund_history = sa.Table(
     sa.Column("failure_detail", sa.String(500)),
     sa.Column("actor", sa.String(200), nullable=False),  # `worker`, or the caller who resolved or retried it
     sa.Column("recorded_at", Instant, nullable=False),
-    _one_of("status", RefundStatus),
+    one_of("status", RefundStatus),
     sa.Index("history_of_refund", "refund_id", "id"),
 )
 

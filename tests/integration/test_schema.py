@@ -9,7 +9,7 @@ from alembic import command
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from app.db import schema, tables
+from app.db import schema, tables, webhook_tables
 from app.db.engine import Database
 
 AT = dt.datetime(2026, 11, 23, 9, tzinfo=dt.UTC)
@@ -262,7 +262,7 @@ def test_the_revisions_write_the_same_checks_as_the_tables(kind, request, tmp_pa
         if kind == "sqlite"
         else request.getfixturevalue("empty_postgresql_url")
     )
-    assert asyncio.run(_described(migrated))[0] == asyncio.run(_described(empty, tables.metadata.create_all))[0]
+    assert asyncio.run(_described(migrated))[0] == asyncio.run(_described(empty, webhook_tables.metadata.create_all))[0]
 
 
 def test_migrating_what_is_migrated_changes_nothing(database_url):

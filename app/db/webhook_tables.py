@@ -1,0 +1,116 @@
+"""Webhooks out, as rows: endpoints, the events they are told of, each event's way to each endpoint, and every attempt.
+
+Events are written in the transaction of what they report. A delivery's `due_at` says when it is sent, and alone does.
+"""
+
+from enum import StrEnum
+
+import sqlalchemy as sa
+
+from app.db.dialect import Id, Instant
+from app.db.tables import created_at, metadata, one_of, partial
+
+
+class EventType(StrEnum):
+    """What integrations are told of, by their webhook endpoints."""
+
+    ACCEPTED = "bulk_cancellation.accepted"
+    SESSION_CANCELLED = "session.cancelled"
+    REFUND_SUCCEEDED = "refund.succeeded"
+    REFUND_FAILED = "refund.failed"
+    COMPLETED = "bulk_cancellation.completed"
+    WITHDRAWN = "bulk_cancellation.withdrawn"
+    ENDPOINT_DISABLED = "webhook_endpoint.disabled"
+    TEST = "webhook_endpoint.test"
+
+
+class EndpointStatus(StrEnum):
+    """Whether an endpoint is sent events."""
+
+    ENABLED = "enabled"
+    DISABLED = "disabled"
+
+
+class DisabledBecause(StrEnum):
+    """Why an endpoint is disabled."""
+
+    BY_HAND = "by_hand"
+    GONE = "gone"  # it answered 410
+    FAILING = "failing"  # nothing has succeeded for days
+
+
+class DeliveryStatus(StrEnum):
+    """Where one event is on its way to one endpoint; `due_at` says when it is tried next."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
+webhook_endpoints = sa.Table(
+    "webhook_endpoints",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("business_id", sa.ForeignKey("businesses.id"), nullable=False),
+    sa.Column("url", sa.String(2048), nullable=False),
+    sa.Column("description", sa.String(200)),
+    sa.Column("event_types", sa.Text),  # space-separated; NULL: all
+    sa.Column("secret", sa.Text, nullable=False),  # sealed, as is the one before it
+    sa.Column("previous_secret", sa.Text),
+    sa.Column("previous_secret_until", Instant),
+    sa.Column("status", sa.String(16), nullable=False),
+    sa.Column("disabled_because", sa.String(16)),
+    sa.Column("failing_since", Instant),  # the first failure since the last success
+    created_at(),
+    one_of("status", EndpointStatus),
+    sa.CheckConstraint("(status = 'disabled') = (disabled_because IS NOT NULL)", name="disabled_for_a_reason"),
+    sa.CheckConstraint(
+        "(previous_secret IS NULL) = (previous_secret_until IS NULL)", name="secrets_overlap_until_when"
+    ),
+    sa.Index("endpoints_of_business", "business_id", "id"),
+)
+
+webhook_events = sa.Table(
+    "webhook_events",
+    metadata,
+    sa.Column("id", Id, primary_key=True),  # UUIDv7, and the `webhook-id`: the same over all attempts and endpoints
+    sa.Column("business_id", sa.ForeignKey("businesses.id"), nullable=False),
+    sa.Column("type", sa.String(64), nullable=False),
+    sa.Column("occurred_at", Instant, nullable=False),
+    sa.Column("payload", sa.Text, nullable=False),  # the very text that is signed and sent
+    one_of("type", EventType),
+    sa.Index("events_of_business", "business_id", "id"),
+)
+
+webhook_deliveries = sa.Table(
+    "webhook_deliveries",
+    metadata,
+    sa.Column("endpoint_id", sa.ForeignKey("webhook_endpoints.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("event_id", sa.ForeignKey("webhook_events.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("status", sa.String(16), nullable=False),
+    sa.Column("due_at", Instant),  # when it is tried next; while one tries it, when another may
+    sa.Column("epoch", sa.Integer, nullable=False, default=0),  # raised by every claim: the fence
+    sa.Column("tries", sa.Integer, nullable=False, default=0),  # of the schedule; begun anew by redelivering
+    one_of("status", DeliveryStatus),
+    sa.CheckConstraint("(status = 'pending') = (due_at IS NOT NULL)", name="pending_ones_are_due"),
+    partial("deliveries_due", "endpoint_id", "due_at", "event_id", where="due_at IS NOT NULL"),
+    sa.Index("deliveries_of_event", "event_id"),
+)
+
+webhook_attempts = sa.Table(
+    "webhook_attempts",
+    metadata,
+    sa.Column("endpoint_id", Id, primary_key=True),
+    sa.Column("event_id", Id, primary_key=True),
+    sa.Column("epoch", sa.Integer, primary_key=True, autoincrement=False),  # of the claim that made it
+    sa.Column("ended_at", Instant, nullable=False),
+    sa.Column("status_code", sa.Integer),  # of what came back, if anything did
+    sa.Column("error", sa.String(64)),
+    sa.Column("response", sa.String(1024)),  # as much of it as is kept
+    sa.Column("milliseconds", sa.Integer, nullable=False),
+    sa.ForeignKeyConstraint(
+        ["endpoint_id", "event_id"],
+        ["webhook_deliveries.endpoint_id", "webhook_deliveries.event_id"],
+        ondelete="CASCADE",
+    ),
+)
