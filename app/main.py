@@ -16,7 +16,7 @@ from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 
 from app import fault_points
-from app.api import business, cancellations, health, hooks, metrics, pages, public, schedule
+from app.api import business, cancellations, health, hooks, metrics, pages, public, schedule, webhook_endpoints
 from app.api.body_limit import BodyLimit
 from app.api.openapi import describe
 from app.api.problems import Refusals
@@ -31,6 +31,7 @@ from app.db.engine import Database
 from app.queue import LocalQueue, Queue, open_queue
 from app.sandbox.app import create_sandbox
 from app.serving import served
+from app.webhooks.deliver import deliver_forever
 
 log = structlog.get_logger()
 
@@ -48,6 +49,7 @@ _TAGS: Final = [
         "description": "Sessions, bookings and clients, as the booking platform keeps them.",
     },
     {"name": "public", "description": "What anybody may see: the schedule, as JSON and as a calendar feed."},
+    {"name": "webhooks", "description": "Being told of what happens: endpoints, and what was sent to them."},
     {"name": "hooks", "description": "For the payment and credit services: that a refund has come further."},
     {"name": "health", "description": "For load balancers and probes."},
 ]
@@ -78,8 +80,8 @@ def create_app(
     if database is not None and queue is not None:
         app.state.service = State(database, queue, settings)
     v1 = APIRouter(prefix="/v1")
-    for router in (cancellations.router, business.router, schedule.router, public.router, hooks.router):
-        v1.include_router(router)
+    for of in (cancellations, business, schedule, public, webhook_endpoints, hooks):
+        v1.include_router(of.router)
     app.include_router(v1)
     app.include_router(health.router)
     app.include_router(metrics.router)
@@ -133,11 +135,12 @@ async def _worker(db: Database, queue: LocalQueue, settings: Settings, stopping:
         task = asyncio.create_task(run_forever(runtime, queue, stopping), name="worker loop")
         task.add_done_callback(_die_with)
         checking = asyncio.create_task(keep_checking(runtime))
+        delivering = asyncio.create_task(deliver_forever(db, settings, stopping))
         try:
             yield
         finally:
             stopping.set()
-            await asyncio.wait([task, checking])
+            await asyncio.wait([task, checking, delivering])
             await runtime.aclose()
 
 

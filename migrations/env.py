@@ -11,8 +11,9 @@ from alembic import context
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from app.config import settings
-from app.db.webhook_tables import metadata  # with every table: these build on all others
+from app.db.webhook_tables import webhook_endpoints
 
+metadata = webhook_endpoints.metadata  # with every table: those of webhooks build on all others
 _PATIENCE_SECONDS = 30.0
 _ADVISORY_LOCK = 0x62756C6B  # "bulk"
 

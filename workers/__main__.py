@@ -17,6 +17,7 @@ from arq.worker import Worker, create_worker
 from app.cancellation.runtime import Runtime
 from app.cancellation.verify import keep_checking
 from app.config import settings
+from app.webhooks.deliver import deliver_forever
 from workers.bell import listen_forever
 from workers.process import close_runtime, open_runtime, slices_ended
 from workers.settings import WorkerSettings
@@ -34,7 +35,12 @@ async def work() -> None:
         asyncio.get_running_loop().add_signal_handler(signum, runtime.stopping.set)
     slices: set[asyncio.Task[None]] = set()
     context = {"runtime": runtime, "slices": slices}
-    beside = asyncio.gather(sweep_forever(runtime), keep_checking(runtime), listen_forever(context))
+    beside = asyncio.gather(
+        sweep_forever(runtime),
+        keep_checking(runtime),
+        listen_forever(context),
+        deliver_forever(runtime.db, runtime.settings, runtime.stopping),
+    )
     log.info("worker.started")
     while not runtime.stopping.is_set():
         await _serve_arq(runtime, context, slices)

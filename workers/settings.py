@@ -16,6 +16,7 @@ from app.cancellation.runtime import SLICES_AT_ONCE
 from app.cancellation.verify import keep_checking
 from app.config import settings
 from app.queue import RUN_JOB, deserialize, redis_settings, serialize
+from app.webhooks.deliver import deliver_forever
 from workers.bell import listen_forever
 from workers.process import close_runtime, open_runtime, slices_ended
 from workers.sweep import sweep_forever
@@ -30,7 +31,12 @@ async def on_startup(ctx: dict[str, Any]) -> None:
         return
     runtime = open_runtime(settings())
     ctx.update(runtime=runtime, slices=set())
-    ctx["beside"] = asyncio.gather(sweep_forever(runtime), keep_checking(runtime), listen_forever(ctx))
+    ctx["beside"] = asyncio.gather(
+        sweep_forever(runtime),
+        keep_checking(runtime),
+        listen_forever(ctx),
+        deliver_forever(runtime.db, runtime.settings, runtime.stopping),
+    )
     main = asyncio.current_task()
     assert main is not None
     for signum in (signal.SIGTERM, signal.SIGINT):

@@ -14,7 +14,7 @@ from app.errors import FieldError, Invalid, NotFound, Problem
 _MOST_ERRORS: Final = 100
 _MOST_CHARACTERS: Final = 300
 # What a path parameter names, where its own name is not the word that callers know.
-_NAMES: Final = {"job_id": "bulk cancellation"}
+_NAMES: Final = {"job_id": "bulk cancellation", "endpoint_id": "webhook endpoint", "event_id": "delivery"}
 
 
 def problem_from(error: RequestValidationError, content_type: str | None) -> Problem:

@@ -16,7 +16,7 @@ from uuid_utils import uuid7
 from app.cancellation import plan as planning
 from app.cancellation.choose import Chosen, choose
 from app.cancellation.request import Request, check
-from app.db import acceptances, job_sessions, jobs
+from app.db import acceptances, events_of_jobs, job_sessions, jobs
 from app.db.acceptances import Outcome
 from app.db.engine import Database
 from app.db.tables import JobStatus, SessionOutcome
@@ -110,6 +110,8 @@ async def _take_sessions(conn: AsyncConnection, timezone: str, request: Request,
     outcomes = [Outcome(one.id, one.outcome, one.job_id) for one in chosen]
     if not await acceptances.write(conn, job, outcomes):
         raise _KeyTaken
+    taken = [one.id for one in chosen if one.outcome is SessionOutcome.ACCEPTED]
+    await events_of_jobs.accepted(conn, asked["business_id"], job["id"], job["status"], taken)
     return Accepted(job, outcomes, replayed=False)
 
 

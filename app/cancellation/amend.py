@@ -10,7 +10,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.cancellation.expand import expand_chunk
-from app.db import amendments, job_sessions, jobs
+from app.db import amendments, endings, events_of_jobs, jobs
 from app.db.dialect import now
 from app.db.engine import Database
 from app.db.tables import JobStatus, RefundStatus
@@ -56,6 +56,7 @@ async def withdraw(db: Database, business_id: str, job_id: str) -> sa.RowMapping
         await expand_chunk(conn, job, at_most=job["accepted_sessions"], withdrawn=True)
         await jobs.release_sessions(conn, business_id, job_id)
         await jobs.update(conn, job_id, status=JobStatus.WITHDRAWN, finished_at=now(), due_at=None)
+        await events_of_jobs.withdrawn(conn, business_id, job_id)
         log.info("job.withdrawn", job_id=job_id, business_id=business_id)
         return await _read(conn, business_id, job_id)
 
@@ -121,7 +122,7 @@ async def resolve(
         await amendments.resolve(
             conn, refund_id, outcome_seq=seq, code=resolution, detail=note, reference=reference, actor=actor
         )
-        await job_sessions.complete_if_nobody_is_needed(conn, job_id)
+        await endings.complete_if_nobody_is_needed(conn, job_id)
         log.info("refund.resolved", refund_id=refund_id, job_id=job_id, resolution=resolution)
         resolved = await amendments.lock_refund(conn, job_id, refund_id)
     assert resolved is not None

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.db.acceptances import Outcome
 from app.db.refund_ids import lowest_id
 from app.db.returns import is_counted
-from app.db.tables import JobStatus, Method, RefundStatus, SessionOutcome, bookings, job_sessions, jobs, refunds
+from app.db.tables import Method, RefundStatus, SessionOutcome, bookings, job_sessions, refunds
 from app.db.tallies import sums
 
 Row = sa.RowMapping
@@ -113,10 +113,3 @@ async def any_need_a_person(conn: AsyncConnection, job_id: str) -> bool:
         )
     )
     return bool((await conn.execute(query)).scalar_one())
-
-
-async def complete_if_nobody_is_needed(conn: AsyncConnection, job_id: str) -> None:
-    """Let a job that ended with failures be completed, once each has been returned or closed after all."""
-    if not await any_need_a_person(conn, job_id):
-        with_failures = sa.and_(jobs.c.id == job_id, jobs.c.status == JobStatus.COMPLETED_WITH_FAILURES)
-        await conn.execute(sa.update(jobs).where(with_failures).values(status=JobStatus.COMPLETED))

@@ -14,7 +14,7 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.db import history, job_sessions
+from app.db import endings, events_of_jobs, history
 from app.db.dialect import SQLITE_FORMAT
 from app.db.driver import fetch
 from app.db.tables import IN_PROCESS, JobStatus
@@ -43,6 +43,7 @@ _HINTED: Final = "v.st = 'processing' AND r.hinted_at IS NOT NULL"
 _MAY_CHANGE: Final = """r.id = v.rid
   AND (v.def AND r.status NOT IN ('succeeded', 'resolved')
        OR r.epoch = v.ep AND r.status IN ('submitted', 'indeterminate', 'processing') AND r.due_at IS NOT NULL)"""
+_IS_HEARD: Final = "EXISTS (SELECT 1 FROM webhook_endpoints AS e WHERE e.business_id = {business_id})"
 _OPEN_JOB: Final = f"status IN {tuple(map(str, IN_PROCESS))}"
 
 
@@ -69,7 +70,7 @@ WITH job AS (
     due_at = CASE WHEN {_OPEN_JOB}
       THEN clock_timestamp() + make_interval(secs => CAST(:heartbeat_seconds AS double precision)) END
   WHERE id = CAST(:job_id AS uuid)
-  RETURNING outcome_seq - CAST(:resting AS integer) AS last, status
+  RETURNING outcome_seq - CAST(:resting AS integer) AS last, status, business_id
 ), v AS MATERIALIZED (
   SELECT * FROM jsonb_to_recordset(CAST(:outcomes AS jsonb)) AS v(rid uuid, ep integer, st text, def boolean,
     unc integer, due double precision, seq bigint, ref text, code text, detail text)
@@ -81,7 +82,9 @@ WITH job AS (
   WHERE r.id = ANY (ARRAY(SELECT rid FROM v)) AND {_MAY_CHANGE}
   RETURNING r.*
 ), remembered AS ({history.of("r", actor="CAST(:actor AS text)", clock="clock_timestamp()")})
-SELECT job.status, ARRAY(SELECT id::text FROM r) AS changed FROM job
+SELECT job.status, job.business_id, {_IS_HEARD.format(business_id="job.business_id")} AS is_heard,
+  ARRAY(SELECT id::text FROM r) AS changed
+FROM job
 """)  # noqa: S608 - only our own words are in it; every value is a parameter
 
 _SQLITE_CLOCK: Final = f"strftime('{SQLITE_FORMAT}', 'now')"
@@ -90,7 +93,7 @@ UPDATE jobs SET
   outcome_seq = outcome_seq + :resting,
   due_at = CASE WHEN {_OPEN_JOB} THEN strftime('{SQLITE_FORMAT}', 'now', :heartbeat_seconds || ' seconds') END
 WHERE id = :job_id
-RETURNING status, outcome_seq - :resting
+RETURNING status, outcome_seq - :resting, business_id, {_IS_HEARD.format(business_id="jobs.business_id")}
 """)  # noqa: S608 - as above
 _SQLITE_REFUNDS: Final = sa.text(f"""
 UPDATE refunds AS r SET {
@@ -125,14 +128,16 @@ async def record(
     if conn.dialect.name == "postgresql":
         everything = of_job | {"outcomes": encoded, "actor": actor}
         [row] = await fetch(conn, _POSTGRESQL, everything)
-        status, changed = row.values()
+        status, business_id, is_heard, changed = row.values()
     else:
-        status, last = (await conn.execute(_SQLITE_JOB, of_job)).one()
+        status, last, business_id, is_heard = (await conn.execute(_SQLITE_JOB, of_job)).one()
         refunds = await conn.execute(_SQLITE_REFUNDS, {"outcomes": encoded, "last": last})
         changed = refunds.scalars().all()
         await history.append(conn, changed, actor=actor)
+    if changed and is_heard:
+        await events_of_jobs.refunds_rest(conn, business_id, changed)
     if changed and status == JobStatus.COMPLETED_WITH_FAILURES:
-        await job_sessions.complete_if_nobody_is_needed(conn, job_id)  # a late word may have been the last failure's
+        await endings.complete_if_nobody_is_needed(conn, job_id)  # a late word may have been the last failure's
     return list(changed)
 
 

@@ -5,7 +5,7 @@ that it can be replayed.
 """
 
 import datetime as dt
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -44,14 +44,14 @@ _ENDPOINTS: Final = sa.select(
 
 
 async def tell(
-    conn: AsyncConnection, business_id: str, events: Sequence[Event], *, only: str | None = None
+    conn: AsyncConnection, business_id: str, events: Iterable[Event], *, only: str | None = None
 ) -> Sequence[str]:
     """Write events, and a delivery of each to every enabled endpoint that asks for its type.
 
     Args:
         conn: in the transaction that writes what is reported.
         business_id: whose endpoints.
-        events: what has happened.
+        events: what has happened; not looked at where there is no endpoint.
         only: an endpoint's id: tell this one alone, whatever types it asks for.
 
     Returns:

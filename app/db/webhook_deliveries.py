@@ -1,0 +1,258 @@
+"""Deliveries: which endpoints have some that are due, claiming them, and writing what came of the attempts.
+
+A claim is a lease: it raises the row's epoch and puts `due_at` to its end, so that what a dead worker had is due again.
+A success counts whoever heard it, everything else only from the claim that is still the row's own.
+"""
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.db.dialect import in_list, insert, later, now
+from app.db.many import insert_many
+from app.db.webhook_events import first_id_at
+from app.db.webhook_tables import (
+    DeliveryStatus,
+    EventType,
+    webhook_attempts,
+    webhook_deliveries,
+    webhook_endpoints,
+    webhook_events,
+)
+
+_D: Final = webhook_deliveries.c
+_E: Final = webhook_events.c
+_IS_DUE: Final = sa.and_(_D.due_at.is_not(None), _D.due_at <= now())
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A delivery that is this worker's until its lease ends; `payload` is the text to sign and send."""
+
+    event_id: str
+    epoch: int
+    tries: int
+    type: EventType
+    payload: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What came of one claim.
+
+    `due_in_seconds` is for the next attempt, None where there is none. `status_code` is None where no answer came, and
+    `milliseconds` is None where nothing was sent at all: no attempt is kept then, and no try is counted.
+    """
+
+    endpoint_id: str
+    event_id: str
+    epoch: int
+    delivered: bool
+    due_in_seconds: float | None
+    status_code: int | None
+    error: str | None
+    response: str | None
+    milliseconds: int | None
+
+
+def _hops() -> sa.CTE:
+    """The endpoints that anything is pending for, one look into the index for each."""
+    first = sa.select(_D.endpoint_id).where(_D.due_at.is_not(None)).order_by(_D.endpoint_id).limit(1)
+    hops = sa.select(first.scalar_subquery().label("endpoint_id")).cte("hops", recursive=True)
+    other = webhook_deliveries.alias("other")
+    following = (
+        sa.select(other.c.endpoint_id)
+        .where(other.c.due_at.is_not(None), other.c.endpoint_id > hops.c.endpoint_id)
+        .order_by(other.c.endpoint_id)
+        .limit(1)
+        .correlate(hops)
+        .scalar_subquery()
+    )
+    return hops.union_all(sa.select(following).where(hops.c.endpoint_id.is_not(None)))
+
+
+_HOPS: Final = _hops()
+_DUE_ENDPOINTS: Final = (
+    sa.select(webhook_endpoints.c.id, webhook_endpoints.c.failing_since.is_not(None).label("is_failing"))
+    .join(_HOPS, _HOPS.c.endpoint_id == webhook_endpoints.c.id)
+    .where(sa.exists().where(_D.endpoint_id == webhook_endpoints.c.id, _IS_DUE))
+)
+
+
+async def due_endpoints(conn: AsyncConnection) -> list[tuple[str, bool]]:
+    """The ids of endpoints for which something is due, and whether their last attempt failed."""
+    return [(row.id, bool(row.is_failing)) for row in await conn.execute(_DUE_ENDPOINTS)]
+
+
+async def claim(conn: AsyncConnection, endpoint_id: str, *, most: int, lease_seconds: float) -> list[Claimed]:
+    """Take up to `most` that are due to this endpoint, the longest due first; others get them after the lease."""
+    due = (
+        sa.select(_D.event_id)
+        .where(_D.endpoint_id == endpoint_id, _IS_DUE)
+        .order_by(_D.due_at, _D.event_id)
+        .limit(most)
+        .with_for_update(skip_locked=True)
+    )
+    statement = (
+        sa.update(webhook_deliveries)
+        .where(_D.endpoint_id == endpoint_id, _D.event_id.in_(due.scalar_subquery()))
+        .values(due_at=later(sa.literal(lease_seconds, sa.Float)), epoch=_D.epoch + 1)
+        .returning(_D.event_id, _D.epoch, _D.tries)
+    )
+    taken = {row.event_id: row for row in await conn.execute(statement)}
+    if not taken:
+        return []
+    events = await conn.execute(
+        sa.select(_E.id, _E.type, _E.payload).where(in_list(_E.id, sorted(taken))).order_by(_E.id)
+    )
+    return [
+        Claimed(event.id, taken[event.id].epoch, taken[event.id].tries, EventType(event.type), event.payload)
+        for event in events
+    ]
+
+
+_RECORD: Final = (
+    sa.update(webhook_deliveries)
+    .where(
+        _D.endpoint_id == sa.bindparam("of_endpoint"),
+        _D.event_id == sa.bindparam("of_event"),
+        _D.status == DeliveryStatus.PENDING,
+        sa.or_(_D.epoch == sa.bindparam("of_epoch"), sa.bindparam("delivered", type_=sa.Boolean)),
+    )
+    .values(
+        status=sa.bindparam("to_status"),
+        due_at=sa.case(
+            (sa.bindparam("is_due_again", type_=sa.Boolean), later(sa.bindparam("due_in", type_=sa.Float))), else_=None
+        ),
+        tries=_D.tries + sa.bindparam("tried", type_=sa.Integer),
+    )
+)
+
+
+async def record(conn: AsyncConnection, attempts: Sequence[Attempt]) -> None:
+    """Write what came of claims, of endpoints that the transaction has locked; again changes nothing more."""
+    await conn.execute(_RECORD, [_recorded(one) for one in attempts])
+    ended_at = await conn.scalar(sa.select(now()))
+    kept = sorted(
+        (one.endpoint_id, one.event_id, one.epoch, one.status_code, one.error, one.response, one.milliseconds)
+        for one in attempts
+        if one.milliseconds is not None
+    )
+    columns = ("endpoint_id", "event_id", "epoch", "status_code", "error", "response", "milliseconds")
+    await insert_many(conn, webhook_attempts, {"ended_at": ended_at}, columns, kept)
+
+
+def _recorded(one: Attempt) -> dict[str, Any]:
+    again = one.due_in_seconds is not None
+    status = DeliveryStatus.PENDING if again else DeliveryStatus.DELIVERED if one.delivered else DeliveryStatus.FAILED
+    return {
+        "of_endpoint": one.endpoint_id,
+        "of_event": one.event_id,
+        "of_epoch": one.epoch,
+        "delivered": one.delivered,
+        "to_status": status,
+        "is_due_again": again,
+        "due_in": one.due_in_seconds or 0.0,
+        "tried": int(one.milliseconds is not None),
+    }
+
+
+async def give_up(conn: AsyncConnection, endpoint_id: str) -> None:
+    """Try none of this endpoint's deliveries any more."""
+    statement = sa.update(webhook_deliveries).where(_D.endpoint_id == endpoint_id, _D.due_at.is_not(None))
+    await conn.execute(statement.values(status=DeliveryStatus.FAILED, due_at=None, epoch=_D.epoch + 1))
+
+
+async def deliver_again(conn: AsyncConnection, endpoint_id: str, event_ids: Iterable[str]) -> int:
+    """Make deliveries of these events due now, with the whole schedule before them; returns how many."""
+    ids = sorted(event_ids)
+    chosen = sa.select(sa.literal(endpoint_id, _D.endpoint_id.type), _E.id, *_fresh()).where(in_list(_E.id, ids))
+    return await _upsert(conn, chosen)
+
+
+async def replay(
+    conn: AsyncConnection,
+    business_id: str,
+    endpoint_id: str,
+    since: dt.datetime,
+    *,
+    types: Iterable[str] | None,
+    undelivered_only: bool,
+) -> int:
+    """Make every event of the business since an instant due to the endpoint, delivered before or not; returns how many.
+
+    Args:
+        conn: in a transaction that writes.
+        business_id: whose events.
+        endpoint_id: to which endpoint.
+        since: events that have occurred then or later.
+        types: those that the endpoint asks for; None: all.
+        undelivered_only: leave out what the endpoint has taken already.
+    """
+    chosen = sa.select(sa.literal(endpoint_id, _D.endpoint_id.type), _E.id, *_fresh()).where(
+        _E.business_id == business_id,
+        _E.id >= first_id_at(since),
+        _E.occurred_at >= since,
+        _E.type != EventType.TEST,  # they are for one endpoint, once
+    )
+    if types is not None:
+        chosen = chosen.where(_E.type.in_(list(types)))
+    if undelivered_only:
+        taken = sa.exists().where(
+            _D.endpoint_id == endpoint_id, _D.event_id == _E.id, _D.status == DeliveryStatus.DELIVERED
+        )
+        chosen = chosen.where(~taken)
+    return await _upsert(conn, chosen)
+
+
+def _fresh() -> tuple[sa.ColumnElement[Any], ...]:
+    return sa.literal(str(DeliveryStatus.PENDING)), now(), sa.literal(0), sa.literal(0)
+
+
+async def _upsert(conn: AsyncConnection, chosen: sa.Select[Any]) -> int:
+    columns = ("endpoint_id", "event_id", "status", "due_at", "epoch", "tries")
+    statement = insert(conn, webhook_deliveries).from_select(columns, chosen)
+    anew = {
+        "status": statement.excluded.status,
+        "due_at": statement.excluded.due_at,
+        "epoch": _D.epoch + 1,
+        "tries": 0,
+    }
+    whole = statement.on_conflict_do_update(index_elements=["endpoint_id", "event_id"], set_=anew)
+    return (await conn.execute(whole)).rowcount
+
+
+_SHOWN: Final = sa.select(
+    _D.event_id, _E.type, _E.occurred_at, _D.status, _D.tries, _D.due_at.label("next_attempt_at"), _E.payload
+).join(webhook_events, _E.id == _D.event_id)
+
+
+async def newest(
+    conn: AsyncConnection, endpoint_id: str, *, status: str | None, before: str | None, limit: int
+) -> Sequence[sa.RowMapping]:
+    """Deliveries to an endpoint, the newest event first, from the one after `before` (an event's id)."""
+    query = _SHOWN.where(_D.endpoint_id == endpoint_id)
+    if status is not None:
+        query = query.where(_D.status == status)
+    if before is not None:
+        query = query.where(_D.event_id < before)
+    return (await conn.execute(query.order_by(_D.event_id.desc()).limit(limit))).mappings().all()
+
+
+async def one(conn: AsyncConnection, endpoint_id: str, event_id: str) -> sa.RowMapping | None:
+    """One delivery."""
+    query = _SHOWN.where(_D.endpoint_id == endpoint_id, _D.event_id == event_id)
+    return (await conn.execute(query)).mappings().one_or_none()
+
+
+async def attempts_at(conn: AsyncConnection, endpoint_id: str, event_ids: Sequence[str]) -> Sequence[sa.RowMapping]:
+    """The attempts at deliveries of these events, in their order."""
+    attempts = webhook_attempts.c
+    query = sa.select(webhook_attempts).where(
+        attempts.endpoint_id == endpoint_id, in_list(attempts.event_id, sorted(event_ids))
+    )
+    return (await conn.execute(query.order_by(attempts.event_id, attempts.epoch))).mappings().all()

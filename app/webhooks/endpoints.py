@@ -1,0 +1,201 @@
+"""Managing endpoints: create, change, delete, rotate the secret, send a test event, deliver again what was sent before.
+
+A secret is told once, when it is made; in the database it is sealed.
+"""
+
+import datetime as dt
+from collections.abc import Collection, Mapping
+from typing import Any, Final
+
+import sqlalchemy as sa
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
+from uuid_utils import uuid7
+
+from app.db import webhook_deliveries, webhook_endpoints
+from app.db.dialect import later
+from app.db.engine import Database
+from app.db.webhook_events import Event, tell, types_of
+from app.db.webhook_tables import DisabledBecause, EndpointStatus, EventType
+from app.errors import NotFound, Problem
+from app.sealing import Seals
+from app.webhooks.signing import new_secret
+
+log = structlog.get_logger()
+
+MOST_ENDPOINTS: Final = 50
+LONGEST_OVERLAP_SECONDS: Final = 86_400
+
+Filter = Collection[str] | None  # None: every type
+
+
+async def create(
+    db: Database, seals: Seals, business_id: str, *, url: str, description: str | None, event_types: Filter
+) -> tuple[sa.RowMapping, str]:
+    """A new endpoint, enabled, and its secret.
+
+    Args:
+        db: where it is kept.
+        seals: what its secret is sealed with.
+        business_id: whose events it is told.
+        url: as `addresses.check_url` has it.
+        description: the business's own words.
+        event_types: what it is told.
+
+    Raises:
+        Problem: 409 `too-many-endpoints`.
+    """
+    secret, endpoint_id = new_secret(), str(uuid7())
+    async with db.write() as conn:
+        if await webhook_endpoints.count(conn, business_id) >= MOST_ENDPOINTS:
+            detail = (
+                f"A business may have {MOST_ENDPOINTS}. Delete one that is not needed, or have one hear more types."
+            )
+            raise Problem(409, "too-many-endpoints", "There are too many endpoints", detail)
+        await webhook_endpoints.add(
+            conn,
+            id=endpoint_id,
+            business_id=business_id,
+            url=url,
+            description=description,
+            event_types=_kept(event_types),
+            secret=seals.seal(secret),
+        )
+        endpoint = await _found(conn, business_id, endpoint_id)
+    log.info("webhook_endpoint.created", endpoint_id=endpoint_id, business_id=business_id)
+    return endpoint, secret
+
+
+async def change(
+    db: Database, business_id: str, endpoint_id: str, changes: Mapping[str, Any], *, status: EndpointStatus | None
+) -> sa.RowMapping:
+    """Change an endpoint's `url`, `description` or `event_types`, or enable or disable it.
+
+    Enabling one that was disabled sends it what happens from then on; what it has missed can be replayed.
+
+    Raises:
+        NotFound: no such endpoint.
+    """
+    values = dict(changes)
+    if "event_types" in values:
+        values["event_types"] = _kept(values["event_types"])
+    async with db.write() as conn:
+        endpoint = await _found(conn, business_id, endpoint_id, lock=True)
+        if values:
+            await webhook_endpoints.update(conn, endpoint_id, **values)
+        if status is EndpointStatus.ENABLED and endpoint["status"] != status:
+            await webhook_endpoints.enable(conn, endpoint_id)
+        if status is EndpointStatus.DISABLED and endpoint["status"] != status:
+            await webhook_endpoints.disable(conn, endpoint_id, DisabledBecause.BY_HAND)
+        return await _found(conn, business_id, endpoint_id)
+
+
+async def delete(db: Database, business_id: str, endpoint_id: str) -> None:
+    """Delete an endpoint and all that is on its way there.
+
+    Raises:
+        NotFound: no such endpoint.
+    """
+    async with db.write() as conn:
+        if not await webhook_endpoints.delete(conn, business_id, endpoint_id):
+            raise NotFound("webhook endpoint")
+    log.info("webhook_endpoint.deleted", endpoint_id=endpoint_id, business_id=business_id)
+
+
+async def rotate(
+    db: Database, seals: Seals, business_id: str, endpoint_id: str, *, overlap_seconds: int
+) -> tuple[sa.RowMapping, str]:
+    """Give an endpoint a new secret; until `overlap_seconds` from now what it is sent is signed with the old one too.
+
+    Raises:
+        NotFound: no such endpoint.
+    """
+    secret = new_secret()
+    async with db.write() as conn:
+        endpoint = await _found(conn, business_id, endpoint_id, lock=True)
+        overlaps = overlap_seconds > 0
+        await webhook_endpoints.update(
+            conn,
+            endpoint_id,
+            secret=seals.seal(secret),
+            previous_secret=endpoint["secret"] if overlaps else None,
+            previous_secret_until=later(sa.literal(float(overlap_seconds), sa.Float)) if overlaps else None,
+        )
+        endpoint = await _found(conn, business_id, endpoint_id)
+    log.info("webhook_endpoint.rotated", endpoint_id=endpoint_id, business_id=business_id)
+    return endpoint, secret
+
+
+async def send_test(db: Database, business_id: str, endpoint_id: str) -> sa.RowMapping:
+    """Send an event of type `webhook_endpoint.test` to this endpoint alone; its delivery.
+
+    Raises:
+        NotFound: no such endpoint.
+        Problem: 409 `endpoint-disabled`.
+    """
+    async with db.write() as conn:
+        await _enabled(conn, business_id, endpoint_id)
+        event = Event(EventType.TEST, {"endpoint_id": endpoint_id})
+        [event_id] = await tell(conn, business_id, [event], only=endpoint_id)
+        return await _delivery(conn, endpoint_id, event_id)
+
+
+async def redeliver(db: Database, business_id: str, endpoint_id: str, event_id: str) -> sa.RowMapping:
+    """Send one event to an endpoint again, now, whatever came of it before; its delivery.
+
+    Raises:
+        NotFound: no such endpoint, or no such delivery to it.
+        Problem: 409 `endpoint-disabled`.
+    """
+    async with db.write() as conn:
+        await _enabled(conn, business_id, endpoint_id)
+        await _delivery(conn, endpoint_id, event_id)
+        await webhook_deliveries.deliver_again(conn, endpoint_id, [event_id])
+        return await _delivery(conn, endpoint_id, event_id)
+
+
+async def replay(
+    db: Database, business_id: str, endpoint_id: str, *, since: dt.datetime, undelivered_only: bool
+) -> int:
+    """Send an endpoint all events since an instant that it asks for, under their old ids; how many.
+
+    Raises:
+        NotFound: no such endpoint.
+        Problem: 409 `endpoint-disabled`.
+    """
+    async with db.write() as conn:
+        endpoint = await _enabled(conn, business_id, endpoint_id)
+        return await webhook_deliveries.replay(
+            conn,
+            business_id,
+            endpoint_id,
+            since,
+            types=types_of(endpoint["event_types"]),
+            undelivered_only=undelivered_only,
+        )
+
+
+async def _found(conn: AsyncConnection, business_id: str, endpoint_id: str, *, lock: bool = False) -> sa.RowMapping:
+    endpoint = await webhook_endpoints.get(conn, business_id, endpoint_id, lock=lock)
+    if endpoint is None:
+        raise NotFound("webhook endpoint")
+    return endpoint
+
+
+async def _enabled(conn: AsyncConnection, business_id: str, endpoint_id: str) -> sa.RowMapping:
+    endpoint = await _found(conn, business_id, endpoint_id, lock=True)
+    if endpoint["status"] != EndpointStatus.ENABLED:
+        detail = "Enable it first: nothing is sent to it now."
+        raise Problem(409, "endpoint-disabled", "The endpoint is disabled", detail)
+    return endpoint
+
+
+async def _delivery(conn: AsyncConnection, endpoint_id: str, event_id: str) -> sa.RowMapping:
+    delivery = await webhook_deliveries.one(conn, endpoint_id, event_id)
+    if delivery is None:
+        raise NotFound("delivery")
+    return delivery
+
+
+def _kept(event_types: Filter) -> str | None:
+    return None if event_types is None else " ".join(sorted(event_types))

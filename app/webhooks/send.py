@@ -1,0 +1,202 @@
+"""One attempt to deliver a webhook: a POST that ends within its deadline, goes where it may, and raises for no peer.
+
+A status that came counts, whatever becomes of the rest of the answer; of that at most `MAX_ANSWER_BYTES` are read, and
+nothing is followed, unpacked or kept but the beginning.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Final
+
+import httpcore
+import httpx
+
+from app.gateways.answers import retry_after
+from app.webhooks.addresses import GuardedBackend, Reach, Resolver
+from app.webhooks.urls import check_url
+
+MAX_ANSWER_BYTES: Final = 64 * 1024  # as they leave TLS: heads, and lengths of chunks, count too
+MAX_RESPONSE_BYTES: Final = 1024
+# Shorter than the idle time-outs of common servers and balancers (60 s and up): fewer attempts are lost on a connection
+# that the other side is just closing.
+_IDLE_SECONDS: Final = 20.0
+_HEADERS: Final = {"Content-Type": "application/json", "User-Agent": "bulk-cancel", "Accept-Encoding": "identity"}
+
+
+class Trouble(StrEnum):
+    """Why there is no status."""
+
+    NOT_ALLOWED = "not_allowed"  # the URL itself; an address that is not allowed is no connection
+    NO_CONNECTION = "no_connection"
+    TLS = "tls"
+    BROKEN = "broken"
+    TIMED_OUT = "timed_out"
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """What an attempt came to: either a status or an error.
+
+    `response` is the first 1,024 bytes of the answer's body as text without NUL, what is no UTF-8 replaced; None where
+    no answer came. `retry_after_seconds` is at most 900.
+    """
+
+    status: int | None
+    error: Trouble | None
+    response: str | None
+    milliseconds: int
+    retry_after_seconds: float | None
+
+
+@dataclass(slots=True)
+class _Heard:
+    status: int | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytearray = field(default_factory=bytearray)
+
+
+class Poster:
+    """The connections to one endpoint, so that no endpoint takes another's: HTTP/1.1, kept alive, by no proxy."""
+
+    def __init__(
+        self,
+        reach: Reach,
+        resolver: Resolver,
+        ssl_context: ssl.SSLContext,
+        *,
+        most_connections: int,
+        total_seconds: float,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """Nothing is connected yet.
+
+        Args:
+            reach: where the endpoint may be.
+            resolver: shared by all endpoints; not closed with this.
+            ssl_context: made once for the process, as reading the trusted certificates takes long.
+            most_connections: attempts at a time; one more waits for a free connection within its deadline.
+            total_seconds: the deadline of an attempt, from the wait for a connection to the answer's end.
+            now: the time (aware) from which a Retry-After that is a date counts, if the answer has no date.
+        """
+        self._reach = reach
+        self._total_seconds = total_seconds
+        self._now = now
+        self._pool = httpcore.AsyncConnectionPool(
+            ssl_context=ssl_context,
+            max_connections=most_connections,
+            keepalive_expiry=_IDLE_SECONDS,
+            network_backend=_SparingBackend(reach, resolver),
+        )
+
+    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Posted:
+        """Make one attempt; nothing that the peer or the network does raises.
+
+        Args:
+            url: as `check_url` has given it, and checked again: what is allowed may have changed since.
+            headers: those beside what every attempt has.
+            body: sent as it is.
+
+        Raises:
+            httpcore.LocalProtocolError: a header that can't be sent, which is the caller's mistake.
+        """
+        clock = asyncio.get_running_loop().time
+        begun, heard, error = clock(), _Heard(), None
+        try:
+            target = httpx.URL(check_url(url, self._reach))
+        except ValueError:
+            return Posted(None, Trouble.NOT_ALLOWED, None, 0, None)
+        try:
+            async with asyncio.timeout(self._total_seconds):
+                await self._exchange(target, headers, body, heard)
+        except (
+            TimeoutError,
+            httpcore.TimeoutException,
+            httpcore.NetworkError,
+            httpcore.RemoteProtocolError,
+            ssl.SSLError,
+        ) as failure:
+            error = _trouble(failure)
+        milliseconds = round((clock() - begun) * 1000)
+        if heard.status is None:
+            return Posted(None, error, None, milliseconds, None)
+        response = heard.body.decode(errors="replace").replace("\0", "")
+        return Posted(heard.status, None, response, milliseconds, retry_after(heard.headers, now=self._now()))
+
+    async def aclose(self) -> None:
+        """Close all connections; attempts under way end as broken."""
+        await self._pool.aclose()
+
+    async def _exchange(self, url: httpx.URL, headers: Mapping[str, str], body: bytes, heard: _Heard) -> None:
+        # From its parts: httpcore would read the text by rules of its own, and perhaps another host out of it.
+        target = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
+        async with self._pool.stream(
+            "POST",
+            target,
+            headers=[("Host", url.netloc), *_HEADERS.items(), *headers.items()],
+            content=body,
+            extensions={"timeout": {"connect": self._total_seconds}},
+        ) as response:
+            heard.status = response.status
+            heard.headers = {
+                name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers
+            }
+            async for part in response.aiter_stream():
+                heard.body += part[: MAX_RESPONSE_BYTES - len(heard.body)]
+
+
+class _SparingBackend(GuardedBackend):
+    async def connect_tcp(self, *args: Any, **kwargs: Any) -> httpcore.AsyncNetworkStream:
+        return _SparingStream(await super().connect_tcp(*args, **kwargs))
+
+
+class _SparingStream(httpcore.AsyncNetworkStream):
+    """Reads at most `MAX_ANSWER_BYTES` after what was written last, and breaks where there are more.
+
+    Counted here and not in bodies: an endless row of small chunks or of 1xx answers costs as much to read.
+    """
+
+    def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
+        self._stream = stream
+        self._left = MAX_ANSWER_BYTES
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - httpcore's interface
+        if self._left == 0:
+            raise httpcore.ReadError("the answer is too long")
+        received = await self._stream.read(min(max_bytes, self._left), timeout)
+        self._left -= len(received)
+        return received
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
+        self._left = MAX_ANSWER_BYTES
+        await self._stream.write(buffer, timeout)
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+    async def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109
+    ) -> httpcore.AsyncNetworkStream:
+        return _SparingStream(await self._stream.start_tls(ssl_context, server_hostname, timeout))
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+
+def _trouble(failure: Exception) -> Trouble:
+    # httpcore wraps what it catches, and its pool drops the cause: only the arguments still have it.
+    if any(isinstance(error, ssl.SSLError) for error in (failure, *failure.args)):
+        return Trouble.TLS
+    match failure:
+        case TimeoutError() | httpcore.TimeoutException():
+            return Trouble.TIMED_OUT
+        case httpcore.ConnectError():
+            return Trouble.NO_CONNECTION
+        case _:
+            return Trouble.BROKEN
