@@ -15,9 +15,10 @@ from prometheus_client.registry import Collector
 
 from app.api.state import Service
 from app.config import Settings
-from app.db import checks, jobs
+from app.db import checks, jobs, webhook_endpoints
 from app.db.invariants import Scope, invariants
 from app.db.tables import IN_PROCESS
+from app.db.webhook_tables import DisabledBecause, EndpointStatus
 from app.errors import NotFound
 
 router = APIRouter()
@@ -32,7 +33,12 @@ async def metrics(request: Request, service: Service) -> Response:
     if not _may_read(request, service.settings):
         raise NotFound("page")
     async with service.db.read() as conn:
-        now = _Now(await checks.last(conn), await jobs.open_by_status(conn), await jobs.next_due_in(conn))
+        now = _Now(
+            await checks.last(conn),
+            await jobs.open_by_status(conn),
+            await jobs.next_due_in(conn),
+            await webhook_endpoints.count_by_state(conn),
+        )
     registry = CollectorRegistry()
     registry.register(now)
     return Response(generate_latest(REGISTRY) + generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
@@ -54,6 +60,7 @@ class _Now(Collector):
     check: checks.Check
     open_jobs: Mapping[str, int]
     next_due_in: float | None
+    endpoints: Mapping[str, int]
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         violations = GaugeMetricFamily(
@@ -81,3 +88,11 @@ class _Now(Collector):
             "How late the job is that has waited longest; above two sweeps, workers are missing.",
             value=max(0.0, -(self.next_due_in or 0.0)),
         )
+        endpoints = GaugeMetricFamily(
+            "bulk_cancel_webhook_endpoints",
+            "Webhook endpoints; `failing` ones were disabled after five days.",
+            labels=["state"],
+        )
+        for state in (EndpointStatus.ENABLED, *DisabledBecause):
+            endpoints.add_metric([state], self.endpoints.get(state, 0))
+        yield endpoints

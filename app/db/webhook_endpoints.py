@@ -44,6 +44,13 @@ async def count(conn: AsyncConnection, business_id: str) -> int:
     return (await conn.execute(query)).scalar_one()
 
 
+async def count_by_state(conn: AsyncConnection) -> dict[str, int]:
+    """How many there are in all: those `enabled` by that word, the others by why they are disabled."""
+    state = sa.func.coalesce(_C.disabled_because, _C.status)
+    query = sa.select(state, sa.func.count()).group_by(state)
+    return {row[0]: row[1] for row in (await conn.execute(query)).all()}
+
+
 async def update(conn: AsyncConnection, endpoint_id: str, **values: Any) -> None:
     """Set columns of one."""
     await conn.execute(sa.update(webhook_endpoints).where(_C.id == endpoint_id).values(**values))

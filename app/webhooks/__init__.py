@@ -1,1 +1,13 @@
-"""Hooks in: `receive` checks those signed as Standard Webhooks 1.0.0 has it, `stripe` those that Stripe signs."""
+"""Webhooks, in and out.
+
+```
+in    receive · stripe     whether a signature is an upstream's; what a hook says is looked up, not believed
+out   endpoints            a business manages where it is told
+      deliver              [claim, endpoint by endpoint] → send → [what came of it, a group]...
+        schedule           when next, and when an endpoint is given up; pure
+        signing · send     one attempt: signed bytes, one deadline, nothing followed
+        urls · addresses   where an endpoint may be: judged when it is saved, and again by the address connected to
+```
+Brackets are transactions; none is open across an HTTP call. Events are written by `app/db/events_of_jobs.py`, in the
+transaction of what they report.
+"""
