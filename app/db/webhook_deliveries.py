@@ -76,15 +76,24 @@ def _hops() -> sa.CTE:
 
 
 _HOPS: Final = _hops()
+_FIRST_DUE_AT: Final = (
+    sa.select(_D.due_at)
+    .where(_D.endpoint_id == webhook_endpoints.c.id, _D.due_at.is_not(None))
+    .order_by(_D.due_at)
+    .limit(1)
+    .correlate(webhook_endpoints)
+    .scalar_subquery()
+)
 _DUE_ENDPOINTS: Final = (
     sa.select(webhook_endpoints.c.id, webhook_endpoints.c.failing_since.is_not(None).label("is_failing"))
     .join(_HOPS, _HOPS.c.endpoint_id == webhook_endpoints.c.id)
-    .where(sa.exists().where(_D.endpoint_id == webhook_endpoints.c.id, _IS_DUE))
+    .where(now() >= _FIRST_DUE_AT)
+    .order_by(_FIRST_DUE_AT)
 )
 
 
 async def due_endpoints(conn: AsyncConnection) -> list[tuple[str, bool]]:
-    """The ids of endpoints for which something is due, and whether their last attempt failed."""
+    """The ids of endpoints for which something is due, the longest first, and whether their last attempt failed."""
     return [(row.id, bool(row.is_failing)) for row in await conn.execute(_DUE_ENDPOINTS)]
 
 

@@ -3,7 +3,8 @@
 ```
 in    receive · stripe     whether a signature is an upstream's; what a hook says is looked up, not believed
 out   endpoints            a business manages where it is told
-      deliver              [claim, endpoint by endpoint] → send → [what came of it, a group]...
+      deliver              which endpoints something is due for; a lane for each
+        lane               [claim] → send → [what came of it, a group]...
         schedule           when next, and when an endpoint is given up; pure
         signing · send     one attempt: signed bytes, one deadline, nothing followed
         urls · addresses   where an endpoint may be: judged when it is saved, and again by the address connected to
