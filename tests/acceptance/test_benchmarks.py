@@ -31,6 +31,7 @@ LINES = {
     "load": ["import of"],
     "listing": ["list of a week"],
     "million": ["a refund of 500", "a refund of 5,000", "worker's memory growth", "API's memory growth"],
+    "webhooks": ["webhooks delivered", "durable refunds with an endpoint told of each"],
     "others": [
         f"{what} side by side, {who}".strip()
         for who in ("ours, PostgreSQL", "ours, SQLite", "DBOS", "Celery", "one arq task each")

@@ -26,6 +26,7 @@ NAMES: Final = (
     "load",
     "listing",
     "million",
+    "webhooks",
     "others",
 )
 
