@@ -1,4 +1,4 @@
-"""The OpenAPI document: what FastAPI derives from the routes, and the problems that every route of a kind may answer.
+"""The OpenAPI document: what FastAPI derives from the routes, what every route of a kind may refuse, and the webhooks.
 
 A router declares only the problems of its own (`responses=problems(409)`); those that follow from a key, a body, a path
 or the database are added here to every operation, so that none can forget them.
@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.api import webhook_events
 from app.api.problems import MEDIA_TYPE
 
 _REF: Final = {"$ref": "#/components/schemas/ProblemDocument"}
@@ -109,6 +110,8 @@ def describe(app: FastAPI) -> dict[str, Any]:
     problem_schema = ProblemDocument.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas.update(problem_schema.pop("$defs"))
     schemas["ProblemDocument"] = problem_schema
+    schemas.update(webhook_events.schemas())
+    document["webhooks"] = webhook_events.webhooks()
     document["components"]["schemas"] = dict(sorted(schemas.items()))
     for operations in document["paths"].values():
         for operation in operations.values():

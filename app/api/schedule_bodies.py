@@ -103,7 +103,7 @@ class SessionPage(Page[Session]):
         return cls(data=data, next_cursor=next_cursor, **days_fields(days))
 
 
-class Refund(Answer):
+class BookingRefund(Answer):
     """What became of one payment line, or (kind `none`) of a booking with nothing to return."""
 
     id: str
@@ -129,7 +129,7 @@ class Booking(Answer):
     client_id: str
     status: BookingStatus
     payments: list[PaymentLine | CreditLine]
-    refunds: list[Refund]
+    refunds: list[BookingRefund]
 
     @classmethod
     def of(cls, row: BookingRow) -> Self:
@@ -222,8 +222,8 @@ def _payment(line: LineFacts) -> PaymentLine | CreditLine:
     return form(kind=line.method, **members)
 
 
-def _refund(row: RefundRow) -> Refund:
-    return Refund(
+def _refund(row: RefundRow) -> BookingRefund:
+    return BookingRefund(
         kind=row.method,
-        **{name: getattr(row, name) for name in Refund.model_fields if name != "kind"},
+        **{name: getattr(row, name) for name in BookingRefund.model_fields if name != "kind"},
     )

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Self
 
 import orjson
 import sqlalchemy as sa
-from pydantic import ConfigDict, Field, StrictBool, StringConstraints
+from pydantic import ConfigDict, Field, StrictBool, StringConstraints, model_validator
 from pydantic.config import JsonDict
 
 from app.api.shapes import Answer, Body, UtcInstant
@@ -59,10 +59,17 @@ class EndpointChanges(Body):
     url: Url = Field("", description=_URL, json_schema_extra=_without_default)
     description: Annotated[str, text(200)] | None = Field(None, description="Your own words; null: none.")
     event_types: Types | None = Field(None, description=_TYPES)
-    status: EndpointStatus | None = Field(
-        None,
+    status: EndpointStatus = Field(
+        EndpointStatus.ENABLED,
         description="`disabled`: nothing is sent, and what was on its way fails. `enabled`: from now on it is again.",
+        json_schema_extra=_without_default,
     )
+
+    @model_validator(mode="after")
+    def _changes_something(self) -> Self:
+        if not self.model_fields_set:
+            raise ValueError("Name something to change.")
+        return self
 
     def changed(self, *names: str) -> dict[str, Any]:
         """Those of the members that were given."""

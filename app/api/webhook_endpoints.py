@@ -79,7 +79,8 @@ async def change_webhook_endpoint(
     changes = body.changed("url", "description", "event_types")
     if "url" in changes:
         changes["url"] = _checked(service, body.url)
-    row = await endpoints.change(service.db, who.business_id, endpoint_id, changes, status=body.status)
+    status = body.changed("status").get("status")
+    row = await endpoints.change(service.db, who.business_id, endpoint_id, changes, status=status)
     return bodies.Endpoint(**bodies.Endpoint.fields_of(row))
 
 
