@@ -200,9 +200,17 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         raise httpcore.ConnectError(_NO_ADDRESS)
 
     async def _addresses(self, host: str, port: int) -> tuple[Address, ...]:
-        # Not asked for, so that no server of names can send what is for this machine, perhaps without TLS, elsewhere.
-        addresses = LOOPBACK if is_localhost(host) else await self._resolver.addresses(host)
+        addresses = _known(host) or await self._resolver.addresses(host)
         return addresses[:_MOST_TRIED] if all(self._reach.allows(address, port) for address in addresses) else ()
+
+
+def _known(host: str) -> tuple[Address, ...]:
+    # Not asked for, so that no server of names can send what is for this machine, perhaps without TLS, elsewhere.
+    if is_localhost(host):
+        return LOOPBACK
+    with suppress(ValueError):
+        return (ip_address(host),)
+    return ()
 
 
 def _settle(answer: asyncio.Future[tuple[Address, ...]], found: tuple[Address, ...]) -> None:

@@ -38,7 +38,7 @@ async def create(
         db: where it is kept.
         seals: what its secret is sealed with.
         business_id: whose events it is told.
-        url: as `addresses.check_url` has it.
+        url: as `urls.check_url` has it.
         description: the business's own words.
         event_types: what it is told.
 

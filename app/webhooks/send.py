@@ -6,7 +6,8 @@ nothing is followed, unpacked or kept but the beginning.
 
 import asyncio
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -85,12 +86,19 @@ class Poster:
         self._reach = reach
         self._total_seconds = total_seconds
         self._now = now
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=ssl_context,
-            max_connections=most_connections,
-            keepalive_expiry=_IDLE_SECONDS,
-            network_backend=_SparingBackend(reach, resolver),
-        )
+        # Pools of one: at every call a pool looks at all its connections, and with sixteen that takes thrice the CPU.
+        self._pools = [
+            httpcore.AsyncConnectionPool(
+                ssl_context=ssl_context,
+                max_connections=1,
+                keepalive_expiry=_IDLE_SECONDS,
+                network_backend=_SparingBackend(reach, resolver),
+            )
+            for _ in range(most_connections)
+        ]
+        self._free = asyncio.LifoQueue[httpcore.AsyncConnectionPool]()  # the one used last first: others may time out
+        for pool in self._pools:
+            self._free.put_nowait(pool)
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Posted:
         """Make one attempt; nothing that the peer or the network does raises.
@@ -110,8 +118,8 @@ class Poster:
         except ValueError:
             return Posted(None, Trouble.NOT_ALLOWED, None, 0, None)
         try:
-            async with asyncio.timeout(self._total_seconds):
-                await self._exchange(target, headers, body, heard)
+            async with asyncio.timeout(self._total_seconds), self._connection() as pool:
+                await self._exchange(pool, target, headers, body, heard)
         except (
             TimeoutError,
             httpcore.TimeoutException,
@@ -128,12 +136,23 @@ class Poster:
 
     async def aclose(self) -> None:
         """Close all connections; attempts under way end as broken."""
-        await self._pool.aclose()
+        for pool in self._pools:
+            await pool.aclose()
 
-    async def _exchange(self, url: httpx.URL, headers: Mapping[str, str], body: bytes, heard: _Heard) -> None:
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[httpcore.AsyncConnectionPool]:
+        pool = await self._free.get()
+        try:
+            yield pool
+        finally:
+            self._free.put_nowait(pool)
+
+    async def _exchange(
+        self, pool: httpcore.AsyncConnectionPool, url: httpx.URL, headers: Mapping[str, str], body: bytes, heard: _Heard
+    ) -> None:
         # From its parts: httpcore would read the text by rules of its own, and perhaps another host out of it.
         target = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
-        async with self._pool.stream(
+        async with pool.stream(
             "POST",
             target,
             headers=[("Host", url.netloc), *_HEADERS.items(), *headers.items()],
@@ -183,7 +202,12 @@ class _SparingStream(httpcore.AsyncNetworkStream):
         server_hostname: str | None = None,
         timeout: float | None = None,  # noqa: ASYNC109
     ) -> httpcore.AsyncNetworkStream:
-        return _SparingStream(await self._stream.start_tls(ssl_context, server_hostname, timeout))
+        try:
+            return _SparingStream(await self._stream.start_tls(ssl_context, server_hostname, timeout))
+        except BaseException:
+            # httpcore closes on errors alone: whoever hangs in the handshake would keep a socket of ours each time.
+            await self._stream.aclose()
+            raise
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)
