@@ -17,6 +17,7 @@ Seconds = Annotated[float, Field(gt=0)]
 
 _HOOKS_PREFIX: Final = "whsec_"
 _STRIPE_HOOKS_SECRET: Final = re.compile(_HOOKS_PREFIX + r"[!-+\--~]{24,255}")  # Stripe does not say how long they are
+_STRIPE_CALLS_PER_SECOND: Final = 25.0  # docs.stripe.com/rate-limits: for an endpoint, and for a test account in all
 _HIGHEST_PORT: Final = 65_535
 _HOOKS_SECRET_BYTES: Final = range(24, 64 + 1)  # Standard Webhooks 1.0.0, "Signature scheme"
 
@@ -48,6 +49,12 @@ class Settings(BaseSettings):
     )
     payments_token: SecretStr | None = Field(
         None, description="Bearer token for the payment upstream; for Stripe its secret key, which must be given."
+    )
+    payments_calls_per_second: float | None = Field(
+        None,
+        gt=0,
+        description="Calls to the payment upstream, over all workers, for each account there. Unset: 25 for `stripe`, "
+        "which counts them, and else as many as its pace allows.",
     )
     credits_url: str | None = Field(None, description="Credit upstream. Unset: the built-in sandbox.")
     credits_token: SecretStr | None = Field(None, description="Bearer token for the credit upstream.")
@@ -157,6 +164,7 @@ class Settings(BaseSettings):
             if self.payments_token is None:
                 raise ValueError("PAYMENTS_PROVIDER=stripe needs the secret key as PAYMENTS_TOKEN")
             self.payments_url = self.payments_url or "https://api.stripe.com"
+            self.payments_calls_per_second = self.payments_calls_per_second or _STRIPE_CALLS_PER_SECOND
         return self
 
     def seals(self) -> Seals | None:

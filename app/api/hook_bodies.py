@@ -1,5 +1,6 @@
 """What is read of a hook's body: of which refund it speaks, and never how that went.
 
+Of Stripe's, also which refund there is said to have failed: that is asked after even where a success was heard before.
 What is of a type that concerns no refund is not read further than its type.
 """
 
@@ -10,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field, ValidationError
 
 from app.api.validation import malformed, unsupported_media_type
-from app.gateways.stripe import reference_of
+from app.gateways.stripe import failed_id_of, reference_of
 
 REFUND_UPDATED: Final = "refund.updated"
 # docs.stripe.com/api/events/types: of these data.object is a refund. That of `charge.refunded` is a charge.
@@ -19,10 +20,11 @@ _Body = TypeVar("_Body", bound=BaseModel)
 
 
 class Told(NamedTuple):
-    """One event, and the reference of the refund that it is about."""
+    """One event, the reference of the refund that it is about, and its id there where that is said to have failed."""
 
     event_id: str
     reference: str
+    failed_id: str | None = None
 
 
 class _AnyHook(BaseModel):
@@ -74,7 +76,7 @@ def told_by_stripe(body: bytes, content_type: str | None) -> Told | None:
     event = _read(_StripeEvent, document)
     refund = event.data.object
     reference = reference_of(refund) if refund.get("object") == "refund" else None
-    return Told(event.id, reference) if isinstance(reference, str) else None
+    return Told(event.id, reference, failed_id_of(refund)) if isinstance(reference, str) else None
 
 
 def _json_of(body: bytes, content_type: str | None) -> object:

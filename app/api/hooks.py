@@ -111,7 +111,8 @@ _STRIPE_EXAMPLE: Final = {
 }
 _STRIPE_OBJECT: Final = {
     "type": "object",
-    "description": "The refund, of which only our reference is read. What is none, or has none, is answered 204.",
+    "description": "The refund, of which our reference is read, and whether it has failed, to look it up even where it "
+    "had succeeded. What is none, or has none, is answered 204.",
     "properties": {
         "object": {"description": "`refund`."},
         "metadata": {"description": "As it was sent: `reference` is our refund's id."},
@@ -173,5 +174,6 @@ async def _take(service: State, source: Source, told: Told | None) -> Response:
     if told is None:
         log.info("hook.not_for_us", source=source)
     else:
-        await hints.take(service.db, service.queue, source, event_id=told.event_id, reference=told.reference)
+        db, queue = service.db, service.queue
+        await hints.take(db, queue, source, event_id=told.event_id, reference=told.reference, failed_id=told.failed_id)
     return Response(status_code=204)

@@ -10,6 +10,7 @@ from typing import assert_never
 import structlog
 
 from app.cancellation import judge, policy
+from app.cancellation.budget import Budget
 from app.cancellation.pacing import Entry, Pace, Sign
 from app.cancellation.policy import Trail, Verdict
 from app.cancellation.runtime import Runtime, seconds_since_boot
@@ -21,6 +22,7 @@ from app.gateways.outcomes import (
     Finding,
     Gateway,
     Indeterminate,
+    Merchant,
     Method,
     Order,
     Outcome,
@@ -36,12 +38,14 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a refund is executed: whose it is, at which upstream, and how fast that takes calls now."""
+    """Where a refund is executed: whose it is, at which upstream and account there, and how fast that takes calls."""
 
     business_id: str
     reason: str
     method: Method
     pace: Pace
+    merchant: Merchant = None
+    budget: Budget | None = None  # None: the upstream does not count calls
 
 
 async def execute(runtime: Runtime, place: Place, claimed: Claimed, *, send_before: float) -> Verdict:
@@ -62,14 +66,17 @@ async def execute(runtime: Runtime, place: Place, claimed: Claimed, *, send_befo
         jitter=runtime.jitter(),
     )
     if await place.pace.enter(repeat=repeat) is Entry.LATER:
+        _count(place, 0)
         pause = max(place.pace.quiet_seconds, 1.0)
         return policy.left_alone(trail, claimed.status, due_in_seconds=pause * (1 + trail.jitter))
     gateway = _Watched(runtime.gateways[place.method], place.method)
     try:
         if runtime.stopping.is_set() or seconds_since_boot() >= send_before:
             return policy.unstarted(claimed.status)
-        return await _call(runtime, gateway, order_of(claimed, place.method, place.reason), claimed, trail, send_before)
+        order = order_of(claimed, place.method, place.reason, place.merchant)
+        return await _call(runtime, gateway, order, claimed, trail, send_before)
     finally:
+        _count(place, gateway.calls)
         paused = place.pace.leave(gateway.sign, repeat=repeat, retry_after_seconds=gateway.retry_after_seconds)
         if paused is not None:
             log.warning(
@@ -81,16 +88,24 @@ async def execute(runtime: Runtime, place: Place, claimed: Claimed, *, send_befo
             )
 
 
+def _count(place: Place, calls: int) -> None:
+    """Of each claimed refund one call has been granted."""
+    if place.budget is not None:
+        place.budget.owed += calls - 1
+
+
 @dataclass(slots=True)
 class _Watched:
-    """The gateway, and what the last call through it said of the upstream."""
+    """The gateway, how often it was called, and what the last call through it said of the upstream."""
 
     gateway: Gateway
     method: Method
+    calls: int = 0
     sign: Sign | None = None
     retry_after_seconds: float = 0.0
 
     async def refund(self, order: Order) -> Outcome:
+        self.calls += 1
         reached(f"refund.{self.method}.before")
         outcome = await self.gateway.refund(order)
         reached(f"refund.{self.method}.after")
@@ -98,6 +113,7 @@ class _Watched:
         return outcome
 
     async def look_up(self, order: Order) -> Finding:
+        self.calls += 1
         reached(f"look_up.{self.method}.before")
         finding = await self.gateway.look_up(order)
         reached(f"look_up.{self.method}.after")
@@ -149,7 +165,7 @@ async def _call(
         return policy.unknown(why, quiet_in_seconds=max(quiet_in, trail.pause()))
 
 
-def order_of(claimed: Claimed, method: Method, reason: str) -> Order:
+def order_of(claimed: Claimed, method: Method, reason: str, merchant: Merchant = None) -> Order:
     """What is asked of the upstream for this row, by the same words at each attempt."""
     # One key for all attempts; a new one only for a try that a person asked for after a recorded failure.
     key = claimed.id if claimed.key_generation == 0 else f"{claimed.id}.{claimed.key_generation}"
@@ -167,4 +183,5 @@ def order_of(claimed: Claimed, method: Method, reason: str) -> Order:
         reason=reason,
         accepted_as=claimed.upstream_reference if is_accepted else None,
         failed_as=claimed.upstream_reference if claimed.key_generation and not is_accepted else None,
+        merchant=merchant,
     )

@@ -1,7 +1,8 @@
 """The lanes of a slice: each claims one job's due refunds of one method in batches and keeps their calls going.
 
 A lane that is slow or hangs keeps no other waiting: while it still has calls in flight the others go on claiming, and
-when the slice's time is over another slice is prompted before the last calls are back.
+when the slice's time is over another slice is prompted before the last calls are back. Where an account's calls are
+counted, no more is claimed than may be called for at once.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ from typing import Final
 import sqlalchemy as sa
 import structlog
 
+from app.cancellation import budget
 from app.cancellation.execute import Place, execute
 from app.cancellation.runtime import Runtime, seconds_since_boot
 from app.cancellation.settle import GroupCommit
@@ -22,7 +24,7 @@ from app.db import claims
 from app.db.claims import Claimed
 from app.db.outage import is_outage
 from app.fault_points import Step
-from app.gateways.outcomes import Method
+from app.gateways.outcomes import Merchant, Method
 
 log = structlog.get_logger()
 
@@ -41,6 +43,19 @@ class _Lane:
     low: int = -1  # with so many left to call for, the next batch is claimed
     from_due_at: str | None = None  # what became due earlier has been claimed, as far as the last look saw
     look: asyncio.Event = field(default_factory=asyncio.Event)  # it is time to claim
+
+    @property
+    def waits_for_calls(self) -> bool:
+        """Whether the account's calls are used up for the moment."""
+        return self.place.budget is not None and self.place.budget.is_short
+
+    @property
+    def wanted(self) -> int:
+        """How many refunds are to be claimed now."""
+        if self.place.budget is None:
+            return _CLAIMED_PER_CALL * self.place.pace.room - self.claimed.qsize()
+        # A granted call is for now: kept for later, it would be made beside those of that second.
+        return 0 if self.waits_for_calls else self.place.pace.room - self.at_work
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +83,7 @@ async def run_lanes(
     job: sa.RowMapping,
     chunks: AsyncIterator[None],
     *,
+    merchant: Merchant,
     stop_at: float,
     commits: GroupCommit,
     hands_over: bool,
@@ -78,6 +94,7 @@ async def run_lanes(
         runtime: the worker's.
         job: its row.
         chunks: writes more of the job's refunds at each step, beside the calls.
+        merchant: at whose account its payments are.
         stop_at: by the monotonic clock, when to claim no more.
         commits: what verdicts are given to.
         hands_over: whether to prompt another slice at `stop_at`.
@@ -85,14 +102,15 @@ async def run_lanes(
     Returns:
         Whether another slice was prompted at `stop_at`, as is done where it `hands_over`.
     """
-    business_id = job["business_id"]
+    business_id, reason = job["business_id"], job["reason"] or ""
     with (
         runtime.paces.at(business_id, Method.PAYMENT) as payments,
         runtime.paces.at(business_id, Method.CREDIT) as credit,
     ):
+        counted = budget.of_payments(runtime, merchant, business_id)
         lanes = [
-            _Lane(Place(business_id, job["reason"] or "", method, pace))
-            for method, pace in ((Method.PAYMENT, payments), (Method.CREDIT, credit))
+            _Lane(Place(business_id, reason, Method.PAYMENT, payments, merchant, counted)),
+            _Lane(Place(business_id, reason, Method.CREDIT, credit)),
         ]
         this = _Slice(runtime, job["id"], stop_at, commits, lanes)
         handing_over = asyncio.create_task(_hand_over(this) if hands_over else _never())
@@ -106,6 +124,8 @@ async def run_lanes(
         finally:
             ended_before = handing_over.cancel()
             await asyncio.wait([handing_over])
+        if counted is not None:
+            await budget.square(runtime, counted)
     if this.trouble:
         raise this.trouble[0]
     return not ended_before and handing_over.result()
@@ -141,14 +161,13 @@ async def _keep_claiming(this: _Slice, lane: _Lane) -> None:
         lane.look.clear()
         all_are_there = this.filled.is_set()
         room = lane.place.pace.room
-        wanted = _CLAIMED_PER_CALL * room - lane.claimed.qsize()
-        batch = await _claim(this, lane, most=wanted) if wanted > 0 else []
+        batch = await _claim(this, lane, most=wanted) if (wanted := lane.wanted) > 0 else []
         if lane.place.pace.is_shut and not batch:
             # What has waited for too long is a person's, though nothing can be called.
             settings = this.runtime.settings
             aged = settings.give_up_after_seconds
             batch = await _claim(this, lane, most=2 * settings.concurrency, waited_seconds=aged)
-        lane.resting = all_are_there and not batch and not lane.at_work
+        lane.resting = all_are_there and not batch and not lane.at_work and not lane.waits_for_calls
         if all(other.resting for other in this.lanes):
             break
         half = _CLAIMED_PER_CALL * room // 2
@@ -164,6 +183,8 @@ async def _look_again(this: _Slice, lane: _Lane) -> None:
     seconds = this.stop_at - time.monotonic()
     if lane.low < 0:
         seconds = min(seconds, _LOOK_AGAIN_SECONDS)
+    if lane.place.budget is not None and lane.waits_for_calls:
+        seconds = min(seconds, lane.place.budget.none_before - time.monotonic())
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await lane.look.wait()
@@ -189,7 +210,7 @@ async def _claim(this: _Slice, lane: _Lane, *, most: int, waited_seconds: float 
     send_before = seconds_since_boot() + settings.lease_seconds - settings.upstream_timeout_seconds
     send_before -= settings.upstream_quiescence_seconds
     try:
-        batch = await _take(this, lane, most=most, waited_seconds=waited_seconds)
+        batch = await _claim_granted(this, lane, most=most, waited_seconds=waited_seconds)
     except Exception as error:
         # The calls in flight still have outcomes to write; whatever was claimed without our knowing comes due again.
         if not is_outage(error):
@@ -199,6 +220,24 @@ async def _claim(this: _Slice, lane: _Lane, *, most: int, waited_seconds: float 
     lane.at_work += len(batch)
     for claimed in batch:
         lane.claimed.put_nowait((claimed, send_before))
+    return batch
+
+
+async def _claim_granted(this: _Slice, lane: _Lane, *, most: int, waited_seconds: float) -> Sequence[Claimed]:
+    """Claim no more than the account has calls for; those that waited for too long are few, and counted afterwards."""
+    counted = lane.place.budget
+    if counted is None:
+        return await _take(this, lane, most=most, waited_seconds=waited_seconds)
+    granted = await budget.ask(this.runtime, counted, wanted=most) if not waited_seconds else 0
+    batch: Sequence[Claimed] = []
+    try:
+        if granted or waited_seconds:
+            batch = await _take(this, lane, most=granted or most, waited_seconds=waited_seconds)
+    finally:
+        counted.owed += len(batch) - granted
+    if granted > len(batch):
+        counted.none_before = float("-inf")  # nothing that is due waits for calls
+        await budget.square(this.runtime, counted)
     return batch
 
 

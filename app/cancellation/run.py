@@ -14,7 +14,7 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.cancellation import recover
+from app.cancellation import merchant, recover
 from app.cancellation.expand import expand_chunk
 from app.cancellation.lane import run_lanes
 from app.cancellation.runtime import Runtime
@@ -24,6 +24,7 @@ from app.db.dialect import now
 from app.db.tables import JobStatus
 from app.db.turns import writing_for
 from app.fault_points import Step
+from app.gateways.outcomes import Merchant
 
 log = structlog.get_logger()
 
@@ -41,20 +42,23 @@ async def run_slice(runtime: Runtime, job_id: str, *, seconds: float, helper: bo
     begun = await _begin(runtime, job_id)
     if begun is None:
         return await settle_job(runtime, job_id)
-    job, is_expanded = begun
+    job, is_expanded, whose = begun
     stop_at = time.monotonic() + seconds
     chunks = _go_on(runtime, job, stop_at, is_expanded=is_expanded, helper=helper)
     async with aclosing(chunks), GroupCommit(runtime, job_id) as commits:
-        handed_over = await run_lanes(runtime, job, chunks, stop_at=stop_at, commits=commits, hands_over=not helper)
+        handed_over = await run_lanes(
+            runtime, job, chunks, merchant=whose, stop_at=stop_at, commits=commits, hands_over=not helper
+        )
     again_in = await settle_job(runtime, job_id)
     return None if handed_over else again_in
 
 
-async def _begin(runtime: Runtime, job_id: str) -> tuple[sa.RowMapping, bool] | None:
+async def _begin(runtime: Runtime, job_id: str) -> tuple[sa.RowMapping, bool, Merchant] | None:
     """Start the job, or go on with it, and write its first refund rows, which may be all.
 
     Returns:
-        its row and whether all its refunds are there; None when there is nothing to run (ended, withdrawn, on hold).
+        its row, whether all its refunds are there, and at whose account its payments are;
+        None when there is nothing to run (ended, withdrawn, on hold).
     """
     async with runtime.db.write(Step.BEGIN) as conn:
         job = await jobs.lock_any(conn, job_id)
@@ -66,9 +70,10 @@ async def _begin(runtime: Runtime, job_id: str) -> tuple[sa.RowMapping, bool] | 
         started = {} if job["status"] == JobStatus.RUNNING else {"status": JobStatus.RUNNING, "started_at": now()}
         await _beat(runtime, conn, job_id, **started)
         _, is_expanded = await expand_chunk(conn, job, at_most=FIRST_CHUNK)
+        whose = await merchant.of_business(runtime, conn, job["business_id"])
     if started:
         log.info("job.started", job_id=job_id, business_id=job["business_id"])
-    return job, is_expanded
+    return job, is_expanded, whose
 
 
 async def _go_on(

@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from typing import Final
 
 from app.cancellation.pacing import Paces
@@ -15,6 +15,7 @@ from app.db.engine import Database
 from app.gateways.build import gateways_from
 from app.gateways.outcomes import Gateway, Method
 from app.queue import Queue
+from app.sealing import Seals
 
 # Seconds of some clock that runs on while the machine is suspended, as the database's does; the usual one may not.
 seconds_since_boot: Final[Callable[[], float]] = (
@@ -37,11 +38,13 @@ class Runtime:
     stopping: asyncio.Event = field(default_factory=asyncio.Event)  # set: claim and send nothing more
     at_work: Counter[str] = field(default_factory=Counter)  # slices of this process, by job
     paces: Paces = field(init=False)
+    seals: Callable[[], Seals | None] = field(init=False)  # made when the first is needed, and kept
 
     def __post_init__(self) -> None:
         most = self.settings.concurrency
         paces = Paces(most=most, total=most * BUSINESSES_AT_FULL_PACE, jitter=self.jitter)
         object.__setattr__(self, "paces", paces)  # frozen; and made of the settings that are given
+        object.__setattr__(self, "seals", cache(self.settings.seals))
 
     @property
     def turn(self) -> int:

@@ -1,12 +1,12 @@
 """The command line `bulk-cancel`: what an operator runs; no decision about a booking or a refund is made here.
 
-`terminal` is how commands speak, `records` changes businesses, keys and schedules, `servers` runs the processes, and
-`demo` (with `studio`) runs everything at once.
+`terminal` is how commands speak, `records` changes businesses, keys and schedules, `accounts` where payments are,
+`servers` runs the processes, and `demo` (with `studio`) runs everything at once.
 """
 
 import typer
 
-from app.cli import demo, imports, records, servers
+from app.cli import accounts, demo, imports, records, servers
 from app.cli.terminal import Trouble, explain, fail
 from app.errors import Problem
 
@@ -31,6 +31,7 @@ cli.command("verify")(records.verify)
 cli.add_typer(business, name="business")
 cli.add_typer(keys, name="keys")
 business.command("create")(records.create_business)
+business.command("stripe")(accounts.stripe)
 keys.command("create")(records.create_key)
 keys.command("list")(records.list_keys)
 keys.command("revoke")(records.revoke_key)

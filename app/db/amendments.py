@@ -1,7 +1,9 @@
 """What is changed on refunds from outside: a rejected one tried again, one that no machine can close resolved by hand.
 
-People do so, and an upstream's hint may have one that a machine gave up on looked up again.
+People do so, and an upstream's hint may have one looked up again that a machine gave up on, or that had succeeded.
 """
+
+from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -9,6 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.db import history
 from app.db.dialect import now
 from app.db.tables import RefundStatus, refunds
+
+DOUBTED_BY: Final = "hook:stripe"  # the only one after whose word a success is not the end of a refund's history
 
 
 async def try_again(conn: AsyncConnection, job_id: str, *, actor: str) -> int:
@@ -63,6 +67,28 @@ async def look_again(conn: AsyncConnection, job_id: str, *, actor: str, only: st
     if ids:
         await history.append(conn, ids, actor=actor)
     return len(ids)
+
+
+async def doubt(conn: AsyncConnection, refund_id: str) -> None:
+    """Have a refund looked up that had succeeded, because Stripe says that it has failed since.
+
+    It is at work again, and no success any more, until the look-up says which.
+    """
+    statement = (
+        sa.update(refunds)
+        .where(refunds.c.id == refund_id, refunds.c.status == RefundStatus.SUCCEEDED)
+        .values(
+            status=RefundStatus.PROCESSING,
+            due_at=now(),
+            first_due_at=now(),
+            outcome_seq=None,
+            settled_at=None,
+            epoch=refunds.c.epoch + 1,
+            attempts=1,  # as in `look_again`
+        )
+    )
+    await conn.execute(statement)
+    await history.append(conn, [refund_id], actor=DOUBTED_BY)
 
 
 async def lock_refund(conn: AsyncConnection, job_id: str, refund_id: str) -> sa.RowMapping | None:

@@ -108,7 +108,20 @@ businesses = sa.Table(
     sa.Column("timezone", sa.String(64), nullable=False),
     sa.Column("currency", sa.String(3), nullable=False),
     created_at(),
+    # Where its payments by Stripe are: at a connected account, or at one of its own; neither: at the platform's.
+    sa.Column("stripe_account", sa.String(255)),
+    sa.Column("stripe_key_sealed", sa.Text),
     sa.CheckConstraint("length(currency) = 3", name="currency_is_iso_4217"),
+    sa.CheckConstraint("stripe_account IS NULL OR stripe_key_sealed IS NULL", name="at_one_stripe_account"),
+)
+
+call_budgets = sa.Table(
+    "call_budgets",
+    metadata,
+    sa.Column("account", sa.String(255), primary_key=True),  # whose calls the upstream counts together
+    sa.Column("calls", sa.Double, nullable=False),  # that may be made at once; below nought: made beyond the rate
+    sa.Column("granted", sa.Integer, nullable=False),  # to who asked last
+    sa.Column("counted_at", Instant, nullable=False),
 )
 
 api_keys = sa.Table(

@@ -4,7 +4,7 @@ The invariant: `Throttled` and `Unavailable` mean the refund was surely not made
 `Indeterminate` that nothing is known, and no outcome ever means more than its upstream said.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
@@ -17,13 +17,38 @@ class Method(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Connected:
+    """The business's account is connected to the platform's: the platform's key speaks for it, and it is named."""
+
+    account: str
+
+
+@dataclass(frozen=True, slots=True)
+class OwnKey:
+    """The business's account has a secret key of its own, which is never shown."""
+
+    key: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Unopened:
+    """The business has a key of its own that can't be read: nothing may be sent, least of all by the platform's."""
+
+    detail: str
+
+
+# At whose account a payment was made; None: the platform's own, or the upstream has no more than one.
+Merchant = Connected | OwnKey | Unopened | None
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
     """One refund to be made, frozen before the first call: the same order always sends the same bytes.
 
     A payment names `payment_id`, `amount_minor` (ISO 4217 minor units) and `currency`; a credit names
     `account_id` and `credits`. `refund_id` is the reference that the upstream keeps and is looked up by.
     `accepted_as` is the upstream's id of the refund that it said it was at work on; `failed_as` that of one that
-    failed and was then ordered anew, so that it says nothing of this order.
+    failed and was then ordered anew, so that it says nothing of this order. `merchant` is whose the payment is.
     """
 
     refund_id: str
@@ -37,6 +62,7 @@ class Order:
     reason: str
     accepted_as: str | None = None
     failed_as: str | None = None
+    merchant: Merchant = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,8 @@ that nothing was done (docs.stripe.com/api/errors). Its 409 may tell of another 
 a third party. A key that it does not know (401) or that may not refund (403) is the operator's to mend, and no fault of
 the refund. A refund is asked for without a currency, because Stripe uses the payment's: an answer in another than the
 order's is a contradiction for a person to look at.
+
+Every call for an order is made for the account that its payment is at: docs.stripe.com/connect/authentication.
 """
 
 import re
@@ -22,15 +24,18 @@ from app.gateways.by_reference import utc_now
 from app.gateways.http import Answer, Broken, NotSent, Reply, Upstream
 from app.gateways.outcomes import (
     Absent,
+    Connected,
     Finding,
     Indeterminate,
     Order,
     Outcome,
+    OwnKey,
     Processing,
     Rejected,
     Succeeded,
     Throttled,
     Unavailable,
+    Unopened,
 )
 
 # Stripe gives up to 100 a page; so few fit into `http.MAX_ANSWER_BYTES` whatever metadata others give their refunds.
@@ -66,7 +71,7 @@ _UNITS: Final = {"ISK": (100, 1), "UGX": (100, 1), "MGA": (1, 100)}
 
 
 class StripeRefunds:
-    """The `Gateway` to Stripe. `upstream`'s token is the secret key."""
+    """The `Gateway` to Stripe. `upstream`'s token is the platform's secret key."""
 
     def __init__(self, upstream: Upstream, *, look_up_seconds: float, clock: Callable[[], datetime] = utc_now) -> None:
         """Take over `upstream`: closing the gateway closes it. A look-up begins no page after `look_up_seconds`."""
@@ -82,10 +87,12 @@ class StripeRefunds:
             return Rejected("payment_not_found", "this is no id of a Stripe payment", None)
         if theirs is None:
             return Rejected("amount_not_possible", "Stripe has no such fraction of the currency", None)
+        if isinstance(order.merchant, Unopened):
+            return Unavailable(order.merchant.detail, None)
         reply = await self._upstream.call(
             "POST",
             _PATH,
-            headers={"Idempotency-Key": order.idempotency_key},
+            headers=_account(order.merchant) | {"Idempotency-Key": order.idempotency_key},
             # Not our reason: it is free text, and Stripe's `reason` a choice of three.
             form=payment | {"amount": str(theirs.amount_minor), f"metadata[{_REFERENCE}]": order.refund_id},
         )
@@ -97,13 +104,17 @@ class StripeRefunds:
         payment = _payment(order)
         if payment is None or theirs is None:
             return Indeterminate("look-up: the order could not be one for Stripe")
+        if isinstance(order.merchant, Unopened):
+            return Indeterminate(f"look-up: {order.merchant.detail}")
+        account = _account(order.merchant)
         begun = time.monotonic()
         query = payment | {"limit": str(PAGE)}
         ours: list[Finding] = []
         for _ in range(MOST_PAGES):
             if time.monotonic() - begun > self._look_up_seconds:
                 return Indeterminate("look-up: the list did not end in time")
-            page = page_of(await self._upstream.call("GET", _PATH, query=query), now=self._clock())
+            reply = await self._upstream.call("GET", _PATH, query=query, headers=account)
+            page = page_of(reply, now=self._clock())
             if isinstance(page, Indeterminate):
                 return page
             refunds, after = page
@@ -147,6 +158,16 @@ def reference_of(refund: Mapping[str, Any]) -> object:
     """What a refund of Stripe's keeps as our refund's id; None where it is somebody else's."""
     metadata = refund.get("metadata")
     return metadata.get(_REFERENCE) if isinstance(metadata, dict) else None
+
+
+def failed_id_of(refund: Mapping[str, Any]) -> str | None:
+    """The id of a refund of Stripe's that is said to have failed; banks may send money back that was refunded before.
+
+    docs.stripe.com/refunds#failed-refunds
+    """
+    status, refund_id = refund.get("status"), refund.get("id")
+    failed = isinstance(status, str) and _STATUS.get(status) == "failed"
+    return refund_id if failed and isinstance(refund_id, str) else None
 
 
 def read_ours(refund: Mapping[str, Any], order: Order) -> Finding | None:
@@ -210,6 +231,19 @@ def _refusal(error: Mapping[str, Any], status: int, wait: float | None) -> Outco
     if not code and error.get("type") == "invalid_request_error":
         code = next((ours for says, ours in _MESSAGES if says.match(detail)), "")
     return Rejected(_CODES.get(code, code) or f"http_{status}", detail, None)
+
+
+def _account(merchant: Connected | OwnKey | None) -> dict[str, str]:
+    """The headers that say whose account a call is for; an Authorization here is sent instead of the pool's own."""
+    match merchant:
+        case None:
+            return {}
+        case Connected(account):
+            return {"Stripe-Account": account}
+        case OwnKey(key):
+            return {"Authorization": f"Bearer {key}"}
+        case _:
+            assert_never(merchant)
 
 
 def _payment(order: Order) -> dict[str, str] | None:

@@ -13,12 +13,16 @@ import time
 import httpx
 import psutil
 import pytest
+import sqlalchemy as sa
 from typer.testing import CliRunner
 
 from app.auth import Scope, authenticate
 from app.cli import cli
+from app.db import stripe_accounts
 from app.db.engine import Database
 from app.db.schema import newest_version, version_of
+from app.db.stripe_accounts import StripeAccount
+from app.sealing import Seals
 
 COMMANDS = [
     ["demo"],
@@ -27,6 +31,7 @@ COMMANDS = [
     ["sandbox"],
     ["migrate"],
     ["business", "create"],
+    ["business", "stripe"],
     ["keys", "create"],
     ["keys", "list"],
     ["keys", "revoke"],
@@ -396,3 +401,99 @@ def test_a_worker_that_ends_by_itself_is_started_again_and_sigterm_ends_both(on_
     finally:
         supervisor.kill()
         supervisor.communicate()
+
+
+# At whose Stripe account a business's payments are.
+
+SEALING_KEY = "c2VhbGluZyBrZXkgb2YgMzIgYnl0ZXMsIG5vIG1vcmU="
+STRIPE_KEY = "rk_test_51AbCdEf"
+
+
+async def account_of(url, business):
+    db = Database(url)
+    async with db.read() as conn:
+        account = await stripe_accounts.of_business(conn, business)
+    await db.close()
+    return account
+
+
+def test_a_business_s_payments_are_where_the_operator_says_and_its_key_is_sealed_and_never_shown(studio, database_url):
+    def now(*arguments, **more):
+        code, out, err = studio.run("business", "stripe", "studio", *arguments, secrets_key=SEALING_KEY, **more)
+        assert (code, out) == (0, ""), err
+        return err, asyncio.run(account_of(database_url, "studio"))
+
+    assert asyncio.run(account_of(database_url, "studio")) == StripeAccount()
+    said, account = now("--account=acct_1AbC")
+    assert "acct_1AbC" in said
+    assert account == StripeAccount("acct_1AbC")
+    said, account = now("--key-stdin", stdin=f"{STRIPE_KEY}\n")
+    assert STRIPE_KEY not in said
+    assert account.connected is None
+    assert STRIPE_KEY not in account.key_sealed
+    assert Seals([SEALING_KEY]).open(account.key_sealed) == STRIPE_KEY
+    _, account = now("--none")
+    assert account == StripeAccount()
+
+
+def test_an_operator_is_told_that_what_is_under_way_moves_too(studio, database_url):
+    async def a_job_is_open():
+        db = Database(database_url)
+        async with db.write() as conn:
+            await conn.execute(
+                sa.text(
+                    "INSERT INTO jobs (id, business_id, idempotency_key, request_fingerprint, status, date_from, "
+                    "date_to, include_attended, requested_by, requested_at, due_at, accepted_sessions, "
+                    "expanded_sessions, totals, outcome_seq) SELECT '019aab00-0000-7000-8000-000000000001', id, 'k', "
+                    "'f', 'queued', '2027-01-04', '2027-01-04', false, 'x', created_at, created_at, 0, 0, '{}', 0 "
+                    "FROM businesses"
+                )
+            )
+        await db.close()
+
+    quiet = studio.run("business", "stripe", "studio", "--account=acct_1")[2]
+    asyncio.run(a_job_is_open())
+    told = studio.run("business", "stripe", "studio", "--account=acct_2")[2]
+    assert "under way" not in quiet
+    assert "under way" in told
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["--account=acct_1", "--none"],
+        ["--account=acct_1", "--key-stdin"],
+        ["--key-stdin", "--none"],
+        ["--account="],
+        ["--account=acct_"],
+        ["--account=1"],
+        ["--account=sk_test_1"],
+        ["--account=acct_1\nacct_2"],
+        [f"--account=acct_{'1' * 251}"],
+        ["--key-stdin=sk_test_1"],
+    ],
+)
+def test_what_is_no_account_or_more_than_one_is_a_wrong_usage(arguments):
+    ended = CliRunner().invoke(cli, ["business", "stripe", "studio", *arguments], input="sk_test_1")
+    assert ended.exit_code == 2, ended.output
+
+
+@pytest.mark.parametrize("key", [" \n", "pk_live_1", "sk_live_1 sk_live_2", "sk_live_ä", "x" * 10_000])
+def test_what_is_no_secret_key_is_refused_and_not_repeated(studio_on_sqlite, key):
+    line = studio_on_sqlite.told("business", "stripe", "studio", "--key-stdin", stdin=key, secrets_key=SEALING_KEY)
+    assert "no secret key of Stripe's" in line
+    assert not key.strip() or key not in line
+
+
+def test_where_no_secrets_are_kept_a_key_is_not_taken_and_there_must_be_a_business(studio_on_sqlite):
+    in_production = {"redis_url": "redis://127.0.0.1:1"}
+    stripe = ("business", "stripe")
+    line = studio_on_sqlite.told(*stripe, "studio", "--key-stdin", stdin=STRIPE_KEY, **in_production)
+    assert "BULK_CANCEL_SECRETS_KEY is not set" in line
+    assert studio_on_sqlite.run(*stripe, "studio", "--account=acct_1", **in_production)[0] == 0
+    assert studio_on_sqlite.told(*stripe, "nobody", "--none") == "bulk-cancel: There is no business nobody."
+    broken = studio_on_sqlite.cwd / "broken.key"
+    broken.write_text("no key")
+    line = studio_on_sqlite.told(*stripe, "studio", "--key-stdin", stdin=STRIPE_KEY, secrets_file=broken)
+    assert "holds no key" in line

@@ -1,7 +1,8 @@
-"""localstripe as a peer: its process, the payments made there for a week, its books read over HTTP, and a relay to it.
+"""localstripe as a peer: its process, the payments made there for a week, its books, and a relay to it.
 
 It knows no idempotency keys and makes every refund that it is asked for, so its books say what was really sent. Nothing
-of it is imported here: it runs in a process of its own (`localstripe_server.py`).
+of it is imported here: it runs in a process of its own (`localstripe_server.py`). The witness is Stripe's own library:
+it makes the payments and reads the books, and knows nothing of ours.
 """
 
 import asyncio
@@ -15,20 +16,16 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
-import httpx
+import requests
+import stripe
 from crash.processes import Town, free_port, listens, until
 from crash.week import PAYMENTS, Line, Week
 
 KEY: Final = "sk_test_hard_judge"
 OURS: Final = "reference"
 _SERVER: Final = Path(__file__).with_name("localstripe_server.py")
-_CARD: Final = {
-    "type": "card",
-    "card[number]": "4242424242424242",
-    "card[exp_month]": "12",
-    "card[exp_year]": "2035",
-    "card[cvc]": "123",
-}
+_CARD: Final = {"number": "4242424242424242", "exp_month": 12, "exp_year": 2035, "cvc": "123"}
+_AT_ONCE: Final = 16
 
 
 class Localstripe:
@@ -42,35 +39,39 @@ class Localstripe:
         with log.open("wb") as errors:  # it tells of every caller that was killed
             self._process = subprocess.Popen(command, stderr=errors)
         until(lambda: listens(self.port), 30)
-        headers = {"Authorization": f"Bearer {KEY}"}
-        self.http = httpx.Client(base_url=self.url, headers=headers, trust_env=False, verify=False, timeout=30)
-        self._card = self.ask("POST", "/v1/payment_methods", data=_CARD)["id"]
+        self._session = requests.Session()
+        self._session.trust_env = False
+        self._session.mount("http://", requests.adapters.HTTPAdapter(pool_maxsize=_AT_ONCE))
+        self.stripe = stripe.StripeClient(
+            KEY,
+            base_addresses={"api": self.url},
+            http_client=stripe.RequestsClient(timeout=30, session=self._session),
+            max_network_retries=0,  # what it does is to be done once, here of all places
+        ).v1
+        self._card = self.stripe.payment_methods.create({"type": "card", "card": _CARD}).id
+        self.payments: list[str] = []  # that were made here
 
     def close(self) -> None:
-        self.http.close()
+        self._session.close()
         self._process.kill()
         self._process.wait(10)
 
-    def ask(self, method: str, path: str, **more: Any) -> Any:
-        answer = self.http.request(method, path, **more)
-        assert answer.status_code == 200, answer.text
-        return answer.json()
-
     def pay(self, amount: int, currency: str) -> str:
         """A payment that has succeeded; its id."""
-        body = {"amount": amount, "currency": currency.lower(), "payment_method": self._card, "confirm": "true"}
-        paid = self.ask("POST", "/v1/payment_intents", data=body)
-        assert paid["status"] == "succeeded"
-        return paid["id"]
+        asked = {"amount": amount, "currency": currency.lower(), "payment_method": self._card, "confirm": True}
+        paid = self.stripe.payment_intents.create(asked)
+        assert paid.status == "succeeded"
+        self.payments.append(paid.id)
+        return paid.id
 
     def refund(self, payment_id: str, amount: int) -> None:
         """Refund as somebody else: without a reference of ours."""
-        self.ask("POST", "/v1/refunds", data={"payment_intent": payment_id, "amount": amount})
+        self.stripe.refunds.create({"payment_intent": payment_id, "amount": amount})
 
     def pay_for(self, made: Week) -> Week:
         """The same week, whose payments are payments here."""
         lines = [line for record in made.records for line in record.get("payments", ()) if line["kind"] == "payment"]
-        with ThreadPoolExecutor(16) as many:
+        with ThreadPoolExecutor(_AT_ONCE) as many:
             ids = list(many.map(lambda line: self.pay(line["amount_minor"], line["currency"]), lines))
         intents = dict(zip((line["payment_id"] for line in lines), ids, strict=True))
         for line in lines:
@@ -81,30 +82,33 @@ class Localstripe:
         ]
         return made
 
-    def refunds(self) -> list[dict[str, Any]]:
-        """Every refund it has ever made, read to the last page."""
-        found: list[dict[str, Any]] = []
-        while True:
-            after = {"starting_after": found[-1]["id"]} if found else {}
-            page = self.ask("GET", "/v1/refunds", params={"limit": 100} | after)
-            found += page["data"]
-            if not page["has_more"]:
-                assert len({one["id"] for one in found}) == len(found) == page["total_count"]
-                return found
+    def refunds(self) -> list[stripe.Refund]:
+        """Every refund it has ever made, by payment, each payment's read to the last page."""
+        with ThreadPoolExecutor(_AT_ONCE) as many:
+            found = [one for of_payment in many.map(self.refunds_of, self.payments) for one in of_payment]
+        everything = {one.id for one in self.stripe.refunds.list({"limit": 100}).auto_paging_iter()}
+        assert everything == {one.id for one in found}, "there are refunds of payments that nobody made"
+        assert len(everything) == len(found)
+        return found
+
+    def refunds_of(self, payment_id: str) -> list[stripe.Refund]:
+        found = list(self.stripe.refunds.list({"payment_intent": payment_id, "limit": 10}).auto_paging_iter())
+        assert {one.payment_intent for one in found} <= {payment_id}
+        return found
 
     def books(self, town: Town) -> dict[str, Any]:
         """The books of both judges, as the sandbox writes its own; somebody else's refunds are not in them."""
-        ours = [one for one in self.refunds() if OURS in one["metadata"]]
         effects = [
             {
-                "id": one["id"],
-                "subject": one["payment_intent"],
-                "reference": one["metadata"][OURS],
-                "amount": one["amount"],
-                "currency": one["currency"].upper(),
-                "status": one["status"],
+                "id": one.id,
+                "subject": one.payment_intent,
+                "reference": one.metadata[OURS],
+                "amount": one.amount,
+                "currency": one.currency.upper(),
+                "status": one.status,
             }
-            for one in ours
+            for one in self.refunds()
+            if OURS in one.metadata
         ]
         sums: Counter[str] = Counter()
         for one in effects:

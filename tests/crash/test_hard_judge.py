@@ -1,7 +1,7 @@
 """localstripe judges: a Stripe that somebody else wrote, which ignores keys and makes every refund it is asked for.
 
-Its own books must show one refund of ours for each payment, of the payment's amount, whatever was killed or cut in
-between. Nothing but the look-up before each second call keeps it from refunding twice.
+Its own books, as Stripe's library reads them, must show one refund of ours for each payment, of the payment's amount,
+whatever was killed or cut in between. Nothing but the look-up before each second call keeps it from refunding twice.
 
 What stays impossible against such an upstream: between the look-up that finds nothing and the call that is sent on it,
 nobody but us keeps the refund single. If a worker is stopped there for longer than its lease, another claims the row,
@@ -129,7 +129,10 @@ def test_a_call_that_is_cut_is_looked_up_on_every_page_and_never_taken_for_someb
         localstripe.refund(line.subject, line.amount)
     cutter = Cutter(localstripe)
     with relay(localstripe.port, cutter.cut) as address:
-        town = found_towns(postgresql_url, redis_url="redis://127.0.0.1:1", payments_url=address, **PATIENT)
+        # All first calls at once: each is cut, and one after another would be taken for an upstream that is down.
+        # And no look before somebody else has refunded all that often.
+        busy = PATIENT | {"concurrency": 24, "upstream_quiescence_seconds": 2, "lease_seconds": 6}
+        town = found_towns(postgresql_url, redis_url="redis://127.0.0.1:1", payments_url=address, **busy)
         town.settle_in(made)
         town.api()
         town.worker()
@@ -138,5 +141,5 @@ def test_a_call_that_is_cut_is_looked_up_on_every_page_and_never_taken_for_someb
     print(f"\n{assert_whole(town, localstripe, job_id, made, violations)}; {dict(cutter.done)}")
     assert cutter.done["cut before the effect"] == cutter.done["cut after the effect"] == 12
     assert cutter.done["passed on"] == 12
-    foreign = Counter(one["payment_intent"] for one in localstripe.refunds() if OURS not in one["metadata"])
+    foreign = Counter(one.payment_intent for one in localstripe.refunds() if OURS not in one.metadata)
     assert sorted(foreign.values()) == [1] * 12 + [PAGE + 2] * 12

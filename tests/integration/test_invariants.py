@@ -172,6 +172,23 @@ async def test_a_history_that_turns_back_or_goes_on_after_success_is_found(db, c
     assert {one for one in found if one[0] != "history"} == {("monotone", cancelled, card)}
 
 
+@pytest.mark.parametrize(
+    ("epoch", "status", "actor", "turns_back"),
+    [
+        (9, "processing", "hook:stripe", False),
+        (9, "processing", "hook:payments", True),
+        (9, "processing", "worker", True),
+        (9, "rejected", "hook:stripe", True),
+        (1, "processing", "hook:stripe", True),  # the claim that heard of the success would still be in force
+    ],
+)
+async def test_a_success_is_looked_up_again_on_stripe_s_word_alone(db, cancelled, epoch, status, actor, turns_back):
+    card = await refund_of(db, "card")
+    doubted = {"refund_id": card, "epoch": epoch, "status": status, "attempts": 1, "actor": actor, "recorded_at": now()}
+    found = await broken(db, sa.insert(refund_history).values(doubted))
+    assert (("monotone", cancelled, card) in found) == turns_back
+
+
 async def test_a_refund_in_another_state_than_its_history_ends_with_is_found(db, cancelled):
     card = await refund_of(db, "card")
     found = await broken(db, sa.update(refunds).where(CARD).values(status="rejected"))

@@ -4,6 +4,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from app.db.amendments import DOUBTED_BY
 from app.db.invariants.scope import Rows, Scope, text
 from app.db.returns import is_counted
 from app.db.tables import (
@@ -112,11 +113,16 @@ def history_disagrees(scope: Scope) -> Rows:
 
 
 def history_turns_back(scope: Scope) -> Rows:
-    """Refunds whose history lowers an epoch, or goes on after money had moved or a person had closed them."""
+    """Refunds whose history lowers an epoch, or goes on after money had moved or a person had closed them.
+
+    Stripe's word alone has a success looked up again.
+    """
     steps = (
         sa.select(
             refund_history.c.refund_id,
             refund_history.c.epoch,
+            refund_history.c.status,
+            refund_history.c.actor,
             sa.func.lag(refund_history.c.epoch)
             .over(partition_by=refund_history.c.refund_id, order_by=refund_history.c.id)
             .label("epoch_before"),
@@ -128,9 +134,16 @@ def history_turns_back(scope: Scope) -> Rows:
         .where(scope.of(refunds.c.business_id, refunds.c.job_id))
         .subquery()
     )
+    doubted = sa.and_(
+        steps.c.status_before == "succeeded",
+        steps.c.status == "processing",
+        steps.c.epoch > steps.c.epoch_before,
+        steps.c.actor == DOUBTED_BY,
+    )
+    goes_on = sa.and_(steps.c.status_before.in_(("succeeded", "resolved")), ~doubted)
     return (
         sa.select(text(refunds.c.job_id), text(refunds.c.id))
         .select_from(steps.join(refunds, refunds.c.id == steps.c.refund_id))
-        .where(sa.or_(steps.c.epoch < steps.c.epoch_before, steps.c.status_before.in_(("succeeded", "resolved"))))
+        .where(sa.or_(steps.c.epoch < steps.c.epoch_before, goes_on))
         .distinct()
     )

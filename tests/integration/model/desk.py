@@ -47,7 +47,10 @@ class Desk:
         payments = [(mine, f"b{s}", n, m, f"p{s}{n}", 100 + n, "CAD") for s, n, m in _LINES if m == "payment"]
         credit = [(mine, f"b{s}", n, m, f"a{s}{n}", n) for s, n, m in _LINES if m == "credit"]
         self._db.execute("BEGIN IMMEDIATE")
-        self._db.execute("INSERT INTO businesses VALUES (?, 'Studio', 'UTC', 'CAD', ?)", (mine, f"{DAY}T00:00:00.000Z"))
+        self._db.execute(
+            "INSERT INTO businesses (id, name, timezone, currency, created_at) VALUES (?, 'Studio', 'UTC', 'CAD', ?)",
+            (mine, f"{DAY}T00:00:00.000Z"),
+        )
         self._db.execute("INSERT INTO clients (business_id, id, name) VALUES (?, 'c', 'Kim')", (mine,))
         for statement, rows in (
             ("sessions (business_id, id, starts_at, ends_at, name, timezone, status)", sessions),
