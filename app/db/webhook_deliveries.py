@@ -51,6 +51,7 @@ class Attempt:
     endpoint_id: str
     event_id: str
     epoch: int
+    url: str  # where it went
     delivered: bool
     due_in_seconds: float | None
     status_code: int | None
@@ -129,8 +130,10 @@ _RECORD: Final = (
     .where(
         _D.endpoint_id == sa.bindparam("of_endpoint"),
         _D.event_id == sa.bindparam("of_event"),
-        _D.status == DeliveryStatus.PENDING,
-        sa.or_(_D.epoch == sa.bindparam("of_epoch"), sa.bindparam("delivered", type_=sa.Boolean)),
+        sa.or_(
+            sa.and_(_D.status == DeliveryStatus.PENDING, _D.epoch == sa.bindparam("of_epoch")),
+            sa.and_(_D.status != DeliveryStatus.DELIVERED, sa.bindparam("delivered", type_=sa.Boolean)),
+        ),
     )
     .values(
         status=sa.bindparam("to_status"),
@@ -146,10 +149,16 @@ async def record(conn: AsyncConnection, attempts: Sequence[Attempt]) -> None:
     """Write what came of claims, of endpoints that the transaction has locked; again changes nothing more."""
     await conn.execute(_RECORD, [_recorded(one) for one in attempts])
     ended_at = await conn.scalar(sa.select(now()))
+    here = sa.select(_D.endpoint_id, _D.event_id).where(
+        in_list(_D.endpoint_id, sorted({one.endpoint_id for one in attempts})),
+        in_list(_D.event_id, sorted({one.event_id for one in attempts})),
+    )
+    # One whose event has been forgotten meanwhile is not, and none is until this transaction ends.
+    held = {tuple(row) for row in await conn.execute(here.with_for_update(read=True, key_share=True))}
     kept = sorted(
         (one.endpoint_id, one.event_id, one.epoch, one.status_code, one.error, one.response, one.milliseconds)
         for one in attempts
-        if one.milliseconds is not None
+        if one.milliseconds is not None and (one.endpoint_id, one.event_id) in held
     )
     columns = ("endpoint_id", "event_id", "epoch", "status_code", "error", "response", "milliseconds")
     await insert_many(conn, webhook_attempts, {"ended_at": ended_at}, columns, kept)

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import webhook_deliveries
 from app.db.dialect import later, now
+from app.db.tables import businesses
 from app.db.webhook_tables import DisabledBecause, EndpointStatus, webhook_endpoints
 
 _C: Final = webhook_endpoints.c
@@ -21,7 +22,9 @@ async def add(conn: AsyncConnection, **values: Any) -> None:
 async def get(conn: AsyncConnection, business_id: str, endpoint_id: str, *, lock: bool = False) -> sa.RowMapping | None:
     """One of this business's; `lock` keeps every other writer of it out until the transaction ends."""
     query = sa.select(webhook_endpoints).where(_C.business_id == business_id, _C.id == endpoint_id)
-    return (await conn.execute(query.with_for_update() if lock else query)).mappings().one_or_none()
+    # Whoever tells it something does not write it, and need not wait.
+    query = query.with_for_update(key_share=True) if lock else query
+    return (await conn.execute(query)).mappings().one_or_none()
 
 
 async def get_any(conn: AsyncConnection, endpoint_id: str) -> sa.RowMapping | None:
@@ -39,7 +42,8 @@ async def oldest(conn: AsyncConnection, business_id: str, *, after: str | None, 
 
 
 async def count(conn: AsyncConnection, business_id: str) -> int:
-    """How many a business has."""
+    """How many a business has; nobody else counts them, to add one, until the transaction ends."""
+    await conn.execute(sa.select(businesses.c.id).where(businesses.c.id == business_id).with_for_update(key_share=True))
     query = sa.select(sa.func.count()).where(_C.business_id == business_id)
     return (await conn.execute(query)).scalar_one()
 

@@ -35,12 +35,17 @@ class Event:
     data: Mapping[str, Any]
 
 
-_ENDPOINTS: Final = sa.select(
-    sa.cast(webhook_endpoints.c.id, sa.Text).label("id"),
-    webhook_endpoints.c.status,
-    webhook_endpoints.c.event_types,
-    now().label("read_at"),
-).where(webhook_endpoints.c.business_id == sa.bindparam("of_business"))
+_ENDPOINTS: Final = (
+    sa.select(
+        sa.cast(webhook_endpoints.c.id, sa.Text).label("id"),
+        webhook_endpoints.c.status,
+        webhook_endpoints.c.event_types,
+        now().label("read_at"),
+    )
+    .where(webhook_endpoints.c.business_id == sa.bindparam("of_business"))
+    # Until their deliveries are written, none is deleted: whoever tells must not fail by that.
+    .with_for_update(read=True, key_share=True)
+)
 
 
 async def tell(

@@ -88,8 +88,10 @@ async def serve(office: Office, endpoint_id: str, *, is_failing: bool) -> None:
     try:
         async with Groups[Attempt](partial(_record, office.db, endpoint_id)) as results:
             lane = _Lane(endpoint_id, 1 if is_failing else _FIRST_WINDOW, poster, results)
-            await _keep_delivering(office, lane)
-            await _end_calls(office, lane)
+            try:
+                await _keep_delivering(office, lane)
+            finally:
+                await _end_calls(office, lane)
     except Exception as error:
         log.exception("webhooks.lane_failed", endpoint_id=endpoint_id, error=type(error).__name__)
     finally:
@@ -161,7 +163,7 @@ def _secrets(seals: Seals, endpoint: sa.RowMapping) -> list[str]:
 
 async def _deliver(office: Office, lane: _Lane, batch: _Batch, claimed: Claimed) -> None:
     """One attempt, and what it came to."""
-    came = partial(Attempt, lane.endpoint_id, claimed.event_id, claimed.epoch)
+    came = partial(Attempt, lane.endpoint_id, claimed.event_id, claimed.epoch, batch.url)
     tries = claimed.tries + 1
     if not batch.secrets:
         due_in = schedule.next_in(tries, jitter=office.jitter(), retry_after_seconds=None)
@@ -176,7 +178,7 @@ async def _deliver(office: Office, lane: _Lane, batch: _Batch, claimed: Claimed)
     delivered = schedule.is_delivered(posted.status)
     lane.window = min(2 * lane.window, _LARGEST_WINDOW) if delivered else 1
     due_in = None
-    if not delivered and not schedule.is_gone(posted.status):
+    if not delivered:
         due_in = schedule.next_in(tries, jitter=office.jitter(), retry_after_seconds=posted.retry_after_seconds)
     lane.results.put(came(delivered, due_in, posted.status, posted.error, posted.response, posted.milliseconds))
 
@@ -190,7 +192,8 @@ async def _record(db: Database, endpoint_id: str, group: Sequence[Attempt]) -> N
         await webhook_deliveries.record(conn, group)
         made = [one for one in group if one.milliseconds is not None]
         because = None
-        if any(schedule.is_gone(one.status_code) for one in made):
+        # Not what was said where the endpoint has been before.
+        if any(schedule.is_gone(one.status_code) and one.url == endpoint["url"] for one in made):
             because = DisabledBecause.GONE
         elif any(one.delivered for one in made):
             if endpoint["failing_since"] is not None:

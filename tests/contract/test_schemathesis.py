@@ -35,6 +35,7 @@ from app.serving import served
 
 MOST_EXAMPLES = int(os.environ.get("BULK_CANCEL_FUZZ_EXAMPLES", "5"))
 LONGEST_ANSWER_SECONDS = 20
+ENDPOINTS = 30  # of webhooks: some are deleted and disabled while the others are asked for
 HOOKS_SECRET = f"whsec_{base64.b64encode(b'k' * 32).decode()}"
 # The week and the ids that the document's own examples name, so that these are taken and not only refused.
 WEEK = {"date_from": "2026-11-23", "date_to": "2026-11-29"}
@@ -71,13 +72,18 @@ class StopsWhenAsked(asyncio.Event):
 
 @dataclass(frozen=True)
 class Business:
-    """A business as its callers reach it, with the ids of its jobs and of refunds that a person may close."""
+    """A business as its callers reach it, with the ids of its jobs and of refunds that a person may close.
+
+    All its webhook endpoints have been told of the same events.
+    """
 
     address: str
     key: str
     document: dict
     jobs: list[str]
     refunds: list[str]
+    endpoints: list[str]
+    events: list[str]
 
 
 def records():
@@ -97,6 +103,16 @@ def records():
         ):
             names = {"session_id": session_id, "client_id": "c1"}
             yield {"type": "booking", "id": f"{name}-{n}", "status": status, "payments": payments} | names
+
+
+async def endpoints(http):
+    """Create webhook endpoints; gives their ids."""
+    answers = [
+        await http.post("/v1/webhook-endpoints", json={"url": f"https://example.com/{number}"})
+        for number in range(ENDPOINTS)
+    ]
+    assert {answer.status_code for answer in answers} == {201}
+    return [answer.json()["id"] for answer in answers]
 
 
 async def seed(http):
@@ -131,7 +147,7 @@ async def work(db, settings, jobs):
 
 
 @contextlib.asynccontextmanager
-async def seeded(database_url):
+async def seeded(database_url, secrets_file):
     """A `Business` with a schedule, two jobs that have ended and one on hold, on a socket; no worker runs any more."""
     async with contextlib.AsyncExitStack() as stack:
         settings = Settings(
@@ -140,6 +156,7 @@ async def seeded(database_url):
             upstream_quiescence_seconds=0,
             hooks_secret=HOOKS_SECRET,
             stripe_hooks_secret=HOOKS_SECRET,
+            secrets_file=secrets_file,
         )
         db = Database(database_url)
         stack.push_async_callback(db.close)
@@ -151,20 +168,22 @@ async def seeded(database_url):
         address = await stack.enter_async_context(served(app, parser="h11"))
         headers = {"Authorization": f"Bearer {key}"}
         async with httpx.AsyncClient(base_url=address, headers=headers, trust_env=False, verify=False) as http:
+            told = await endpoints(http)
             jobs = await seed(http)
             await work(db, settings, jobs[:2])
             pages = [await http.get(f"/v1/bulk-cancellations/{job}/refunds?status=rejected") for job in jobs[:2]]
+            events = (await http.get(f"/v1/webhook-endpoints/{told[0]}/deliveries?limit=10")).json()["data"]
         refunds = [refund["id"] for page in pages for refund in page.json()["data"]]
         assert len(refunds) == len(REFUSED)
-        yield Business(address, key, app.openapi(), jobs, refunds)
+        yield Business(address, key, app.openapi(), jobs, refunds, told, [event["event_id"] for event in events])
 
 
 @pytest.fixture
-def business(database_url):
+def business(database_url, tmp_path):
     # The server has a loop and a thread of its own: Schemathesis asks and waits.
     with (
         start_blocking_portal(backend_options={"use_uvloop": True}) as portal,
-        portal.wrap_async_context_manager(seeded(database_url)) as business,
+        portal.wrap_async_context_manager(seeded(database_url, tmp_path / "secrets.key")) as business,
     ):
         yield business
 
@@ -183,12 +202,15 @@ def known_values(business):
         "path.client_id": ["c1"],
         "path.job_id": business.jobs,
         "path.refund_id": business.refunds,
+        "path.endpoint_id": business.endpoints,
+        "path.event_id": business.events,
         "path.business_id": ["studio"],
         "query.date_from": days,
         "query.date_to": days,
         "header.If-None-Match": ["*"],
         "body.session_id": SESSIONS,
         "body.client_id": ["c1"],
+        "body.url": ["https://example.com/hook"],
         "body.date_from": days,
         "body.date_to": days,
     }

@@ -263,10 +263,10 @@ class Office(Desk):
         rows = await self.pages(f"/webhook-endpoints/{endpoint['id']}/deliveries", limit=200)
         return {row["event_id"]: row for row in rows}
 
-    async def tell(self, events):
+    async def tell(self, events, *, business="studio"):
         """Write events as a step would that has done something; gives their ids."""
         async with self.db.write() as conn:
-            return await tell(conn, "studio", events)
+            return await tell(conn, business, events)
 
     async def events(self):
         """What has been told, whoever is to hear it, oldest first: the type and its data."""

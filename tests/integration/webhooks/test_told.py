@@ -1,0 +1,421 @@
+"""What is told: every event in the transaction of what it reports, once for all that hear it, and nobody else's."""
+
+import asyncio
+import threading
+from collections import Counter
+
+import asyncpg
+import pytest
+import sqlalchemy as sa
+from integration.webhooks.conftest import Office
+
+from app.cancellation import recover
+from app.cancellation.run import run_slice
+from app.db import claims, events_of_jobs, outcomes, tables
+from app.db.outcomes import Recorded
+from app.db.webhook_events import Event
+from app.db.webhook_tables import EventType, webhook_deliveries, webhook_events
+
+NOWHERE = "http://127.0.0.1:9/hook"
+
+
+@pytest.fixture
+async def told(studio, settings):
+    """The studio's webhooks, with one endpoint that is told everything; nothing is delivered here."""
+    office = Office(studio.http, studio.db, settings)
+    office.everything = await office.endpoint(NOWHERE)
+    return office
+
+
+@pytest.fixture
+async def classes(studio):
+    """Two classes, with a payment, a credit, a booking that cost nothing, and a place on a waiting list."""
+    for session in ("yoga", "spin"):
+        await studio.session(session)
+    await studio.booking("card", "yoga", ("CAD", 2000))
+    await studio.booking("credit", "yoga", ("credits", 2))
+    await studio.booking("free", "spin")
+    await studio.booking("waiting", "spin", ("CAD", 2000), status="waitlisted")
+    return studio
+
+
+def kinds(events):
+    return Counter(kind for kind, _ in events)
+
+
+async def since(told, before):
+    """What has been told beyond what had been."""
+    return (await told.events())[len(before) :]
+
+
+async def refused(studio, job):
+    """End it with both refunds refused."""
+    await studio.faults(refuse_ids={"card-payment-1": "payment_disputed", "credit-account": "account_closed"})
+    await studio.work(job["id"])
+    await studio.faults()
+
+
+# What is told, and when.
+
+
+async def test_an_acceptance_tells_of_the_job_and_of_each_session_that_it_took(told, classes):
+    first = await classes.accepted(["yoga"])
+    second = await classes.accepted(["yoga", "spin"], hold_seconds=600)
+    assert {one["session_id"]: one["outcome"] for one in second["sessions"]} == {
+        "yoga": "already_in_process",
+        "spin": "accepted",
+    }
+    of = {"business_id": "studio"}
+    assert await told.events() == [
+        ("bulk_cancellation.accepted", of | {"job_id": first["id"], "status": "queued"}),
+        ("session.cancelled", of | {"job_id": first["id"], "session_id": "yoga"}),
+        ("bulk_cancellation.accepted", of | {"job_id": second["id"], "status": "held"}),
+        ("session.cancelled", of | {"job_id": second["id"], "session_id": "spin"}),
+    ]
+
+
+async def test_a_request_that_comes_again_or_is_refused_tells_nothing(told, classes):
+    await classes.accepted(["yoga"], key="same")
+    before = await told.events()
+    assert (await classes.cancel(["yoga"], key="same")).status_code == 202
+    assert (await classes.cancel(["yoga"], key="another")).status_code == 409
+    assert (await classes.cancel(["spin"], plan_digest="v1.0.x")).status_code in {409, 422}
+    assert (await classes.plan(["spin"])).status_code == 200
+    await asyncio.gather(*(classes.cancel(["spin"], key="pressed") for _ in range(8)))
+    assert kinds(await since(told, before)) == {"bulk_cancellation.accepted": 1, "session.cancelled": 1}
+
+
+async def test_each_refund_that_succeeds_is_told_of_once_and_then_the_end(told, classes):
+    job = await classes.accepted()
+    before = await told.events()
+    await classes.work(job["id"])
+    events = await since(told, before)
+    assert kinds(events) == {"refund.succeeded": 2, "bulk_cancellation.completed": 1}
+    assert events[-1] == (
+        "bulk_cancellation.completed",
+        {"business_id": "studio", "job_id": job["id"], "status": "completed"},
+    )
+    refunds = {one["id"]: one for one in await classes.refunds(job["id"])}
+    for kind, data in events[:-1]:
+        refund = refunds[data["refund_id"]]
+        shown = {name: refund[name] for name in ("session_id", "booking_id", "client_id", "status", "failure_code")}
+        assert (kind, data) == (
+            "refund.succeeded",
+            {"business_id": "studio", "refund_id": refund["id"], "job_id": job["id"]} | shown,
+        )
+    for _ in range(3):
+        await run_slice(classes.runtime, job["id"], seconds=5)
+    assert len(await since(told, before)) == 3
+
+
+async def test_a_refund_that_needs_a_person_is_told_of_and_so_is_each_end(told, classes):
+    job = await classes.accepted()
+    before = await told.events()
+    await refused(classes, job)
+    first = await since(told, before)
+    assert kinds(first) == {"refund.failed": 2, "bulk_cancellation.completed": 1}
+    assert first[-1][1]["status"] == "completed_with_failures"
+    assert {data.get("failure_code") for _, data in first} == {"payment_disputed", "account_closed", None}
+    before = await told.events()
+    await classes.faults(refuse_ids={"credit-account": "account_closed"})
+    await classes.post(f"/bulk-cancellations/{job['id']}/retry")
+    assert await since(told, before) == []  # it has begun anew, and that is all
+    await classes.work(job["id"])
+    again = await since(told, before)
+    assert kinds(again) == {"refund.succeeded": 1, "refund.failed": 1, "bulk_cancellation.completed": 1}
+    assert again[-1][1]["status"] == "completed_with_failures"
+
+
+async def test_the_last_failure_that_a_person_closes_is_told_of_as_the_end(told, classes):
+    job = await classes.accepted()
+    await refused(classes, job)
+    before = await told.events()
+    counts = []
+    for refund in await classes.refunds(job["id"], status="rejected"):
+        for _ in range(2):  # the same word again changes nothing
+            path = f"/bulk-cancellations/{job['id']}/refunds/{refund['id']}/resolve"
+            answer = await classes.post(path, resolution="waived", reference="note 7")
+            assert answer.status_code == 200, answer.text
+            counts.append(len(await since(told, before)))
+    assert counts == [0, 0, 1, 1]
+    assert (await since(told, before))[0] == (
+        "bulk_cancellation.completed",
+        {"business_id": "studio", "job_id": job["id"], "status": "completed"},
+    )
+
+
+async def test_a_withdrawal_is_told_of_once(told, classes):
+    job = await classes.accepted(hold_seconds=600)
+    before = await told.events()
+    for _ in range(3):
+        assert (await classes.post(f"/bulk-cancellations/{job['id']}/withdraw")).status_code == 200
+    assert await since(told, before) == [
+        ("bulk_cancellation.withdrawn", {"business_id": "studio", "job_id": job["id"], "status": "withdrawn"})
+    ]
+
+
+# Exactly once, whoever records.
+
+
+async def claimed_by_hand(studio, job):
+    """A payment's refund while its call is under way."""
+    await studio.faults(answer_503=1)
+    await run_slice(studio.runtime, job["id"], seconds=5)  # writes the rows, and sends nothing
+    async with studio.db.write() as conn:
+        await conn.execute(sa.update(tables.refunds).values(due_at=tables.now(), status="pending"))
+        [one] = await claims.claim(conn, job["id"], "payment", most=1, lease_seconds=30)
+    return one
+
+
+def came(claimed, status, *, epoch=None, due_in_seconds=None):
+    return Recorded(
+        id=claimed.id,
+        epoch=claimed.epoch if epoch is None else epoch,
+        status=status,
+        definitive=status == "succeeded",
+        uncounted=False,
+        due_in_seconds=due_in_seconds,
+        upstream_reference="rf_1",
+        failure_code="no" if status == "rejected" else None,
+        failure_detail=None,
+    )
+
+
+async def record(studio, job, *group):
+    async with studio.db.write() as conn:
+        return await outcomes.record(conn, job["id"], group, actor="worker", heartbeat_seconds=30)
+
+
+async def test_a_success_that_many_record_is_told_of_once(told, classes):
+    job = await classes.accepted(["yoga"])
+    claimed = await claimed_by_hand(classes, job)
+    before = await told.events()
+    await record(classes, job, came(claimed, "rejected", epoch=claimed.epoch - 1))  # an old claim's word
+    await record(classes, job, came(claimed, "processing", due_in_seconds=60.0))  # no end
+    assert await since(told, before) == []
+    changed = await asyncio.gather(
+        *(
+            record(classes, job, came(claimed, "succeeded", epoch=epoch))
+            for epoch in (claimed.epoch, 0, claimed.epoch, 0)
+        )
+    )
+    assert sorted(map(len, changed)) == [0, 0, 0, 1]
+    await record(classes, job, came(claimed, "rejected"))
+    assert [(kind, data["refund_id"]) for kind, data in await since(told, before)] == [("refund.succeeded", claimed.id)]
+
+
+async def test_a_success_that_is_recorded_again_beside_another_is_not_told_of_again(told, classes):
+    await classes.booking("more", "yoga", ("CAD", 100))
+    job = await classes.accepted(["yoga"])
+    first = await claimed_by_hand(classes, job)
+    async with classes.db.write() as conn:
+        [second] = await claims.claim(conn, job["id"], "payment", most=1, lease_seconds=30)
+    before = await told.events()
+    await record(classes, job, came(first, "succeeded"))
+    await record(classes, job, came(first, "succeeded"), came(second, "succeeded"))
+    assert [data["refund_id"] for _, data in await since(told, before)] == [first.id, second.id]
+
+
+async def test_a_success_that_comes_after_a_refusal_is_told_of_too_and_may_be_the_end(told, classes):
+    job = await classes.accepted(["yoga"])
+    claimed = await claimed_by_hand(classes, job)
+    before = await told.events()
+    await record(classes, job, came(claimed, "rejected"))
+    await classes.faults()
+    await classes.work(job["id"])
+    await record(classes, job, came(claimed, "succeeded", epoch=0))
+    events = await since(told, before)
+    of_it = [kind for kind, data in events if data.get("refund_id") == claimed.id]
+    ends = [data["status"] for kind, data in events if kind == "bulk_cancellation.completed"]
+    assert (of_it, ends) == (["refund.failed", "refund.succeeded"], ["completed_with_failures", "completed"])
+
+
+async def test_workers_beside_each_other_tell_of_each_refund_once(told, studio):
+    await studio.session("yoga")
+    for n in range(40):
+        await studio.booking(f"b{n}", "yoga", ("CAD", 2000), ("credits", 1))
+    job = await studio.accepted()
+    await asyncio.gather(*(run_slice(studio.runtime, job["id"], seconds=5) for _ in range(3)))
+    events = await told.events()
+    assert Counter(data["refund_id"] for kind, data in events if kind == "refund.succeeded") == dict.fromkeys(
+        (one["id"] for one in await studio.refunds(job["id"])), 1
+    )
+    assert kinds(events)["bulk_cancellation.completed"] == 1
+
+
+# In one transaction: where the event can't be written, what it reports has not happened.
+
+
+async def without(told, studio, step):
+    """Take a step while no event can be written; gives what was there before, unless the step was let through."""
+    before = await studio.everything()
+    async with told.refusing("webhook_events"):
+        await step()
+    return before
+
+
+async def test_an_acceptance_that_can_t_be_told_has_not_happened(told, classes):
+    async def step():
+        assert (await classes.cancel()).status_code == 500
+
+    assert await without(told, classes, step) == await classes.everything()
+    assert (await classes.get("/sessions/yoga"))["status"] == "scheduled"
+
+
+async def test_a_withdrawal_that_can_t_be_told_has_not_happened(told, classes):
+    job = await classes.accepted(hold_seconds=600)
+
+    async def step():
+        assert (await classes.post(f"/bulk-cancellations/{job['id']}/withdraw")).status_code == 500
+
+    assert await without(told, classes, step) == await classes.everything()
+
+
+async def test_outcomes_that_can_t_be_told_are_not_recorded_but_looked_up_and_then_told(told, classes):
+    job = await classes.accepted(["yoga"])
+    before = await told.events()
+
+    async def step():
+        with pytest.raises(BaseException, match=r"refused|unhandled errors"):
+            await run_slice(classes.runtime, job["id"], seconds=5)
+
+    await without(told, classes, step)
+    statuses = {one["status"] for one in await classes.refunds(job["id"])}
+    assert statuses <= {"submitted", "pending"}
+    assert len((await classes.books())["effects"]) >= 1
+    assert await since(told, before) == []
+    async with classes.db.write() as conn:  # the leases end
+        await conn.execute(sa.update(tables.refunds).values(due_at=tables.now()))
+    await classes.work(job["id"])
+    assert kinds(await since(told, before)) == {"refund.succeeded": 2, "bulk_cancellation.completed": 1}
+    assert (await classes.books())["twice"] == {}
+
+
+async def test_an_end_that_can_t_be_told_has_not_come(told, studio):
+    await studio.session("spin")
+    job = await studio.accepted()
+
+    async def step():
+        with pytest.raises(Exception, match="refused"):
+            await run_slice(studio.runtime, job["id"], seconds=5)
+
+    before = await told.events()
+    await without(told, studio, step)
+    shown = await studio.job(job["id"])
+    assert (shown["status"], shown["finished_at"]) == ("running", None)
+    async with studio.db.write() as conn:
+        await conn.execute(sa.update(tables.jobs).values(due_at=tables.now()))
+    assert await recover.due_jobs(studio.runtime, limit=5) == [job["id"]]
+    await studio.work(job["id"])
+    assert kinds(await since(told, before)) == {"bulk_cancellation.completed": 1}
+
+
+async def test_a_resolution_that_ends_a_job_and_can_t_be_told_has_not_happened(told, classes):
+    await classes.faults(refuse_ids={"card-payment-1": "payment_disputed"})
+    job = await classes.accepted()
+    await classes.work(job["id"])
+    [refund] = await classes.refunds(job["id"], status="rejected")
+
+    async def step():
+        path = f"/bulk-cancellations/{job['id']}/refunds/{refund['id']}/resolve"
+        assert (await classes.post(path, resolution="waived", reference="note 7")).status_code == 500
+
+    assert await without(told, classes, step) == await classes.everything()
+
+
+async def test_what_is_rolled_back_has_told_nothing(told):
+    before = await told.events()
+
+    async def step():
+        async with told.db.write() as conn:
+            await events_of_jobs.withdrawn(conn, "studio", "j")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await step()
+    assert await told.events() == before
+    assert await told.deliveries(told.everything) == {}
+
+
+# Who hears.
+
+
+async def test_of_a_business_without_endpoints_nothing_is_written(classes):
+    job = await classes.accepted()
+    await refused(classes, job)
+    await classes.post(f"/bulk-cancellations/{job['id']}/retry")
+    await classes.work(job["id"])
+    assert await classes.rows(webhook_events) == await classes.rows(webhook_deliveries) == []
+
+
+async def test_an_endpoint_hears_only_the_types_that_it_asks_for_and_unheard_ones_are_not_written(
+    studio, classes, settings
+):
+    office = Office(studio.http, studio.db, settings)
+    ends = await office.endpoint(NOWHERE, event_types=["bulk_cancellation.completed", "refund.failed"])
+    refunds = await office.endpoint(NOWHERE, event_types=["refund.succeeded"])
+    job = await classes.accepted()
+    await classes.work(job["id"])
+    heard = [Counter(one["type"] for one in (await office.deliveries(one)).values()) for one in (ends, refunds)]
+    assert heard == [{"bulk_cancellation.completed": 1}, {"refund.succeeded": 2}]
+    assert kinds(await office.events()) == heard[0] + heard[1]
+
+
+async def test_what_a_disabled_endpoint_would_have_heard_is_kept_and_not_delivered(told, classes):
+    await told.change(told.everything, status="disabled", event_types=["session.cancelled"])
+    await classes.accepted()
+    assert kinds(await told.events()) == {"session.cancelled": 2}
+    assert await told.deliveries(told.everything) == {}
+
+
+async def test_each_business_hears_of_its_own_only(told, classes, stranger, settings):
+    theirs = Office(stranger.http, told.db, settings)
+    endpoint = await theirs.endpoint(NOWHERE)
+    await classes.work((await classes.accepted())["id"])
+    assert await theirs.deliveries(endpoint) == {}
+    ours = await told.deliveries(told.everything)
+    job = await stranger.accepted()
+    assert set(await told.deliveries(told.everything)) == set(ours)
+    heard = await theirs.deliveries(endpoint)
+    assert Counter(one["type"] for one in heard.values()) == {"bulk_cancellation.accepted": 1, "session.cancelled": 1}
+    for event_id in heard:
+        payload = (await theirs.delivery(endpoint, event_id))["payload"]
+        assert (payload["data"]["business_id"], payload["data"]["job_id"]) == ("other", job["id"])
+
+
+async def test_two_endpoints_hear_of_one_thing_under_one_id(told, classes):
+    second = await told.endpoint(NOWHERE)
+    await classes.accepted()
+    first = await told.deliveries(told.everything)
+    assert len(first) == 3
+    assert set(await told.deliveries(second)) == set(first)
+    # In the order in which they happened, as far as the milliseconds of ids tell.
+    payloads = [(await told.delivery(second, event_id))["payload"] for event_id in first]
+    assert {one["timestamp"] for one in payloads} == {one["occurred_at"] for one in first.values()}
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+async def test_an_endpoint_that_is_deleted_while_it_is_being_told_keeps_nobody_from_what_they_do(told, classes):
+    # Between the reading of the endpoints and the writing of deliveries, as another process would.
+    second = await told.endpoint(NOWHERE)
+    url = told.db.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    deleting = []
+
+    def events():
+        thread = threading.Thread(target=asyncio.run, args=(delete(url, second["id"]),))
+        thread.start()
+        thread.join(timeout=0.5)
+        deleting.append(thread)
+        yield Event(EventType.WITHDRAWN, {"job_id": "j", "status": "withdrawn"})
+
+    [event_id] = await told.tell(events())
+    deleting[0].join(timeout=5)
+    assert not deleting[0].is_alive()
+    assert set(await told.deliveries(told.everything)) == {event_id}
+    assert (await told.http.get(f"/v1/webhook-endpoints/{second['id']}")).status_code == 404
+
+
+async def delete(url, endpoint_id):
+    connection = await asyncpg.connect(url)
+    await connection.execute("DELETE FROM webhook_endpoints WHERE id = $1", endpoint_id)
+    await connection.close()
