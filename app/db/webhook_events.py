@@ -68,13 +68,14 @@ async def tell(
     if not endpoints:
         return []
     at = endpoints[0]["read_at"]
+    asked = []
+    for event in events:
+        if asking := [one for one in endpoints if only is not None or asks_for(one, event.type)]:
+            asked.append((event, asking))
     written: list[tuple[str, EventType, str]] = []
     deliveries: list[tuple[str, str]] = []
-    for event in events:
-        asking = [one for one in endpoints if only is not None or asks_for(one, event.type)]
-        if not asking:
-            continue
-        event_id = _id_at(at)
+    ids = sorted(_id_at(at) for _ in asked)  # of one millisecond, and yet in the order of what they tell
+    for event_id, (event, asking) in zip(ids, asked, strict=True):
         written.append((event_id, event.type, _payload(event, business_id, at)))
         deliveries += [(one["id"], event_id) for one in asking if one["status"] == EndpointStatus.ENABLED]
     await insert_many(

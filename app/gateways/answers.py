@@ -122,20 +122,20 @@ def read_refund(refund: object, order: Order) -> Succeeded | Processing | Reject
             return Indeterminate("the answer has no status that the contract knows")
 
 
-def retry_after(headers: Mapping[str, str], *, now: datetime) -> float | None:
-    """Seconds, 0 to 900, that a Retry-After asks for (RFC 9110, 10.2.3: a number or a date), else None.
+def retry_after(headers: Mapping[str, str], *, now: datetime, at_most: float = MAX_RETRY_AFTER_SECONDS) -> float | None:
+    """Seconds, 0 to `at_most`, that a Retry-After asks for (RFC 9110, 10.2.3: a number or a date), else None.
 
     A date is measured from the answer's own `Date` where it has one, so that no clock needs to agree with
     another.
     """
     value = headers.get("retry-after", "").strip()
     if _DELAY.fullmatch(value):
-        return min(float(value), MAX_RETRY_AFTER_SECONDS)
+        return min(float(value), at_most)
     until = _http_date(value)
     if until is None:
         return None
     seconds = (until - (_http_date(headers.get("date", "")) or now)).total_seconds()
-    return min(max(seconds, 0.0), MAX_RETRY_AFTER_SECONDS)
+    return min(max(seconds, 0.0), at_most)
 
 
 def best_of(findings: Sequence[Finding], order: Order) -> Finding | None:

@@ -79,6 +79,8 @@ async def change(
     values = dict(changes)
     if "event_types" in values:
         values["event_types"] = _kept(values["event_types"])
+    if "url" in values:
+        values["failing_since"] = None  # what failed was another place
     async with db.write() as conn:
         endpoint = await _found(conn, business_id, endpoint_id, lock=True)
         if values:

@@ -18,6 +18,7 @@ import httpx
 
 from app.gateways.answers import retry_after
 from app.webhooks.addresses import GuardedBackend, Reach, Resolver
+from app.webhooks.schedule import LONGEST_RETRY_AFTER_SECONDS
 from app.webhooks.urls import check_url
 
 MAX_ANSWER_BYTES: Final = 64 * 1024  # as they leave TLS: heads, and lengths of chunks, count too
@@ -43,7 +44,7 @@ class Posted:
     """What an attempt came to: either a status or an error.
 
     `response` is the first 1,024 bytes of the answer's body as text without NUL, what is no UTF-8 replaced; None where
-    no answer came. `retry_after_seconds` is at most 900.
+    no answer came. `retry_after_seconds` is a day at most.
     """
 
     status: int | None
@@ -132,7 +133,8 @@ class Poster:
         if heard.status is None:
             return Posted(None, error, None, milliseconds, None)
         response = heard.body.decode(errors="replace").replace("\0", "")
-        return Posted(heard.status, None, response, milliseconds, retry_after(heard.headers, now=self._now()))
+        asked = retry_after(heard.headers, now=self._now(), at_most=LONGEST_RETRY_AFTER_SECONDS)
+        return Posted(heard.status, None, response, milliseconds, asked)
 
     async def aclose(self) -> None:
         """Close all connections; attempts under way end as broken."""

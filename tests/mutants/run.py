@@ -16,8 +16,11 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from mutants.defects import DEFECTS, Defect
+from mutants.defects import Defect
+from mutants.of_refunds import OF_REFUNDS
+from mutants.of_webhooks import OF_WEBHOOKS
 
+DEFECTS = OF_REFUNDS + OF_WEBHOOKS
 ROOT = Path(__file__).resolve().parents[2]
 PASSED, FAILED = 0, 1  # pytest's exit codes
 

@@ -1,8 +1,7 @@
 """The seeded defects of `make mutants` keep up with the code: each still applies, and names tests that are there."""
 
 import pytest
-from mutants.defects import DEFECTS
-from mutants.run import ROOT
+from mutants.run import DEFECTS, ROOT
 
 
 @pytest.mark.parametrize("defect", DEFECTS, ids=lambda defect: defect.name)

@@ -241,6 +241,21 @@ async def test_a_success_ends_the_days_of_failure(office, receiving):
     assert (shown["status"], shown["failing_since"] is None) == ("enabled", False)
 
 
+async def test_an_endpoint_that_has_moved_is_given_its_own_five_days(office, receiving):
+    receiver, elsewhere = await receiving(500), await receiving(500)
+    endpoint = await office.endpoint(receiver.url)
+    await office.test(endpoint)
+    await office.deliver()
+    async with office.db.write() as conn:
+        long_ago = await clock(conn) - dt.timedelta(days=6)
+    await office.set(endpoint, failing_since=long_ago)
+    assert (await office.change(endpoint, url=elsewhere.url))["failing_since"] is None
+    await office.test(endpoint)
+    await office.deliver()
+    assert elsewhere.types() == {"webhook_endpoint.test": 1}
+    assert (await office.shown(endpoint))["status"] == "enabled"
+
+
 async def test_an_endpoint_that_is_enabled_again_begins_anew(office, receiving):
     receiver = await receiving(500)
     endpoint = await office.endpoint(receiver.url)
