@@ -43,6 +43,7 @@ _ENDPOINTS: Final = (
         now().label("read_at"),
     )
     .where(webhook_endpoints.c.business_id == sa.bindparam("of_business"))
+    .order_by(webhook_endpoints.c.id)
     # Until their deliveries are written, none is deleted: whoever tells must not fail by that.
     .with_for_update(read=True, key_share=True)
 )
@@ -68,21 +69,22 @@ async def tell(
     if not endpoints:
         return []
     at = endpoints[0]["read_at"]
-    asked = []
-    for event in events:
-        if asking := [one for one in endpoints if only is not None or asks_for(one, event.type)]:
-            asked.append((event, asking))
-    written: list[tuple[str, EventType, str]] = []
-    deliveries: list[tuple[str, str]] = []
+    asked = [event for event in events if only is not None or any(asks_for(one, event.type) for one in endpoints)]
     ids = sorted(_id_at(at) for _ in asked)  # of one millisecond, and yet in the order of what they tell
-    for event_id, (event, asking) in zip(ids, asked, strict=True):
-        written.append((event_id, event.type, _payload(event, business_id, at)))
-        deliveries += [(one["id"], event_id) for one in asking if one["status"] == EndpointStatus.ENABLED]
+    told = list(zip(ids, asked, strict=True))
+    written = [(event_id, event.type, _payload(event, business_id, at)) for event_id, event in told]
+    enabled = [one for one in endpoints if one["status"] == EndpointStatus.ENABLED]
+    deliveries = [
+        (one["id"], event_id)
+        for one in enabled
+        for event_id, event in told
+        if only is not None or asks_for(one, event.type)
+    ]
     await insert_many(
         conn, webhook_events, {"business_id": business_id, "occurred_at": at}, ("id", "type", "payload"), written
     )
-    await insert_many(conn, webhook_deliveries, _fresh(at), ("endpoint_id", "event_id"), sorted(deliveries))
-    return [event_id for event_id, _, _ in written]
+    await insert_many(conn, webhook_deliveries, _fresh(at), ("endpoint_id", "event_id"), deliveries)
+    return ids
 
 
 def asks_for(endpoint: Row | sa.RowMapping, event_type: str) -> bool:
