@@ -167,7 +167,8 @@ async def _call(
 
 def order_of(claimed: Claimed, method: Method, reason: str, merchant: Merchant = None) -> Order:
     """What is asked of the upstream for this row, by the same words at each attempt."""
-    # One key for all attempts; a new one only for a try that a person asked for after a recorded failure.
+    # One key for all attempts; a new one only after a recorded refusal, for a try that a person asked for or when the
+    # balance may have been filled.
     key = claimed.id if claimed.key_generation == 0 else f"{claimed.id}.{claimed.key_generation}"
     # What its upstream called the refund: of this try, or of the one before it, which failed.
     is_accepted = claimed.status == RefundStatus.PROCESSING

@@ -55,7 +55,8 @@ class Verdict:
 
     `due_in_seconds` is None when no machine will touch it again. A `definitive` verdict says that money moved: it is
     recorded whoever heard it, all others only by the claim that is still theirs. `uncounted`: the call surely had no
-    effect.
+    effect. `new_key`: it was refused, and the next try is to be judged anew; under its key an upstream may repeat the
+    refusal for a day (docs.stripe.com/api/idempotent_requests), whatever has changed since.
     """
 
     status: str
@@ -65,6 +66,7 @@ class Verdict:
     upstream_reference: str | None = None
     failure_code: str | None = None
     failure_detail: str | None = None
+    new_key: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,12 @@ def without_balance(trail: Trail, detail: str) -> Verdict:
     if trail.out_of_patience:
         return rejected(INSUFFICIENT_BALANCE, detail)
     return Verdict(
-        "pending", trail.pause(), uncounted=True, failure_code=INSUFFICIENT_BALANCE, failure_detail=detail[:500]
+        "pending",
+        trail.pause(),
+        uncounted=True,
+        failure_code=INSUFFICIENT_BALANCE,
+        failure_detail=detail[:500],
+        new_key=True,
     )
 
 

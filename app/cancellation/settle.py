@@ -41,6 +41,7 @@ class GroupCommit(Groups[Recorded]):
                 upstream_reference=verdict.upstream_reference,
                 failure_code=verdict.failure_code,
                 failure_detail=verdict.failure_detail,
+                new_key=verdict.new_key,
             )
         )
 

@@ -24,7 +24,7 @@ class Recorded(NamedTuple):
     """One outcome to write.
 
     Without `due_in_seconds` the row comes to rest and takes a place in the job's order of outcomes; `uncounted` calls
-    are taken off its attempts.
+    are taken off its attempts. With `new_key` its next try has a key of its own.
     """
 
     id: str
@@ -36,6 +36,7 @@ class Recorded(NamedTuple):
     upstream_reference: str | None
     failure_code: str | None
     failure_detail: str | None
+    new_key: bool = False
 
 
 # Who changes a refund, and to what: the same words for both databases.
@@ -54,6 +55,7 @@ def _changes(*, clock: str, due: str, last: str) -> str:
   status = v.st,
   due_at = CASE WHEN {_HINTED} THEN {clock} WHEN v.due IS NULL THEN NULL ELSE {due} END,
   attempts = r.attempts - v.unc,
+  key_generation = r.key_generation + v.nk,
   upstream_reference = coalesce(v.ref, r.upstream_reference),
   failure_code = CASE WHEN NOT ({_HINTED}) THEN v.code END,
   failure_detail = CASE WHEN NOT ({_HINTED}) THEN v.detail END,
@@ -75,7 +77,7 @@ WITH job AS (
   RETURNING outcome_seq - CAST(:resting AS integer) AS last, status, business_id
 ), v AS MATERIALIZED (
   SELECT * FROM jsonb_to_recordset(CAST(:outcomes AS jsonb)) AS v(rid uuid, ep integer, st text, def boolean,
-    unc integer, due double precision, seq bigint, ref text, code text, detail text)
+    unc integer, nk integer, due double precision, seq bigint, ref text, code text, detail text)
 ), r AS (
   UPDATE refunds AS r SET {
     _changes(clock="clock_timestamp()", due="clock_timestamp() + make_interval(secs => v.due)", last="job.last")
@@ -103,8 +105,8 @@ UPDATE refunds AS r SET {
 }
 FROM (
   SELECT value ->> 'rid' AS rid, value ->> 'ep' AS ep, value ->> 'st' AS st, value ->> 'def' AS def,
-    value ->> 'unc' AS unc, value ->> 'due' AS due, value ->> 'seq' AS seq, value ->> 'ref' AS ref,
-    value ->> 'code' AS code, value ->> 'detail' AS detail
+    value ->> 'unc' AS unc, value ->> 'nk' AS nk, value ->> 'due' AS due, value ->> 'seq' AS seq,
+    value ->> 'ref' AS ref, value ->> 'code' AS code, value ->> 'detail' AS detail
   FROM json_each(:outcomes)) AS v
 WHERE {_MAY_CHANGE}
 RETURNING id
@@ -150,6 +152,7 @@ def _as_json(outcome: Recorded, seq: int) -> dict[str, Any]:
         "st": outcome.status,
         "def": outcome.definitive,
         "unc": int(outcome.uncounted),
+        "nk": int(outcome.new_key),
         "due": outcome.due_in_seconds,
         "seq": seq if outcome.due_in_seconds is None else None,
         "ref": outcome.upstream_reference,

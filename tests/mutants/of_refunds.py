@@ -73,6 +73,13 @@ OF_REFUNDS: tuple[Defect, ...] = (
         MODEL,
     ),
     defect(
+        "one key for what was refused for lack of balance",
+        "app/cancellation/policy.py",
+        "        new_key=True,\n",
+        "",
+        UPSTREAM_WORDS,
+    ),
+    defect(
         "that money moved is recorded by the live claim only",
         "app/db/outcomes.py",
         "OR v.def AND r.status NOT IN ('succeeded', 'resolved')",

@@ -122,6 +122,29 @@ async def test_calls_that_surely_had_no_effect_use_up_none_of_a_refund_s_attempt
     assert (refund["status"], refund["attempts"]) == ("succeeded", 2)
 
 
+class RepeatsUnderAKey(Upstream):
+    """Answers a key that has come before as it did then, a refusal too: so does Stripe, for a day."""
+
+    def __init__(self, *answers):
+        super().__init__(*answers)
+        self.told = {}
+
+    async def post(self, request):
+        key = request.headers["idempotency-key"]
+        if key not in self.told:
+            self.told[key] = await super().post(request)
+        return self.told[key]
+
+
+async def test_a_refusal_for_lack_of_balance_is_not_asked_for_again_by_its_key(scripted):
+    poor = answer(402, {"code": "insufficient_balance"})
+    upstream = RepeatsUnderAKey(poor, poor, answer(201, MADE))
+    async with scripted(upstream, ["over"]) as (_job, work):
+        [refund] = await work(5)
+    assert (refund["status"], refund["attempts"]) == ("succeeded", 1)
+    assert upstream.keys == [refund["id"], f"{refund['id']}.1", f"{refund['id']}.2"]
+
+
 async def test_one_answer_that_asks_to_wait_keeps_the_business_s_other_refunds_away(week, scripted):
     lines = [("CAD", 100)]
     await week.load(week.record("session", "full", starts_in_hours=30))

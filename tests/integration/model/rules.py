@@ -115,9 +115,12 @@ def _goes_on_from(before: Row | None, row: Row) -> None:
     assert row["epoch"] >= before["epoch"], (before, row)
     raised = row["key_generation"] - before["key_generation"]
     assert raised in (0, 1), (before, row)
-    # A new key only for a try that a person asked for after the upstream's own refund had failed.
+    # A new key only for a try that a person asked for after the upstream's own refund had failed, or after a refusal
+    # for lack of balance, which an upstream may repeat under its key when there is some.
     asked_again = before["status"] == "rejected" and row["status"] == "pending"
-    assert bool(raised) == (asked_again and before["upstream_reference"] is not None), (before, row)
+    without_balance = (row["status"], row["failure_code"]) == ("pending", "insufficient_balance") and row != before
+    failed_there = asked_again and before["upstream_reference"] is not None
+    assert bool(raised) == (failed_there or (without_balance and before["status"] == "submitted")), (before, row)
     # Taken off: one call that surely had no effect. Counted anew from 1: a person has it looked up again.
     assert row["attempts"] >= before["attempts"] - 1 or row["attempts"] == 1, (before, row)
     frozen = ("job_id", "session_id", "booking_id", "line_no", "method", "amount_minor", "credits", "payment_id")
