@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 from uuid_utils import uuid7
 
-from app.db.dialect import instant_text, now
+from app.db.dialect import in_list, instant_text, now
 from app.db.driver import Row, fetch
 from app.db.many import insert_many
 from app.db.webhook_tables import (
@@ -101,8 +101,12 @@ def first_id_at(instant: dt.datetime) -> str:
 
 async def forget(conn: AsyncConnection, *, before: dt.datetime, limit: int) -> int:
     """Delete up to `limit` events from before an instant, with their deliveries and attempts; returns how many."""
-    old = sa.select(webhook_events.c.id).where(webhook_events.c.id < first_id_at(before)).limit(limit)
-    return (await conn.execute(sa.delete(webhook_events).where(webhook_events.c.id.in_(old)))).rowcount
+    old = sa.select(webhook_events.c.id).where(webhook_events.c.id < first_id_at(before))
+    ids = (await conn.execute(old.order_by(webhook_events.c.id).limit(limit))).scalars().all()
+    # Before the events, in the order in which they would be had one by one; their attempts go with them.
+    await conn.execute(sa.delete(webhook_deliveries).where(in_list(webhook_deliveries.c.event_id, ids)))
+    await conn.execute(sa.delete(webhook_events).where(in_list(webhook_events.c.id, ids)))
+    return len(ids)
 
 
 def types_of(text: str | None) -> Collection[EventType] | None:

@@ -143,11 +143,12 @@ def test_nothing_runs_in_a_page_that_is_no_file_of_ours(studio, browser: Browser
 
 
 @sqlite
-def test_the_documentation_shows_every_operation(studio, page):
+def test_the_documentation_shows_every_operation_and_event(studio, page):
     page.goto(f"{studio.url}/docs")
     document = studio.town.http.get(f"{studio.url}/openapi.json").json()
     operations = sum(
-        len(path.keys() & {"get", "put", "post", "patch", "delete"}) for path in document["paths"].values()
+        len(path.keys() & {"get", "put", "post", "patch", "delete"})
+        for path in [*document["paths"].values(), *document["webhooks"].values()]
     )
     expect(page.locator(".opblock")).to_have_count(operations)
     expect(page.get_by_role("heading", level=1)).to_contain_text(document["info"]["title"])

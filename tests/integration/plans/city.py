@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from uuid_utils import uuid7
 
 from app.db import tables as t
+from app.db import webhook_tables as w
 from app.db.dialect import later, now
 from app.db.engine import Database
 
@@ -74,6 +75,18 @@ def _statements() -> list[sa.Insert]:
     jobs_sessions_each = t.job_sessions.join(t.jobs, t.jobs.c.id == t.job_sessions.c.job_id).join(each, sa.true())
     clock = sa.literal(FIRST_DAY, t.sessions.c.starts_at.type)
     businesses_each = t.businesses.join(each, sa.true())
+    endpoint_id = sa.func.refund_id(
+        sa.literal(1, sa.BigInteger),
+        sa.literal(0),
+        sa.literal("endpoint", sa.Text),
+        sa.cast(t.businesses.c.id, sa.Text),
+        each.c.n,
+        type_=w.webhook_endpoints.c.id.type,
+    )
+    first_endpoint = w.webhook_endpoints.join(
+        t.refunds, t.refunds.c.business_id == w.webhook_endpoints.c.business_id
+    ).join(w.webhook_events, w.webhook_events.c.id == t.refunds.c.id)
+    is_first = w.webhook_endpoints.c.description == "0"
     return [
         _insert(
             t.clients,
@@ -183,9 +196,49 @@ def _statements() -> list[sa.Insert]:
             event_id=sa.cast(t.refunds.c.id, sa.String),
             received_at=now(),
         ),
+        _insert(
+            w.webhook_endpoints,
+            businesses_each,
+            id=endpoint_id,
+            business_id=t.businesses.c.id,
+            url=sa.literal("https://example.com/"),
+            description=n,
+            secret=sa.literal(""),
+            status=sa.literal("enabled"),
+            created_at=now(),
+        ),
+        _insert(
+            w.webhook_events,
+            t.refunds,
+            id=t.refunds.c.id,
+            business_id=t.refunds.c.business_id,
+            type=sa.literal("refund.succeeded"),
+            occurred_at=now(),
+            payload=sa.literal("{}"),
+        ),
+        _insert(
+            w.webhook_deliveries,
+            first_endpoint,
+            is_first,
+            endpoint_id=w.webhook_endpoints.c.id,
+            event_id=w.webhook_events.c.id,
+            status=sa.case((t.refunds.c.due_at.is_(None), "delivered"), else_="pending"),
+            due_at=t.refunds.c.due_at,
+            epoch=one,
+            tries=one,
+        ),
+        _insert(
+            w.webhook_attempts,
+            w.webhook_deliveries,
+            endpoint_id=w.webhook_deliveries.c.endpoint_id,
+            event_id=w.webhook_deliveries.c.event_id,
+            epoch=one,
+            ended_at=now(),
+            milliseconds=one,
+        ),
     ]
 
 
-def _insert(table: sa.Table, source: sa.FromClause, /, **columns) -> sa.Insert:
-    chosen = [column.label(name) for name, column in columns.items()]
-    return sa.insert(table).from_select(list(columns), sa.select(*chosen).select_from(source), include_defaults=False)
+def _insert(table: sa.Table, source: sa.FromClause, /, *where, **columns) -> sa.Insert:
+    chosen = sa.select(*(column.label(name) for name, column in columns.items())).select_from(source).where(*where)
+    return sa.insert(table).from_select(list(columns), chosen, include_defaults=False)

@@ -14,12 +14,14 @@ from app.cancellation.runtime import Runtime, gateways
 from app.cancellation.verify import check
 from app.config import Settings
 from app.db import tables as t
+from app.db import webhook_deliveries, webhook_events
 from app.db.businesses import create as create_business
 from app.db.dialect import now
 from app.db.engine import Database
 from app.db.tables import RefundStatus
 from app.main import create_app
 from app.queue import LocalQueue
+from app.webhooks.deliver import deliver_forever
 
 BUSINESS = "day"
 SESSIONS = 6
@@ -39,11 +41,13 @@ class Day:
     async def pass_by(self) -> None:
         await self.schedule_is_loaded()
         await self.schedule_is_read()
+        here = await self.endpoint_is_made()
         await self.a_plan_is_made_and_withdrawn()
         job_id = await self.sessions_are_cancelled()
         await self.job_is_read(job_id)
         await self.refused_ones_are_tried_again_and_closed(job_id)
         await self.worker_sweeps_and_checks()
+        await self.what_was_told_is_delivered_and_read(here)
         await list_keys(self.runtime.db, BUSINESS)
 
     async def get(self, path: str, **query: str) -> httpx.Response:
@@ -71,6 +75,40 @@ class Day:
         await self.get("/v1/clients/c/bookings")
         await self.get(f"/v1/public/{BUSINESS}/schedule", **_DAYS)
         await self.get(f"/v1/public/{BUSINESS}/schedule.ics")
+
+    async def endpoint_is_made(self) -> str:
+        made = await self.post("/v1/webhook-endpoints", {"url": f"{self.upstream.url}/hooks"})
+        return f"/v1/webhook-endpoints/{made['id']}"
+
+    async def what_was_told_is_delivered_and_read(self, here: str) -> None:
+        await self.post(f"{here}/test")
+        await self.deliver()
+        page = (await self.get(f"{here}/deliveries", limit="2")).json()
+        await self.get(f"{here}/deliveries", limit="2", status="pending", cursor=page["next_cursor"])
+        one = f"{here}/deliveries/{page['data'][0]['event_id']}"
+        await self.get(one)
+        await self.post(f"{one}/redeliver")
+        await self.post(f"{here}/replay", {"since": "2026-01-01T00:00:00Z", "undelivered_only": True})
+        await self.post(f"{here}/rotate-secret", {})
+        await self.get("/v1/webhook-endpoints", limit="1")
+        await self.http.patch(here, json={"status": "disabled"})
+        async with self.runtime.db.write() as conn:
+            await webhook_events.forget(conn, before=dt.datetime(2099, 1, 1, tzinfo=dt.UTC), limit=5)
+        assert (await self.http.delete(here)).status_code == 204
+
+    async def deliver(self) -> None:
+        """Until each has been tried once; the sandbox takes none of them."""
+        stop = asyncio.Event()
+        delivering = asyncio.create_task(deliver_forever(self.runtime.db, self.runtime.settings, stop))
+        async with asyncio.timeout(20):
+            while await self.something_is_due():  # noqa: ASYNC110 - only the database knows
+                await asyncio.sleep(0.1)
+        stop.set()
+        await delivering
+
+    async def something_is_due(self) -> bool:
+        async with self.runtime.db.read() as conn:
+            return bool(await webhook_deliveries.due_endpoints(conn))
 
     async def a_plan_is_made_and_withdrawn(self) -> None:
         plan = await self.post("/v1/bulk-cancellations/plan", _DAYS | {"session_ids": ["s0", "s1"]})
