@@ -136,7 +136,9 @@ class Attempt(Answer):
 
     ended_at: UtcInstant
     status_code: int | None = Field(description="null: no answer came.")
-    error: str | None = Field(description="Why no answer came: `timed_out`, `no_connection`, `tls`, `broken`, …")
+    error: str | None = Field(
+        description="Why no answer came: `timed_out`, `no_connection`, `tls`, `broken`, `not_allowed` (the URL)."
+    )
     response: str | None = Field(description="What came back, its first 1,024 bytes.")
     milliseconds: int
 

@@ -11,8 +11,8 @@ from app.api.openapi import problems
 from app.api.shapes import Limit, Page, decode_uuid_cursor, encode_cursor
 from app.api.state import Service, State
 from app.auth import Caller, Scope
-from app.db import webhook_deliveries
 from app.db import webhook_endpoints as rows
+from app.db import webhook_lists
 from app.db.webhook_tables import DeliveryStatus
 from app.errors import FieldError, Invalid, NotFound, Problem
 from app.fields import Uuid
@@ -124,8 +124,8 @@ async def list_webhook_deliveries(
     async with service.db.read() as conn:
         if await rows.get(conn, who.business_id, endpoint_id) is None:
             raise NotFound("webhook endpoint")
-        found = await webhook_deliveries.newest(conn, endpoint_id, status=status, before=before, limit=limit + 1)
-        attempts = await webhook_deliveries.attempts_at(conn, endpoint_id, [row["event_id"] for row in found])
+        found = await webhook_lists.newest(conn, endpoint_id, status=status, before=before, limit=limit + 1)
+        attempts = await webhook_lists.attempts_at(conn, endpoint_id, [row["event_id"] for row in found])
     shown = [bodies.Delivery(**bodies.Delivery.fields_of(row, attempts)) for row in found[:limit]]
     return Page(data=shown, next_cursor=encode_cursor(shown[-1].event_id) if len(found) > limit else None)
 
@@ -137,10 +137,10 @@ async def get_webhook_delivery(
     async with service.db.read() as conn:
         if await rows.get(conn, who.business_id, endpoint_id) is None:
             raise NotFound("webhook endpoint")
-        row = await webhook_deliveries.one(conn, endpoint_id, event_id)
+        row = await webhook_lists.one(conn, endpoint_id, event_id)
         if row is None:
             raise NotFound("delivery")
-        return bodies.DeliveryDetail.of(row, await webhook_deliveries.attempts_at(conn, endpoint_id, [event_id]))
+        return bodies.DeliveryDetail.of(row, await webhook_lists.attempts_at(conn, endpoint_id, [event_id]))
 
 
 @router.post(
@@ -153,7 +153,7 @@ async def redeliver_webhook(endpoint_id: Uuid, event_id: Uuid, who: Manager, ser
     """Now, under the same id, whatever came of it before; if it fails, by the whole schedule again."""
     row = await endpoints.redeliver(service.db, who.business_id, endpoint_id, event_id)
     async with service.db.read() as conn:
-        return bodies.DeliveryDetail.of(row, await webhook_deliveries.attempts_at(conn, endpoint_id, [event_id]))
+        return bodies.DeliveryDetail.of(row, await webhook_lists.attempts_at(conn, endpoint_id, [event_id]))
 
 
 @router.post(

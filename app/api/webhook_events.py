@@ -65,7 +65,7 @@ class RefundSucceededData(_RefundData):
 
 
 class RefundSucceeded(_Event):
-    """A payment line's money or credits are back. Once for each refund."""
+    """A payment line's money or credits are back. Again, should it succeed after a failure."""
 
     type: Literal[EventType.REFUND_SUCCEEDED]
     data: RefundSucceededData

@@ -43,6 +43,8 @@ def stripe(
     say(f"The payments of {business} are at {where}.")
     if under_way:
         say("Bulk cancellations of it that are under way go on there: it must be where those payments were made.")
+    else:
+        say("What is retried of earlier ones is asked for there, too: it must be where those payments were made.")
 
 
 def _sealed(config: Settings) -> str:

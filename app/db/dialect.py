@@ -146,6 +146,36 @@ def bound_list(values: Iterable[str]) -> str:
     return json.dumps(list(values))
 
 
+class _is_one_of(sa.sql.functions.FunctionElement[bool]):  # noqa: N801
+    type = sa.Boolean()
+    inherit_cache = True
+
+    def self_group(self, against: Any = None) -> "_is_one_of":  # noqa: ARG002 - as it is inherited
+        """As of `_in_list`."""
+        return self
+
+
+@compiles(_is_one_of, "postgresql")
+def _is_one_of_postgresql(element: _is_one_of, compiler: SQLCompiler, **kw: Any) -> str:
+    column, chosen = (compiler.process(clause, **kw) for clause in element.clauses)
+    return f"{column} = ANY (ARRAY{chosen})"
+
+
+@compiles(_is_one_of, "sqlite")
+def _is_one_of_sqlite(element: _is_one_of, compiler: SQLCompiler, **kw: Any) -> str:
+    column, chosen = (compiler.process(clause, **kw) for clause in element.clauses)
+    return f"{column} IN {chosen}"
+
+
+def is_one_of(column: sa.ColumnElement[str], chosen: sa.Select[Any]) -> sa.ColumnElement[bool]:
+    """`column IN (SELECT … LIMIT n FOR UPDATE SKIP LOCKED)`, with a subquery that runs once.
+
+    Of IN PostgreSQL may make a join that runs the subquery for every row, skips what it has locked itself, and so takes
+    all there is instead of n.
+    """
+    return _is_one_of(column, chosen.scalar_subquery())
+
+
 def plans_by_values(connection: AsyncConnection) -> bool:
     """Whether the database plans a statement by the values of its parameters, and so knows how long a list is."""
     return connection.dialect.name == "postgresql"

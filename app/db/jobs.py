@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db import driver
-from app.db.dialect import bound_list, in_bound_list, in_list, later, now
+from app.db.dialect import bound_list, in_bound_list, in_list, is_one_of, later, now
 from app.db.tables import IN_PROCESS, JobStatus, job_sessions, jobs, sessions
 
 Row = sa.RowMapping
@@ -132,10 +132,7 @@ async def claim_due(conn: AsyncConnection, *, limit: int, grace_seconds: float, 
         due = due.where(jobs.c.id.not_in(skip))
     due = due.order_by(jobs.c.due_at).limit(limit).with_for_update(skip_locked=True)
     statement = (
-        sa.update(jobs)
-        .where(jobs.c.id.in_(due.scalar_subquery()))
-        .values(due_at=later(grace_seconds))
-        .returning(jobs.c.id)
+        sa.update(jobs).where(is_one_of(jobs.c.id, due)).values(due_at=later(grace_seconds)).returning(jobs.c.id)
     )
     return list((await conn.execute(statement)).scalars())
 

@@ -41,11 +41,13 @@ class Recorded(NamedTuple):
 
 # Who changes a refund, and to what: the same words for both databases.
 _HINTED: Final = "v.st = 'processing' AND r.hinted_at IS NOT NULL"
-# A success that was taken back since is none, whoever heard of it: it was recorded under this epoch or a later one.
+# A success that was taken back since is none, whoever heard of it: it was recorded under this epoch or a later one, or
+# the failure of that very refund of the upstream's is what is recorded.
 _MAY_CHANGE: Final = """r.id = v.rid
   AND (r.epoch = v.ep AND r.status IN ('submitted', 'indeterminate', 'processing') AND r.due_at IS NOT NULL
        OR v.def AND r.status NOT IN ('succeeded', 'resolved') AND NOT EXISTS (
-         SELECT 1 FROM refund_history AS h WHERE h.refund_id = r.id AND h.status = 'succeeded' AND h.epoch >= v.ep))"""
+         SELECT 1 FROM refund_history AS h WHERE h.refund_id = r.id AND h.status = 'succeeded' AND h.epoch >= v.ep)
+         AND NOT (r.status = 'rejected' AND coalesce(r.upstream_reference = v.ref, false)))"""
 _IS_HEARD: Final = "EXISTS (SELECT 1 FROM webhook_endpoints AS e WHERE e.business_id = {business_id})"
 _OPEN_JOB: Final = f"status IN {tuple(map(str, IN_PROCESS))}"
 

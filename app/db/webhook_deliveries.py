@@ -4,7 +4,6 @@ A claim is a lease: it raises the row's epoch and puts `due_at` to its end, so t
 A success counts whoever heard it, everything else only from the claim that is still the row's own.
 """
 
-import datetime as dt
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -12,12 +11,10 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.db.dialect import in_list, insert, later, now
+from app.db.dialect import in_list, insert, is_one_of, later, now
 from app.db.many import insert_many
-from app.db.webhook_events import first_id_at
 from app.db.webhook_tables import (
     DeliveryStatus,
-    EventType,
     webhook_attempts,
     webhook_deliveries,
     webhook_endpoints,
@@ -36,7 +33,6 @@ class Claimed:
     event_id: str
     epoch: int
     tries: int
-    type: EventType
     payload: str
 
 
@@ -51,6 +47,7 @@ class Attempt:
     endpoint_id: str
     event_id: str
     epoch: int
+    tries: int  # before this one
     url: str  # where it went
     delivered: bool
     due_in_seconds: float | None
@@ -109,20 +106,15 @@ async def claim(conn: AsyncConnection, endpoint_id: str, *, most: int, lease_sec
     )
     statement = (
         sa.update(webhook_deliveries)
-        .where(_D.endpoint_id == endpoint_id, _D.event_id.in_(due.scalar_subquery()))
+        .where(_D.endpoint_id == endpoint_id, is_one_of(_D.event_id, due))
         .values(due_at=later(sa.literal(lease_seconds, sa.Float)), epoch=_D.epoch + 1)
         .returning(_D.event_id, _D.epoch, _D.tries)
     )
     taken = {row.event_id: row for row in await conn.execute(statement)}
     if not taken:
         return []
-    events = await conn.execute(
-        sa.select(_E.id, _E.type, _E.payload).where(in_list(_E.id, sorted(taken))).order_by(_E.id)
-    )
-    return [
-        Claimed(event.id, taken[event.id].epoch, taken[event.id].tries, EventType(event.type), event.payload)
-        for event in events
-    ]
+    events = await conn.execute(sa.select(_E.id, _E.payload).where(in_list(_E.id, sorted(taken))).order_by(_E.id))
+    return [Claimed(event.id, taken[event.id].epoch, taken[event.id].tries, event.payload) for event in events]
 
 
 _RECORD: Final = (
@@ -131,7 +123,11 @@ _RECORD: Final = (
         _D.endpoint_id == sa.bindparam("of_endpoint"),
         _D.event_id == sa.bindparam("of_event"),
         sa.or_(
-            sa.and_(_D.status == DeliveryStatus.PENDING, _D.epoch == sa.bindparam("of_epoch")),
+            sa.and_(
+                _D.status == DeliveryStatus.PENDING,
+                _D.epoch == sa.bindparam("of_epoch"),
+                _D.tries == sa.bindparam("tries_before"),  # else it has been written before
+            ),
             sa.and_(_D.status != DeliveryStatus.DELIVERED, sa.bindparam("delivered", type_=sa.Boolean)),
         ),
     )
@@ -140,7 +136,7 @@ _RECORD: Final = (
         due_at=sa.case(
             (sa.bindparam("is_due_again", type_=sa.Boolean), later(sa.bindparam("due_in", type_=sa.Float))), else_=None
         ),
-        tries=_D.tries + sa.bindparam("tried", type_=sa.Integer),
+        tries=sa.bindparam("tries_now"),
     )
 )
 
@@ -175,7 +171,8 @@ def _recorded(one: Attempt) -> dict[str, Any]:
         "to_status": status,
         "is_due_again": again,
         "due_in": one.due_in_seconds or 0.0,
-        "tried": int(one.milliseconds is not None),
+        "tries_before": one.tries,
+        "tries_now": one.tries + (one.milliseconds is not None),
     }
 
 
@@ -185,92 +182,26 @@ async def give_up(conn: AsyncConnection, endpoint_id: str) -> None:
     await conn.execute(statement.values(status=DeliveryStatus.FAILED, due_at=None, epoch=_D.epoch + 1))
 
 
-async def deliver_again(conn: AsyncConnection, endpoint_id: str, event_ids: Iterable[str]) -> int:
-    """Make deliveries of these events due now, with the whole schedule before them; returns how many."""
-    ids = sorted(event_ids)
-    chosen = sa.select(sa.literal(endpoint_id, _D.endpoint_id.type), _E.id, *_fresh()).where(in_list(_E.id, ids))
-    return await _upsert(conn, chosen)
+async def forget(conn: AsyncConnection, endpoint_id: str, *, limit: int) -> int:
+    """Delete up to `limit` of an endpoint's deliveries, with their attempts; how many."""
+    some = sa.select(_D.event_id).where(_D.endpoint_id == endpoint_id).order_by(_D.event_id).limit(limit)
+    statement = sa.delete(webhook_deliveries).where(_D.endpoint_id == endpoint_id, is_one_of(_D.event_id, some))
+    return (await conn.execute(statement)).rowcount
 
 
-async def replay(
-    conn: AsyncConnection,
-    business_id: str,
-    endpoint_id: str,
-    since: dt.datetime,
-    *,
-    types: Iterable[str] | None,
-    undelivered_only: bool,
-) -> int:
-    """Make every event of the business since an instant due to the endpoint, delivered before or not; returns how many.
-
-    Args:
-        conn: in a transaction that writes.
-        business_id: whose events.
-        endpoint_id: to which endpoint.
-        since: events that have occurred then or later.
-        types: those that the endpoint asks for; None: all.
-        undelivered_only: leave out what the endpoint has taken already.
-    """
-    chosen = sa.select(sa.literal(endpoint_id, _D.endpoint_id.type), _E.id, *_fresh()).where(
-        _E.business_id == business_id,
-        _E.id >= first_id_at(since),
-        _E.occurred_at >= since,
-        _E.type != EventType.TEST,  # they are for one endpoint, once
-    )
-    if types is not None:
-        chosen = chosen.where(_E.type.in_(list(types)))
-    if undelivered_only:
-        taken = sa.exists().where(
-            _D.endpoint_id == endpoint_id, _D.event_id == _E.id, _D.status == DeliveryStatus.DELIVERED
-        )
-        chosen = chosen.where(~taken)
-    return await _upsert(conn, chosen)
-
-
-def _fresh() -> tuple[sa.ColumnElement[Any], ...]:
-    return sa.literal(str(DeliveryStatus.PENDING)), now(), sa.literal(0), sa.literal(0)
-
-
-async def _upsert(conn: AsyncConnection, chosen: sa.Select[Any]) -> int:
-    columns = ("endpoint_id", "event_id", "status", "due_at", "epoch", "tries")
-    statement = insert(conn, webhook_deliveries).from_select(columns, chosen)
-    anew = {
-        "status": statement.excluded.status,
-        "due_at": statement.excluded.due_at,
-        "epoch": _D.epoch + 1,
+async def deliver_again(conn: AsyncConnection, endpoint_id: str, event_ids: Iterable[str]) -> None:
+    """Make deliveries of these events due now, with the whole schedule before them."""
+    due_at = await conn.scalar(sa.select(now()))
+    fresh = {
+        "endpoint_id": endpoint_id,
+        "status": DeliveryStatus.PENDING,
+        "due_at": due_at,
+        "epoch": 0,
         "tries": 0,
     }
-    whole = statement.on_conflict_do_update(index_elements=["endpoint_id", "event_id"], set_=anew)
-    return (await conn.execute(whole)).rowcount
-
-
-_SHOWN: Final = sa.select(
-    _D.event_id, _E.type, _E.occurred_at, _D.status, _D.tries, _D.due_at.label("next_attempt_at"), _E.payload
-).join(webhook_events, _E.id == _D.event_id)
-
-
-async def newest(
-    conn: AsyncConnection, endpoint_id: str, *, status: str | None, before: str | None, limit: int
-) -> Sequence[sa.RowMapping]:
-    """Deliveries to an endpoint, the newest event first, from the one after `before` (an event's id)."""
-    query = _SHOWN.where(_D.endpoint_id == endpoint_id)
-    if status is not None:
-        query = query.where(_D.status == status)
-    if before is not None:
-        query = query.where(_D.event_id < before)
-    return (await conn.execute(query.order_by(_D.event_id.desc()).limit(limit))).mappings().all()
-
-
-async def one(conn: AsyncConnection, endpoint_id: str, event_id: str) -> sa.RowMapping | None:
-    """One delivery."""
-    query = _SHOWN.where(_D.endpoint_id == endpoint_id, _D.event_id == event_id)
-    return (await conn.execute(query)).mappings().one_or_none()
-
-
-async def attempts_at(conn: AsyncConnection, endpoint_id: str, event_ids: Sequence[str]) -> Sequence[sa.RowMapping]:
-    """The attempts at deliveries of these events, in their order."""
-    attempts = webhook_attempts.c
-    query = sa.select(webhook_attempts).where(
-        attempts.endpoint_id == endpoint_id, in_list(attempts.event_id, sorted(event_ids))
-    )
-    return (await conn.execute(query.order_by(attempts.event_id, attempts.epoch))).mappings().all()
+    given = [fresh | {"event_id": event_id} for event_id in sorted(event_ids)]
+    if not given:
+        return
+    statement = insert(conn, webhook_deliveries)
+    anew = {name: statement.excluded[name] for name in ("status", "due_at", "tries")} | {"epoch": _D.epoch + 1}
+    await conn.execute(statement.on_conflict_do_update(index_elements=["endpoint_id", "event_id"], set_=anew), given)

@@ -5,7 +5,7 @@ in    receive · stripe     whether a signature is an upstream's; what a hook sa
 out   endpoints            a business manages where it is told
       deliver              which endpoints something is due for; a lane for each
         lane               [claim] → send → [what came of it, a group]...
-        schedule           when next, and when an endpoint is given up; pure
+        retries            when next, and when an endpoint is given up; pure
         signing · send     one attempt: signed bytes, one deadline, nothing followed
         urls · addresses   where an endpoint may be: judged when it is saved, and again by the address connected to
 ```

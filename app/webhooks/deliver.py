@@ -9,7 +9,7 @@ import datetime as dt
 import random
 import ssl
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -28,7 +28,7 @@ _MOST_LANES: Final = 128
 _MOST_FAILING_LANES: Final = 96  # the rest are for endpoints that take what they are sent
 _KEPT_DAYS: Final = 30
 _FORGET_EVERY_SECONDS: Final = 3_600.0
-_FORGOTTEN_AT_ONCE: Final = 1_000
+_FORGOTTEN_AT_ONCE: Final = 500  # at each look, until none is left
 
 _Lanes = dict[asyncio.Task[None], tuple[str, bool]]  # the endpoint's id, and whether it was failing then
 
@@ -48,9 +48,8 @@ async def deliver_forever(
                 office = _open(db, settings, resolver, stopping, jitter)
             if office is not None:
                 _start_lanes(office, lanes, due)
-            if time.monotonic() >= forget_at:
+            if time.monotonic() >= forget_at and await _forget(db) < _FORGOTTEN_AT_ONCE:
                 forget_at = time.monotonic() + _FORGET_EVERY_SECONDS
-                await _forget(db, stopping)
         except Exception as error:  # noqa: BLE001 - the worker's edge: a database that is away comes back
             log.warning("webhooks.failed", error=type(error).__name__)
         with suppress(TimeoutError):
@@ -85,27 +84,40 @@ async def _due(db: Database) -> Sequence[tuple[str, bool]]:
 
 
 def _start_lanes(office: Office, lanes: _Lanes, due: Sequence[tuple[str, bool]]) -> None:
-    """A lane for each endpoint that has none, as far as there are lanes: healthy ones first, failing ones never all."""
-    busy = {endpoint_id for endpoint_id, _ in lanes.values()}
-    waiting = [one for one in due if one[0] not in busy]
-    room = _MOST_LANES - len(lanes)
-    healthy = [one for one in waiting if not one[1]][:room]
-    room_of_failing = min(room - len(healthy), _MOST_FAILING_LANES - sum(failing for _, failing in lanes.values()))
-    failing = [one for one in waiting if one[1]][: max(0, room_of_failing)]
-    for endpoint_id, is_failing in healthy + failing:
+    chosen = choose(due, list(lanes.values()), office.served_at)
+    for endpoint_id, is_failing in chosen:
         lane = asyncio.create_task(serve(office, endpoint_id, is_failing=is_failing))
         lanes[lane] = endpoint_id, is_failing
         lane.add_done_callback(lanes.pop)
-    if len(waiting) > len(healthy) + len(failing):
+    having = {endpoint_id for endpoint_id, _ in lanes.values()}
+    begun_at = dict.fromkeys((endpoint_id for endpoint_id, _ in chosen), time.monotonic())
+    office.served_at = {one: at for one, _ in due if (at := (office.served_at | begun_at).get(one)) is not None}
+    if any(endpoint_id not in having for endpoint_id, _ in due):
         office.crowded.set()
     else:
         office.crowded.clear()
 
 
-async def _forget(db: Database, stopping: asyncio.Event) -> None:
-    """Delete what is too old to be replayed, in small transactions."""
-    forgotten = _FORGOTTEN_AT_ONCE
-    while forgotten == _FORGOTTEN_AT_ONCE and not stopping.is_set():
-        async with db.write() as conn:
-            before = await jobs.clock(conn) - dt.timedelta(days=_KEPT_DAYS)
-            forgotten = await webhook_events.forget(conn, before=before, limit=_FORGOTTEN_AT_ONCE)
+def choose(
+    due: Sequence[tuple[str, bool]], running: Sequence[tuple[str, bool]], served_at: Mapping[str, float]
+) -> list[tuple[str, bool]]:
+    """The endpoints that get a lane now: healthy ones first, failing ones never all lanes; who has waited comes first.
+
+    Args:
+        due: endpoints that something is due for, the longest first, and whether they are failing.
+        running: those that have a lane, and whether they were failing then.
+        served_at: when the last lane of each began; of one that is not there none has for a while.
+    """
+    busy = {endpoint_id for endpoint_id, _ in running}
+    waiting = sorted((one for one in due if one[0] not in busy), key=lambda one: served_at.get(one[0], 0.0))
+    room = _MOST_LANES - len(running)
+    healthy = [one for one in waiting if not one[1]][:room]
+    room_of_failing = min(room - len(healthy), _MOST_FAILING_LANES - sum(failing for _, failing in running))
+    return healthy + [one for one in waiting if one[1]][: max(0, room_of_failing)]
+
+
+async def _forget(db: Database) -> int:
+    """Delete some of what is too old to be replayed; how much."""
+    async with db.write() as conn:
+        before = await jobs.clock(conn) - dt.timedelta(days=_KEPT_DAYS)
+        return await webhook_events.forget(conn, before=before, limit=_FORGOTTEN_AT_ONCE)

@@ -12,7 +12,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 from uuid_utils import uuid7
 
-from app.db import webhook_deliveries, webhook_endpoints
+from app.db import webhook_deliveries, webhook_endpoints, webhook_lists
 from app.db.dialect import later
 from app.db.engine import Database
 from app.db.webhook_events import Event, tell, types_of
@@ -25,6 +25,7 @@ log = structlog.get_logger()
 
 MOST_ENDPOINTS: Final = 50
 LONGEST_OVERLAP_SECONDS: Final = 86_400
+_AT_ONCE: Final = 2_000
 
 Filter = Collection[str] | None  # None: every type
 
@@ -93,14 +94,23 @@ async def change(
 
 
 async def delete(db: Database, business_id: str, endpoint_id: str) -> None:
-    """Delete an endpoint and all that is on its way there.
+    """Delete an endpoint and all that is on its way there; it is sent nothing from the start.
 
     Raises:
         NotFound: no such endpoint.
     """
     async with db.write() as conn:
-        if not await webhook_endpoints.delete(conn, business_id, endpoint_id):
-            raise NotFound("webhook endpoint")
+        endpoint = await _found(conn, business_id, endpoint_id, lock=True)
+        if endpoint["status"] == EndpointStatus.ENABLED:
+            because = {"status": EndpointStatus.DISABLED, "disabled_because": DisabledBecause.BY_HAND}
+            await webhook_endpoints.update(conn, endpoint_id, **because)
+    # In parts, for there may be a million, and whoever tells the business something waits for a row that is deleted.
+    forgotten = _AT_ONCE
+    while forgotten == _AT_ONCE:
+        async with db.write() as conn:
+            forgotten = await webhook_deliveries.forget(conn, endpoint_id, limit=_AT_ONCE)
+    async with db.write() as conn:
+        await webhook_endpoints.delete(conn, business_id, endpoint_id)
     log.info("webhook_endpoint.deleted", endpoint_id=endpoint_id, business_id=business_id)
 
 
@@ -161,20 +171,30 @@ async def replay(
 ) -> int:
     """Send an endpoint all events since an instant that it asks for, under their old ids; how many.
 
+    In parts, the oldest first; where one is refused, those before it are on their way.
+
     Raises:
         NotFound: no such endpoint.
         Problem: 409 `endpoint-disabled`.
     """
-    async with db.write() as conn:
-        endpoint = await _enabled(conn, business_id, endpoint_id)
-        return await webhook_deliveries.replay(
-            conn,
-            business_id,
-            endpoint_id,
-            since,
-            types=types_of(endpoint["event_types"]),
-            undelivered_only=undelivered_only,
-        )
+    count, after = 0, None
+    while True:
+        async with db.write() as conn:
+            endpoint = await _enabled(conn, business_id, endpoint_id)
+            part = await webhook_lists.to_replay(
+                conn,
+                endpoint,
+                since,
+                after=after,
+                types=types_of(endpoint["event_types"]),
+                undelivered_only=undelivered_only,
+                limit=_AT_ONCE,
+            )
+            await webhook_deliveries.deliver_again(conn, endpoint_id, part)
+        count += len(part)
+        if len(part) < _AT_ONCE:
+            return count
+        after = part[-1]
 
 
 async def _found(conn: AsyncConnection, business_id: str, endpoint_id: str, *, lock: bool = False) -> sa.RowMapping:
@@ -193,7 +213,7 @@ async def _enabled(conn: AsyncConnection, business_id: str, endpoint_id: str) ->
 
 
 async def _delivery(conn: AsyncConnection, endpoint_id: str, event_id: str) -> sa.RowMapping:
-    delivery = await webhook_deliveries.one(conn, endpoint_id, event_id)
+    delivery = await webhook_lists.one(conn, endpoint_id, event_id)
     if delivery is None:
         raise NotFound("delivery")
     return delivery

@@ -8,6 +8,7 @@ import datetime as dt
 import ssl
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
@@ -22,7 +23,7 @@ from app.db.webhook_deliveries import Attempt, Claimed
 from app.db.webhook_events import Event
 from app.db.webhook_tables import DisabledBecause, EndpointStatus, EventType
 from app.sealing import Seals, Unreadable
-from app.webhooks import schedule
+from app.webhooks import retries
 from app.webhooks.addresses import Reach, Resolver
 from app.webhooks.send import Poster
 from app.webhooks.signing import signed
@@ -35,10 +36,10 @@ _FIRST_WINDOW: Final = 4
 _LARGEST_WINDOW: Final = 16
 _LEASE_MARGIN_SECONDS: Final = 15.0  # beyond the call's own deadline, for writing what came of it
 _GRACE_SECONDS: Final = 1.0  # for calls in flight when the worker stops; others are soon made again elsewhere
-_UNREADABLE: Final = "secret_unreadable"
+_UNREADABLE_WAITS_SECONDS: Final = 60.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Office:
     """What all lanes of a process share."""
 
@@ -51,6 +52,7 @@ class Office:
     stopping: asyncio.Event
     jitter: Callable[[], float]
     crowded: asyncio.Event = field(default_factory=asyncio.Event)  # endpoints wait for a lane
+    served_at: dict[str, float] = field(default_factory=dict)  # monotonic, by endpoint: when its last lane began
 
 
 @dataclass(slots=True)
@@ -143,7 +145,10 @@ async def _claim(office: Office, lane: _Lane, *, most: int) -> _Batch:
         if endpoint is None:
             return _NOTHING
         if endpoint["status"] != EndpointStatus.ENABLED:
-            await webhook_deliveries.give_up(conn, lane.endpoint_id)  # told while it was being disabled
+            # What is due was written while it was being disabled; unless it is being enabled right now.
+            held = await webhook_endpoints.hold(conn, lane.endpoint_id)
+            if held is not None and held["status"] != EndpointStatus.ENABLED:
+                await webhook_deliveries.give_up(conn, lane.endpoint_id)
             return _NOTHING
         lease = office.timeout_seconds + _LEASE_MARGIN_SECONDS
         claimed = await webhook_deliveries.claim(conn, lane.endpoint_id, most=most, lease_seconds=lease)
@@ -151,23 +156,23 @@ async def _claim(office: Office, lane: _Lane, *, most: int) -> _Batch:
 
 
 def _secrets(seals: Seals, endpoint: sa.RowMapping) -> list[str]:
-    sealed = [endpoint["secret"]]
-    if endpoint["previous_secret"] is not None and endpoint["previous_secret_until"] > endpoint["read_at"]:
-        sealed.append(endpoint["previous_secret"])
     try:
-        return [seals.open(one) for one in sealed]
+        secrets = [seals.open(endpoint["secret"])]
     except Unreadable:
         log.error("webhooks.secret_unreadable", endpoint_id=endpoint["id"])  # noqa: TRY400 - there is nothing to trace
         return []
+    if endpoint["previous_secret"] is not None and endpoint["previous_secret_until"] > endpoint["read_at"]:
+        with suppress(Unreadable):  # whoever has the new one needs it no more
+            secrets.append(seals.open(endpoint["previous_secret"]))
+    return secrets
 
 
 async def _deliver(office: Office, lane: _Lane, batch: _Batch, claimed: Claimed) -> None:
     """One attempt, and what it came to."""
-    came = partial(Attempt, lane.endpoint_id, claimed.event_id, claimed.epoch, batch.url)
-    tries = claimed.tries + 1
+    came = partial(Attempt, lane.endpoint_id, claimed.event_id, claimed.epoch, claimed.tries, batch.url)
     if not batch.secrets:
-        due_in = schedule.next_in(tries, jitter=office.jitter(), retry_after_seconds=None)
-        lane.results.put(came(False, due_in, None, _UNREADABLE, None, 0))
+        # The operator's to mend, and no fault of the endpoint: it waits.
+        lane.results.put(came(False, _UNREADABLE_WAITS_SECONDS, None, None, None, None))
         return
     try:
         headers = signed(claimed.event_id, claimed.payload, batch.secrets, at=dt.datetime.now(dt.UTC))
@@ -175,11 +180,13 @@ async def _deliver(office: Office, lane: _Lane, batch: _Batch, claimed: Claimed)
     except asyncio.CancelledError:
         lane.results.put(came(False, 0.0, None, None, None, None))
         raise
-    delivered = schedule.is_delivered(posted.status)
+    delivered = retries.is_delivered(posted.status)
     lane.window = min(2 * lane.window, _LARGEST_WINDOW) if delivered else 1
     due_in = None
     if not delivered:
-        due_in = schedule.next_in(tries, jitter=office.jitter(), retry_after_seconds=posted.retry_after_seconds)
+        due_in = retries.next_in(
+            claimed.tries + 1, jitter=office.jitter(), retry_after_seconds=posted.retry_after_seconds
+        )
     lane.results.put(came(delivered, due_in, posted.status, posted.error, posted.response, posted.milliseconds))
 
 
@@ -193,12 +200,12 @@ async def _record(db: Database, endpoint_id: str, group: Sequence[Attempt]) -> N
         made = [one for one in group if one.milliseconds is not None]
         because = None
         # Not what was said where the endpoint has been before.
-        if any(schedule.is_gone(one.status_code) and one.url == endpoint["url"] for one in made):
+        if any(retries.is_gone(one.status_code) and one.url == endpoint["url"] for one in made):
             because = DisabledBecause.GONE
         elif any(one.delivered for one in made):
             if endpoint["failing_since"] is not None:
                 await webhook_endpoints.update(conn, endpoint_id, failing_since=None)
-        elif made and await webhook_endpoints.has_failed(conn, endpoint, for_seconds=schedule.PATIENCE_SECONDS):
+        elif made and await webhook_endpoints.has_failed(conn, endpoint, for_seconds=retries.PATIENCE_SECONDS):
             because = DisabledBecause.FAILING
         if because is not None and endpoint["status"] == EndpointStatus.ENABLED:
             await webhook_endpoints.disable(conn, endpoint_id, because)

@@ -18,7 +18,7 @@ import httpx
 
 from app.gateways.answers import retry_after
 from app.webhooks.addresses import GuardedBackend, Reach, Resolver
-from app.webhooks.schedule import LONGEST_RETRY_AFTER_SECONDS
+from app.webhooks.retries import LONGEST_RETRY_AFTER_SECONDS
 from app.webhooks.urls import check_url
 
 MAX_ANSWER_BYTES: Final = 64 * 1024  # as they leave TLS: heads, and lengths of chunks, count too

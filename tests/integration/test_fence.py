@@ -106,6 +106,14 @@ async def test_that_money_moved_is_recorded_whoever_heard_it_and_the_second_to_h
     assert await state(db) == ("succeeded", late.epoch, "re_1")
 
 
+async def test_a_success_that_was_heard_before_that_very_refund_failed_is_none(db, job_id):
+    early = await claim(db, job_id, lease_seconds=-1)
+    late = await claim(db, job_id, lease_seconds=30)
+    assert await record(db, job_id, late, "rejected", reference="re_1", code="bank") == [late.id]
+    assert await record(db, job_id, early, "succeeded", reference="re_1") == []
+    assert await state(db) == ("rejected", late.epoch, "re_1")
+
+
 async def test_success_that_is_heard_late_completes_a_job_that_had_ended_with_failures(db, job_id):
     early = await claim(db, job_id, lease_seconds=-1)
     late = await claim(db, job_id, lease_seconds=30)

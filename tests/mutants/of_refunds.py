@@ -73,6 +73,13 @@ OF_REFUNDS: tuple[Defect, ...] = (
         MODEL,
     ),
     defect(
+        "a success is believed after that very refund failed",
+        "app/db/outcomes.py",
+        "r.status = 'rejected' AND coalesce(r.upstream_reference = v.ref, false)",
+        "false",
+        FENCE,
+    ),
+    defect(
         "one key for what was refused for lack of balance",
         "app/cancellation/policy.py",
         "        new_key=True,\n",

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
+from standardwebhooks import Webhook
 from uuid_utils import uuid7
 
 from app.db import webhook_deliveries as deliveries
@@ -358,7 +359,7 @@ async def test_an_event_that_is_forgotten_while_it_is_sent_loses_no_other_result
     assert {event_id: one["status"] for event_id, one in found.items()} == {young.event_id: "delivered"}
 
 
-async def test_a_secret_that_can_t_be_opened_is_an_attempt_that_says_so_and_nothing_is_sent(
+async def test_a_secret_that_can_t_be_opened_waits_for_the_operator_and_is_no_failure_of_the_endpoint(
     office, receiving, tmp_path
 ):
     receiver = await receiving()
@@ -367,11 +368,38 @@ async def test_a_secret_that_can_t_be_opened_is_an_attempt_that_says_so_and_noth
     await office.deliver(secrets_file=tmp_path / "another.key")
     assert receiver.heard == []
     delivery = await office.delivery(endpoint, event_id)
-    [attempt] = delivery["attempts"]
-    assert (delivery["status"], attempt["error"], attempt["status_code"]) == ("pending", "secret_unreadable", None)
+    assert (delivery["status"], delivery["attempts"]) == ("pending", [])
+    assert (await office.shown(endpoint))["failing_since"] is None
     await office.make_due()
     await office.deliver()
     assert receiver.ids() == [event_id]
+    [attempt] = (await office.delivery(endpoint, event_id))["attempts"]
+    assert attempt["status_code"] == 204
+
+
+async def test_an_old_secret_that_can_t_be_opened_keeps_the_new_one_from_nothing(office, receiving):
+    receiver = await receiving()
+    endpoint = await office.endpoint(receiver.url)
+    secret = (await office.call("POST", f"/{endpoint['id']}/rotate-secret", {}))["secret"]
+    await office.set(endpoint, previous_secret="no seal")
+    await office.test(endpoint)
+    await office.deliver()
+    [heard] = receiver.heard
+    assert Webhook(secret).verify(heard.body, heard.headers)
+
+
+async def test_no_more_is_claimed_than_was_asked_for(office):
+    # Counted while there was little: PostgreSQL then makes the plan that would take more.
+    for _ in range(2):
+        await office.endpoint("http://127.0.0.1:9/hook")
+    await office.tell([CANCELLED] * 200)
+    if office.db.is_postgresql:
+        async with office.db.write() as conn:
+            await conn.execute(sa.text("ANALYZE webhook_deliveries, webhook_events, webhook_endpoints"))
+    newcomer = await office.endpoint("http://127.0.0.1:9/hook")
+    await office.tell([CANCELLED] * 2_000)
+    async with office.db.write() as conn:
+        assert len(await deliveries.claim(conn, newcomer["id"], most=4, lease_seconds=30)) == 4
 
 
 async def test_a_worker_without_a_key_leaves_what_is_due_to_one_that_has_it(office, receiving):
@@ -439,7 +467,19 @@ async def claimed(office, endpoint):
 def came(endpoint, one, code, **more):
     delivered = code == 204
     return replace(
-        Attempt(endpoint["id"], one.event_id, one.epoch, "", delivered, None if delivered else 5.0, code, None, "", 10),
+        Attempt(
+            endpoint["id"],
+            one.event_id,
+            one.epoch,
+            one.tries,
+            "",
+            delivered,
+            None if delivered else 5.0,
+            code,
+            None,
+            "",
+            10,
+        ),
         **more,
     )
 
@@ -480,6 +520,19 @@ async def test_a_failure_of_an_old_claim_changes_nothing_and_a_success_counts(of
     await record(office, came(endpoint, new, 500))
     after = await office.delivery(endpoint, event_id)
     assert (after["status"], after["next_attempt_at"]) == ("delivered", None)
+
+
+async def test_what_is_written_twice_counts_once(office):
+    endpoint = await office.endpoint("http://127.0.0.1:9/hook")
+    event_id = await office.test(endpoint)
+    one = await claimed(office, endpoint)
+    due = []
+    for _ in range(2):  # as when the answer to a commit was lost
+        await record(office, came(endpoint, one, 500))
+        due.append((await office.delivery(endpoint, event_id))["next_attempt_at"])
+        await asyncio.sleep(0.01)
+    assert due[0] == due[1]
+    assert (await claimed_after(office, endpoint)).tries == 1
 
 
 async def test_what_is_written_again_changes_nothing_more(office):

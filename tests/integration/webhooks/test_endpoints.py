@@ -462,6 +462,15 @@ async def test_a_replay_sends_what_was_missed_while_the_endpoint_was_disabled(of
     assert sorted(receiver.ids()) == sorted(2 * (heard + missed))
 
 
+async def test_thousands_are_replayed_and_deleted_in_parts(office):
+    endpoint = await office.endpoint(NOWHERE)
+    await office.tell([CANCELLED] * 4_500)
+    assert await replay(office, endpoint, since="2026-01-01T00:00:00Z") == 4_500
+    await office.call("DELETE", f"/{endpoint['id']}", code=204)
+    async with office.db.read() as conn:
+        assert await conn.scalar(sa.select(sa.func.count()).select_from(webhook_deliveries)) == 0
+
+
 async def test_a_replay_leaves_out_test_events(office):
     endpoint = await office.endpoint(NOWHERE)
     await office.test(endpoint)

@@ -175,7 +175,7 @@ def came(claimed, status, *, epoch=None, due_in_seconds=None):
         definitive=status == "succeeded",
         uncounted=False,
         due_in_seconds=due_in_seconds,
-        upstream_reference="rf_1",
+        upstream_reference=None if status == "rejected" else "rf_1",
         failure_code="no" if status == "rejected" else None,
         failure_detail=None,
     )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.webhooks.schedule import PAUSES_SECONDS, is_delivered, is_gone, next_in
+from app.webhooks.retries import PAUSES_SECONDS, is_delivered, is_gone, next_in
 
 
 def test_there_are_ten_attempts_over_more_than_three_days():
