@@ -71,8 +71,8 @@ class Settings(BaseSettings):
     secrets_key: SecretStr | None = Field(
         None,
         description="Seals the secrets of webhook endpoints and of businesses' accounts in the database: 32 bytes in "
-        "URL-safe base64; several, with spaces between, while it is changed: the first seals. Unset: an embedded "
-        "process uses `SECRETS_FILE`, any other keeps no secrets.",
+        "URL-safe base64; several, with spaces between, until `bulk-cancel reseal`: the first seals. Unset: an "
+        "embedded process uses `SECRETS_FILE`, any other keeps no secrets.",
     )
     secrets_file: Path = Field(
         Path("var/secrets.key"), description="Where an embedded process keeps a key of its own, made when it is needed."

@@ -1,6 +1,7 @@
 """Secrets that must be read again are kept sealed: in the database only what nobody can use without the operator's key.
 
-The first key seals, every key opens, so that a key is changed by putting the new one before the old.
+The first key seals, every key opens, so that a key is changed by putting the new one before the old, sealing all anew
+(`bulk-cancel reseal`), and taking the old one away.
 """
 
 import os
@@ -51,6 +52,17 @@ class Seals:
     def seal(self, text: str) -> str:
         """The text as it may be kept: ASCII, longer by some 60 characters and a third."""
         return self._fernet.encrypt(text.encode()).decode()
+
+    def renew(self, sealed: str) -> str:
+        """The same text, sealed with the first key.
+
+        Raises:
+            Unreadable: none of the keys has sealed this.
+        """
+        try:
+            return self._fernet.rotate(sealed.encode()).decode()
+        except InvalidToken:
+            raise Unreadable from None
 
     def open(self, sealed: str) -> str:
         """The text.

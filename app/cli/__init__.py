@@ -1,12 +1,13 @@
 """The command line `bulk-cancel`: what an operator runs; no decision about a booking or a refund is made here.
 
 `terminal` is how commands speak, `records` changes businesses, keys and schedules, `accounts` where payments are,
-`servers` runs the processes, and `demo` (with `studio`) runs everything at once.
+`secrets` changes the key that secrets are kept with, `servers` runs the processes, and `demo` (with `studio`) runs
+everything at once.
 """
 
 import typer
 
-from app.cli import accounts, demo, imports, records, servers
+from app.cli import accounts, demo, imports, records, secrets, servers
 from app.cli.terminal import Trouble, explain, fail
 from app.errors import Problem
 
@@ -28,6 +29,7 @@ cli.command("sandbox")(servers.sandbox)
 cli.command("migrate")(records.migrate)
 cli.command("import")(imports.import_)
 cli.command("verify")(records.verify)
+cli.command("reseal")(secrets.reseal)
 cli.add_typer(business, name="business")
 cli.add_typer(keys, name="keys")
 business.command("create")(records.create_business)

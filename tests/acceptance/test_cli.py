@@ -1,4 +1,5 @@
 import asyncio
+import base64
 import contextlib
 import gzip
 import json
@@ -484,6 +485,16 @@ def test_what_is_no_secret_key_is_refused_and_not_repeated(studio_on_sqlite, key
     line = studio_on_sqlite.told("business", "stripe", "studio", "--key-stdin", stdin=key, secrets_key=SEALING_KEY)
     assert "no secret key of Stripe's" in line
     assert not key.strip() or key not in line
+
+
+def test_after_sealing_anew_the_old_key_may_go(studio):
+    old, new = (base64.urlsafe_b64encode(bytes([n]) * 32).decode() for n in (1, 2))
+    assert studio.run("business", "stripe", "studio", "--key-stdin", stdin=STRIPE_KEY, secrets_key=old)[0] == 0
+    assert "stripe_key_sealed" in studio.told("reseal", secrets_key=new)
+    code, _, said = studio.run("reseal", secrets_key=f"{new} {old}")
+    assert (code, said) == (0, "Sealed 1 secrets with the first key.\n")
+    assert studio.run("reseal", secrets_key=new)[0] == 0
+    assert "stripe_key_sealed" in studio.told("reseal", secrets_key=old)
 
 
 def test_where_no_secrets_are_kept_a_key_is_not_taken_and_there_must_be_a_business(studio_on_sqlite):
