@@ -2,14 +2,15 @@
 
 PYTHON ?= python3
 PORT   ?= 8000
-# Test processes: most of the time of most tests is waiting, for leases to end and processes to start.
-PROCESSES ?= 2
+# Test processes: twice two cores, because the fault tests wait for leases to end and processes to start.
+PROCESSES ?= 4
 ARGS   ?=
 
 BIN    := .venv/bin
 UV     := PYTHON='$(PYTHON)' sh .ci/uv
 READY  := .venv/.synced
 OTHERS := .venv-bench/.synced
+GENERATORS := .venv-generators/.synced
 PYTEST := $(BIN)/python -m pytest
 
 # Takes the download addresses and sizes out of a lock and leaves names, versions and hashes.
@@ -42,40 +43,37 @@ $(READY): uv.lock pyproject.toml .ci/uv
 demo: $(READY) ## run everything in one process, with a sample studio (PORT=8000)
 	@$(BIN)/bulk-cancel demo --port $(PORT)
 
-# The fault tests come by themselves: they set leases of seconds, which a machine busy with the others would break.
+# Side by side, each file in one process: its worlds are made once. tests/conftest.py has their order.
+SIDE_BY_SIDE := --numprocesses=$(PROCESSES) --dist=loadfile --no-loadscope-reorder
+
 test: $(READY) ## run the tests, on PostgreSQL and Redis too where they are present
-ifeq ($(ARGS),)
-	@$(PYTEST) -m 'not long' --numprocesses=$(PROCESSES) --dist=loadfile --no-loadscope-reorder --ignore=tests/crash
-	@$(PYTEST) -m 'not long' --numprocesses=$(PROCESSES) --dist=loadfile --no-loadscope-reorder tests/crash
-else
-	@$(PYTEST) -m 'not long' $(ARGS)
-endif
+	@$(PYTEST) -m 'not long' $(if $(ARGS),$(ARGS),$(SIDE_BY_SIDE))
 
 # Pytest exits with 5 when it finds no test, which is an error everywhere but here.
-test-long: $(READY) ## minutes of faults and load (SHORT=1 for a short form)
-	@BULK_CANCEL_LONG_SHORT='$(SHORT)' $(PYTEST) -m 'long$(if $(SHORT), and not measured)' --timeout=1800 $(ARGS) || { \
+test-long: $(READY) $(GENERATORS) ## minutes of faults and load (SHORT=1 for a short form)
+	@TEST_LONG_SHORT='$(SHORT)' $(PYTEST) -m 'long$(if $(SHORT), and not measured)' --timeout=1800 $(ARGS) || { \
 	  status=$$?; [ $$status -eq 5 ] || exit $$status; echo 'There are no long tests yet.'; }
 
 mutants: $(READY) ## seed defects one at a time, and see that each turns a test red (ARGS="words of their names")
 	@PYTHONPATH=tests $(BIN)/python -m mutants.run $(ARGS)
 
 screens: $(READY) ## take the README's screenshots anew, into docs/screens
-	@BULK_CANCEL_SCREENS=docs/screens $(PYTEST) --quiet tests/browser/test_screens.py
+	@TEST_SCREENS=docs/screens $(PYTEST) --quiet tests/browser/test_screens.py
 
 bench: $(READY) $(OTHERS) ## measure, beside other queues and engines: prints a table (ARGS="--keep": into docs/benchmarks)
 	@PYTHONPATH=tests $(BIN)/python -m benchmarks $(ARGS)
 
-$(OTHERS): uv.lock pyproject.toml .ci/uv
-	@echo 'Installing what only the benchmarks need into .venv-bench'
-	@.venv-bench/bin/python -c '' 2>/dev/null || $(UV) venv --quiet --clear --python '$(PYTHON)' .venv-bench
-	@$(UV) export --quiet --frozen --only-group bench --output-file .venv-bench/requirements.txt >/dev/null
-	@$(UV) pip sync --quiet --python .venv-bench/bin/python --require-hashes .venv-bench/requirements.txt
+$(OTHERS) $(GENERATORS): .venv-%/.synced: uv.lock pyproject.toml .ci/uv
+	@echo 'Installing what only the group $* needs into .venv-$*'
+	@.venv-$*/bin/python -c '' 2>/dev/null || $(UV) venv --quiet --clear --python '$(PYTHON)' .venv-$*
+	@$(UV) export --quiet --frozen --only-group $* --output-file .venv-$*/requirements.txt >/dev/null
+	@$(UV) pip sync --quiet --python .venv-$*/bin/python --require-hashes .venv-$*/requirements.txt
 	@touch $@
 
-CHECKS := check-format check-lint check-types check-layers check-openapi check-lock
+CHECKS := check-format check-lint check-types check-layers check-openapi check-lock check-zones
 .PHONY: $(CHECKS)
 
-check: $(CHECKS) ## format, lint, types, layers, the OpenAPI document and the lock, changing nothing (-k: all of them)
+check: $(CHECKS) ## format, lint, types, layers, the OpenAPI document, the lock and the zones' age, changing nothing (-k: all of them)
 	@echo 'check: all is well'
 
 check-format: $(READY)
@@ -98,6 +96,9 @@ check-openapi: $(READY)
 check-lock: $(READY)
 	@echo 'check: lock' && $(UV) lock --quiet --check && sh .ci/no-addresses
 
+check-zones: $(READY)
+	@echo 'check: zones' && $(BIN)/python .ci/old_zones.py uv.lock
+
 format: $(READY) ## format the code and mend what the linter can
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
@@ -111,6 +112,6 @@ lock: ## bring uv.lock up to date with pyproject.toml (UPGRADE=1: newest version
 	@sed -E '$(STRIP_ADDRESSES)' uv.lock >uv.lock.stripped && mv uv.lock.stripped uv.lock
 	@sh .ci/no-addresses
 
-clean: ## remove what was made here (.venv, .venv-bench, .tools, caches, dist); var/ and its data stay
-	@rm -rf .venv .venv-bench .tools .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .schemathesis dist
+clean: ## remove what was made here (.venv, .venv-*, .tools, caches, dist); var/ and its data stay
+	@rm -rf .venv .venv-bench .venv-generators .tools .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .schemathesis dist
 	@find app workers migrations tests -name __pycache__ -type d -prune -exec rm -rf {} +

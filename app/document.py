@@ -3,7 +3,7 @@
 import json
 import sys
 
-from app.config import Settings
+from app.config.settings import Settings
 from app.main import create_app
 
 

@@ -8,7 +8,7 @@ Problem
 ├── MissingScope            403 missing-scope
 └── Conflict and the rest   constructed by slug through `Problem` itself
 ```
-The shape is RFC 9457; `app/api/problems.py` alone turns one into a response.
+The shape is RFC 9457; `app/api/layers/problems.py` alone turns one into a response.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,6 +23,10 @@ class FieldError:
     pointer: str
     code: str
     detail: str
+
+
+class Stopping(Exception):  # noqa: N818 - no error: it is on purpose
+    """The server stops: what it is answering will not be whole."""
 
 
 class Problem(Exception):  # noqa: N818 - RFC 9457's word, and what callers read

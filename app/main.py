@@ -5,42 +5,60 @@ Things are closed in the opposite order of opening; the worker loop of an embedd
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator
+import sys
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import version
 from typing import Final
 
 import structlog
-from fastapi import APIRouter, FastAPI
-from fastapi.routing import APIRoute
+from fastapi import APIRouter, Depends, FastAPI
+from fastapi.routing import APIRoute, iter_route_contexts
+from starlette.routing import BaseRoute
 
 from app import fault_points
-from app.api import business, cancellations, health, hooks, metrics, pages, public, schedule, webhook_endpoints
-from app.api.body_limit import BodyLimit
+from app.api import business, health, metrics
+from app.api.callers import Callers
+from app.api.cancellations import cancellation_routes
+from app.api.hot_routes import HotRoutes
+from app.api.layers.addresses import networks
+from app.api.layers.body_limit import BodyLimit, Limits
+from app.api.layers.entity_tags import EntityTags
+from app.api.layers.governor import Governor
+from app.api.layers.heads import Heads
+from app.api.layers.problems import Refusals
+from app.api.layers.problems import install as install_problems
+from app.api.layers.requests import Requests
 from app.api.openapi import describe
-from app.api.problems import Refusals
-from app.api.problems import install as install_problems
-from app.api.requests import Requests
+from app.api.pages import pages, problem_pages
+from app.api.query import known_parameters
+from app.api.schedule import public_routes, schedule_routes
 from app.api.state import State
-from app.cancellation.loop import run_forever
-from app.cancellation.runtime import Runtime, gateways
-from app.cancellation.verify import keep_checking
-from app.config import Settings
-from app.db.engine import Database
-from app.queue import LocalQueue, Queue, open_queue
+from app.api.webhooks import endpoint_routes, inbound_routes
+from app.config.settings import Settings
+from app.db.core.engine import Database
+from app.domain.zones import RULES
+from app.queue import ArqQueue, LocalQueue, Queue, open_queue
+from app.refunds.runtime import Runtime, gateways
+from app.refunds.slices.loop import run_forever
+from app.refunds.verify import keep_checking
 from app.sandbox.app import create_sandbox
 from app.serving import served
 from app.webhooks.deliver import deliver_forever
+from app.webhooks.prompts import Ringer
 
 log = structlog.get_logger()
 
 _IMPORT: Final = ("POST", "/v1/schedule/import")
+# Of a whole number in a body: reading one takes the square of them, and two million digits in a body the loop's time.
+_MAX_DIGITS: Final = 640  # the least that Python lets itself be set to
 _DESCRIPTION: Final = """\
 Cancel many class sessions in one action, and give every booked client their money or credits back, exactly once.
 
 Every call but the public ones and the hooks needs an API key: `Authorization: Bearer bck_…`. Refusals are problem
-documents (RFC 9457, `application/problem+json`); a refused request has changed nothing.
+documents (RFC 9457, `application/problem+json`); a refused request has changed nothing. Every GET answers HEAD, with
+the same headers. A query parameter that is not declared here is refused, as an unknown member of a body is.
 """
 _TAGS: Final = [
     {"name": "cancellations", "description": "Bulk cancellations: plan, cancel, follow, retry and audit."},
@@ -50,6 +68,7 @@ _TAGS: Final = [
     },
     {"name": "public", "description": "What anybody may see: the schedule, as JSON and as a calendar feed."},
     {"name": "webhooks", "description": "Being told of what happens: endpoints, and what was sent to them."},
+    {"name": "events", "description": "What webhook endpoints are sent: the bodies, by type of event."},
     {"name": "hooks", "description": "For the payment and credit services: that a refund has come further."},
     {"name": "health", "description": "For load balancers and probes."},
 ]
@@ -63,36 +82,59 @@ def create_app(
     Its lifespan opens what is not given, and in an embedded process runs the worker loop too. With `database` and
     `queue` given it serves without a lifespan. `demo_key`: as `pages.install` has it.
     """
+    sys.set_int_max_str_digits(_MAX_DIGITS)
     app = FastAPI(
         title="Bulk Cancel",
         version=version("bulk-cancel"),
         description=_DESCRIPTION,
         openapi_tags=_TAGS,
+        license_info={"name": "MIT", "identifier": "MIT"},
         servers=[{"url": "/"}],
+        openapi_url=None,  # `pages` serves it
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
         separate_input_output_schemas=False,
         generate_unique_id_function=_operation_id,
         lifespan=partial(_lifespan, settings, database, queue),
+        dependencies=[Depends(known_parameters)],
     )
     app.state.stopping = asyncio.Event()
+    app.state.governor = Governor(settings)
     if database is not None and queue is not None:
         app.state.service = State(database, queue, settings)
-    v1 = APIRouter(prefix="/v1")
-    for of in (cancellations, business, schedule, public, webhook_endpoints, hooks):
-        v1.include_router(of.router)
-    app.include_router(v1)
-    app.include_router(health.router)
-    app.include_router(metrics.router)
-    pages.install(app, demo_key=demo_key)
+    app.router.routes.extend(_routes())
+    pages.install(app, demo_key=demo_key, test_mode=settings.test_mode)
     install_problems(app)
+    app.router.routes.insert(0, HotRoutes())
     # The last added is the outermost.
+    app.add_middleware(Callers, governor=app.state.governor, proxies=networks(settings.trusted_proxies))
     app.add_middleware(Refusals)
-    app.add_middleware(BodyLimit, limit_bytes=settings.body_limit_bytes, except_paths=frozenset({_IMPORT}))
+    app.add_middleware(
+        BodyLimit,
+        limits=Limits(settings.body_limit_bytes, settings.silence_seconds, settings.body_seconds),
+        apart={_IMPORT: Limits(None, settings.silence_seconds, settings.import_seconds)},
+    )
+    app.add_middleware(EntityTags)
+    app.add_middleware(Heads)
     app.add_middleware(Requests)
     app.openapi = partial(_described_once, app)  # type: ignore[method-assign]
     return app
+
+
+@cache
+def _routes() -> Sequence[BaseRoute]:
+    """Those of the API, made once in a process: to read their signatures takes most of what making an app does.
+
+    What an app gives to routes that it includes (dependencies, names of operations) they bring themselves.
+    """
+    root = APIRouter(dependencies=[Depends(known_parameters)], generate_unique_id_function=_operation_id)
+    v1 = APIRouter(prefix="/v1")
+    for of in (cancellation_routes, business, schedule_routes, public_routes, endpoint_routes, inbound_routes):
+        v1.include_router(of.router)
+    for router in (v1, health.router, metrics.router, problem_pages.router):
+        root.include_router(router)
+    return root.routes
 
 
 def _operation_id(route: APIRoute) -> str:
@@ -115,13 +157,20 @@ async def _lifespan(
             database = Database(settings.database_url, pool_size=settings.database_pool)
             stack.push_async_callback(database.close)
         if queue is None:
-            queue = open_queue(settings.redis_url)
+            queue = open_queue(settings.redis_url, namespace=settings.prompts_namespace)
             stack.push_async_callback(queue.aclose)
         app.state.service = State(database, queue, settings)
+        stack.push_async_callback(app.state.governor.buckets.aclose)
         if isinstance(queue, LocalQueue):
             await stack.enter_async_context(_worker(database, queue, settings, app.state.stopping))
+        elif isinstance(queue, ArqQueue):
+            Ringer(database, queue)
         stack.callback(app.state.stopping.set)
-        log.info("api.started", embedded=settings.embedded)
+        for _ in iter_route_contexts(app.routes):  # made here, or the first request would wait for it
+            pass
+        log.info("api.started", embedded=settings.embedded, tzdata=RULES.release, tzdata_source=RULES.source)
+        if settings.test_mode:
+            log.warning("test_mode.on", sandbox=settings.sandbox_url)
         yield
     log.info("api.stopped")
 
@@ -135,7 +184,7 @@ async def _worker(db: Database, queue: LocalQueue, settings: Settings, stopping:
         task = asyncio.create_task(run_forever(runtime, queue, stopping), name="worker loop")
         task.add_done_callback(_die_with)
         checking = asyncio.create_task(keep_checking(runtime))
-        delivering = asyncio.create_task(deliver_forever(db, settings, stopping))
+        delivering = asyncio.create_task(deliver_forever(db, settings, stopping, yields=runtime.is_at_work))
         try:
             yield
         finally:
@@ -153,11 +202,15 @@ def _die_with(task: asyncio.Task[None]) -> None:
 
 @asynccontextmanager
 async def _upstreams(settings: Settings) -> AsyncIterator[tuple[str, str]]:
-    """The addresses for payments and credits; one that is not configured is the built-in sandbox, over real HTTP."""
-    if settings.payments_url is not None and settings.credits_url is not None:
-        yield settings.payments_url, settings.credits_url
+    """The addresses for payments and credits; the sandbox answers, over real HTTP, only where it is named.
+
+    Raises:
+        WrongSettings: an upstream is not named.
+    """
+    if not settings.test_mode or settings.sandbox_url is not None:
+        yield settings.upstream_urls()
         return
     settings.sandbox_books.parent.mkdir(parents=True, exist_ok=True)
     async with served(create_sandbox(settings.sandbox_books)) as sandbox:
         log.info("sandbox.started", books=f"{sandbox}/books")
-        yield settings.payments_url or f"{sandbox}/payments", settings.credits_url or f"{sandbox}/credits"
+        yield settings.model_copy(update={"sandbox_url": sandbox}).upstream_urls()

@@ -19,8 +19,8 @@ from app.fault_points import Call, reached
 log = structlog.get_logger()
 
 RUN_JOB: Final = "run_job"  # the arq task's name
-_BELL: Final = "bulk-cancel:bell"  # a list of ids of jobs that a slice is asked for at once
-_MOST_RUNG: Final = 10_000  # with more nobody listens, and a sweep will find them
+_MAX_RUNG_FOR_DELIVERIES: Final = 16  # each has one deliverer look for all that is due
+_MAX_PROMPTS: Final = 10_000  # with more nobody listens, and a sweep will find them
 _PATIENCE_SECONDS: Final = 1.0
 _COOL_DOWN_SECONDS: Final = 5.0
 
@@ -96,31 +96,38 @@ class LocalQueue:
 class ArqQueue:
     """Prompts workers through Redis; while Redis is away, wakes are dropped at once instead of waited for.
 
-    arq keeps the prompts that are for later or have a name. Those for now ring a bell, where one of the workers that
-    wait there takes each at once: arq only polls.
+    arq keeps the prompts that are for later or have a name. Those for now ring a bell, a list of ids of jobs, where one
+    of the workers that wait there takes each at once: arq only polls. All keys begin with the namespace, because Redis
+    may be shared with other applications of arq's, and with other installations of this service.
     """
 
     reaches_others = True
 
-    def __init__(self, redis_url: str) -> None:
+    def __init__(self, redis_url: str, *, namespace: str) -> None:
         self._settings = redis_settings(redis_url)
+        self._namespace = namespace
+        self._bell = f"{namespace}:bell"
+        self._deliveries_bell = f"{namespace}:deliveries"
         self._pool: ArqRedis | None = None
         self._connecting = asyncio.Lock()
         self._away_until = 0.0
+        self._ringing = asyncio.Lock()
+        self._to_ring: list[str] = []
+        self._next_ring: asyncio.Task[None] | None = None
 
     async def wake(
         self, job_id: str, *, after_seconds: float = 0.0, once: str | None = None, helper: bool = False
     ) -> bool:
         reached(f"{Call.WAKE}.before")
-        message_id = None if once is None else f"{job_id}:{once}"
+        message_id = None if once is None else f"{self._namespace}:{job_id}:{once}"
         if time.monotonic() < self._away_until:
             return False
         try:
             async with asyncio.timeout(_PATIENCE_SECONDS):
-                pool = await self._connected()
                 if message_id is None and not helper and after_seconds <= 0:
-                    await _ring(pool, job_id)
+                    await self._push_prompt(job_id)
                 else:
+                    pool = await self._connected()
                     arguments = (job_id, "helper") if helper else (job_id,)
                     await pool.enqueue_job(RUN_JOB, *arguments, _job_id=message_id, _defer_by=after_seconds or None)
         except (RedisError, OSError, TimeoutError) as error:
@@ -136,10 +143,16 @@ class ArqQueue:
         Raises:
             RedisError, OSError, TimeoutError: Redis is away.
         """
-        async with asyncio.timeout(seconds + _PATIENCE_SECONDS):
-            pool = await self._connected()
-            heard = await pool.blpop([_BELL], timeout=seconds)  # type: ignore[misc]  # typed as both kinds of client
-        return None if heard is None else heard[1].decode()
+        return await self._pop(self._bell, seconds=seconds)
+
+    async def ring_for_deliveries(self) -> None:
+        """Prompt whoever delivers to look for what is due; raises as `hear` does."""
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            await self._push(self._deliveries_bell, "due", most=_MAX_RUNG_FOR_DELIVERIES)
+
+    async def hear_of_deliveries(self, *, seconds: int) -> bool:
+        """Whether somebody rang for deliveries within so many seconds; raises as `hear` does."""
+        return await self._pop(self._deliveries_bell, seconds=seconds) is not None
 
     async def ping(self) -> bool:
         """Whether Redis answers now."""
@@ -154,28 +167,70 @@ class ArqQueue:
         if self._pool is not None:
             await self._pool.aclose()
 
+    async def _push_prompt(self, job_id: str) -> None:
+        """Ring for a job, and for all that are to be rung for while the last ring is under way, at once."""
+        self._to_ring.append(job_id)
+        if self._next_ring is None:
+            self._next_ring = asyncio.create_task(self._ring_for_all())
+            self._next_ring.add_done_callback(_seen)
+        await asyncio.shield(self._next_ring)  # it is others' too
+
+    async def _ring_for_all(self) -> None:
+        async with self._ringing, asyncio.timeout(_PATIENCE_SECONDS):
+            job_ids, self._to_ring, self._next_ring = self._to_ring, [], None
+            await self._push(self._bell, *job_ids, most=_MAX_PROMPTS)
+
+    async def _push(self, bell: str, *words: str, most: int) -> None:
+        """Add to a list of prompts, of which the newest are kept."""
+        pool = await self._connected()
+        if await pool.rpush(bell, *words) > most:  # type: ignore[misc]  # typed as both kinds of client
+            await pool.ltrim(bell, -most, -1)  # type: ignore[misc]  # as above
+
+    async def _pop(self, bell: str, *, seconds: int) -> str | None:
+        """The oldest of a list of prompts; None: none came within so many seconds."""
+        async with asyncio.timeout(seconds + _PATIENCE_SECONDS):
+            pool = await self._connected()
+            popped = await pool.blpop([bell], timeout=seconds)  # type: ignore[misc]  # as above
+        return None if popped is None else popped[1].decode()
+
     async def _connected(self) -> ArqRedis:
         async with self._connecting:
             if self._pool is None:
-                self._pool = await create_pool(self._settings, job_serializer=serialize, job_deserializer=deserialize)
+                self._pool = await create_pool(
+                    self._settings,
+                    job_serializer=serialize,
+                    job_deserializer=deserialize,
+                    default_queue_name=queue_name(self._namespace),
+                )
             return self._pool
 
 
-async def _ring(pool: ArqRedis, job_id: str) -> None:
-    if await pool.rpush(_BELL, job_id) > _MOST_RUNG:  # type: ignore[misc]  # as above
-        await pool.ltrim(_BELL, -_MOST_RUNG, -1)  # type: ignore[misc]  # as above
+def _seen(rung: asyncio.Task[None]) -> None:
+    """Whoever waits for it hears of its error; nobody may wait any more."""
+    if not rung.cancelled():
+        rung.exception()
 
 
-def open_queue(redis_url: str | None) -> LocalQueue | ArqQueue:
+def open_queue(redis_url: str | None, *, namespace: str) -> LocalQueue | ArqQueue:
     """The queue for this configuration; connects to nothing yet."""
-    return LocalQueue() if redis_url is None else ArqQueue(redis_url)
+    return LocalQueue() if redis_url is None else ArqQueue(redis_url, namespace=namespace)
+
+
+def queue_name(namespace: str) -> str:
+    """The key of arq's queue: never its default, which any other application of arq's reads too."""
+    return f"{namespace}:queue"
 
 
 def redis_settings(url: str) -> RedisSettings:
-    """Arq's settings for a `redis://`, `rediss://` or `unix://` URL, with percent-encoded credentials decoded."""
+    """Arq's settings for a `redis://`, `rediss://` or `unix://` URL; over TLS the certificate must be the host's.
+
+    Of arq 0.28's own reading, credentials stay percent-encoded and any certificate of a known authority will do.
+    """
     settings = RedisSettings.from_dsn(url)
-    password = urlsplit(url).password
-    settings.password = unquote(password) if password else settings.password
+    given = urlsplit(url)
+    settings.username = unquote(given.username) if given.username else None
+    settings.password = unquote(given.password) if given.password else None
+    settings.ssl_check_hostname = True
     settings.conn_retries = 0
     settings.conn_timeout = 1
     return settings

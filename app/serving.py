@@ -1,15 +1,24 @@
-"""Runs ASGI apps on uvicorn so that a process ends soon after SIGTERM: streams are told, requests are finished."""
+"""Runs ASGI apps on uvicorn so that a process ends soon after SIGTERM: streams are told, requests are finished.
+
+An answer without a length that is not whole ends in a reset, whatever ends it: an error, the stop, the process's death.
+Nobody keeps a connection by silence: a head has its time to come, and every part of an answer its time to be taken.
+"""
 
 import asyncio
 import contextlib
+import gc
 import signal
 import socket
+import struct
 from collections.abc import AsyncIterator, Iterator
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import uvicorn
 from starlette.applications import Starlette
-from starlette.types import ASGIApp
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 # h11 bounds the size of a head, which what faces the world needs; httptools costs a third less, which suits loopback.
 Parser = Literal["h11", "httptools"]
@@ -17,27 +26,174 @@ Parser = Literal["h11", "httptools"]
 _HEADER_BYTES: Final = 16 * 1024
 _GRACE_SECONDS: Final = 5
 _KEEP_ALIVE_SECONDS: Final = 30
+SILENCE_SECONDS: Final = 30.0
+_CLOSE_BY_RESET: Final = struct.pack("ii", 1, 0)  # SO_LINGER, socket(7): on, with no time
+_CLOSE_AS_USUAL: Final = struct.pack("ii", 0, 0)
+
+
+class _Unfinished:
+    """ASGI, for one connection: while an answer without a length is under way, closing the connection resets it.
+
+    HTTP/1.0 knows no other end of such an answer than the connection's, and many proxies speak it to us: half an answer
+    would look whole. The system keeps to this when the process is killed, too.
+    """
+
+    def __init__(self, app: ASGIApp, transport: asyncio.Transport, silence_seconds: float) -> None:
+        self._app = app
+        self._transport = transport
+        self._silence_seconds = silence_seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send_on: Send) -> None:
+        unsized = False
+
+        async def send(message: Message) -> None:
+            try:
+                async with asyncio.timeout(self._silence_seconds):
+                    await send_on(message)
+            except TimeoutError:
+                _reset(self._transport)
+                raise ClientDisconnect from None
+
+        async def watched(message: Message) -> None:
+            nonlocal unsized
+            if message["type"] == "http.response.start":
+                unsized = all(name.lower() != b"content-length" for name, _ in message.get("headers", ()))
+                if unsized:
+                    self._close(_CLOSE_BY_RESET)
+            elif unsized and not message.get("more_body", False):
+                await self._send_all(message.get("body", b""), send)
+                self._close(_CLOSE_AS_USUAL)
+                message = {**message, "body": b""}
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        finally:
+            if self._transport.is_closing() and self._transport.get_write_buffer_size():
+                asyncio.get_running_loop().call_later(self._silence_seconds, _reset, self._transport)
+
+    async def _send_all(self, body: bytes, send: Send) -> None:
+        """Until the system has all of the answer: what this process still holds would be lost with it."""
+        await send({"type": "http.response.body", "body": body, "more_body": True})
+        self._limit(high=0)
+        await send({"type": "http.response.body", "body": b"", "more_body": True})
+        self._limit()
+
+    def _limit(self, *, high: int | None = None) -> None:
+        if not self._transport.is_closing():  # uvloop raises of one that the caller has closed meanwhile
+            self._transport.set_write_buffer_limits(high=high)
+
+    def _close(self, how: bytes) -> None:
+        _linger(self._transport, how)
+
+
+def _linger(transport: asyncio.Transport, how: bytes) -> None:
+    if not transport.is_closing():  # the number of a closed socket may be another's by now
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, how)
+
+
+def _reset(transport: asyncio.Transport) -> None:
+    """End a connection at once: a close would wait for the other side to take the rest, here or in the system."""
+    _linger(transport, _CLOSE_BY_RESET)
+    transport.abort()
+
+
+class _Config(uvicorn.Config):
+    silence_seconds: float
+
+
+class _Timed(asyncio.Protocol):
+    """uvicorn's connection, with a time for each head to come whole, and one for an idle one's answers to be taken."""
+
+    config: Any  # a `_Config`
+    timeout_keep_alive_task: Any
+    transport: asyncio.Transport
+    app: ASGIApp
+    loop: asyncio.AbstractEventLoop
+    cycle: Any
+
+    _head_timer: asyncio.TimerHandle | None = None
+    _untaken: float = float("inf")
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.app = _Unfinished(self.app, transport, self.config.silence_seconds)
+        self._time_head()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._time_head()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._stop_timer()
+        super().connection_lost(error)
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Of a connection where nothing is asked; it stays while its last answer is being taken."""
+        untaken = self.transport.get_write_buffer_size()
+        if not untaken:
+            super().timeout_keep_alive_handler()  # type: ignore[misc]
+        elif untaken < self._untaken:
+            self._untaken = untaken
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.config.silence_seconds, self.timeout_keep_alive_handler
+            )
+        else:
+            _reset(self.transport)
+
+    def _time_head(self) -> None:
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._stop_timer()
+            self._untaken = float("inf")
+        elif self._head_timer is None:
+            self._head_timer = self.loop.call_later(self.config.silence_seconds, _reset, self.transport)
+
+    def _stop_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+
+class _H11(_Timed, H11Protocol):
+    pass
+
+
+class _HttpTools(_Timed, HttpToolsProtocol):
+    pass
+
+
+_PROTOCOLS: Final[dict[Parser, type[asyncio.Protocol]]] = {"h11": _H11, "httptools": _HttpTools}
 
 
 class Server(uvicorn.Server):
     """uvicorn's server, which on SIGTERM or SIGINT sets `stopping` and then returns instead of dying of the signal."""
 
-    def __init__(self, app: ASGIApp, *, stopping: asyncio.Event, heeds_signals: bool, parser: Parser) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        stopping: asyncio.Event,
+        heeds_signals: bool,
+        parser: Parser,
+        silence_seconds: float = SILENCE_SECONDS,
+    ) -> None:
         super().__init__(
-            uvicorn.Config(
+            _Config(
                 app,
-                http=parser,
+                http=_PROTOCOLS[parser],
                 ws="none",
                 lifespan="on",
                 log_config=None,
-                access_log=False,  # app/api/requests.py writes the line
+                access_log=False,  # app/api/layers/requests.py writes the line
                 server_header=False,
                 proxy_headers=False,
                 h11_max_incomplete_event_size=_HEADER_BYTES,
-                timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+                timeout_keep_alive=min(_KEEP_ALIVE_SECONDS, silence_seconds),  # type: ignore[arg-type] # any number
                 timeout_graceful_shutdown=_GRACE_SECONDS,
             )
         )
+        assert isinstance(self.config, _Config)
+        self.config.silence_seconds = silence_seconds
         self._stopping = stopping
         self._heeds_signals = heeds_signals
 
@@ -92,14 +248,28 @@ def address_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-async def serve(app: Starlette, listener: socket.socket, *, parser: Parser = "h11") -> None:
-    """Serves until SIGTERM or SIGINT; `app.state.stopping` is set first, so that streams can end themselves."""
-    await Server(app, stopping=app.state.stopping, heeds_signals=True, parser=parser).serve([listener])
+async def serve(
+    app: Starlette, listener: socket.socket, *, parser: Parser = "h11", silence_seconds: float = SILENCE_SECONDS
+) -> None:
+    """Serves until SIGTERM or SIGINT; `app.state.stopping` is set first, so that streams can end themselves.
+
+    What is there by now stays for as long as the process: the collector no longer walks it. A walk through all modules
+    and models is a tenth of a second, in which nobody would be answered.
+    """
+    gc.collect()
+    gc.freeze()
+    await Server(
+        app, stopping=app.state.stopping, heeds_signals=True, parser=parser, silence_seconds=silence_seconds
+    ).serve([listener])
 
 
 @contextlib.asynccontextmanager
 async def served(
-    app: ASGIApp, listener: socket.socket | None = None, *, parser: Parser = "httptools"
+    app: ASGIApp,
+    listener: socket.socket | None = None,
+    *,
+    parser: Parser = "httptools",
+    silence_seconds: float = SILENCE_SECONDS,
 ) -> AsyncIterator[str]:
     """Serves another app inside this loop while the block runs, on loopback by default; yields its address.
 
@@ -108,7 +278,7 @@ async def served(
     """
     listener = listener or listen("127.0.0.1", 0)
     address = address_of(listener)
-    server = Server(app, stopping=asyncio.Event(), heeds_signals=False, parser=parser)
+    server = Server(app, stopping=asyncio.Event(), heeds_signals=False, parser=parser, silence_seconds=silence_seconds)
     task = asyncio.create_task(server.serve([listener]), name=f"serve {address}")
     try:
         while not server.started:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import context
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from app.config import settings
+from app.config.environment import settings_or_exit
 from app.db.webhook_tables import webhook_endpoints
 
 metadata = webhook_endpoints.metadata  # with every table: those of webhooks build on all others
@@ -54,8 +54,9 @@ def _write_ahead(connection: sa.Connection) -> None:
 
 
 async def _run() -> None:
-    url = context.config.attributes.get("database_url") or settings().database_url
-    engine = create_async_engine(url, poolclass=sa.NullPool)
+    url = context.config.attributes.get("database_url") or settings_or_exit().database_url
+    patience = {"timeout": 10} if sa.make_url(url).get_backend_name() == "postgresql" else {}  # seconds, to connect
+    engine = create_async_engine(url, poolclass=sa.NullPool, connect_args=patience)
     async with engine.connect() as connection:
         await connection.run_sync(_migrate)
     await engine.dispose()

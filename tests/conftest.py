@@ -7,19 +7,57 @@ in the environment a missing service fails them.
 import os
 import shutil
 import socket
+import sys
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+import structlog
+from crash.processes import Town, Zygote
 from postgresql_databases import Databases, administer, in_a_thread
 from redis_databases import lent
 
-from app.db.engine import Database
+from app.cli import main
+from app.config.environment import settings
+from app.db.core.engine import Database
 from app.db.schema import migrate
 from app.telemetry import configure_logging
 
+# What takes longest comes first, so that no process is left with it in the end; and of the fault tests, which wait, one
+# file comes to every two that compute.
+LONGEST = (
+    "test_integrating.py",
+    "test_model.py",
+    "test_schemathesis.py",
+    "test_cli.py",
+    "test_reconciles.py",
+    "test_access.py",
+    "test_client.py",
+    "test_trouble.py",
+    "test_clients.py",
+    "test_every_route.py",
+    "test_choosing.py",
+    "test_hooks.py",
+    "test_amend.py",
+    "test_zone_rules.py",
+    "test_invariants.py",
+    "test_stripe_hooks.py",
+    "test_deliveries.py",
+    "test_send.py",
+    "test_settings.py",
+)
+MAX_FAULTS = (
+    "test_fault_points.py",
+    "test_webhooks.py",
+    "test_outages.py",
+    "test_fault_matrix.py",
+    "test_hooks.py",
+    "test_fairness.py",
+    "test_hard_judge.py",
+    "test_webhook_workers.py",
+)
 POSTGRESQL = os.environ.get("TEST_DATABASE_URL", "postgresql+asyncpg://postgres@127.0.0.1:5432/postgres")
 REDIS = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379")
 IN_CI = os.environ.get("CI") == "true"
@@ -43,9 +81,22 @@ def _needs_postgresql() -> None:
 def pytest_configure(config):
     # Processes that tests start keep compiled modules, whatever the environment says: compiling takes most of a start.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    os.environ["PYTHONPYCACHEPREFIX"] = str(config.cache.mkdir("compiled"))
+    if (cache := getattr(config, "cache", None)) is not None:  # there is none with `-p no:cacheprovider`
+        os.environ["PYTHONPYCACHEPREFIX"] = str(cache.mkdir("compiled"))
     # Plain lines; structlog's own default prints every local variable of a traceback, which takes seconds.
     configure_logging(json_lines=True, level="info")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    """Bring the files into the order in which processes that work side by side are best at an end together."""
+    files = dict.fromkeys(item.path for item in items)
+    places = {}
+    for is_fault, longest, step in ((True, MAX_FAULTS, 3.0), (False, LONGEST, 1.5)):
+        mine = [path for path in files if (path.parent.name == "crash") is is_fault]
+        mine.sort(key=lambda path, longest=longest: longest.index(path.name) if path.name in longest else len(longest))
+        places |= {path: place * step for place, path in enumerate(mine)}
+    items.sort(key=lambda item: places[item.path])
 
 
 def pytest_terminal_summary(terminalreporter):
@@ -126,3 +177,58 @@ def redis_url() -> Iterator[str]:
     _needs("Redis", url.host, url.port or 6379)
     with lent(REDIS) as lent_url:
         yield lent_url
+
+
+@pytest.fixture(scope="session")
+def zygote() -> Iterator[Zygote]:
+    """What processes of this service are forked from, each in milliseconds."""
+    one = Zygote()
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def found_towns(zygote, tmp_path):
+    """Found towns: `found_towns(database_url, **settings)`; their processes end with the test."""
+    towns = []
+
+    def found(database_url: str, **settings) -> Town:
+        folder = tmp_path / f"town{len(towns)}"
+        folder.mkdir()
+        towns.append(Town(zygote, folder, database_url, **settings))
+        return towns[-1]
+
+    yield found
+    for town in towns:
+        town.close()
+
+
+@pytest.fixture
+def _logs_as_before() -> Iterator[None]:
+    """Commands that run in this process set logging up anew, to a stream that the test's capturing closes."""
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)
+
+
+@pytest.fixture
+def command_line(_logs_as_before, monkeypatch, capsys, tmp_path) -> Iterator[Callable[..., tuple[int, list[str]]]]:
+    """Runs a command in this process, with these settings alone; gives its exit code and its lines."""
+    monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.upper().startswith("BULK_CANCEL_")]:
+        monkeypatch.delenv(name)
+
+    def run(*command: str, **variables: str) -> tuple[int, list[str]]:
+        with monkeypatch.context() as at_first:
+            for name, value in variables.items():
+                at_first.setenv(f"BULK_CANCEL_{name.upper()}", value)
+            at_first.setattr(sys, "argv", ["bulk-cancel", *command])
+            settings.cache_clear()
+            with pytest.raises(SystemExit) as ended:
+                main()
+        out, err = capsys.readouterr()
+        assert out == ""
+        return ended.value.code, err.splitlines()
+
+    yield run
+    settings.cache_clear()

@@ -1,53 +1,71 @@
 """`python -m workers`: a worker that outlives Redis. Its sweep always runs; arq beside it, whenever Redis is there.
 
+With `--only refunds` or `--only deliveries` it leaves the other to other workers; one that only delivers needs no arq.
 arq's own worker ends when Redis is away for two seconds. Here that costs only the quick prompts: slices in hand go on,
 and the sweep finds what is due from rows until Redis is back.
 """
 
+import argparse
 import asyncio
+import os
 import signal
 from collections.abc import Coroutine
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import structlog
 import uvloop
 from arq.worker import Worker, create_worker
 
-from app.cancellation.runtime import Runtime
-from app.cancellation.verify import keep_checking
-from app.config import settings
-from app.webhooks.deliver import deliver_forever
-from workers.bell import listen_forever
-from workers.process import close_runtime, open_runtime, slices_ended
+from app.config.settings import WorkerPart
+from app.domain.zones import RULES
+from app.queue import ArqQueue
+from app.refunds.runtime import Runtime
+from app.webhooks.prompts import Ringer
+from workers.beside import deliver, refund_forever
+from workers.process import close_runtime, open_runtime, slices_ended, worker_settings
 from workers.settings import WorkerSettings
-from workers.sweep import sweep_forever
 
 log = structlog.get_logger()
 
 _PAUSE_SECONDS: Final = 2.0
+_NICE: Final = 10  # beside refunds on one machine, deliveries take what those leave
 
 
-async def work() -> None:
+async def work(only: WorkerPart | None) -> None:
     """Serve until SIGTERM or SIGINT, then let the calls in flight end."""
-    runtime = open_runtime(settings())
+    runtime = open_runtime(worker_settings())
     for signum in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signum, runtime.stopping.set)
+    log.info(
+        "worker.started",
+        only=only,
+        namespace=runtime.settings.prompts_namespace,
+        tzdata=RULES.release,
+        tzdata_source=RULES.source,
+    )
+    if only == "refunds" and isinstance(runtime.queue, ArqQueue):
+        Ringer(runtime.db, runtime.queue)
+    match only:
+        case "refunds":
+            await _refund(runtime)
+        case "deliveries":
+            os.nice(_NICE)
+            await deliver(runtime)
+        case None:
+            await asyncio.gather(_refund(runtime), deliver(runtime))
+    await close_runtime(runtime)
+    log.info("worker.stopped")
+
+
+async def _refund(runtime: Runtime) -> None:
     slices: set[asyncio.Task[None]] = set()
     context = {"runtime": runtime, "slices": slices}
-    beside = asyncio.gather(
-        sweep_forever(runtime),
-        keep_checking(runtime),
-        listen_forever(context),
-        deliver_forever(runtime.db, runtime.settings, runtime.stopping),
-    )
-    log.info("worker.started")
+    beside = asyncio.create_task(refund_forever(runtime, context))
     while not runtime.stopping.is_set():
         await _serve_arq(runtime, context, slices)
         await _first(runtime.stopping.wait(), asyncio.sleep(_PAUSE_SECONDS))
     await beside
-    await close_runtime(runtime)
-    log.info("worker.stopped")
 
 
 async def _serve_arq(runtime: Runtime, context: dict[str, Any], slices: set[asyncio.Task[None]]) -> None:
@@ -73,5 +91,12 @@ async def _first(*waits: Coroutine[Any, Any, Any] | asyncio.Future[Any]) -> None
         task.cancel()
 
 
+def main() -> None:
+    """Read what this worker is for, and work."""
+    parser = argparse.ArgumentParser(prog="workers")
+    parser.add_argument("--only", choices=get_args(WorkerPart))
+    uvloop.run(work(parser.parse_args().only))
+
+
 if __name__ == "__main__":
-    uvloop.run(work())
+    main()

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import structlog
 
-from app.cancellation.runtime import SLICES_AT_ONCE
 from app.queue import ArqQueue
+from app.refunds.runtime import SLICES_AT_ONCE
 from workers.tasks import run_job
 
 log = structlog.get_logger()

@@ -2,29 +2,44 @@
 
 import asyncio
 
+import structlog
+
 from app import fault_points
-from app.cancellation.runtime import Runtime, gateways
-from app.config import Settings
-from app.db.engine import Database
+from app.config.environment import settings_or_exit
+from app.config.settings import Settings, WrongSettings
+from app.db.core.engine import Database
 from app.queue import open_queue
+from app.refunds.runtime import Runtime, gateways
 from app.telemetry import configure_logging
+
+log = structlog.get_logger()
+
+
+def worker_settings() -> Settings:
+    """The settings of this process, with all that a worker needs.
+
+    Raises:
+        SystemExit: they are wrong, or lack Redis, an upstream, or where the sandbox is; its line says which.
+    """
+    config = settings_or_exit()
+    try:
+        config.require_redis()
+        config.upstream_urls()
+    except WrongSettings as wrong:
+        raise SystemExit(f"bulk-cancel: {wrong}") from None
+    return config
 
 
 def open_runtime(config: Settings) -> Runtime:
-    """A worker's runtime; connects to nothing yet.
-
-    Raises:
-        SystemExit: an upstream is not configured (the built-in sandbox lives in an embedded API process only).
-    """
+    """A worker's runtime; connects to nothing yet."""
     configure_logging(json_lines=config.log_json, level=config.log_level)
     fault_points.arm()
-    if config.redis_url is None:
-        raise SystemExit("bulk-cancel: a worker needs BULK_CANCEL_REDIS_URL; without it the API runs the worker loop")
-    if config.payments_url is None or config.credits_url is None:
-        raise SystemExit("bulk-cancel: a worker needs BULK_CANCEL_PAYMENTS_URL and BULK_CANCEL_CREDITS_URL")
-    upstreams = gateways(config, payments_url=config.payments_url, credits_url=config.credits_url)
+    payments_url, credits_url = config.upstream_urls()
+    if config.test_mode:
+        log.warning("test_mode.on", sandbox=config.sandbox_url)
+    upstreams = gateways(config, payments_url=payments_url, credits_url=credits_url)
     db = Database(config.database_url, pool_size=config.database_pool)
-    return Runtime(db, open_queue(config.redis_url), upstreams, config)
+    return Runtime(db, open_queue(config.redis_url, namespace=config.prompts_namespace), upstreams, config)
 
 
 async def close_runtime(runtime: Runtime) -> None:

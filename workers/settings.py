@@ -12,31 +12,23 @@ from typing import Any, ClassVar, Final
 from arq.connections import RedisSettings
 from arq.worker import Function, func
 
-from app.cancellation.runtime import SLICES_AT_ONCE
-from app.cancellation.verify import keep_checking
-from app.config import settings
-from app.queue import RUN_JOB, deserialize, redis_settings, serialize
-from app.webhooks.deliver import deliver_forever
-from workers.bell import listen_forever
-from workers.process import close_runtime, open_runtime, slices_ended
-from workers.sweep import sweep_forever
+from app.queue import RUN_JOB, deserialize, queue_name, redis_settings, serialize
+from app.refunds.runtime import SLICES_AT_ONCE
+from workers.beside import deliver, refund_forever
+from workers.process import close_runtime, open_runtime, slices_ended, worker_settings
 from workers.tasks import run_job
 
 _NEVER: Final = 1_000_000
+_SETTINGS: Final = worker_settings()
 
 
 async def on_startup(ctx: dict[str, Any]) -> None:
     """Open what slices need and begin to sweep, unless `python -m workers` has done both."""
     if "runtime" in ctx:
         return
-    runtime = open_runtime(settings())
+    runtime = open_runtime(_SETTINGS)
     ctx.update(runtime=runtime, slices=set())
-    ctx["beside"] = asyncio.gather(
-        sweep_forever(runtime),
-        keep_checking(runtime),
-        listen_forever(ctx),
-        deliver_forever(runtime.db, runtime.settings, runtime.stopping),
-    )
+    ctx["beside"] = asyncio.gather(refund_forever(runtime, ctx), deliver(runtime))
     main = asyncio.current_task()
     assert main is not None
     for signum in (signal.SIGTERM, signal.SIGINT):
@@ -69,11 +61,12 @@ class WorkerSettings:
     functions: ClassVar[list[Function]] = [func(run_job, name=RUN_JOB, max_tries=_NEVER, keep_result=0)]
     on_startup = on_startup
     on_shutdown = on_shutdown
-    redis_settings: ClassVar[RedisSettings] = redis_settings(settings().redis_url or "redis://127.0.0.1:6379")
+    queue_name = queue_name(_SETTINGS.prompts_namespace)
+    redis_settings: ClassVar[RedisSettings] = redis_settings(_SETTINGS.require_redis())
     handle_signals = False  # see `_stop`
     max_jobs = SLICES_AT_ONCE
     # A slice ends itself long before; after a kill arq keeps the message for this long, but the sweep does not wait.
-    job_timeout = settings().slice_seconds + settings().lease_seconds + 60
+    job_timeout = _SETTINGS.slice_seconds + _SETTINGS.lease_seconds + 60
     max_tries = _NEVER
     keep_result = 0
     poll_delay = 0.1  # for prompts that are for later or have a name; see `workers.bell` for those that are for now

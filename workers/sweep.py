@@ -1,25 +1,32 @@
-"""The sweep of an arq worker: a loop of its own, because arq's cron stops with Redis and this must not."""
+"""The sweep of an arq worker: a loop of its own, because arq's cron stops with Redis and this must not.
+
+What it finds, nobody has taken in time: the prompt was lost, or somebody else took it. So it works on the first of it
+itself, and prompts for the rest.
+"""
 
 import asyncio
 from contextlib import suppress
 from functools import partial
+from typing import Final
 
 import structlog
 
-from app.cancellation import recover
-from app.cancellation.run import run_job
-from app.cancellation.runtime import SLICES_AT_ONCE, Runtime
+from app.refunds.runtime import SLICES_AT_ONCE, Runtime
+from app.refunds.slices import recover
+from app.refunds.slices.run import run_job
 
 log = structlog.get_logger()
 
+_OWN_SLICES: Final = 8
+
 
 async def sweep_forever(runtime: Runtime) -> None:
-    """Wake a worker for every due job; while Redis is away, run them here."""
+    """Run what is due here, as far as there is room; wake others for the rest, and run it here while Redis is away."""
     own: set[asyncio.Task[None]] = set()
     while not runtime.stopping.is_set():
         try:
             for job_id in await recover.due_jobs(runtime, limit=SLICES_AT_ONCE - len(own)):
-                if await runtime.queue.wake(job_id):
+                if len(own) >= _OWN_SLICES and await runtime.queue.wake(job_id):
                     continue
                 task = asyncio.create_task(run_job(runtime, job_id))
                 own.add(task)

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from app.cancellation import run
+from app.refunds.slices import run
 
 
 async def run_job(ctx: dict[str, Any], job_id: str, role: str = "") -> None:

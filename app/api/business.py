@@ -3,14 +3,24 @@
 from typing import Annotated
 
 from fastapi import APIRouter
+from pydantic import Field
 
 from app.api.callers import caller
+from app.api.schedule.local_times import ZoneRules
 from app.api.shapes import Answer
 from app.api.state import Service
-from app.auth import Caller, Scope
-from app.db import businesses
+from app.auth.keys import Caller, Scope
+from app.db.access import businesses
+from app.domain.zones import zone_named
 
 router = APIRouter(tags=["schedule"])
+
+
+class Key(Answer):
+    """Whose key it is, and what it may do."""
+
+    name: str
+    scopes: list[Scope]
 
 
 class Business(Answer):
@@ -18,19 +28,30 @@ class Business(Answer):
 
     id: str
     name: str
-    timezone: str
+    timezone: str = Field(description="IANA zone that its days are counted in.")
+    timezone_known: bool = Field(
+        description="False: there is no such zone here, and what counts its days is refused until it has one."
+    )
     currency: str
-    scopes: list[Scope]
+    key: Key
+    test_mode: bool = Field(
+        description="The built-in sandbox answers instead of payment and credit services: no money moves."
+    )
+    tzdata: ZoneRules
 
 
 @router.get("/business", summary="The caller's business, and what its key may do")
-async def get_business(who: Annotated[Caller, caller(Scope.SCHEDULE_READ)], service: Service) -> Business:
+async def get_business(who: Annotated[Caller, caller()], service: Service) -> Business:
+    """Any key may ask, whatever else it may do."""
     async with service.db.read() as conn:
         business = await businesses.get(conn, who.business_id)
     return Business(
         id=business.id,
         name=business.name,
         timezone=business.timezone,
+        timezone_known=zone_named(business.timezone) is not None,
         currency=business.currency,
-        scopes=sorted(Scope(scope) for scope in who.scopes),
+        key=Key(name=who.key_name, scopes=sorted(Scope(scope) for scope in who.scopes)),
+        test_mode=service.settings.test_mode,
+        tzdata=ZoneRules.of_process(),
     )

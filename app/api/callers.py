@@ -1,15 +1,30 @@
-"""Who may call a route: `caller(scope)` lets a route be reached by a key with that scope, and by no other."""
+"""Who may call a route: `caller(scope)` lets a route be reached by a key with that scope, `caller()` by any in force.
 
+`Callers` knows who calls, and whether they may, before a byte of the body is read; all routes beneath it find their
+caller in `scope["state"]["caller"]`.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
+from functools import partial
 from typing import Annotated, Final
 
 import structlog
 from fastapi import Request, Security
 from fastapi.params import Security as SecurityParam
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityScopes
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from starlette.datastructures import Headers
+from starlette.requests import HTTPConnection
+from starlette.types import ASGIApp, Receive, Send
+from starlette.types import Scope as Connection
 
-from app.api.state import Service
-from app.auth import Caller, Scope, authenticate
-from app.errors import MissingScope
+from app.api.layers.addresses import Network, address_of
+from app.api.layers.governor import Governor
+from app.api.layers.operations import Operation, Operations
+from app.api.layers.problems import response_from
+from app.auth.keys import Caller, Scope
+from app.errors import MissingScope, Problem, Stopping
 
 # For the OpenAPI document only: reading the header is `authenticate`'s.
 _BEARER: Final = HTTPBearer(
@@ -20,22 +35,105 @@ _BEARER: Final = HTTPBearer(
 )
 
 
-def caller(scope: Scope) -> SecurityParam:
-    """The dependency that gives a route its `Caller`: 401 for no valid key, 403 for one without the scope."""
-    dependency = Security(_known_caller, scopes=[scope.value])
+def caller(*scopes: Scope) -> SecurityParam:
+    """The dependency that gives a route its `Caller`: 401 for no valid key, 403 for one without all of the scopes."""
+    dependency = Security(_known_caller, scopes=[scope.value for scope in scopes])
     assert isinstance(dependency, SecurityParam)
     return dependency
 
 
-async def _known_caller(
-    request: Request,
-    needed: SecurityScopes,
-    service: Service,
-    _documented: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)],
-) -> Caller:
-    who = await authenticate(service.db, request.headers.get("authorization"))
-    for scope in needed.scopes:
-        if scope not in who.scopes:
-            raise MissingScope(scope)
-    structlog.contextvars.bind_contextvars(business_id=who.business_id)
+class Callers:
+    """ASGI: answers 401, 403 and 429 of every operation that needs a key, and ends streams of a revoked one."""
+
+    def __init__(self, app: ASGIApp, governor: Governor, proxies: Sequence[Network]) -> None:
+        """`proxies`: whose word about addresses is believed."""
+        self.app = app
+        self._governor = governor
+        self._proxies = proxies
+        self._operations: Operations | None = None
+
+    async def __call__(self, scope: Connection, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        if self._operations is None:  # not in `__init__`: routes may still be added then
+            self._operations = Operations(scope["app"].routes)
+        operation = self._operations.find(scope["method"], scope["path"])
+        if operation is None:
+            await self.app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        streams = operation.streams(headers)
+        with ExitStack() as held:
+            try:
+                who = await self._admitted(scope, headers, operation)
+                if streams:
+                    held.enter_context(self._governor.stream(who))
+            except Problem as refusal:
+                await response_from(refusal)(scope, receive, send)
+                return
+            scope["state"]["caller"] = who
+            structlog.contextvars.bind_contextvars(business_id=who.business_id)
+            if streams:
+                await self._while_in_force(headers, scope, receive, send)
+            else:
+                await self.app(scope, receive, send)
+
+    async def _admitted(self, scope: Connection, headers: Headers, operation: Operation) -> Caller:
+        db = scope["app"].state.service.db
+        who = await self._governor.identify(
+            db, headers.get("authorization"), address=lambda: address_of(scope, self._proxies)
+        )
+        for needed in operation.scopes:
+            need(who, needed)
+        await self._governor.admit(who)
+        return who
+
+    async def _while_in_force(self, headers: Headers, scope: Connection, receive: Receive, send: Send) -> None:
+        """Run the app for as long as the key is in force, in whatever process that is ended.
+
+        Raises:
+            Stopping: the key was revoked.
+        """
+        db = scope["app"].state.service.db
+        try:
+            async with asyncio.timeout(None) as ends:
+                looking = asyncio.create_task(self._governor.until_out_of_force(db, headers.get("authorization")))
+                looking.add_done_callback(partial(_end, ends))
+                try:
+                    await self.app(scope, receive, send)
+                finally:
+                    looking.cancel()
+        except TimeoutError:
+            if not ends.expired():
+                raise
+            raise Stopping from None
+
+
+def _end(ends: asyncio.Timeout, looking: asyncio.Task[None]) -> None:
+    if not looking.cancelled():
+        with suppress(RuntimeError):  # it has ended by itself meanwhile
+            ends.reschedule(0)
+
+
+def caller_of(connection: HTTPConnection) -> Caller:
+    """Who is calling an operation that needs a key, as `Callers` has made sure."""
+    who = connection.scope["state"]["caller"]
+    assert isinstance(who, Caller)
     return who
+
+
+def need(who: Caller, scope: str) -> None:
+    """Make sure that a caller has the scope, where what they ask for decides whether they need it.
+
+    Raises:
+        MissingScope: they haven't.
+    """
+    if scope not in who.scopes:
+        raise MissingScope(scope)
+
+
+async def _known_caller(
+    request: Request, _documented: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)]
+) -> Caller:
+    return caller_of(request)

@@ -10,12 +10,14 @@ from typing import Final, Literal
 
 import structlog
 from fastapi import APIRouter, Response, status
+from pydantic import Field
 
+from app.api.schedule.local_times import ZoneRules
 from app.api.shapes import Answer
 from app.api.state import Service
-from app.db.engine import Database
-from app.db.outage import DATABASE_ERRORS, is_outage
-from app.db.schema import newest_version, version_of
+from app.db.core.engine import Database
+from app.db.core.outage import DATABASE_ERRORS, is_outage
+from app.db.schema import Fit, found_in
 from app.queue import ArqQueue
 
 log = structlog.get_logger()
@@ -30,6 +32,8 @@ class DatabaseState(StrEnum):
     OK = "ok"
     UNREACHABLE = "unreachable"
     NOT_MIGRATED = "not_migrated"
+    TOO_NEW = "too_new"  # its schema needs a newer build
+    READ_ONLY = "read_only"  # a standby, or made so
 
 
 class RedisState(StrEnum):
@@ -52,6 +56,8 @@ class Readiness(Answer):
     status: Literal["ready", "degraded", "unready"]
     database: DatabaseState
     redis: RedisState
+    test_mode: bool = Field(description="The sandbox answers instead of payment and credit services: no money moves.")
+    tzdata: ZoneRules = Field(default_factory=ZoneRules.of_process)
 
 
 @router.get("/livez", summary="Whether the process lives")
@@ -66,25 +72,32 @@ async def livez() -> Liveness:
     responses={503: {"model": Readiness, "description": "Unready"}},
 )
 async def readyz(service: Service, response: Response) -> Readiness:
-    """200 when the database answers and has this build's schema, 503 otherwise."""
+    """200 when the database answers, takes writes and has a schema that this build can run on, 503 otherwise."""
     database, redis = await asyncio.gather(_database(service.db), _redis(service.queue))
     if database is not DatabaseState.OK:
         response.status_code = status.HTTP_503_SERVICE_UNAVAILABLE
-        return Readiness(status="unready", database=database, redis=redis)
+        return Readiness(status="unready", database=database, redis=redis, test_mode=service.settings.test_mode)
     overall: Literal["ready", "degraded"] = "degraded" if redis is RedisState.UNREACHABLE else "ready"
-    return Readiness(status=overall, database=database, redis=redis)
+    return Readiness(status=overall, database=database, redis=redis, test_mode=service.settings.test_mode)
 
 
 async def _database(db: Database) -> DatabaseState:
     try:
         async with asyncio.timeout(_PATIENCE_SECONDS):
-            version = await version_of(db)
+            found = await found_in(db)
+            writable = await db.is_writable()
     except DATABASE_ERRORS as error:
         if not is_outage(error):
             raise
         log.warning("database.unreachable", error=type(error).__name__)
         return DatabaseState.UNREACHABLE
-    return DatabaseState.OK if version == newest_version() else DatabaseState.NOT_MIGRATED
+    if not writable:
+        log.warning("database.read_only")
+        return DatabaseState.READ_ONLY
+    if found.is_compatible:
+        return DatabaseState.OK
+    log.warning("database.schema_unfit", because=found.sentence)
+    return DatabaseState.TOO_NEW if found.fit is Fit.TOO_NEW else DatabaseState.NOT_MIGRATED
 
 
 async def _redis(queue: object) -> RedisState:

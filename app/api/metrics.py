@@ -14,17 +14,17 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from app.api.state import Service
-from app.config import Settings
-from app.db import checks, jobs, webhook_endpoints
-from app.db.invariants import Scope, invariants
-from app.db.tables import IN_PROCESS
-from app.db.webhook_tables import DisabledBecause, EndpointStatus
+from app.config.settings import Settings
+from app.db.invariants import CheckScope, invariants, last_check
+from app.db.jobs import jobs
+from app.db.webhooks import endpoints as webhook_endpoints
+from app.domain.statuses import IN_PROCESS, DisabledBecause, EndpointStatus
 from app.errors import NotFound
 
 router = APIRouter()
 
 _LOOPBACK: Final = {"127.0.0.1", "::1"}
-_RULES: Final = tuple(invariant.code for invariant in invariants(Scope(), overdue_seconds=0))
+_RULES: Final = tuple(invariant.code for invariant in invariants(CheckScope(), overdue_seconds=0))
 
 
 @router.get("/metrics", include_in_schema=False)
@@ -34,10 +34,11 @@ async def metrics(request: Request, service: Service) -> Response:
         raise NotFound("page")
     async with service.db.read() as conn:
         now = _Now(
-            await checks.last(conn),
+            await last_check.last(conn),
             await jobs.open_by_status(conn),
             await jobs.next_due_in(conn),
             await webhook_endpoints.count_by_state(conn),
+            test_mode=service.settings.test_mode,
         )
     registry = CollectorRegistry()
     registry.register(now)
@@ -57,10 +58,11 @@ def _may_read(request: Request, settings: Settings) -> bool:
 class _Now(Collector):
     """What the database says at one scrape."""
 
-    check: checks.Check
+    check: last_check.Check
     open_jobs: Mapping[str, int]
     next_due_in: float | None
     endpoints: Mapping[str, int]
+    test_mode: bool
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         violations = GaugeMetricFamily(
@@ -96,3 +98,8 @@ class _Now(Collector):
         for state in (EndpointStatus.ENABLED, *DisabledBecause):
             endpoints.add_metric([state], self.endpoints.get(state, 0))
         yield endpoints
+        yield GaugeMetricFamily(
+            "bulk_cancel_test_mode",
+            "1 while the sandbox answers instead of payment and credit services: no money moves.",
+            value=float(self.test_mode),
+        )

@@ -1,10 +1,10 @@
 """The OpenAPI document: what FastAPI derives from the routes, what every route of a kind may refuse, and the webhooks.
 
-A router declares only the problems of its own (`responses=problems(409)`); those that follow from a key, a body, a path
-or the database are added here to every operation, so that none can forget them.
+A router declares only the problems of its own (`responses=problems("plan-changed")`); those that follow from a key, a
+body, a path or the database are added here to every operation, so that none can forget them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -12,11 +12,29 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.api import webhook_events
-from app.api.problems import MEDIA_TYPE
+from app.api.layers.entity_tags import PREFIX as TAGGED
+from app.api.layers.problems import MEDIA_TYPE
+from app.api.webhooks import event_documents
+from app.problem_types import MEMBERS, PROBLEM_TYPES
 
 _REF: Final = {"$ref": "#/components/schemas/ProblemDocument"}
 _FASTAPIS_OWN: Final = ("HTTPValidationError", "ValidationError")
+
+
+# draft-ietf-httpapi-ratelimit-headers-11.
+_LIMITED: Final = {
+    "Retry-After": {"schema": {"type": "integer"}, "required": True, "description": "Seconds."},
+    "RateLimit": {
+        "schema": {"type": "string"},
+        "required": True,
+        "description": "Which limit, and what is left of it.",
+    },
+    "RateLimit-Policy": {
+        "schema": {"type": "string"},
+        "required": True,
+        "description": "How much in how many seconds.",
+    },
+}
 
 
 class FieldAtFault(BaseModel):
@@ -39,57 +57,36 @@ class ProblemDocument(BaseModel):
     errors: list[FieldAtFault] = Field(default=[], description="The fields at fault, where fields are.")
 
 
-_EXAMPLES: Final[Mapping[int, tuple[str, str, str, dict[str, Any]]]] = {
-    400: (
-        "malformed-body",
-        "The body could not be read",
-        "The body is not JSON: Expecting value (at character 0).",
-        {},
-    ),
-    401: ("unauthenticated", "A valid API key is needed", "This API key is unknown or has been revoked.", {}),
-    403: (
-        "missing-scope",
-        "The key lacks a scope",
-        "This call needs the scope schedule:write.",
-        {"scope": "schedule:write"},
-    ),
-    404: ("not-found", "Not found", "There is no such session.", {}),
-    409: (
-        "session-cancelled",
-        "The session is cancelled",
-        "Session s1 is cancelled and takes no booking.",
-        {},
-    ),
-    413: (
-        "body-too-large",
-        "The body is too large",
-        "A body of at most 2097152 bytes is taken here.",
-        {"limit_bytes": 2097152},
-    ),
-    415: (
-        "unsupported-media-type",
-        "This type of body is not taken",
-        "Send the body as application/json.",
-        {},
-    ),
-    422: (
-        "validation",
-        "The request is not valid",
-        "There is no such field here.",
-        {"errors": [{"pointer": "/colour", "code": "extra_forbidden", "detail": "There is no such field here."}]},
-    ),
-    503: (
-        "database-unavailable",
-        "The database can't be reached",
-        "Whether it was done is not known; send the same request again shortly.",
-        {},
-    ),
+_IF_NONE_MATCH: Final = {
+    "name": "If-None-Match",
+    "in": "header",
+    "description": "The ETag of an earlier answer: 304 when nothing has changed since.",
+    "schema": {"type": "string"},
+}
+# The types that follow from a status alone, wherever it may be answered.
+_IMPLIED: Final = {
+    400: "malformed-body",
+    401: "unauthenticated",
+    403: "missing-scope",
+    404: "not-found",
+    408: "request-timeout",
+    413: "body-too-large",
+    415: "unsupported-media-type",
+    422: "validation",
+    429: "too-many-requests",
+    500: "internal",
+    503: "database-unavailable",
 }
 
 
-def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """What a route passes as `responses=`: each status as a problem document, with an example."""
-    return {status: _problem_response(status) for status in statuses}
+def problems(*types: str | int) -> dict[int | str, dict[str, Any]]:
+    """What a route passes as `responses=`: the types of problems that are its own, or a status that says its type.
+
+    Types that follow from what the route takes, at the same status, are added to them.
+    """
+    slugs = [_IMPLIED[one] if isinstance(one, int) else one for one in types]
+    statuses = sorted({PROBLEM_TYPES[slug].status for slug in slugs})
+    return {status: _response_of([one for one in slugs if PROBLEM_TYPES[one].status == status]) for status in statuses}
 
 
 def describe(app: FastAPI) -> dict[str, Any]:
@@ -102,6 +99,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
         routes=app.routes,
         tags=app.openapi_tags,
         servers=app.servers,
+        license_info=app.license_info,
         separate_input_output_schemas=app.separate_input_output_schemas,
     )
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
@@ -109,37 +107,82 @@ def describe(app: FastAPI) -> dict[str, Any]:
         schemas.pop(name, None)
     problem_schema = ProblemDocument.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas.update(problem_schema.pop("$defs"))
+    problem_schema["properties"].update(_members())
     schemas["ProblemDocument"] = problem_schema
-    schemas.update(webhook_events.schemas())
-    document["webhooks"] = webhook_events.webhooks()
+    schemas.update(event_documents.schemas())
+    document["webhooks"] = event_documents.webhooks()
+    payload = schemas["DeliveryDetail"]["properties"]["payload"]
+    schemas["DeliveryDetail"]["properties"]["payload"] = {
+        "$ref": event_documents.REF,
+        "description": payload["description"],
+    }
     document["components"]["schemas"] = dict(sorted(schemas.items()))
-    for operations in document["paths"].values():
-        for operation in operations.values():
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
             _complete(operation)
+            if method == "get" and path.startswith(TAGGED):
+                _add_etag(operation)
+    _name_constants(document)
     return document
 
 
+def _name_constants(schema: Any) -> None:
+    """Say each `const` as an `enum` of one, too: some generators of clients read only that, and lose the word."""
+    if isinstance(schema, dict):
+        if isinstance(schema.get("const"), str):
+            schema["enum"] = [schema["const"]]
+        for part in schema.values():
+            _name_constants(part)
+    elif isinstance(schema, list):
+        for part in schema:
+            _name_constants(part)
+
+
 def _complete(operation: dict[str, Any]) -> None:
+    for parameter in operation.get("parameters", []):
+        parameter["schema"] = _never_null(parameter["schema"])
     responses = operation["responses"]
     if _is_fastapis_own(responses.get("422")):
         del responses["422"]
     for status in _implied(operation):
-        responses.setdefault(str(status), _problem_response(status))
+        own = responses.get(str(status))
+        responses[str(status)] = _response_of([_IMPLIED[status], *(_slugs_in(own) if own else ())])
     operation["responses"] = dict(sorted(responses.items()))
+    operation.setdefault("security", [])  # said, so that nobody takes a call that needs no key for one forgotten
+
+
+def _add_etag(operation: dict[str, Any]) -> None:
+    """Say of a GET that answers JSON what `EntityTags` does; what is streamed has no tag."""
+    answer = operation["responses"].get("200", {})
+    if "application/json" not in answer.get("content", {}):
+        return
+    operation.setdefault("parameters", []).append(_IF_NONE_MATCH)
+    answer.setdefault("headers", {})["ETag"] = {"schema": {"type": "string"}, "required": True}
+    operation["responses"]["304"] = {"description": "Not changed since the ETag."}
+    operation["responses"] = dict(sorted(operation["responses"].items()))
+
+
+def _never_null(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema of a parameter: one that is left out is not there, and the word `null` is text like any other."""
+    forms = [form for form in schema.get("anyOf", ()) if form.get("type") != "null"]
+    others = {name: value for name, value in schema.items() if name != "anyOf"}
+    if len(forms) > 1:
+        return others | {"anyOf": forms}
+    form: dict[str, Any] = forms[0] if forms else {}
+    return form if "$ref" in form else form | others
 
 
 def _implied(operation: Mapping[str, Any]) -> set[int]:
-    """The statuses that follow from what an operation takes."""
-    parameters = operation.get("parameters", [])
-    statuses: set[int] = set()
+    """The statuses that follow from what an operation takes; all refuse parameters unknown to them, and may fail."""
+    statuses = {422, 500}
     if operation.get("security"):
-        statuses |= {401, 403, 422, 503}
-    if any(parameter["in"] == "path" for parameter in parameters):
+        statuses |= {401, 429, 503}
+    if any(scopes for requirement in operation.get("security", ()) for scopes in requirement.values()):
+        statuses.add(403)
+    if any(parameter["in"] == "path" for parameter in operation.get("parameters", [])):
         statuses |= {404, 503}
-    if any(parameter["in"] != "path" for parameter in parameters):
-        statuses.add(422)
     if "requestBody" in operation:
-        statuses |= {400, 413, 415, 422}
+        statuses |= {400, 408, 413, 415}
     return statuses
 
 
@@ -148,20 +191,37 @@ def _is_fastapis_own(response: Mapping[str, Any] | None) -> bool:
     return str(schema.get("$ref", "")).endswith("/HTTPValidationError")
 
 
-def _problem_response(status: int) -> dict[str, Any]:
-    slug, title, detail, extensions = _EXAMPLES.get(status, _unexemplified(status))
-    example = {"type": f"/problems/{slug}", "title": title, "status": status, "detail": detail} | extensions
+def _response_of(slugs: Sequence[str]) -> dict[str, Any]:
+    """The response of one status with these types, each with its example."""
+    types = [PROBLEM_TYPES[slug] for slug in dict.fromkeys(slugs)]
+    content: dict[str, Any] = {"schema": dict(_REF)}
+    if len(types) == 1:
+        content["example"] = types[0].example()
+    else:
+        content["examples"] = {one.slug: {"summary": one.title, "value": one.example()} for one in types}
     response: dict[str, Any] = {
-        "description": title,
-        "content": {MEDIA_TYPE: {"schema": dict(_REF), "example": example}},
+        "description": "; ".join(f"{one.title} (`{one.slug}`)" for one in types),
+        "content": {MEDIA_TYPE: content},
     }
-    if status == HTTPStatus.UNAUTHORIZED:
+    if types[0].status == HTTPStatus.UNAUTHORIZED:
         response["headers"] = {"WWW-Authenticate": {"schema": {"type": "string"}, "required": True}}
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+    if types[0].status == HTTPStatus.TOO_MANY_REQUESTS:
+        response["headers"] = _LIMITED
+    if types[0].status == HTTPStatus.SERVICE_UNAVAILABLE:
         response["headers"] = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds."}}
     return response
 
 
-def _unexemplified(status: int) -> tuple[str, str, str, dict[str, Any]]:
-    phrase = HTTPStatus(status).phrase
-    return phrase.lower().replace(" ", "-"), phrase, f"{phrase}.", {}
+def _slugs_in(response: Mapping[str, Any]) -> list[str]:
+    content = response["content"].get(MEDIA_TYPE, {})
+    examples = [content["example"]] if "example" in content else [one["value"] for one in content["examples"].values()]
+    return [str(example["type"]).removeprefix("/problems/") for example in examples]
+
+
+def _members() -> dict[str, Any]:
+    """The members of single types, for the one schema of all: each says of which."""
+    members = {}
+    for name, schema in MEMBERS.items():
+        of = ", ".join(f"`{one.slug}`" for one in PROBLEM_TYPES.values() if name in one.members)
+        members[name] = {**schema, "description": f"Of {of}. {schema['description']}"}
+    return members

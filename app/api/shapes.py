@@ -18,17 +18,18 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from app.db.dialect import instant_text
+from app.db.core.dialect import instant_text
+from app.domain.fields import Uuid
 from app.errors import FieldError, Invalid
-from app.fields import Uuid
 
-_LARGEST_INTEGER: Final = 2**31 - 1  # of the columns that cursors hold
+_MAX_INTEGER: Final = 2**31 - 1  # of the columns that cursors hold
 _UUID: Final[TypeAdapter[str]] = TypeAdapter(Uuid)
 UtcInstant = Annotated[
     dt.datetime,
     PlainSerializer(instant_text, return_type=str, when_used="json"),
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
+RESOLVED_AMOUNT: Final = "What a person says came back elsewhere, of one that is `resolved`; null: all of it."
 Limit = Annotated[int, Field(ge=1, le=200)]
 
 
@@ -74,7 +75,7 @@ def decode_cursor(cursor: str | None, *types: type) -> tuple[Any, ...] | None:
     if (
         not isinstance(key, list)
         or [type(part) for part in key] != list(types)
-        or any(isinstance(part, int) and not 0 <= part <= _LARGEST_INTEGER for part in key)
+        or any(isinstance(part, int) and not 0 <= part <= _MAX_INTEGER for part in key)
     ):
         raise Invalid([FieldError("?cursor", "cursor", "This is not a cursor of this list.")])
     return tuple(key)

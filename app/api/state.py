@@ -1,13 +1,14 @@
 """What every route may reach: the database, the wake-up queue and the settings of the process."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
-from app.config import Settings
-from app.db.engine import Database
+from app.api.layers.kept_bodies import JobBodies, PublicPages
+from app.config.settings import Settings
+from app.db.core.engine import Database
 from app.queue import Queue
 
 
@@ -18,12 +19,18 @@ class State:
     db: Database
     queue: Queue
     settings: Settings
+    job_bodies: JobBodies = field(default_factory=JobBodies)
+    public_pages: PublicPages = field(default_factory=PublicPages)
+
+    def __post_init__(self) -> None:
+        self.db.listeners.of_schedules.append(self.public_pages.drop)
 
 
-async def _state(connection: HTTPConnection) -> State:  # FastAPI would call one that is not async in a thread
+async def state_of(connection: HTTPConnection) -> State:  # FastAPI would call one that is not async in a thread
+    """The state of the process that a request has come to."""
     state = connection.app.state.service
     assert isinstance(state, State)
     return state
 
 
-Service = Annotated[State, Depends(_state)]
+Service = Annotated[State, Depends(state_of)]

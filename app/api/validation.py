@@ -4,15 +4,15 @@ Where it was wrong is a JSON Pointer (RFC 6901) into the body, `?name` for a que
 values sent are never repeated: they may be personal, or not text at all.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
 from fastapi.exceptions import RequestValidationError
 
+from app.domain.field_errors import code_of, discriminator_of, json_pointer, printable, sentence_of
 from app.errors import FieldError, Invalid, NotFound, Problem
 
-_MOST_ERRORS: Final = 100
-_MOST_CHARACTERS: Final = 300
+_MAX_ERRORS: Final = 20  # each costs time, and nobody mends more at once
 # What a path parameter names, where its own name is not the word that callers know.
 _NAMES: Final = {"job_id": "bulk cancellation", "endpoint_id": "webhook endpoint", "event_id": "delivery"}
 
@@ -21,7 +21,7 @@ def problem_from(error: RequestValidationError, content_type: str | None) -> Pro
     """The one problem that stands for all errors of a request.
 
     400 `malformed-body` for what is no JSON, 415 for a body of another type, 404 where a path names nothing that could
-    exist, and 422 `validation` for everything else.
+    exist, and 422 `validation` for everything else, with the first 20 fields at fault.
     """
     errors = error.errors()
     for one in errors:
@@ -33,10 +33,9 @@ def problem_from(error: RequestValidationError, content_type: str | None) -> Pro
     for one in errors:
         if one["loc"][0] == "path":
             return NotFound(path_names(str(one["loc"][1])))
-    fields = list(dict.fromkeys(_field_error(one, error.body) for one in errors))
-    if len(fields) > _MOST_ERRORS:
-        detail = f"{len(fields)} fields are at fault; the first {_MOST_ERRORS} are in errors."
-        return Invalid(fields[:_MOST_ERRORS], detail)
+    fields = list(dict.fromkeys(_field_error(one, error.body) for one in errors[:_MAX_ERRORS]))
+    if len(errors) > _MAX_ERRORS:
+        return Invalid(fields, f"{len(errors)} fields are at fault; the first {len(fields)} are in errors.")
     return Invalid(fields)
 
 
@@ -56,53 +55,32 @@ def path_names(parameter: str) -> str:
     return _NAMES.get(parameter, parameter.removesuffix("_id").replace("_", " "))
 
 
-def json_pointer(parts: Iterable[str | int]) -> str:
-    """RFC 6901 §3: each part behind a slash, `~` as `~0` and `/` as `~1`."""
-    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
-
-
-def printable(text: str, most: int = _MOST_CHARACTERS) -> str:
-    """`text` made fit for an answer: no lone surrogates, no control characters, and not long."""
-    clean = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[: most + 1])
-    return clean if len(clean) <= most else clean[: most - 1] + "…"
-
-
 def _field_error(error: Mapping[str, Any], body: Any) -> FieldError:
     where, *parts = error["loc"]
-    code = str(error["type"])
     match where:
         case "body":
-            pointer = json_pointer(_parts_in_body(parts, body, code))
+            pointer = json_pointer(_parts_in_body(error, body))
         case "query":
             pointer = f"?{parts[0]}"
         case "header" | "cookie":
             pointer = f"{where}:{parts[0]}"
         case _:
             pointer = json_pointer(error["loc"])
-    return FieldError(printable(pointer), code, _sentence(error))
+    return FieldError(printable(pointer), code_of(error), sentence_of(error))
 
 
-def _parts_in_body(parts: Sequence[str | int], body: Any, code: str) -> list[str | int]:
+def _parts_in_body(error: Mapping[str, Any], body: Any) -> list[str | int]:
     """The parts that lead to a value of the body; pydantic mixes in the names of a union's members."""
+    parts = error["loc"][1:]
     kept: list[str | int] = []
     here = body
     for place, part in enumerate(parts):
         if (isinstance(here, dict) and part in here) or (
             isinstance(here, list) and isinstance(part, int) and part < len(here)
         ):
-            here = here[part]  # type: ignore[index]
+            here = here[part]
             kept.append(part)
-        elif code == "missing" and place == len(parts) - 1:
+        elif error["type"] == "missing" and place == len(parts) - 1:
             kept.append(part)
-    return kept
-
-
-def _sentence(error: Mapping[str, Any]) -> str:
-    if error["type"] == "missing":
-        return "This is required."
-    if error["type"] == "extra_forbidden":
-        return "There is no such field here."
-    message = str(error["msg"]).removeprefix("Value error, ").removeprefix("Assertion failed, ")
-    message = message.replace("Input should be", "must be").replace("String should", "must")
-    sentence = message[:1].upper() + message[1:]
-    return printable(sentence if sentence.endswith((".", "?", "!")) else sentence + ".")
+    discriminator = discriminator_of(error)
+    return kept if discriminator is None else [*kept, discriminator]

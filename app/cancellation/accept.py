@@ -7,24 +7,32 @@ lost without harm.
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 from uuid_utils import uuid7
 
+from app.aside import aside
+from app.cancellation import digests
 from app.cancellation import plan as planning
-from app.cancellation.choose import Chosen, choose
+from app.cancellation.choose import MatchedSession, choose
 from app.cancellation.request import Request, check
-from app.db import acceptances, events_of_jobs, job_sessions, jobs
-from app.db.acceptances import Outcome
-from app.db.engine import Database
-from app.db.tables import JobStatus, SessionOutcome
+from app.db.core.engine import Database
+from app.db.jobs import acceptances, job_events, job_sessions, jobs
+from app.db.jobs.acceptances import Outcome
+from app.domain.days import session_times
+from app.domain.statuses import JobStatus, SessionOutcome
+from app.domain.terms import POLICY
 from app.errors import Problem
 from app.fault_points import Step
 from app.queue import Queue
 
 log = structlog.get_logger()
+
+_MAX_TOLD: Final = 100
+_MAX_NAMED: Final = 3
+_VERBS: Final = {"moved": "has moved", "changed": "has changed", "came": "has come", "went": "has gone"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,15 +112,29 @@ async def _take_sessions(conn: AsyncConnection, timezone: str, request: Request,
     lines, given = planning.accepted_lines(conn, asked["business_id"], chosen, requested_at, request)
     totals = await planning.count(conn, chosen, lines, given)
     if request.plan_digest is not None:
-        _refuse_other_plan(await planning.digest_of(conn, lines, given, totals), totals, request.plan_digest)
+        digest = await planning.digest_of(conn, chosen, lines, given, totals, timezone, request)
+        _refuse_other_plan(digest, totals, request.plan_digest, chosen)
     promised = {"accepted_sessions": totals.sessions, "totals": asdict(totals)}
     job = {**asked, **_job(request, requested_at), **promised}
     outcomes = [Outcome(one.id, one.outcome, one.job_id) for one in chosen]
-    if not await acceptances.write(conn, job, outcomes):
+    clocks = await aside(len(chosen), _clocks, chosen, timezone)
+    is_heard = await acceptances.write(conn, job, outcomes, clocks)
+    if is_heard is None:
         raise _KeyTaken
     taken = [one.id for one in chosen if one.outcome is SessionOutcome.ACCEPTED]
-    await events_of_jobs.accepted(conn, asked["business_id"], job["id"], job["status"], taken)
+    if is_heard:
+        await job_events.accepted(conn, asked["business_id"], job["id"], job["status"], taken)
     return Accepted(job, outcomes, replayed=False)
+
+
+def _clocks(chosen: Sequence[MatchedSession], timezone: str) -> dict[str, acceptances.Clock]:
+    return {one.id: _clock(one, timezone) for one in chosen}
+
+
+def _clock(one: MatchedSession, business_timezone: str) -> acceptances.Clock:
+    row = one.row
+    times = session_times(row["starts_at"], row["ends_at"], row["timezone"], business_timezone)
+    return acceptances.Clock(times.timezone, times.starts_local)
 
 
 def _job(request: Request, requested_at: dt.datetime) -> dict[str, Any]:
@@ -127,13 +149,14 @@ def _job(request: Request, requested_at: dt.datetime) -> dict[str, Any]:
         "date_to": request.date_to,
         "reason": request.reason,
         "include_attended": request.include_attended,
+        "policy": POLICY,
         "hold_until": hold_until,
         "requested_at": requested_at,
         "due_at": hold_until or requested_at,
     }
 
 
-def _none_left(chosen: Sequence[Chosen]) -> Problem:
+def _none_left(chosen: Sequence[MatchedSession]) -> Problem:
     holders = [{"session_id": one.id, "outcome": one.outcome, "job_id": one.job_id} for one in chosen]
     in_process = any(one.outcome is SessionOutcome.ALREADY_IN_PROCESS for one in chosen)
     return Problem(
@@ -147,18 +170,50 @@ def _none_left(chosen: Sequence[Chosen]) -> Problem:
     )
 
 
-def _refuse_other_plan(digest: str, totals: planning.Totals, plan_digest: str) -> None:
+def _refuse_other_plan(
+    digest: str, totals: planning.PlanTotals, plan_digest: str, chosen: Sequence[MatchedSession]
+) -> None:
     if digest == plan_digest:
         return
     planned = planning.totals_in(plan_digest)
-    if planned == totals:
+    changes = digests.changes(plan_digest, digest)
+    names = {one.id: one.row["name"] for one in chosen}
+    if changes:
+        detail = f"{_in_words(changes, names)} Plan again."
+    elif planned == totals:
         detail = "The counts and sums are the plan's, but some bookings or amounts are others. Plan again."
     else:
         detail = "The bookings are not the plan's any more. Plan again."
+    told = [asdict(one) | {"name": names.get(one.session_id or "")} for one in changes[:_MAX_TOLD]]
     raise Problem(
         409,
         "plan-changed",
         "The plan has changed",
         detail,
-        extensions={"planned": planned and asdict(planned), "now": asdict(totals), "plan_digest": digest},
+        extensions={
+            "planned": planned and _told(planned),
+            "now": _told(totals),
+            "plan_digest": digest,
+            "changes": told,
+            "change_count": len(changes),
+        },
     )
+
+
+def _told(totals: planning.PlanTotals) -> dict[str, Any]:
+    """The totals as every answer has them: sums of money are lists."""
+    sums = {
+        name: [{"currency": currency, "amount_minor": amount} for currency, amount in by_currency.items()]
+        for name, by_currency in (("amounts", totals.amounts), ("kept_amounts", totals.kept_amounts))
+    }
+    return asdict(totals) | sums
+
+
+def _in_words(changes: Sequence[digests.PlanChange], names: Mapping[str, str]) -> str:
+    parts = []
+    for one in changes[:_MAX_NAMED]:
+        name = names.get(one.session_id or "")
+        what = one.day or (f"{name} ({one.session_id})" if name else one.session_id)
+        parts.append(f"{what} {_VERBS[one.change]}")
+    more = len(changes) - len(parts)
+    return "; ".join(parts) + (f"; and {more} more." if more else ".")

@@ -6,18 +6,19 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.aside import aside
 from app.cancellation.request import Request
-from app.days import Days, zone_named
-from app.db import jobs
-from app.db.driver import Row
-from app.db.tables import SessionOutcome, SessionStatus
+from app.db.core.driver import Row
+from app.db.jobs import jobs
+from app.domain.days import Days, business_zone
+from app.domain.statuses import SessionOutcome, SessionStatus
 from app.errors import FieldError, Invalid
 
-_MOST_ERRORS = 100
+_MAX_ERRORS = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class MatchedSession:
     """One session of a request; `job_id` is the job that has it already."""
 
     row: Row
@@ -31,16 +32,16 @@ class Chosen:
 
 async def choose(
     conn: AsyncConnection, business_id: str, timezone: str, request: Request, *, lock: bool
-) -> tuple[list[Chosen], dt.datetime]:
+) -> tuple[list[MatchedSession], dt.datetime]:
     """The request's sessions in start order, and the database's clock when they were read.
 
     They are locked until the transaction ends if `lock`.
 
     Raises:
         Invalid: an id is unknown or outside the range, or the range has no session.
+        Problem: see `business_zone`.
     """
-    zone = zone_named(timezone)
-    assert zone is not None
+    zone = business_zone(timezone)
     days = Days(request.date_from, request.date_to, zone)
     if request.session_ids == "all":
         rows, holders = await jobs.sessions_in_range(conn, business_id, days.from_at, days.until_at, lock=lock)
@@ -50,8 +51,12 @@ async def choose(
         rows, holders = await jobs.named_sessions(conn, business_id, request.session_ids, lock=lock)
         inside = {row["id"]: days.from_at <= row["starts_at"] < days.until_at for row in rows}
         _refuse_strangers(request.session_ids, inside)
-    chosen = [Chosen(row, _outcome(row, holders), row["job_id"]) for row in rows]
-    return sorted(chosen, key=lambda one: (one.row["starts_at"], one.id)), rows[0]["read_at"]
+    return await aside(len(rows), _chosen, rows, holders), rows[0]["read_at"]
+
+
+def _chosen(rows: Sequence[Row], holders: Mapping[str, str]) -> list[MatchedSession]:
+    chosen = [MatchedSession(row, _outcome(row, holders), row["job_id"]) for row in rows]
+    return sorted(chosen, key=lambda one: (one.row["starts_at"], one.id))
 
 
 def _refuse_strangers(ids: Sequence[str], inside: Mapping[str, bool]) -> None:
@@ -63,12 +68,13 @@ def _refuse_strangers(ids: Sequence[str], inside: Mapping[str, bool]) -> None:
             detail = f"{session_id} does not start between date_from and date_to."
             errors.append(FieldError(f"/session_ids/{place}", "outside-range", detail))
     if errors:
-        raise Invalid(errors[:_MOST_ERRORS], detail=f"{len(errors)} of the sessions can't be chosen.")
+        raise Invalid(errors[:_MAX_ERRORS], detail=f"{len(errors)} of the sessions can't be chosen.")
 
 
 def _outcome(row: Row, holders: Mapping[str, str]) -> SessionOutcome:
     if row["status"] == SessionStatus.SCHEDULED:
         return SessionOutcome.ACCEPTED
-    if jobs.is_in_process(holders[row["job_id"]]):
+    # Without a job, the platform itself has cancelled it.
+    if row["job_id"] is not None and jobs.is_in_process(holders[row["job_id"]]):
         return SessionOutcome.ALREADY_IN_PROCESS
     return SessionOutcome.ALREADY_CANCELLED

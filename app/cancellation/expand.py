@@ -8,7 +8,8 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.cancellation import lines
-from app.db import job_sessions, jobs, refunds
+from app.db.jobs import job_events, job_sessions, jobs
+from app.db.refunds import refunds
 
 
 async def expand_chunk(
@@ -30,12 +31,14 @@ async def expand_chunk(
     rows = await refunds.expand(
         conn,
         job["id"],
-        lines.of_any_job(include_attended=job["include_attended"]),
+        lines.of_job(job),
         lines.parameters(job, positions),
         after_seq=after_seq,
         withdrawn=withdrawn,
     )
-    await job_sessions.count_bookings(conn, job["id"], positions)
+    if not withdrawn:
+        await job_events.held_back(conn, job["business_id"], job["id"], positions)
+    await job_sessions.store_booking_count(conn, job["id"], positions)
     outcome_seq = refunds.last_outcome_seq(job["id"], after_seq)
     await jobs.update(conn, job["id"], expanded_sessions=positions.stop, outcome_seq=outcome_seq)
     return rows, positions.stop == end

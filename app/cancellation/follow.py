@@ -14,16 +14,17 @@ import sqlalchemy as sa
 
 from app.cancellation.read import JobView
 from app.cancellation.watch import same, watch
-from app.db import jobs, refund_pages
-from app.db.engine import Database
+from app.db.core.engine import Database
+from app.db.jobs import jobs
+from app.db.refunds import refund_pages
 
 _ROWS_AT_ONCE: Final = 500
 _SHORTEST_PAUSE_SECONDS: Final = 0.1
-_LONGEST_PAUSE_SECONDS: Final = 2.0
+_MAX_PAUSE_SECONDS: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class FollowStep:
     """What has happened since the last step: outcomes up to number `seq`, the job if it was counted again, the end."""
 
     settled: Sequence[sa.RowMapping]
@@ -34,7 +35,7 @@ class Step:
 
 async def follow(
     db: Database, business_id: str, job_id: str, *, after_seq: int, stopping: asyncio.Event
-) -> AsyncIterator[Step | None]:
+) -> AsyncIterator[FollowStep | None]:
     """Steps from after outcome `after_seq` on, the first at once; None where nothing has happened for a while.
 
     Ends with the job, or when the server stops.
@@ -56,12 +57,12 @@ async def follow(
         ended = at_rest and same(view.row, job)
         step = None
         if settled or ended or view is not told:
-            step = Step(settled, seq, view if ended or view is not told else None, ended)
+            step = FollowStep(settled, seq, view if ended or view is not told else None, ended)
         yield step
         if ended:
             return
         told = view
-        pause = _SHORTEST_PAUSE_SECONDS if step else min(pause * 1.5, _LONGEST_PAUSE_SECONDS)
+        pause = _SHORTEST_PAUSE_SECONDS if step else min(pause * 1.5, _MAX_PAUSE_SECONDS)
         if caught_up:
             with suppress(TimeoutError):
                 await asyncio.wait_for(stopping.wait(), pause)

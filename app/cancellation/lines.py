@@ -1,17 +1,17 @@
 """The lines to return of a plan or of a job: the policy's rule, put to the database's bookings."""
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.cancellation import policy
-from app.db.dialect import Instant, bound_list, in_bound_list, plans_by_values, rows_of_list
-from app.db.returns import returns
+from app.db.core.dialect import Instant, bound_list, in_bound_list, plans_by_values, rows_of_list
+from app.db.jobs.entitlements import returns
 from app.db.tables import job_sessions, sessions
+from app.domain import terms
 
 # From so many sessions on a join of whole tables may beat looking up each booking's lines.
 _MANY: Final = 400
@@ -36,7 +36,26 @@ def of_any_sessions(*, include_attended: bool) -> sa.Subquery:
         .cte("chosen")
         .prefix_with("MATERIALIZED")
     )
-    return returns(source, sa.bindparam("as_of", type_=Instant), _rule(include_attended=include_attended))
+    return _returns(source, "as_of", include_attended=include_attended)
+
+
+# As `of_any_sessions`, begun from the list: without statistics SQLite reads all sessions of the business instead, by
+# the index in the order of their starts. It reorders no CROSS JOIN.
+_LISTED: Final = sa.text("""
+SELECT s.business_id, s.id AS session_id, 0 AS position, s.starts_at
+FROM json_each(:session_ids) AS c CROSS JOIN sessions AS s ON s.business_id = :of_business AND s.id = c.value
+""").columns(
+    sa.column("business_id", sa.Text),
+    sa.column("session_id", sa.Text),
+    sa.column("position", sa.Integer),
+    sa.column("starts_at", Instant),
+)
+
+
+@cache
+def of_listed_sessions(*, include_attended: bool) -> sa.Subquery:
+    """The same as `of_any_sessions`, on SQLite."""
+    return _returns(_LISTED.cte("chosen"), "as_of", include_attended=include_attended)
 
 
 @cache
@@ -49,20 +68,19 @@ def of_many_sessions(*, include_attended: bool) -> sa.Subquery:
     )
     named = rows_of_list("listed_ids")
     found = (
-        sa.select(sessions.c.id.label("session_id"), sessions.c.starts_at)
+        sa.select(business.c.id.label("business_id"), sessions.c.id.label("session_id"), sessions.c.starts_at)
+        .select_from(sessions)
         .join(business, sessions.c.business_id == business.c.id)
         .join(named, sessions.c.id == named.c.value)
         .cte("chosen")
         .prefix_with("MATERIALIZED")
     )
-    source = (
-        sa.select(
-            business.c.id.label("business_id"), found.c.session_id, sa.literal(0).label("position"), found.c.starts_at
-        )
-        .select_from(sa.join(business, found, sa.true()))
-        .subquery("chosen_of_business")
-    )
-    return returns(source, sa.bindparam("as_of", type_=Instant), _rule(include_attended=include_attended))
+    # Bookings are joined to what was found alone. Where nobody has analysed the tables they were joined to the business
+    # first, and all its bookings then compared with each session of a long list.
+    source = sa.select(
+        found.c.business_id, found.c.session_id, sa.literal(0).label("position"), found.c.starts_at
+    ).subquery("chosen_of_business")
+    return _returns(source, "as_of", include_attended=include_attended)
 
 
 def are_many(conn: AsyncConnection, count: int) -> bool:
@@ -80,9 +98,16 @@ def chosen_many(business_id: str, session_ids: Sequence[str], *, as_of: dt.datet
     return {"of_business": business_id, "listed_ids": session_ids, "as_of": as_of}
 
 
+def of_job(job: sa.RowMapping) -> sa.Subquery:
+    """What the bookings of a job's accepted sessions get back, by the policy and as at the instant of its acceptance.
+
+    Made once for all jobs that are alike, it takes `parameters`.
+    """
+    return _of_any_job(include_attended=job["include_attended"], in_force=job["policy"])
+
+
 @cache
-def of_any_job(*, include_attended: bool) -> sa.Subquery:
-    """What the bookings of a job's accepted sessions get back, as at its acceptance; made once, takes `parameters`."""
+def _of_any_job(*, include_attended: bool, in_force: int) -> sa.Subquery:
     source = (
         sa.select(
             job_sessions.c.business_id,
@@ -97,11 +122,11 @@ def of_any_job(*, include_attended: bool) -> sa.Subquery:
         )
         .subquery("accepted")
     )
-    return returns(source, sa.bindparam("accepted_at", type_=Instant), _rule(include_attended=include_attended))
+    return _returns(source, "accepted_at", include_attended=include_attended, in_force=in_force)
 
 
 def parameters(job: sa.RowMapping, positions: range) -> dict[str, Any]:
-    """What `of_any_job` is of: a job, and places among its accepted sessions."""
+    """What `of_job` is of: a job, and places among its accepted sessions."""
     return {
         "of_job": job["id"],
         "first_position": positions.start,
@@ -110,8 +135,11 @@ def parameters(job: sa.RowMapping, positions: range) -> dict[str, Any]:
     }
 
 
-def _rule(*, include_attended: bool) -> Callable[[str, bool, bool], str | None]:
+def _returns(source: sa.FromClause, as_of: str, *, include_attended: bool, in_force: int = terms.POLICY) -> sa.Subquery:
     def rule(status: str, started: bool, paid: bool) -> str | None:
-        return policy.nothing_to_return(status, started=started, include_attended=include_attended, paid=paid)
+        return terms.nothing_to_return(
+            status, started=started, include_attended=include_attended, paid=paid, policy=in_force
+        )
 
-    return rule
+    names_kept = in_force > terms.FIRST_POLICY
+    return returns(source, sa.bindparam(as_of, type_=Instant), rule, names_kept=names_kept)

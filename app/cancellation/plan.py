@@ -1,34 +1,41 @@
 """What a bulk cancellation would do, changing nothing: sessions, people, money, credits, and a digest of it all.
 
-The digest is of every line that would be returned, so a booking that comes, goes or changes between the plan and the
-button is noticed.
+The digest is of every chosen session and of every line, so whatever comes, goes, moves or changes between the plan and
+the button is noticed.
 """
 
-import base64
-import binascii
 import datetime as dt
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import orjson
 import sqlalchemy as sa
+from pydantic import TypeAdapter
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.aside import aside
+from app.cancellation import digests
 from app.cancellation import lines as to_return
-from app.cancellation.choose import Chosen, choose
-from app.cancellation.policy import SkipReason
+from app.cancellation.choose import MatchedSession, choose
 from app.cancellation.request import Request, check
-from app.db import tallies
-from app.db.engine import Database
-from app.db.tables import Method, SessionOutcome
+from app.db.core.dialect import instant_text, plans_by_values
+from app.db.core.driver import Row
+from app.db.core.engine import Database
+from app.db.jobs import entitlement_totals
+from app.domain.days import business_zone
+from app.domain.statuses import Method, SessionOutcome
+from app.domain.terms import SkipReason
 
 
 @dataclass(frozen=True, slots=True)
-class Totals:
-    """What would be returned: counts, sums by currency in minor units, credits."""
+class PlanTotals:
+    """What would be returned: counts, sums by currency in minor units, credits; and what would be kept.
+
+    Of a job of an earlier version members may be missing: it counted nothing there.
+    """
 
     sessions: int = 0
     bookings: int = 0
@@ -37,15 +44,23 @@ class Totals:
     amounts: dict[str, int] = field(default_factory=dict)
     credits: int = 0
     nothing_to_return: int = 0
+    kept_amounts: dict[str, int] = field(default_factory=dict)
+    kept_credits: int = 0
+
+
+_LINES_AT_ONCE: Final = 1_000
+_TOTALS: Final = TypeAdapter(PlanTotals)  # whoever sends a digest may have made it
 
 
 @dataclass(frozen=True, slots=True)
-class PlannedSession:
+class SessionPlan:
     """One chosen session and what its cancellation would return; zero unless it would be accepted."""
 
     session_id: str
     name: str
     starts_at: dt.datetime
+    ends_at: dt.datetime
+    timezone: str
     outcome: SessionOutcome
     job_id: str | None
     bookings: int
@@ -53,28 +68,32 @@ class PlannedSession:
     amounts: dict[str, int]
     credits: int
     nothing_to_return: int
+    kept_amounts: dict[str, int]
+    kept_credits: int
 
 
 @dataclass(frozen=True, slots=True)
 class Caution:
-    """Something to know before pressing."""
+    """Something to know before pressing; where it is about money or credits, how much of them."""
 
     code: str
     detail: str
     count: int
+    amounts: dict[str, int] = field(default_factory=dict)
+    credits: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class CancellationPlan:
     """The answer to "what would this do?"."""
 
     digest: str
-    totals: Totals
-    sessions: list[PlannedSession]
+    totals: PlanTotals
+    sessions: list[SessionPlan]
     warnings: list[Caution]
 
 
-async def plan(db: Database, business_id: str, timezone: str, request: Request) -> Plan:
+async def plan(db: Database, business_id: str, timezone: str, request: Request) -> CancellationPlan:
     """What `request` would do now.
 
     Raises:
@@ -85,115 +104,178 @@ async def plan(db: Database, business_id: str, timezone: str, request: Request) 
         chosen, as_of = await choose(conn, business_id, timezone, request, lock=False)
         lines, given = accepted_lines(conn, business_id, chosen, as_of, request)
         totals = await count(conn, chosen, lines, given)
-        fingerprint, skipped = await _fingerprint(conn, lines, given)
-        groups = await tallies.by_session_and_means(conn, lines, given)
-        booked = await tallies.bookings_by_session(conn, lines, given)
-    sessions = _by_session(chosen, groups, booked)
-    return Plan(make_digest(fingerprint, totals), totals, sessions, _warnings(chosen, skipped, as_of))
+        prints, skipped = await _prints(conn, lines, given)
+        groups = await entitlement_totals.by_session_and_means(conn, lines, given)
+        booked = await entitlement_totals.bookings_by_session(conn, lines, given)
+        shared = await entitlement_totals.shared_payments(conn, lines, given)
+    sessions = await aside(len(chosen), _by_session, chosen, groups, booked)
+    digest = await aside(len(chosen), _digest, chosen, prints, totals, timezone, request)
+    return CancellationPlan(digest, totals, sessions, _warnings(chosen, totals, skipped, shared, as_of))
 
 
 def accepted_lines(
-    conn: AsyncConnection, business_id: str, chosen: Sequence[Chosen], as_of: dt.datetime, request: Request
-) -> tuple[sa.Subquery, tallies.Given]:
+    conn: AsyncConnection, business_id: str, chosen: Sequence[MatchedSession], as_of: dt.datetime, request: Request
+) -> tuple[sa.Subquery, entitlement_totals.Given]:
     """The lines to return of those chosen sessions that are still to be had, and their parameters."""
     ids = [one.id for one in chosen if one.outcome is SessionOutcome.ACCEPTED]
     if to_return.are_many(conn, len(ids)):
         lines = to_return.of_many_sessions(include_attended=request.include_attended)
         return lines, to_return.chosen_many(business_id, ids, as_of=as_of)
-    lines = to_return.of_any_sessions(include_attended=request.include_attended)
+    of_sessions = to_return.of_any_sessions if plans_by_values(conn) else to_return.of_listed_sessions
+    lines = of_sessions(include_attended=request.include_attended)
     return lines, to_return.chosen(business_id, ids, as_of=as_of)
 
 
-async def count(conn: AsyncConnection, chosen: Sequence[Chosen], lines: sa.Subquery, given: tallies.Given) -> Totals:
+async def count(
+    conn: AsyncConnection, chosen: Sequence[MatchedSession], lines: sa.Subquery, given: entitlement_totals.Given
+) -> PlanTotals:
     """The totals over all lines."""
     sessions = sum(one.outcome is SessionOutcome.ACCEPTED for one in chosen)
-    groups = await tallies.over_all(conn, lines, given, plan_anew=to_return.are_many(conn, sessions))
-    amounts: Counter[str] = Counter()
-    for group in groups:
-        if group["method"] == Method.PAYMENT:
-            amounts[group["currency"]] += group["amount_minor"]
-    return Totals(
-        sessions=sessions,
-        bookings=sum(group["bookings"] for group in groups),
-        clients=groups[0]["clients"] if groups else 0,
-        refunds=sum(group["count"] for group in groups if not tallies.nothing_to_return(group)),
-        amounts=dict(sorted(amounts.items())),
-        credits=sum(group["credits"] for group in groups),
-        nothing_to_return=sum(group["count"] for group in groups if tallies.nothing_to_return(group)),
-    )
+    groups = await entitlement_totals.over_all(conn, lines, given, plan_anew=to_return.are_many(conn, sessions))
+    people: dict[str, Any] = {name: groups[0][name] if groups else 0 for name in ("bookings", "clients")}
+    return PlanTotals(sessions=sessions, **people, **_sums(groups))
 
 
-async def digest_of(conn: AsyncConnection, lines: sa.Subquery, given: tallies.Given, totals: Totals) -> str:
-    """The digest that a plan of these lines has."""
-    fingerprint, _ = await _fingerprint(conn, lines, given)
-    return make_digest(fingerprint, totals)
+def _sums(groups: Sequence[Row]) -> dict[str, Any]:
+    """Lines counted, and what they come to, over groups of one method and currency each."""
+    of_money = [group for group in groups if group["method"] == Method.PAYMENT]
+    money = sorted((group["currency"], group["amount_minor"], group["kept_amount_minor"]) for group in of_money)
+    return {
+        "refunds": sum(group["to_return"] for group in groups),
+        "amounts": {currency: amount for currency, amount, _ in money if amount},
+        "credits": sum(group["credits"] for group in groups),
+        "nothing_to_return": sum(group["count"] - group["to_return"] for group in groups),
+        "kept_amounts": {currency: kept for currency, _, kept in money if kept},
+        "kept_credits": sum(group["kept_credits"] for group in groups),
+    }
 
 
-async def _fingerprint(conn: AsyncConnection, lines: sa.Subquery, given: tallies.Given) -> tuple[str, Counter[str]]:
-    """A hash over every line in a fixed order, and the bookings skipped by reason."""
-    digest = hashlib.sha256()
-    skipped: Counter[str] = Counter()
+async def digest_of(
+    conn: AsyncConnection,
+    chosen: Sequence[MatchedSession],
+    lines: sa.Subquery,
+    given: entitlement_totals.Given,
+    totals: PlanTotals,
+    timezone: str,
+    request: Request,
+) -> str:
+    """The digest that a plan of these sessions and lines has."""
+    prints, _ = await _prints(conn, lines, given)
+    return await aside(len(chosen), _digest, chosen, prints, totals, timezone, request)
+
+
+def _digest(
+    chosen: Sequence[MatchedSession], prints: Mapping[str, str], totals: PlanTotals, timezone: str, request: Request
+) -> str:
+    zone = business_zone(timezone)
+    seen = [
+        digests.Seen(
+            one.id,
+            one.row["starts_at"].astimezone(zone).date().isoformat(),
+            (
+                [instant_text(one.row["starts_at"]), instant_text(one.row["ends_at"]), one.row["timezone"]],
+                one.row["name"],
+                one.row["location"],
+                one.outcome,
+                prints.get(one.id),
+            ),
+        )
+        for one in chosen
+    ]
+    return digests.make(seen, asdict(totals), include_attended=request.include_attended)
+
+
+async def _prints(
+    conn: AsyncConnection, lines: sa.Subquery, given: entitlement_totals.Given
+) -> tuple[dict[str, str], Counter[str]]:
+    """A hash over every session's lines in a fixed order, and the bookings skipped by reason."""
+    prints = _Prints()
     columns = [column for column in lines.c if column.name != "position"]
     query = sa.select(*columns).order_by(lines.c.session_id, lines.c.booking_id, lines.c.line_no)
     async with conn.stream(query, given) as rows:
-        async for row in rows:
-            digest.update(orjson.dumps(tuple(row)))
-            if row.skip_reason is not None:
-                skipped[row.skip_reason] += 1
-    return digest.hexdigest(), skipped
+        async for part in rows.partitions(_LINES_AT_ONCE):
+            await aside(len(part), prints.add, part)
+    return {session_id: one.hexdigest() for session_id, one in prints.hashes.items()}, prints.skipped
 
 
-def make_digest(fingerprint: str, totals: Totals) -> str:
-    """An opaque word that carries the plan's totals, so that a refusal can say what has changed since."""
-    return f"{fingerprint}.{base64.urlsafe_b64encode(orjson.dumps(asdict(totals))).rstrip(b'=').decode()}"
+@dataclass(slots=True)
+class _Prints:
+    """A hash for each session of the lines so far, and bookings skipped by reason."""
+
+    hashes: defaultdict[str, Any] = field(default_factory=lambda: defaultdict(hashlib.sha256))
+    skipped: Counter[str] = field(default_factory=Counter)
+    last: str | None = None
+
+    def add(self, rows: Sequence[sa.Row[Any]]) -> None:
+        for row in rows:
+            self.hashes[row.session_id].update(orjson.dumps(tuple(row)))
+            if row.skip_reason is not None and row.booking_id != self.last:
+                self.skipped[row.skip_reason] += 1
+            self.last = row.booking_id
 
 
-def totals_in(digest: str) -> Totals | None:
+def totals_in(digest: str) -> PlanTotals | None:
     """The totals of the plan that gave this digest; None when no plan of ours gave it."""
-    _, _, packed = digest.partition(".")
     try:
-        return Totals(**orjson.loads(base64.urlsafe_b64decode(packed + "=" * (-len(packed) % 4))))
-    except (ValueError, TypeError, binascii.Error):
+        return _TOTALS.validate_python(digests.totals_in(digest))
+    except ValueError:
         return None
 
 
 def _by_session(
-    chosen: Sequence[Chosen], groups: Sequence[sa.RowMapping], booked: dict[str, int]
-) -> list[PlannedSession]:
+    chosen: Sequence[MatchedSession], groups: Sequence[sa.RowMapping], booked: dict[str, int]
+) -> list[SessionPlan]:
     mine: defaultdict[str, list[sa.RowMapping]] = defaultdict(list)
     for group in groups:
         mine[group["session_id"]].append(group)
     return [_planned(one, mine[one.id], booked.get(one.id, 0)) for one in chosen]
 
 
-def _planned(one: Chosen, groups: Sequence[sa.RowMapping], bookings: int) -> PlannedSession:
-    amounts = {group["currency"]: group["amount_minor"] for group in groups if group["method"] == Method.PAYMENT}
-    return PlannedSession(
+def _planned(one: MatchedSession, groups: Sequence[sa.RowMapping], bookings: int) -> SessionPlan:
+    return SessionPlan(
         session_id=one.id,
         name=one.row["name"],
         starts_at=one.row["starts_at"],
+        ends_at=one.row["ends_at"],
+        timezone=one.row["timezone"],
         outcome=one.outcome,
         job_id=one.job_id,
         bookings=bookings,
-        refunds=sum(group["count"] for group in groups if not tallies.nothing_to_return(group)),
-        amounts=dict(sorted(amounts.items())),
-        credits=sum(group["credits"] for group in groups),
-        nothing_to_return=sum(group["count"] for group in groups if tallies.nothing_to_return(group)),
+        **_sums(groups),
     )
 
 
-def _warnings(chosen: Sequence[Chosen], skipped: Counter[str], as_of: dt.datetime) -> list[Caution]:
+def _warnings(
+    chosen: Sequence[MatchedSession],
+    totals: PlanTotals,
+    skipped: Counter[str],
+    shared: Sequence[sa.RowMapping],
+    as_of: dt.datetime,
+) -> list[Caution]:
     accepted = [one.row for one in chosen if one.outcome is SessionOutcome.ACCEPTED]
     ended = sum(row["ends_at"] <= as_of for row in accepted)
     started = sum(row["starts_at"] <= as_of < row["ends_at"] for row in accepted)
     in_process = sum(one.outcome is SessionOutcome.ALREADY_IN_PROCESS for one in chosen)
     cancelled = sum(one.outcome is SessionOutcome.ALREADY_CANCELLED for one in chosen)
-    found: dict[str, tuple[str, Any]] = {
-        "sessions-ended": ("Sessions that are over already; cancelling them returns what was paid.", ended),
-        "sessions-started": ("Sessions that have begun.", started),
-        "attended-skipped": ("Attended bookings, not returned.", skipped[SkipReason.ATTENDED]),
-        "already-in-process": ("Sessions that another bulk cancellation has in hand.", in_process),
-        "already-cancelled": ("Sessions that are cancelled already.", cancelled),
-        "nothing-to-accept": ("No session is left to cancel.", int(not accepted)),
-    }
-    return [Caution(code, detail, count) for code, (detail, count) in found.items() if count]
+    attended = skipped[SkipReason.ATTENDED]
+    found = [
+        Caution("sessions-ended", "Sessions that are over already; cancelling them returns what was paid.", ended),
+        Caution("sessions-started", "Sessions that have begun.", started),
+        Caution(
+            "attended-skipped",
+            "Attended bookings; what was paid for them is kept.",
+            attended,
+            totals.kept_amounts,
+            totals.kept_credits,
+        ),
+        Caution(
+            "payment-shared",
+            "Payments that several bookings name, and what would be returned of them. See that each was paid so much.",
+            sum(row["count"] for row in shared),
+            {row["currency"]: row["amount_minor"] for row in shared},
+        ),
+        Caution("already-in-process", "Sessions that another bulk cancellation has in hand.", in_process),
+        Caution("already-cancelled", "Sessions that are cancelled already.", cancelled),
+        Caution("nothing-to-accept", "No session is left to cancel.", int(not accepted)),
+    ]
+    return [one for one in found if one.count]

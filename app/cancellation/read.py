@@ -7,36 +7,50 @@ frozen at acceptance: the sums are the job's own at any time.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.cancellation.plan import Totals
-from app.db import job_sessions, jobs, refund_pages
-from app.db.acceptances import Outcome
-from app.db.engine import Database
-from app.db.tables import Method, RefundStatus
+from app.cancellation.plan import PlanTotals
+from app.db.core.engine import Database
+from app.db.jobs import job_sessions, job_versions, jobs
+from app.db.jobs.acceptances import Outcome
+from app.db.refunds import history, refund_pages
+from app.db.refunds.refund_pages import Filter
+from app.domain.statuses import RefundStatus
 from app.errors import NotFound
 
 
 @dataclass(slots=True)
-class Sum:
-    """Refunds of one status: how many, money by currency in minor units, credits."""
+class RefundSum:
+    """Refunds of one status: how many, money by currency in minor units, credits; and what is kept of those lines."""
 
     count: int = 0
     amounts: dict[str, int] = field(default_factory=dict)
     credits: int = 0
+    kept_amounts: dict[str, int] = field(default_factory=dict)
+    kept_credits: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class JobView:
     """A job with its sessions counted by outcome and, where asked for, its refunds by status."""
 
-    row: sa.RowMapping
-    totals: Totals
+    row: Mapping[Any, Any]
+    totals: PlanTotals
     session_counts: Mapping[str, int]
-    refunds: Mapping[RefundStatus, Sum]
+    refunds: Mapping[RefundStatus, RefundSum]
+    version: str = ""  # of a view with refunds: another view of the job has another
+
+
+@dataclass(frozen=True, slots=True)
+class RefundView:
+    """A refund with its session as accepted, its client (None: it is gone) and its states, first to last."""
+
+    row: sa.RowMapping
+    session: sa.RowMapping
+    client: sa.RowMapping | None
+    history: Sequence[sa.RowMapping]
 
 
 async def one(db: Database, business_id: str, job_id: str) -> JobView:
@@ -45,11 +59,25 @@ async def one(db: Database, business_id: str, job_id: str) -> JobView:
     Raises:
         NotFound: no such job.
     """
-    async with db.snapshot() as conn:
-        job = await jobs.get(conn, business_id, job_id)
-        if job is None:
-            raise NotFound("bulk cancellation")
-        return await view(conn, job)
+    async with db.single() as conn:
+        whole = await job_versions.whole(conn, business_id, job_id)
+    if whole is None:
+        raise NotFound("bulk cancellation")
+    totals = PlanTotals(**whole.row["totals"])
+    return JobView(whole.row, totals, whole.outcomes, _sums(totals, whole.tally), whole.version)
+
+
+async def version(db: Database, business_id: str, job_id: str) -> str:
+    """The version that the job's view has now: one look by its key, however many refunds it has.
+
+    Raises:
+        NotFound: no such job.
+    """
+    async with db.single() as conn:
+        found = await job_versions.look(conn, business_id, job_id)
+    if found is None:
+        raise NotFound("bulk cancellation")
+    return found
 
 
 async def known(db: Database, business_id: str, job_id: str) -> None:
@@ -59,22 +87,14 @@ async def known(db: Database, business_id: str, job_id: str) -> None:
         NotFound: there is none.
     """
     async with db.read() as conn:
-        if await jobs.get(conn, business_id, job_id) is None:
-            raise NotFound("bulk cancellation")
-
-
-async def view(conn: AsyncConnection, job: sa.RowMapping) -> JobView:
-    """The job's view, in a snapshot in which the row was read."""
-    counts = await job_sessions.outcome_counts(conn, [job["id"]])
-    totals = Totals(**job["totals"])
-    return JobView(job, totals, counts[job["id"]], _sums(totals, await job_sessions.tally(conn, job["id"])))
+        await jobs.existing(conn, business_id, job_id)
 
 
 def as_accepted(job: Mapping[Any, Any], outcomes: Sequence[Outcome]) -> JobView:
     """The view of the moment of acceptance, which is the same however often a request is replayed."""
     counts: dict[str, int] = Counter(one.outcome for one in outcomes)
-    totals = Totals(**job["totals"])
-    return JobView(cast("sa.RowMapping", job), totals, counts, _sums(totals, ()))
+    totals = PlanTotals(**job["totals"])
+    return JobView(job, totals, counts, _sums(totals, ()))
 
 
 async def newest(
@@ -84,7 +104,7 @@ async def newest(
     async with db.read() as conn:
         rows = await jobs.newest(conn, business_id, status=status, before=before, limit=limit)
         counts = await job_sessions.outcome_counts(conn, [row["id"] for row in rows])
-    return [JobView(row, Totals(**row["totals"]), counts[row["id"]], {}) for row in rows]
+    return [JobView(row, PlanTotals(**row["totals"]), counts[row["id"]], {}) for row in rows]
 
 
 async def sessions(
@@ -96,8 +116,7 @@ async def sessions(
         NotFound: no such job.
     """
     async with db.snapshot() as conn:
-        if await jobs.get(conn, business_id, job_id) is None:
-            raise NotFound("bulk cancellation")
+        await jobs.existing(conn, business_id, job_id)
         rows = await job_sessions.page(conn, job_id, after_seq=after_seq, limit=limit)
         positions = [row["position"] for row in rows if row["position"] is not None]
         if not positions:
@@ -106,7 +125,7 @@ async def sessions(
 
 
 async def refunds(
-    db: Database, business_id: str, job_id: str, *, status: str | None, after_id: str | None, limit: int
+    db: Database, business_id: str, job_id: str, only: Filter, *, after_id: str | None, limit: int
 ) -> Sequence[sa.RowMapping]:
     """A page of the job's refunds in session order.
 
@@ -114,35 +133,56 @@ async def refunds(
         NotFound: no such job.
     """
     async with db.read() as conn:
-        if await jobs.get(conn, business_id, job_id) is None:
-            raise NotFound("bulk cancellation")
-        return await refund_pages.page(conn, job_id, status=status, after_id=after_id, limit=limit)
+        await jobs.existing(conn, business_id, job_id)
+        return await refund_pages.page(conn, job_id, only, after_id=after_id, limit=limit)
 
 
-def _sums(totals: Totals, groups: Sequence[sa.RowMapping]) -> dict[RefundStatus, Sum]:
-    sums = {status: Sum() for status in RefundStatus}
-    missing = Sum(totals.refunds, dict(totals.amounts), totals.credits)
-    skipped = totals.nothing_to_return
+async def refund(db: Database, business_id: str, job_id: str, refund_id: str) -> RefundView:
+    """One refund of the job with what it is about.
+
+    Raises:
+        NotFound: no such job or refund.
+    """
+    async with db.snapshot() as conn:
+        await jobs.existing(conn, business_id, job_id)
+        row = await refund_pages.one(conn, job_id, refund_id)
+        if row is None:
+            raise NotFound("refund")
+        session = await job_sessions.one(conn, job_id, row["session_id"])
+        client = await refund_pages.client_of(conn, business_id, row["client_id"])
+        return RefundView(row, session, client, await history.of_refund(conn, refund_id))
+
+
+def _sums(totals: PlanTotals, groups: Sequence[Mapping[Any, Any]]) -> dict[RefundStatus, RefundSum]:
+    sums = {status: RefundSum() for status in RefundStatus}
+    pending, skipped = sums[RefundStatus.PENDING], sums[RefundStatus.SKIPPED]
+    # All that was promised, less what has a row: what is kept is kept whole.
+    _add(pending, RefundSum(totals.refunds, totals.amounts, totals.credits), 1)
+    _add(skipped, RefundSum(totals.nothing_to_return, {}, 0, totals.kept_amounts, totals.kept_credits), 1)
     for group in groups:
-        _add(sums[RefundStatus(group["status"])], group, 1)
-        if group["method"] == Method.NONE:
-            skipped -= group["count"]
-        else:
-            _add(missing, group, -1)
-    sums[RefundStatus.SKIPPED].count += skipped
-    pending = sums[RefundStatus.PENDING]
-    pending.count += missing.count
-    pending.credits += missing.credits
-    for currency, amount in missing.amounts.items():
-        pending.amounts[currency] = pending.amounts.get(currency, 0) + amount
+        of_group = _of_group(group)
+        _add(sums[RefundStatus(group["status"])], of_group, 1)
+        _add(pending, RefundSum(group["to_return"], of_group.amounts, of_group.credits), -1)
+        nothing = group["count"] - group["to_return"]
+        _add(skipped, RefundSum(nothing, {}, 0, of_group.kept_amounts, of_group.kept_credits), -1)
     for each in sums.values():
         each.amounts = {currency: amount for currency, amount in sorted(each.amounts.items()) if amount}
+        each.kept_amounts = {currency: amount for currency, amount in sorted(each.kept_amounts.items()) if amount}
     return sums
 
 
-def _add(to: Sum, group: sa.RowMapping, sign: int) -> None:
-    to.count += sign * group["count"]
-    to.credits += sign * group["credits"]
+def _of_group(group: Mapping[Any, Any]) -> RefundSum:
+    money, kept = {}, {}
     if group["currency"] is not None:
-        amount = to.amounts.get(group["currency"], 0) + sign * group["amount_minor"]
-        to.amounts[group["currency"]] = amount
+        money[group["currency"]] = group["amount_minor"]
+        kept[group["currency"]] = group["kept_amount_minor"]
+    return RefundSum(group["count"], money, group["credits"], kept, group["kept_credits"])
+
+
+def _add(to: RefundSum, more: RefundSum, sign: int) -> None:
+    to.count += sign * more.count
+    to.credits += sign * more.credits
+    to.kept_credits += sign * more.kept_credits
+    for sums, added in ((to.amounts, more.amounts), (to.kept_amounts, more.kept_amounts)):
+        for currency, amount in added.items():
+            sums[currency] = sums.get(currency, 0) + sign * amount

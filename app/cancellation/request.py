@@ -9,9 +9,9 @@ import orjson
 
 from app.errors import FieldError, Invalid
 
-LONGEST_RANGE_DAYS: Final = 366
-MOST_SESSIONS_NAMED: Final = 5_000
-LONGEST_HOLD_SECONDS: Final = 24 * 3600
+MAX_RANGE_DAYS: Final = 366
+MAX_SESSIONS_NAMED: Final = 5_000
+MAX_HOLD_SECONDS: Final = 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +50,8 @@ def check(request: Request) -> None:
     errors = []
     if request.date_to < request.date_from:
         errors.append(FieldError("/date_to", "range-reversed", "date_to is before date_from."))
-    elif (request.date_to - request.date_from).days >= LONGEST_RANGE_DAYS:
-        errors.append(FieldError("/date_to", "range-too-long", f"A range is at most {LONGEST_RANGE_DAYS} days."))
+    elif (request.date_to - request.date_from).days >= MAX_RANGE_DAYS:
+        errors.append(FieldError("/date_to", "range-too-long", f"A range is at most {MAX_RANGE_DAYS} days."))
     if request.session_ids != "all":
         seen: set[str] = set()
         for place, session_id in enumerate(request.session_ids):

@@ -7,16 +7,16 @@ connection's time at most.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 from weakref import WeakValueDictionary
 
 import sqlalchemy as sa
 
 from app.cancellation import read
 from app.cancellation.read import JobView
-from app.db.engine import Database
+from app.db.core.engine import Database
 
 _RESTS_TIMES: Final = 9
 
@@ -56,6 +56,6 @@ def watch(job_id: str) -> Watch:
     return _watches.setdefault(job_id, Watch())
 
 
-def same(one: sa.RowMapping, other: sa.RowMapping) -> bool:
+def same(one: Mapping[Any, Any], other: Mapping[Any, Any]) -> bool:
     """Whether nothing that a follower is told of has happened between two readings of a job."""
     return all(one[name] == other[name] for name in ("status", "outcome_seq", "expanded_sessions"))

@@ -1,14 +1,18 @@
 """The command line `bulk-cancel`: what an operator runs; no decision about a booking or a refund is made here.
 
-`terminal` is how commands speak, `records` changes businesses, keys and schedules, `accounts` where payments are,
+`terminal` is how commands speak, `records` changes businesses, keys and schedules, `accounts` whose accounts are asked,
 `secrets` changes the key that secrets are kept with, `servers` runs the processes, and `demo` (with `studio`) runs
 everything at once.
 """
 
+from importlib.metadata import version as installed_version
+from typing import Annotated
+
 import typer
 
 from app.cli import accounts, demo, imports, records, secrets, servers
-from app.cli.terminal import Trouble, explain, fail
+from app.cli.terminal import CommandError, explain, fail, result
+from app.domain.zones import RULES
 from app.errors import Problem
 
 cli = typer.Typer(
@@ -22,6 +26,23 @@ cli = typer.Typer(
 business = typer.Typer(help="Businesses (tenants).", no_args_is_help=True)
 keys = typer.Typer(help="API keys.", no_args_is_help=True)
 
+
+def _tell_versions(wanted: bool) -> None:
+    if wanted:
+        result(f"bulk-cancel {installed_version('bulk-cancel')}, tzdata {RULES.release} ({RULES.source})")
+        raise typer.Exit
+
+
+_Version = Annotated[
+    bool, typer.Option("--version", is_eager=True, callback=_tell_versions, help="This build, and its zone rules.")
+]
+
+
+@cli.callback()
+def options(version: _Version = False) -> None:
+    """Take the options that go before a command."""
+
+
 cli.command("demo")(demo.demo)
 cli.command("api")(servers.api)
 cli.command("worker")(servers.worker)
@@ -33,7 +54,9 @@ cli.command("reseal")(secrets.reseal)
 cli.add_typer(business, name="business")
 cli.add_typer(keys, name="keys")
 business.command("create")(records.create_business)
+business.command("limits")(records.limits)
 business.command("stripe")(accounts.stripe)
+business.command("upstream")(accounts.upstream)
 keys.command("create")(records.create_key)
 keys.command("list")(records.list_keys)
 keys.command("revoke")(records.revoke_key)
@@ -43,7 +66,7 @@ def main() -> None:
     """Runs a command: exit code 0, 1 for what the operator is told in one line, 2 for a wrong usage."""
     try:
         cli()
-    except Trouble as trouble:
+    except CommandError as trouble:
         fail(str(trouble))
     except Problem as problem:
         fail(problem.detail)

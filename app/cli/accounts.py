@@ -1,20 +1,41 @@
-"""The command `business stripe`: at whose account a business's payments are; a key is read, sealed and never shown."""
+"""At whose account a business's money and credits are; what it gives as a secret is read, sealed and never shown."""
 
 import getpass
 import re
 import sys
+from collections.abc import Callable
+from enum import StrEnum
 from typing import Annotated, Final
 
 import typer
 
 from app.cli.records import BusinessId
-from app.cli.terminal import Trouble, configured, known_business, opened, run, say
-from app.config import Settings
-from app.db import stripe_accounts
-from app.db.stripe_accounts import StripeAccount
+from app.cli.terminal import CommandError, configured, known_business, opened, result, run, say
+from app.config.settings import Settings
+from app.db.access import encrypted, stripe_accounts, upstream_tokens
+from app.db.access.stripe_accounts import StripeAccount
+from app.db.access.upstream_tokens import SealedTokens
+from app.db.jobs import jobs
+from app.domain.statuses import Method
+from app.encryption import SecretBox, SecretPlace, Undecryptable
 
 _ACCOUNT: Final = re.compile(r"acct_[A-Za-z0-9]{1,250}")
 _KEY: Final = re.compile(r"(sk|rk)_(live|test)_[A-Za-z0-9]{1,240}")
+_TOKEN: Final = re.compile(r"[!-~]{1,4096}")
+
+
+class UpstreamName(StrEnum):
+    """The upstreams of our own contracts, as their settings name them."""
+
+    PAYMENTS = "payments"
+    CREDITS = "credits"
+
+
+_METHOD: Final = {UpstreamName.PAYMENTS: Method.PAYMENT, UpstreamName.CREDITS: Method.CREDIT}
+_PLACE: Final[dict[UpstreamName, Callable[[str], SecretPlace]]] = {
+    UpstreamName.PAYMENTS: encrypted.payments_token,
+    UpstreamName.CREDITS: encrypted.credits_token,
+}
 
 
 def _account(value: str | None) -> str | None:
@@ -37,9 +58,15 @@ def stripe(
     if [account is not None, key_stdin, none].count(True) != 1:
         raise typer.BadParameter("give one of --account, --key-stdin and --none")
     config = configured()
-    sealed = _sealed(config) if key_stdin else None
-    under_way = run(_put(config, business, StripeAccount(account, sealed)))
-    where = account or ("an account of its own, by the key that was read" if sealed else "the platform's own account")
+    key = None
+    if key_stdin:
+        seals = _seals(config)
+        text = _read(
+            "Secret key", _KEY, "no secret key of Stripe's: sk_live_…, rk_live_…, sk_test_… or rk_test_…, and alone"
+        )
+        key = seals.seal(text, encrypted.stripe_key(business))
+    under_way = run(_put(config, business, StripeAccount(account, key)))
+    where = account or ("an account of its own, by the key that was read" if key else "the platform's own account")
     say(f"The payments of {business} are at {where}.")
     if under_way:
         say("Bulk cancellations of it that are under way go on there: it must be where those payments were made.")
@@ -47,22 +74,101 @@ def stripe(
         say("What is retried of earlier ones is asked for there, too: it must be where those payments were made.")
 
 
-def _sealed(config: Settings) -> str:
-    try:
-        seals = config.seals()
-    except ValueError as error:
-        raise Trouble(f"{config.secrets_file} holds no key to seal with.") from error
-    if seals is None:
-        raise Trouble("BULK_CANCEL_SECRETS_KEY is not set; without it no secret can be kept in the database.")
-    prompt = "Secret key (it is not shown): "
-    key = (getpass.getpass(prompt) if sys.stdin.isatty() else sys.stdin.read()).strip()
-    if not _KEY.fullmatch(key):
-        raise Trouble("That is no secret key of Stripe's: sk_live_…, rk_live_…, sk_test_… or rk_test_…, and alone.")
-    return seals.seal(key)
-
-
 async def _put(config: Settings, business_id: str, account: StripeAccount) -> bool:
     async with opened(config) as db:
         await known_business(db, business_id)
         async with db.write() as conn:
-            return await stripe_accounts.put(conn, business_id, account)
+            await stripe_accounts.put(conn, business_id, account)
+            return await jobs.is_any_under_way(conn, business_id)
+
+
+def upstream(
+    business: BusinessId,
+    which: Annotated[UpstreamName | None, typer.Argument(metavar="[payments|credits]", help="The upstream.")] = None,
+    token_stdin: Annotated[
+        bool, typer.Option("--token-stdin", help="A bearer token of the business's own, read from standard input.")
+    ] = False,
+    none: Annotated[bool, typer.Option("--none", help="The platform's token, as at first.")] = False,
+) -> None:
+    """Say with which token an upstream is called for a business; with no option, print what is set, but no token."""
+    if token_stdin and none:
+        raise typer.BadParameter("give one of --token-stdin and --none, or neither to see what is set")
+    if which is None and (token_stdin or none):
+        raise typer.BadParameter("say whose token it is: payments or credits")
+    config = configured()
+    if which is None or not (token_stdin or none):
+        _show(config, business, list(UpstreamName) if which is None else [which])
+        return
+    token = None
+    if token_stdin:
+        _refuse_beside_stripe(config, business, which)
+        seals = _seals(config)
+        token = seals.seal(
+            _read("Token", _TOKEN, "no bearer token: printable ASCII, and alone"), _PLACE[which](business)
+        )
+    under_way = run(_put_token(config, business, which, token))
+    whose = "the platform's token" if token is None else "its own token"
+    say(f"The {which} upstream is called for {business} with {whose}, from a worker's next slice on.")
+    if under_way:
+        say(
+            "Bulk cancellations of it are under way, and go on with that token: it must speak for what they have begun."
+        )
+
+
+def _refuse_beside_stripe(config: Settings, business: str, which: UpstreamName) -> None:
+    if which is UpstreamName.PAYMENTS and config.payments_provider == "stripe":
+        raise CommandError(
+            f"Payments are at Stripe here (BULK_CANCEL_PAYMENTS_PROVIDER): use bulk-cancel business stripe {business}."
+        )
+
+
+async def _put_token(config: Settings, business_id: str, which: UpstreamName, token: str | None) -> bool:
+    async with opened(config) as db:
+        await known_business(db, business_id)
+        async with db.write() as conn:
+            await upstream_tokens.put(conn, business_id, _METHOD[which], token)
+            return await jobs.is_any_under_way(conn, business_id)
+
+
+def _show(config: Settings, business: str, which: list[UpstreamName]) -> None:
+    """A line for each upstream, tab-separated: its name, and whose token is used."""
+    tokens = run(_tokens(config, business))
+    kept = {UpstreamName.PAYMENTS: tokens.payments, UpstreamName.CREDITS: tokens.credits}
+    for one in which:
+        result(f"{one}\t{_whose(config, kept[one], _PLACE[one](business))}")
+
+
+def _whose(config: Settings, token: str | None, place: SecretPlace) -> str:
+    if token is None:
+        return "the platform's token"
+    try:
+        _seals(config).open(token, place)
+    except (Undecryptable, CommandError):
+        return "its own token, which can't be opened here: no call is made"
+    return "its own token"
+
+
+async def _tokens(config: Settings, business_id: str) -> SealedTokens:
+    async with opened(config) as db:
+        await known_business(db, business_id)
+        async with db.read() as conn:
+            return await upstream_tokens.of_business(conn, business_id)
+
+
+def _seals(config: Settings) -> SecretBox:
+    try:
+        seals = config.seals()
+    except ValueError as error:
+        raise CommandError(f"{config.secrets_file} holds no key to seal with.") from error
+    if seals is None:
+        raise CommandError("BULK_CANCEL_SECRETS_KEY is not set; without it no secret can be kept in the database.")
+    return seals
+
+
+def _read(what: str, form: re.Pattern[str], is_not: str) -> str:
+    """A secret from the terminal, where it is not shown, or from standard input."""
+    prompt = f"{what} (it is not shown): "
+    secret = (getpass.getpass(prompt) if sys.stdin.isatty() else sys.stdin.read()).strip()
+    if not form.fullmatch(secret):
+        raise CommandError(f"That is {is_not}.")
+    return secret

@@ -13,14 +13,15 @@ from typing import Annotated, BinaryIO, Final, cast
 import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from app.cli.terminal import Trouble, configured, known_business, opened, result, run, say, stderr
-from app.config import Settings
+from app.cli.terminal import CommandError, configured, known_business, opened, result, run, say, stderr
+from app.config.settings import Settings
 from app.errors import Problem
-from app.schedule.load import ImportReport, import_file
+from app.schedule.load import import_file
+from app.schedule.report import ImportReport, LineNote
 from app.schedule.spool import check_gzip, lines_of
 
 _GZIP: Final = b"\x1f\x8b"
-_SHOWN_ERRORS: Final = 10
+_SHOWN: Final = 10
 
 
 def import_(
@@ -36,11 +37,20 @@ def import_(
         ("clients", report.clients),
         ("bookings", report.bookings),
     ):
-        result(f"{what}: {counts.created} created, {counts.updated} updated, {counts.unchanged} unchanged")
+        rarer = "".join(
+            f", {count} {word}" for word, count in (("frozen", counts.frozen), ("mended", counts.mended)) if count
+        )
+        result(f"{what}: {counts.created} created, {counts.updated} updated, {counts.unchanged} unchanged{rarer}")
+    for note in (*report.first_frozen.shown(_SHOWN), *report.first_mended.shown(_SHOWN)):
+        _say_of(note)
     if report.errors:
-        for error in report.first_errors[:_SHOWN_ERRORS]:
-            say(f"line {error.line}: {error.pointer or 'the line'}: {error.detail}")
-        raise Trouble(f"{report.errors} of {report.lines} lines were refused; the others are in.")
+        for note in report.first_errors.shown(_SHOWN):
+            _say_of(note)
+        raise CommandError(f"{report.errors} of {report.lines} lines were refused; the others are in.")
+
+
+def _say_of(note: LineNote) -> None:
+    say(f"line {note.line}: {note.pointer or 'the line'}: {note.detail}")
 
 
 @contextmanager
@@ -49,7 +59,7 @@ def _source(name: str) -> Iterator[BinaryIO]:
     if name != "-":
         path = Path(name)
         if path.is_dir():
-            raise Trouble(f"{name} is a directory.")
+            raise CommandError(f"{name} is a directory.")
         with path.open("rb") as file:
             yield file
         return
@@ -66,9 +76,9 @@ async def _import(config: Settings, business_id: str, name: str, source: BinaryI
         try:
             check_gzip(source)
         except Problem as problem:
-            raise Trouble(f"{name}: {problem.detail}") from problem
+            raise CommandError(f"{name}: {problem.detail}") from problem
     elif name.endswith(".gz"):
-        raise Trouble(f"{name} is no gzip file; nothing of it was read in.")
+        raise CommandError(f"{name} is no gzip file; nothing of it was read in.")
     text = cast("BinaryIO", gzip.GzipFile(fileobj=source)) if gzipped else source
     size = source.seek(0, os.SEEK_END)
     source.seek(0)

@@ -5,20 +5,21 @@ from typing import Annotated, Final
 
 import typer
 
-from app import auth
-from app.auth import Scope
-from app.cancellation import verify as books
-from app.cancellation.verify import Violation
-from app.cli.terminal import Trouble, configured, known_business, opened, result, run, say
-from app.config import Settings
-from app.days import zone_named
-from app.db import businesses, schema
-from app.db.dialect import instant_text
-from app.db.keys import Key
+from app.auth import keys
+from app.auth.keys import Scope
+from app.cli.terminal import CommandError, configured, known_business, opened, result, run, say
+from app.config.settings import Settings
+from app.db import schema
+from app.db.access import businesses
+from app.db.access.keys import KeyRow
+from app.db.core.dialect import instant_text
+from app.domain.money import CURRENCIES
+from app.domain.zones import region_named
+from app.refunds import verify as books
+from app.refunds.verify import Violation
 
 _ID: Final = re.compile(r"[A-Za-z0-9._:~-]{1,128}")
-_CURRENCY: Final = re.compile(r"[A-Z]{3}")
-_MOST_NAME: Final = 200
+_MAX_NAME: Final = 200
 
 
 def _id(value: str) -> str:
@@ -28,20 +29,20 @@ def _id(value: str) -> str:
 
 
 def _zone(value: str) -> str:
-    if zone_named(value) is None:
-        raise typer.BadParameter("an IANA time zone is needed, such as America/Toronto")
+    if region_named(value) is None:
+        raise typer.BadParameter("an IANA time zone of a region is needed, such as America/Toronto, or UTC")
     return value
 
 
 def _currency(value: str) -> str:
-    if not _CURRENCY.fullmatch(value):
-        raise typer.BadParameter("an ISO 4217 code is needed, such as CAD")
+    if value not in CURRENCIES:
+        raise typer.BadParameter("a currency of ISO 4217 is needed, such as CAD")
     return value
 
 
 def _name(value: str) -> str:
-    if not 1 <= len(value) <= _MOST_NAME or not value.isprintable():
-        raise typer.BadParameter(f"1 to {_MOST_NAME} printable characters are needed")
+    if not 1 <= len(value) <= _MAX_NAME or not value.isprintable():
+        raise typer.BadParameter(f"1 to {_MAX_NAME} printable characters are needed")
     return value
 
 
@@ -49,9 +50,8 @@ BusinessId = Annotated[str, typer.Argument(metavar="BUSINESS", help="The busines
 
 
 def migrate() -> None:
-    """Bring the schema to the newest version; safe to run from several places at once."""
-    version = schema.migrate(configured().database_url)
-    say(f"The schema is at version {version}.")
+    """Bring the schema to the newest version; safe to run from several places at once, and before newer processes."""
+    say(schema.migrate(configured().database_url).sentence)
 
 
 def create_business(
@@ -70,6 +70,26 @@ async def _create_business(config: Settings, business_id: str, name: str, timezo
         await businesses.create(conn, business_id, name, timezone, currency)
 
 
+def limits(
+    business: BusinessId,
+    credits_per_line: Annotated[
+        int | None, typer.Option(min=1, max=10**9, help="The most credits that one payment line of a booking may have.")
+    ] = None,
+) -> None:
+    """Print a business's limits, tab-separated; set those that are named before."""
+    limit = run(_limits(configured(), business, credits_per_line))
+    result(f"credits-per-line\t{limit}")
+
+
+async def _limits(config: Settings, business_id: str, credits_per_line: int | None) -> int:
+    async with opened(config) as db:
+        await known_business(db, business_id)
+        async with db.write() as conn:
+            if credits_per_line is not None:
+                await businesses.limit_credits_per_line(conn, business_id, credits_per_line)
+            return await businesses.credits_per_line(conn, business_id)
+
+
 def create_key(
     business: BusinessId,
     scope: Annotated[
@@ -84,7 +104,7 @@ def create_key(
 async def _create_key(config: Settings, business_id: str, name: str, scopes: list[Scope]) -> str:
     async with opened(config) as db:
         await known_business(db, business_id)
-        return await auth.create_key(db, business_id, name, scopes)
+        return await keys.create_key(db, business_id, name, scopes)
 
 
 def list_keys(
@@ -97,9 +117,9 @@ def list_keys(
         result("\t".join(columns))
 
 
-async def _list_keys(config: Settings, business_id: str | None) -> list[Key]:
+async def _list_keys(config: Settings, business_id: str | None) -> list[KeyRow]:
     async with opened(config) as db:
-        return list(await auth.list_keys(db, business_id))
+        return list(await keys.list_keys(db, business_id))
 
 
 def revoke_key(
@@ -108,13 +128,13 @@ def revoke_key(
     """Put a key out of force, from now on."""
     public_part = prefix.split("_")[1] if prefix.startswith("bck_") else prefix
     if not run(_revoke_key(configured(), public_part)):
-        raise Trouble(f"There is no key in force with the prefix {public_part}.")
+        raise CommandError(f"There is no key in force with the prefix {public_part}.")
     say(f"Revoked {public_part}.")
 
 
 async def _revoke_key(config: Settings, prefix: str) -> bool:
     async with opened(config) as db:
-        return await auth.revoke_key(db, prefix)
+        return await keys.revoke_key(db, prefix)
 
 
 def verify(
@@ -126,7 +146,7 @@ def verify(
         result(f"{violation.code}\t{violation.job_id}\t{violation.row_id}")
     if found:
         rules = "; ".join(sorted({f"{violation.code}: {violation.rule}" for violation in found}))
-        raise Trouble(f"{len(found)} rows break an invariant. {rules}")
+        raise CommandError(f"{len(found)} rows break an invariant. {rules}")
     say("The books are in order.")
 
 

@@ -2,12 +2,12 @@
 
 import sqlalchemy as sa
 
-from app.cli.terminal import Trouble, configured, opened, run, say
-from app.config import Settings
-from app.db import sealed
-from app.db.engine import Database
+from app.cli.terminal import CommandError, configured, opened, run, say
+from app.config.settings import Settings
+from app.db.access import encrypted
+from app.db.core.engine import Database
 from app.db.tables import businesses
-from app.sealing import Seals, Unreadable
+from app.encryption import SecretBox, Undecryptable
 
 _AT_ONCE = 200
 _NIL = "00000000-0000-0000-0000-000000000000"
@@ -18,34 +18,37 @@ def reseal() -> None:
     count, unreadable = run(_reseal(configured()))
     told = f"Sealed {count} secrets with the first key"
     if unreadable:
-        raise Trouble(f"{told}; no key that is given opens these, which are as they were: {', '.join(unreadable)}.")
+        raise CommandError(
+            f"{told}; no key that is given opens these, which are as they were: {', '.join(unreadable)}."
+        )
     say(f"{told}.")
 
 
 async def _reseal(config: Settings) -> tuple[int, list[str]]:
     seals = config.seals()
     if seals is None:
-        raise Trouble("BULK_CANCEL_SECRETS_KEY is not set: there is nothing to seal with.")
+        raise CommandError("BULK_CANCEL_SECRETS_KEY is not set: there is nothing to seal with.")
     count, unreadable = 0, []
     async with opened(config) as db:
-        for table, column in sealed.places():
+        for table, column in encrypted.places():
             done, not_done = await _column(db, seals, table, column)
             count += done
             unreadable += not_done
     return count, unreadable
 
 
-async def _column(db: Database, seals: Seals, table: sa.Table, column: sa.Column[str]) -> tuple[int, list[str]]:
+async def _column(db: Database, seals: SecretBox, table: sa.Table, column: sa.Column[str]) -> tuple[int, list[str]]:
     """How many seals of a column were made anew, and where those are that no key opens."""
     count, unreadable, after = 0, [], "" if table is businesses else _NIL
     while True:
         async with db.write() as conn:
-            rows = await sealed.page(conn, table, column, after=after, limit=_AT_ONCE)
+            rows = await encrypted.page(conn, table, column, after=after, limit=_AT_ONCE)
             for row_id, before in rows:
                 try:
-                    await sealed.replace(conn, table, column, row_id, before, seals.renew(before))
+                    renewed = seals.renew(before, encrypted.place_in(table, column, row_id))
+                    await encrypted.replace(conn, table, column, row_id, before, renewed)
                     count += 1
-                except Unreadable:
+                except Undecryptable:
                     unreadable.append(f"{table.name} {row_id} {column.name}")
         if not rows:
             return count, unreadable

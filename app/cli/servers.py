@@ -14,8 +14,8 @@ from typing import Annotated, Final
 import structlog
 import typer
 
-from app.cli.terminal import Trouble, configured, opened, run, say
-from app.config import Settings
+from app.cli.terminal import CommandError, configured, opened, run, say
+from app.config.settings import Settings, WorkerPart
 from app.serving import address_of, listen, serve
 
 log = structlog.get_logger()
@@ -25,7 +25,7 @@ Host = Annotated[str, typer.Option(help="Address to listen on.")]
 
 _WORKER: Final = (sys.executable, "-m", "workers")  # a child, because nothing in app imports workers
 _FIRST_PAUSE_SECONDS: Final = 1.0
-_LONGEST_PAUSE_SECONDS: Final = 30.0
+_MAX_PAUSE_SECONDS: Final = 30.0
 _STEADY_SECONDS: Final = 60.0  # a worker that lived so long starts again without a growing pause
 
 
@@ -35,13 +35,14 @@ def listening(host: str, port: int) -> socket.socket:
         return listen(host, port)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            raise Trouble(f"Port {port} on {host} is in use; choose another with --port.") from error
-        raise Trouble(f"Can't listen on {host} port {port}: {error.strerror}.") from error
+            raise CommandError(f"Port {port} on {host} is in use; choose another with --port.") from error
+        raise CommandError(f"Can't listen on {host} port {port}: {error.strerror}.") from error
 
 
 def api(host: Host = "127.0.0.1", port: Port = 8000) -> None:
     """Serve the API; without BULK_CANCEL_REDIS_URL the worker loop runs in this process too."""
     config = configured()
+    config.require_upstreams()
     with listening(host, port) as listener:
         run(_api(config, listener))
 
@@ -53,7 +54,9 @@ async def _api(config: Settings, listener: socket.socket) -> None:
     async with opened(config):
         address = address_of(listener)
         say(f"Serving on {address} (documentation: {address}/docs)")
-        await serve(create_app(config), listener)
+        if config.test_mode:
+            say("Test mode: the sandbox answers for payments and credits, and no money moves.")
+        await serve(create_app(config), listener, silence_seconds=config.silence_seconds)
 
 
 def sandbox(
@@ -61,31 +64,40 @@ def sandbox(
     host: Host = "127.0.0.1",
     books: Annotated[Path | None, typer.Option(help="Keep the books in this file.")] = None,
     token: Annotated[str | None, typer.Option(help="Bearer token that callers must send.")] = None,
+    token_of: Annotated[
+        list[str] | None, typer.Option(metavar="BUSINESS=TOKEN", help="A business's own token; repeat it for several.")
+    ] = None,
 ) -> None:
     """Serve payment and credit services to try things against: /books is what they did, PUT /faults breaks them."""
     from app.sandbox.app import create_sandbox  # noqa: PLC0415 - as above
 
     configured()
+    tokens = dict(_pair(one) for one in token_of or ())
     with listening(host, port) as listener:
         address = address_of(listener)
-        app = create_sandbox(books, token=token)
+        app = create_sandbox(books, token=token, tokens_of=tokens)
         app.state.stopping = asyncio.Event()
-        say(f"BULK_CANCEL_PAYMENTS_URL={address}/payments")
-        say(f"BULK_CANCEL_CREDITS_URL={address}/credits")
+        say("BULK_CANCEL_PAYMENTS_URL=sandbox")
+        say("BULK_CANCEL_CREDITS_URL=sandbox")
+        say(f"BULK_CANCEL_SANDBOX_URL={address}")
         run(serve(app, listener, parser="httptools"))
 
 
-def worker() -> None:
-    """Run an arq worker, and start it again should it ever end by itself."""
+def _pair(text: str) -> tuple[str, str]:
+    business, equals, token = text.partition("=")
+    if not (business and equals and token):
+        raise typer.BadParameter("BUSINESS=TOKEN is needed")
+    return business, token
+
+
+def worker(
+    only: Annotated[WorkerPart | None, typer.Option(help="Do one thing, and leave the other to other workers.")] = None,
+) -> None:
+    """Run a worker for refunds and webhook deliveries, and start it again should it ever end by itself."""
     config = configured()
-    if config.redis_url is None:
-        raise Trouble("BULK_CANCEL_REDIS_URL is not set; without it the API process runs the worker loop itself.")
-    if config.payments_url is None or config.credits_url is None:
-        raise Trouble(
-            "A worker needs BULK_CANCEL_PAYMENTS_URL and BULK_CANCEL_CREDITS_URL; "
-            "`bulk-cancel sandbox` serves both to try it."
-        )
-    run(supervise(_WORKER))
+    config.require_redis()
+    config.upstream_urls()
+    run(supervise([*_WORKER, *([] if only is None else ["--only", only])]))
 
 
 async def supervise(command: Sequence[str]) -> None:
@@ -106,7 +118,7 @@ async def supervise(command: Sequence[str]) -> None:
         log.warning("worker.ended", exit_code=code, restart_in_seconds=pause)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stopping.wait(), pause)
-        pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+        pause = min(pause * 2, _MAX_PAUSE_SECONDS)
 
 
 async def _ended(child: asyncio.subprocess.Process, stopping: asyncio.Event) -> int:

@@ -12,13 +12,14 @@ from zoneinfo import ZoneInfo
 import httpx
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
-from app.auth import Scope, create_key
+from app.auth.keys import Scope, create_key
 from app.cancellation import read
-from app.cli.terminal import Trouble, say, stderr
-from app.config import Settings
-from app.db import businesses
-from app.db.engine import Database
-from app.db.tables import RefundStatus
+from app.cli.terminal import CommandError, say, stderr
+from app.config.environment import read_settings
+from app.config.values import SANDBOX
+from app.db.access import businesses
+from app.db.core.engine import Database
+from app.domain.statuses import FINAL
 from app.main import create_app
 from app.sandbox.app import create_sandbox
 from app.schedule.load import import_file
@@ -31,7 +32,6 @@ _LATENCY: Final = {"latency_seconds": 0.15, "latency_jitter_seconds": 0.1}
 _LOOK_SECONDS: Final = 0.25
 _SHOWN_JOBS: Final = 5
 _ID_OUT: Final = """sed -E 's/^\\{"id":"([^"]+)".*/\\1/'"""
-_FINAL: Final = frozenset({RefundStatus.SUCCEEDED, RefundStatus.REJECTED, RefundStatus.SKIPPED, RefundStatus.RESOLVED})
 
 
 async def run_studio(url: str, listener: socket.socket) -> None:
@@ -40,11 +40,13 @@ async def run_studio(url: str, listener: socket.socket) -> None:
     async with served(create_sandbox()) as sandbox:
         async with httpx.AsyncClient() as client:
             await client.put(f"{sandbox}/faults", json={"payments": _LATENCY, "credits": _LATENCY})
-        settings = Settings(
+        settings = read_settings(
             database_url=url,
             redis_url=None,
-            payments_url=f"{sandbox}/payments",
-            credits_url=f"{sandbox}/credits",
+            payments_provider="http",
+            payments_url=SANDBOX,
+            credits_url=SANDBOX,
+            sandbox_url=sandbox,
             payments_token=None,
             credits_token=None,
         )
@@ -53,7 +55,7 @@ async def run_studio(url: str, listener: socket.socket) -> None:
             key = await _studio(db, sample_lines(today) + sample_lines(today + _WEEK))
             _tell(address_of(listener), sandbox, key, today - dt.timedelta(days=today.weekday()) + _WEEK)
             watching = asyncio.create_task(_watch(db))
-            await serve(create_app(settings, demo_key=key), listener)
+            await serve(create_app(settings, demo_key=key), listener, silence_seconds=settings.silence_seconds)
             watching.cancel()
             with suppress(asyncio.CancelledError):
                 await watching
@@ -71,7 +73,7 @@ async def _studio(db: Database, lines: Sequence[bytes]) -> str:
         bar = progress.add_task("load", total=len(lines))
         report = await import_file(db, _BUSINESS, lines, lambda done: progress.update(bar, completed=done))
     if report.errors:
-        raise Trouble(f"The sample has {report.errors} bad lines: {report.first_errors[0]}")
+        raise CommandError(f"The sample has {report.errors} bad lines: {report.first_errors.shown(1)}")
     say(f"Loaded {report.sessions.created} sessions and {report.bookings.created} bookings of a sample studio.")
     return await create_key(db, _BUSINESS, "demo", Scope)
 
@@ -104,6 +106,10 @@ Follow every refund to its end, as CSV:
 
   curl -sN -H "$K" "$A/v1/bulk-cancellations/$JOB/audit.csv?follow=true"
 
+The tour of docs/integrating.md reads:
+
+  export API={address} KEY={key} FROM={week["date_from"]} TO={week["date_to"]} PORT=8099
+
 Its progress is shown below. Ctrl-C ends the demo.
 """
     )
@@ -131,7 +137,7 @@ async def _jobs(db: Database) -> list[tuple[str, str, int, int]]:
     jobs = []
     for newest in await read.newest(db, _BUSINESS, status=None, before=None, limit=_SHOWN_JOBS):
         view = await read.one(db, _BUSINESS, newest.row["id"])
-        done = sum(one.count for status, one in view.refunds.items() if status in _FINAL)
+        done = sum(one.count for status, one in view.refunds.items() if status in FINAL)
         total = sum(one.count for one in view.refunds.values())
         jobs.append((str(view.row["id"]), str(view.row["status"]), done, total))
     return jobs[::-1]

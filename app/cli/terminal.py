@@ -4,18 +4,19 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, Final, NoReturn, TypeVar
 
 import sqlalchemy as sa
 import uvloop
-from pydantic import ValidationError
 from rich.console import Console
 
-from app.config import Settings, settings
-from app.db import businesses
-from app.db.engine import Database
-from app.db.outage import DATABASE_ERRORS, is_outage
-from app.db.schema import newest_version, version_of
+from app.config.environment import settings
+from app.config.settings import Settings, WrongSettings
+from app.db.access import businesses
+from app.db.core.engine import Database
+from app.db.core.outage import DATABASE_ERRORS, is_outage, is_unusable
+from app.db.schema import TooNew, found_in
 from app.errors import NotFound
 from app.telemetry import configure_logging
 
@@ -23,7 +24,7 @@ T = TypeVar("T")
 stderr: Final = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
-class Trouble(Exception):  # noqa: N818 - what the operator is told, in one line
+class CommandError(Exception):  # what the operator is told, in one line
     """Something that the operator can mend; the command ends with exit code 1."""
 
 
@@ -42,13 +43,9 @@ def configured() -> Settings:
     """The process's settings, with logging set up by them.
 
     Raises:
-        Trouble: a variable holds what its setting can't take; its value is not repeated, it may be a secret.
+        WrongSettings: as `settings`.
     """
-    try:
-        config = settings()
-    except ValidationError as error:
-        told = [f"BULK_CANCEL_{str(one['loc'][0]).upper()}: {one['msg']}" for one in error.errors()]
-        raise Trouble("; ".join(told)) from error
+    config = settings()
     configure_logging(json_lines=config.log_json, level=config.log_level)
     return config
 
@@ -69,24 +66,32 @@ async def _last_words(main: Coroutine[Any, Any, T]) -> T:
 
 @asynccontextmanager
 async def opened(config: Settings) -> AsyncIterator[Database]:
-    """The database of the settings, seen to have this build's schema.
+    """The database of the settings, seen to have a schema that this build can run on.
 
     Raises:
         Trouble: it hasn't.
     """
+    _refuse_absent_file(config.database_url)
     db = Database(config.database_url, pool_size=config.database_pool)
     try:
-        version = await version_of(db)
-        if version is None:
-            raise Trouble("The database has no schema yet. Run: bulk-cancel migrate")
-        if version != newest_version():
-            raise Trouble(
-                f"The database's schema is version {version}, this build needs {newest_version()}. "
-                "Run: bulk-cancel migrate"
-            )
+        found = await found_in(db)
+        if not found.is_compatible:
+            raise CommandError(found.sentence)
         yield db
     finally:
         await db.close()
+
+
+def _refuse_absent_file(database_url: str) -> None:
+    """Before a connection would make it: the path may be mistyped, and an empty file is no help to whoever looks."""
+    url = sa.make_url(database_url)
+    if url.get_backend_name() == "sqlite" and url.database not in {None, "", ":memory:"}:
+        path = Path(str(url.database)).absolute()
+        if not path.exists():
+            raise CommandError(
+                f"There is no database at {path}, where BULK_CANCEL_DATABASE_URL says. Mend it, "
+                "or make one with: bulk-cancel migrate"
+            )
 
 
 async def known_business(db: Database, business_id: str) -> None:
@@ -99,15 +104,17 @@ async def known_business(db: Database, business_id: str) -> None:
         async with db.read() as conn:
             await businesses.get(conn, business_id)
     except NotFound as error:
-        raise Trouble(f"There is no business {business_id}.") from error
+        raise CommandError(f"There is no business {business_id}.") from error
 
 
 def explain(error: BaseException) -> str | None:
     """One line about an error from outside that an operator can mend; None for a fault of ours."""
+    if isinstance(error, WrongSettings | TooNew):
+        return str(error)
     if isinstance(error, DATABASE_ERRORS) and is_outage(error):
-        return f"The database can't be reached: {_first_line(error)}"
-    if isinstance(error, sa.exc.ArgumentError | sa.exc.NoSuchModuleError):
-        return "BULK_CANCEL_DATABASE_URL is not an address this service knows: postgresql+asyncpg://… or sqlite+aiosqlite:///…"
+        return f"The database that BULK_CANCEL_DATABASE_URL names can't be reached: {_first_line(error)}"
+    if is_unusable(error):
+        return f"The database that BULK_CANCEL_DATABASE_URL names can't be used: {_first_line(error)}"
     if isinstance(error, OSError):
         return f"{error.strerror or type(error).__name__}: {error.filename}" if error.filename else _first_line(error)
     return None

@@ -1,9 +1,9 @@
-// The public API as any front end uses it: one key, problems as errors, lists page by page, events over fetch.
+// The public API as any front end uses it: one key, problems as errors, lists page by page.
 
 const KEY = "bulk-cancel-key"; // in the tab's own storage: closing the tab signs out
 const PAGE = 200;
 const PATIENCE_MS = 60_000;
-const SILENCE_MS = 20_000; // a stream says at least every few seconds that it is still there
+const MOST_WAIT_SECONDS = 60;
 
 export const key = {
   get: () => sessionStorage.getItem(KEY),
@@ -18,11 +18,12 @@ export const key = {
 
 /** The service answered with a problem document (RFC 9457). */
 export class Refused extends Error {
-  constructor(status, problem) {
+  constructor(status, problem, retryAfter = null) {
     super(problem.detail || problem.title || `The service answered ${status}.`);
     this.status = status;
     this.problem = problem;
     this.slug = (problem.type || "").split("/").pop();
+    this.retryAfter = Number(retryAfter) || 0; // seconds
   }
 }
 
@@ -39,8 +40,27 @@ const LATER = new Set([408, 429]); // what a proxy may say in between
 export const isPassing = (error) =>
   error instanceof Unreachable || (error instanceof Refused && (error.status >= 500 || LATER.has(error.status)));
 
-/** One call; the answer if it is 2xx. Throws Refused, Unreachable, or AbortError when `signal` says so. */
-export async function call(method, path, { body, headers = {}, signal, patience = PATIENCE_MS } = {}) {
+/**
+ * One call; the answer if it is 2xx. Throws Refused, Unreachable, or AbortError when `signal` says so.
+ *
+ * Whoever is told to wait (429, which has done nothing) waits as long as was said and asks again; the window hears
+ * `asked-to-wait` with the seconds, and then `asked-again`.
+ */
+export async function call(method, path, options = {}) {
+  for (;;) {
+    try {
+      return await once(method, path, options);
+    } catch (error) {
+      if (error.status !== 429 || !error.retryAfter || error.retryAfter > MOST_WAIT_SECONDS) throw error;
+      dispatchEvent(new CustomEvent("asked-to-wait", { detail: error.retryAfter }));
+      await sleep(error.retryAfter * 1_000 * (1 + Math.random() / 4), options.signal);
+      dispatchEvent(new CustomEvent("asked-again"));
+      options.signal?.throwIfAborted();
+    }
+  }
+}
+
+async function once(method, path, { body, headers = {}, signal, patience = PATIENCE_MS } = {}) {
   const sent = { Accept: "application/json", ...headers };
   if (key.get()) sent.Authorization = `Bearer ${key.get()}`;
   if (body !== undefined) sent["Content-Type"] = "application/json";
@@ -59,7 +79,8 @@ export async function call(method, path, { body, headers = {}, signal, patience 
     throw new Unreachable();
   }
   if (answer.ok) return answer;
-  const refused = new Refused(answer.status, await answer.json().catch(() => ({})));
+  const problem = await answer.json().catch(() => ({}));
+  const refused = new Refused(answer.status, problem, answer.headers.get("Retry-After"));
   if (refused.status === 401) dispatchEvent(new CustomEvent("signed-out", { detail: refused.message }));
   throw refused;
 }
@@ -131,68 +152,5 @@ export async function patiently(attempt, { signal, waiting, tries = Infinity } =
       await sleep(pause * (0.75 + Math.random() / 2), signal);
       signal?.throwIfAborted();
     }
-  }
-}
-
-/**
- * Server-sent events, with our key in a header, which EventSource can't send. Comes back by itself from where it was
- * after a broken connection, until `done` or `signal`. `heard({name, data})`; `connected(boolean)` as it comes and goes.
- */
-export async function follow(path, { signal, heard, connected }) {
-  let last = null;
-  let pause = 500;
-  while (!signal.aborted) {
-    const watchdog = new AbortController();
-    const either = AbortSignal.any([signal, watchdog.signal]);
-    try {
-      const headers = { Accept: "text/event-stream", ...(last ? { "Last-Event-ID": last } : {}) };
-      const answer = await call("GET", path, { headers, signal: either, patience: 0 });
-      connected?.(true);
-      for await (const event of read(answer.body, watchdog)) {
-        pause = 500;
-        if (event.id) last = event.id;
-        try {
-          heard(event);
-        } catch (error) {
-          console.error(error); // the page's own fault, which no new connection mends
-        }
-        if (event.name === "done") return;
-      }
-    } catch (error) {
-      if (signal.aborted) return;
-      if (error instanceof Refused && !isPassing(error)) throw error;
-    }
-    connected?.(false);
-    await sleep(pause, signal);
-    pause = Math.min(2 * pause, 8_000);
-  }
-}
-
-async function* read(body, watchdog) {
-  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
-  let text = "";
-  let timer;
-  try {
-    for (;;) {
-      clearTimeout(timer);
-      timer = setTimeout(() => watchdog.abort(), SILENCE_MS);
-      const { value, done } = await reader.read();
-      if (done) return;
-      text += value;
-      const parts = text.split("\n\n");
-      text = parts.pop();
-      for (const part of parts) {
-        const event = { name: "message", data: null, id: null };
-        for (const line of part.split("\n")) {
-          if (line.startsWith("event: ")) event.name = line.slice(7);
-          else if (line.startsWith("id: ")) event.id = line.slice(4);
-          else if (line.startsWith("data: ")) event.data = JSON.parse(line.slice(6));
-        }
-        if (event.data !== null) yield event;
-      }
-    }
-  } finally {
-    clearTimeout(timer);
-    reader.cancel().catch(() => {});
   }
 }

@@ -2,16 +2,20 @@
 
 import { announce, closed, fill, h, table } from "./dom.js";
 import { get, isPassing, post, withQuery } from "./api.js";
-import { money, number, plural } from "./words.js";
+import { decimals, money, number, plural } from "./words.js";
 
 const STATUSES = ["rejected", "indeterminate", "processing"];
 const AT_MOST = 100; // of each status
+const DISPUTED = "payment_disputed";
+const CLAIMED = "already_refunded_here"; // never sent, and so there is nothing to try again
+const ELSEWHERE = "refunded_elsewhere";
 const REASONS = {
   payment_not_found: "The payment is unknown there.",
   amount_exceeds_remaining: "More than what is left of the payment.",
-  payment_disputed: "The payment is disputed.",
+  [DISPUTED]: "The payment is disputed.",
   refund_window_expired: "It is too late to refund this payment.",
   gave_up: "Tried for a long time without an answer.",
+  [CLAIMED]: "Other refunds claim all that was paid, as far as the schedule has named it. See what was paid.",
 };
 
 /** The panel; `acted(job)` is given the job as it stands after what a person did. */
@@ -19,7 +23,7 @@ export function attention({ path, signal, acted }) {
   const rows = h("tbody");
   const note = h("p", { class: "note" });
   const error = h("p", { class: "error", role: "alert" });
-  const retry = h("button", {}, "Try all of them again");
+  const retry = h("button", { onclick: () => tryAgain(retry) }, "Try all of them again");
   const element = h(
     "section",
     { class: "panel", "aria-labelledby": "attention-title", hidden: true },
@@ -43,6 +47,8 @@ export function attention({ path, signal, acted }) {
       const isMore = lists.some((list) => list.next_cursor !== null);
       element.hidden = !resting.length;
       note.textContent = `${isMore ? "The first " : ""}${plural(resting.length, "refund")} that no machine can go on with.`;
+      // Disputed ones are named one by one.
+      retry.hidden = resting.every((refund) => [DISPUTED, CLAIMED].includes(refund.failure_code));
       fill(rows, resting.map(rowOf));
     } catch (failed) {
       if (!signal.aborted && !isPassing(failed)) throw failed;
@@ -55,13 +61,14 @@ export function attention({ path, signal, acted }) {
     const why = REASONS[refund.failure_code] ?? refund.failure_code ?? "Nothing is known of it.";
     const resolve = h("button", { "aria-label": `Resolve by hand: ${what} of booking ${refund.booking_id}` }, "Resolve by hand…");
     resolve.addEventListener("click", () => resolveDialog(refund, what, { path, signal, resolved }));
+    const again = h("button", { onclick: () => tryAgain(again, { refund_ids: [refund.id] }) }, "Try again");
     return h(
       "tr",
       { "data-refund": refund.id },
       h("td", {}, refund.booking_id, h("div", { class: "soft" }, `client ${refund.client_id}`)),
       h("td", { class: "number" }, what),
       h("td", {}, why, refund.failure_detail && h("div", { class: "soft" }, refund.failure_detail)),
-      h("td", {}, resolve),
+      h("td", {}, resolve, refund.failure_code === DISPUTED && again),
     );
   }
 
@@ -70,18 +77,19 @@ export function attention({ path, signal, acted }) {
     acted(await get(path, { signal }));
   }
 
-  retry.addEventListener("click", async () => {
-    retry.disabled = true;
+  async function tryAgain(button, which) {
+    button.disabled = true;
     error.textContent = "";
     try {
-      const job = await post(`${path}/retry`, undefined, { signal });
+      const job = await post(`${path}/retry`, which, { signal });
       announce(`${plural(job.retried, "refund")} under way again.`);
       acted(job);
     } catch (failed) {
       if (!signal.aborted) error.textContent = failed.message;
     }
-    retry.disabled = false;
-  });
+    button.disabled = false;
+  }
+
   return {
     element,
     update(job) {
@@ -99,6 +107,7 @@ function resolveDialog(refund, what, { path, signal, resolved }) {
     h("label", { class: "choice" }, h("input", { type: "radio", name: "resolution", value, checked, required: true }), words);
   const reference = h("input", { id: "reference", required: true, maxlength: 255, autocomplete: "off" });
   const note = h("textarea", { id: "note", rows: 2, maxlength: 500 });
+  const amount = refund.method === "payment" ? amountOf(refund) : null;
   const error = h("p", { class: "error", role: "alert" });
   const yes = h("button", { class: "primary" }, "Resolve");
   const submit = async (event) => {
@@ -106,6 +115,7 @@ function resolveDialog(refund, what, { path, signal, resolved }) {
     yes.disabled = true;
     const resolution = new FormData(form).get("resolution");
     const body = { resolution, reference: reference.value.trim(), note: note.value.trim() || null };
+    if (amount?.value && resolution === ELSEWHERE) body.amount_minor = Math.round(amount.value * 10 ** decimals(refund.currency));
     try {
       await post(`${path}/refunds/${refund.id}/resolve`, body, { signal });
       dialog.close();
@@ -117,15 +127,16 @@ function resolveDialog(refund, what, { path, signal, resolved }) {
   };
   const form = h(
     "form",
-    { onsubmit: submit },
+    { onsubmit: submit, onchange: () => amount && (amount.disabled = new FormData(form).get("resolution") !== ELSEWHERE) },
     h("h2", { id: "resolve-title" }, `Resolve ${what} of booking ${refund.booking_id}`),
     h(
       "fieldset",
       {},
       h("legend", {}, "What became of it?"),
-      choice("refunded_elsewhere", "It was returned in another way", true),
+      choice(ELSEWHERE, "It was returned in another way", true),
       choice("waived", "Nothing is to be returned"),
     ),
+    amount && h("div", { class: "field" }, h("label", { for: "amount" }, `Amount in ${refund.currency}, if not all of it`), amount),
     h("div", { class: "field" }, h("label", { for: "reference" }, "Reference, for the audit"), reference),
     h("div", { class: "field" }, h("label", { for: "note" }, "Note (optional)"), note),
     error,
@@ -138,4 +149,11 @@ function resolveDialog(refund, what, { path, signal, resolved }) {
   );
   const dialog = h("dialog", { "aria-labelledby": "resolve-title" }, form);
   closed(dialog, signal);
+}
+
+/** A field for what came back of a line of money, in major units; left empty: all of it. */
+function amountOf({ currency, amount_minor: most }) {
+  const places = decimals(currency);
+  const inMajor = (minor) => (minor / 10 ** places).toFixed(places);
+  return h("input", { id: "amount", type: "number", min: inMajor(1), max: inMajor(most), step: inMajor(1) });
 }

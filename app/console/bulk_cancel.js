@@ -2,12 +2,13 @@
 
 import { announce, fill, h } from "./dom.js";
 import { all, isPassing, patiently, Refused } from "./api.js";
+import { mayAudit } from "./audit.js";
 import { dateFields, filterFields } from "./choosing.js";
 import { keepLooking } from "./live.js";
 import { PlanPanel } from "./plan_panel.js";
 import { presser, whyNot } from "./press.js";
 import { SessionList } from "./session_list.js";
-import { number, plural } from "./words.js";
+import { daysBetween, number, plural, plusDays } from "./words.js";
 
 const EVERY_SECONDS = 10;
 const EVERY_SECONDS_OF_MANY = 60;
@@ -18,12 +19,16 @@ export async function show(main, { business, query, signal, go }) {
   const range = { date_from: query.get("from"), date_to: query.get("to") };
   const trouble = h("div", { class: "trouble", role: "alert", id: "trouble" });
   let panel = null; // there once the list is, which tells of its first ticks
-  const list = new SessionList({ zone: business.timezone, changed: () => panel?.renew() });
+  const list = new SessionList({ changed: () => panel?.renew(), none: () => none(range) });
   const presses = presser({
     business,
     trouble,
     busy: (isBusy) => panel.busy(isBusy),
-    refused: () => (panel.renew(), sessions.look().catch(() => {})),
+    refused: (error) => {
+      if (panel.refuses(error)) return fill(trouble); // said beside its fields
+      panel.renew();
+      sessions.look({ signal }).catch(() => {});
+    },
     accepted: (job, saved) => signal.aborted || go(`/jobs/${job}`, { flash: { accepted: true, saved } }),
   });
   panel = new PlanPanel({
@@ -31,6 +36,7 @@ export async function show(main, { business, query, signal, go }) {
     chosen: () => ({ ...range, session_ids: list.ticked() }),
     planned: (plan) => list.mark(plan.sessions),
     press: presses.press,
+    words: mayAudit(business) ? "Cancel Selected & download CSV" : "Cancel Selected",
   });
   const filters = filterFields((test) => list.filter(test));
   const sessions = sessionsOf(range, { list, filters, trouble, signal });
@@ -38,8 +44,20 @@ export async function show(main, { business, query, signal, go }) {
   await sessions.load();
   presses.remind();
   announce(`${plural(sessions.count(), "session")} to choose from.`);
-  const seconds = sessions.count() > MANY ? EVERY_SECONDS_OF_MANY : EVERY_SECONDS;
+  const seconds = () => (sessions.count() > MANY ? EVERY_SECONDS_OF_MANY : EVERY_SECONDS);
   keepLooking(sessions.look, { seconds, signal }).catch(console.error);
+}
+
+/** Says that no session is on these days, and where one may be. */
+function none({ date_from: from, date_to: to }) {
+  const days = daysBetween(from, to) + 1;
+  const other = (words, by) =>
+    h("a", { class: "button", href: `/bulk-cancel?from=${plusDays(from, by)}&to=${plusDays(to, by)}` }, words);
+  return [
+    h("p", {}, "No session is on these days."),
+    h("p", { class: "toolbar" }, other("Days before", -days), other("Days after", days)),
+    h("p", { class: "note" }, "Or bring sessions in: ", h("a", { href: "/docs" }, "how to import a schedule"), "."),
+  ];
 }
 
 function layout({ sessions, filters, list, panel }) {
@@ -53,8 +71,7 @@ function layout({ sessions, filters, list, panel }) {
       toolbar(sessions.dates),
       toolbar(filters.elements),
       toolbar(
-        h("button", { onclick: () => list.tickAll(true) }, "Select all"),
-        h("button", { onclick: () => list.tickAll(false) }, "Select none"),
+        list.buttons,
         h("button", { class: "to-plan", onclick: () => panel.element.scrollIntoView() }, "See the plan"),
       ),
       list.count,
@@ -67,11 +84,13 @@ function layout({ sessions, filters, list, panel }) {
 
 /** The sessions of a range, which a person may change: read into the list, and read again now and then. */
 function sessionsOf(range, { list, filters, trouble, signal }) {
-  const state = h("p", { class: "note", role: "status" }, "Loading the sessions…");
+  const state = h("p", { class: "note", role: "status" });
   let found = [];
   let loading = null; // what a person is waiting for
-  const dates = dateFields((member, day) => {
-    range[member] = day;
+  const dates = dateFields((days) => {
+    Object.assign(range, days);
+    dates.show(range);
+    list.outdate();
     load();
   });
 
@@ -84,6 +103,7 @@ function sessionsOf(range, { list, filters, trouble, signal }) {
       state.textContent = words;
     };
     const progress = (count) => say(`Loading the sessions… ${number(count)}`);
+    say("Loading the sessions…");
     try {
       const waiting = () => say("The service can't be reached. Trying again…");
       take(await patiently(() => all("/sessions", range, { signal: either, progress }), { signal: either, waiting }));
@@ -103,7 +123,7 @@ function sessionsOf(range, { list, filters, trouble, signal }) {
   function take(page) {
     Object.assign(range, { date_from: page.date_from, date_to: page.date_to });
     dates.show(range);
-    if (JSON.stringify(page.data) === JSON.stringify(found)) return;
+    if (list.stands && JSON.stringify(page.data) === JSON.stringify(found)) return;
     found = page.data;
     filters.offer(found);
     list.show(found);
@@ -115,9 +135,9 @@ function sessionsOf(range, { list, filters, trouble, signal }) {
     load,
     count: () => found.length,
     /** Looks again without a person's asking: what they are waiting for comes first, and what they were told stays. */
-    async look() {
+    async look(options) {
       if (loading) return;
-      const page = await all("/sessions", range, { signal }).catch((error) => {
+      const page = await all("/sessions", range, options).catch((error) => {
         if (error instanceof Refused && !isPassing(error)) return null;
         throw error;
       });

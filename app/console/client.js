@@ -1,9 +1,9 @@
 // What clients see: the public schedule with what is cancelled, as people, calendars and search engines read it; and one
 // client's own bookings with what came back, as an app shows them.
 
-import { fill, h } from "./dom.js";
+import { drawn, fill, h, showTestMode, showWaits } from "./dom.js";
 import { get, isPassing, key, Refused } from "./api.js";
-import { moment, returned, times } from "./words.js";
+import { elsewhere, returned, times, when } from "./words.js";
 import { showWeek, weekLinks } from "./week.js";
 
 const EVERY_SECONDS = 10;
@@ -44,7 +44,8 @@ function card(session, week) {
     h("link", { itemprop: "eventStatus", href: EVENT_STATUS[session.status] }),
     h("link", { itemprop: "eventAttendanceMode", href: `${SCHEMA}OfflineEventAttendanceMode` }),
     named("organizer", "Organization", h("meta", { itemprop: "name", content: week.business })),
-    h("p", { class: "time" }, times(session, week.timezone)),
+    h("p", { class: "time" }, times(session)),
+    elsewhere(session) && h("p", { class: "soft" }, elsewhere(session)),
     h("p", { class: "name", itemprop: "name" }, session.name),
     h(
       "p",
@@ -100,7 +101,7 @@ async function list(client, results, signal) {
     return;
   }
   const more = page.next_cursor !== null && h("p", { class: "note" }, `The latest ${BOOKINGS} of more.`);
-  fill(results, h("ul", { class: "bookings" }, page.data.map(bookingCard)), more);
+  fill(results, h("ul", { class: "bookings" }, page.data.map((one) => drawn(() => bookingCard(one), () => broken(one)))), more);
 }
 
 function bookingCard(booking) {
@@ -112,13 +113,18 @@ function bookingCard(booking) {
     "li",
     { class: isCancelled ? "card cancelled" : "card", "data-booking": booking.id },
     h("p", { class: "name" }, session.name),
-    h("p", { class: "soft" }, moment(session.starts_at, session.timezone)),
+    h("p", { class: "soft" }, [when(session), elsewhere(session)].filter(Boolean).join(" · ")),
     isCancelled && h("p", {}, h("span", { class: "badge cancelled" }, "Cancelled"), session.cancellation?.reason && ` ${session.cancellation.reason}`),
     back && h("p", {}, `Returned: ${back}`),
     coming && h("p", {}, `On its way back: ${coming}`),
   );
 }
 
+const broken = ({ id, session }) =>
+  h("li", { class: "card", "data-booking": id }, h("p", { class: "name" }, session.name), h("p", { class: "error" }, "This booking can't be shown."));
+
+showTestMode();
+showWaits();
 key.orDemos();
 show().catch((error) => {
   if (!(error instanceof Refused)) console.error(error);

@@ -1,6 +1,6 @@
 // The administrator's pages in one document: signs in, shows the view that the address names, and goes from one to another.
 
-import { announce, fill, h } from "./dom.js";
+import { announce, fill, h, showTestMode, showWaits } from "./dom.js";
 import { Refused, get, key, patiently } from "./api.js";
 
 const VIEWS = [
@@ -31,6 +31,7 @@ async function show({ moved = false } = {}) {
     const [view, params] = await viewOf(location.pathname);
     if (signal.aborted) return undefined;
     showBar();
+    showTestMode(business.test_mode);
     const flash = history.state?.flash ?? null;
     if (flash) history.replaceState(null, "", location.href); // said once
     const query = new URLSearchParams(location.search);
@@ -171,5 +172,7 @@ document.addEventListener("click", (event) => {
   go(to.pathname + to.search);
 });
 
+showTestMode();
+showWaits();
 takeKey();
 show();

@@ -1,5 +1,7 @@
 // Shows the OpenAPI document by Swagger UI; a key is put in by hand there.
 
+import { showTestMode } from "./dom.js";
+
 /* global SwaggerUIBundle */
 SwaggerUIBundle({
   url: "/openapi.json",
@@ -8,3 +10,4 @@ SwaggerUIBundle({
   layout: "BaseLayout",
   presets: [SwaggerUIBundle.presets.apis, SwaggerUIBundle.SwaggerUIStandalonePreset],
 });
+showTestMode();

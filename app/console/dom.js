@@ -35,6 +35,16 @@ export function fill(element, ...children) {
 
 const shown = (children) => children.flat().filter((child) => child !== null && child !== undefined && child !== false);
 
+/** What `draw` makes of one of many, or else `instead`: one that can't be drawn leaves all others be. */
+export function drawn(draw, instead) {
+  try {
+    return draw();
+  } catch (error) {
+    console.warn(error);
+    return instead();
+  }
+}
+
 /** Terms with what they stand for, of pairs; a third member is the value's style. */
 export const terms = (pairs) => pairs.flatMap(([term, value, style]) => [h("dt", {}, term), h("dd", { class: style }, value)]);
 
@@ -67,10 +77,32 @@ export function closed(dialog, signal) {
   });
 }
 
+const testMode = h("aside", { class: "test-mode", "aria-label": "Test mode" }, "Test mode: no money moves");
+const isServedInTestMode = document.querySelector('meta[name="bulk-cancel-test-mode"]') !== null;
+
+/** Says above all else whether the service is in test mode: as this page came with, or as it has said since. */
+export function showTestMode(isOn = isServedInTestMode) {
+  if (isOn) document.body.prepend(testMode);
+  else testMode.remove();
+}
+
 /** Tells people who hear the page; the same words twice are heard once. */
 export function announce(words) {
   const announcer = document.getElementById("announcer");
   if (announcer.textContent !== words) announcer.textContent = words;
+}
+
+/** Says above everything that the service asked us to wait, for as long as some call does. */
+export function showWaits() {
+  const note = h("p", { class: "note warning", role: "status", hidden: true });
+  document.getElementById("main").before(note);
+  let waiting = 0;
+  addEventListener("asked-to-wait", ({ detail }) => {
+    waiting += 1;
+    note.textContent = `More was asked than this key may ask for at once. Going on in ${detail} s…`;
+    note.hidden = false;
+  });
+  addEventListener("asked-again", () => (note.hidden = --waiting === 0));
 }
 
 /** Hands a file to the person, as if they had followed a link to it. */

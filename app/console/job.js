@@ -1,16 +1,17 @@
 // One bulk cancellation while it runs and after: progress as it comes, what needs a person and the action each takes,
 // every session's outcome, undo while on hold, and the audit CSV.
 
-import { announce, download, fill, h, table, terms } from "./dom.js";
-import { call, follow, get, isPassing, pages, patiently, post, Refused, sleep } from "./api.js";
-import { changed } from "./live.js";
+import { announce, fill, h, terms } from "./dom.js";
+import { get, isPassing, patiently, post, Refused } from "./api.js";
+import { changed, keepLooking } from "./live.js";
 import { attention } from "./attention.js";
-import { duration, JOB_STATUS, moment, number, plural, rangeName, REFUND_STATUS, returned } from "./words.js";
+import { Cut, fetchCsv, fetchWorkbook, mayAudit } from "./audit.js";
+import { sessionOutcomes } from "./outcomes.js";
+import { duration, JOB, kept, moment, number, plural, rangeName, refundWord, returned } from "./words.js";
 
-const IN_PROCESS = new Set(["held", "queued", "running"]);
 const RATE_OVER_MS = 30_000;
-const LOOK_SECONDS = 10;
-const PAGE = 100;
+const EVERY_SECONDS = { held: 5, queued: 1, running: 1 };
+const EVERY_SECONDS_ONCE_OVER = 10; // a person may have it tried again
 
 export async function show(main, { business, params, signal, flash }) {
   const path = `/bulk-cancellations/${params.id}`;
@@ -19,62 +20,37 @@ export async function show(main, { business, params, signal, flash }) {
   const first = await patiently(() => get(path, { signal }), { signal, waiting });
   lost.hidden = true;
   document.title = `Bulk cancellation · ${business.name}`;
-  let acted = () => {};
-  const view = jobView(first, { business, path, signal, acted: (job) => acted(job) });
-  fill(main, h("h1", {}, "Bulk cancellation"), flash?.accepted && accepted(flash), lost, ...view.elements);
-  if (flash?.accepted) announce("The job is being processed.");
-  acted = watch(first, { path, signal, seen: view.update, connected: (well) => (lost.hidden = well) });
+  let last = first;
+  const seen = (job) => {
+    last = job;
+    view.update(job);
+  };
+  const acted = (job) => {
+    seen(job);
+    changed(); // and is looked at again at once, here too
+  };
+  const view = jobView(first, { business, path, signal, acted, flash: flash?.accepted && accepted(flash) });
+  fill(main, h("h1", {}, "Bulk cancellation"), lost, ...view.elements);
+  if (flash?.accepted) announce(JOB[first.status].accepted);
+  const look = async (options) => seen(await get(path, options));
+  const seconds = () => EVERY_SECONDS[last.status] ?? EVERY_SECONDS_ONCE_OVER;
+  keepLooking(look, { seconds, signal, reached: (well) => (lost.hidden = well) }).catch(console.error);
 }
 
+/** What whoever has just pressed is told, for as long as it is so. */
 function accepted({ saved }) {
-  const csv = saved
-    ? "Its CSV has been downloaded for your audit."
-    : "The download of its CSV broke off: take it from here.";
-  return h("p", { class: "flash", role: "status" }, `Your job is being processed. ${csv} You may leave this page.`);
+  const missed = saved === null ? "Its CSV is for keys that may read the audit." : "The download of its CSV broke off: take it from here.";
+  const csv = saved ? "Its CSV has been downloaded for your audit." : missed;
+  const element = h("p", { class: "flash", role: "status" });
+  const update = ({ status }) => {
+    element.textContent = `${JOB[status].accepted} ${csv} You may leave this page.`;
+    element.hidden = status === "withdrawn";
+  };
+  return { element, update };
 }
 
-/**
- * Follows the job while it is in process, and looks now and then once it is not: a person may have it tried again. Gives
- * what to call with the job after something was done to it here, which is followed at once.
- */
-function watch(job, { path, signal, seen, connected }) {
-  let last = job;
-  let wake = () => {};
-  const told = (one) => {
-    last = one;
-    seen(one);
-  };
-  const look = async () => {
-    try {
-      const found = await get(path, { signal });
-      connected(true);
-      told(found);
-    } catch (error) {
-      if (signal.aborted) return;
-      if (!isPassing(error)) throw error;
-      connected(false);
-    }
-  };
-  const run = async () => {
-    while (!signal.aborted) {
-      if (IN_PROCESS.has(last.status)) {
-        await follow(`${path}/events?refunds=false`, { signal, connected, heard: (event) => told(event.data) });
-        continue;
-      }
-      const waking = new AbortController();
-      wake = () => waking.abort();
-      await sleep(LOOK_SECONDS * 1_000, AbortSignal.any([signal, waking.signal]));
-      if (!signal.aborted && !waking.signal.aborted && !document.hidden) await look();
-    }
-  };
-  run().catch(console.error);
-  return (one) => {
-    told(one);
-    wake();
-  };
-}
-
-function jobView(first, { business, path, signal, acted }) {
+function jobView(first, { business, path, signal, acted, flash }) {
+  const facts = h("dl", { class: "facts" });
   const status = h("span", { class: "badge" });
   const bar = h("progress", { "aria-labelledby": "progress-words" });
   const words = h("p", { id: "progress-words" });
@@ -83,7 +59,20 @@ function jobView(first, { business, path, signal, acted }) {
   const needed = attention({ path, signal, acted });
   const csv = h("button", {}, "Download the CSV as it stands");
   const csvError = h("p", { class: "error", role: "alert" });
-  csv.addEventListener("click", () => saveCsv(path, first.id, csv, csvError));
+  csv.addEventListener("click", () => save(fetchCsv, csv));
+  const workbook = h("button", { onclick: () => save(fetchWorkbook, workbook) }, "Download for a spreadsheet (.xlsx)");
+  const save = async (fetched, button) => {
+    button.disabled = true;
+    csvError.textContent = "";
+    try {
+      await fetched(path, first.id);
+    } catch (failed) {
+      if (!(failed instanceof Refused || failed instanceof Cut || isPassing(failed))) throw failed;
+      csvError.textContent = failed.message;
+    } finally {
+      button.disabled = false;
+    }
+  };
   const outcomes = sessionOutcomes(path, first, signal);
   const pace = rate();
   let told = null;
@@ -92,19 +81,22 @@ function jobView(first, { business, path, signal, acted }) {
     const total = job.totals.refunds + job.totals.nothing_to_return;
     const { succeeded, rejected, skipped, resolved } = job.refunds;
     const done = succeeded.count + rejected.count + skipped.count + resolved.count;
-    status.textContent = JOB_STATUS[job.status];
-    status.className = `badge ${{ completed: "good", completed_with_failures: "bad", withdrawn: "" }[job.status] ?? ""}`;
+    const { name, badge, isOpen } = JOB[job.status];
+    flash?.update(job);
+    fill(facts, factsOf(job, business));
+    status.textContent = name;
+    status.className = `badge ${badge}`;
     bar.max = Math.max(total, 1);
-    bar.value = IN_PROCESS.has(job.status) ? done : Math.max(total, 1);
+    bar.value = isOpen ? done : Math.max(total, 1);
     bar.hidden = job.status === "withdrawn";
     words.textContent = progressWords(job, done, total, pace(done, total));
     fill(sums, sumsOf(job));
-    csv.textContent = IN_PROCESS.has(job.status) ? "Download the CSV as it stands" : "Download the final CSV";
+    csv.textContent = isOpen ? "Download the CSV as it stands" : "Download the final CSV";
     undo.update(job);
     needed.update(job);
     outcomes.update(job);
     if (told !== null && told !== job.status) {
-      announce(`The bulk cancellation is ${JOB_STATUS[job.status].toLowerCase()}.`);
+      announce(`The bulk cancellation is ${name.toLowerCase()}.`);
       changed();
     }
     told = job.status;
@@ -118,26 +110,26 @@ function jobView(first, { business, path, signal, acted }) {
     bar,
     words,
     sums,
-    h("div", { class: "toolbar" }, csv),
+    mayAudit(business) && h("div", { class: "toolbar" }, csv, workbook),
     csvError,
   );
-  return { update, elements: [about(first, business), undo.element, progress, needed.element, outcomes.element] };
+  return { update, elements: [flash?.element, facts, undo.element, progress, needed.element, outcomes.element] };
 }
 
-function about(job, business) {
-  const facts = [
+function factsOf(job, business) {
+  return terms([
     ["Requested", `${moment(job.requested_at, business.timezone)} by ${job.requested_by.replace(/^key:/, "")}`],
     ["Sessions between", rangeName(job.date_from, job.date_to)],
     ["Reason", job.reason ?? "None given"],
-    ["Sessions", sessionCounts(job.session_counts)],
+    ["Sessions", sessionCounts(job)],
     ["People", number(job.totals.clients)],
-    ["To return", returned(job.totals) ?? "Nothing"],
-  ];
-  return h("dl", { class: "facts" }, terms(facts));
+    [JOB[job.status].owed, returned(job.totals) ?? "Nothing"],
+    ...(kept(job.totals) ? [["Kept", kept(job.totals)]] : []),
+  ]);
 }
 
-function sessionCounts(counts) {
-  const parts = [`${number(counts.accepted)} cancelled`];
+function sessionCounts({ status, session_counts: counts }) {
+  const parts = [`${number(counts.accepted)} ${JOB[status].sessions}`];
   if (counts.already_in_process) parts.push(`${number(counts.already_in_process)} already in process`);
   if (counts.already_cancelled) parts.push(`${number(counts.already_cancelled)} already cancelled`);
   return parts.join(", ");
@@ -148,14 +140,14 @@ function progressWords(job, done, total, secondsLeft) {
   const back = returned(job.refunds.succeeded);
   const parts = [`${number(done)} of ${plural(total, "line")} settled`, back ? `${back} returned so far` : "nothing returned so far"];
   if (job.status === "running" && secondsLeft !== null) parts.push(`about ${duration(secondsLeft)} left`);
-  if (!IN_PROCESS.has(job.status)) parts[1] = back ? `${back} returned` : "nothing returned";
+  if (!JOB[job.status].isOpen) parts[1] = back ? `${back} returned` : "nothing returned";
   return parts.join(" · ");
 }
 
 function sumsOf(job) {
   const counted = Object.entries(job.refunds).filter(([, sum]) => sum.count);
   return terms(
-    counted.map(([status, sum]) => [REFUND_STATUS[status], [number(sum.count), returned(sum)].filter(Boolean).join(" · ")]),
+    counted.map(([status, sum]) => [refundWord(status, job.status), [number(sum.count), returned(sum), kept(sum) && `${kept(sum)} kept`].filter(Boolean).join(" · ")]),
   );
 }
 
@@ -189,7 +181,6 @@ function undoPanel(path, signal, updated) {
     error.textContent = "";
     try {
       updated(await post(`${path}/withdraw`, undefined, { signal }));
-      changed();
     } catch (refused) {
       if (signal.aborted) return;
       error.textContent = refused.message;
@@ -204,90 +195,4 @@ function undoPanel(path, signal, updated) {
       if (!element.hidden) tick();
     },
   };
-}
-
-async function saveCsv(path, id, button, error) {
-  button.disabled = true;
-  error.textContent = "";
-  try {
-    const answer = await call("GET", `${path}/audit.csv`, { headers: { Accept: "text/csv" }, patience: 0 });
-    download(await answer.blob(), `bulk-cancellation-${id}.csv`);
-  } catch (failed) {
-    error.textContent = failed instanceof Refused ? failed.message : "The download broke off. Try again.";
-  }
-  button.disabled = false;
-}
-
-/** Every chosen session with what became of it, a page at a time. */
-function sessionOutcomes(path, job, signal) {
-  const body = h("tbody");
-  const more = h("button", { hidden: true }, "Show more sessions");
-  const element = h(
-    "section",
-    { class: "panel", "aria-labelledby": "outcomes-title" },
-    h("h2", { id: "outcomes-title" }, "Sessions"),
-    table(["Session", "When", "Outcome", "Refunds"], body, "outcomes-title"),
-    more,
-  );
-  let shownPages = 1;
-  let drawn = null; // what the rows were drawn from
-  let drawing = false;
-  let again = false; // something has changed since the rows that are on their way were asked for
-
-  async function draw() {
-    again = drawing;
-    if (drawing) return;
-    drawing = true;
-    try {
-      const rows = [];
-      let left = shownPages;
-      more.hidden = true;
-      for await (const page of pages(`${path}/sessions`, { limit: PAGE }, { signal })) {
-        rows.push(...page.data.map((session) => outcomeRow(session, job.id)));
-        left -= 1;
-        if (left === 0) {
-          more.hidden = page.next_cursor === null;
-          break;
-        }
-      }
-      fill(body, rows);
-    } catch (error) {
-      if (!signal.aborted && !isPassing(error)) throw error;
-      drawn = null; // again at the next update
-    } finally {
-      drawing = false;
-      if (again && !signal.aborted) draw();
-    }
-  }
-
-  more.addEventListener("click", () => {
-    shownPages += 1;
-    draw();
-  });
-  return {
-    element,
-    update(now) {
-      // While it runs its rows change all the time: they are read again each time a tenth more is settled, and at the end.
-      const total = now.totals.refunds + now.totals.nothing_to_return;
-      const open = now.refunds.pending.count + now.refunds.submitted.count + now.refunds.processing.count;
-      const state = `${now.status} ${Math.floor((10 * open) / Math.max(total, 1))} ${now.refunds.resolved.count}`;
-      if (state === drawn) return;
-      drawn = state;
-      draw();
-    },
-  };
-}
-
-function outcomeRow(session, jobId) {
-  const words = { accepted: "Cancelled", already_in_process: "Already in process", already_cancelled: "Already cancelled" };
-  const other = session.job_id !== jobId && [" ", h("a", { href: `/jobs/${session.job_id}` }, "See its job")];
-  const refunds = Object.entries(session.refunds).filter(([, count]) => count);
-  return h(
-    "tr",
-    {},
-    h("td", {}, session.name, session.location && h("div", { class: "soft" }, session.location)),
-    h("td", {}, moment(session.starts_at, session.timezone)),
-    h("td", {}, words[session.outcome], ...(other || [])),
-    h("td", { class: "number" }, refunds.map(([status, count]) => `${number(count)} ${REFUND_STATUS[status].toLowerCase()}`).join(", ")),
-  );
 }

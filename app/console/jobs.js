@@ -3,11 +3,11 @@
 import { fill, h, table } from "./dom.js";
 import { get, patiently, withQuery } from "./api.js";
 import { keepLooking } from "./live.js";
-import { JOB_STATUS, moment, number, rangeName, returned } from "./words.js";
+import { JOB, moment, number, rangeName, returned } from "./words.js";
 
 const EVERY_SECONDS = 5;
 const PAGE = 50;
-const COLUMNS = ["Requested", "Status", "Sessions between", "Sessions", "People", "To return", "Reason"];
+const COLUMNS = ["Requested", "Status", "Sessions between", "Sessions", "People", "Refunds", "Reason"];
 
 export async function show(main, { business, signal }) {
   let count = PAGE; // so many are shown, at most
@@ -17,11 +17,11 @@ export async function show(main, { business, signal }) {
   const none = h("p", { class: "note", hidden: true }, "Nothing has been cancelled yet. ", h("a", { href: "/bulk-cancel" }, "Bulk Cancel Sessions"));
   const lost = h("p", { class: "note warning", role: "status", hidden: true }, "The service can't be reached. Trying again…");
 
-  async function read() {
+  async function read(options = { signal }) {
     const jobs = [];
     let cursor = null;
     do {
-      const page = await get(withQuery("/bulk-cancellations", { limit: PAGE, cursor }), { signal });
+      const page = await get(withQuery("/bulk-cancellations", { limit: PAGE, cursor }), options);
       jobs.push(...page.data);
       cursor = page.next_cursor;
     } while (cursor && jobs.length < count);
@@ -36,7 +36,7 @@ export async function show(main, { business, signal }) {
   const waiting = () => (lost.hidden = false);
   more.addEventListener("click", () => {
     count += PAGE;
-    patiently(read, { signal, waiting }).catch(console.error);
+    patiently(() => read(), { signal, waiting }).catch(console.error);
   });
   document.title = `Bulk cancellations · ${business.name}`;
   fill(
@@ -47,21 +47,21 @@ export async function show(main, { business, signal }) {
     none,
     more,
   );
-  await patiently(read, { signal, waiting });
-  keepLooking(read, { seconds: EVERY_SECONDS, signal, reached: (well) => (lost.hidden = well) }).catch(console.error);
+  await patiently(() => read(), { signal, waiting });
+  keepLooking(read, { seconds: () => EVERY_SECONDS, signal, reached: (well) => (lost.hidden = well) }).catch(console.error);
 }
 
 function rowOf(job, business) {
-  const style = { completed: "good", completed_with_failures: "bad" }[job.status] ?? "";
+  const { name, badge, owed } = JOB[job.status];
   return h(
     "tr",
     {},
     h("td", {}, h("a", { href: `/jobs/${job.id}` }, moment(job.requested_at, business.timezone))),
-    h("td", {}, h("span", { class: `badge ${style}` }, JOB_STATUS[job.status])),
+    h("td", {}, h("span", { class: `badge ${badge}` }, name)),
     h("td", {}, rangeName(job.date_from, job.date_to)),
     h("td", { class: "number" }, number(job.session_counts.accepted)),
     h("td", { class: "number" }, number(job.totals.clients)),
-    h("td", { class: "number" }, returned(job.totals) ?? "Nothing"),
+    h("td", { class: "number" }, `${owed} ${returned(job.totals) ?? "nothing"}`),
     h("td", {}, job.reason ?? ""),
   );
 }

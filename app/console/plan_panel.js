@@ -2,9 +2,9 @@
 
 import { announce, closed, fill, h, terms } from "./dom.js";
 import { isPassing, post, Refused, sleep } from "./api.js";
-import { number, plural, returned } from "./words.js";
+import { named, whyNot } from "./press.js";
+import { kept, number, plural, returned } from "./words.js";
 
-const PRESS = "Cancel Selected & download CSV";
 const MOST_SESSIONS = 5_000; // of one request
 const SETTLE_MS = 250; // ticks in quick succession are one plan
 const AGAIN_MS = 2_000;
@@ -20,9 +20,11 @@ export class PlanPanel {
   #chosen;
   #planned;
   #press;
+  #words;
   #signal;
   #plan = null; // of what is chosen now
   #isPressing = false;
+  #isAtFault = false; // something was refused of what stands here: the next edit may mend it
   #asking = new AbortController();
   #figures = h("div", {}, nothing());
   #trouble = h("div", { class: "error", role: "alert" });
@@ -30,7 +32,8 @@ export class PlanPanel {
   #hold = h("select", { id: "hold", "aria-describedby": "hold-note" });
   #attended = h("input", { type: "checkbox", id: "attended" });
   #attendedChoice = h("label", { class: "choice", hidden: true }, this.#attended, "Also return attended bookings");
-  #button = h("button", { class: "primary press", disabled: true }, PRESS);
+  #inputs = new Map([["/reason", this.#reason], ["/hold_seconds", this.#hold], ["/include_attended", this.#attended]]);
+  #button = h("button", { class: "primary press", disabled: true });
   element = h(
     "section",
     { class: "panel plan", "aria-labelledby": "plan-title" },
@@ -51,15 +54,18 @@ export class PlanPanel {
 
   /**
    * `chosen()` gives {date_from, date_to, session_ids}; `planned(plan)` is told of each plan; `press(request)` is called
-   * once the person has confirmed.
+   * once the person has confirmed; `words` are on its button.
    */
-  constructor({ chosen, planned, press, signal }) {
+  constructor({ chosen, planned, press, words, signal }) {
     this.#chosen = chosen;
     this.#planned = planned;
     this.#press = press;
+    this.#words = words;
+    this.#button.textContent = words;
     this.#signal = signal;
     fill(this.#hold, HOLDS.map(([seconds, words]) => h("option", { value: seconds }, words)));
     this.#attended.addEventListener("change", () => this.renew());
+    for (const input of [this.#reason, this.#hold]) input.addEventListener("input", () => this.#isAtFault && this.renew());
     this.#button.addEventListener("click", () => this.#confirm());
   }
 
@@ -71,6 +77,7 @@ export class PlanPanel {
     const count = this.#chosen().session_ids.length;
     const isTooMany = count > MOST_SESSIONS;
     this.#plan = null;
+    this.#blame();
     this.#offer();
     this.#trouble.textContent = isTooMany ? `At most ${plural(MOST_SESSIONS, "session")} can be cancelled at a time.` : "";
     if (!count || isTooMany) {
@@ -90,7 +97,25 @@ export class PlanPanel {
   busy(isBusy) {
     this.#isPressing = isBusy;
     this.#offer();
-    this.#button.textContent = isBusy ? "Cancelling…" : PRESS;
+    this.#button.textContent = isBusy ? "Cancelling…" : this.#words;
+  }
+
+  /** Says which of this panel's fields were refused, if that is all: the plan stays, and any edit makes it anew. */
+  refuses(error) {
+    const errors = error instanceof Refused ? (error.problem.errors ?? []) : [];
+    if (!errors.length || !errors.every((one) => this.#inputs.has(one.pointer))) return false;
+    this.#blame(errors);
+    return true;
+  }
+
+  #blame(errors = []) {
+    const at = errors.map((one) => one.pointer);
+    this.#isAtFault = errors.length > 0;
+    for (const [pointer, input] of this.#inputs) {
+      if (at.includes(pointer)) input.setAttribute("aria-invalid", "true");
+      else input.removeAttribute("aria-invalid");
+    }
+    fill(this.#trouble, errors.map((one) => h("p", {}, named(one))));
   }
 
   #request(digest) {
@@ -129,8 +154,10 @@ export class PlanPanel {
       if (!signal.aborted) this.renew();
       return;
     }
+    this.element.removeAttribute("aria-busy");
+    if (this.refuses(error)) return; // with the figures that are there
     this.#rest(nothing());
-    this.#trouble.textContent = error instanceof Refused ? error.message : "Something went wrong. Load the page again.";
+    fill(this.#trouble, error instanceof Refused ? whyNot(error) : "Something went wrong. Load the page again.");
     if (!(error instanceof Refused)) throw error;
   }
 
@@ -154,14 +181,17 @@ function facts(totals) {
     ["People", number(totals.clients)],
     ["Bookings", number(totals.bookings)],
     ["To return", returned(totals) ?? "Nothing", "large"],
+    ...(kept(totals) ? [["Kept", kept(totals)]] : []),
     ["Refunds", number(totals.refunds)],
     ["With nothing to return", number(totals.nothing_to_return)],
   ];
   return h("dl", { class: "facts" }, terms(pairs));
 }
 
+const ofSums = (warning) => (returned(warning) ? ` (${returned(warning)})` : "");
+
 function warningsOf(plan) {
-  const warnings = plan.warnings.map((one) => h("li", {}, `${number(one.count)}: ${one.detail}`));
+  const warnings = plan.warnings.map((one) => h("li", {}, `${number(one.count)}: ${one.detail}${ofSums(one)}`));
   return warnings.length ? h("ul", { class: "note warning", "aria-label": "Warnings" }, warnings) : null;
 }
 

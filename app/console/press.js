@@ -1,10 +1,11 @@
 // A press, from its key to its answer. It has an idempotency key before it is sent and keeps it in the tab's storage until
 // it is answered, so that asking again, by itself or after a reload, cancels nothing twice. One press at a time.
 
-import { download, fill, h } from "./dom.js";
+import { fill, h } from "./dom.js";
 import { call, isPassing, patiently, Refused } from "./api.js";
+import { mayAudit, saveCsv } from "./audit.js";
 import { changed } from "./live.js";
-import { plural, returned } from "./words.js";
+import { dayName, number, plural, returned } from "./words.js";
 
 const PENDING = "bulk-cancel-pending"; // {business, key, request} of the press without an answer
 const TRIES = 6;
@@ -13,19 +14,22 @@ const SIGNED_OUT = new Set([401, 403]); // says nothing of a try before it
 
 /**
  * What presses for a business and says in `trouble` why it could not; `busy(boolean)` as it begins and ends,
- * `refused(error)` when nothing was cancelled, `accepted(jobId, saved)` when something was.
+ * `refused(error)` when nothing was cancelled, `accepted(jobId, saved)` when something was: whether its CSV was saved, or
+ * null where the key may not have it.
  */
 export function presser({ business, trouble, busy, refused, accepted }) {
+  const accept = mayAudit(business) ? "text/csv" : "application/json";
+
   async function send(pending) {
     fill(trouble);
     busy(true);
     try {
       const waiting = () => fill(trouble, h("p", {}, "No answer yet. Asking again, under the same key, so nothing happens twice…"));
-      const answer = await patiently(() => posted(pending), { tries: TRIES, waiting });
+      const answer = await patiently(() => posted(pending, accept), { tries: TRIES, waiting });
       forget();
       changed();
       const jobId = answer.headers.get("Location").split("/").pop();
-      await accepted(jobId, await saveCsv(answer, jobId));
+      await accepted(jobId, mayAudit(business) ? await saved(answer, jobId) : null);
     } catch (error) {
       busy(false);
       if (isPassing(error)) fill(trouble, ...unanswered(pending));
@@ -73,15 +77,15 @@ export function presser({ business, trouble, busy, refused, accepted }) {
 
 const forget = () => sessionStorage.removeItem(PENDING);
 
-function posted({ key, request }) {
-  const headers = { "Idempotency-Key": key, Accept: "text/csv" };
+function posted({ key, request }, accept) {
+  const headers = { "Idempotency-Key": key, Accept: accept };
   return call("POST", "/bulk-cancellations", { body: request, headers, patience: PATIENCE_MS });
 }
 
 /** Saves the CSV that came with the answer; false if it broke off, in which case the job's page has it. */
-async function saveCsv(answer, jobId) {
+async function saved(answer, jobId) {
   try {
-    download(await answer.blob(), `bulk-cancellation-${jobId}.csv`);
+    await saveCsv(answer, jobId);
     return true;
   } catch {
     return false;
@@ -97,9 +101,18 @@ function newKey() {
 export function whyNot(error) {
   const words = (text) => h("p", {}, text);
   if (error.slug === "sessions-already-in-process") return [words(error.message), holders(error.problem.sessions)];
-  if (error.slug === "plan-changed") return [words(difference(error.problem))];
-  const errors = error.problem?.errors ?? [];
-  return [words(error.message), errors.length > 1 && h("ul", {}, errors.map((one) => h("li", {}, one.detail)))];
+  if (error.slug === "plan-changed") return [words(difference(error.problem)), changesOf(error.problem)];
+  const [first, ...more] = (error.problem?.errors ?? []).map(named);
+  if (!first) return [words(error.message)];
+  return more.length ? [words(error.message), h("ul", {}, [first, ...more].map((text) => h("li", {}, text)))] : [words(first)];
+}
+
+const FIELDS = { date_from: "From", date_to: "To", session_ids: "Sessions", reason: "Reason", hold_seconds: "Return money and credits" };
+
+/** What is said of a field at fault, with the name that the page has for it. */
+export function named({ pointer, detail }) {
+  const field = FIELDS[pointer.split(/[/?]/)[1]];
+  return field ? `${field}: ${detail}` : detail;
 }
 
 function holders(sessions) {
@@ -112,16 +125,28 @@ function holders(sessions) {
   return h("ul", {}, lines);
 }
 
-function difference({ planned, now }) {
+const CHANGES = { moved: "has moved", changed: "has changed", came: "has come", went: "has gone" };
+const CHANGES_SHOWN = 5;
+
+function difference({ planned, now, changes }) {
   const before = planned && said(planned);
   const after = said(now);
-  // With the same figures it is other people who are booked, or other lines to return.
-  const what = before === after ? `It is still ${after}, but of other bookings.` : `It was ${before}; now it is ${after}.`;
-  return `Bookings have changed since the plan, so nothing was cancelled. ${before ? what : `Now it is ${after}.`} Look, and press again.`;
+  const isOfBookings = changes.every((one) => one.change === "changed");
+  // With the same figures it is other people who are booked, or other lines to return; or sessions are elsewhere.
+  const still = `It is still ${after}, but ${isOfBookings ? "of other bookings" : "not as the plan saw it"}.`;
+  const what = before === after ? still : `It was ${before}; now it is ${after}.`;
+  return `${isOfBookings ? "Bookings have" : "The schedule has"} changed since the plan, so nothing was cancelled. ${before ? what : `Now it is ${after}.`} Look, and press again.`;
+}
+
+/** Which sessions (of many: which days) are not as the plan saw them. */
+function changesOf({ changes, change_count: count }) {
+  const shown = changes.slice(0, CHANGES_SHOWN);
+  const lines = shown.map((one) => `${one.name ?? one.session_id ?? dayName(one.day)} ${CHANGES[one.change]}.`);
+  if (count > shown.length) lines.push(`And ${number(count - shown.length)} more.`);
+  return lines.length > 0 && h("ul", {}, lines.map((words) => h("li", {}, words)));
 }
 
 function said(totals) {
-  const amounts = Object.entries(totals.amounts).map(([currency, minor]) => ({ currency, amount_minor: minor }));
-  const sums = returned({ ...totals, amounts }) ?? "nothing";
+  const sums = returned(totals) ?? "nothing";
   return `${plural(totals.sessions, "session")}, ${plural(totals.clients, "person", "people")} and ${sums}`;
 }

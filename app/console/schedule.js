@@ -1,7 +1,7 @@
 // The week as a calendar: what is on, how full it is, what is cancelled; and the cog wheel that leads to Bulk Cancel.
 
 import { h, icon } from "./dom.js";
-import { number, times } from "./words.js";
+import { elsewhere, number, times } from "./words.js";
 import { showWeek, weekLinks } from "./week.js";
 
 const EVERY_SECONDS = 5;
@@ -10,8 +10,17 @@ export async function show(main, { business, query, signal }) {
   document.title = `Schedule · ${business.name}`;
   const head = (week) =>
     h("div", { class: "toolbar" }, weekLinks(week, "/"), h("div", { class: "end" }, cog(business, week, signal)));
-  await showWeek(main, { path: "/sessions", from: query.get("from"), seconds: EVERY_SECONDS, signal, head, card });
+  await showWeek(main, { path: "/sessions", from: query.get("from"), seconds: EVERY_SECONDS, signal, head, card, none: none() });
 }
+
+const none = () =>
+  h(
+    "p",
+    { class: "note none" },
+    "No session is on this week. Look at another week, or bring sessions in: ",
+    h("a", { href: "/docs" }, "how to import a schedule"),
+    ".",
+  );
 
 function cog(business, week, signal) {
   const items = h(
@@ -42,16 +51,17 @@ function cog(business, week, signal) {
   return menu;
 }
 
-function card(session, week) {
+function card(session) {
   const isCancelled = session.status === "cancelled";
   const where = [session.location, session.instructor].filter(Boolean).join(" · ");
   return h(
     "li",
     { class: isCancelled ? "card cancelled" : "card", "data-session": session.id },
-    h("p", { class: "time" }, times(session, week.timezone)),
+    h("p", { class: "time" }, times(session)),
+    elsewhere(session) && h("p", { class: "soft" }, elsewhere(session)),
     h("p", { class: "name" }, session.name),
     where && h("p", { class: "soft" }, where),
-    isCancelled ? cancelled(session.cancellation) : h("p", { class: "soft" }, booked(session)),
+    isCancelled ? cancelled(session.cancellation ?? {}) : h("p", { class: "soft" }, booked(session)),
   );
 }
 
@@ -67,6 +77,6 @@ function cancelled({ job_id: job, in_process: inProcess, reason }) {
     h("span", { class: "badge cancelled" }, "Cancelled"),
     reason && ` ${reason}`,
     " ",
-    h("a", { href: `/jobs/${job}` }, inProcess ? "Refunds under way" : "Refunds"),
+    job && h("a", { href: `/jobs/${job}` }, inProcess ? "Refunds not settled yet" : "Refunds"),
   );
 }

@@ -1,8 +1,8 @@
 // Sessions to tick, by day: ranges with shift, arrow keys from box to box, filters that hide without unticking. A tick
 // touches one row and a count, however long the list is.
 
-import { fill, h } from "./dom.js";
-import { dayName, dayOf, number, plural, times } from "./words.js";
+import { drawn, fill, h } from "./dom.js";
+import { dayName, elsewhere, number, plural, times } from "./words.js";
 
 const isFree = (entry) => !entry.box.disabled;
 const isShown = (entry) => !entry.row.hidden;
@@ -11,42 +11,63 @@ const isTicked = (entry) => entry.box.checked;
 export class SessionList {
   element = h("div", { class: "sessions" });
   count = h("p", { class: "note ticked-count" }); // how many are ticked, in words
+  buttons = [this.#ofAll("Select all", true), this.#ofAll("Select none", false)]; // for what is shown, once it is
   #entries = []; // of `entryOf`, in start order
   #byId = new Map();
   #last = null; // the entry that was ticked or unticked last
   #shift = false;
   #passes = () => true;
-  #zone;
+  #none;
+  stands = false; // is shown, and what is ticked in it is chosen
   #changed;
 
-  /** `zone` is the business's; `changed()` is called when other sessions are ticked. */
-  constructor({ zone, changed }) {
-    this.#zone = zone;
+  /** `changed()` is called when other sessions are ticked; `none()` makes what is shown where there are none. */
+  constructor({ changed, none }) {
+    this.#none = none;
     this.#changed = changed;
     this.element.addEventListener("mousedown", (event) => this.#pressed(event));
     this.element.addEventListener("keydown", (event) => this.#keyed(event));
     this.element.addEventListener("change", (event) => this.#ticked(event));
   }
 
-  /** The ids of those that are ticked. */
+  /** The ids of those that are ticked, of a list that stands. */
   ticked() {
+    return this.stands ? this.#ticks() : [];
+  }
+
+  #ticks() {
     return this.#entries.filter(isTicked).map((entry) => entry.session.id);
+  }
+
+  /** Other sessions are on their way: these are shown no more, and none of them is chosen. */
+  outdate() {
+    this.#stand(false);
+    this.#changed();
+  }
+
+  #stand(well) {
+    this.stands = well;
+    this.element.hidden = !well;
+    this.count.hidden = !well;
+    for (const button of this.buttons) button.disabled = !well;
   }
 
   /** Shows these; what was ticked and still can be stays so. */
   show(sessions) {
-    const kept = new Set(this.ticked());
-    this.#entries = sessions.map((session) => entryOf(session, this.#zone));
+    const kept = new Set(this.#ticks());
+    this.#stand(true);
+    this.#entries = sessions.map(entryOf);
     this.#byId = new Map(this.#entries.map((entry) => [entry.session.id, entry]));
     this.#last = null;
     for (const entry of this.#entries) {
       const had = entry.session.cancellation;
       if (had) take(entry, had.in_process, had.job_id);
+      else if (entry.session.status === "cancelled") take(entry, false, null); // by the platform itself
       else if (kept.has(entry.session.id)) tick(entry, true);
     }
-    const days = Map.groupBy(this.#entries, (entry) => dayOf(entry.session.starts_at, this.#zone));
+    const days = Map.groupBy(this.#entries, (entry) => entry.session.business_date);
     const sections = [...days].map(([day, members]) => this.#section(dayName(day), members));
-    fill(this.element, sections.length ? sections : h("p", { class: "note" }, "No session starts on these days."));
+    fill(this.element, sections.length ? sections : this.#none());
     this.filter(this.#passes);
   }
 
@@ -62,10 +83,13 @@ export class SessionList {
     this.#tell();
   }
 
-  /** Ticks all that are shown; or unticks all, also what a filter hides. */
-  tickAll(on) {
-    for (const entry of this.#entries) if (!on || isShown(entry)) tick(entry, on);
-    this.#tell();
+  /** A button that ticks all that are shown; or unticks all, also what a filter hides. */
+  #ofAll(words, on) {
+    const press = () => {
+      for (const entry of this.#entries) if (!on || isShown(entry)) tick(entry, on);
+      this.#tell();
+    };
+    return h("button", { onclick: press, disabled: true }, words);
   }
 
   /** Takes out what a plan found to be taken by others. */
@@ -126,22 +150,28 @@ export class SessionList {
 }
 
 /** A session with its row, the row's parts, the section it stands in, and the words to search it by. */
-function entryOf(session, zone) {
-  const where = [session.location, session.instructor].filter(Boolean).join(" · ");
-  const capacity = session.capacity === null ? "" : ` of ${number(session.capacity)}`;
+function entryOf(session) {
   const box = h("input", { type: "checkbox", value: session.id });
   const state = h("span", { class: "state", hidden: true });
   const label = h(
     "label",
     {},
     box,
-    h("span", {}, h("span", { class: "soft" }, times(session, zone)), " ", h("span", { class: "name" }, session.name)),
-    h("span", { class: "soft" }, `${number(session.booked)}${capacity} booked`),
-    where && h("span", { class: "soft where" }, where),
+    drawn(() => described(session), () => [h("span", { class: "name" }, session.name), h("span", { class: "error where" }, "This session can't be shown in full.")]),
   );
   const row = h("li", { class: "row", "data-session": session.id }, label, state);
   const words = [session.name, session.location, session.instructor, session.id].join("\n").toLowerCase();
   return { session, words, row, box, state, section: null };
+}
+
+function described(session) {
+  const where = [session.location, session.instructor, elsewhere(session)].filter(Boolean).join(" · ");
+  const capacity = session.capacity === null ? "" : ` of ${number(session.capacity)}`;
+  return [
+    h("span", {}, h("span", { class: "soft" }, times(session)), " ", h("span", { class: "name" }, session.name)),
+    h("span", { class: "soft" }, `${number(session.booked)}${capacity} booked`),
+    where && h("span", { class: "soft where" }, where),
+  ];
 }
 
 function tick(entry, on) {
@@ -156,6 +186,6 @@ function take(entry, inProcess, jobId) {
   entry.box.disabled = true;
   entry.row.classList.add("taken");
   const words = inProcess ? "Already in process" : "Cancelled";
-  fill(entry.state, h("span", { class: "badge cancelled" }, words), " ", h("a", { href: `/jobs/${jobId}` }, "See its job"));
+  fill(entry.state, h("span", { class: "badge cancelled" }, words), " ", jobId && h("a", { href: `/jobs/${jobId}` }, "See its job"));
   entry.state.hidden = false;
 }

@@ -1,4 +1,5 @@
-// How days, times, money and states are said. Dates are the business's own; instants are shown in a zone that is given.
+// How days, times, money and states are said. A session's day and hour are the answer's own words: a device's zone rules
+// may be older than the service's. Only moments of acts are reckoned here, and say by which offset.
 
 // The page's words are English; what is no language tag, as some browsers' "en-US@posix", `Intl` would refuse.
 const LOCALE = /^en(-[A-Za-z]{2})?$/.test(navigator.language) ? navigator.language : "en-GB";
@@ -23,9 +24,12 @@ const DECIMALS = Object.fromEntries(
   ].flatMap(([places, codes]) => codes.split(" ").map((code) => [code, places])),
 );
 
+/** How many decimals amounts of a currency have. */
+export const decimals = (currency) => DECIMALS[currency] ?? 2;
+
 /** An amount in its currency, of so many minor units. */
 export function money({ currency, amount_minor: minor }) {
-  const places = DECIMALS[currency] ?? 2;
+  const places = decimals(currency);
   const shape = { style: "currency", currency, minimumFractionDigits: places, maximumFractionDigits: places };
   return format(Intl.NumberFormat, shape).format(minor / 10 ** places);
 }
@@ -37,14 +41,16 @@ export function returned({ amounts, credits }) {
   return parts.length ? parts.join(" + ") : null;
 }
 
+/** What was paid and is not returned, as `returned` says sums; null when nothing is kept. */
+export const kept = ({ kept_amounts: amounts, kept_credits: credits }) => returned({ amounts, credits });
+
 const asDate = (day) => new Date(`${day}T00:00:00Z`);
 export const plusDays = (day, count) => new Date(asDate(day).getTime() + count * DAY_MS).toISOString().slice(0, 10);
 
+export const daysBetween = (from, to) => Math.round((asDate(to) - asDate(from)) / DAY_MS);
+
 /** The days of a range, both ends inclusive, as YYYY-MM-DD. */
-export function days(from, to) {
-  const count = Math.round((asDate(to) - asDate(from)) / DAY_MS) + 1;
-  return Array.from({ length: count }, (_, place) => plusDays(from, place));
-}
+export const days = (from, to) => Array.from({ length: daysBetween(from, to) + 1 }, (_, place) => plusDays(from, place));
 
 export const dayName = (day, options = { weekday: "long", day: "numeric", month: "long" }) =>
   format(Intl.DateTimeFormat, { ...options, timeZone: "UTC" }).format(asDate(day));
@@ -55,20 +61,54 @@ export const rangeName = (from, to) =>
     asDate(to),
   );
 
-/** From when to when, by the session's own clock, which is named where it is not that of `zone`. */
-export function times(session, zone) {
-  const shape = { hour: "numeric", minute: "2-digit", timeZone: session.timezone };
-  if (session.timezone !== zone) shape.timeZoneName = "short";
-  return format(Intl.DateTimeFormat, shape).formatRange(new Date(session.starts_at), new Date(session.ends_at));
+const CLOCK = { timeStyle: "short", timeZone: "UTC" };
+const DAY = { weekday: "short", day: "numeric", month: "short", timeZone: "UTC" };
+const asClock = (local) => new Date(`${local}Z`); // what the clocks show, as if in UTC, which has no rules
+const inWords = (local, day) => [day, CLOCK].map((shape) => format(Intl.DateTimeFormat, shape).format(asClock(local))).join(", ");
+
+/** From when to when, by the business's clocks. */
+export function times({ business_starts_local: from, business_ends_local: to }) {
+  const clock = format(Intl.DateTimeFormat, CLOCK);
+  const [starts, ends] = [from, to].map(asClock);
+  // Beyond midnight a range would name both days; where clocks are put back meanwhile, it would end before it starts.
+  const isPlain = from.slice(0, 10) === to.slice(0, 10) && from <= to;
+  return isPlain ? clock.formatRange(starts, ends) : `${clock.format(starts)} – ${clock.format(ends)}`;
 }
 
-export const moment = (instant, zone) =>
-  format(Intl.DateTimeFormat, { dateStyle: "medium", timeStyle: "short", timeZone: zone }).format(new Date(instant));
+/** The day and hour of its start by the business's clocks, with the year. */
+export const when = (session) => inWords(session.business_starts_local, { ...DAY, year: "numeric" });
 
-/** The local day of an instant, as YYYY-MM-DD. */
-export function dayOf(instant, zone) {
-  const parts = format(Intl.DateTimeFormat, { year: "numeric", month: "2-digit", day: "2-digit", timeZone: zone });
-  const found = Object.fromEntries(parts.formatToParts(new Date(instant)).map(({ type, value }) => [type, value]));
+/** The day and hour where the session is held; null where its clocks show what the business's do. */
+export function elsewhere({ starts_local: local, business_starts_local: here, timezone }) {
+  if (local === here) return null;
+  const place = timezone.split("/").pop().replaceAll("_", " ");
+  return `${inWords(local, DAY)} in ${place}`;
+}
+
+/** A zone that this browser knows: that one, or UTC. */
+const known = (zone) => {
+  try {
+    format(Intl.DateTimeFormat, { timeZone: zone });
+    return zone;
+  } catch {
+    return "UTC";
+  }
+};
+
+/** When somebody did something: day, hour and offset agree whatever rules the device has. */
+export function moment(instant, zone) {
+  const timeZone = known(zone);
+  const date = new Date(instant);
+  const parts = format(Intl.DateTimeFormat, { timeZone, timeZoneName: "shortOffset" }).formatToParts(date);
+  const offset = parts.find(({ type }) => type === "timeZoneName").value;
+  return `${format(Intl.DateTimeFormat, { dateStyle: "medium", timeStyle: "short", timeZone }).format(date)} ${offset}`;
+}
+
+/** Today there, as YYYY-MM-DD. */
+export function today(zone) {
+  const shape = { year: "numeric", month: "2-digit", day: "2-digit", timeZone: known(zone) };
+  const parts = format(Intl.DateTimeFormat, shape).formatToParts(new Date());
+  const found = Object.fromEntries(parts.map(({ type, value }) => [type, value]));
   return `${found.year}-${found.month}-${found.day}`;
 }
 
@@ -79,16 +119,36 @@ export function duration(seconds) {
   return plural(Math.round(seconds / 3_600), "hour");
 }
 
-export const JOB_STATUS = {
-  held: "On hold",
-  queued: "Queued",
-  running: "In process",
-  completed: "Completed",
-  completed_with_failures: "Completed with failures",
-  withdrawn: "Withdrawn",
+const open = {
+  isOpen: true, // a machine goes on with it by itself
+  badge: "",
+  accepted: "Your job is being processed.", // said first to whoever pressed
+  sessions: "cancelled", // so many of them
+  outcome: "Cancelled", // of one of them
+  owed: "To return",
+  refunds: {}, // words for refunds, where they are not those below
+};
+const over = { ...open, isOpen: false, accepted: "Your job has been processed.", owed: "Was to return" };
+
+/** What is said of a bulk cancellation in each state: every page's words for it are here. */
+export const JOB = {
+  held: { ...open, name: "On hold", accepted: "Your job is on hold: nothing is returned before that ends." },
+  queued: { ...open, name: "Queued" },
+  running: { ...open, name: "In process" },
+  completed: { ...over, name: "Completed", badge: "good" },
+  completed_with_failures: { ...over, name: "Completed with failures", badge: "bad" },
+  withdrawn: {
+    ...over,
+    name: "Withdrawn",
+    accepted: "Your job was undone.",
+    sessions: "scheduled again",
+    outcome: "Scheduled again",
+    owed: "Would have returned",
+    refunds: { skipped: "Not returned" },
+  },
 };
 
-export const REFUND_STATUS = {
+export const REFUND = {
   pending: "Waiting",
   submitted: "Sent",
   succeeded: "Returned",
@@ -98,3 +158,10 @@ export const REFUND_STATUS = {
   skipped: "Nothing to return",
   resolved: "Resolved by hand",
 };
+
+/** The word for refunds of a status, in a job of a status. */
+export const refundWord = (status, job) => JOB[job].refunds[status] ?? REFUND[status];
+
+/** What became of a session that was chosen for a job of a status. */
+export const outcomeWord = (outcome, job) =>
+  ({ accepted: JOB[job].outcome, already_in_process: "Already in process", already_cancelled: "Already cancelled" })[outcome];

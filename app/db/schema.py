@@ -1,8 +1,13 @@
-"""The schema's version: reads it, and brings it to the newest, from any working directory.
+"""The schema's version: reads it, says whether this build may run on it, and brings it to the newest.
 
-Several processes may migrate at once: a lock in `migrations/env.py` lets one work, and the rest find it done.
+Revisions are additive: one that a running build doesn't know doesn't stop it. One that isn't writes its own id into
+`schema_needs`, and builds that don't know that revision stop. Several processes may migrate at once: a lock in
+`migrations/env.py` lets one work, and the rest find it done.
 """
 
+import asyncio
+from dataclasses import dataclass
+from enum import StrEnum
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -11,14 +16,78 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 
-from app.db.engine import Database
+from app.db.core.engine import Database
+from app.db.tables import schema_needs
 
 
-def migrate(database_url: str) -> str:
-    """Brings the schema to the newest version, and answers that version; blocks, and runs an event loop of its own.
+class Fit(StrEnum):
+    """How a database's schema and this build go together."""
+
+    SAME = "same"
+    NEWER = "newer"  # than this build, which can run on it
+    TOO_NEW = "too_new"  # than this build, which can't
+    OLDER = "older"
+    MISSING = "missing"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The schema in a database: its version (None: nothing was migrated there), and what it needs a build to know."""
+
+    version: str | None
+    needs: str | None
+
+    @property
+    def fit(self) -> Fit:
+        if self.version is None:
+            return Fit.MISSING
+        if self.version == newest_version():
+            return Fit.SAME
+        if self.version in _known_versions():
+            return Fit.OLDER
+        return Fit.NEWER if self.needs in _known_versions() else Fit.TOO_NEW
+
+    @property
+    def is_compatible(self) -> bool:
+        """Whether this build may run on it."""
+        return self.fit in {Fit.SAME, Fit.NEWER}
+
+    @property
+    def sentence(self) -> str:
+        """One line for a person: what it is, and what to do where this build can't run on it."""
+        match self.fit:
+            case Fit.SAME:
+                return f"The schema is at version {self.version}."
+            case Fit.NEWER:
+                return (
+                    f"The schema is at version {self.version}, newer than this build's {newest_version()}, "
+                    "which can run on it."
+                )
+            case Fit.TOO_NEW:
+                return (
+                    f"The database's schema is version {self.version}, and needs a build that knows version "
+                    f"{self.needs}; this build knows {newest_version()}. Start a newer build"
+                )
+            case Fit.OLDER:
+                return (
+                    f"The database's schema is version {self.version}, this build needs {newest_version()}. "
+                    "Run: bulk-cancel migrate"
+                )
+            case Fit.MISSING:
+                return "The database has no schema yet. Run: bulk-cancel migrate"
+
+
+class TooNew(Exception):  # noqa: N818 - what the operator is told, in one line
+    """The schema is newer than this build, and does not let it run."""
+
+
+def migrate(database_url: str) -> Found:
+    """Brings the schema to the newest version, unless it is newer; blocks, and runs an event loop of its own.
 
     Raises:
+        TooNew: this build can't run on it.
         sqlalchemy.exc.DBAPIError, OSError: the database can't be reached, or refuses.
     """
     path = sa.make_url(database_url)
@@ -26,8 +95,16 @@ def migrate(database_url: str) -> str:
         Path(path.database).parent.mkdir(parents=True, exist_ok=True)
     config = _config()
     config.attributes["database_url"] = database_url
-    command.upgrade(config, "head")
-    return newest_version()
+    try:
+        command.upgrade(config, "head")
+    except CommandError:
+        found = asyncio.run(_found_at(database_url))
+        if found.fit is Fit.NEWER:
+            return found
+        if found.fit is Fit.TOO_NEW:
+            raise TooNew(found.sentence) from None
+        raise
+    return Found(newest_version(), None)
 
 
 @cache
@@ -38,17 +115,32 @@ def newest_version() -> str:
     return head
 
 
-async def version_of(db: Database) -> str | None:
-    """The version of the schema in the database; None when nothing has been migrated there.
+@cache
+def _known_versions() -> frozenset[str]:
+    return frozenset(one.revision for one in ScriptDirectory.from_config(_config()).walk_revisions())
+
+
+async def found_in(db: Database) -> Found:
+    """The schema in the database.
 
     Raises:
         sqlalchemy.exc.DBAPIError, OSError: the database can't be reached.
     """
     async with db.read() as conn:
-        if not await conn.run_sync(lambda sync: sa.inspect(sync).has_table("alembic_version")):
-            return None
+        has = await conn.run_sync(lambda sync: set(sa.inspect(sync).get_table_names()))
+        if "alembic_version" not in has:
+            return Found(None, None)
         version = await conn.scalar(sa.text("SELECT version_num FROM alembic_version"))
-        return None if version is None else str(version)
+        needs = await conn.scalar(sa.select(schema_needs.c.revision)) if schema_needs.name in has else None
+        return Found(None if version is None else str(version), needs)
+
+
+async def _found_at(database_url: str) -> Found:
+    db = Database(database_url)
+    try:
+        return await found_in(db)
+    finally:
+        await db.close()
 
 
 def _config() -> Config:

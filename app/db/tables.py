@@ -1,79 +1,27 @@
 """The whole schema on a page: what a row may be is said by CHECKs and unique indexes, not by the code that writes it.
 
-Two things hold the promise here: one live claim of a session over all jobs (`one_live_acceptance`) and one refund per
-payment line of a booking over all jobs (`one_refund_per_line`). Every key starts with the business it belongs to.
+Three things hold the promise here: one live claim of a session over all jobs (`one_live_acceptance`), one refund per
+payment line of a booking over all jobs (`one_refund_per_line`), and no more claimed of a payment, or of an account for
+one booking, than was paid (`never_more_than_was_paid`). Every key starts with the business it belongs to.
 """
 
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 
-from app.db.dialect import Id, Instant, now
+from app.db.core.dialect import Id, Instant, now
+from app.domain.statuses import (
+    WITHDRAWN_LINE,
+    BookingStatus,
+    JobStatus,
+    RefundStatus,
+    SessionOutcome,
+    SessionStatus,
+)
 
-
-class SessionStatus(StrEnum):
-    """What a class session is."""
-
-    SCHEDULED = "scheduled"
-    CANCELLED = "cancelled"
-
-
-class BookingStatus(StrEnum):
-    """What a booking is; only `booked` and `checked_in` take a place."""
-
-    BOOKED = "booked"
-    WAITLISTED = "waitlisted"
-    CHECKED_IN = "checked_in"
-    CANCELLED = "cancelled"
-
-
-class JobStatus(StrEnum):
-    """Where a bulk cancellation is; the last three are ends (a retry starts one again)."""
-
-    HELD = "held"
-    QUEUED = "queued"
-    RUNNING = "running"
-    COMPLETED = "completed"
-    COMPLETED_WITH_FAILURES = "completed_with_failures"
-    WITHDRAWN = "withdrawn"
-
-
-class SessionOutcome(StrEnum):
-    """What became of a session that a request chose."""
-
-    ACCEPTED = "accepted"
-    ALREADY_IN_PROCESS = "already_in_process"
-    ALREADY_CANCELLED = "already_cancelled"
-
-
-class RefundStatus(StrEnum):
-    """Where a refund is; `due_at` says whether a machine will still touch it."""
-
-    PENDING = "pending"
-    SUBMITTED = "submitted"
-    INDETERMINATE = "indeterminate"
-    PROCESSING = "processing"
-    SUCCEEDED = "succeeded"
-    REJECTED = "rejected"
-    SKIPPED = "skipped"
-    RESOLVED = "resolved"
-
-
-WITHDRAWN_LINE = "withdrawn"  # the failure code of a withdrawn job's lines
+AT_STRIPE = "substr(upstream_reference, 1, 3) IN ('re_', 'pyr')"  # its own ids of refunds, which its thin events name
 NOT_WITHDRAWN = f"status <> 'skipped' OR coalesce(failure_code, '') <> '{WITHDRAWN_LINE}'"
-
-
-class Method(StrEnum):
-    """How a payment line was paid; `none` stands for a booking with nothing to return."""
-
-    PAYMENT = "payment"
-    CREDIT = "credit"
-    NONE = "none"
-
-
-IN_PROCESS = (JobStatus.HELD, JobStatus.QUEUED, JobStatus.RUNNING)
-TAKES_A_PLACE = (BookingStatus.BOOKED, BookingStatus.CHECKED_IN)
 
 metadata = sa.MetaData(
     naming_convention={
@@ -88,6 +36,9 @@ def one_of(column: str, words: type[StrEnum]) -> sa.CheckConstraint:
     """Text in which only these words may be."""
     listed = ", ".join(f"'{word}'" for word in words)
     return sa.CheckConstraint(f"{column} IN ({listed})", name=f"{column}_known")
+
+
+MAX_CALLER_NAME: Final = 255  # `key:` and the name of a key (200), or whoever else acts
 
 
 def partial(name: str, *columns: Any, where: str, unique: bool = False) -> sa.Index:
@@ -111,8 +62,14 @@ businesses = sa.Table(
     # Where its payments by Stripe are: at a connected account, or at one of its own; neither: at the platform's.
     sa.Column("stripe_account", sa.String(255)),
     sa.Column("stripe_key_sealed", sa.Text),
+    # Its own tokens at the upstreams of our own contracts; none: the platform's speaks for it.
+    sa.Column("payments_token_sealed", sa.Text),
+    sa.Column("credits_token_sealed", sa.Text),
+    # The most that a line of a booking may have: a slip of the platform's is not given back by millions.
+    sa.Column("credits_per_line", sa.Integer, nullable=False, server_default="1000"),
     sa.CheckConstraint("length(currency) = 3", name="currency_is_iso_4217"),
     sa.CheckConstraint("stripe_account IS NULL OR stripe_key_sealed IS NULL", name="at_one_stripe_account"),
+    sa.CheckConstraint("credits_per_line BETWEEN 1 AND 1000000000", name="credits_per_line_from_1"),
 )
 
 call_budgets = sa.Table(
@@ -122,6 +79,18 @@ call_budgets = sa.Table(
     sa.Column("calls", sa.Double, nullable=False),  # that may be made at once; below nought: made beyond the rate
     sa.Column("granted", sa.Integer, nullable=False),  # to who asked last
     sa.Column("counted_at", Instant, nullable=False),
+)
+
+call_rates = sa.Table(
+    "call_rates",
+    metadata,
+    sa.Column("account", sa.String(320), primary_key=True),  # at which upstream, and whose calls it counts together
+    sa.Column("version", sa.BigInteger, nullable=False),  # how often it was written
+    sa.Column("told_at", Instant, nullable=False),
+    sa.Column("phase", sa.String(16), nullable=False),
+    sa.Column("per_second", sa.Double, nullable=True),  # calls, as they were measured last
+    sa.Column("state", sa.Text, nullable=False),  # JSON: all that is known of the rate
+    sa.Column("awake", sa.Text, nullable=False),  # JSON: when each worker told last, of those that call
 )
 
 api_keys = sa.Table(
@@ -143,8 +112,9 @@ clients = sa.Table(
     metadata,
     sa.Column("business_id", sa.ForeignKey("businesses.id"), primary_key=True),
     sa.Column("id", sa.String(128), primary_key=True),
-    sa.Column("name", sa.String(200), nullable=False),
+    sa.Column("name", sa.String(200)),  # not known of all
     sa.Column("email", sa.String(320)),
+    sa.Column("deleted_at", Instant),  # gone from the schedule; kept for the audits that name them
 )
 
 jobs = sa.Table(
@@ -159,8 +129,10 @@ jobs = sa.Table(
     sa.Column("date_to", sa.Date, nullable=False),
     sa.Column("reason", sa.String(500)),
     sa.Column("include_attended", sa.Boolean, nullable=False),
+    # Which of the policies says what it returns: that of its acceptance. A process of before names none: the first.
+    sa.Column("policy", sa.SmallInteger, nullable=False, server_default="1"),
     sa.Column("hold_until", Instant),
-    sa.Column("requested_by", sa.String(200), nullable=False),
+    sa.Column("requested_by", sa.String(MAX_CALLER_NAME), nullable=False),
     sa.Column("requested_at", Instant, nullable=False),
     sa.Column("started_at", Instant),
     sa.Column("finished_at", Instant),
@@ -170,6 +142,8 @@ jobs = sa.Table(
     sa.Column("expanded_sessions", sa.Integer, nullable=False, default=0),  # positions below have their refund rows
     sa.Column("totals", sa.JSON, nullable=False),  # what was promised, as the plan counts it
     sa.Column("outcome_seq", sa.BigInteger, nullable=False, default=0),  # the last number given to a final outcome
+    # Raised by every change of what is shown of the job, but for claims of its refunds: those are in `job_claims`.
+    sa.Column("version", sa.BigInteger, nullable=False, server_default="0"),
     one_of("status", JobStatus),
     sa.CheckConstraint("date_from <= date_to", name="range_runs_forward"),
     sa.CheckConstraint("expanded_sessions <= accepted_sessions", name="expansion_within"),
@@ -196,16 +170,30 @@ sessions = sa.Table(
     sa.Column("location", sa.String(200)),
     sa.Column("instructor", sa.String(200)),
     sa.Column("capacity", sa.Integer),
+    sa.Column("search_text", sa.Text, nullable=False, server_default=""),  # the name without case and accents
     sa.Column("status", sa.String(16), nullable=False, default=SessionStatus.SCHEDULED),
     sa.Column("job_id", sa.ForeignKey("jobs.id")),
     sa.Column("cancelled_at", Instant),
+    # Raised by every change that calendars must take up (RFC 5545 §3.8.7.4), in the statement that makes the change.
+    sa.Column("revision", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("changed_at", Instant, default=now()),
     one_of("status", SessionStatus),
     sa.CheckConstraint("starts_at < ends_at", name="ends_after_start"),
     sa.CheckConstraint("capacity >= 0", name="capacity_counts"),
     sa.CheckConstraint("(status = 'cancelled') = (cancelled_at IS NOT NULL)", name="cancelled_when"),
-    sa.CheckConstraint("(status = 'cancelled') = (job_id IS NOT NULL)", name="cancelled_by_whom"),
+    # By a job of ours, or without one by the platform itself.
+    sa.CheckConstraint("status = 'cancelled' OR job_id IS NULL", name="cancelled_by_whom"),
     sa.Index("sessions_in_start_order", "business_id", "starts_at", "id"),
     partial("sessions_of_job", "job_id", where="job_id IS NOT NULL"),
+)
+
+# What calendars were last told of sessions that are gone: one that is made anew under the same id goes on from there.
+deleted_sessions = sa.Table(
+    "deleted_sessions",
+    metadata,
+    sa.Column("business_id", sa.ForeignKey("businesses.id"), primary_key=True),
+    sa.Column("id", sa.String(128), primary_key=True),
+    sa.Column("revision", sa.Integer, nullable=False),
 )
 
 bookings = sa.Table(
@@ -224,9 +212,9 @@ bookings = sa.Table(
 )
 
 _PAID_BY_ONE_MEANS = """
-(method = 'payment' AND payment_id IS NOT NULL AND amount_minor IS NOT NULL AND amount_minor > 0
+(method = 'payment' AND payment_id IS NOT NULL AND amount_minor IS NOT NULL AND amount_minor >= 0
  AND currency IS NOT NULL AND length(currency) = 3 AND account_id IS NULL AND credits IS NULL)
-OR (method = 'credit' AND account_id IS NOT NULL AND credits IS NOT NULL AND credits > 0
+OR (method = 'credit' AND account_id IS NOT NULL AND credits IS NOT NULL AND credits >= 0
  AND payment_id IS NULL AND amount_minor IS NULL AND currency IS NULL)
 """
 
@@ -238,13 +226,14 @@ payment_lines = sa.Table(
     sa.Column("line_no", sa.Integer, primary_key=True, autoincrement=False),  # from 1, in the platform's order
     sa.Column("method", sa.String(8), nullable=False),
     sa.Column("payment_id", sa.String(128)),
-    sa.Column("amount_minor", sa.BigInteger),
+    sa.Column("amount_minor", sa.BigInteger),  # 0, as `credits` may be: the platform names a line that cost nothing
     sa.Column("currency", sa.String(3)),
     sa.Column("account_id", sa.String(128)),
     sa.Column("credits", sa.BigInteger),
     sa.ForeignKeyConstraint(["business_id", "booking_id"], ["bookings.business_id", "bookings.id"]),
     sa.CheckConstraint("line_no > 0", name="counted_from_one"),
     sa.CheckConstraint(_PAID_BY_ONE_MEANS, name="paid_by_one_means"),
+    partial("lines_of_payment", "business_id", "payment_id", where="payment_id IS NOT NULL"),
 )
 
 job_sessions = sa.Table(
@@ -258,14 +247,15 @@ job_sessions = sa.Table(
     sa.Column("outcome", sa.String(32), nullable=False),
     sa.Column("held_by_job_id", Id),  # the job that has it, where this one could not
     sa.Column("bookings", sa.Integer),  # settled here; counted when the session's refund rows are written
-    sa.Column("released_at", Instant),  # withdrawn: the session may be chosen again
+    sa.Column("released_at", Instant),  # withdrawn, or gone from the schedule: its id may be chosen again
     # As it was at acceptance: the audit tells what was cancelled, whatever the schedule says later.
     sa.Column("session_name", sa.String(200), nullable=False),
     sa.Column("session_starts_at", Instant, nullable=False),
+    sa.Column("session_ends_at", Instant),
     sa.Column("session_timezone", sa.String(64), nullable=False),
+    sa.Column("session_starts_local", sa.String(19)),  # what the clocks of that zone show, by the rules of then
     sa.Column("location", sa.String(200)),
     sa.Column("instructor", sa.String(200)),
-    sa.ForeignKeyConstraint(["business_id", "session_id"], ["sessions.business_id", "sessions.id"]),
     one_of("outcome", SessionOutcome),
     sa.CheckConstraint("(outcome = 'accepted') = (position IS NOT NULL)", name="accepted_have_a_place"),
     sa.CheckConstraint("position < 1048575", name="position_fits_refund_id"),
@@ -296,6 +286,10 @@ refunds = sa.Table(
     sa.Column("currency", sa.String(3)),
     sa.Column("account_id", sa.String(128)),
     sa.Column("credits", sa.BigInteger),
+    # What of the line's sum is not returned, and the rule that keeps it: what was paid is both together.
+    sa.Column("kept_amount_minor", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("kept_credits", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("kept_by", sa.String(64)),
     sa.Column("status", sa.String(16), nullable=False),
     # When a machine must next touch the row: pending: send it; submitted: the lease's end; indeterminate and
     # processing: look it up. NULL: no machine will, the outcome is final or a person's to decide.
@@ -310,12 +304,23 @@ refunds = sa.Table(
     sa.Column("first_due_at", Instant),  # from when its patience counts
     sa.Column("settled_at", Instant),
     sa.Column("hinted_at", Instant),  # an upstream's hook came, and nobody has looked since
+    sa.Column("resolved_amount_minor", sa.BigInteger),  # what a person says came back elsewhere; NULL: all of it
     sa.ForeignKeyConstraint(["job_id", "session_id"], ["job_sessions.job_id", "job_sessions.session_id"]),
     one_of("status", RefundStatus),
     sa.CheckConstraint(
         f"({_PAID_BY_ONE_MEANS}) AND line_no > 0 OR method = 'none' AND line_no = 0 AND status = 'skipped'",
         name="returns_one_line",
     ),
+    sa.CheckConstraint(
+        "method = 'none' OR coalesce(amount_minor, credits) > 0 OR status = 'skipped' AND kept_by IS NOT NULL",
+        name="returns_something_or_keeps_all",
+    ),
+    sa.CheckConstraint(
+        "kept_amount_minor >= 0 AND kept_credits >= 0 AND (method = 'payment' OR kept_amount_minor = 0) "
+        "AND (method = 'credit' OR kept_credits = 0)",
+        name="keeps_of_its_line",
+    ),
+    sa.CheckConstraint("(kept_by IS NULL) = (kept_amount_minor = 0 AND kept_credits = 0)", name="kept_by_a_rule"),
     sa.CheckConstraint("(due_at IS NULL) = (outcome_seq IS NOT NULL)", name="final_ones_are_numbered"),
     sa.CheckConstraint("status NOT IN ('pending', 'submitted') OR due_at IS NOT NULL", name="open_ones_are_due"),
     sa.CheckConstraint(
@@ -333,8 +338,42 @@ refunds = sa.Table(
         unique=True,
     ),
     sa.Index("refunds_of_job", "job_id", "status", "id"),
+    sa.Index("refunds_of_client", "job_id", "client_id", "id"),
     partial("refunds_due", "job_id", "method", "due_at", "id", where="due_at IS NOT NULL"),
     partial("refunds_in_outcome_order", "job_id", "outcome_seq", where="outcome_seq IS NOT NULL", unique=True),
+    partial("refunds_of_payment", "business_id", "payment_id", where="payment_id IS NOT NULL"),
+    partial("refunds_at_stripe", "upstream_reference", where=AT_STRIPE),
+)
+
+# What may be given back, and what refund rows have claimed of it: of one payment over all its bookings (`booking_id`
+# is empty), or to one account for one booking (`currency` is empty). What was claimed stays so, whatever came of it.
+ceilings = sa.Table(
+    "ceilings",
+    metadata,
+    sa.Column("business_id", sa.String(128), primary_key=True),
+    sa.Column("method", sa.String(8), primary_key=True),
+    sa.Column("subject_id", sa.String(128), primary_key=True),  # the payment or the account
+    sa.Column("booking_id", sa.String(128), primary_key=True),
+    sa.Column("currency", sa.String(3), primary_key=True),
+    sa.Column("paid", sa.BigInteger, nullable=False),  # the most that the schedule has named at one time
+    sa.Column("claimed", sa.BigInteger, nullable=False),
+    sa.CheckConstraint("claimed BETWEEN 0 AND paid", name="never_more_than_was_paid"),
+    sa.CheckConstraint(
+        "method = 'payment' AND booking_id = '' AND currency <> '' "
+        "OR method = 'credit' AND booking_id <> '' AND currency = ''",
+        name="of_one_means",
+    ),
+)
+
+# How often refunds of a job were claimed: the part of its version that a claim raises. Not on the job's row, which an
+# expansion locks for as long as it writes a chunk: the calls that are under way would have nothing to go on with.
+job_claims = sa.Table(
+    "job_claims",
+    metadata,
+    sa.Column("job_id", Id, primary_key=True),
+    sa.Column("method", sa.String(8), primary_key=True),
+    sa.Column("claims", sa.BigInteger, nullable=False),
+    sa.CheckConstraint("claims > 0", name="claimed_so_far"),
 )
 
 refund_history = sa.Table(
@@ -348,8 +387,11 @@ refund_history = sa.Table(
     sa.Column("upstream_reference", sa.String(255)),
     sa.Column("failure_code", sa.String(64)),
     sa.Column("failure_detail", sa.String(500)),
-    sa.Column("actor", sa.String(200), nullable=False),  # `worker`, or the caller who resolved or retried it
+    sa.Column(
+        "actor", sa.String(MAX_CALLER_NAME), nullable=False
+    ),  # `worker`, or the caller who resolved or retried it
     sa.Column("recorded_at", Instant, nullable=False),
+    sa.Column("resolved_amount_minor", sa.BigInteger),
     one_of("status", RefundStatus),
     sa.Index("history_of_refund", "refund_id", "id"),
 )
@@ -370,4 +412,12 @@ checks = sa.Table(
     sa.Column("due_at", Instant, nullable=False),
     sa.Column("checked_at", Instant),
     sa.Column("violations", sa.JSON, nullable=False),  # rows that break a rule, by its code
+)
+
+# The revision that a build must know to run on this schema: the last that was not additive (docs/upgrading.md).
+schema_needs = sa.Table(
+    "schema_needs",
+    metadata,
+    sa.Column("name", sa.String(16), primary_key=True),
+    sa.Column("revision", sa.String(32), nullable=False),
 )

@@ -3,49 +3,12 @@
 Events are written in the transaction of what they report. A delivery's `due_at` says when it is sent, and alone does.
 """
 
-from enum import StrEnum
-
 import sqlalchemy as sa
 
-from app.db.dialect import Id, Instant
+from app.db.core.dialect import Id, Instant
 from app.db.tables import created_at, metadata, one_of, partial
-
-
-class EventType(StrEnum):
-    """What integrations are told of, by their webhook endpoints."""
-
-    ACCEPTED = "bulk_cancellation.accepted"
-    SESSION_CANCELLED = "session.cancelled"
-    REFUND_SUCCEEDED = "refund.succeeded"
-    REFUND_FAILED = "refund.failed"
-    COMPLETED = "bulk_cancellation.completed"
-    WITHDRAWN = "bulk_cancellation.withdrawn"
-    ENDPOINT_DISABLED = "webhook_endpoint.disabled"
-    TEST = "webhook_endpoint.test"
-
-
-class EndpointStatus(StrEnum):
-    """Whether an endpoint is sent events."""
-
-    ENABLED = "enabled"
-    DISABLED = "disabled"
-
-
-class DisabledBecause(StrEnum):
-    """Why an endpoint is disabled."""
-
-    BY_HAND = "by_hand"
-    GONE = "gone"  # it answered 410
-    FAILING = "failing"  # nothing has succeeded for days
-
-
-class DeliveryStatus(StrEnum):
-    """Where one event is on its way to one endpoint; `due_at` says when it is tried next."""
-
-    PENDING = "pending"
-    DELIVERED = "delivered"
-    FAILED = "failed"
-
+from app.domain.events import EventType
+from app.domain.statuses import DeliveryStatus, EndpointStatus
 
 webhook_endpoints = sa.Table(
     "webhook_endpoints",
@@ -55,19 +18,25 @@ webhook_endpoints = sa.Table(
     sa.Column("url", sa.String(2048), nullable=False),
     sa.Column("description", sa.String(200)),
     sa.Column("event_types", sa.Text),  # space-separated; NULL: all
-    sa.Column("secret", sa.Text, nullable=False),  # sealed, as is the one before it
-    sa.Column("previous_secret", sa.Text),
-    sa.Column("previous_secret_until", Instant),
     sa.Column("status", sa.String(16), nullable=False),
     sa.Column("disabled_because", sa.String(16)),
     sa.Column("failing_since", Instant),  # the first failure since the last success
     created_at(),
     one_of("status", EndpointStatus),
     sa.CheckConstraint("(status = 'disabled') = (disabled_because IS NOT NULL)", name="disabled_for_a_reason"),
-    sa.CheckConstraint(
-        "(previous_secret IS NULL) = (previous_secret_until IS NULL)", name="secrets_overlap_until_when"
-    ),
     sa.Index("endpoints_of_business", "business_id", "id"),
+)
+
+webhook_secrets = sa.Table(
+    "webhook_secrets",
+    metadata,
+    sa.Column("id", Id, primary_key=True),  # UUIDv7: in the order in which they were made
+    sa.Column("endpoint_id", sa.ForeignKey("webhook_endpoints.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("secret", sa.Text, nullable=False),  # sealed
+    sa.Column("ends_at", Instant),  # NULL: the current one
+    created_at(),
+    sa.Index("secrets_of_endpoint", "endpoint_id", "id"),
+    partial("one_current_secret", "endpoint_id", where="ends_at IS NULL", unique=True),
 )
 
 webhook_events = sa.Table(

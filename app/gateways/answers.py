@@ -13,11 +13,12 @@ from typing import Any, Final, Protocol, assert_never
 
 import orjson
 
-from app.gateways.http import MAX_ANSWER_BYTES, Answer, Broken, NotSent, Reply
+from app.gateways.http import MAX_ANSWER_BYTES, Broken, HttpAnswer, NotSent, Reply
 from app.gateways.outcomes import (
     Absent,
     Finding,
     Indeterminate,
+    Limit,
     Order,
     Outcome,
     Processing,
@@ -37,7 +38,7 @@ _DELAY: Final = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
 class Classifier(Protocol):
     """Maps an answer to a POST to its outcome."""
 
-    def __call__(self, answer: Answer, order: Order, *, now: datetime) -> Outcome: ...
+    def __call__(self, answer: HttpAnswer, order: Order, *, now: datetime) -> Outcome: ...
 
 
 class _Status(StrEnum):
@@ -56,7 +57,7 @@ def outcome_of(reply: Reply, order: Order, *, now: datetime, classifier: Classif
             return Unavailable(detail, None)
         case Broken(detail):
             return Indeterminate(detail)
-        case Answer():
+        case HttpAnswer():
             return (classifier or classify)(reply, order, now=now)
         case _:
             assert_never(reply)
@@ -67,15 +68,16 @@ def finding_of(reply: Reply, order: Order, *, now: datetime) -> Finding:
     match reply:
         case NotSent(detail) | Broken(detail):
             return Indeterminate(f"look-up: {detail}")
-        case Answer(200):
+        case HttpAnswer(200):
             return _find(json_of(reply), order)
-        case Answer():
-            return Indeterminate(f"look-up: HTTP {reply.status}", retry_after(reply.headers, now=now))
+        case HttpAnswer():
+            limit = Limit.RATE if reply.status == 429 else None  # noqa: PLR2004
+            return Indeterminate(f"look-up: HTTP {reply.status}", retry_after(reply.headers, now=now), limit)
         case _:
             assert_never(reply)
 
 
-def classify(answer: Answer, order: Order, *, now: datetime) -> Outcome:
+def classify(answer: HttpAnswer, order: Order, *, now: datetime) -> Outcome:
     """Map the answer to a POST to its outcome, as the contracts (`openapi/*-upstream.yaml`) say."""
     status = answer.status
     if 200 <= status < 300:  # noqa: PLR2004 - the classes of RFC 9110, section 15
@@ -186,6 +188,7 @@ def _contradiction(refund: Mapping[str, Any], order: Order) -> str | None:
         ("currency", order.currency),
         ("credits", order.credits),
         ("reference", order.refund_id),
+        ("business_id", order.business_id),
     ):
         theirs = refund.get(field)
         if theirs is None or ours is None:
@@ -199,7 +202,7 @@ def _contradiction(refund: Mapping[str, Any], order: Order) -> str | None:
     return None
 
 
-def json_of(answer: Answer) -> object:
+def json_of(answer: HttpAnswer) -> object:
     """The JSON of an answer; None where it is none, or was cut."""
     if len(answer.body) > MAX_ANSWER_BYTES:
         return None

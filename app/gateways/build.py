@@ -3,10 +3,10 @@
 from typing import Literal
 
 from app.gateways.credits import credits_gateway
-from app.gateways.http import Upstream
-from app.gateways.outcomes import Gateway, Method
+from app.gateways.http import UpstreamClient
+from app.gateways.outcomes import Gateway, UpstreamMethod
 from app.gateways.payments import payments_gateway
-from app.gateways.stripe import StripeRefunds
+from app.gateways.stripe.refunds import StripeRefunds
 
 
 def gateways_from(
@@ -19,15 +19,15 @@ def gateways_from(
     total_seconds: float,
     max_connections: int,
     payments_provider: Literal["http", "stripe"] = "http",
-) -> dict[Method, Gateway]:
+) -> dict[UpstreamMethod, Gateway]:
     """The gateways by method; `max_connections` is for each upstream, deadlines are as in `http.Upstream`.
 
     Raises:
         ValueError: a URL, token or deadline that cannot be used.
     """
 
-    def upstream(url: str, token: str | None) -> Upstream:
-        return Upstream(
+    def upstream(url: str, token: str | None) -> UpstreamClient:
+        return UpstreamClient(
             url,
             token=token,
             connect_seconds=connect_seconds,
@@ -37,10 +37,10 @@ def gateways_from(
 
     payments = upstream(payments_url, payments_token)
     return {
-        Method.PAYMENT: (
+        UpstreamMethod.PAYMENT: (
             StripeRefunds(payments, look_up_seconds=total_seconds)
             if payments_provider == "stripe"
             else payments_gateway(payments)
         ),
-        Method.CREDIT: credits_gateway(upstream(credits_url, credits_token)),
+        UpstreamMethod.CREDIT: credits_gateway(upstream(credits_url, credits_token)),
     }

@@ -1,12 +1,24 @@
-"""The gateway both contracts share: a refund under a key, a look-up by reference; one call each."""
+"""The gateway both contracts share: a refund under a key, a look-up by reference; one call each.
+
+Both are made with the business's own token where it has one, and not at all where that can't be read.
+"""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, assert_never
 
 from app.gateways.answers import finding_of, outcome_of
-from app.gateways.http import Upstream
-from app.gateways.outcomes import Finding, Order, Outcome
+from app.gateways.http import UpstreamClient, bearer
+from app.gateways.outcomes import (
+    ConnectedAccount,
+    Finding,
+    Indeterminate,
+    Order,
+    Outcome,
+    SecretKeyAccount,
+    Unavailable,
+    UnreadableAccount,
+)
 
 
 def utc_now() -> datetime:
@@ -19,7 +31,7 @@ class ByReference:
 
     def __init__(
         self,
-        upstream: Upstream,
+        upstream: UpstreamClient,
         *,
         path: str,
         body: Callable[[Order], dict[str, Any]],
@@ -33,16 +45,33 @@ class ByReference:
 
     async def refund(self, order: Order) -> Outcome:
         """Ask once for the refund, under the order's key."""
-        reply = await self._upstream.call(
-            "POST", self._path, headers={"Idempotency-Key": order.idempotency_key}, json=self._body(order)
-        )
+        if isinstance(order.merchant, UnreadableAccount):
+            return Unavailable(order.merchant.detail, None)
+        headers = _token(order.merchant) | {"Idempotency-Key": order.idempotency_key}
+        reply = await self._upstream.call("POST", self._path, headers=headers, json=self._body(order))
         return outcome_of(reply, order, now=self._clock())
 
     async def look_up(self, order: Order) -> Finding:
         """What the upstream has under the order's reference."""
-        reply = await self._upstream.call("GET", self._path, query={"reference": order.refund_id})
+        if isinstance(order.merchant, UnreadableAccount):
+            return Indeterminate(f"look-up: {order.merchant.detail}")
+        query = {"reference": order.refund_id}
+        reply = await self._upstream.call("GET", self._path, query=query, headers=_token(order.merchant))
         return finding_of(reply, order, now=self._clock())
 
     async def aclose(self) -> None:
         """Close the pool."""
         await self._upstream.aclose()
+
+
+def _token(merchant: ConnectedAccount | SecretKeyAccount | None) -> dict[str, str]:
+    """The header that is sent instead of the platform's; none where the platform's token speaks for the business."""
+    match merchant:
+        case None:
+            return {}
+        case SecretKeyAccount(key):
+            return bearer(key)
+        case ConnectedAccount():
+            raise ValueError("no upstream of our own contracts has connected accounts")
+        case _:
+            assert_never(merchant)

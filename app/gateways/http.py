@@ -23,12 +23,12 @@ from pyreqwest.exceptions import DetailedPyreqwestError, PoolTimeoutError, Pyreq
 from pyreqwest.response import Response
 
 MAX_ANSWER_BYTES: Final = 64 * 1024
-HEADERS: Final = ("retry-after", "date")  # what an answer's reader needs
+HEADERS: Final = ("retry-after", "date", "stripe-rate-limited-reason")  # what an answer's reader needs
 _CONNECTING: Final = "client error (Connect)"
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpAnswer:
     """What came back: of its headers those of `HEADERS`; a body above `MAX_ANSWER_BYTES` is cut one byte above."""
 
     status: int
@@ -50,10 +50,10 @@ class Broken:
     detail: str
 
 
-Reply = Answer | NotSent | Broken
+Reply = HttpAnswer | NotSent | Broken
 
 
-class Upstream:
+class UpstreamClient:
     """A connection pool for one base URL: keep-alive, no redirects, no cookies, no environment proxy."""
 
     def __init__(
@@ -97,6 +97,8 @@ class Upstream:
     ) -> Reply:
         """Make one call, sent at most once, ended within `total_seconds`; nothing a peer does raises.
 
+        A header that the pool sends too, as its Authorization, is sent instead of the pool's and never beside it.
+
         Raises:
             ValueError: a header or a URL that cannot be sent at all, which is the caller's mistake.
         """
@@ -113,7 +115,7 @@ class Upstream:
             # Streamed, for the cap: a fully read body would take whatever an upstream cares to send.
             async with request.build_streamed() as response:
                 body = await response.body_reader.read(MAX_ANSWER_BYTES + 1)
-                return Answer(response.status, _headers(response), b"" if body is None else bytes(body))
+                return HttpAnswer(response.status, _headers(response), b"" if body is None else bytes(body))
         except PyreqwestError as error:
             return _failure(error)
 
@@ -136,7 +138,7 @@ def _client(token: str | None, connect_seconds: float, total_seconds: float, max
         .pool_idle_timeout(timedelta(seconds=20))
         .connect_timeout(timedelta(seconds=connect_seconds))
         .timeout(timedelta(seconds=total_seconds))
-        .default_headers({"Accept": "application/json"} | ({} if token is None else _bearer(token)))
+        .default_headers({"Accept": "application/json"} | ({} if token is None else bearer(token)))
     )
     # Not asked for and not undone: a few compressed bytes can be an unbounded body.
     for coding in (builder.gzip, builder.brotli, builder.zstd, builder.deflate):
@@ -144,7 +146,12 @@ def _client(token: str | None, connect_seconds: float, total_seconds: float, max
     return builder.build()
 
 
-def _bearer(token: str) -> dict[str, str]:
+def bearer(token: str) -> dict[str, str]:
+    """The header that a bearer token is sent in.
+
+    Raises:
+        ValueError: it can't be in a header.
+    """
     if not (token.isascii() and token.isprintable()):
         raise ValueError("a bearer token is printable ASCII")
     return {"Authorization": f"Bearer {token}"}

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Protocol
 
 
-class Method(StrEnum):
+class UpstreamMethod(StrEnum):
     """How a booking was paid, and so what is given back."""
 
     PAYMENT = "payment"
@@ -17,28 +17,28 @@ class Method(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Connected:
+class ConnectedAccount:
     """The business's account is connected to the platform's: the platform's key speaks for it, and it is named."""
 
     account: str
 
 
 @dataclass(frozen=True, slots=True)
-class OwnKey:
-    """The business's account has a secret key of its own, which is never shown."""
+class SecretKeyAccount:
+    """The business's account has a secret key or bearer token of its own, which is never shown."""
 
     key: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
-class Unopened:
+class UnreadableAccount:
     """The business has a key of its own that can't be read: nothing may be sent, least of all by the platform's."""
 
     detail: str
 
 
-# At whose account a payment was made; None: the platform's own, or the upstream has no more than one.
-Merchant = Connected | OwnKey | Unopened | None
+# At whose account a payment was made or credits were spent; None: the platform's token speaks for the business.
+PaymentAccount = ConnectedAccount | SecretKeyAccount | UnreadableAccount | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +46,15 @@ class Order:
     """One refund to be made, frozen before the first call: the same order always sends the same bytes.
 
     A payment names `payment_id`, `amount_minor` (ISO 4217 minor units) and `currency`; a credit names
-    `account_id` and `credits`. `refund_id` is the reference that the upstream keeps and is looked up by.
-    `accepted_as` is the upstream's id of the refund that it said it was at work on; `failed_as` that of one that
-    failed and was then ordered anew, so that it says nothing of this order. `merchant` is whose the payment is.
+    `account_id`, `credits` and the client who booked. `business_id` is for whom it is asked: the upstream refuses
+    a payment or an account of somebody else's. `refund_id` is the reference that the upstream keeps and is looked up
+    by. `accepted_as` is the upstream's id of the refund that it said it was at work on; `failed_as` that of one that
+    failed and was then ordered anew, so that it says nothing of this order. `merchant` is whose account is asked.
     """
 
     refund_id: str
     idempotency_key: str
-    method: Method
+    method: UpstreamMethod
     payment_id: str | None
     amount_minor: int | None
     currency: str | None
@@ -62,7 +63,9 @@ class Order:
     reason: str
     accepted_as: str | None = None
     failed_as: str | None = None
-    merchant: Merchant = None
+    merchant: PaymentAccount = None
+    business_id: str = field(kw_only=True)
+    client_id: str = field(kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +77,13 @@ class Succeeded:
 
 @dataclass(frozen=True, slots=True)
 class Processing:
-    """The upstream has taken the refund and its final word is still to come, by look-up or by webhook."""
+    """The upstream has taken the refund and its final word is still to come, by look-up or by webhook.
+
+    `reason` is what it waits for, where the upstream says so.
+    """
 
     upstream_reference: str
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +98,20 @@ class Rejected:
     upstream_reference: str | None
 
 
+class Limit(StrEnum):
+    """What a call was too many for."""
+
+    RATE = "rate"  # calls a second; and what an upstream does not tell apart from it
+    CONCURRENCY = "concurrency"  # calls at once
+    OBJECT = "object"  # another call was at the same payment: no other refund is concerned
+
+
 @dataclass(frozen=True, slots=True)
 class Throttled:
     """Too many calls (429): surely not done, and no fault of the refund, so it costs no attempt."""
 
     retry_after_seconds: float | None
+    limit: Limit = Limit.RATE
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +127,12 @@ class Indeterminate:
     """Nothing is known: a timeout, a broken connection, another 5xx, or an answer that makes no sense.
 
     `retry_after_seconds` is what the upstream asked for, where it did; a look-up that is throttled says
-    it here.
+    it here, and what it was too many for.
     """
 
     detail: str
     retry_after_seconds: float | None = None
+    limit: Limit | None = None
 
 
 @dataclass(frozen=True, slots=True)

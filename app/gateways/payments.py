@@ -3,17 +3,18 @@
 from typing import Any
 
 from app.gateways.by_reference import ByReference
-from app.gateways.http import Upstream
+from app.gateways.http import UpstreamClient
 from app.gateways.outcomes import Order
 
 
-def payments_gateway(upstream: Upstream) -> ByReference:
+def payments_gateway(upstream: UpstreamClient) -> ByReference:
     """The gateway to a payments service."""
     return ByReference(upstream, path="/refunds", body=_body)
 
 
 def _body(order: Order) -> dict[str, Any]:
     return {
+        "business_id": order.business_id,
         "payment_id": order.payment_id,
         "amount_minor": order.amount_minor,
         "currency": order.currency,

@@ -3,7 +3,7 @@
 The books and the switches ask for no token: the sandbox holds no secrets and belongs on a loopback address.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -17,23 +17,30 @@ from app.sandbox.books import Book, open_books
 from app.sandbox.contracts import PaymentBody, RefundBody, ReturnBody, complaint
 from app.sandbox.faults import Dice, FaultDocument, Faults
 from app.sandbox.journal import Journal
-from app.sandbox.upstream import Upstream
+from app.sandbox.tokens import Tokens
+from app.sandbox.upstream import SandboxUpstream
 from app.sandbox.wire import json_response, problem_response
 
 
-def create_sandbox(books_path: Path | None = None, *, token: str | None = None) -> Starlette:
+def create_sandbox(
+    books_path: Path | None = None, *, token: str | None = None, tokens_of: Mapping[str, str] | None = None
+) -> Starlette:
     """The sandbox as an ASGI app: PAYMENTS_URL is its address with `/payments`, CREDITS_URL with `/credits`.
 
     Args:
         books_path: the journal that the books are kept in and read back from; None keeps them in memory.
-        token: the bearer token both services ask for; None takes any caller.
+        token: the platform's bearer token, that both services ask for; None takes any caller.
+        tokens_of: by their id, the tokens of businesses that have one of their own.
 
     Raises:
         OSError: the journal cannot be read or written.
     """
     books, journal = open_books(books_path)
-    payments = Upstream("/refunds", RefundBody, books["payments"], Dice(Faults()), token)
-    credit_returns = Upstream("/credit-returns", ReturnBody, books["credits"], Dice(Faults()), token)
+    tokens = Tokens(token, tokens_of or {})
+    payments = SandboxUpstream("/refunds", RefundBody, books["payments"], Dice(Faults()), tokens, "payment_not_found")
+    credit_returns = SandboxUpstream(
+        "/credit-returns", ReturnBody, books["credits"], Dice(Faults()), tokens, "account_not_found"
+    )
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -62,13 +69,13 @@ def _payment_route(book: Book) -> Route:
         except ValidationError as error:
             return problem_response(400, "validation", complaint(error))
         payment_id = request.path_params["payment_id"]
-        book.register(payment_id, amount=body.amount_minor, currency=body.currency)
+        book.register(payment_id, amount=body.amount_minor, currency=body.currency, business=body.business_id)
         return json_response(200, {"payment_id": payment_id} | body.model_dump())
 
     return Route("/payments/{payment_id}", register, methods=["PUT"])
 
 
-def _book_routes(payments: Upstream, credit_returns: Upstream, journal: Journal | None) -> list[Route]:
+def _book_routes(payments: SandboxUpstream, credit_returns: SandboxUpstream, journal: Journal | None) -> list[Route]:
     async def show(request: Request) -> Response:
         effects = request.query_params.get("effects") != "false"
         for service in (payments, credit_returns):
@@ -91,7 +98,7 @@ def _book_routes(payments: Upstream, credit_returns: Upstream, journal: Journal 
     return [Route("/books", show, methods=["GET"]), Route("/books", clear, methods=["DELETE"])]
 
 
-def _fault_routes(payments: Upstream, credit_returns: Upstream) -> list[Route]:
+def _fault_routes(payments: SandboxUpstream, credit_returns: SandboxUpstream) -> list[Route]:
     async def show(_: Request) -> Response:
         document = FaultDocument(payments=payments.dice.faults, credits=credit_returns.dice.faults)
         return json_response(200, document.model_dump())

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from app.sandbox.books import FAILED, Refund, Request
+from app.sandbox.books import FAILED, BookedRefund, BookedRequest
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:~-]{1,128}$")]
 Reference = Annotated[str, Field(min_length=1, max_length=255)]
@@ -20,38 +20,46 @@ class _Body(BaseModel):
 class RefundBody(_Body):
     """The body of POST /refunds."""
 
+    business_id: Name
     payment_id: Name
     amount_minor: Amount
     currency: Currency
     reference: Reference
     reason: Reason | None = None
 
-    def request(self) -> Request:
+    def request(self) -> BookedRequest:
         """The same, in the books' words."""
-        return Request(self.payment_id, self.amount_minor, self.currency, self.reference, self.reason)
+        return BookedRequest(
+            self.payment_id, self.amount_minor, self.currency, self.reference, self.reason, self.business_id
+        )
 
 
 class ReturnBody(_Body):
     """The body of POST /credit-returns."""
 
+    business_id: Name
+    client_id: Name
     account_id: Name
     credits: Amount
     reference: Reference
     reason: Reason | None = None
 
-    def request(self) -> Request:
+    def request(self) -> BookedRequest:
         """The same, in the books' words."""
-        return Request(self.account_id, self.credits, None, self.reference, self.reason)
+        return BookedRequest(
+            self.account_id, self.credits, None, self.reference, self.reason, self.business_id, self.client_id
+        )
 
 
 class PaymentBody(_Body):
-    """The body of PUT /payments/{payment_id}."""
+    """The body of PUT /payments/{payment_id}; without a business, it is the first's that asks."""
 
+    business_id: Name | None = None
     amount_minor: Amount
     currency: Currency
 
 
-def shown(refund: Refund, *, status: str) -> dict[str, Any]:
+def shown(refund: BookedRefund, *, status: str) -> dict[str, Any]:
     """A refund as the contracts show it, with the given status."""
     request = refund.request
     if request.currency is None:
@@ -62,6 +70,8 @@ def shown(refund: Refund, *, status: str) -> dict[str, Any]:
             "amount_minor": request.amount,
             "currency": request.currency,
         }
+    if request.business is not None:
+        subject["business_id"] = request.business
     failure = {"failure_code": refund.failure_code or "failed"} if status == FAILED else {}
     created = {"created_at": refund.created_at}
     return {

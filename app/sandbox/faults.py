@@ -55,6 +55,8 @@ class Faults(_Switches):
     answer_502_after: Probability = 0
     """The refund was made, and a proxy's page of HTML says 502."""
     answer_503: Probability = 0
+    answer_429: Probability = 0
+    """A refusal by accident, at no rate: nothing was done, and what it says is as for a 503."""
     garbage: Probability = 0
     """The refund was made, and the 201 is no JSON."""
     huge: Probability = 0
@@ -67,7 +69,7 @@ class Faults(_Switches):
     """A token bucket that holds up to one second's worth; beyond it 429."""
     retry_after: Literal["seconds", "date", "none"] = "seconds"
     retry_after_seconds: Annotated[int, Field(ge=0, le=86_400)] = 1
-    """What a 503 says; a 429 says when the next token is due, whole seconds rounded up."""
+    """What a 503 and a 429 by accident say; a throttled 429 says when the next token is due, in whole seconds."""
     refuse: dict[Code, Probability] = {}
     """Refusal codes, each for that share of payments or accounts: the same ones until the seed changes."""
     refuse_ids: dict[str, Code] = {}
@@ -93,11 +95,12 @@ class FaultDocument(_Switches):
     credits: Faults = Faults()
 
 
-class Trouble(StrEnum):
+class FaultKind(StrEnum):
     """What goes wrong with one request, in the order in which it is drawn."""
 
     DROP_BEFORE = "drop_before"
     ANSWER_503 = "answer_503"
+    ANSWER_429 = "answer_429"
     ANSWER_500_BEFORE = "answer_500_before"
     DROP_AFTER = "drop_after"
     HANG = "hang"
@@ -116,15 +119,15 @@ class Dice:
     tokens: float = 0.0
     filled_at: float | None = None
     random: Random = field(init=False)
-    likely: list[tuple[Trouble, float]] = field(init=False)
+    likely: list[tuple[FaultKind, float]] = field(init=False)
 
     def __post_init__(self) -> None:
         """Seed the dice and keep the switches that are on."""
         self.random = Random(self.faults.seed)  # noqa: S311 - reproducible faults, no secrets
-        chances = ((trouble, float(getattr(self.faults, trouble.value))) for trouble in Trouble)
+        chances = ((trouble, float(getattr(self.faults, trouble.value))) for trouble in FaultKind)
         self.likely = [(trouble, chance) for trouble, chance in chances if chance > 0]
 
-    def trouble(self) -> Trouble | None:
+    def trouble(self) -> FaultKind | None:
         """Draw what goes wrong with this request: the first that comes up."""
         drawn = [trouble for trouble, chance in self.likely if self.random.random() < chance]
         return drawn[0] if drawn else None

@@ -14,7 +14,7 @@ import httpx
 import orjson
 from standardwebhooks import Webhook
 
-from app.sandbox.books import PENDING, Book, Refund
+from app.sandbox.books import PENDING, Book, BookedRefund
 from app.sandbox.contracts import shown
 from app.sandbox.faults import Hooks
 
@@ -61,7 +61,7 @@ class Herald:
         for word in hooks.tell:
             await self._send(refund, PENDING if word == PENDING else refund.status, hooks)
 
-    async def _send(self, refund: Refund, status: str, hooks: Hooks) -> None:
+    async def _send(self, refund: BookedRefund, status: str, hooks: Hooks) -> None:
         at = self.now().astimezone(UTC)  # `sign` takes any time for UTC
         data = shown(refund, status=status)
         document = {"type": "refund.updated", "timestamp": at.isoformat(timespec="milliseconds"), "data": data}

@@ -1,28 +1,45 @@
-"""The public calendar (iCalendar, RFC 5545): each session an event, a cancelled one marked so. No personal data."""
+"""The public calendar (iCalendar, RFC 5545): each session an event, a cancelled one marked so. No personal data.
+
+Instants are in UTC: a calendar program has zone rules of its own, and they may be older than ours.
+"""
 
 import datetime as dt
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from icalendar import Calendar, Event
 
-from app.db.businesses import Business
-from app.db.sessions import SessionRow
+from app.db.access.businesses import BusinessRow
+from app.db.schedule.sessions import SessionRow
+from app.domain.statuses import SessionStatus
 
-MOST_EVENTS: Final = 5_000
+MAX_EVENTS: Final = 5_000
 DAYS_BACK: Final = 31
 DAYS_AHEAD: Final = 180
 _REFRESH: Final = dt.timedelta(minutes=5)
+_CUT: Final = (
+    f"Not all: the feed holds at most {MAX_EVENTS:,} classes, first those that are ahead, then the latest past."
+)
 
 
-def entity_tag(business: Business, rows: Sequence[SessionRow]) -> str:
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a feed is made of: sessions in start order, whether there were more, and the page where people see them."""
+
+    rows: Sequence[SessionRow]
+    is_cut: bool
+    page: str
+
+
+def entity_tag(business: BusinessRow, shown: Shown) -> str:
     """The same for the same events (RFC 9110 §8.8.1, to be sent as a weak tag), whenever they are asked for."""
-    text = repr((business.name, business.timezone, [(row.id, row.facts, row.status, row.cancellation) for row in rows]))
+    text = repr((business.name, business.timezone, shown.page, shown.is_cut, list(map(tuple, shown.rows))))
     return f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
 
 
-def calendar(business: Business, rows: Sequence[SessionRow], *, now: dt.datetime) -> bytes:
+def calendar(business: BusinessRow, shown: Shown, *, now: dt.datetime) -> bytes:
     """The feed of these sessions, stamped `now`; its lines end in CRLF. CPU-bound: a millisecond for ten events."""
     feed = Calendar()
     feed.add("prodid", "-//Bulk Cancel//Schedule//EN")
@@ -33,30 +50,40 @@ def calendar(business: Business, rows: Sequence[SessionRow], *, now: dt.datetime
     feed.add("x-wr-timezone", business.timezone)
     feed.add("refresh-interval", _REFRESH, parameters={"VALUE": "DURATION"})
     feed.add("x-published-ttl", "PT5M")
-    for row in rows:
-        feed.add_component(_event(business, row, now))
+    if shown.is_cut:
+        feed.add("description", _CUT)
+        feed.add("x-wr-caldesc", _CUT)
+    for row in shown.rows:
+        feed.add_component(_event(business, row, shown.page, now))
     text: bytes = feed.to_ical()
     return text
 
 
-def _event(business: Business, row: SessionRow, now: dt.datetime) -> Event:
+def _event(business: BusinessRow, row: SessionRow, page: str, now: dt.datetime) -> Event:
+    cancelled = row.status == SessionStatus.CANCELLED
     event = Event()
     event.add("uid", f"{row.id}@{business.id}")
-    event.add("dtstamp", now)
+    event.add("dtstamp", now)  # of a published calendar it is when this copy was made (RFC 5545 §3.8.7.2)
+    event.add("last-modified", row.changed_at or now)
+    event.add("sequence", row.revision)
     event.add("dtstart", row.facts.starts_at)
     event.add("dtend", row.facts.ends_at)
-    event.add("summary", row.facts.name)
+    # GNOME Calendar, calcurse, FullCalendar and Thunderbird's list show a class as on, whatever its STATUS says.
+    event.add("summary", f"Cancelled: {row.facts.name}" if cancelled else row.facts.name)
+    event.add("status", "CANCELLED" if cancelled else "CONFIRMED")
+    if cancelled:
+        event.add("transp", "TRANSPARENT")  # it takes no time any more
+    event.add("url", page)
     if row.facts.location is not None:
         event.add("location", row.facts.location)
-    described = [f"With {row.facts.instructor}."] if row.facts.instructor is not None else []
-    if row.cancellation is None:
-        event.add("status", "CONFIRMED")
-        event.add("sequence", 0)
-    else:
-        event.add("status", "CANCELLED")
-        event.add("sequence", 1)  # RFC 5545 §3.8.7.4: a cancellation is a new revision
-        event.add("last-modified", row.cancellation.cancelled_at)
-        described.append(f"Cancelled: {row.cancellation.reason}" if row.cancellation.reason else "Cancelled.")
-    if described:
-        event.add("description", " ".join(described))
+    if described := _description(row):
+        event.add("description", described)
     return event
+
+
+def _description(row: SessionRow) -> str:
+    described = [f"With {row.facts.instructor}."] if row.facts.instructor is not None else []
+    if row.status == SessionStatus.CANCELLED:
+        had = row.cancellation  # none: by the platform itself
+        described.append(f"Cancelled: {had.reason}" if had is not None and had.reason else "Cancelled.")
+    return " ".join(described)

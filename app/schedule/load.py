@@ -1,70 +1,65 @@
 """Brings a file of records in, batch by batch: good lines are kept, bad ones are named, and memory stays flat.
 
-A line may refer to what is stored already or stands earlier in the file. The same file again changes nothing.
+A booking may refer to sessions that are stored already or stand earlier in the file, and to any client. The same file
+again changes nothing.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
+import re
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
-from typing import Final, assert_never
+from typing import Any, Final, NamedTuple, assert_never
 
 import structlog
 from pydantic import ValidationError
 
-from app.db import businesses, statistics
-from app.db.engine import Database
+from app.db.access import businesses
+from app.db.core import statistics
+from app.db.core.engine import Database
+from app.domain import field_errors
 from app.schedule.apply import apply
-from app.schedule.records import ANY_RECORD, AnyRecord
+from app.schedule.records import ANY_RECORD, AnyRecord, Mended
+from app.schedule.report import Counts, ImportReport, LineNote
 from app.schedule.spool import LINE_LIMIT
-from app.schedule.walk import Change, Frozen, Outcome, Unknown
+from app.schedule.walk import (
+    Outcome,
+    RecordChange,
+    SessionIsCancelled,
+    Settled,
+    TooManyCredits,
+    Unknown,
+    WithBareClient,
+)
 
 log = structlog.get_logger()
 
 BATCH_LINES: Final = 2000
-MOST_ERRORS: Final = 100
-_MOST_DETAIL: Final = 300
+_BARE_CLIENT: Final = Mended("/client_id", "unknown-client", "Is not known, and is kept with no more than this id.")
 _BOM: Final = b"\xef\xbb\xbf"
+# Whole pairs and all other escapes are found first, and stay: of `\\ud83d` the backslash is the escaped one.
+_HALF_OF_A_PAIR: Final = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\(u[dD][89a-fA-F][0-9a-fA-F]{2})|\\.", re.DOTALL
+)
 
 
 @dataclass(frozen=True, slots=True)
-class LineError:
-    """Why a line was not taken: its number from 1, a JSON Pointer into it, a stable code and a sentence."""
+class _Bad:
+    """A line that could not be read, and its type where that is known."""
 
-    line: int
-    pointer: str
-    code: str
-    detail: str
+    note: LineNote
+    type: str | None = None
 
 
-@dataclass(slots=True)
-class Counts:
-    """What became of the good lines of one type."""
+class _Good(NamedTuple):  # a tuple, because an import makes millions of them
+    """A line that was read, and what of its text was mended."""
 
-    created: int = 0
-    updated: int = 0
-    unchanged: int = 0
+    record: AnyRecord
+    mended: Sequence[Mended]
 
 
-@dataclass(slots=True)
-class ImportReport:
-    """What an import did; `lines` (blank ones apart) is the sum of all counts and `errors`."""
-
-    lines: int = 0
-    clients: Counts = field(default_factory=Counts)
-    sessions: Counts = field(default_factory=Counts)
-    bookings: Counts = field(default_factory=Counts)
-    errors: int = 0
-    first_errors: list[LineError] = field(default_factory=list)
-
-    @property
-    def created(self) -> int:
-        """How many rows there are now that were not."""
-        return self.clients.created + self.sessions.created + self.bookings.created
-
-
-_Read = tuple[int, AnyRecord | LineError]
+_Read = tuple[int, _Good | _Bad]
 
 
 async def import_file(
@@ -103,13 +98,14 @@ async def import_file(
 async def _import_batch(
     db: Database, business_id: str, zone: str, batch: Sequence[_Read], report: ImportReport
 ) -> None:
-    records = [record for _, record in batch if not isinstance(record, LineError)]
+    records = [read.record for _, read in batch if isinstance(read, _Good)]
     outcomes = iter(await apply(db, business_id, zone, records) if records else ())
-    for line, record in batch:
-        if isinstance(record, LineError):
-            _count_error(report, record)
+    for line, read in batch:
+        report.lines += 1
+        if isinstance(read, _Bad):
+            _count_error(report, read.type, read.note)
         else:
-            _count(report, line, record, next(outcomes))
+            _count(report, line, read, next(outcomes))
 
 
 async def _batches(lines: Iterable[bytes]) -> AsyncGenerator[tuple[int, list[_Read]]]:
@@ -136,57 +132,88 @@ def _next_batch(numbered: Iterator[tuple[int, bytes]]) -> tuple[int, list[_Read]
     return number, batch
 
 
-def _read(number: int, line: bytes) -> AnyRecord | LineError:
+def _read(number: int, line: bytes) -> _Good | _Bad:
     if len(line) > LINE_LIMIT:
-        return LineError(number, "", "line_too_long", f"The line is longer than {LINE_LIMIT} bytes.")
+        return _Bad(LineNote(number, "", "line-too-long", f"The line is longer than {LINE_LIMIT} bytes."))
     try:
-        return ANY_RECORD.validate_json(line)
+        mended: list[Mended] = []
+        return _Good(ANY_RECORD.validate_json(line, context=mended), mended)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        code = first["type"]
-        detail = first["msg"].removeprefix("Value error, ")[:_MOST_DETAIL]
-        if code == "json_invalid":
-            return LineError(number, "", *_not_json(line, detail))
-        if code == "string_pattern_mismatch":
-            detail = "Holds characters that are not taken here."
-        if code in {"union_tag_invalid", "union_tag_not_found"} and not first["loc"]:
-            detail = "type must be one of session, client and booking."
-            return LineError(number, "/type", "unknown_type", detail)
-        return LineError(number, _pointer(first["loc"]), code, detail)
+        first = error.errors(include_url=False, include_input=False)[0]
+        if first["type"] == "json_invalid":
+            whole = _without_half_pairs(line)
+            if whole != line:
+                return _read(number, whole)
+            if not _is_utf8(line):
+                return _Bad(LineNote(number, "", "not-utf8", "The line is not UTF-8."))
+        code, sentence = field_errors.code_of(first), field_errors.sentence_of(first)
+        kind = str(first["loc"][0]) if first["loc"] else None  # of a union pydantic names the member
+        return _Bad(LineNote(number, _pointer(first), code, sentence), kind)
 
 
-def _not_json(line: bytes, detail: str) -> tuple[str, str]:
+def _without_half_pairs(line: bytes) -> bytes:
+    """The line with a blank of no width for each half of a surrogate pair, which text loses and no id can have.
+
+    Whoever cuts a name at a number of UTF-16 units, as JavaScript does, may leave half an emoji.
+    """
+    return _HALF_OF_A_PAIR.sub(lambda found: rb"\u200b" if found[1] else found[0], line)
+
+
+def _is_utf8(line: bytes) -> bool:
     try:
         line.decode()
     except UnicodeDecodeError:
-        return "not_utf8", "The line is not UTF-8."
-    return "json_invalid", detail
+        return False
+    return True
 
 
-def _pointer(loc: tuple[int | str, ...]) -> str:
+def _pointer(error: Mapping[str, Any]) -> str:
     """RFC 6901. Pydantic puts the union member's tag into a place: `booking`, `payments`, 0, `payment`, `currency`."""
+    loc = error["loc"]
     parts = [part for place, part in enumerate(loc) if place > 0 and not (isinstance(loc[place - 1], int))]
-    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1")[:_MOST_DETAIL] for part in parts)
+    discriminator = field_errors.discriminator_of(error)
+    if discriminator is not None:
+        parts.append(discriminator)
+    return field_errors.printable(field_errors.json_pointer(parts))
 
 
-def _count(report: ImportReport, line: int, record: AnyRecord, outcome: Outcome) -> None:
+def _count(report: ImportReport, line: int, read: _Good, outcome: Outcome) -> None:
+    record, mended = read
+    counts = report.of_type(record.type)
     match outcome:
-        case Change():
-            report.lines += 1
-            counts: Counts = getattr(report, record.type + "s")
-            setattr(counts, outcome.value, getattr(counts, outcome.value) + 1)
+        case RecordChange():
+            _count_taken(report, line, counts, outcome, mended)
+        case WithBareClient(change):
+            _count_taken(report, line, counts, change, [*mended, _BARE_CLIENT])
         case Unknown(pointer, what):
             detail = f"There is no such {what}, neither stored nor earlier in the file."
-            _count_error(report, LineError(line, pointer, f"unknown_{what}", detail))
-        case Frozen(session_id):
+            _count_error(report, record.type, LineNote(line, pointer, f"unknown-{what}", detail))
+        case SessionIsCancelled(session_id):
+            counts.frozen += 1
             detail = f"Session {session_id} is cancelled and its bookings are frozen."
-            _count_error(report, LineError(line, "/session_id", "session-cancelled", detail))
+            report.first_frozen.add(LineNote(line, "/session_id", "session-cancelled", detail))
+        case Settled(job_id):
+            counts.frozen += 1
+            detail = f"Was deleted after bulk cancellation {job_id} had settled it."
+            report.first_frozen.add(LineNote(line, "/id", "booking-settled", detail))
+        case TooManyCredits(pointers):
+            note = LineNote(line, pointers[0], "less-than-equal", outcome.sentence)
+            _count_error(report, record.type, note)
         case _:
             assert_never(outcome)
 
 
-def _count_error(report: ImportReport, error: LineError) -> None:
-    report.lines += 1
+def _count_taken(
+    report: ImportReport, line: int, counts: Counts, change: RecordChange, mended: Sequence[Mended]
+) -> None:
+    setattr(counts, change.value, getattr(counts, change.value) + 1)
+    counts.mended += bool(mended)
+    for one in mended:
+        report.first_mended.add(LineNote(line, *one))
+
+
+def _count_error(report: ImportReport, kind: str | None, note: LineNote) -> None:
     report.errors += 1
-    if len(report.first_errors) < MOST_ERRORS:
-        report.first_errors.append(error)
+    if kind is not None:
+        report.of_type(kind).errors += 1
+    report.first_errors.add(note)

@@ -5,18 +5,17 @@ Another business's id and an unknown one are the same: not found.
 
 import datetime as dt
 from collections.abc import Collection
+from dataclasses import replace
 from typing import NamedTuple
 
-from app.db import bookings, clients, sessions
-from app.db.bookings import BookingRow
-from app.db.engine import Database
-from app.db.sessions import Chosen, SessionRow
-from app.db.tables import RefundStatus
+from app.db.core.driver import Connection
+from app.db.core.engine import Database
+from app.db.schedule import booking_pages, clients, session_pages
+from app.db.schedule.bookings import BookingRow
+from app.db.schedule.clients import ClientFacts
+from app.db.schedule.sessions import SessionFilter, SessionRow
+from app.domain.statuses import RefundStatus
 from app.errors import NotFound
-
-ON_THE_WAY = frozenset(
-    {RefundStatus.PENDING, RefundStatus.SUBMITTED, RefundStatus.INDETERMINATE, RefundStatus.PROCESSING}
-)
 
 
 class SessionView(NamedTuple):
@@ -26,7 +25,7 @@ class SessionView(NamedTuple):
     booked: int
 
 
-class Sum(NamedTuple):
+class ReturnedSum(NamedTuple):
     """What refunds come to: minor units by currency, in the order of their codes, and credits."""
 
     amounts: tuple[tuple[str, int], ...]
@@ -34,12 +33,30 @@ class Sum(NamedTuple):
 
 
 async def sessions_page(
-    db: Database, business_id: str, chosen: Chosen, *, after: tuple[dt.datetime, str] | None, limit: int
+    db: Database, business_id: str, chosen: SessionFilter, *, after: tuple[dt.datetime, str] | None, limit: int
 ) -> list[SessionView]:
     """Up to `limit` chosen sessions in order of start and id, from the one after the key `after`."""
-    async with db.glance() as conn:
-        rows = await sessions.page_with_booked(conn, business_id, chosen, after=after, limit=limit)
+    async with db.single() as conn:
+        rows = await session_pages.page_with_booked(conn, business_id, chosen, after=after, limit=limit)
     return [SessionView(*row) for row in rows]
+
+
+async def nearest(
+    conn: Connection, business_id: str, chosen: SessionFilter, *, from_at: dt.datetime, at_most: int
+) -> tuple[list[SessionRow], bool]:
+    """Up to `at_most` chosen sessions in start order, and whether there are more.
+
+    First those that start at `from_at` or later, the soonest first, then those before, the latest first.
+    """
+    ahead = await session_pages.page(
+        conn, business_id, replace(chosen, from_at=max(chosen.from_at, from_at)), limit=at_most + 1
+    )
+    if len(ahead) > at_most:
+        return ahead[:at_most], True
+    room = at_most - len(ahead)
+    before = replace(chosen, until_at=min(chosen.until_at, from_at))
+    past = await session_pages.latest(conn, business_id, before, limit=room + 1)
+    return past[:room][::-1] + ahead, len(past) > room
 
 
 async def session(db: Database, business_id: str, session_id: str) -> SessionView:
@@ -48,8 +65,8 @@ async def session(db: Database, business_id: str, session_id: str) -> SessionVie
     Raises:
         NotFound: the business has no such session.
     """
-    async with db.glance() as conn:
-        row = await sessions.get_with_booked(conn, business_id, session_id)
+    async with db.single() as conn:
+        row = await session_pages.get_with_booked(conn, business_id, session_id)
     if row is None:
         raise NotFound("session")
     return SessionView(*row)
@@ -63,10 +80,37 @@ async def bookings_of_session(
     Raises:
         NotFound: the business has no such session.
     """
-    async with db.read() as conn:
-        if await sessions.get(conn, business_id, session_id) is None:
+    async with db.single() as conn:
+        rows = await booking_pages.of_session(conn, business_id, session_id, after=after, limit=limit)
+        if not rows and await session_pages.get(conn, business_id, session_id) is None:
             raise NotFound("session")
-        return await bookings.of_session(conn, business_id, session_id, after=after, limit=limit)
+    return rows
+
+
+async def booking(db: Database, business_id: str, booking_id: str) -> BookingRow:
+    """One booking with its refunds.
+
+    Raises:
+        NotFound: the business has no such booking.
+    """
+    async with db.single() as conn:
+        row = await booking_pages.get(conn, business_id, booking_id)
+    if row is None:
+        raise NotFound("booking")
+    return row
+
+
+async def client(db: Database, business_id: str, client_id: str) -> ClientFacts:
+    """One client.
+
+    Raises:
+        NotFound: the business has no such client.
+    """
+    async with db.single() as conn:
+        facts = await clients.get(conn, business_id, client_id)
+    if facts is None:
+        raise NotFound("client")
+    return facts
 
 
 async def bookings_of_client(
@@ -77,13 +121,14 @@ async def bookings_of_client(
     Raises:
         NotFound: the business has no such client.
     """
-    async with db.read() as conn:
-        if not await clients.exists(conn, business_id, client_id):
+    async with db.single() as conn:
+        rows = await booking_pages.of_client(conn, business_id, client_id, before=before, limit=limit)
+        if not rows and not await clients.exists(conn, business_id, client_id):
             raise NotFound("client")
-        return await bookings.of_client(conn, business_id, client_id, before=before, limit=limit)
+    return rows
 
 
-def total(booking: BookingRow, statuses: Collection[RefundStatus]) -> Sum:
+def total(booking: BookingRow, statuses: Collection[RefundStatus]) -> ReturnedSum:
     """What the booking's refunds of these statuses come to."""
     amounts: dict[str, int] = {}
     credits = 0  # noqa: A001 - the domain's word
@@ -93,4 +138,4 @@ def total(booking: BookingRow, statuses: Collection[RefundStatus]) -> Sum:
         credits += refund.credits or 0  # noqa: A001
         if refund.currency is not None and refund.amount_minor is not None:
             amounts[refund.currency] = amounts.get(refund.currency, 0) + refund.amount_minor
-    return Sum(tuple(sorted(amounts.items())), credits)
+    return ReturnedSum(tuple(sorted(amounts.items())), credits)

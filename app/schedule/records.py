@@ -1,36 +1,116 @@
-"""The form of one session, client or booking, by PUT or as a line of an import; what passes here fits the schema."""
+"""The form of one session, client or booking, by PUT or as a line of an import; what passes here fits the schema.
+
+Ids, instants and money are taken as they are or not at all. Text for display is mended: whoever reads a line
+with a list as pydantic's context finds there, for each member that was, what was done.
+"""
 
 import datetime as dt
-from typing import Annotated, Final, Literal
+import re
+from typing import Annotated, Any, Final, Literal, NamedTuple
 
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
-    StringConstraints,
+    Strict,
     TypeAdapter,
     ValidationInfo,
     field_validator,
 )
+from pydantic_core import PydanticCustomError
 
-from app.days import zone_named
-from app.db.tables import BookingStatus
-from app.fields import Moment, PlatformId, text
+from app.domain.display_text import MAX_CHARACTERS, cut, displayed
+from app.domain.fields import Currency, Moment, PlatformId, text
+from app.domain.statuses import BookingStatus, SessionStatus
+from app.domain.zones import region_named
 
 
-def _iana_zone(value: str) -> str:
-    if zone_named(value) is None:
-        raise ValueError("must be an IANA time zone such as Europe/Lisbon")
+def _region(value: str) -> str:
+    if region_named(value) is None:
+        raise PydanticCustomError("time-zone", "must be an IANA time zone of a region, such as Europe/Lisbon, or UTC")
     return value
 
 
-Text = Annotated[str, text(200, at_least=1)]
-Email = Annotated[str, text(320, at_least=1)]
-Zone = Annotated[str, text(64), AfterValidator(_iana_zone)]
-AmountMinor = Annotated[int, Field(strict=True, ge=1, le=10**12, description="In the currency's minor unit.")]
-Credits = Annotated[int, Field(strict=True, ge=1, le=10**9)]
-Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$", strict=True), Field(description="ISO 4217.")]
+class Mended(NamedTuple):
+    """What was done to one member's text: a JSON Pointer, a stable code and a sentence."""
+
+    pointer: str
+    code: str
+    detail: str
+
+
+def _displayed(value: str | None, info: ValidationInfo) -> str | None:
+    """Text for display in its kept form; None when nothing is left."""
+    if value is None:
+        return None
+    text = displayed(value)
+    kept = cut(text)
+    if not kept:
+        _note(info, "text-empty", "Holds nothing to show, and is left out.")
+    elif len(text) > MAX_CHARACTERS:
+        _note(info, "text-cut", f"Is longer than {MAX_CHARACTERS} characters, and is cut.")
+    elif kept != value:
+        _note(info, "text-tidied", _TIDIED)
+    return kept or None
+
+
+def _mailable(value: str | None, info: ValidationInfo) -> str | None:
+    """An e-mail address, or None for what can't be one: a wrong address is worse than none."""
+    if value is None:
+        return None
+    kept = displayed(value)
+    if not kept:
+        _note(info, "text-empty", "Holds nothing to show, and is left out.")
+        return None
+    if len(kept) > _MAX_EMAIL or not _EMAIL.fullmatch(kept):
+        _note(info, "email-malformed", "Is no e-mail address, and is left out.")
+        return None
+    if kept != value:
+        _note(info, "text-tidied", _TIDIED)
+    return kept
+
+
+def _note(info: ValidationInfo, code: str, detail: str) -> None:
+    if info.context is not None:
+        info.context.append(Mended(f"/{info.field_name}", code, detail))
+
+
+_TIDIED: Final = "Control characters, white space or accents were brought into one form."
+_EMAIL: Final = re.compile(r"[^\s@]+@[^\s@]+")
+_MAX_EMAIL: Final = 320  # RFC 3696, and the column
+
+Text = Annotated[
+    Annotated[str, Strict()] | None,
+    AfterValidator(_displayed),
+    Field(description=f"For display: white space is folded, and what is beyond {MAX_CHARACTERS} characters is cut."),
+]
+Email = Annotated[
+    Annotated[str, Strict()] | None,
+    AfterValidator(_mailable),
+    Field(description="Left out when it can't be an e-mail address."),
+]
+Zone = Annotated[str, text(64), AfterValidator(_region)]
+AmountMinor = Annotated[
+    int, Field(strict=True, ge=0, le=10**12, description="In the currency's minor unit; 0 counts as nothing paid.")
+]
+Credits = Annotated[
+    int,
+    Field(
+        strict=True,
+        ge=0,
+        le=10**9,
+        description="At most 1000, unless the business's limit says otherwise; 0 counts as nothing paid.",
+    ),
+]
+
+
+def _method_by_its_older_word(line: Any) -> Any:
+    """A payment line with `method`, once called `kind`; a `kind` that says otherwise is left, and refused."""
+    if isinstance(line, dict) and "kind" in line and line.get("method", line["kind"]) == line["kind"]:
+        return {("method" if name == "kind" else name): value for name, value in line.items()}
+    return line
 
 
 class Record(BaseModel):
@@ -42,7 +122,7 @@ class Record(BaseModel):
 class PaymentLine(Record):
     """One payment of a booking."""
 
-    kind: Literal["payment"]
+    method: Literal["payment"]
     payment_id: PlatformId
     amount_minor: AmountMinor
     currency: Currency
@@ -51,31 +131,35 @@ class PaymentLine(Record):
 class CreditLine(Record):
     """Class credits spent on a booking."""
 
-    kind: Literal["credit"]
+    method: Literal["credit"]
     account_id: PlatformId
     credits: Credits
 
 
-Line = Annotated[PaymentLine | CreditLine, Field(discriminator="kind")]
+Line = Annotated[PaymentLine | CreditLine, Field(discriminator="method"), BeforeValidator(_method_by_its_older_word)]
 
 
 class SessionFields(Record):
     """A class session, as the platform describes it."""
 
-    name: Text
+    name: Text = Field(None, description="For display; the id stands in where there is none.")
     starts_at: Moment
     ends_at: Moment
     timezone: Zone | None = Field(None, description="IANA zone it is held in; the business's when left out.")
-    location: Text | None = None
-    instructor: Text | None = None
+    location: Text = None
+    instructor: Text = None
     capacity: Annotated[int, Field(strict=True, ge=0, le=1_000_000)] | None = None
+    status: SessionStatus = Field(
+        SessionStatus.SCHEDULED,
+        description="`cancelled`: by the platform itself. It has no say over a session that was cancelled here.",
+    )
 
     @field_validator("ends_at")
     @classmethod
     def _after_the_start(cls, value: dt.datetime, info: ValidationInfo) -> dt.datetime:
         starts_at = info.data.get("starts_at")
         if starts_at is not None and value <= starts_at:
-            raise ValueError("must be after starts_at")
+            raise PydanticCustomError("ends-before-start", "must be after starts_at")
         return value
 
 
@@ -95,7 +179,7 @@ class BookingFields(Record):
         if len(value) > 1:
             ids = [line.payment_id for line in value if isinstance(line, PaymentLine)]
             if len(set(ids)) < len(ids):
-                raise ValueError("must not name one payment twice")
+                raise PydanticCustomError("repeated-payment", "must not name one payment twice")
         return value
 
 
@@ -106,13 +190,18 @@ class SessionRecord(SessionFields):
     id: PlatformId
 
 
-class ClientRecord(Record):
+class ClientFields(Record):
+    """Somebody who books."""
+
+    name: Text = None
+    email: Email = None
+
+
+class ClientRecord(ClientFields):
     """`{"type": "client", …}`: a line of an import."""
 
     type: Literal["client"]
     id: PlatformId
-    name: Text
-    email: Email | None = None
 
 
 class BookingRecord(BookingFields):

@@ -83,8 +83,8 @@ def _session(
 
 
 def _payments(draw: random.Random, booking_id: str, client: int, price: int, currency: str) -> list[dict[str, Any]]:
-    card = {"kind": "payment", "payment_id": f"pay-{booking_id}", "amount_minor": price, "currency": currency}
-    credit = {"kind": "credit", "account_id": f"acc-{client}", "credits": 1}
+    card = {"method": "payment", "payment_id": f"pay-{booking_id}", "amount_minor": price, "currency": currency}
+    credit = {"method": "credit", "account_id": f"acc-{client}", "credits": 1}
     match draw.choices(("card", "credit", "split", "membership"), (55, 25, 8, 12))[0]:
         case "card":
             return [card]

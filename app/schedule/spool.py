@@ -6,6 +6,7 @@ Memory stays flat whatever the file's size: it is read in blocks, and a line is 
 import asyncio
 import gzip
 import math
+import os
 import tempfile
 import zlib
 from collections.abc import AsyncIterable, AsyncIterator, Iterator
@@ -16,7 +17,9 @@ from app.errors import Problem
 
 LINE_LIMIT: Final = 64 * 1024
 _BLOCK: Final = 1024 * 1024
-_MOST_EXPANSION: Final = 64  # text of this kind shrinks to a tenth; a bomb to a thousandth
+# Text of this kind shrinks to a tenth; a bomb to a thousandth. A small file may be all repetition.
+_MAX_EXPANSION: Final = 64
+_ALWAYS_EXPANDED: Final = 16 * 1024 * 1024
 
 
 @asynccontextmanager
@@ -24,14 +27,15 @@ async def spooled(chunks: AsyncIterable[bytes], *, gzipped: bool, limit_bytes: i
     """A readable file of what `chunks` hold, decompressed as it is read; gone when the block ends.
 
     Raises:
-        Problem: 413 body-too-large, over `limit_bytes` as sent, or 64 times that once decompressed; 400 broken-gzip.
+        Problem: 413 body-too-large, over `limit_bytes` as sent, or 64 times what was sent once decompressed; 400
+            broken-gzip.
     """
     with tempfile.TemporaryFile(prefix="bulk-cancel-import-") as file:
         await _fill(file, chunks, limit_bytes)
         if not gzipped:
             yield file
             return
-        await asyncio.to_thread(check_gzip, file, limit_bytes=limit_bytes)
+        await asyncio.to_thread(check_gzip, file, is_bounded=True)
         with gzip.GzipFile(fileobj=file) as text:
             yield text  # type: ignore[misc] # a GzipFile reads as any binary file does
 
@@ -51,25 +55,26 @@ async def _fill(file: BinaryIO, chunks: AsyncIterable[bytes], limit_bytes: int) 
     file.seek(0)
 
 
-def check_gzip(file: BinaryIO, *, limit_bytes: int | None = None) -> None:
+def check_gzip(file: BinaryIO, *, is_bounded: bool = False) -> None:
     """Read a gzip file to its end and go back to its start; blocks.
 
     Raises:
         Problem: 400 broken-gzip, it is truncated, damaged or no gzip (RFC 1952); 413 body-too-large, see `spooled`.
     """
-    most = math.inf if limit_bytes is None else limit_bytes * _MOST_EXPANSION
+    most = max(_ALWAYS_EXPANDED, _MAX_EXPANSION * file.seek(0, os.SEEK_END)) if is_bounded else math.inf
+    file.seek(0)
     size = 0
     if not file.read(1):  # to `gzip` nothing at all is a whole file
         raise _broken_gzip()
     file.seek(0)
     try:
         with gzip.GzipFile(fileobj=file) as text:
-            while (size < most) and (block := text.read(_BLOCK)):
+            while (size <= most) and (block := text.read(_BLOCK)):
                 size += len(block)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise _broken_gzip() from error
-    if limit_bytes is not None and size >= most:
-        raise _too_large(limit_bytes)
+    if size > most:
+        raise _expands_too_much(int(most))
     file.seek(0)
 
 
@@ -98,4 +103,14 @@ def _too_large(limit_bytes: int) -> Problem:
         "The body is too large",
         f"An import of at most {limit_bytes} bytes is taken here.",
         extensions={"limit_bytes": limit_bytes},
+    )
+
+
+def _expands_too_much(most: int) -> Problem:
+    return Problem(
+        413,
+        "body-too-large",
+        "The body is too large",
+        f"A gzip of this size may hold at most {most} bytes: {_MAX_EXPANSION} times its own.",
+        extensions={"limit_bytes": most},
     )

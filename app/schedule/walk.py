@@ -1,15 +1,19 @@
 """What a batch of records changes, record by record in their order. Pure: it touches only the `Known` it is given.
 
-A booking in a cancelled session is frozen: the same again is unchanged, anything else is refused.
+A booking in a session that we cancelled is frozen: the same again is unchanged, and so is an echo of the cancellation
+(the booking is said to be cancelled where it is); anything else is refused. A session that the platform itself has
+cancelled takes nobody in, but what becomes of those in it is the platform's to say.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from app.db.bookings import BookingFacts, LineFacts
-from app.db.clients import ClientFacts
-from app.db.sessions import KnownSession, SessionFacts
+from app.db.jobs.entitlements import COUNTED
+from app.db.schedule.bookings import BookingFacts, LineFacts
+from app.db.schedule.clients import BARE, ClientFacts
+from app.db.schedule.sessions import KnownSession, SessionFacts
+from app.domain.statuses import BookingStatus, Method, SessionStatus
 from app.schedule.records import (
     AnyRecord,
     BookingFields,
@@ -17,12 +21,11 @@ from app.schedule.records import (
     ClientRecord,
     CreditLine,
     PaymentLine,
-    SessionFields,
     SessionRecord,
 )
 
 
-class Change(StrEnum):
+class RecordChange(StrEnum):
     """What a record did."""
 
     CREATED = "created"
@@ -32,30 +35,59 @@ class Change(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """Refused: the record names a session or client that does not exist."""
+    """Refused: the record names a session that does not exist."""
 
     pointer: str
     what: str
 
 
 @dataclass(frozen=True, slots=True)
-class Frozen:
-    """Refused: the booking is in, or would go into, a session that this job cancelled."""
+class SessionIsCancelled:
+    """Refused: the booking is in, or would go into, a cancelled session: by this job, or by the platform itself."""
 
     session_id: str
+    job_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class WithBareClient:
+    """Taken: a booking of a client of whom nothing else is known, and who is made with it."""
+
+    change: RecordChange
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Refused: the booking was deleted after this job had settled it, and is not to be settled again."""
+
     job_id: str
 
 
-Outcome = Change | Unknown | Frozen
+@dataclass(frozen=True, slots=True)
+class TooManyCredits:
+    """Refused: these payment lines have more credits than the business's limit, and were not so before."""
+
+    pointers: tuple[str, ...]
+    limit: int
+
+    @property
+    def sentence(self) -> str:
+        """What is wrong with each."""
+        return f"Must be less than or equal to {self.limit}, the business's limit for the credits of a line."
+
+
+Outcome = RecordChange | WithBareClient | Unknown | SessionIsCancelled | Settled | TooManyCredits
 
 
 @dataclass(slots=True)
-class Known:
+class CurrentRows:
     """The rows that a batch may touch or refer to, as they are under the batch's locks; `walk` keeps it up to date."""
 
     clients: dict[str, ClientFacts]
     sessions: dict[str, KnownSession]
     bookings: dict[str, BookingFacts]
+    settled: Mapping[str, str] = field(default_factory=dict)  # bookings that are gone, and the jobs that settled them
+    credits_per_line: int = 0  # the business's limit
 
 
 @dataclass(slots=True)
@@ -64,14 +96,15 @@ class Changes:
 
     clients: dict[str, ClientFacts] = field(default_factory=dict)
     sessions: dict[str, SessionFacts] = field(default_factory=dict)
+    statuses: dict[str, SessionStatus] = field(default_factory=dict)
     new_bookings: dict[str, BookingFacts] = field(default_factory=dict)
     changed_bookings: dict[str, BookingFacts] = field(default_factory=dict)
 
 
-def session_facts(fields: SessionFields, business_zone: str) -> SessionFacts:
-    """The facts of a session, held in the business's zone where it names none."""
+def session_facts(fields: SessionRecord, business_zone: str) -> SessionFacts:
+    """The facts of a session, held in the business's zone and called by its id where it names none."""
     return SessionFacts(
-        fields.name,
+        fields.name or fields.id,
         fields.starts_at,
         fields.ends_at,
         fields.timezone or business_zone,
@@ -87,7 +120,7 @@ def booking_facts(fields: BookingFields) -> BookingFacts:
     return BookingFacts(fields.session_id, fields.client_id, fields.status.value, lines)
 
 
-def walk(batch: Sequence[AnyRecord], known: Known, business_zone: str) -> tuple[list[Outcome], Changes]:
+def walk(batch: Sequence[AnyRecord], known: CurrentRows, business_zone: str) -> tuple[list[Outcome], Changes]:
     """The outcome of each record, and what is to be written for them all."""
     changes = Changes()
     outcomes: list[Outcome] = []
@@ -103,53 +136,84 @@ def walk(batch: Sequence[AnyRecord], known: Known, business_zone: str) -> tuple[
 
 def _line_facts(line: PaymentLine | CreditLine) -> LineFacts:
     if isinstance(line, PaymentLine):
-        return LineFacts("payment", line.payment_id, line.amount_minor, line.currency, None, None)
-    return LineFacts("credit", None, None, None, line.account_id, line.credits)
+        return LineFacts(Method.PAYMENT, line.payment_id, line.amount_minor, line.currency, None, None)
+    return LineFacts(Method.CREDIT, None, None, None, line.account_id, line.credits)
 
 
-def _client(record: ClientRecord, known: Known, changes: Changes) -> Change:
+def _client(record: ClientRecord, known: CurrentRows, changes: Changes) -> RecordChange:
     facts = ClientFacts(record.name, record.email)
     before = known.clients.get(record.id)
     if before == facts:
-        return Change.UNCHANGED
+        return RecordChange.UNCHANGED
     known.clients[record.id] = changes.clients[record.id] = facts
-    return Change.CREATED if before is None else Change.UPDATED
+    return RecordChange.CREATED if before is None else RecordChange.UPDATED
 
 
-def _session(record: SessionRecord, known: Known, changes: Changes, business_zone: str) -> Change:
+def _session(record: SessionRecord, known: CurrentRows, changes: Changes, business_zone: str) -> RecordChange:
     facts = session_facts(record, business_zone)
     before = known.sessions.get(record.id)
-    if before is None:
-        known.sessions[record.id] = KnownSession(facts, None)
-        changes.sessions[record.id] = facts
-        return Change.CREATED
-    if before.facts == facts:
-        return Change.UNCHANGED
-    # A cancelled one may be described anew, and stays cancelled.
-    known.sessions[record.id] = KnownSession(facts, before.job_id)
+    # One that a job has cancelled may be described anew, and stays cancelled: `cancelled` is then our own echo.
+    status = SessionStatus.CANCELLED if before is not None and before.job_id is not None else record.status
+    after = KnownSession(facts, status, None if before is None else before.job_id)
+    if before == after:
+        return RecordChange.UNCHANGED
+    known.sessions[record.id] = after
     changes.sessions[record.id] = facts
-    return Change.UPDATED
+    if status != (SessionStatus.SCHEDULED if before is None else before.status) or record.id in changes.statuses:
+        changes.statuses[record.id] = status
+    return RecordChange.CREATED if before is None else RecordChange.UPDATED
 
 
-def _booking(record: BookingRecord, known: Known, changes: Changes) -> Outcome:
+def _booking(record: BookingRecord, known: CurrentRows, changes: Changes) -> Outcome:
     facts = booking_facts(record)
     before = known.bookings.get(record.id)
     if before == facts:
-        return Change.UNCHANGED
+        return RecordChange.UNCHANGED
     into = known.sessions.get(facts.session_id)
     if into is None:
         return Unknown("/session_id", "session")
-    if facts.client_id not in known.clients:
-        return Unknown("/client_id", "client")
-    if into.job_id is not None:
-        return Frozen(facts.session_id, into.job_id)
-    if before is not None:
-        out_of = known.sessions[before.session_id]
-        if out_of.job_id is not None:
-            return Frozen(before.session_id, out_of.job_id)
+    if into.job_id is not None and before is not None and _echoes(before, facts):
+        return RecordChange.UNCHANGED
+    if before is None and record.id in known.settled:
+        return Settled(known.settled[record.id])
+    refused = _frozen(before, facts, known) or _too_many_credits(before, facts, known.credits_per_line)
+    if refused is not None:
+        return refused
     known.bookings[record.id] = facts
     if before is None or record.id in changes.new_bookings:
         changes.new_bookings[record.id] = facts
     else:
         changes.changed_bookings[record.id] = facts
-    return Change.CREATED if before is None else Change.UPDATED
+    change = RecordChange.CREATED if before is None else RecordChange.UPDATED
+    if facts.client_id in known.clients:
+        return change
+    known.clients[facts.client_id] = changes.clients[facts.client_id] = BARE
+    return WithBareClient(change)
+
+
+def _echoes(before: BookingFacts, facts: BookingFacts) -> bool:
+    """Whether all that the platform says is that the booking is cancelled where it is; its lines may be gone."""
+    return facts.status == BookingStatus.CANCELLED and facts[:2] == before[:2]
+
+
+def _too_many_credits(before: BookingFacts | None, facts: BookingFacts, limit: int) -> TooManyCredits | None:
+    """Lines that stand already are no matter: the booking can still be moved, and said to be cancelled."""
+    standing = () if before is None else before.lines
+    places = [
+        place
+        for place, line in enumerate(facts.lines)
+        if (line.credits or 0) > limit and facts.lines.count(line) > standing.count(line)
+    ]
+    return TooManyCredits(tuple(f"/payments/{place}/credits" for place in places), limit) if places else None
+
+
+def _frozen(before: BookingFacts | None, facts: BookingFacts, known: CurrentRows) -> SessionIsCancelled | None:
+    into = known.sessions[facts.session_id]
+    if into.job_id is not None:
+        return SessionIsCancelled(facts.session_id, into.job_id)
+    if before is not None and (job_id := known.sessions[before.session_id].job_id) is not None:
+        return SessionIsCancelled(before.session_id, job_id)
+    stays = before is not None and before.session_id == facts.session_id and before.status in COUNTED
+    if into.status == SessionStatus.CANCELLED and facts.status in COUNTED and not stays:
+        return SessionIsCancelled(facts.session_id, None)
+    return None

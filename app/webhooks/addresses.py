@@ -15,15 +15,15 @@ from typing import Any, Final, Self
 
 import httpcore
 
-from app.config import Settings
+from app.config.settings import Settings
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 Resolve = Callable[..., Iterable[tuple[Any, ...]]]
 
 LOOPBACK: Final[tuple[Address, ...]] = (IPv4Address("127.0.0.1"), IPv6Address("::1"))
-MOST_LOOK_UPS: Final = 128
-_MOST_TRIED: Final = 8  # of a name's addresses; a name with hundreds would have us knock at all of them
+MAX_LOOK_UPS: Final = 128
+_MAX_TRIED: Final = 8  # of a name's addresses; a name with hundreds would have us knock at all of them
 _NO_ADDRESS: Final = "the name has no address"
 
 # The IANA registries of special-purpose addresses (RFC 6890 and what has updated it), as far as `is_global` does not
@@ -58,7 +58,7 @@ def is_public(address: Address) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
+class AddressPolicy:
     """Where endpoints may be.
 
     Public addresses on `ports`, anything in the operator's `networks`, and with `loopback_http` this machine itself:
@@ -98,7 +98,7 @@ class Resolver:
     all who ask for one name at one time wait for one look-up: a slow name takes one thread.
     """
 
-    def __init__(self, resolve: Resolve = socket.getaddrinfo, *, most_look_ups: int = MOST_LOOK_UPS) -> None:
+    def __init__(self, resolve: Resolve = socket.getaddrinfo, *, most_look_ups: int = MAX_LOOK_UPS) -> None:
         """Nothing is started yet.
 
         Args:
@@ -149,7 +149,7 @@ class Resolver:
 class GuardedBackend(httpcore.AsyncNetworkBackend):
     """What an httpcore pool connects by: only to addresses that `reach` allows, and never by a Unix socket."""
 
-    def __init__(self, reach: Reach, resolver: Resolver) -> None:
+    def __init__(self, reach: AddressPolicy, resolver: Resolver) -> None:
         self._reach = reach
         self._resolver = resolver
         self._network = httpcore.AnyIOBackend()
@@ -201,7 +201,7 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
 
     async def _addresses(self, host: str, port: int) -> tuple[Address, ...]:
         addresses = _known(host) or await self._resolver.addresses(host)
-        return addresses[:_MOST_TRIED] if all(self._reach.allows(address, port) for address in addresses) else ()
+        return addresses[:_MAX_TRIED] if all(self._reach.allows(address, port) for address in addresses) else ()
 
 
 def _known(host: str) -> tuple[Address, ...]:

@@ -1,7 +1,7 @@
 """Delivering events: a lane for each endpoint that something is due for, so that a slow or dead one delays no other.
 
-Rows alone say what is due, and whose it is: a worker that dies costs a lease, and an event comes again under the same
-id.
+Rows alone say what is due, and whose it is: a commit that wrote some only prompts to look. A worker that dies costs a
+lease, and an event comes again under the same id.
 """
 
 import asyncio
@@ -10,22 +10,25 @@ import random
 import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from typing import Final
 
 import structlog
 
-from app.config import Settings
-from app.db import jobs, webhook_deliveries, webhook_events
-from app.db.engine import Database
-from app.webhooks.addresses import Reach, Resolver
-from app.webhooks.lane import Office, serve
+from app.config.settings import Settings
+from app.db.core.engine import Database
+from app.db.jobs import jobs
+from app.db.webhooks import deliveries, events
+from app.webhooks.addresses import AddressPolicy, Resolver
+from app.webhooks.batch import DeliveryContext
+from app.webhooks.lane import serve
+from app.webhooks.share import Share
 
 log = structlog.get_logger()
 
 _LOOK_SECONDS: Final = 1.0
-_MOST_LANES: Final = 128
-_MOST_FAILING_LANES: Final = 96  # the rest are for endpoints that take what they are sent
+_TOGETHER_SECONDS: Final = 0.1  # between two looks, however many commits tell of something that is due
+_MAX_LANES: Final = 128
+_MAX_FAILING_LANES: Final = 96  # the rest are for endpoints that take what they are sent
 _KEPT_DAYS: Final = 30
 _FORGET_EVERY_SECONDS: Final = 3_600.0
 _FORGOTTEN_AT_ONCE: Final = 500  # at each look, until none is left
@@ -34,59 +37,98 @@ _Lanes = dict[asyncio.Task[None], tuple[str, bool]]  # the endpoint's id, and wh
 
 
 async def deliver_forever(
-    db: Database, settings: Settings, stopping: asyncio.Event, *, jitter: Callable[[], float] = random.random
+    db: Database,
+    settings: Settings,
+    stopping: asyncio.Event,
+    *,
+    jitter: Callable[[], float] = random.random,
+    yields: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Deliver what is due, whoever wrote it, until `stopping` is set; then give back what is not delivered yet."""
+    """Deliver what is due, whoever wrote it, until `stopping` is set; then give back what is not delivered yet.
+
+    Args:
+        db: where events, endpoints and deliveries are.
+        settings: of this process.
+        stopping: ends it.
+        jitter: draws from 0 to 1.
+        yields: whether something is under way in this process that goes before deliveries, which then keep to `share`.
+    """
     resolver = Resolver()
-    office: Office | None = None
+    told = asyncio.Event()
+    db.listeners.of_deliveries.append(told.set)
+    office: DeliveryContext | None = None
     lanes: _Lanes = {}
     forget_at = time.monotonic() + _FORGET_EVERY_SECONDS * jitter()
     while not stopping.is_set():
+        told.clear()
         try:
             due = await _due(db)
             if due and office is None:
-                office = _open(db, settings, resolver, stopping, jitter)
+                office = _open(db, settings, resolver, stopping, jitter, Share(yields, stopping))
             if office is not None:
                 _start_lanes(office, lanes, due)
             if time.monotonic() >= forget_at and await _forget(db) < _FORGOTTEN_AT_ONCE:
                 forget_at = time.monotonic() + _FORGET_EVERY_SECONDS
         except Exception as error:  # noqa: BLE001 - the worker's edge: a database that is away comes back
             log.warning("webhooks.failed", error=type(error).__name__)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(stopping.wait(), _LOOK_SECONDS)
+        await _until_told(told, stopping, unheard_seconds(pinched=yields()))
+    db.listeners.of_deliveries.remove(told.set)
     if lanes:
         await asyncio.wait(set(lanes))
     await resolver.aclose()
 
 
+def unheard_seconds(*, pinched: bool) -> float:
+    """For how long after a look nobody is heard; as long as unprompted while refunds go on, for each commit tells."""
+    return _LOOK_SECONDS if pinched else _TOGETHER_SECONDS
+
+
+async def _until_told(told: asyncio.Event, stopping: asyncio.Event, unheard: float) -> None:
+    """Until it is time for the next look: a commit told of something, as far as it is heard, or a second has passed."""
+    stops = asyncio.create_task(stopping.wait())
+    tells = asyncio.create_task(told.wait())
+    try:
+        await asyncio.wait([stops], timeout=unheard)
+        await asyncio.wait([stops, tells], timeout=_LOOK_SECONDS - unheard, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stops.cancel()
+        tells.cancel()
+
+
 def _open(
-    db: Database, settings: Settings, resolver: Resolver, stopping: asyncio.Event, jitter: Callable[[], float]
-) -> Office | None:
+    db: Database,
+    settings: Settings,
+    resolver: Resolver,
+    stopping: asyncio.Event,
+    jitter: Callable[[], float],
+    share: Share,
+) -> DeliveryContext | None:
     seals = settings.seals()
     if seals is None:
         log.error("webhooks.no_key", setting="SECRETS_KEY")
         return None
-    return Office(
+    return DeliveryContext(
         db,
         seals,
-        Reach.of(settings),
+        AddressPolicy.of(settings),
         resolver,
         ssl.create_default_context(),
         settings.webhook_timeout_seconds,
         stopping,
         jitter,
+        share,
     )
 
 
 async def _due(db: Database) -> Sequence[tuple[str, bool]]:
-    async with db.glance() as conn:
-        return await webhook_deliveries.due_endpoints(conn)
+    async with db.autocommit() as conn:
+        return await deliveries.due_endpoints(conn)
 
 
-def _start_lanes(office: Office, lanes: _Lanes, due: Sequence[tuple[str, bool]]) -> None:
+def _start_lanes(office: DeliveryContext, lanes: _Lanes, due: Sequence[tuple[str, bool]]) -> None:
     chosen = choose(due, list(lanes.values()), office.served_at)
     for endpoint_id, is_failing in chosen:
-        lane = asyncio.create_task(serve(office, endpoint_id, is_failing=is_failing))
+        lane = asyncio.create_task(office.share.metered(serve(office, endpoint_id, is_failing=is_failing)))
         lanes[lane] = endpoint_id, is_failing
         lane.add_done_callback(lanes.pop)
     having = {endpoint_id for endpoint_id, _ in lanes.values()}
@@ -110,9 +152,9 @@ def choose(
     """
     busy = {endpoint_id for endpoint_id, _ in running}
     waiting = sorted((one for one in due if one[0] not in busy), key=lambda one: served_at.get(one[0], 0.0))
-    room = _MOST_LANES - len(running)
+    room = _MAX_LANES - len(running)
     healthy = [one for one in waiting if not one[1]][:room]
-    room_of_failing = min(room - len(healthy), _MOST_FAILING_LANES - sum(failing for _, failing in running))
+    room_of_failing = min(room - len(healthy), _MAX_FAILING_LANES - sum(failing for _, failing in running))
     return healthy + [one for one in waiting if one[1]][: max(0, room_of_failing)]
 
 
@@ -120,4 +162,4 @@ async def _forget(db: Database) -> int:
     """Delete some of what is too old to be replayed; how much."""
     async with db.write() as conn:
         before = await jobs.clock(conn) - dt.timedelta(days=_KEPT_DAYS)
-        return await webhook_events.forget(conn, before=before, limit=_FORGOTTEN_AT_ONCE)
+        return await events.forget(conn, before=before, limit=_FORGOTTEN_AT_ONCE)

@@ -12,26 +12,28 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 from uuid_utils import uuid7
 
-from app.db import webhook_deliveries, webhook_endpoints, webhook_lists
-from app.db.dialect import later
-from app.db.engine import Database
-from app.db.webhook_events import Event, tell, types_of
-from app.db.webhook_tables import DisabledBecause, EndpointStatus, EventType
+from app.db.access.encrypted import webhook_secret
+from app.db.core.engine import Database
+from app.db.webhooks import deliveries, delivery_lists, endpoints, signing_secrets
+from app.db.webhooks.events import Event, tell, types_of
+from app.domain.events import EventType
+from app.domain.statuses import DisabledBecause, EndpointStatus
+from app.encryption import SecretBox
 from app.errors import NotFound, Problem
-from app.sealing import Seals
 from app.webhooks.signing import new_secret
 
 log = structlog.get_logger()
 
-MOST_ENDPOINTS: Final = 50
-LONGEST_OVERLAP_SECONDS: Final = 86_400
+MAX_ENDPOINTS: Final = 50
+MAX_SECRETS: Final = 10  # in force at a time; each is a signature of 47 characters in every request's headers
+MAX_OVERLAP_SECONDS: Final = 86_400
 _AT_ONCE: Final = 2_000
 
 Filter = Collection[str] | None  # None: every type
 
 
 async def create(
-    db: Database, seals: Seals, business_id: str, *, url: str, description: str | None, event_types: Filter
+    db: Database, seals: SecretBox, business_id: str, *, url: str, description: str | None, event_types: Filter
 ) -> tuple[sa.RowMapping, str]:
     """A new endpoint, enabled, and its secret.
 
@@ -48,20 +50,18 @@ async def create(
     """
     secret, endpoint_id = new_secret(), str(uuid7())
     async with db.write() as conn:
-        if await webhook_endpoints.count(conn, business_id) >= MOST_ENDPOINTS:
-            detail = (
-                f"A business may have {MOST_ENDPOINTS}. Delete one that is not needed, or have one hear more types."
-            )
+        if await endpoints.count(conn, business_id) >= MAX_ENDPOINTS:
+            detail = f"A business may have {MAX_ENDPOINTS}. Delete one that is not needed, or have one hear more types."
             raise Problem(409, "too-many-endpoints", "There are too many endpoints", detail)
-        await webhook_endpoints.add(
+        await endpoints.add(
             conn,
             id=endpoint_id,
             business_id=business_id,
             url=url,
             description=description,
             event_types=_kept(event_types),
-            secret=seals.seal(secret),
         )
+        await _keep(conn, seals, endpoint_id, secret)
         endpoint = await _found(conn, business_id, endpoint_id)
     log.info("webhook_endpoint.created", endpoint_id=endpoint_id, business_id=business_id)
     return endpoint, secret
@@ -85,11 +85,11 @@ async def change(
     async with db.write() as conn:
         endpoint = await _found(conn, business_id, endpoint_id, lock=True)
         if values:
-            await webhook_endpoints.update(conn, endpoint_id, **values)
+            await endpoints.update(conn, endpoint_id, **values)
         if status is EndpointStatus.ENABLED and endpoint["status"] != status:
-            await webhook_endpoints.enable(conn, endpoint_id)
+            await endpoints.enable(conn, endpoint_id)
         if status is EndpointStatus.DISABLED and endpoint["status"] != status:
-            await webhook_endpoints.disable(conn, endpoint_id, DisabledBecause.BY_HAND)
+            await endpoints.disable(conn, endpoint_id, DisabledBecause.BY_HAND)
         return await _found(conn, business_id, endpoint_id)
 
 
@@ -103,36 +103,43 @@ async def delete(db: Database, business_id: str, endpoint_id: str) -> None:
         endpoint = await _found(conn, business_id, endpoint_id, lock=True)
         if endpoint["status"] == EndpointStatus.ENABLED:
             because = {"status": EndpointStatus.DISABLED, "disabled_because": DisabledBecause.BY_HAND}
-            await webhook_endpoints.update(conn, endpoint_id, **because)
+            await endpoints.update(conn, endpoint_id, **because)
     # In parts, for there may be a million, and whoever tells the business something waits for a row that is deleted.
     forgotten = _AT_ONCE
     while forgotten == _AT_ONCE:
         async with db.write() as conn:
-            forgotten = await webhook_deliveries.forget(conn, endpoint_id, limit=_AT_ONCE)
+            forgotten = await deliveries.forget(conn, endpoint_id, limit=_AT_ONCE)
     async with db.write() as conn:
-        await webhook_endpoints.delete(conn, business_id, endpoint_id)
+        await endpoints.delete(conn, business_id, endpoint_id)
     log.info("webhook_endpoint.deleted", endpoint_id=endpoint_id, business_id=business_id)
 
 
 async def rotate(
-    db: Database, seals: Seals, business_id: str, endpoint_id: str, *, overlap_seconds: int
+    db: Database, seals: SecretBox, business_id: str, endpoint_id: str, *, overlap_seconds: int
 ) -> tuple[sa.RowMapping, str]:
     """Give an endpoint a new secret; until `overlap_seconds` from now what it is sent is signed with the old one too.
 
+    Older ones live to their own ends, so that a rotation whose answer was lost may be made again; an overlap of 0 ends
+    them all, as is wanted of those that leaked.
+
     Raises:
         NotFound: no such endpoint.
+        Problem: 409 `too-many-secrets`.
     """
     secret = new_secret()
     async with db.write() as conn:
-        endpoint = await _found(conn, business_id, endpoint_id, lock=True)
-        overlaps = overlap_seconds > 0
-        await webhook_endpoints.update(
-            conn,
-            endpoint_id,
-            secret=seals.seal(secret),
-            previous_secret=endpoint["secret"] if overlaps else None,
-            previous_secret_until=later(sa.literal(float(overlap_seconds), sa.Float)) if overlaps else None,
-        )
+        await _found(conn, business_id, endpoint_id, lock=True)
+        if overlap_seconds > 0:
+            if await signing_secrets.count(conn, endpoint_id) >= MAX_SECRETS:
+                detail = (
+                    f"An endpoint may have {MAX_SECRETS} in force. Wait until one ends, or end all but the new one "
+                    "by an overlap of 0 seconds."
+                )
+                raise Problem(409, "too-many-secrets", "There are too many secrets", detail)
+            await signing_secrets.end_current(conn, endpoint_id, after_seconds=float(overlap_seconds))
+        else:
+            await signing_secrets.delete_all(conn, endpoint_id)
+        await _keep(conn, seals, endpoint_id, secret)
         endpoint = await _found(conn, business_id, endpoint_id)
     log.info("webhook_endpoint.rotated", endpoint_id=endpoint_id, business_id=business_id)
     return endpoint, secret
@@ -162,7 +169,7 @@ async def redeliver(db: Database, business_id: str, endpoint_id: str, event_id: 
     async with db.write() as conn:
         await _enabled(conn, business_id, endpoint_id)
         await _delivery(conn, endpoint_id, event_id)
-        await webhook_deliveries.deliver_again(conn, endpoint_id, [event_id])
+        await deliveries.deliver_again(conn, endpoint_id, [event_id])
         return await _delivery(conn, endpoint_id, event_id)
 
 
@@ -181,7 +188,7 @@ async def replay(
     while True:
         async with db.write() as conn:
             endpoint = await _enabled(conn, business_id, endpoint_id)
-            part = await webhook_lists.to_replay(
+            part = await delivery_lists.to_replay(
                 conn,
                 endpoint,
                 since,
@@ -190,7 +197,7 @@ async def replay(
                 undelivered_only=undelivered_only,
                 limit=_AT_ONCE,
             )
-            await webhook_deliveries.deliver_again(conn, endpoint_id, part)
+            await deliveries.deliver_again(conn, endpoint_id, part)
         count += len(part)
         if len(part) < _AT_ONCE:
             return count
@@ -198,7 +205,7 @@ async def replay(
 
 
 async def _found(conn: AsyncConnection, business_id: str, endpoint_id: str, *, lock: bool = False) -> sa.RowMapping:
-    endpoint = await webhook_endpoints.get(conn, business_id, endpoint_id, lock=lock)
+    endpoint = await endpoints.get(conn, business_id, endpoint_id, lock=lock)
     if endpoint is None:
         raise NotFound("webhook endpoint")
     return endpoint
@@ -213,7 +220,7 @@ async def _enabled(conn: AsyncConnection, business_id: str, endpoint_id: str) ->
 
 
 async def _delivery(conn: AsyncConnection, endpoint_id: str, event_id: str) -> sa.RowMapping:
-    delivery = await webhook_lists.one(conn, endpoint_id, event_id)
+    delivery = await delivery_lists.one(conn, endpoint_id, event_id)
     if delivery is None:
         raise NotFound("delivery")
     return delivery
@@ -221,3 +228,9 @@ async def _delivery(conn: AsyncConnection, endpoint_id: str, event_id: str) -> s
 
 def _kept(event_types: Filter) -> str | None:
     return None if event_types is None else " ".join(sorted(event_types))
+
+
+async def _keep(conn: AsyncConnection, seals: SecretBox, endpoint_id: str, secret: str) -> None:
+    secret_id = str(uuid7())
+    sealed = seals.seal(secret, webhook_secret(secret_id))
+    await signing_secrets.add(conn, endpoint_id, id=secret_id, sealed=sealed)

@@ -32,7 +32,7 @@ def verified_event_id(secrets: Sequence[str], headers: Mapping[str, str], body: 
         raise Problem(*SIGNATURE_INVALID, headers={"WWW-Authenticate": 'StandardWebhooks realm="bulk-cancel"'})
     event_id = signed["webhook-id"]
     if not _EVENT_ID.fullmatch(event_id):
-        raise Invalid([FieldError("header:webhook-id", "event_id", "Must be 1 to 255 visible ASCII characters.")])
+        raise Invalid([FieldError("header:webhook-id", "event-id", "Must be 1 to 255 visible ASCII characters.")])
     return event_id
 
 

@@ -9,7 +9,7 @@ from typing import Final
 # After the first attempt, at once; each counts from the one before. Ten attempts over more than three days.
 PAUSES_SECONDS: Final = (5.0, 300.0, 1_800.0, 7_200.0, 18_000.0, 36_000.0, 50_400.0, 72_000.0, 86_400.0)
 PATIENCE_SECONDS: Final = 5 * 86_400.0  # of an endpoint to which nothing was delivered
-LONGEST_RETRY_AFTER_SECONDS: Final = 86_400.0
+MAX_RETRY_AFTER_SECONDS: Final = 86_400.0
 _JITTER: Final = 0.1  # later by up to so much, so that what failed together does not come together
 _GONE: Final = 410
 
@@ -35,4 +35,4 @@ def next_in(tries: int, *, jitter: float, retry_after_seconds: float | None) -> 
     if tries > len(PAUSES_SECONDS):
         return None
     pause = PAUSES_SECONDS[tries - 1] * (1 + _JITTER * jitter)
-    return max(pause, min(retry_after_seconds or 0.0, LONGEST_RETRY_AFTER_SECONDS))
+    return max(pause, min(retry_after_seconds or 0.0, MAX_RETRY_AFTER_SECONDS))

@@ -11,14 +11,15 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, Final
 
 import httpcore
 import httpx
 
 from app.gateways.answers import retry_after
-from app.webhooks.addresses import GuardedBackend, Reach, Resolver
-from app.webhooks.retries import LONGEST_RETRY_AFTER_SECONDS
+from app.webhooks.addresses import AddressPolicy, GuardedBackend, Resolver
+from app.webhooks.retries import MAX_RETRY_AFTER_SECONDS
 from app.webhooks.urls import check_url
 
 MAX_ANSWER_BYTES: Final = 64 * 1024  # as they leave TLS: heads, and lengths of chunks, count too
@@ -29,7 +30,7 @@ _IDLE_SECONDS: Final = 20.0
 _HEADERS: Final = {"Content-Type": "application/json", "User-Agent": "bulk-cancel", "Accept-Encoding": "identity"}
 
 
-class Trouble(StrEnum):
+class DeliveryError(StrEnum):
     """Why there is no status."""
 
     NOT_ALLOWED = "not_allowed"  # the URL itself; an address that is not allowed is no connection
@@ -40,7 +41,7 @@ class Trouble(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Posted:
+class AttemptResult:
     """What an attempt came to: either a status or an error.
 
     `response` is the first 1,024 bytes of the answer's body as text without NUL, what is no UTF-8 replaced; None where
@@ -48,7 +49,7 @@ class Posted:
     """
 
     status: int | None
-    error: Trouble | None
+    error: DeliveryError | None
     response: str | None
     milliseconds: int
     retry_after_seconds: float | None
@@ -61,12 +62,25 @@ class _Heard:
     body: bytearray = field(default_factory=bytearray)
 
 
-class Poster:
+@lru_cache(maxsize=1_024)
+def _target(text: str, reach: AddressPolicy) -> tuple[httpcore.URL, bytes]:
+    """Where an endpoint's URL leads, and its Host; kept for the next attempt: that it may be depends on nothing else.
+
+    Raises:
+        ValueError: an endpoint may not have it.
+    """
+    url = httpx.URL(check_url(text, reach))
+    # From its parts: httpcore would read the text by rules of its own, and perhaps another host out of it.
+    parts = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
+    return parts, url.netloc
+
+
+class EndpointClient:
     """The connections to one endpoint, so that no endpoint takes another's: HTTP/1.1, kept alive, by no proxy."""
 
     def __init__(
         self,
-        reach: Reach,
+        reach: AddressPolicy,
         resolver: Resolver,
         ssl_context: ssl.SSLContext,
         *,
@@ -93,7 +107,7 @@ class Poster:
                 ssl_context=ssl_context,
                 max_connections=1,
                 keepalive_expiry=_IDLE_SECONDS,
-                network_backend=_SparingBackend(reach, resolver),
+                network_backend=_SizeLimitedBackend(reach, resolver),
             )
             for _ in range(most_connections)
         ]
@@ -101,7 +115,7 @@ class Poster:
         for pool in self._pools:
             self._free.put_nowait(pool)
 
-    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Posted:
+    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> AttemptResult:
         """Make one attempt; nothing that the peer or the network does raises.
 
         Args:
@@ -115,9 +129,9 @@ class Poster:
         clock = asyncio.get_running_loop().time
         begun, heard, error = clock(), _Heard(), None
         try:
-            target = httpx.URL(check_url(url, self._reach))
+            target = _target(url, self._reach)
         except ValueError:
-            return Posted(None, Trouble.NOT_ALLOWED, None, 0, None)
+            return AttemptResult(None, DeliveryError.NOT_ALLOWED, None, 0, None)
         try:
             async with asyncio.timeout(self._total_seconds), self._connection() as pool:
                 await self._exchange(pool, target, headers, body, heard)
@@ -131,10 +145,10 @@ class Poster:
             error = _trouble(failure)
         milliseconds = round((clock() - begun) * 1000)
         if heard.status is None:
-            return Posted(None, error, None, milliseconds, None)
+            return AttemptResult(None, error, None, milliseconds, None)
         response = heard.body.decode(errors="replace").replace("\0", "")
-        asked = retry_after(heard.headers, now=self._now(), at_most=LONGEST_RETRY_AFTER_SECONDS)
-        return Posted(heard.status, None, response, milliseconds, asked)
+        asked = retry_after(heard.headers, now=self._now(), at_most=MAX_RETRY_AFTER_SECONDS)
+        return AttemptResult(heard.status, None, response, milliseconds, asked)
 
     async def aclose(self) -> None:
         """Close all connections; attempts under way end as broken."""
@@ -150,14 +164,18 @@ class Poster:
             self._free.put_nowait(pool)
 
     async def _exchange(
-        self, pool: httpcore.AsyncConnectionPool, url: httpx.URL, headers: Mapping[str, str], body: bytes, heard: _Heard
+        self,
+        pool: httpcore.AsyncConnectionPool,
+        target: tuple[httpcore.URL, bytes],
+        headers: Mapping[str, str],
+        body: bytes,
+        heard: _Heard,
     ) -> None:
-        # From its parts: httpcore would read the text by rules of its own, and perhaps another host out of it.
-        target = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
+        url, host = target
         async with pool.stream(
             "POST",
-            target,
-            headers=[("Host", url.netloc), *_HEADERS.items(), *headers.items()],
+            url,
+            headers=[("Host", host), *_HEADERS.items(), *headers.items()],
             content=body,
             extensions={"timeout": {"connect": self._total_seconds}},
         ) as response:
@@ -169,12 +187,12 @@ class Poster:
                 heard.body += part[: MAX_RESPONSE_BYTES - len(heard.body)]
 
 
-class _SparingBackend(GuardedBackend):
+class _SizeLimitedBackend(GuardedBackend):
     async def connect_tcp(self, *args: Any, **kwargs: Any) -> httpcore.AsyncNetworkStream:
-        return _SparingStream(await super().connect_tcp(*args, **kwargs))
+        return _SizeLimitedStream(await super().connect_tcp(*args, **kwargs))
 
 
-class _SparingStream(httpcore.AsyncNetworkStream):
+class _SizeLimitedStream(httpcore.AsyncNetworkStream):
     """Reads at most `MAX_ANSWER_BYTES` after what was written last, and breaks where there are more.
 
     Counted here and not in bodies: an endless row of small chunks or of 1xx answers costs as much to read.
@@ -205,7 +223,7 @@ class _SparingStream(httpcore.AsyncNetworkStream):
         timeout: float | None = None,  # noqa: ASYNC109
     ) -> httpcore.AsyncNetworkStream:
         try:
-            return _SparingStream(await self._stream.start_tls(ssl_context, server_hostname, timeout))
+            return _SizeLimitedStream(await self._stream.start_tls(ssl_context, server_hostname, timeout))
         except BaseException:
             # httpcore closes on errors alone: whoever hangs in the handshake would keep a socket of ours each time.
             await self._stream.aclose()
@@ -215,14 +233,14 @@ class _SparingStream(httpcore.AsyncNetworkStream):
         return self._stream.get_extra_info(info)
 
 
-def _trouble(failure: Exception) -> Trouble:
+def _trouble(failure: Exception) -> DeliveryError:
     # httpcore wraps what it catches, and its pool drops the cause: only the arguments still have it.
     if any(isinstance(error, ssl.SSLError) for error in (failure, *failure.args)):
-        return Trouble.TLS
+        return DeliveryError.TLS
     match failure:
         case TimeoutError() | httpcore.TimeoutException():
-            return Trouble.TIMED_OUT
+            return DeliveryError.TIMED_OUT
         case httpcore.ConnectError():
-            return Trouble.NO_CONNECTION
+            return DeliveryError.NO_CONNECTION
         case _:
-            return Trouble.BROKEN
+            return DeliveryError.BROKEN

@@ -11,7 +11,7 @@ from typing import Final
 
 import httpx
 
-from app.webhooks.addresses import LOOPBACK, Address, Reach, is_localhost, unmapped
+from app.webhooks.addresses import LOOPBACK, Address, AddressPolicy, is_localhost, unmapped
 
 MAX_URL: Final = 2048
 _HIGHEST_PORT: Final = 65_535
@@ -22,7 +22,7 @@ _NAME: Final = re.compile(rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*")
 _NUMBER_LAST: Final = re.compile(r"(.*\.)?([0-9]+|0x[0-9a-f]*)")
 
 
-def check_url(text: str, reach: Reach) -> str:
+def check_url(text: str, reach: AddressPolicy) -> str:
     """The URL, normalised, if an endpoint may have it; what is normalised already stays as it is.
 
     Raises:

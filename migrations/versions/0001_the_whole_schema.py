@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-import app.db.dialect
-from app.db.refund_ids import POSTGRESQL_FUNCTION
+import app.db.core.dialect
+from app.domain.refund_ids import POSTGRESQL_FUNCTION
 
 revision = "0001"
 down_revision = None
@@ -34,14 +34,14 @@ def upgrade() -> None:
         sa.Column("name", sa.String(length=200), nullable=False),
         sa.Column("timezone", sa.String(length=64), nullable=False),
         sa.Column("currency", sa.String(length=3), nullable=False),
-        sa.Column("created_at", app.db.dialect.Instant(), nullable=False),
+        sa.Column("created_at", app.db.core.dialect.Instant(), nullable=False),
         sa.CheckConstraint("length(currency) = 3", name=op.f("ck_businesses_currency_is_iso_4217")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_businesses")),
     )
     op.create_table(
         "refund_history",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
-        sa.Column("refund_id", app.db.dialect.Id(), nullable=False),
+        sa.Column("refund_id", app.db.core.dialect.Id(), nullable=False),
         sa.Column("epoch", sa.Integer(), nullable=False),
         sa.Column("status", sa.String(length=16), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
@@ -49,7 +49,7 @@ def upgrade() -> None:
         sa.Column("failure_code", sa.String(length=64), nullable=True),
         sa.Column("failure_detail", sa.String(length=500), nullable=True),
         sa.Column("actor", sa.String(length=200), nullable=False),
-        sa.Column("recorded_at", app.db.dialect.Instant(), nullable=False),
+        sa.Column("recorded_at", app.db.core.dialect.Instant(), nullable=False),
         sa.CheckConstraint(
             "status IN ('pending', 'submitted', 'indeterminate', 'processing', 'succeeded', 'rejected', 'skipped', 'resolved')",
             name=op.f("ck_refund_history_status_known"),
@@ -59,14 +59,14 @@ def upgrade() -> None:
     op.create_index("history_of_refund", "refund_history", ["refund_id", "id"], unique=False)
     op.create_table(
         "api_keys",
-        sa.Column("id", app.db.dialect.Id(), nullable=False),
+        sa.Column("id", app.db.core.dialect.Id(), nullable=False),
         sa.Column("business_id", sa.String(length=128), nullable=False),
         sa.Column("prefix", sa.String(length=16), nullable=False),
         sa.Column("secret_hash", sa.String(length=64), nullable=False),
         sa.Column("name", sa.String(length=200), nullable=False),
         sa.Column("scopes", sa.Text(), nullable=False),
-        sa.Column("created_at", app.db.dialect.Instant(), nullable=False),
-        sa.Column("revoked_at", app.db.dialect.Instant(), nullable=True),
+        sa.Column("created_at", app.db.core.dialect.Instant(), nullable=False),
+        sa.Column("revoked_at", app.db.core.dialect.Instant(), nullable=True),
         sa.ForeignKeyConstraint(["business_id"], ["businesses.id"], name=op.f("fk_api_keys_business_id_businesses")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_api_keys")),
         sa.UniqueConstraint("prefix"),
@@ -83,7 +83,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "jobs",
-        sa.Column("id", app.db.dialect.Id(), nullable=False),
+        sa.Column("id", app.db.core.dialect.Id(), nullable=False),
         sa.Column("business_id", sa.String(length=128), nullable=False),
         sa.Column("idempotency_key", sa.String(length=255), nullable=False),
         sa.Column("request_fingerprint", sa.String(length=64), nullable=False),
@@ -92,12 +92,12 @@ def upgrade() -> None:
         sa.Column("date_to", sa.Date(), nullable=False),
         sa.Column("reason", sa.String(length=500), nullable=True),
         sa.Column("include_attended", sa.Boolean(), nullable=False),
-        sa.Column("hold_until", app.db.dialect.Instant(), nullable=True),
+        sa.Column("hold_until", app.db.core.dialect.Instant(), nullable=True),
         sa.Column("requested_by", sa.String(length=200), nullable=False),
-        sa.Column("requested_at", app.db.dialect.Instant(), nullable=False),
-        sa.Column("started_at", app.db.dialect.Instant(), nullable=True),
-        sa.Column("finished_at", app.db.dialect.Instant(), nullable=True),
-        sa.Column("due_at", app.db.dialect.Instant(), nullable=True),
+        sa.Column("requested_at", app.db.core.dialect.Instant(), nullable=False),
+        sa.Column("started_at", app.db.core.dialect.Instant(), nullable=True),
+        sa.Column("finished_at", app.db.core.dialect.Instant(), nullable=True),
+        sa.Column("due_at", app.db.core.dialect.Instant(), nullable=True),
         sa.Column("accepted_sessions", sa.Integer(), nullable=False),
         sa.Column("expanded_sessions", sa.Integer(), nullable=False),
         sa.Column("totals", sa.JSON(), nullable=False),
@@ -131,15 +131,15 @@ def upgrade() -> None:
         sa.Column("business_id", sa.String(length=128), nullable=False),
         sa.Column("id", sa.String(length=128), nullable=False),
         sa.Column("name", sa.String(length=200), nullable=False),
-        sa.Column("starts_at", app.db.dialect.Instant(), nullable=False),
-        sa.Column("ends_at", app.db.dialect.Instant(), nullable=False),
+        sa.Column("starts_at", app.db.core.dialect.Instant(), nullable=False),
+        sa.Column("ends_at", app.db.core.dialect.Instant(), nullable=False),
         sa.Column("timezone", sa.String(length=64), nullable=False),
         sa.Column("location", sa.String(length=200), nullable=True),
         sa.Column("instructor", sa.String(length=200), nullable=True),
         sa.Column("capacity", sa.Integer(), nullable=True),
         sa.Column("status", sa.String(length=16), nullable=False),
-        sa.Column("job_id", app.db.dialect.Id(), nullable=True),
-        sa.Column("cancelled_at", app.db.dialect.Instant(), nullable=True),
+        sa.Column("job_id", app.db.core.dialect.Id(), nullable=True),
+        sa.Column("cancelled_at", app.db.core.dialect.Instant(), nullable=True),
         sa.CheckConstraint(
             "(status = 'cancelled') = (cancelled_at IS NOT NULL)", name=op.f("ck_sessions_cancelled_when")
         ),
@@ -178,17 +178,17 @@ def upgrade() -> None:
     op.create_index("bookings_of_session", "bookings", ["business_id", "session_id", "id"], unique=False)
     op.create_table(
         "job_sessions",
-        sa.Column("job_id", app.db.dialect.Id(), nullable=False),
+        sa.Column("job_id", app.db.core.dialect.Id(), nullable=False),
         sa.Column("session_id", sa.String(length=128), nullable=False),
         sa.Column("business_id", sa.String(length=128), nullable=False),
         sa.Column("seq", sa.Integer(), nullable=False),
         sa.Column("position", sa.Integer(), nullable=True),
         sa.Column("outcome", sa.String(length=32), nullable=False),
-        sa.Column("held_by_job_id", app.db.dialect.Id(), nullable=True),
+        sa.Column("held_by_job_id", app.db.core.dialect.Id(), nullable=True),
         sa.Column("bookings", sa.Integer(), nullable=True),
-        sa.Column("released_at", app.db.dialect.Instant(), nullable=True),
+        sa.Column("released_at", app.db.core.dialect.Instant(), nullable=True),
         sa.Column("session_name", sa.String(length=200), nullable=False),
-        sa.Column("session_starts_at", app.db.dialect.Instant(), nullable=False),
+        sa.Column("session_starts_at", app.db.core.dialect.Instant(), nullable=False),
         sa.Column("session_timezone", sa.String(length=64), nullable=False),
         sa.Column("location", sa.String(length=200), nullable=True),
         sa.Column("instructor", sa.String(length=200), nullable=True),
@@ -250,9 +250,9 @@ def upgrade() -> None:
     )
     op.create_table(
         "refunds",
-        sa.Column("id", app.db.dialect.Id(), nullable=False),
+        sa.Column("id", app.db.core.dialect.Id(), nullable=False),
         sa.Column("business_id", sa.String(length=128), nullable=False),
-        sa.Column("job_id", app.db.dialect.Id(), nullable=False),
+        sa.Column("job_id", app.db.core.dialect.Id(), nullable=False),
         sa.Column("session_id", sa.String(length=128), nullable=False),
         sa.Column("booking_id", sa.String(length=128), nullable=False),
         sa.Column("client_id", sa.String(length=128), nullable=False),
@@ -264,7 +264,7 @@ def upgrade() -> None:
         sa.Column("account_id", sa.String(length=128), nullable=True),
         sa.Column("credits", sa.BigInteger(), nullable=True),
         sa.Column("status", sa.String(length=16), nullable=False),
-        sa.Column("due_at", app.db.dialect.Instant(), nullable=True),
+        sa.Column("due_at", app.db.core.dialect.Instant(), nullable=True),
         sa.Column("epoch", sa.Integer(), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("key_generation", sa.Integer(), nullable=False),
@@ -272,8 +272,8 @@ def upgrade() -> None:
         sa.Column("failure_code", sa.String(length=64), nullable=True),
         sa.Column("failure_detail", sa.String(length=500), nullable=True),
         sa.Column("outcome_seq", sa.BigInteger(), nullable=True),
-        sa.Column("first_due_at", app.db.dialect.Instant(), nullable=True),
-        sa.Column("settled_at", app.db.dialect.Instant(), nullable=True),
+        sa.Column("first_due_at", app.db.core.dialect.Instant(), nullable=True),
+        sa.Column("settled_at", app.db.core.dialect.Instant(), nullable=True),
         sa.CheckConstraint(
             "(\n(method = 'payment' AND payment_id IS NOT NULL AND amount_minor IS NOT NULL AND amount_minor > 0\n AND currency IS NOT NULL AND length(currency) = 3 AND account_id IS NULL AND credits IS NULL)\nOR (method = 'credit' AND account_id IS NOT NULL AND credits IS NOT NULL AND credits > 0\n AND payment_id IS NULL AND amount_minor IS NULL AND currency IS NULL)\n) AND line_no > 0 OR method = 'none' AND line_no = 0 AND status = 'skipped'",
             name=op.f("ck_refunds_returns_one_line"),

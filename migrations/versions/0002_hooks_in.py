@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-import app.db.dialect
+import app.db.core.dialect
 
 revision = "0002"
 down_revision = "0001"
@@ -12,12 +12,12 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.add_column("refunds", sa.Column("hinted_at", app.db.dialect.Instant(), nullable=True))
+    op.add_column("refunds", sa.Column("hinted_at", app.db.core.dialect.Instant(), nullable=True))
     op.create_table(
         "hook_events",
         sa.Column("source", sa.String(length=16), nullable=False),
         sa.Column("event_id", sa.String(length=255), nullable=False),
-        sa.Column("received_at", app.db.dialect.Instant(), nullable=False),
+        sa.Column("received_at", app.db.core.dialect.Instant(), nullable=False),
         sa.PrimaryKeyConstraint("source", "event_id", name=op.f("pk_hook_events")),
     )
     op.create_index("hook_events_by_age", "hook_events", ["received_at"], unique=False)

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-import app.db.dialect
+import app.db.core.dialect
 
 revision = "0003"
 down_revision = "0002"
@@ -15,12 +15,12 @@ def upgrade() -> None:
     checks = op.create_table(
         "checks",
         sa.Column("name", sa.String(length=16), nullable=False),
-        sa.Column("due_at", app.db.dialect.Instant(), nullable=False),
-        sa.Column("checked_at", app.db.dialect.Instant(), nullable=True),
+        sa.Column("due_at", app.db.core.dialect.Instant(), nullable=False),
+        sa.Column("checked_at", app.db.core.dialect.Instant(), nullable=True),
         sa.Column("violations", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_checks")),
     )
-    op.execute(sa.insert(checks).values(name="books", due_at=app.db.dialect.now(), violations={}))
+    op.execute(sa.insert(checks).values(name="books", due_at=app.db.core.dialect.now(), violations={}))
 
 
 def downgrade() -> None:

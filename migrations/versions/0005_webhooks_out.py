@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-import app.db.dialect
+import app.db.core.dialect
 
 revision = "0005"
 down_revision = "0004"
@@ -14,18 +14,18 @@ depends_on = None
 def upgrade() -> None:
     op.create_table(
         "webhook_endpoints",
-        sa.Column("id", app.db.dialect.Id(), nullable=False),
+        sa.Column("id", app.db.core.dialect.Id(), nullable=False),
         sa.Column("business_id", sa.String(length=128), nullable=False),
         sa.Column("url", sa.String(length=2048), nullable=False),
         sa.Column("description", sa.String(length=200), nullable=True),
         sa.Column("event_types", sa.Text(), nullable=True),
         sa.Column("secret", sa.Text(), nullable=False),
         sa.Column("previous_secret", sa.Text(), nullable=True),
-        sa.Column("previous_secret_until", app.db.dialect.Instant(), nullable=True),
+        sa.Column("previous_secret_until", app.db.core.dialect.Instant(), nullable=True),
         sa.Column("status", sa.String(length=16), nullable=False),
         sa.Column("disabled_because", sa.String(length=16), nullable=True),
-        sa.Column("failing_since", app.db.dialect.Instant(), nullable=True),
-        sa.Column("created_at", app.db.dialect.Instant(), nullable=False),
+        sa.Column("failing_since", app.db.core.dialect.Instant(), nullable=True),
+        sa.Column("created_at", app.db.core.dialect.Instant(), nullable=False),
         sa.CheckConstraint(
             "(status = 'disabled') = (disabled_because IS NOT NULL)",
             name=op.f("ck_webhook_endpoints_disabled_for_a_reason"),
@@ -44,10 +44,10 @@ def upgrade() -> None:
 
     op.create_table(
         "webhook_events",
-        sa.Column("id", app.db.dialect.Id(), nullable=False),
+        sa.Column("id", app.db.core.dialect.Id(), nullable=False),
         sa.Column("business_id", sa.String(length=128), nullable=False),
         sa.Column("type", sa.String(length=64), nullable=False),
-        sa.Column("occurred_at", app.db.dialect.Instant(), nullable=False),
+        sa.Column("occurred_at", app.db.core.dialect.Instant(), nullable=False),
         sa.Column("payload", sa.Text(), nullable=False),
         sa.CheckConstraint(
             "type IN ('bulk_cancellation.accepted', 'session.cancelled', 'refund.succeeded', 'refund.failed', 'bulk_cancellation.completed', 'bulk_cancellation.withdrawn', 'webhook_endpoint.disabled', 'webhook_endpoint.test')",
@@ -62,10 +62,10 @@ def upgrade() -> None:
 
     op.create_table(
         "webhook_deliveries",
-        sa.Column("endpoint_id", app.db.dialect.Id(), nullable=False),
-        sa.Column("event_id", app.db.dialect.Id(), nullable=False),
+        sa.Column("endpoint_id", app.db.core.dialect.Id(), nullable=False),
+        sa.Column("event_id", app.db.core.dialect.Id(), nullable=False),
         sa.Column("status", sa.String(length=16), nullable=False),
-        sa.Column("due_at", app.db.dialect.Instant(), nullable=True),
+        sa.Column("due_at", app.db.core.dialect.Instant(), nullable=True),
         sa.Column("epoch", sa.Integer(), nullable=False),
         sa.Column("tries", sa.Integer(), nullable=False),
         sa.CheckConstraint(
@@ -100,10 +100,10 @@ def upgrade() -> None:
 
     op.create_table(
         "webhook_attempts",
-        sa.Column("endpoint_id", app.db.dialect.Id(), nullable=False),
-        sa.Column("event_id", app.db.dialect.Id(), nullable=False),
+        sa.Column("endpoint_id", app.db.core.dialect.Id(), nullable=False),
+        sa.Column("event_id", app.db.core.dialect.Id(), nullable=False),
         sa.Column("epoch", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("ended_at", app.db.dialect.Instant(), nullable=False),
+        sa.Column("ended_at", app.db.core.dialect.Instant(), nullable=False),
         sa.Column("status_code", sa.Integer(), nullable=True),
         sa.Column("error", sa.String(length=64), nullable=True),
         sa.Column("response", sa.String(length=1024), nullable=True),

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-import app.db.dialect
+import app.db.core.dialect
 
 revision = "0006"
 down_revision = "0005"
@@ -23,7 +23,7 @@ def upgrade() -> None:
         sa.Column("account", sa.String(length=255), nullable=False),
         sa.Column("calls", sa.Double(), nullable=False),
         sa.Column("granted", sa.Integer(), nullable=False),
-        sa.Column("counted_at", app.db.dialect.Instant(), nullable=False),
+        sa.Column("counted_at", app.db.core.dialect.Instant(), nullable=False),
         sa.PrimaryKeyConstraint("account", name=op.f("pk_call_budgets")),
     )
 

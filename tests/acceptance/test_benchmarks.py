@@ -9,7 +9,8 @@ import sys
 
 import pytest
 from benchmarks.__main__ import NAMES
-from benchmarks.bench import ROOT
+from benchmarks.bench import ROOT, Bench
+from benchmarks.earlier import BEFORE_RATES, build_of
 from benchmarks.figures import AT_LEAST, Figure, Goal
 from benchmarks.kept import keep
 from benchmarks.others import PYTHON
@@ -23,7 +24,32 @@ LINES = {
         "CPU of a durable refund, SQLite",
     ],
     "workers": ["durable refunds, two workers"],
+    "pacing": [
+        *(
+            f"durable refunds, {what}"
+            for what in (
+                "1 % stray 429, Retry-After: 1",
+                "1 % stray 429 without Retry-After",
+                "0.2 % each of five faults",
+            )
+        ),
+        *(
+            f"a bucket that changes{workers}: {what}"
+            for workers in ("", ", 2 workers")
+            for what in ("100 a second", "refused at 100", "25 a second", "refused at 25", "from 100 to 25")
+        ),
+    ],
+    "kills": [
+        f"refunds, {what}"
+        for what in (
+            "25 kills, 2.5 % each of five faults",
+            "1 % stray 429, Retry-After: 1",
+            "0.2 % each of five faults",
+        )
+    ],
     "accept": ["accept 5 sessions", "accept one session", "CPU of accepting one session"],
+    "accept_many": [f"accept {count} sessions, {db}" for db in ("SQLite", "PostgreSQL") for count in (5, 25)],
+    "reads": ["poll of a job with its ETag", "week list", "a client's bookings", "public schedule"],
     "wake": ["POST answered to first call, arq", "POST answered to first call, embedded"],
     "idle": ["idle worker, CPU", "idle worker, queries"],
     "audit": ["audit CSV", "its first line", "the API's memory growth"],
@@ -31,7 +57,11 @@ LINES = {
     "load": ["import of"],
     "listing": ["list of a week"],
     "million": ["a refund of 500", "a refund of 5,000", "worker's memory growth", "API's memory growth"],
-    "webhooks": ["webhooks delivered", "durable refunds with an endpoint told of each"],
+    "webhooks": [
+        *("webhooks delivered", "CPU of a delivery"),
+        *(f"durable refunds with an endpoint told of each, {where}" for where in ("in one process", "two workers")),
+    ],
+    "worst": ["others' p99 while one key does its worst"],
     "others": [
         f"{what} side by side, {who}".strip()
         for who in ("ours, PostgreSQL", "ours, SQLite", "DBOS", "Celery", "one arq task each")
@@ -90,6 +120,10 @@ def test_a_benchmark_works_in_its_short_form(name):
         assert all(is_finite(row[column]) for column in ("floor", "ratio") if row[column])
 
 
+def test_a_checkout_without_the_history_has_no_earlier_build(tmp_path):
+    assert build_of(Bench(rounds=1, short=True, folder=tmp_path), BEFORE_RATES, root=tmp_path) is None
+
+
 @NEEDS_THE_OTHERS
 def test_kept_figures_are_drawn(tmp_path):
     refunds = Figure("refunds", "1/s", [90.0], "the wire", [100.0], Goal(AT_LEAST, 0.9))
@@ -98,5 +132,5 @@ def test_kept_figures_are_drawn(tmp_path):
     said = keep({"refunds": [refunds], "others": [beside]}, NAMES, tmp_path)
 
     drawn = sorted(tmp_path.glob("*.svg"))
-    assert len(drawn) == 2
+    assert [path.name for path in drawn] == ["goals.svg", "pace.svg", "refunds.svg"]
     assert all(path.name in said and path.read_text().rstrip().endswith("</svg>") for path in drawn)

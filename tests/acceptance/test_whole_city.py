@@ -22,10 +22,11 @@ import pytest
 SCHEDULE = Path(__file__).parents[2] / ".." / "shared" / "data" / "toronto-drop-in-2026-01-05.ndjson.gz"
 DAY = {"date_from": "2026-01-05", "date_to": "2026-01-05", "session_ids": "all", "reason": "Snow day"}
 SESSIONS, BOOKINGS = 1055, 8221
+PATIENCE_SECONDS = 600  # with what comes if all is well, on a busy machine
 
 pytestmark = [
     pytest.mark.skipif(not SCHEDULE.exists(), reason=f"the city's schedule is not at {SCHEDULE}"),
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(1800),
 ]
 
 
@@ -58,7 +59,7 @@ class Operator:
                 [sys.executable, "-m", "app.cli", *command], cwd=self.folder, env=self.environment, stderr=out
             )
         try:
-            deadline = time.monotonic() + 60
+            deadline = time.monotonic() + PATIENCE_SECONDS
             while not (found := re.search(awaiting, log.read_text())):
                 assert process.poll() is None, log.read_text()
                 assert time.monotonic() < deadline, log.read_text()
@@ -66,7 +67,7 @@ class Operator:
             yield found[1] if found.groups() else found[0]
         finally:
             process.terminate()
-            assert process.wait(timeout=30) == 0, log.read_text()
+            assert process.wait(timeout=PATIENCE_SECONDS) == 0, log.read_text()
 
 
 @pytest.fixture
@@ -81,7 +82,7 @@ def told(capsys):
 
 
 def test_a_citys_day_is_settled_to_the_cent_on_sqlite_with_nothing_else_running(tmp_path, told):
-    operator = Operator(tmp_path, log_json="true")
+    operator = Operator(tmp_path, log_json="true", payments_url="sandbox", credits_url="sandbox")
     operator.run("migrate")
     times, key = _set_up(operator)
     with operator.serving("api", "--port", "0", awaiting=r'"books": "(http://\S+)/books"') as sandbox:
@@ -93,9 +94,7 @@ def test_a_citys_day_is_settled_to_the_cent_on_sqlite_with_nothing_else_running(
 def test_a_citys_day_is_settled_to_the_cent_on_postgresql_and_redis_with_two_workers(
     postgresql_url, redis_url, tmp_path, told
 ):
-    with Operator(tmp_path).serving(
-        "sandbox", "--port", "0", awaiting=r"PAYMENTS_URL=(http://\S+)/payments"
-    ) as sandbox:
+    with Operator(tmp_path).serving("sandbox", "--port", "0", awaiting=r"SANDBOX_URL=(http://\S+)") as sandbox:
         operator = Operator(
             tmp_path,
             log_json="true",
@@ -132,7 +131,9 @@ def _address(folder: Path) -> str:
 def _cancel_and_follow(
     operator: Operator, address: str, key: str, sandbox: str, times: dict[str, str]
 ) -> dict[str, object]:
-    with httpx.Client(base_url=f"{address}/v1", headers={"Authorization": f"Bearer {key}"}, timeout=60) as api:
+    with httpx.Client(
+        base_url=f"{address}/v1", headers={"Authorization": f"Bearer {key}"}, timeout=PATIENCE_SECONDS
+    ) as api:
         started = time.monotonic()
         plan = api.post("/bulk-cancellations/plan", json=DAY).raise_for_status().json()
         times["plan"] = f"{time.monotonic() - started:.2f} s"
@@ -150,7 +151,7 @@ def _cancel_and_follow(
         final = api.get(f"{job_url}/audit.csv").content
     assert job["status"] == "completed"
     _reconcile(_rows(accepted.content), _rows(final), _rows(followed), plan["totals"])
-    books = httpx.get(f"{sandbox}/books", timeout=60).json()
+    books = httpx.get(f"{sandbox}/books", timeout=PATIENCE_SECONDS).json()
     _compare_with_books(_rows(final), books)
     operator.run("verify")  # exits with 1 if a row breaks an invariant
     refunds = plan["totals"]["refunds"]
@@ -159,7 +160,7 @@ def _cancel_and_follow(
 
 
 def _follow(api: httpx.Client, job_url: str):
-    with api.stream("GET", f"{job_url}/audit.csv", params={"follow": "true"}, timeout=240) as answer:
+    with api.stream("GET", f"{job_url}/audit.csv", params={"follow": "true"}, timeout=PATIENCE_SECONDS) as answer:
         answer.raise_for_status()
         yield from answer.iter_raw()
 

@@ -15,9 +15,9 @@ from benchmarks.figures import AT_MOST, Figure, Goal, in_turns
 from benchmarks.seed import seed
 from sqlalchemy.dialects import postgresql
 
-from app.cancellation import audit
-from app.db.audit import refund_lines
-from app.db.refund_ids import milliseconds
+from app.db.jobs.audit_rows import refund_lines
+from app.domain import csv_cells
+from app.domain.refund_ids import milliseconds
 
 BUSINESS: Final = "b-audit"
 JOB: Final = "01941f29-7c00-7000-8000-000000000000"
@@ -38,7 +38,8 @@ _A_JOB: Final = (
                       include_attended, requested_by, requested_at, started_at, finished_at, accepted_sessions,
                       expanded_sessions, totals, outcome_seq)
     SELECT '{job}', '{business}', '{job}', '', 'completed', '{day}', '{day}', 'Snow day', false, 'key:front desk',
-           now(), now(), now(), {sessions}, {sessions}, '{{}}', {lines}
+           now(), now(), now(), {sessions}, {sessions},
+           '{{"refunds": {lines}, "nothing_to_return": 0}}', {lines}
     """,
     """
     INSERT INTO sessions (business_id, id, name, starts_at, ends_at, timezone, location, instructor, status, job_id,
@@ -131,7 +132,7 @@ async def download(address: str, key: str, server: Server, job_id: str, into: Pa
     most = before
     received = 0
     first_line_seconds = 0.0
-    header_bytes = len(audit.header())
+    header_bytes = len(csv_cells.header())
     url = f"{address}/v1/bulk-cancellations/{job_id}/audit.csv"
     started = looked = time.perf_counter()
     with into.open("wb") as file:
@@ -155,7 +156,7 @@ async def download(address: str, key: str, server: Server, job_id: str, into: Pa
 async def psql(url: str, into: Path) -> float:
     """The same lines by psql, in the settings of our connections."""
     compiled = refund_lines(JOB).compile(dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True})  # type: ignore[no-untyped-call]
-    copy = f"COPY ({compiled}) TO STDOUT (FORMAT csv, HEADER, FORCE_QUOTE *)"
+    copy = f"COPY ({compiled}) TO STDOUT (FORMAT csv, HEADER, FORCE_QUOTE ({', '.join(csv_cells.QUOTED)}))"
     started = time.perf_counter()
     with into.open("wb") as file:
         process = await asyncio.create_subprocess_exec(

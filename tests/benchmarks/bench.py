@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,12 +22,13 @@ import psutil
 import sqlalchemy as sa
 from redis_databases import lent
 
-from app.db.engine import Database
+from app.db.core.engine import Database
 from app.db.schema import migrate
 
 Kind = Literal["postgresql", "sqlite"]
 ROOT: Final = Path(__file__).resolve().parents[2]
 POSTGRESQL: Final = os.environ.get("TEST_DATABASE_URL", "postgresql+asyncpg://postgres@127.0.0.1:5432/postgres")
+_PATIENCE_SECONDS: Final = 300  # with a start, which a busy machine takes half a minute for
 REDIS: Final = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379")
 
 
@@ -37,6 +38,7 @@ class Bench:
 
     rounds: int
     short: bool
+    refunds: int | None = None  # of the lines that stand beside an earlier build, which is slow
     folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="bulk-cancel-bench-")))
 
     def size(self, full: int, short: int) -> int:
@@ -47,18 +49,20 @@ class Bench:
 
 
 @asynccontextmanager
-async def database(bench: Bench, kind: Kind) -> AsyncIterator[str]:
-    """The URL of a fresh, migrated database; it is gone afterwards."""
+async def database(bench: Bench, kind: Kind, *, is_migrated: bool = True) -> AsyncIterator[str]:
+    """The URL of a fresh database, with our schema unless an earlier build brings its own; it is gone afterwards."""
     name = f"bulk_cancel_bench_{uuid.uuid4().hex[:12]}"
     if kind == "sqlite":
         url = f"sqlite+aiosqlite:///{bench.folder / name}.db"
-        await asyncio.to_thread(migrate, url)
+        if is_migrated:
+            await asyncio.to_thread(migrate, url)
         yield url
         return
     url = sa.make_url(POSTGRESQL).set(database=name).render_as_string(hide_password=False)
     await _administer(f'CREATE DATABASE "{name}"')
     try:
-        await asyncio.to_thread(migrate, url)
+        if is_migrated:
+            await asyncio.to_thread(migrate, url)
         yield url
     finally:
         await _administer(f'DROP DATABASE "{name}" WITH (FORCE)')
@@ -139,35 +143,35 @@ def server(bench: Bench, *command: str, **settings: Any) -> Iterator[Server]:
 
 def said(running: Server, pattern: str) -> str:
     """Wait until the process has logged what this pattern finds; returns its last group, or all of it."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + _PATIENCE_SECONDS
     while time.monotonic() < deadline:
         if found := re.search(pattern, running.log.read_text()):
             return found[found.lastindex or 0]
         time.sleep(0.02)
-    raise RuntimeError(f"{pattern!r} was not said within 30 s:\n{running.log.read_text()[-2000:]}")
+    raise RuntimeError(f"{pattern!r} was not said within {_PATIENCE_SECONDS} s:\n{running.log.read_text()[-2000:]}")
 
 
 @contextmanager
 def sandbox(bench: Bench, *, latency_seconds: float) -> Iterator[str]:
     """The address of a sandbox in a process of its own, each answer as late as that."""
     with server(bench, "app.cli", "sandbox", "--port", "0") as running:
-        address = said(running, r"PAYMENTS_URL=(http://\S+)/payments")
+        address = said(running, r"SANDBOX_URL=(http://\S+)")
         slow = {"latency_seconds": latency_seconds}
         httpx.put(f"{address}/faults", json={"payments": slow, "credits": slow}).raise_for_status()
         yield address
 
 
 @contextmanager
-def upstream(bench: Bench, *, latency_seconds: float) -> Iterator[str]:
+def upstream(bench: Bench, *, latency_seconds: float, certificate: Sequence[Path] = ()) -> Iterator[str]:
     """The address of a payments service that takes next to no CPU (see `upstream`), in a process of its own."""
-    with server(bench, "benchmarks.upstream", str(latency_seconds)) as running:
-        yield said(running, r"listening on (http://\S+)")
+    with server(bench, "benchmarks.upstream", str(latency_seconds), *map(str, certificate)) as running:
+        yield said(running, r"listening on (https?://\S+)")
 
 
 @contextmanager
-def worker(bench: Bench, **settings: Any) -> Iterator[Server]:
+def worker(bench: Bench, *arguments: str, **settings: Any) -> Iterator[Server]:
     """A running arq worker."""
-    with server(bench, "workers", **settings) as running:
+    with server(bench, "workers", *arguments, **settings) as running:
         said(running, "worker.started")
         yield running
 
@@ -175,9 +179,12 @@ def worker(bench: Bench, **settings: Any) -> Iterator[Server]:
 @contextmanager
 def api(bench: Bench, **settings: Any) -> Iterator[tuple[str, Server]]:
     """The address of a running API, which has the worker loop in it unless there is a `redis_url`, and its process."""
-    with server(bench, "app.cli", "api", "--port", "0", **settings) as running:
+    # Beside a Redis it calls neither, but wants to be told of both.
+    usual = dict.fromkeys(("payments_url", "credits_url"), "http://127.0.0.1:9")
+    usual |= dict.fromkeys(("requests_per_second", "business_requests_per_second"), 1_000_000)
+    with server(bench, "app.cli", "api", "--port", "0", **(usual | settings)) as running:
         address = said(running, r"Serving on (http://\S+)")
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + _PATIENCE_SECONDS
         while time.monotonic() < deadline:
             try:
                 if httpx.get(f"{address}/livez").is_success:

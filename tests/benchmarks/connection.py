@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -24,6 +24,13 @@ class Connection:
         self.writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
         answer = await self.reader.readuntil(b"\r\n\r\n")
         return int(answer[9:12]), await self.reader.readexactly(length_in(answer))
+
+    async def get(self, path: str, headers: Mapping[str, str]) -> tuple[int, str, bytes]:
+        """The status, the head and the body of the answer."""
+        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        self.writer.write(f"GET {path} HTTP/1.1\r\nHost: {self.host}\r\n{lines}\r\n".encode())
+        head = await self.reader.readuntil(b"\r\n\r\n")
+        return int(head[9:12]), head.decode(), await self.reader.readexactly(length_in(head))
 
 
 @asynccontextmanager

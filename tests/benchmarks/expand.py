@@ -1,4 +1,4 @@
-"""Bookings into refund rows, chunk by chunk as the worker writes them, against one bare INSERT … SELECT of the same."""
+"""Bookings into refund rows and what they claim, chunk by chunk as the worker writes them, against bare statements."""
 
 import time
 from contextlib import AsyncExitStack
@@ -11,13 +11,14 @@ from benchmarks.bench import Bench
 from benchmarks.figures import AT_MOST, Figure, Goal, in_turns
 from benchmarks.seed import seed
 
-from app.cancellation import accept, run
+from app.cancellation import accept
 from app.cancellation.expand import expand_chunk
 from app.cancellation.request import Request
-from app.db import jobs
-from app.db.engine import Database
-from app.db.refund_ids import milliseconds
+from app.db.core.engine import Database
+from app.db.jobs import jobs
+from app.domain.refund_ids import milliseconds
 from app.queue import LocalQueue
+from app.refunds.slices import run
 
 BUSINESS: Final = "b-expand"
 BOOKINGS_PER_SESSION: Final = 20
@@ -50,8 +51,13 @@ _BARE: Final = """
     WHERE s.job_id = $1::uuid
     ORDER BY s.position  -- rows that come in order are written faster
 """
+_BARE_CEILINGS: Final = """
+    INSERT INTO ceilings (business_id, method, subject_id, booking_id, currency, paid, claimed)
+    SELECT business_id, method, payment_id, '', currency, sum(amount_minor), sum(amount_minor)
+    FROM refunds WHERE job_id = $1::uuid GROUP BY 1, 2, 3, 4, 5
+"""
 _UNDO: Final = (
-    "TRUNCATE refunds",
+    "TRUNCATE refunds, ceilings",
     "UPDATE job_sessions SET bookings = NULL",
     "UPDATE jobs SET expanded_sessions = 0, outcome_seq = 0",
     "VACUUM ANALYZE job_sessions, jobs",
@@ -81,6 +87,7 @@ async def measure(bench: Bench) -> list[Figure]:
             await undo()
             started = time.perf_counter()
             status = await connection.execute(_BARE, job_id, milliseconds(job_id))
+            await connection.execute(_BARE_CEILINGS, job_id)
             seconds = time.perf_counter() - started
             _check(int(status.split()[-1]), bookings)
             return seconds
@@ -117,7 +124,7 @@ async def as_the_worker(db: Database, job_id: str, bookings: int) -> float:
             rows, done = await expand_chunk(conn, job, at_most=chunk)
             await jobs.update(conn, job_id, due_at=jobs.seconds_from_now(15.0))
         written += rows
-        chunk = min(2 * chunk, run.LARGEST_CHUNK)
+        chunk = min(2 * chunk, run.MAX_CHUNK)
     seconds = time.perf_counter() - started
     _check(written, bookings)
     return seconds

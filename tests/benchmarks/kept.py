@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from benchmarks import pace
 from benchmarks.bench import ROOT, Other
 from benchmarks.figures import Figure
 from benchmarks.others import PYTHON
@@ -51,4 +52,4 @@ def _entry(benchmark: str, figure: Figure) -> dict[str, Any]:
 def _plots(entries: list[dict[str, Any]], folder: Path) -> list[str]:
     if not PYTHON.exists():
         return ["no plots (make bench installs what draws them)"]
-    return list(Other(PYTHON, _PLOT).measure(figures=entries, folder=str(folder))["drawn"])
+    return list(Other(PYTHON, _PLOT).measure(figures=entries, pace=pace.series(), folder=str(folder))["drawn"])

@@ -16,8 +16,8 @@ from benchmarks.bench import Bench
 from benchmarks.figures import AT_MOST, Figure, Goal, in_turns
 from benchmarks.seed import seed
 
-from app import auth
-from app.db.engine import Database
+from app.auth import keys as auth
+from app.db.core.engine import Database
 
 SESSIONS_PER_WEEK: Final = 200
 WEEKS: Final = 5

@@ -15,7 +15,7 @@ from benchmarks import schedule
 from benchmarks.bench import Bench
 from benchmarks.figures import AT_MOST, Figure, Goal, in_turns
 
-from app.api.schedule_import import MEDIA_TYPE
+from app.api.schedule.schedule_import import MEDIA_TYPE
 
 BOOKINGS_PER_SESSION: Final = 20
 _STARTS_AT: Final = f"{schedule.DAY}T09:00:00Z"
@@ -122,7 +122,7 @@ def _records(lines: int) -> Iterator[dict[str, Any]]:
                 "capacity": BOOKINGS_PER_SESSION,
             }
             continue
-        payment = {"kind": "payment", "payment_id": f"pay_{number}", "amount_minor": 2000, "currency": "CAD"}
+        payment = {"method": "payment", "payment_id": f"pay_{number}", "amount_minor": 2000, "currency": "CAD"}
         yield {
             "type": "booking",
             "id": f"b{number}",
@@ -139,7 +139,7 @@ def _tables(records: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]
     for record in records:
         tables[record["type"] + "s"].append(record)
         for line_no, payment in enumerate(record.get("payments", ()), start=1):
-            line = {"booking_id": record["id"], "line_no": line_no, "method": payment["kind"]}
+            line = {"booking_id": record["id"], "line_no": line_no, "method": payment["method"]}
             tables["payment_lines"].append(line | payment)
     return tables
 

@@ -18,13 +18,14 @@ from benchmarks import refunds, schedule
 from benchmarks.bench import Bench, Server
 from benchmarks.figures import AT_MOST, Figure, Goal
 
+from app.config.settings import Settings
 from app.db import tables as t
 from app.queue import open_queue
 
 BOOKINGS_PER_SESSION: Final = 50
 PARTS: Final = 10
 _LARGEST: Final = 1_000_000
-_LARGEST_SHORT: Final = 5_000
+_MAX_SHORT: Final = 5_000
 _SMALL_JOBS: Final = 3  # of the smallest size; larger ones take their time and are run once
 _MIB: Final = 1024 * 1024
 _LOOKS_EVERY_SECONDS: Final = 0.2
@@ -100,7 +101,7 @@ async def _read(client: httpx.AsyncClient, job_id: str) -> None:
 
 async def measure(bench: Bench) -> list[Figure]:
     """Jobs of a hundredth, a tenth and the whole of the largest size, in one database."""
-    largest = int(os.environ.get("BENCH_MILLION", bench.size(_LARGEST, _LARGEST_SHORT)))
+    largest = int(os.environ.get("BENCH_MILLION", bench.size(_LARGEST, _MAX_SHORT)))
     async with AsyncExitStack() as stack:
         place = await _place(bench, stack)
         await place.run(largest // 100)
@@ -143,6 +144,6 @@ async def _place(bench: Bench, stack: AsyncExitStack) -> Place:
     worker = stack.enter_context(places.worker(bench, concurrency=refunds.CONCURRENCY, **settings))
     address, api = stack.enter_context(places.api(bench, **settings))
     db = await stack.enter_async_context(places.opened(url))
-    queue = open_queue(redis)
+    queue = open_queue(redis, namespace=Settings(database_url=url).prompts_namespace)
     stack.push_async_callback(queue.aclose)
     return Place(refunds.Subject(db, queue, [worker], sandbox), address, api)

@@ -45,6 +45,7 @@ def main() -> None:
         drawn.append(_save(_rates(raced), folder / "refunds.svg"))
     if asked:
         drawn.append(_save(_margins(asked), folder / "goals.svg"))
+    drawn.append(_save(_pace(given["pace"]), folder / "pace.svg"))
     print(json.dumps({"drawn": drawn}))
 
 
@@ -57,6 +58,20 @@ def _rates(raced: list[dict[str, Any]]) -> Figure:
     bars = axes.barh(list(rates), list(rates.values()), color=colours)
     axes.bar_label(bars, labels=[f"{rate:,.0f}" for rate in rates.values()], padding=4)
     axes.margins(x=0.1)  # room for the longest bar's number
+    return drawing
+
+
+def _pace(pace: dict[str, list[float]]) -> Figure:
+    """Calls a second over time: what the upstream's bucket allows, what passed of ours, and what was refused."""
+    drawing = Figure(figsize=(INCHES_WIDE, 3.2), layout="constrained")
+    axes = drawing.add_subplot()
+    axes.step(pace["at"], pace["limit"], where="post", color=GREY, linewidth=1.5, label="the upstream's limit")
+    axes.plot(pace["at"], pace["passed"], color=OURS, linewidth=1, label="passed, of two workers")
+    axes.plot(pace["at"], pace["refused"], color=MISSED, linewidth=1, label="refused")
+    axes.set_xlabel("seconds")
+    axes.set_ylabel("calls a second")
+    axes.set_ylim(0, 1.5 * max(pace["limit"]))
+    axes.legend(frameon=False, labelcolor=GREY)
     return drawing
 
 

@@ -18,9 +18,10 @@ from benchmarks.figures import AT_LEAST, AT_MOST, Figure, Goal, in_turns
 
 from app.cancellation import accept
 from app.cancellation.request import Request
+from app.config.settings import Settings
 from app.db import tables as t
-from app.db.engine import Database
-from app.gateways.http import Answer, Upstream
+from app.db.core.engine import Database
+from app.gateways.http import HttpAnswer, UpstreamClient
 from app.queue import Queue, open_queue
 
 CONCURRENCY: Final = 64
@@ -42,11 +43,11 @@ async def measure(bench: Bench) -> list[Figure]:
     """Both databases, each against the wire in the same rounds."""
     refunds = bench.size(10_000, 300)
     figures = []
-    kinds: tuple[tuple[Kind, str, float], ...] = (
-        ("postgresql", "PostgreSQL", 0.9),
-        ("sqlite", "SQLite, embedded", 0.85),
+    kinds: tuple[tuple[Kind, str, float, float], ...] = (
+        ("postgresql", "PostgreSQL", 0.9, 2.0),
+        ("sqlite", "SQLite, embedded", 0.85, 3.0),
     )
-    for kind, called, goal in kinds:
+    for kind, called, goal, goal_of_cpu in kinds:
         async with AsyncExitStack() as stack:
             subject = await workers_over(bench, stack, kind, latency_seconds=LATENCY_SECONDS)
             bare: list[float] = []
@@ -85,7 +86,7 @@ async def measure(bench: Bench) -> list[Figure]:
                 ours,
                 "the HTTP client's bare loop",
                 bare,
-                Goal(AT_MOST, 2.0),
+                Goal(AT_MOST, goal_of_cpu),
                 f"the bare loop made {sorted(taken['client'])[len(taken['client']) // 2]:,.0f} calls/s",
             ),
         ]
@@ -107,15 +108,24 @@ class Subject:
 
     async def run(self, refunds: int) -> Done:
         """Have a new business's bookings cancelled; from the job's start to its end by the database's clock."""
-        business = f"b-{uuid.uuid4().hex[:12]}"
-        await schedule.business(self.db, business)
-        await schedule.sessions(
-            self.db, business, count=refunds // BOOKINGS_PER_SESSION, bookings_each=BOOKINGS_PER_SESSION
-        )
+        business = await booked(self.db, refunds)
         before = self.cpu_seconds
         job_id = await accepted(self.db, self.queue, business)
         seconds = await ended(self.db, job_id, refunds)
         return Done(refunds / seconds, 1000 * (self.cpu_seconds - before) / refunds)
+
+
+async def booked(db: Database, refunds: int) -> str:
+    """A new business with so many paid bookings; returns its id."""
+    business = f"b-{uuid.uuid4().hex[:12]}"
+    await schedule.business(db, business)
+    await schedule.sessions(db, business, count=refunds // BOOKINGS_PER_SESSION, bookings_each=BOOKINGS_PER_SESSION)
+    return business
+
+
+async def begun(subject: Subject, refunds: int) -> str:
+    """Have a new business's bookings cancelled, without waiting for it; returns the job's id."""
+    return await accepted(subject.db, subject.queue, await booked(subject.db, refunds))
 
 
 async def workers_over(
@@ -138,7 +148,7 @@ async def workers_over(
         redis = None
         _, worker = stack.enter_context(places.api(bench, sweep_seconds=0.1, **settings))
         workers = [worker]
-    queue = open_queue(redis)
+    queue = open_queue(redis, namespace=Settings(database_url=url).prompts_namespace)
     stack.push_async_callback(queue.aclose)
     return Subject(db, queue, workers, upstream)
 
@@ -205,7 +215,7 @@ async def raw_sockets(address: str, refunds: int) -> float:
 
 async def bare_client(address: str, refunds: int) -> Done:
     """The gateway's HTTP client with nothing around it."""
-    upstream = Upstream(
+    upstream = UpstreamClient(
         f"{address}/payments", token=None, connect_seconds=5, total_seconds=10, max_connections=CONCURRENCY
     )
 
@@ -213,7 +223,7 @@ async def bare_client(address: str, refunds: int) -> Done:
         while left():
             reference, body = _refund()
             reply = await upstream.call("POST", "/refunds", headers={"Idempotency-Key": reference}, json=body)
-            if not isinstance(reply, Answer) or reply.status != 201:
+            if not isinstance(reply, HttpAnswer) or reply.status != 201:
                 raise RuntimeError(f"not a refund: {reply}")
 
     done = await _in_slots(refunds, slot)

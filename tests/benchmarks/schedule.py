@@ -6,10 +6,10 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from app import auth
-from app.db import statistics
+from app.auth import keys
 from app.db import tables as t
-from app.db.engine import Database
+from app.db.core import statistics
+from app.db.core.engine import Database
 
 DAY: Final = dt.date(2027, 1, 11)
 PRICE_MINOR: Final = 2_000
@@ -21,7 +21,7 @@ async def business(db: Database, business_id: str) -> str:
     async with db.write() as conn:
         await conn.execute(sa.insert(t.businesses).values(id=business_id, name="Bench", timezone="UTC", currency="CAD"))
         await conn.execute(sa.insert(t.clients).values(business_id=business_id, id="c", name="Kim", email=None))
-    return await auth.create_key(db, business_id, "bench", list(auth.Scope))
+    return await keys.create_key(db, business_id, "bench", list(keys.Scope))
 
 
 async def sessions(
@@ -32,8 +32,9 @@ async def sessions(
     bookings_each: int,
     day: dt.date = DAY,
     prefix: str = "",
+    is_counted: bool = True,
 ) -> None:
-    """Write sessions on `day`, each with bookings of one payment line of `PRICE_MINOR`."""
+    """Write sessions on `day`, each with bookings of one payment line of `PRICE_MINOR`; `is_counted`: as an import."""
     start = dt.datetime.combine(day, dt.time(9), dt.UTC)
     made = [
         {
@@ -73,8 +74,9 @@ async def sessions(
         ]
         await _insert(db, t.bookings, booked)
         await _insert(db, t.payment_lines, paid)
-    async with db.write() as conn:
-        await statistics.count_schedule(conn)
+    if is_counted:
+        async with db.write() as conn:
+            await statistics.count_schedule(conn)
 
 
 async def _insert(db: Database, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:

@@ -18,7 +18,7 @@ from benchmarks.connection import Connection, connected, length_in
 from benchmarks.figures import AT_MOST, Figure, Goal
 
 from app.db import tables as t
-from app.db.engine import Database
+from app.db.core.engine import Database
 
 _BUSINESS: Final = "studio"
 _SEED: Final = 4

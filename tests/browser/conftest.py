@@ -13,19 +13,18 @@ from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
-from crash.conftest import found_towns, zygote  # noqa: F401 - fixtures
 from crash.processes import Server, Town
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from postgresql_databases import in_a_thread
 
-from app import auth
-from app.db import businesses
-from app.db.engine import Database
+from app.auth import keys
+from app.db.access import businesses
+from app.db.core.engine import Database
 from app.schedule.load import import_file
 from app.schedule.sample import CURRENCY, ZONE, sample_lines
 
 BUSINESS = "studio"
-expect.set_options(timeout=15_000)  # a busy machine is no failure
+expect.set_options(timeout=120_000)  # a busy machine is no failure
 # Nothing is asked of Chromium's makers: connections out of the machine would be refused, many at a time.
 ARGUMENTS = [
     "--no-sandbox",
@@ -88,10 +87,10 @@ def database(request) -> str:
 
 
 @pytest.fixture
-def open_studio(request, found_towns, database) -> Callable[..., Studio]:  # noqa: F811 - the fixture
-    """Open a studio: `open_studio(lines=…, **settings)`; the lines of an import, or else the sample's two weeks."""
+def open_studio(request, found_towns, database) -> Callable[..., Studio]:
+    """Open a studio: `open_studio(lines=…, zone=…, **settings)`; without lines of an import the sample's two weeks."""
 
-    def opened(lines: list[bytes] | None = None, **settings) -> Studio:
+    def opened(lines: list[bytes] | None = None, *, zone: str = ZONE, **settings) -> Studio:
         url = request.getfixturevalue(f"{database}_url")
         if database == "postgresql":
             settings = {"redis_url": request.getfixturevalue("redis_url")} | settings
@@ -99,7 +98,7 @@ def open_studio(request, found_towns, database) -> Callable[..., Studio]:  # noq
         today = dt.datetime.now(ZoneInfo(ZONE)).date()
         monday = today - dt.timedelta(days=today.weekday()) + dt.timedelta(days=7)
         lines = lines if lines is not None else sample_lines(today) + sample_lines(monday)
-        town.keys[BUSINESS] = in_a_thread(_settle(url, lines))
+        town.keys[BUSINESS] = in_a_thread(_settle(url, lines, zone))
         return Studio(town, monday, town.api(), town.worker() if database == "postgresql" else None)
 
     return opened
@@ -111,23 +110,22 @@ def studio(open_studio) -> Studio:
     return open_studio()
 
 
-async def _settle(url: str, lines: list[bytes]) -> str:
+async def _settle(url: str, lines: list[bytes], zone: str) -> str:
     db = Database(url)
     try:
         async with db.write() as conn:
-            await businesses.create(conn, BUSINESS, "Sample Studio", ZONE, CURRENCY)
+            await businesses.create(conn, BUSINESS, "Sample Studio", zone, CURRENCY)
         report = await import_file(db, BUSINESS, lines)
         assert not report.errors, report.first_errors
-        return await auth.create_key(db, BUSINESS, "front desk", list(auth.Scope))
+        return await keys.create_key(db, BUSINESS, "front desk", list(keys.Scope))
     finally:
         await db.close()
 
 
-@pytest.fixture
-def browser(request, database) -> Iterator[Browser]:
+@pytest.fixture(scope="module")
+def browser(_sqlite_template) -> Iterator[Browser]:
     """Chromium. It holds this thread's event loop while it lives: whoever needs one meanwhile uses another thread."""
     path = _chromium()
-    request.getfixturevalue(f"_{database}_template")  # is migrated in this thread
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield chromium
@@ -150,7 +148,7 @@ def contexts(browser) -> Iterator[Callable[..., BrowserContext]]:
 
     def make(**options) -> BrowserContext:
         context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, "locale": "en-GB"} | options)
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(120_000)
         context.on("page", watch)
         made.append(context)
         return context

@@ -2,10 +2,14 @@
 
 import csv
 import io
+import re
 
 from playwright.sync_api import Page
 
 PRESS = "Cancel Selected & download CSV"
+ACCEPTED = re.compile(
+    r"^Your job ((is being|has been) processed|is on hold: nothing is returned before that ends)\..*leave this page"
+)
 
 
 def sign_in(page: Page, studio, path: str = "/") -> None:
@@ -13,8 +17,8 @@ def sign_in(page: Page, studio, path: str = "/") -> None:
 
 
 def rows(text: str) -> list[dict[str, str]]:
-    """The lines of an audit CSV."""
-    return list(csv.DictReader(io.StringIO(text)))
+    """The lines of an audit CSV, with or without its mark."""
+    return list(csv.DictReader(io.StringIO(text.removeprefix("\ufeff"))))
 
 
 def never_poll(page: Page) -> None:

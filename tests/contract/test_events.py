@@ -10,10 +10,10 @@ from contract.clients.live import MONDAY, WEEK, live
 from openapi_schema_validator import OAS31Validator, oas31_format_checker
 from standardwebhooks import Webhook
 
-from app.db.webhook_tables import EventType
 from app.document import document as generated
+from app.domain.events import EventType
 
-LARGEST_BYTES = 20_000  # Standard Webhooks 1.0.0, "Payload size"
+MAX_BYTES = 20_000  # Standard Webhooks 1.0.0, "Payload size"
 LONGEST = 128
 JOBS = "/v1/bulk-cancellations"
 
@@ -107,7 +107,7 @@ def lines():
         times = {"starts_at": f"{MONDAY}T09:00:00Z", "ends_at": f"{MONDAY}T10:00:00Z", "timezone": "UTC"}
         yield {"type": "session", "id": long(name), "name": "Yoga"} | times
         for number in (1, 2):
-            payment = {"kind": "payment", "payment_id": f"{name}-{number}", "amount_minor": 2000, "currency": "CAD"}
+            payment = {"method": "payment", "payment_id": f"{name}-{number}", "amount_minor": 2000, "currency": "CAD"}
             names = {"session_id": long(name), "client_id": long("client"), "status": "booked"}
             yield {"type": "booking", "id": long(f"{name}-{number}"), "payments": [payment]} | names
 
@@ -174,7 +174,7 @@ async def test_what_endpoints_are_sent_is_what_the_document_says(database_url, t
         schema = body_of(document, event["type"])["schema"]
         assert complaints(document, schema, event) == [], event
         assert undocumented(document, schema, event) == [], event
-        assert len(body) < LARGEST_BYTES
+        assert len(body) < MAX_BYTES
         assert headers["content-type"] == "application/json"
         for parameter in operation["parameters"]:
             assert parameter["in"] == "header"

@@ -8,10 +8,11 @@ import httpx
 import pytest
 from fastapi.routing import APIRoute, iter_route_contexts
 
-from app.auth import Scope, create_key, revoke_key
-from app.config import Settings
+from app.api.hot_routes import HotRoutes
+from app.auth.keys import Scope, create_key, revoke_key
+from app.config.settings import Settings
 from app.db import tables
-from app.db.businesses import create as create_business
+from app.db.access.businesses import create as create_business
 from app.db.webhook_tables import webhook_deliveries, webhook_endpoints, webhook_events
 from app.main import create_app
 from app.queue import LocalQueue
@@ -28,9 +29,11 @@ OPEN = {
     ("GET", "/jobs"),
     ("GET", "/jobs/{job_id}"),
     ("GET", "/c/{business_id}"),
+    ("GET", "/problems/{slug}"),
     ("GET", "/v1/public/{business_id}/schedule"),
     ("GET", "/v1/public/{business_id}/schedule.ics"),
 }
+WHOSE_KEY = ("GET", "/v1/business")  # any key may ask
 # What an upstream calls: it has no key and signs what it sends.
 SIGNED = {
     ("POST", "/v1/hooks/payments"),
@@ -65,10 +68,12 @@ NOBODYS = {
 
 
 def keyed_routes(app):
-    """(method, path, scope) of every route but the open ones."""
+    """(method, path, scopes) of every route but the open ones."""
     document = app.openapi()
     routes = []
     for context in iter_route_contexts(app.routes):
+        if isinstance(context.original_route, HotRoutes):
+            continue  # of paths that come again, and beneath the layer that knows who may call those
         if context.methods is None:
             assert context.path in OPEN_MOUNTS, f"{context.path} is mounted, and nothing here says who may see it"
             continue
@@ -78,8 +83,9 @@ def keyed_routes(app):
             assert isinstance(context.original_route, APIRoute), f"{context.path} is no API route"
             operation = document["paths"][context.path_format][method.lower()]
             (requirement,) = operation["security"]
-            ((_, (scope,)),) = requirement.items()
-            routes.append((method, context.path_format, Scope(scope)))
+            ((_, scopes),) = requirement.items()
+            assert scopes or (method, context.path) == WHOSE_KEY, context.path
+            routes.append((method, context.path_format, [Scope(scope) for scope in scopes]))
     return routes
 
 
@@ -130,7 +136,15 @@ async def other_business(db):
                 due_at=None,
                 accepted_sessions=1,
                 expanded_sessions=1,
-                totals={},
+                totals={
+                    "sessions": 1,
+                    "bookings": 1,
+                    "clients": 1,
+                    "refunds": 1,
+                    "amounts": {"EUR": 100},
+                    "credits": 0,
+                    "nothing_to_return": 0,
+                },
                 outcome_seq=1,
             )
         )
@@ -185,7 +199,6 @@ async def other_business(db):
                 id=ENDPOINT,
                 business_id="theirs",
                 url="https://example.com/hook",
-                secret="sealed",
                 status="enabled",
                 created_at=at,
             )
@@ -199,7 +212,8 @@ async def other_business(db):
 
 @pytest.fixture
 async def app(db, other_business, tmp_path):
-    return create_app(Settings(secrets_file=tmp_path / "secrets.key"), database=db, queue=LocalQueue())
+    settings = Settings(secrets_file=tmp_path / "secrets.key", wrong_keys_per_minute=1_000_000)
+    return create_app(settings, database=db, queue=LocalQueue())
 
 
 @pytest.fixture
@@ -213,7 +227,7 @@ async def call(client, app, method, path, key=None, ids=THEIRS):
     unknown = set(re.findall(r"\{(\w+)\}", path)) - ids.keys()
     assert not unknown, f"{path}: put an object of the other business for {unknown} into THEIRS and NOBODYS"
     document = app.openapi()
-    operation = document["paths"][path][method.lower()]
+    operation = document["paths"][path.partition("?")[0]][method.lower()]
     content = operation.get("requestBody", {}).get("content", {})
     headers = {"Authorization": f"Bearer {key}"} if key is not None else {}
     for parameter in operation.get("parameters", []):
@@ -244,6 +258,29 @@ async def test_without_a_key_or_with_one_that_is_not_in_force_nothing_answers(cl
         assert len(words) == 1, (method, path)
 
 
+async def test_who_may_not_call_is_told_before_a_byte_of_the_body_is_read(app, db):
+    limited = await create_key(db, "theirs", "limited", [])
+    for method, path, _ in keyed_routes(app):
+        for key, refusal in ((None, 401), (limited, 403)):
+            if (method, path) == WHOSE_KEY and key is limited:
+                continue
+            sent = []
+
+            async def receive(sent=sent, path=path):
+                assert sent, f"{path} was read from before it was refused"
+                return {"type": "http.request", "body": b"", "more_body": False}
+
+            async def send(message, sent=sent):
+                sent.append(message)
+
+            headers = [(b"content-length", b"9000000"), (b"content-type", b"application/json")]
+            if key is not None:
+                headers.append((b"authorization", f"Bearer {key}".encode()))
+            where = {"path": path.format(**THEIRS), "query_string": b"nobody=knows", "method": method}
+            await app({"type": "http", "headers": headers, **where}, receive, send)
+            assert sent[0]["status"] == refusal, (method, path)
+
+
 async def test_without_a_signature_no_key_opens_a_route_that_is_signed(db, other_business):
     secret = f"whsec_{base64.b64encode(b'k' * 32).decode()}"
     settings = Settings(hooks_secret=secret, stripe_hooks_secret=secret)
@@ -254,15 +291,76 @@ async def test_without_a_signature_no_key_opens_a_route_that_is_signed(db, other
                 answer = await call(client, app, method, path, key)
                 assert (answer.status_code, answer.json()["type"]) == (401, "/problems/hook-signature-invalid")
                 assert answer.headers["www-authenticate"]
-            assert "security" not in app.openapi()["paths"][path][method.lower()]
+            assert not app.openapi()["paths"][path][method.lower()].get("security")
+
+
+def same_in_both(headers):
+    """Headers without those that differ from one request to the next."""
+    return {name: value for name, value in headers.items() if name not in {"x-request-id", "date"}}
+
+
+async def test_every_get_answers_head_with_the_same_status_and_headers_and_no_body(client, app, db):
+    theirs = await create_key(db, "theirs", "desk", Scope)
+    ids = THEIRS | {"business_id": "theirs"}
+    ids["slug"] = "plan-changed"
+    gets = {(path, key) for method, path in OPEN if method == "GET" for key in (None,)}
+    gets |= {(path, key) for method, path, _ in keyed_routes(app) if method == "GET" for key in (None, theirs)}
+
+    for path, key in gets:
+        headers = {} if key is None else {"Authorization": f"Bearer {key}"}
+        whole = await client.get(path.format(**ids), headers=headers)
+        head = await client.head(path.format(**ids), headers=headers)
+        assert head.status_code == whole.status_code, path
+        assert head.content == b"", path
+        if path != "/metrics":  # it counts itself
+            assert same_in_both(head.headers) == same_in_both(whole.headers), path
+        assert whole.status_code in {200, 401}, (path, whole.text)
+
+
+async def test_an_unknown_query_parameter_is_refused_on_every_route_of_the_document(client, app, db):
+    theirs = await create_key(db, "theirs", "desk", Scope)
+    ids = THEIRS | {"business_id": "theirs"}
+    before = await dump(db)
+    for path, operations in app.openapi()["paths"].items():
+        for method, operation in operations.items():
+            keyed = bool(operation.get("security"))
+            url = f"{path}?{operation['operationId']}=1"
+            answer = await call(client, app, method.upper(), url, theirs if keyed else None, ids)
+            assert answer.status_code == 422, (method, path, answer.text)
+            (error,) = answer.json()["errors"]
+            assert error["pointer"] == f"?{operation['operationId']}", (method, path)
+            if keyed:
+                stranger = await call(client, app, method.upper(), url, None, ids)
+                assert stranger.status_code == 401, (method, path)
+    assert await dump(db) == before
+
+
+async def dump(db):
+    async with db.read() as conn:
+        return [(await conn.execute(table.select())).all() for table in tables.metadata.sorted_tables]
+
+
+async def test_no_parameter_may_be_null(app):
+    for path, operations in app.openapi()["paths"].items():
+        for operation in operations.values():
+            for parameter in operation.get("parameters", []):
+                assert "null" not in str(parameter["schema"]), (path, parameter["name"])
 
 
 async def test_a_key_with_every_other_scope_is_refused(client, app, db):
     keys = {scope: await create_key(db, "theirs", scope, set(Scope) - {scope}) for scope in Scope}
-    for method, path, scope in keyed_routes(app):
-        answer = await call(client, app, method, path, keys[scope])
-        assert answer.status_code == 403, (method, path, answer.text)
-        assert answer.json()["scope"] == scope
+    for method, path, scopes in keyed_routes(app):
+        for scope in scopes:
+            answer = await call(client, app, method, path, keys[scope])
+            assert answer.status_code == 403, (method, path, answer.text)
+            assert answer.json()["scope"] == scope
+
+
+@pytest.mark.parametrize("scopes", [[], *([scope] for scope in Scope)], ids=str)
+async def test_any_key_in_force_is_told_whose_it_is_and_what_it_may_do(client, app, db, scopes):
+    answer = await call(client, app, *WHOSE_KEY, await create_key(db, "theirs", "desk", scopes))
+    assert (answer.status_code, answer.json()["id"]) == (200, "theirs")
+    assert answer.json()["key"] == {"name": "desk", "scopes": scopes}
 
 
 async def test_another_businesss_ids_answer_exactly_as_unknown_ones(client, app, db):
@@ -279,7 +377,8 @@ async def test_another_businesss_ids_answer_exactly_as_unknown_ones(client, app,
         assert (foreign.status_code, foreign.content) == (nobodys.status_code, nobodys.content), (method, path)
     assert walked >= 5
     app.state.stopping.set()  # so that an owner's stream of events ends
-    for method, path, _ in sorted(keyed_routes(app), key=lambda route: route[0] == "DELETE"):  # those last
+    # What deletes comes last, bookings before their clients and sessions.
+    for method, path, _ in sorted(keyed_routes(app), key=lambda route: (route[0] == "DELETE", route[1])):
         if "{" not in path or method == "PUT":
             continue
         owner = await call(client, app, method, path, theirs)
@@ -316,9 +415,10 @@ async def test_a_put_under_another_businesss_id_leaves_theirs_alone(client, app,
 
 async def test_every_keyed_route_declares_the_problems_it_may_answer(app):
     document = app.openapi()
-    for method, path, _ in keyed_routes(app):
+    for method, path, scopes in keyed_routes(app):
         responses = document["paths"][path][method.lower()]["responses"]
-        assert {"401", "403", "422", "503"} <= responses.keys(), (method, path)
+        assert {"401", "422", "503"} <= responses.keys(), (method, path)
+        assert ("403" in responses) == bool(scopes), (method, path)
         for status, response in responses.items():
             if status >= "400":
                 assert list(response["content"]) == ["application/problem+json"], (method, path, status)

@@ -1,5 +1,6 @@
 """What `docs/integrating.md` shows is run as it stands there, against a live server, and must print what it says."""
 
+import asyncio
 import contextlib
 import dataclasses
 import json
@@ -9,14 +10,14 @@ from pathlib import Path
 import httpx
 import pytest
 from contract.clients.live import live
-from contract.clients.programs import needs, run, typescript
+from contract.clients.programs import BIN, needs, run, typescript
 from crash.processes import free_port
 from starlette.applications import Starlette
 from starlette.responses import StreamingResponse
 from starlette.routing import Route
 
-from app.db.webhook_tables import EventType
 from app.document import document as generated
+from app.domain.events import EventType
 from app.serving import served
 
 PAGE = Path(__file__).parents[2] / "docs" / "integrating.md"
@@ -60,13 +61,14 @@ def shell(section):
     return found
 
 
-async def check(section, folder, server):
-    """Save the section's files, run its shell from the first block to the last, and compare what it prints."""
-    for name, text in files(section).items():
-        (folder / name).write_text(text)
-    steps = shell("") + shell(section)
+async def check(sections_to_run, folder, environment):
+    """Save the sections' files, run their shell from the first block to the last, and compare what it prints."""
+    for section in sections_to_run:
+        for name, text in files(section).items():
+            (folder / name).write_text(text)
+    steps = [step for section in sections_to_run for step in shell(section)]
     script = "set -euo pipefail\n" + "".join(f"{command}printf '\\036'\n" for command, _ in steps)
-    printed = await run("bash", "-c", script, folder=folder, PORT=str(free_port()), **server.environment())
+    printed = await run("bash", "-c", script, folder=folder, seconds=500, **environment)
     *outputs, rest = printed.split(END)
     assert rest == ""
     for (command, claimed), output in zip(steps, outputs, strict=True):
@@ -114,29 +116,53 @@ async def breaking(server, method, ending, *, after_bytes):
         yield dataclasses.replace(server, api=address), broken
 
 
-@pytest.mark.parametrize("section", [name for name in sections() if name and "typescript" not in dict(blocks(name))])
-async def test_what_the_page_shows_works(section, server, tmp_path):
-    needs("bash", "curl", "jq")
-    folder = tmp_path / "snippets"
-    folder.mkdir()
-    await check(section, folder, server)
+@contextlib.asynccontextmanager
+async def demo(folder):
+    """What `make demo` runs, with what its line to paste exports."""
+    process = await asyncio.create_subprocess_exec(
+        BIN / "bulk-cancel", "demo", "--port", str(free_port()), cwd=folder, stderr=asyncio.subprocess.PIPE
+    )
+    try:
+        while not (pasted := re.match(r" *export (.*)", (await process.stderr.readline()).decode())):
+            assert process.returncode is None
+        told = asyncio.create_task(process.stderr.read())
+        exported = dict(one.split("=", 1) for one in pasted[1].split())
+        async with asyncio.timeout(60), httpx.AsyncClient(trust_env=False) as http:
+            while True:
+                with contextlib.suppress(httpx.TransportError):
+                    await http.get(f"{exported['API']}/livez")
+                    break
+        yield exported | {"PORT": str(free_port()), "NO_PROXY": "127.0.0.1"}
+    finally:
+        process.terminate()
+        await process.wait()
+        await told
 
 
-@pytest.mark.parametrize("section", [name for name in sections() if "typescript" in dict(blocks(name))])
-async def test_what_the_page_shows_in_typescript_works(section, server, tmp_path):
+@pytest.mark.timeout(600)
+async def test_the_page_is_a_tour_that_runs_from_top_to_bottom_in_one_demo(tmp_path):
     needs("bash", "curl", "jq")
     workshop = await typescript(tmp_path)
-    for left in ("bulk-cancel.d.ts", "journey.ts"):  # the page makes its own types, and has a program of its own
+    for left in ("bulk-cancel.d.ts", "journey.ts", "tsconfig.json", "package.json"):  # the page makes its own
         (workshop / left).unlink()
+    async with demo(tmp_path) as exported:
+        await check(sections(), workshop, exported)
+
+
+async def test_a_front_end_whose_stream_breaks_sees_each_refund_once(server, tmp_path):
+    needs("bash", "curl", "jq")
+    workshop = await typescript(tmp_path)
+    (workshop / "bulk-cancel.d.ts").unlink()
+    (workshop / "journey.ts").unlink()
     async with breaking(server, "GET", "/events", after_bytes=20_000) as (proxied, broken):
-        await check(section, workshop, proxied)
+        await check(["", "A web front end"], workshop, proxied.environment())
     assert len(broken) == 1
 
 
 async def test_a_mobile_backend_whose_answer_was_lost_has_cancelled_once(server, tmp_path):
     needs("bash", "curl", "jq")
     async with breaking(server, "POST", "/bulk-cancellations", after_bytes=1) as (proxied, broken):
-        await check("A mobile backend", tmp_path, proxied)
+        await check(["", "A mobile backend"], tmp_path, proxied.environment())
     assert len(broken) == 1
     async with server.caller() as http:
         assert len((await http.get("/v1/bulk-cancellations")).json()["data"]) == 1

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from app.config import Settings
+from app.config.settings import Settings
 
 README = Path(__file__).parents[2] / "README.md"
 

@@ -1,6 +1,6 @@
 """Schemathesis asks the whole API, on a real socket, for anything that its own document does not promise.
 
-The same requests in the same order each time; BULK_CANCEL_FUZZ_EXAMPLES asks for more of them per operation.
+The same requests in the same order each time; TEST_FUZZ_EXAMPLES asks for more of them per operation.
 """
 
 import asyncio
@@ -23,19 +23,20 @@ from schemathesis.engine import events
 from standardwebhooks import Webhook
 from stripe import WebhookSignature
 
-from app.auth import Scope, create_key
-from app.cancellation.run import run_slice
-from app.cancellation.runtime import Runtime, gateways
-from app.config import Settings
-from app.db.businesses import create as create_business
-from app.db.engine import Database
+from app.auth.keys import Scope, create_key
+from app.config.settings import Settings
+from app.db.access.businesses import create as create_business
+from app.db.core.engine import Database
 from app.main import create_app
+from app.refunds.runtime import Runtime, gateways
+from app.refunds.slices.run import run_slice
 from app.sandbox.app import create_sandbox
 from app.serving import served
 
-MOST_EXAMPLES = int(os.environ.get("BULK_CANCEL_FUZZ_EXAMPLES", "5"))
-LONGEST_ANSWER_SECONDS = 20
+MAX_EXAMPLES = int(os.environ.get("TEST_FUZZ_EXAMPLES", "5"))
+MAX_ANSWER_SECONDS = 20
 ENDPOINTS = 30  # of webhooks: some are deleted and disabled while the others are asked for
+SPARE = 30  # sessions, bookings and clients beside those that all else is about: some are deleted
 HOOKS_SECRET = f"whsec_{base64.b64encode(b'k' * 32).decode()}"
 # The week and the ids that the document's own examples name, so that these are taken and not only refused.
 WEEK = {"date_from": "2026-11-23", "date_to": "2026-11-29"}
@@ -88,13 +89,20 @@ class Business:
 
 def records():
     yield {"type": "client", "id": "c1", "name": "Kim Li", "email": "kim@example.org"}
+    times = {"starts_at": FIRST.isoformat(), "ends_at": (FIRST + dt.timedelta(hours=1)).isoformat()}
+    yield {"type": "session", "id": "full", "name": "Chess"} | times
+    for n in range(SPARE):
+        yield {"type": "session", "id": f"spare-{n}", "name": "Chess"} | times
+        yield {"type": "client", "id": f"spare-{n}", "name": "Bo"}
+        names = {"session_id": "full", "client_id": "c1"}
+        yield {"type": "booking", "id": f"spare-{n}", "status": "booked", "payments": []} | names
     for n, session_id in enumerate(SESSIONS, start=1):
         starts_at = FIRST + dt.timedelta(hours=12 * n)
         times = {"starts_at": starts_at.isoformat(), "ends_at": (starts_at + dt.timedelta(hours=1)).isoformat()}
         place = {"timezone": "America/Toronto", "location": "Hall 1", "instructor": "Ana", "capacity": 12}
         yield {"type": "session", "id": session_id, "name": f"Yoga {n}"} | times | place
-        card = {"kind": "payment", "payment_id": f"p{n}", "amount_minor": 2000, "currency": "CAD"}
-        credit = {"kind": "credit", "account_id": f"a{n}", "credits": 2}
+        card = {"method": "payment", "payment_id": f"p{n}", "amount_minor": 2000, "currency": "CAD"}
+        credit = {"method": "credit", "account_id": f"a{n}", "credits": 2}
         for name, payments, status in (
             ("card", [card], "booked"),
             ("split", [card | {"payment_id": f"q{n}"}, credit], "booked"),
@@ -157,6 +165,9 @@ async def seeded(database_url, secrets_file):
             hooks_secret=HOOKS_SECRET,
             stripe_hooks_secret=HOOKS_SECRET,
             secrets_file=secrets_file,
+            requests_per_second=1_000_000,
+            business_requests_per_second=1_000_000,
+            wrong_keys_per_minute=1_000_000,
         )
         db = Database(database_url)
         stack.push_async_callback(db.close)
@@ -196,10 +207,11 @@ def as_lines(context, value):
 def known_values(business):
     """By place in a request, what exists in this business; most requests use these, and the rest invents its own."""
     days = list(WEEK.values())
+    spare = [f"spare-{n}" for n in range(SPARE)]
     return {
-        "path.session_id": SESSIONS,
-        "path.booking_id": ["card-1", "split-2", "free-3", "waiting-4", "card-5", "split-6"],
-        "path.client_id": ["c1"],
+        "path.session_id": SESSIONS + spare,
+        "path.booking_id": ["card-1", "split-2", "free-3", "waiting-4", "card-5", "split-6", *spare],
+        "path.client_id": ["c1", *spare],
         "path.job_id": business.jobs,
         "path.refund_id": business.refunds,
         "path.endpoint_id": business.endpoints,
@@ -229,7 +241,7 @@ def configured(business, *, headers, examples, phases):
                 "seed": 1,
                 "base-url": business.address,
                 "headers": headers,
-                "request-timeout": LONGEST_ANSWER_SECONDS,
+                "request-timeout": MAX_ANSWER_SECONDS,
                 "continue-on-failure": True,
                 "cache": {"enabled": False},
                 "output": {"sanitization": {"enabled": False}},
@@ -303,6 +315,10 @@ def sign(_context, case, kwargs):
         kwargs["auth"] = signed
 
 
+# The audit of a job on hold, followed: the server is stopping (see `StopsWhenAsked`), and what is not whole breaks off.
+FOLLOWED = "GET /v1/bulk-cancellations/{job_id}/audit.csv"
+
+
 def ask(schema):
     """Send everything; gives the answers by operation and status, and a text for each finding."""
     answers = {operation.ok().label: Counter() for operation in schema.get_all_operations()}
@@ -311,6 +327,8 @@ def ask(schema):
         match event:
             case events.FatalError():
                 raise event.exception
+            case events.NonFatalError() if event.label == FOLLOWED and "Connection broken" in str(event.value):
+                continue
             case events.NonFatalError():
                 findings.setdefault((event.label, type(event.value)), f"{event.label}: {event.value!r}")
             case events.ScenarioFinished():
@@ -344,7 +362,7 @@ def test_no_request_gets_an_answer_that_the_document_does_not_promise(business):
     schema = configured(
         business,
         headers={"Authorization": f"Bearer {business.key}"},
-        examples=MOST_EXAMPLES,
+        examples=MAX_EXAMPLES,
         phases=("examples", "coverage", "fuzzing"),
     )
     # OpenAPI lets no operation declare Accept as a parameter, and one heeds it.
@@ -361,7 +379,7 @@ def test_no_request_gets_an_answer_that_the_document_does_not_promise(business):
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_without_a_key_no_request_gets_anything_but_refusals_that_the_document_promises(business):
-    schema = configured(business, headers={}, examples=min(MOST_EXAMPLES, 4), phases=("examples", "fuzzing"))
+    schema = configured(business, headers={}, examples=min(MAX_EXAMPLES, 4), phases=("examples", "fuzzing"))
     answers, findings = ask(schema)
     assert not findings, "\n\n".join(findings)
     for operation in keyed(business.document):

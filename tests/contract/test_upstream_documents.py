@@ -17,23 +17,43 @@ from starlette.routing import Route
 
 from app.gateways.answers import classify
 from app.gateways.by_reference import utc_now
-from app.gateways.http import Answer
-from app.gateways.outcomes import Method, Order, Rejected
+from app.gateways.http import HttpAnswer
+from app.gateways.outcomes import Order, Rejected, UpstreamMethod
 from app.sandbox.app import create_sandbox
 from app.serving import served
 
 OPENAPI = Path(__file__).parents[2] / "openapi"
 PAYMENT = {
+    "business_id": "studio",
     "payment_id": "pay1",
     "amount_minor": 2500,
     "currency": "USD",
     "reference": "r1",
     "reason": "Snow day",
 }
-CREDIT = {"account_id": "acc1", "credits": 2, "reference": "r1", "reason": None}
+CREDIT = {
+    "business_id": "studio",
+    "client_id": "kim",
+    "account_id": "acc1",
+    "credits": 2,
+    "reference": "r1",
+    "reason": None,
+}
 SECRET = f"whsec_{base64.b64encode(b'k' * 32).decode()}"
 SERVICES = {"payments": ("/refunds", PAYMENT), "credits": ("/credit-returns", CREDIT)}
-ORDER = Order("r1", "k1", Method.PAYMENT, "pay1", 2500, "USD", None, None, "Snow day")
+ORDER = Order(
+    "r1",
+    "k1",
+    UpstreamMethod.PAYMENT,
+    "pay1",
+    2500,
+    "USD",
+    None,
+    None,
+    "Snow day",
+    business_id="studio",
+    client_id="kim",
+)
 
 
 def document(service):
@@ -122,6 +142,7 @@ async def test_the_sandbox_answers_as_the_document_says(service):
     await faults(refuse_ids={"no": "payment_disputed", "none": "account_not_found"})
     assert await post("k4", reference="r4", **{subject: "no"}) == 422
     assert await post("k5", reference="r5", **{subject: "none"}) == 404
+    assert await post("k5", reference="r5", business_id="other") == 404
     await faults(answer_503=1)
     assert await post("k6", reference="r6") == 503
     await faults(answer_500_before=1)
@@ -174,5 +195,5 @@ def test_the_codes_of_the_document_pass_through_the_gateway_unchanged(name):
     codes = [line.split("`")[1] for line in refused.splitlines() if line.startswith("* `")]
     assert len(codes) >= 3
     for code in codes:
-        outcome = classify(Answer(422, {}, b'{"code":"%s","detail":"x"}' % code.encode()), ORDER, now=utc_now())
+        outcome = classify(HttpAnswer(422, {}, b'{"code":"%s","detail":"x"}' % code.encode()), ORDER, now=utc_now())
         assert outcome == Rejected(code, "x", None)

@@ -14,12 +14,12 @@ import pytest
 import redis
 import sqlalchemy as sa
 from crash.localstripe_books import Localstripe
-from crash.processes import Town, Zygote, free_port, listens, until
+from crash.processes import free_port, listens, until
 from postgresql_databases import administer, in_a_thread
 
-from app.cancellation.verify import verify
-from app.db.engine import Database
+from app.db.core.engine import Database
 from app.db.schema import migrate
+from app.refunds.verify import verify
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -33,29 +33,6 @@ def pytest_collection_modifyitems(items):
         for item in cases:
             if (places[item.callspec.params["name"]] + (item.callspec.params["running"] == "postgresql")) % one_in:
                 item.add_marker(pytest.mark.long)
-
-
-@pytest.fixture(scope="session")
-def zygote() -> Iterator[Zygote]:
-    one = Zygote()
-    yield one
-    one.close()
-
-
-@pytest.fixture
-def found_towns(zygote, tmp_path):
-    """Found towns: `found_towns(database_url, **settings)`; their processes end with the test."""
-    towns = []
-
-    def found(database_url: str, **settings) -> Town:
-        folder = tmp_path / f"town{len(towns)}"
-        folder.mkdir()
-        towns.append(Town(zygote, folder, database_url, **settings))
-        return towns[-1]
-
-    yield found
-    for town in towns:
-        town.close()
 
 
 @pytest.fixture
@@ -153,7 +130,7 @@ class BreakableRedis:
         arguments = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", str(self.folder)]
         arguments += ["--databases", str(self.databases)]
         self.process = subprocess.Popen([self.program, *arguments], stdout=subprocess.DEVNULL)
-        until(lambda: listens(self.port), 10)
+        until(lambda: listens(self.port))
 
     def flush(self) -> None:
         with redis.Redis.from_url(self.url) as client:

@@ -10,7 +10,7 @@ import httpx
 import sqlalchemy as sa
 from crash.processes import Server, Town
 
-from app.db.engine import Database
+from app.db.core.engine import Database
 
 # A claim of a refund leaves one row, its outcome another: a claim with no outcome that a later claim follows is a row
 # that was claimed again. This is the one look into our own database, and decides nothing but whether a run means much.

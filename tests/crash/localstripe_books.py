@@ -38,7 +38,7 @@ class Localstripe:
         command = [sys.executable, _SERVER, str(self.port), str(before), str(after)]
         with log.open("wb") as errors:  # it tells of every caller that was killed
             self._process = subprocess.Popen(command, stderr=errors)
-        until(lambda: listens(self.port), 30)
+        until(lambda: listens(self.port))
         self._session = requests.Session()
         self._session.trust_env = False
         self._session.mount("http://", requests.adapters.HTTPAdapter(pool_maxsize=_AT_ONCE))
@@ -70,7 +70,7 @@ class Localstripe:
 
     def pay_for(self, made: Week) -> Week:
         """The same week, whose payments are payments here."""
-        lines = [line for record in made.records for line in record.get("payments", ()) if line["kind"] == "payment"]
+        lines = [line for record in made.records for line in record.get("payments", ()) if line["method"] == "payment"]
         with ThreadPoolExecutor(_AT_ONCE) as many:
             ids = list(many.map(lambda line: self.pay(line["amount_minor"], line["currency"]), lines))
         intents = dict(zip((line["payment_id"] for line in lines), ids, strict=True))

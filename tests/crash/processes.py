@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -24,9 +25,9 @@ import httpx
 import psutil
 from crash.week import FIRST_DAY, LAST_DAY, Week
 
-from app import auth
-from app.db import businesses
-from app.db.engine import Database
+from app.auth import keys
+from app.db.access import businesses
+from app.db.core.engine import Database
 from app.schedule.load import import_file
 
 T = TypeVar("T")
@@ -40,11 +41,12 @@ SHORT: Final = {
     "slice_seconds": 2,
     "concurrency": 8,
 }
+PATIENCE_SECONDS: Final = 600.0  # with what comes if all is well: much, for a busy machine is no failure
 FINISHED: Final = {"completed", "completed_with_failures"}
 
 
-def until(found: Callable[[], T], seconds: float, *, pause: float = 0.05) -> T:
-    """Ask until the answer is true; fails when it has not become so in time."""
+def until(found: Callable[[], T], seconds: float = PATIENCE_SECONDS, *, pause: float = 0.05) -> T:
+    """Ask until the answer is true; fails when it has not become so in time. Less `seconds` are a promise."""
     deadline = time.monotonic() + seconds
     while not (answer := found()):
         assert time.monotonic() < deadline, f"it did not happen within {seconds} s: {found}"
@@ -69,13 +71,13 @@ def listens(port: int, host: str = "127.0.0.1") -> bool:
 
 
 class Zygote:
-    """The process that all others are forked from (see `zygote.py`)."""
+    """The process that all others are forked from (see `zygote.py`): of this build, or of another at `root`."""
 
-    def __init__(self) -> None:
+    def __init__(self, python: Path = Path(sys.executable), root: Path = ROOT) -> None:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("BULK_CANCEL_")}
         self._process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("zygote.py"))],
-            env=environment | {"PYTHONPATH": str(ROOT)},
+            [str(python), str(Path(__file__).with_name("zygote.py"))],
+            env=environment | {"PYTHONPATH": str(root)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -89,6 +91,40 @@ class Zygote:
 
     def signal_that_ended(self, pid: int) -> int:
         """Which signal ended a server that is dead; 0: none, it ended by itself."""
+        return max(0, -self.ended(pid))
+
+    def command(
+        self,
+        arguments: Sequence[str],
+        environment: dict[str, str],
+        cwd: Path,
+        stdin: str = "",
+        module: str = "app.cli",
+    ) -> tuple[int, str, str]:
+        """Run `python -m` with this module and arguments to its end; gives its exit code, output and errors."""
+        with tempfile.TemporaryDirectory() as name:
+            given, out, err = (Path(name) / each for each in ("stdin", "stdout", "stderr"))
+            given.write_text(stdin)
+            files = {"stdin": str(given), "stdout": str(out)}
+            pid = self.start(arguments, environment, cwd, err, module=module, **files).pid
+            until(lambda: not Server(pid, err).alive, pause=0.005)
+            return self.ended(pid), out.read_text(), err.read_text()
+
+    def start(
+        self,
+        arguments: Sequence[str],
+        environment: dict[str, str],
+        cwd: Path,
+        log: Path,
+        module: str = "app.cli",
+        **files: str,
+    ) -> "Server":
+        """Start `python -m` with this module and arguments, in that directory."""
+        order = {"run": "command", "arguments": list(arguments), "environment": environment, "cwd": str(cwd)}
+        return Server(self._ask(order | {"module": module, "log": str(log)} | files), log)
+
+    def ended(self, pid: int) -> int:
+        """The exit code of what is dead; below 0: the signal that ended it."""
         return self._ask({"ended": pid})
 
     def _ask(self, order: dict[str, Any]) -> int:
@@ -131,7 +167,7 @@ class Server:
     def kill(self) -> None:
         """Kill -9, and wait until it is dead."""
         self._signal(signal.SIGKILL)
-        until(lambda: not self.alive, 10, pause=0.002)
+        until(lambda: not self.alive, pause=0.002)
 
     def stop(self) -> None:
         """SIGSTOP: it is still there and does nothing, as in a long pause of a virtual machine."""
@@ -171,9 +207,9 @@ class Town:
         self.settings |= settings
         self.servers: list[Server] = []
         self.keys: dict[str, str] = {}
-        self.http = httpx.Client(trust_env=False, verify=False, timeout=10)
+        self.http = httpx.Client(trust_env=False, verify=False, timeout=60)
         self._start("sandbox", "--port", str(self.sandbox_port))
-        until(lambda: listens(self.sandbox_port), 30)
+        until(lambda: listens(self.sandbox_port))
 
     def close(self) -> None:
         for server in self.servers:
@@ -181,11 +217,13 @@ class Town:
                 server.kill()
         self.http.close()
 
+    def environment(self, **settings: Any) -> dict[str, str]:
+        """What the town's processes are set by, and these besides."""
+        return {f"BULK_CANCEL_{name.upper()}": str(value) for name, value in (self.settings | settings).items()}
+
     def _start(self, run: str, *arguments: str, **settings: Any) -> Server:
-        named = self.settings | settings
-        environment = {f"BULK_CANCEL_{name.upper()}": str(value) for name, value in named.items()}
         log = self.folder / f"{run}-{len(self.servers)}.log"
-        server = Server(self.zygote.fork(run, arguments, environment, log), log)
+        server = Server(self.zygote.fork(run, arguments, self.environment(**settings), log), log)
         self.servers.append(server)
         return server
 
@@ -197,7 +235,7 @@ class Town:
         """Start the API, on the same port each time."""
         server = self._start("api", "--port", str(self.api_port), **settings)
         if wait:
-            until(self.answers, 30)
+            until(self.answers)
         return server
 
     def answers(self) -> bool:
@@ -220,7 +258,7 @@ class Town:
             db = Database(self.database_url)
             async with db.write() as conn:
                 await businesses.create(conn, business, "Studio", "UTC", "EUR")
-            self.keys[business] = await auth.create_key(db, business, "tests", list(auth.Scope))
+            self.keys[business] = await keys.create_key(db, business, "tests", list(keys.Scope))
             report = await import_file(db, business, week.ndjson())
             assert not report.errors, report.first_errors
             await db.close()
@@ -270,7 +308,9 @@ class Town:
     def finished(self, job_id: str, *, business: str = BUSINESS) -> bool:
         return self.job(job_id, business=business)["status"] in FINISHED
 
-    def wait_for(self, job_id: str, seconds: float, *, business: str = BUSINESS, pause: float = 0.1) -> dict[str, Any]:
+    def wait_for(
+        self, job_id: str, seconds: float = PATIENCE_SECONDS, *, business: str = BUSINESS, pause: float = 0.1
+    ) -> dict[str, Any]:
         """The job once it has ended."""
         until(lambda: self.finished(job_id, business=business), seconds, pause=pause)
         return self.job(job_id, business=business)

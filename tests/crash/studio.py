@@ -4,6 +4,7 @@ It is quick to build, so that every fault can have one of its own; nothing of it
 """
 
 import asyncio
+import datetime as dt
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -11,13 +12,15 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 import httpx
-from crash.processes import free_port
+import sqlalchemy as sa
+from crash.processes import PATIENCE_SECONDS, free_port
 from crash.week import CREDITS, FIRST_DAY, LAST_DAY, PAYMENTS, Line, Week, audit_rows
 
-from app import auth
-from app.config import Settings
-from app.db import businesses
-from app.db.engine import Database
+from app.auth import keys
+from app.config.settings import Settings
+from app.db.access import businesses
+from app.db.core.engine import Database
+from app.db.tables import jobs
 from app.main import create_app
 from app.sandbox.app import create_sandbox
 from app.schedule.load import import_file
@@ -40,7 +43,7 @@ _JOBS: Final = "/v1/bulk-cancellations"
 PATHS: Final = {PAYMENTS: "/payments/refunds", CREDITS: "/credits/credit-returns"}
 
 
-async def until(found: Callable[[], Awaitable[T]], seconds: float) -> T:
+async def until(found: Callable[[], Awaitable[T]], seconds: float = PATIENCE_SECONDS) -> T:
     """Ask until the answer is true; fails when it has not become so in time."""
     deadline = time.monotonic() + seconds
     while not (answer := await found()):
@@ -56,6 +59,7 @@ class Studio:
     api: httpx.AsyncClient
     sandbox: httpx.AsyncClient
     week: Week
+    database_url: str
 
     async def faults(self, **services: dict[str, Any]) -> None:
         answer = await self.sandbox.put("/faults", json=services)
@@ -82,9 +86,9 @@ class Studio:
         what = (
             {"payment_id": line.subject, "amount_minor": amount, "currency": line.currency}
             if line.service == PAYMENTS
-            else {"account_id": line.subject, "credits": amount}
+            else {"client_id": "somebody", "account_id": line.subject, "credits": amount}
         )
-        body = what | {"reference": reference, "reason": "Snow day"}
+        body = what | {"business_id": BUSINESS, "reference": reference, "reason": "Snow day"}
         return await self.sandbox.post(PATHS[line.service], json=body, headers={"Idempotency-Key": key})
 
     async def cancel(self, **more: Any) -> str:
@@ -93,13 +97,25 @@ class Studio:
         assert answer.status_code == 202, answer.text
         return answer.json()["id"]
 
+    async def hold(self) -> str:
+        """Accept the whole week, held until the test says so; gives the job's id."""
+        return await self.cancel(hold_seconds=3600)
+
+    async def end_hold(self, job_id: str) -> None:
+        """Let the job's hold be over now: how long a test needs before that is no matter."""
+        db = Database(self.database_url)
+        async with db.write() as conn:
+            now = dt.datetime.now(dt.UTC)
+            await conn.execute(sa.update(jobs).where(jobs.c.id == job_id).values(hold_until=now, due_at=now))
+        await db.close()
+
     async def job(self, job_id: str) -> dict[str, Any]:
         return (await self.api.get(f"{_JOBS}/{job_id}")).json()
 
     async def is_finished(self, job_id: str) -> bool:
         return (await self.job(job_id))["status"] in ENDED
 
-    async def finished(self, job_id: str, seconds: float = 20) -> dict[str, Any]:
+    async def finished(self, job_id: str, seconds: float = PATIENCE_SECONDS) -> dict[str, Any]:
         """The job once it has ended."""
 
         async def ended() -> dict[str, Any] | None:
@@ -121,7 +137,7 @@ async def studio(database_url: str, made: Week, *, absent: bool = False, **setti
     db = Database(database_url)
     async with db.write() as conn:
         await businesses.create(conn, BUSINESS, "Studio", "UTC", "EUR")
-    key = await auth.create_key(db, BUSINESS, "tests", list(auth.Scope))
+    key = await keys.create_key(db, BUSINESS, "tests", list(keys.Scope))
     report = await import_file(db, BUSINESS, made.ndjson())
     assert not report.errors, report.first_errors
     await db.close()
@@ -135,8 +151,8 @@ async def studio(database_url: str, made: Week, *, absent: bool = False, **setti
         api = await stack.enter_async_context(served(create_app(config)))
         caller = await stack.enter_async_context(_client(api, {"Authorization": f"Bearer {key}"}))
         desk = await stack.enter_async_context(_client(sandbox, {}))
-        yield Studio(caller, desk, made)
+        yield Studio(caller, desk, made, database_url)
 
 
 def _client(url: str, headers: dict[str, str]) -> httpx.AsyncClient:
-    return httpx.AsyncClient(base_url=url, headers=headers, trust_env=False, verify=False, timeout=10)
+    return httpx.AsyncClient(base_url=url, headers=headers, trust_env=False, verify=False, timeout=60)

@@ -145,7 +145,7 @@ def assert_whole(town: Town, job_id: str, made: Week, violations) -> str:
 def test_a_job_ends_whole_and_in_good_time_while_everything_breaks(
     found_towns, postgresql_url, redis_url, breakable_postgresql, breakable_redis, violations
 ):
-    plan = SHORT_FORM if os.environ.get("BULK_CANCEL_LONG_SHORT") else FULL
+    plan = SHORT_FORM if os.environ.get("TEST_LONG_SHORT") else FULL
     made = week(plan.bookings, places=50)
 
     quiet, workers = found_and_opened(found_towns, plan, postgresql_url, redis_url, made)

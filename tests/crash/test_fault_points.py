@@ -42,7 +42,7 @@ HARD: Final = {"ignore_keys": True, "forget_keys": True, "allow_excess": True}
 HONEST: Final[dict[str, bool]] = {}
 HOOKS_SECRET: Final = f"whsec_{base64.b64encode(b'k' * 32).decode()}"
 NOBODY: Final = "redis://127.0.0.1:1"
-AT_ONCE: Final = 8  # towns; each has some ten connections to PostgreSQL
+AT_ONCE: Final = 5  # towns; each has some ten connections to PostgreSQL, and other files are played beside this one
 BOOKINGS: Final = 16
 LEASE_SECONDS: Final = 2.0
 LATENCY_SECONDS: Final = 0.4
@@ -68,6 +68,7 @@ class Case:
     bookings: int = BOOKINGS
     concurrency: int = 4
     padding: int = 0  # free bookings for each paid one, each in a session of its own
+    settings: dict[str, Any] = field(default_factory=dict)  # of the process that ends
 
 
 @dataclass(slots=True)
@@ -82,7 +83,7 @@ class Scene:
 
     @property
     def armed(self) -> dict[str, str]:
-        return {"fault_points": f"{self.case.point}={self.case.action}@{self.case.at}"}
+        return {"fault_points": f"{self.case.point}={self.case.action}@{self.case.at}"} | self.case.settings
 
     @property
     def switches(self) -> dict[str, Any]:
@@ -113,7 +114,7 @@ class Scene:
         before = self._requests()
         job_id = self.town.cancel_all(key="first", session_ids=sessions)
         api = self.town.servers[1]
-        until(lambda: self._requests() > before or not api.alive, 20)
+        until(lambda: self._requests() > before or not api.alive)
         return job_id
 
     def _requests(self) -> int:
@@ -121,7 +122,7 @@ class Scene:
 
     def has_ended(self, server: Server) -> None:
         """Wait until it has, by the signal that was armed and no other; then the upstream is well again."""
-        until(lambda: not server.alive, 30)
+        until(lambda: not server.alive)
         number = self.town.zygote.signal_that_ended(server.pid)
         assert number == signal.SIGKILL, f"it ended otherwise ({number}): {server.log.read_text()[-2000:]}"
         self.town.faults(**HARD)
@@ -227,10 +228,10 @@ def the_api_dies_withdrawing(scene: Scene) -> list[str]:
 def _with_refusals(scene: Scene, refused: list[str], second: list[str]) -> str:
     """A job that has ended with failures; gives its id."""
     town = scene.town
-    town.faults(**HARD, refuse_ids=dict.fromkeys(refused, "payment_disputed"))
+    town.faults(**HARD, refuse_ids=dict.fromkeys(refused, "refund_window_expired"))
     _open(scene)
     ended = town.cancel_all(key="second", session_ids=second)
-    assert town.wait_for(ended, 30)["status"] == "completed_with_failures"
+    assert town.wait_for(ended)["status"] == "completed_with_failures"
     return ended
 
 
@@ -265,7 +266,7 @@ def the_api_dies_taking_a_hook(scene: Scene) -> list[str]:
     town.faults(**HARD, pending=1, pending_seconds=3)
     _open(scene)
     pending = town.cancel_all(key="second", session_ids=second)
-    until(lambda: town.count(pending, "processing") == BOOKINGS // 2, 30)
+    until(lambda: town.count(pending, "processing") == BOOKINGS // 2)
     row = audit_rows(town.audit(pending))[0]
     town.faults(**scene.switches)
     under_way = scene.run(first)
@@ -294,13 +295,13 @@ def the_worker_stops_beyond_its_lease(scene: Scene) -> list[str]:
     town.api()
     job_id = town.cancel_all()
     sleeper = town.worker(**scene.armed)
-    until(lambda: sleeper.stopped, 30)
+    until(lambda: sleeper.stopped)
     town.faults(**judge, latency_seconds=0.1)
     town.worker()
     time.sleep(2.5 * LEASE_SECONDS)  # the pause itself
     assert sleeper.stopped
     sleeper.resume()
-    town.wait_for(job_id, 60)
+    town.wait_for(job_id)
     time.sleep(1)  # what the sleeper still sends has come by then
     return [job_id]
 
@@ -339,7 +340,8 @@ _add(Call.WAKE, the_api_dies_accepting, 2)
 _add(Call.WAKE, the_worker_dies_waking, 1, who=" of a worker")
 _add(Step.SWEEP, the_sweep_dies, 1, 2)
 _add(Step.BEGIN, the_worker_dies, 1, 2, 3)
-_add(Step.EXPAND, the_worker_dies, 1, 2, bookings=12, padding=9)
+# In one slice: on a busy machine a short one is over before it comes to expanding.
+_add(Step.EXPAND, the_worker_dies, 1, 2, bookings=12, padding=9, settings={"slice_seconds": 600})
 _add(Step.CLAIM, the_worker_dies, 2, 3, 1)
 _add(Step.RECORD, the_worker_dies, 1, 2, 3)
 _add(Step.SETTLE, the_worker_dies, 1, 2)
@@ -402,7 +404,7 @@ class Stage:
             scene = Scene(town, made, case, has_workers=kind == "postgresql")
             jobs = case.play(scene)
             for job_id in jobs:
-                assert town.wait_for(job_id, 60)["status"] == "completed"
+                assert town.wait_for(job_id)["status"] == "completed"
             books = town.books()
             assert_once(books, [line for line in made.lines if line.subject not in scene.refused])
             rows = [row for job_id in jobs for row in audit_rows(town.audit(job_id))]
@@ -454,13 +456,11 @@ def test_every_fault_point_is_played_with_every_method_and_effect():
     assert {(case.point, case.method, case.done) for case in CASES.values()} == due
 
 
-@pytest.mark.timeout(240)
 @pytest.mark.parametrize("name", CASES)
 def test_each_line_has_one_effect_though_a_process_is_killed_at(name, running):
     running[name].result()
 
 
-@pytest.mark.timeout(240)
 @pytest.mark.parametrize(
     "name",
     [pytest.param(name, marks=pytest.mark.long) if place % 2 else name for place, name in enumerate(STOPS)],

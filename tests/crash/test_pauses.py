@@ -23,13 +23,13 @@ def test_a_worker_stopped_for_three_leases_refunds_nothing_twice(found_towns, po
     for pause in range(2):
         sleeper = workers[pause % 2]
         before = town.effects()
-        until(lambda before=before: town.effects() >= before + 30, 20)
+        until(lambda before=before: town.effects() >= before + 30)
         time.sleep(dice.uniform(0, 0.3))
         sleeper.stop()
         time.sleep(3 * LEASE_SECONDS)  # the pause itself
         sleeper.resume()
     assert not town.finished(job_id), "the job has ended before the pauses have: nothing was shown"
-    assert town.wait_for(job_id, 60)["status"] == "completed"
+    assert town.wait_for(job_id)["status"] == "completed"
     books = town.books()
     assert_once(books, made.lines)
     assert_audit_tells_the_books(books, audit_rows(town.audit(job_id)))
@@ -56,7 +56,7 @@ def test_workers_that_are_stopped_in_turns_beyond_their_lease_refund_nothing_twi
         sleeper.resume()
         time.sleep(dice.uniform(0.1, 0.8))
         pauses += 1
-    assert town.wait_for(job_id, 60)["status"] == "completed"
+    assert town.wait_for(job_id)["status"] == "completed"
     print(f"\n{pauses} pauses")
     assert pauses >= 5
     assert_once(town.books(), made.lines)
@@ -77,7 +77,7 @@ def test_a_worker_told_to_end_finishes_its_calls_and_leaves_nothing_open(
     for _ in range(3):
         worker = town.worker()
         before = town.effects()
-        until(lambda before=before: town.effects() > before, 20)
+        until(lambda before=before: town.effects() > before)
         took.append(worker.end(within=10))
         now = town.job(job_id)["refunds"]
         assert (now["indeterminate"]["count"], now["submitted"]["count"]) == (0, 0)
@@ -86,7 +86,7 @@ def test_a_worker_told_to_end_finishes_its_calls_and_leaves_nothing_open(
     assert max(took) < town.settings["upstream_timeout_seconds"] + 2
     assert not town.finished(job_id)
     town.worker()
-    town.wait_for(job_id, 60)
+    town.wait_for(job_id)
     assert_once(town.books(), made.lines)
     assert not violations(postgresql_url)
 
@@ -100,7 +100,7 @@ def test_an_embedded_api_told_to_end_finishes_its_calls_and_leaves_nothing_open(
     job_id = town.cancel_all()
     for _ in range(2):
         before = town.effects()
-        until(lambda before=before: town.effects() > before, 20)
+        until(lambda before=before: town.effects() > before)
         took = town.servers[-1].end(within=10)
         assert took < town.settings["upstream_timeout_seconds"] + 2
         town.api(redis_url="redis://127.0.0.1:1")  # one with no worker in it, to ask
@@ -109,6 +109,6 @@ def test_an_embedded_api_told_to_end_finishes_its_calls_and_leaves_nothing_open(
         assert now["succeeded"]["count"] == town.effects()
         town.servers[-1].kill()
         town.api()
-    town.wait_for(job_id, 60)
+    town.wait_for(job_id)
     assert_once(town.books(), made.lines)
     assert not violations(sqlite_url)

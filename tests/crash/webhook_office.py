@@ -14,7 +14,7 @@ from functools import cache, partial
 from typing import Any, Final
 
 import httpx
-from crash.processes import BUSINESS, FINISHED, Server, Town, free_port, until
+from crash.processes import BUSINESS, FINISHED, PATIENCE_SECONDS, Server, Town, free_port, until
 from crash.webhook_receivers import Behaviour, Receiver, Receivers
 from crash.week import FIRST_DAY, LAST_DAY
 
@@ -47,7 +47,7 @@ class Office:
             self.ports.append(free_port())
             self.servers.append(self._start(self.ports[-1]))
         for port in self.ports:
-            until(lambda port=port: self._answers(port), 30)
+            until(lambda port=port: self._answers(port))
 
     def kill_one(self, number: int) -> None:
         """Kill -9, and start another in its place."""
@@ -65,7 +65,7 @@ class Office:
     def ask(self, method: str, path: str, *, business: str = BUSINESS, **more: Any) -> httpx.Response:
         """Ask whoever lives, again and again as a caller would, until there is an answer other than a 5xx."""
         headers = {"Authorization": f"Bearer {self.town.keys[business]}"} | more.pop("headers", {})
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
             for port in self.ports:
                 with suppress(httpx.TransportError):
@@ -100,15 +100,10 @@ class Office:
         assert answer.status_code == 202, answer.text
         return answer.json()["id"]
 
-    def wait_for(self, jobs: Iterable[str], seconds: float, *, business: str = BUSINESS) -> None:
-        deadline = time.monotonic() + seconds
+    def wait_for(self, jobs: Iterable[str], *, business: str = BUSINESS) -> None:
         for job_id in jobs:
             path = f"{JOBS}/{job_id}"
-            until(
-                lambda path=path: self.get(path, business=business)["status"] in FINISHED,
-                max(deadline - time.monotonic(), 1),
-                pause=0.2,
-            )
+            until(lambda path=path: self.get(path, business=business)["status"] in FINISHED, pause=0.2)
 
     def retry(self, job_id: str) -> int:
         answer = self.ask("POST", f"{JOBS}/{job_id}/retry")
@@ -242,10 +237,9 @@ def pending(office: Office, endpoint: Endpoint) -> bool:
     return bool(office.get(path, business=endpoint.business, status="pending", limit=1)["data"])
 
 
-def all_have_heard(office: Office, endpoints: Iterable[Endpoint], happened: Happened, seconds: float) -> None:
+def all_have_heard(office: Office, endpoints: Iterable[Endpoint], happened: Happened) -> None:
     """Wait until they have, and the service knows that they have."""
-    deadline = time.monotonic() + seconds
     for endpoint in endpoints:
         left = partial(missing, endpoint, happened)
-        until(lambda left=left: not left(), max(deadline - time.monotonic(), 1), pause=0.5)
-        until(lambda endpoint=endpoint: not pending(office, endpoint), 60, pause=0.5)
+        until(lambda left=left: not left(), pause=0.5)
+        until(lambda endpoint=endpoint: not pending(office, endpoint), pause=0.5)

@@ -93,15 +93,14 @@ def _add_booking(made: Week, number: int, kind: str, session_id: str) -> None:
             "payments": [_paid(line) for line in lines],
         }
     )
-    if kind != "waitlisted":
-        made.lines += lines
+    made.lines += lines
 
 
 def _paid(line: Line) -> dict[str, Any]:
     if line.service == CREDITS:
-        return {"kind": "credit", "account_id": line.subject, "credits": line.amount}
+        return {"method": "credit", "account_id": line.subject, "credits": line.amount}
     return {
-        "kind": "payment",
+        "method": "payment",
         "payment_id": line.subject,
         "amount_minor": line.amount,
         "currency": line.currency,

@@ -2,7 +2,9 @@
 
 A line of JSON in, `{"run": "api" | "worker" | "sandbox", "arguments": […], "environment": {…}, "log": PATH}`; the pid
 of the new process out. What is forked is what `bulk-cancel` or `python -m workers` would run, from its first line on.
-`{"ended": PID}` in; the number of the signal that ended it out, 0 if it ended by itself.
+A command, `{"run": "command", …}`, has a file each for its input and output and a folder to run in besides, "stdin",
+"stdout" and "cwd", and its errors in its log; `"module"` names another than `bulk-cancel`'s.
+`{"ended": PID}` in; its exit code out, which is below 0 and a signal's number where that ended it.
 At the end of its input it kills what it forked. The dead are not reaped before, so no pid is ever somebody else's.
 """
 
@@ -22,13 +24,18 @@ MODULES = ("uvloop", "arq.worker", "app.main", "app.cli", "workers.process", "wo
 def become(order: dict[str, Any]) -> NoReturn:
     """Be the server, to the end of this process."""
     log = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    os.dup2(log, 1)
+    os.dup2(os.open(order.get("stdin", os.devnull), os.O_RDONLY), 0)
+    os.dup2(os.open(order["stdout"], os.O_WRONLY | os.O_CREAT, 0o644) if "stdout" in order else log, 1)
     os.dup2(log, 2)
+    sys.stdin = open(0, closefd=False)  # noqa: SIM115 - its own, not what orders are read from
     os.environ.update(order["environment"])
     code = 1
     try:
-        if order["run"] == "worker":
+        if order["run"] == "command":
+            os.chdir(order["cwd"])
+            sys.argv = ["bulk-cancel", *order["arguments"]]
+            runpy.run_module(order["module"], run_name="__main__")
+        elif order["run"] == "worker":
             runpy.run_module("workers", run_name="__main__")
         else:
             sys.argv = ["bulk-cancel", order["run"], *order["arguments"]]
@@ -36,16 +43,20 @@ def become(order: dict[str, Any]) -> NoReturn:
         code = 0
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
+        if isinstance(end.code, str):  # as Python itself says it
+            sys.stderr.write(f"{end.code}\n")
     except BaseException:  # noqa: BLE001 - its traceback belongs into its log, as with any process
         sys.excepthook(*sys.exc_info())
+    sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
 
 
-def signal_that_ended(pid: int) -> int:
-    """Which signal ended this child, which is dead; it stays unreaped."""
+def exit_code(pid: int) -> int:
+    """How this child ended, which is dead; it stays unreaped."""
     end = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
-    return end.si_status if end is not None and end.si_code in {os.CLD_KILLED, os.CLD_DUMPED} else 0
+    assert end is not None
+    return -end.si_status if end.si_code in {os.CLD_KILLED, os.CLD_DUMPED} else end.si_status
 
 
 def main() -> None:
@@ -59,7 +70,7 @@ def main() -> None:
     for line in sys.stdin:
         order = json.loads(line)
         if "ended" in order:
-            answer = signal_that_ended(order["ended"])
+            answer = exit_code(order["ended"])
         else:
             answer = os.fork()
             if answer == 0:

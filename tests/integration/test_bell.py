@@ -7,11 +7,14 @@ import pytest
 
 from app.cancellation import accept, read
 from app.cancellation.request import Request
-from app.cancellation.runtime import Runtime
-from app.config import Settings
-from app.db import businesses
+from app.config.settings import Settings
+from app.db.access import businesses
+from app.db.core import changes
+from app.db.core.engine import Database
 from app.queue import ArqQueue
+from app.refunds.runtime import Runtime
 from app.schedule.load import import_file
+from app.webhooks.prompts import Ringer, hear_forever
 from workers.bell import listen_forever
 
 DAY = dt.date(2027, 1, 4)
@@ -24,7 +27,7 @@ WEEK = [
 
 @pytest.fixture
 async def queue(redis_url):
-    queue = ArqQueue(redis_url)
+    queue = ArqQueue(redis_url, namespace="ours")
     yield queue
     await queue.aclose()
 
@@ -42,10 +45,62 @@ async def test_a_prompt_waits_for_somebody_to_listen(queue):
     assert [await queue.hear(seconds=1) for _ in range(2)] == ["first", "second"]
 
 
+async def test_prompts_of_many_at_once_are_each_heard_once(queue):
+    jobs = [f"job-{number}" for number in range(50)]
+    assert all(await asyncio.gather(*map(queue.wake, jobs)))
+    assert [await queue.hear(seconds=1) for _ in jobs] == jobs
+    assert await queue.hear(seconds=1) is None
+
+
+async def test_all_who_ring_at_once_are_told_that_redis_is_away():
+    queue = ArqQueue("redis://127.0.0.1:1", namespace="ours")
+    assert await asyncio.gather(*(queue.wake(f"job-{number}") for number in range(5))) == [False] * 5
+    await queue.aclose()
+
+
+async def test_one_who_gives_up_takes_no_other_prompt_along(queue):
+    ringing = [asyncio.create_task(queue.wake(f"job-{number}")) for number in range(3)]
+    await asyncio.sleep(0)
+    ringing[0].cancel()
+    assert await asyncio.gather(*ringing[1:]) == [True, True]
+    assert {"job-1", "job-2"} <= {await queue.hear(seconds=1) for _ in range(3)}
+
+
 @pytest.mark.parametrize("how", [{"after_seconds": 5.0}, {"once": "slice-1"}, {"once": "helper-0-1", "helper": True}])
 async def test_prompts_for_later_or_with_a_name_are_not_heard(queue, how):
     assert await queue.wake("job", **how)
     assert await queue.hear(seconds=1) is None
+
+
+async def test_who_commits_deliveries_prompts_a_process_that_delivers_and_rings_once_for_many(db, queue):
+    others = Database(str(db.engine.url.render_as_string(hide_password=False)))
+    heard = asyncio.Event()
+    others.listeners.of_deliveries.append(heard.set)
+    hearing = asyncio.create_task(hear_forever(others, queue))
+    ringer = Ringer(db, queue)
+    async with db.write():
+        changes.note_deliveries()
+    async with asyncio.timeout(60):
+        await heard.wait()
+    hearing.cancel()
+    await asyncio.gather(hearing, return_exceptions=True)
+    for _ in range(50):
+        ringer.ring()
+    assert await queue.hear_of_deliveries(seconds=1)
+    rung = 1
+    while await queue.hear_of_deliveries(seconds=1):
+        rung += 1
+    assert rung <= 2
+    await others.close()
+
+
+async def test_bells_for_deliveries_that_nobody_hears_do_not_pile_up(queue):
+    for _ in range(40):
+        await queue.ring_for_deliveries()
+    rung = 0
+    while await queue.hear_of_deliveries(seconds=1):
+        rung += 1
+    assert rung == 16
 
 
 async def test_a_worker_that_hears_of_a_job_runs_it_to_its_end(db, queue):

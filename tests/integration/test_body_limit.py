@@ -1,10 +1,13 @@
 import asyncio
+import contextlib
 import json
 
 import pytest
 
-from app.config import Settings
-from app.db.engine import Database
+from app.auth.keys import Scope, create_key
+from app.config.settings import Settings
+from app.db.access.businesses import create as create_business
+from app.db.core.engine import Database
 from app.main import create_app
 from app.serving import served
 
@@ -12,12 +15,24 @@ LIMIT = 4096
 
 
 @pytest.fixture
-async def server(sqlite_url):
-    """A real server; `taken` collects the sizes of the bodies that reached a route."""
-    settings = Settings(body_limit_bytes=LIMIT)
+def settings():
+    return Settings(body_limit_bytes=LIMIT)
+
+
+@pytest.fixture
+def parser():
+    return "httptools"
+
+
+@pytest.fixture
+async def server(sqlite_url, settings, parser):
+    """A real server: its address, the sizes of the bodies that reached a route, and a key."""
     db = Database(sqlite_url)
     app = create_app(settings, database=db, queue=QueueWithoutLoop())
     taken = []
+    async with db.write() as conn:
+        await create_business(conn, "studio", name="Studio", timezone="UTC", currency="EUR")
+    key = await create_key(db, "studio", "desk", Scope)
 
     @app.post("/test/take")
     async def take(body: dict[str, str]) -> int:
@@ -28,9 +43,9 @@ async def server(sqlite_url):
     async def ignore() -> str:
         return "not read"
 
-    async with served(app) as address:
+    async with served(app, parser=parser, silence_seconds=settings.silence_seconds) as address:
         host, port = address.removeprefix("http://").split(":")
-        yield host, int(port), taken
+        yield host, int(port), taken, key
     await db.close()
 
 
@@ -119,7 +134,74 @@ async def test_a_sender_who_asks_first_is_told_before_it_sends(server):
     assert json.loads(body)["status"] == 413
 
 
+@pytest.mark.parametrize("path", ["/v1/schedule/import", "/v1/bulk-cancellations"])
+async def test_a_stranger_is_told_so_before_they_send_anything_and_cut_off(server, path):
+    head = post(path, "Content-Length: 1000", "Authorization: Bearer bck_none").replace("Connection: close\n", "")
+    status, headers, body = await exchange(server, head)
+    assert (status, headers["connection"]) == (401, "close")
+    assert json.loads(body)["type"] == "/problems/unauthenticated"
+
+
+async def test_a_stranger_who_sends_on_reads_why_they_are_refused(server):
+    body = b"x" * (7 * LIMIT)
+    status, _, _ = await exchange(server, post("/v1/schedule/import", f"Content-Length: {len(body)}"), body)
+    assert status == 401
+
+
 async def test_the_import_has_a_limit_of_its_own(server):
     body = b"x" * (2 * LIMIT)
-    status, _, _ = await exchange(server, post("/v1/schedule/import", f"Content-Length: {len(body)}"), body)
-    assert status != 413
+    headers = (f"Content-Length: {len(body)}", f"Authorization: Bearer {server[3]}")
+    status, _, _ = await exchange(server, post("/v1/schedule/import", *headers), body)
+    assert status == 415
+
+
+@pytest.mark.parametrize("settings", [Settings(silence_seconds=0.2)])
+async def test_a_sender_who_falls_silent_is_told_so_and_cut_off(server, settings):
+    status, headers, body = await exchange(server, post("/test/take", "Content-Length: 1000"), b'{"a": "')
+    assert (status, headers["connection"]) == (408, "close")
+    assert json.loads(body)["type"] == "/problems/request-timeout"
+    assert server[2] == []
+
+
+@pytest.mark.parametrize("settings", [Settings(body_seconds=0.3)])
+async def test_a_sender_who_drips_is_cut_off_when_the_time_for_a_body_is_over(server, settings):
+    reader, writer = await asyncio.open_connection(*server[:2])
+    writer.write(post("/test/take", "Content-Length: 1000000").replace("\n", "\r\n").encode() + b"\r\n")
+    answer = asyncio.create_task(reader.readuntil(b"\r\n"))
+    while not answer.done():
+        writer.write(b"x")
+        await asyncio.wait([answer], timeout=0.01)
+    assert (await answer).startswith(b"HTTP/1.1 408")
+    writer.close()
+
+
+@pytest.mark.parametrize("settings", [Settings(import_seconds=0.3)])
+async def test_a_sender_of_an_import_has_a_limit_of_time_too(server, settings):
+    headers = ("Content-Length: 1000", f"Authorization: Bearer {server[3]}")
+    head = post("/v1/schedule/import", *headers).replace("/json", "/x-ndjson")
+    status, _, _ = await exchange(server, head, b'{"type": ')
+    assert status == 408
+
+
+@pytest.mark.parametrize("settings", [Settings(silence_seconds=0.3)])
+@pytest.mark.parametrize("parser", ["h11", "httptools"])
+@pytest.mark.parametrize("begun", [b"", b"G", b"GET /livez HTTP/1.1\r\nHost: test\r\n"])
+async def test_a_head_that_does_not_come_whole_in_time_ends_the_connection(server, settings, parser, begun):
+    reader, writer = await asyncio.open_connection(*server[:2])
+    writer.write(begun)
+    with contextlib.suppress(ConnectionResetError):
+        assert await asyncio.wait_for(reader.read(), 30) == b""
+    writer.close()
+
+
+@pytest.mark.parametrize("settings", [Settings(silence_seconds=0.3)])
+async def test_a_head_that_drips_ends_the_connection_too(server, settings):
+    reader, writer = await asyncio.open_connection(*server[:2])
+    ends = asyncio.create_task(reader.read())
+    writer.write(b"GET /livez HTTP/1.1\r\n")
+    while not ends.done():
+        writer.write(b"a: b\r\n")
+        await asyncio.wait([ends], timeout=0.02)
+    with contextlib.suppress(ConnectionResetError):
+        await ends
+    writer.close()

@@ -6,16 +6,17 @@ from contextlib import asynccontextmanager
 import pytest
 import sqlalchemy as sa
 
-from app.cancellation import accept, run
+from app.cancellation import accept
 from app.cancellation.request import Request
-from app.cancellation.runtime import Runtime
-from app.config import Settings
-from app.db import businesses
-from app.db.engine import Database
+from app.config.settings import Settings
+from app.db.access import businesses
+from app.db.core.engine import Database
 from app.db.tables import refunds
 from app.fault_points import Step
-from app.gateways.outcomes import Method, Succeeded
+from app.gateways.outcomes import Succeeded, UpstreamMethod
 from app.queue import LocalQueue
+from app.refunds.runtime import Runtime
+from app.refunds.slices import run
 from app.schedule.load import import_file
 
 DAY = dt.date(2027, 1, 4)
@@ -26,7 +27,7 @@ SESSION = (
 )
 BOOKING = (
     b'{"type":"booking","id":"b%d","session_id":"s%d","client_id":"c","status":"booked",'
-    b'"payments":[{"kind":"payment","payment_id":"p%d","amount_minor":100,"currency":"EUR"}]}\n'
+    b'"payments":[{"method":"payment","payment_id":"p%d","amount_minor":100,"currency":"EUR"}]}\n'
 )
 
 
@@ -69,7 +70,9 @@ async def job(database_url):
     lines = [CLIENT, *(SESSION % n for n in range(SESSIONS)), *(BOOKING % (n, n, n) for n in range(SESSIONS))]
     assert not (await import_file(db, "studio", lines)).errors
     witness = Witness(db)
-    runtime = Runtime(db, LocalQueue(), {Method.PAYMENT: witness, Method.CREDIT: witness}, Settings(concurrency=4))
+    runtime = Runtime(
+        db, LocalQueue(), {UpstreamMethod.PAYMENT: witness, UpstreamMethod.CREDIT: witness}, Settings(concurrency=4)
+    )
     named = {"business_id": "studio", "timezone": "UTC", "requested_by": "test", "idempotency_key": "k"}
     accepted = await accept.accept(db, runtime.queue, **named, request=Request(DAY, DAY, "all"))
     yield runtime, witness, accepted.job["id"]

@@ -5,9 +5,9 @@ import asyncio
 import pytest
 import sqlalchemy as sa
 
-from app.db.driver import fetch
-from app.db.engine import Database
-from app.db.outage import is_outage
+from app.db.core.driver import fetch
+from app.db.core.engine import Database
+from app.db.core.outage import is_outage
 from app.db.tables import businesses
 
 ADD = sa.text(
@@ -41,7 +41,7 @@ async def write(db, *ids, error=None):
 
 
 async def who(db):
-    async with db.glance() as conn:
+    async with db.autocommit() as conn:
         return (await fetch(conn, WHO, {}))[0]["id"]
 
 
@@ -86,3 +86,52 @@ async def test_a_transaction_that_is_cancelled_in_the_middle_leaves_nothing_behi
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(write_and_wait(), 0.3)
     assert await known(one) == set()
+
+
+async def test_a_single_connection_is_given_back_as_it_was_and_a_broken_one_is_not(one):
+    async with one.single() as conn:
+        before = (await fetch(conn, WHO, {}))[0]["id"]
+    assert await who(one) == before
+    with pytest.raises(sa.exc.DBAPIError) as refused:
+        async with one.single() as conn:
+            await fetch(conn, sa.text("SELECT 1 / CAST(:nought AS integer)"), {"nought": 0})
+    assert not is_outage(refused.value)
+    assert await who(one) == before
+    with pytest.raises(sa.exc.DBAPIError) as ended:
+        async with one.single() as conn:
+            await fetch(conn, END_ME, {})
+    assert is_outage(ended.value)
+    assert await who(one) != before
+
+
+async def test_a_single_statement_that_is_cancelled_leaves_a_connection_for_the_next(one):
+    async def sleeps():
+        async with one.single() as conn:
+            await fetch(conn, SLEEP, {"seconds": 60.0})
+
+    sleeping = asyncio.create_task(sleeps())
+    async with asyncio.timeout(20):
+        while one.engine.pool.checkedout() == 0:  # noqa: ASYNC110 - the pool tells nobody
+            await asyncio.sleep(0.01)
+        sleeping.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await sleeping
+        assert await who(one)
+
+
+async def test_a_database_that_is_away_is_an_outage_to_single_connections_too():
+    away = Database("postgresql+asyncpg://postgres@127.0.0.1:9/none")
+    with pytest.raises((sa.exc.SQLAlchemyError, OSError)) as error:
+        async with away.single() as conn:
+            await fetch(conn, WHO, {})
+    assert is_outage(error.value)
+    await away.close()
+
+
+async def test_a_database_that_does_not_know_who_asks_is_an_outage_to_single_connections_too(postgresql_url):
+    unknown = Database(sa.make_url(postgresql_url).set(database="there_is_none").render_as_string(hide_password=False))
+    with pytest.raises(sa.exc.SQLAlchemyError) as error:
+        async with unknown.single() as conn:
+            await fetch(conn, WHO, {})
+    assert is_outage(error.value)
+    await unknown.close()

@@ -8,13 +8,14 @@ import sqlalchemy as sa
 from app.cancellation import accept
 from app.cancellation.expand import expand_chunk
 from app.cancellation.request import Request
-from app.cancellation.runtime import Runtime
-from app.cancellation.settle import settle_job
-from app.config import Settings
-from app.db import claims, jobs, outcomes
+from app.config.settings import Settings
 from app.db import tables as t
-from app.db.outcomes import Recorded
+from app.db.jobs import jobs
+from app.db.refunds import claims, outcomes
+from app.db.refunds.outcomes import Recorded
 from app.queue import LocalQueue
+from app.refunds.runtime import Runtime
+from app.refunds.settle import settle_job
 
 DAY = dt.date(2026, 12, 1)
 

@@ -11,27 +11,51 @@ from dataclasses import replace
 import pytest
 
 from app.gateways.build import gateways_from
-from app.gateways.http import MAX_ANSWER_BYTES, Answer, Broken, NotSent, Upstream
+from app.gateways.http import MAX_ANSWER_BYTES, Broken, HttpAnswer, NotSent, UpstreamClient
 from app.gateways.outcomes import (
     Absent,
     Indeterminate,
-    Method,
     Order,
     Processing,
     Rejected,
     Succeeded,
     Throttled,
     Unavailable,
+    UpstreamMethod,
 )
 from app.sandbox.app import create_sandbox
 
-PAYMENT = Order("ref-1", "key-1", Method.PAYMENT, "pay1", 2500, "USD", None, None, "Snow day")
-CREDIT = Order("ref-2", "key-2", Method.CREDIT, None, None, None, "acc1", 2, "Snow day")
+PAYMENT = Order(
+    "ref-1",
+    "key-1",
+    UpstreamMethod.PAYMENT,
+    "pay1",
+    2500,
+    "USD",
+    None,
+    None,
+    "Snow day",
+    business_id="studio",
+    client_id="kim",
+)
+CREDIT = Order(
+    "ref-2",
+    "key-2",
+    UpstreamMethod.CREDIT,
+    None,
+    None,
+    None,
+    "acc1",
+    2,
+    "Snow day",
+    business_id="studio",
+    client_id="kim",
+)
 
 
 @contextlib.asynccontextmanager
 async def pooled(url, *, connect_seconds=0.4, total_seconds=0.8, max_connections=64, token=None):
-    upstream = Upstream(
+    upstream = UpstreamClient(
         url,
         token=token,
         connect_seconds=connect_seconds,
@@ -223,7 +247,7 @@ async def test_waiting_for_a_connection_is_within_the_deadline(upstream_raw):
         began = time.monotonic()
         replies = await asyncio.gather(*(upstream.call("POST", "/x", json={}) for _ in range(2)))
         assert time.monotonic() - began < 0.75
-        assert {type(reply) for reply in replies} == {Answer, Broken}
+        assert {type(reply) for reply in replies} == {HttpAnswer, Broken}
 
 
 async def test_a_post_on_a_connection_that_dies_under_it_is_not_sent_again(upstream_raw):
@@ -234,7 +258,7 @@ async def test_a_post_on_a_connection_that_dies_under_it_is_not_sent_again(upstr
 
     peer = await upstream_raw(second_time_dies)
     async with pooled(peer.url) as upstream:
-        assert isinstance(await upstream.call("POST", "/x", json={}), Answer)
+        assert isinstance(await upstream.call("POST", "/x", json={}), HttpAnswer)
         assert isinstance(await upstream.call("POST", "/x", json={}), Broken)
         await asyncio.sleep(0.1)
         assert (peer.connections, peer.requests) == (1, 2)
@@ -250,7 +274,7 @@ async def test_a_connection_closed_while_idle_costs_no_second_request(upstream_r
     async with pooled(peer.url) as upstream:
         answered = 0
         for _ in range(50):
-            answered += isinstance(await upstream.call("POST", "/x", json={}), Answer)
+            answered += isinstance(await upstream.call("POST", "/x", json={}), HttpAnswer)
         assert answered <= peer.requests <= 50
 
 
@@ -263,7 +287,7 @@ async def test_a_redirect_is_not_followed(upstream_raw):
     peer = await upstream_raw(redirects)
     async with pooled(peer.url) as upstream:
         reply = await upstream.call("POST", "/x", json={})
-        assert isinstance(reply, Answer)
+        assert isinstance(reply, HttpAnswer)
         assert (reply.status, peer.requests) == (307, 1)
 
 
@@ -282,7 +306,7 @@ async def test_no_more_of_a_huge_answer_is_read_than_the_cap(upstream_raw):
     peer = await upstream_raw(floods)
     async with pooled(peer.url) as upstream:
         reply = await upstream.call("POST", "/x", json={})
-        assert isinstance(reply, Answer)
+        assert isinstance(reply, HttpAnswer)
         assert len(reply.body) == MAX_ANSWER_BYTES + 1
         await asyncio.sleep(0.1)
         assert sent < 50_000_000
@@ -297,7 +321,7 @@ async def test_an_answer_is_not_decompressed(upstream_raw):
     peer = await upstream_raw(claims_gzip)
     async with pooled(peer.url) as upstream:
         reply = await upstream.call("POST", "/x", json={})
-        assert isinstance(reply, Answer)
+        assert isinstance(reply, HttpAnswer)
         assert reply.body == b"{}"
 
 
@@ -310,7 +334,7 @@ async def test_headers_that_are_no_text_are_left_out(upstream_raw):
     peer = await upstream_raw(odd)
     async with pooled(peer.url) as upstream:
         reply = await upstream.call("POST", "/x", json={})
-        assert isinstance(reply, Answer)
+        assert isinstance(reply, HttpAnswer)
         assert dict(reply.headers) == {"date": "z"}
 
 
@@ -326,18 +350,22 @@ async def test_what_is_sent_is_the_contract_and_nothing_from_the_environment(ups
 
     peer = await upstream_raw(listens)
     async with gateways(peer.url, payments_token="s3cret", credits_token="other") as built:
-        assert await built[Method.PAYMENT].refund(PAYMENT) == Succeeded("rf_1")
-        assert await built[Method.CREDIT].refund(CREDIT) == Succeeded("rf_1")
+        assert await built[UpstreamMethod.PAYMENT].refund(PAYMENT) == Succeeded("rf_1")
+        assert await built[UpstreamMethod.CREDIT].refund(CREDIT) == Succeeded("rf_1")
     payment, credit = seen
     assert payment.startswith(b"POST /payments/refunds HTTP/1.1\r\n")
     assert b"idempotency-key: key-1\r\n" in payment.lower()
     assert b"Bearer s3cret\r\n" in payment
     assert payment.endswith(
-        b'{"payment_id":"pay1","amount_minor":2500,"currency":"USD","reference":"ref-1","reason":"Snow day"}'
+        b'{"business_id":"studio","payment_id":"pay1","amount_minor":2500,"currency":"USD","reference":"ref-1",'
+        b'"reason":"Snow day"}'
     )
     assert credit.startswith(b"POST /credits/credit-returns HTTP/1.1\r\n")
     assert b"Bearer other\r\n" in credit
-    assert credit.endswith(b'{"account_id":"acc1","credits":2,"reference":"ref-2","reason":"Snow day"}')
+    assert credit.endswith(
+        b'{"business_id":"studio","client_id":"kim","account_id":"acc1","credits":2,"reference":"ref-2",'
+        b'"reason":"Snow day"}'
+    )
 
 
 async def test_a_call_under_way_when_the_pool_closes_is_broken(upstream_raw):
@@ -352,11 +380,11 @@ async def test_a_call_under_way_when_the_pool_closes_is_broken(upstream_raw):
 def test_settings_that_cannot_work_are_refused_at_once():
     good = {"token": None, "connect_seconds": 1.0, "total_seconds": 2.0, "max_connections": 1}
     with pytest.raises(ValueError, match="begins with http"):
-        Upstream("ftp://x", **good)
+        UpstreamClient("ftp://x", **good)
     with pytest.raises(ValueError, match="connect_seconds"):
-        Upstream("http://x", **(good | {"total_seconds": 0.5}))
+        UpstreamClient("http://x", **(good | {"total_seconds": 0.5}))
     with pytest.raises(ValueError, match="ASCII"):
-        Upstream("http://x", **(good | {"token": "a\nb"}))
+        UpstreamClient("http://x", **(good | {"token": "a\nb"}))
 
 
 async def test_a_refund_is_made_once_and_found_by_its_reference(upstream_sandbox):
@@ -406,16 +434,16 @@ async def test_an_answer_that_never_comes_is_unknown_at_the_deadline(upstream_sa
     await upstream_sandbox.faults(hang=1)
     async with gateways(upstream_sandbox.url, total_seconds=0.5) as built:
         began = time.monotonic()
-        assert isinstance(await built[Method.PAYMENT].refund(PAYMENT), Indeterminate)
+        assert isinstance(await built[UpstreamMethod.PAYMENT].refund(PAYMENT), Indeterminate)
         assert 0.4 < time.monotonic() - began < 0.9
-        assert isinstance(await built[Method.PAYMENT].look_up(PAYMENT), Succeeded)
+        assert isinstance(await built[UpstreamMethod.PAYMENT].look_up(PAYMENT), Succeeded)
 
 
 async def test_a_call_given_up_may_still_land_later(upstream_sandbox):
     await upstream_sandbox.faults(latency_seconds=0.6)
     async with gateways(upstream_sandbox.url, total_seconds=0.5) as built:
-        assert isinstance(await built[Method.PAYMENT].refund(PAYMENT), Indeterminate)
-        assert isinstance(await built[Method.PAYMENT].refund(PAYMENT), Indeterminate)  # 409: the key is in use
+        assert isinstance(await built[UpstreamMethod.PAYMENT].refund(PAYMENT), Indeterminate)
+        assert isinstance(await built[UpstreamMethod.PAYMENT].refund(PAYMENT), Indeterminate)  # 409: the key is in use
         assert (await upstream_sandbox.books())["totals"]["succeeded"] == 0
         await asyncio.sleep(0.5)
         assert (await upstream_sandbox.books())["totals"]["succeeded"] == 1
@@ -425,12 +453,12 @@ async def test_a_call_given_up_may_still_land_later(upstream_sandbox):
 async def test_a_throttled_call_says_when_to_come_again(upstream_sandbox, form):
     await upstream_sandbox.faults(throttle_per_second=1, retry_after=form)
     async with gateways(upstream_sandbox.url) as built:
-        assert isinstance(await built[Method.PAYMENT].refund(PAYMENT), Succeeded)
-        throttled = await built[Method.PAYMENT].refund(PAYMENT)
+        assert isinstance(await built[UpstreamMethod.PAYMENT].refund(PAYMENT), Succeeded)
+        throttled = await built[UpstreamMethod.PAYMENT].refund(PAYMENT)
         assert isinstance(throttled, Throttled)
         assert throttled.retry_after_seconds is not None
         assert 1 <= throttled.retry_after_seconds <= 3
-        finding = await built[Method.PAYMENT].look_up(PAYMENT)
+        finding = await built[UpstreamMethod.PAYMENT].look_up(PAYMENT)
         assert isinstance(finding, Indeterminate)
         assert finding.retry_after_seconds is not None
 
@@ -440,8 +468,8 @@ async def test_a_wrong_token_rejects_nothing_and_names_itself(upstream_running):
         upstream_running(create_sandbox(token="right")) as sandbox,
         gateways(sandbox.url, payments_token="right", credits_token="wrong") as built,
     ):
-        assert isinstance(await built[Method.PAYMENT].refund(PAYMENT), Succeeded)
-        refused = await built[Method.CREDIT].refund(CREDIT)
+        assert isinstance(await built[UpstreamMethod.PAYMENT].refund(PAYMENT), Succeeded)
+        refused = await built[UpstreamMethod.CREDIT].refund(CREDIT)
         assert refused == Unavailable("HTTP 401: the token is not accepted", None)
         assert (await sandbox.books("credits"))["effects"] == []
 
@@ -456,7 +484,7 @@ async def test_sixty_four_at_a_time_share_sixty_four_connections(upstream_raw):
     peer = await upstream_raw(keeps_alive)
     async with gateways(peer.url) as built:
         for _ in range(5):
-            outcomes = await asyncio.gather(*(built[Method.PAYMENT].refund(PAYMENT) for _ in range(128)))
+            outcomes = await asyncio.gather(*(built[UpstreamMethod.PAYMENT].refund(PAYMENT) for _ in range(128)))
             assert set(outcomes) == {Succeeded("rf_1")}
     assert peer.requests == 640
     # The client may begin to connect just as another call ends, and then has one more than it needs.
@@ -467,7 +495,7 @@ async def test_five_hundred_refunds_through_dropped_connections_end_with_one_eff
     await upstream_sandbox.faults(drop_before=0.15, drop_after=0.15, answer_502_after=0.1, look_ups=True)
     orders = [replace(CREDIT, refund_id=f"r{n}", idempotency_key=f"r{n}", account_id=f"a{n % 7}") for n in range(500)]
     async with gateways(upstream_sandbox.url) as built:
-        gateway = built[Method.CREDIT]
+        gateway = built[UpstreamMethod.CREDIT]
 
         async def settle(order):
             while True:

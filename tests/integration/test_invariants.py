@@ -5,28 +5,28 @@ import sqlalchemy as sa
 from httpx import ASGITransport, AsyncClient
 from uuid_utils import uuid7
 
-from app.auth import Scope, create_key
-from app.cancellation.run import run_slice
-from app.cancellation.runtime import Runtime, gateways
-from app.cancellation.verify import check, verify
-from app.config import Settings
-from app.db import checks, tables
-from app.db.businesses import create as create_business
-from app.db.dialect import later, now
-from app.db.invariants import Scope as Rows
-from app.db.invariants import invariants
-from app.db.tables import bookings, jobs, payment_lines, refund_history, refunds, sessions
+from app.auth.keys import Scope, create_key
+from app.config.settings import Settings
+from app.db import tables
+from app.db.access.businesses import create as create_business
+from app.db.core.dialect import later, now
+from app.db.invariants import CheckScope as Rows
+from app.db.invariants import invariants, last_check
+from app.db.tables import bookings, ceilings, jobs, payment_lines, refund_history, refunds, sessions
 from app.main import create_app
 from app.queue import LocalQueue
+from app.refunds.runtime import Runtime, gateways
+from app.refunds.slices.run import run_slice
+from app.refunds.verify import check, verify
 
 SCHEDULE = """
 {"type":"client","id":"kim","name":"Kim"}
 {"type":"session","id":"yoga","name":"Yoga","starts_at":"2027-01-04T09:00:00Z","ends_at":"2027-01-04T10:00:00Z"}
 {"type":"session","id":"spin","name":"Spin","starts_at":"2027-01-05T09:00:00Z","ends_at":"2027-01-05T10:00:00Z"}
 {"type":"booking","id":"card","session_id":"yoga","client_id":"kim","status":"booked",\
-"payments":[{"kind":"payment","payment_id":"p1","amount_minor":2000,"currency":"CAD"}]}
+"payments":[{"method":"payment","payment_id":"p1","amount_minor":2000,"currency":"CAD"}]}
 {"type":"booking","id":"credit","session_id":"spin","client_id":"kim","status":"booked",\
-"payments":[{"kind":"credit","account_id":"a1","credits":2}]}
+"payments":[{"method":"credit","account_id":"a1","credits":2}]}
 {"type":"booking","id":"free","session_id":"spin","client_id":"kim","status":"booked"}
 """
 
@@ -107,7 +107,18 @@ async def test_a_refund_that_is_not_its_payment_line_is_found(db, cancelled, cha
     assert ("amount", cancelled, card) in found
     # A refund of another line leaves its own without one, and one of another amount is not what was promised.
     also = {"line"} if "line_no" in changes else set() if "payment_id" in changes and len(changes) == 1 else {"sums"}
+    if "line_no" not in changes:
+        also = also | {"paid"}  # nothing was claimed of what it names now
     assert {code for code, _, _ in found} == {"amount"} | also
+
+
+@pytest.mark.parametrize("method", ["payment", "credit"])
+async def test_a_refund_of_more_than_was_paid_is_found(db, cancelled, method):
+    less = sa.update(ceilings).where(ceilings.c.method == method).values(paid=1, claimed=1)
+    found = await broken(db, less)
+    [(code, job_id, refund_id)] = found
+    assert (code, job_id) == ("paid", cancelled)
+    assert refund_id == await refund_of(db, {"payment": "card", "credit": "credit"}[method])
 
 
 async def test_a_payment_line_changed_after_acceptance_is_found(db, cancelled):
@@ -154,7 +165,7 @@ async def test_an_effect_without_an_intent_before_it_is_found(db, cancelled):
         sa.update(refunds).where(free).values(line_no=1, status="succeeded", failure_code=None, **paid),
         sa.insert(refund_history).values(heard),
     )
-    assert found == {("intent", cancelled, id_), ("sums", cancelled, cancelled)}
+    assert found == {("intent", cancelled, id_), ("sums", cancelled, cancelled), ("paid", cancelled, id_)}
 
 
 @pytest.mark.parametrize("promised", [{"amounts": {"CAD": 1999}}, {"amounts": {}}, {"credits": 3}])
@@ -233,7 +244,7 @@ async def test_a_booking_of_an_accepted_session_without_its_refund_row_is_found(
 
 async def test_every_invariant_is_broken_by_some_test_here():
     of_jobs = {"totals", "sums", "ended-open", "ended-unexpanded", "overdue", "status"}
-    known = of_jobs | {"line", "amount", "intent", "history", "monotone", "session", "stranger"}
+    known = of_jobs | {"line", "amount", "paid", "intent", "history", "monotone", "session", "stranger"}
     assert {one.code for one in invariants(Rows(), overdue_seconds=60)} <= known, (
         "a new invariant needs a test of its own here"
     )
@@ -254,7 +265,7 @@ async def test_a_worker_checks_the_books_when_it_is_time_and_tells_what_it_found
     await broken(db, FORGET_FREE, IT_IS_TIME)
     assert {one.code for one in await check(runtime)} == {"totals", "line"}
     async with db.read() as conn:
-        last = await checks.last(conn)
+        last = await last_check.last(conn)
     assert (last.violations, last.checked_at is not None) == ({"totals": 1, "line": 1}, True)
 
 

@@ -3,8 +3,9 @@ import re
 import pytest
 import sqlalchemy as sa
 
-from app.auth import Scope, authenticate, create_key, list_keys, revoke_key
-from app.db.businesses import create as create_business
+from app.auth.keys import BELIEVED_SECONDS, Scope, authenticate, create_key, list_keys, revoke_key
+from app.db.access.businesses import create as create_business
+from app.db.core.engine import Database
 from app.db.tables import api_keys
 from app.errors import Unauthenticated
 
@@ -63,6 +64,7 @@ async def test_unknown_wrong_garbled_and_revoked_keys_are_refused_in_the_same_wo
             "bck_é\x00'--",
         )
     }
+    await authenticate(db, f"Bearer {key}")
     assert await revoke_key(db, prefix)
     words.add(await refusal(db, f"Bearer {key}"))
     assert words == {"This API key is unknown or has been revoked."}
@@ -79,6 +81,57 @@ async def test_a_key_is_revoked_once(db, studio):
     assert await revoke_key(db, prefix)
     assert not await revoke_key(db, prefix)
     assert not await revoke_key(db, "unknown")
+
+
+class Clock:
+    """Seconds that pass when a test says so."""
+
+    def __init__(self):
+        self.now = 1000.0
+
+    def __call__(self):
+        return self.now
+
+
+async def test_a_key_that_another_process_revokes_is_out_within_half_a_minute_however_often_it_is_used(db, studio):
+    key = await create_key(db, studio, "front desk", Scope)
+    clock = Clock()
+    assert (await authenticate(db, f"Bearer {key}", clock=clock)).business_id == studio
+    elsewhere = Database(db.url)
+    assert await revoke_key(elsewhere, key.split("_")[1])
+    await elsewhere.close()
+
+    assert 0 < BELIEVED_SECONDS <= 15
+    for _ in range(10):  # a use does not prolong the belief
+        clock.now += (BELIEVED_SECONDS - 0.1) / 10
+        assert (await authenticate(db, f"Bearer {key}", clock=clock)).business_id == studio
+    clock.now += 0.2
+    with pytest.raises(Unauthenticated):
+        await authenticate(db, f"Bearer {key}", clock=clock)
+
+
+async def test_a_key_in_force_is_looked_up_once_in_a_while_and_one_that_is_none_each_time(db, studio):
+    key = await create_key(db, studio, "front desk", Scope)
+    asked = []
+    sa.event.listen(db.engine.sync_engine, "checkout", lambda *_: asked.append(1))
+    for _ in range(5):
+        await authenticate(db, f"Bearer {key}")
+    assert len(asked) == 1
+    for n in range(5):
+        assert (
+            await refusal(db, f"Bearer bck_{'x' * 12}_{str(n) * 43}") == "This API key is unknown or has been revoked."
+        )
+    assert len(asked) == 6
+
+
+async def test_a_key_made_just_after_it_was_refused_is_taken_at_once(db, studio):
+    key = await create_key(db, studio, "front desk", Scope)
+    async with db.write() as conn:
+        await conn.execute(api_keys.update().values(revoked_at=sa.func.current_timestamp()))
+    await refusal(db, f"Bearer {key}")
+    async with db.write() as conn:
+        await conn.execute(api_keys.update().values(revoked_at=None))
+    assert (await authenticate(db, f"Bearer {key}")).business_id == studio
 
 
 async def test_keys_are_listed_oldest_first_with_the_revoked_ones(db, studio):

@@ -5,9 +5,9 @@ import pytest
 import sqlalchemy as sa
 from prometheus_client.parser import text_string_to_metric_families
 
-from app.config import Settings
+from app.config.settings import Settings
 from app.db import tables
-from app.db.dialect import now
+from app.db.core.dialect import now
 from app.main import create_app
 from app.queue import LocalQueue
 

@@ -1,8 +1,8 @@
 """A model of everything that can happen to refunds and jobs: what Hypothesis draws, an upstream's books judge.
 
 Callers, workers that sleep, die or overhear, an upstream that answers or does not, time, and people, in any order. The
-code under test is the real one on a SQLite file. `BULK_CANCEL_MODEL_RUNS` makes it longer; a failure prints the steps
-that lead to it and a line that runs them again.
+code under test is the real one on a SQLite file. `make test-long` and `TEST_MODEL_RUNS` make it longer; a failure
+prints the steps that lead to it and a line that runs them again.
 """
 
 import asyncio
@@ -23,14 +23,15 @@ from integration.model.life import Life
 from app.cancellation import amend
 from app.cancellation.accept import accept
 from app.cancellation.request import Request
+from app.db.refunds.manual_changes import Retried
 from app.errors import Problem
-from app.gateways.outcomes import Method
+from app.gateways.outcomes import UpstreamMethod
 from app.queue import LocalQueue
 
-RUNS = int(os.environ.get("BULK_CANCEL_MODEL_RUNS", "500"))
+RUNS = int(os.environ.get("TEST_MODEL_RUNS", "120"))
 STEPS = 12
 HOLD_SECONDS = 300
-MOST_JOBS = 3
+MAX_JOBS = 3
 DATE = dt.date.fromisoformat(DAY)
 
 PICK = st.integers(0, 7)  # of what there is, counted from the newest
@@ -77,7 +78,7 @@ class Business(RuleBasedStateMachine):
 
     # Callers
 
-    @precondition(lambda self: len(self.jobs) < MOST_JOBS)
+    @precondition(lambda self: len(self.jobs) < MAX_JOBS)
     @rule(chosen=CHOSEN, hold=st.booleans())
     def a_caller_cancels(self, chosen, hold):
         ids = tuple(str(number) for number in sorted(chosen))
@@ -132,7 +133,7 @@ class Business(RuleBasedStateMachine):
         self.watch.look()
 
     @precondition(lambda self: self.watch.open_jobs())
-    @rule(one=PICK, method=st.sampled_from(Method), most=st.integers(1, SESSIONS))
+    @rule(one=PICK, method=st.sampled_from(UpstreamMethod), most=st.integers(1, SESSIONS))
     def a_worker_claims(self, one, method, most):
         self.run(self.crew.claim(picked(self.watch.open_jobs(), one), method, most))
         self.watch.look()
@@ -210,12 +211,16 @@ class Business(RuleBasedStateMachine):
         self.workers_run_slices(turns)
 
     @precondition(lambda self: self.watch.asleep())
-    @rule(one=PICK, any_job=st.booleans(), turns=st.just([]) | TURNS)
-    def a_person_retries(self, one, any_job, turns):
+    @rule(one=PICK, any_job=st.booleans(), named=st.booleans(), turns=st.just([]) | TURNS)
+    def a_person_retries(self, one, any_job, named, turns):
         job_id = picked(self.jobs if any_job else [row["job_id"] for row in self.watch.asleep()], one)
         asleep = [row for row in self.watch.asleep() if row["job_id"] == job_id]
-        _, count = self.run(amend.retry(self.place.db, LocalQueue(), self.name, job_id, actor="person"))
-        assert count == len(asleep)
+        meant = [row for row in asleep if named or row["failure_code"] != "payment_disputed"]
+        retried = Retried(tuple(row["id"] for row in asleep) if named else ())
+        _, count = self.run(
+            amend.retry(self.place.db, LocalQueue(), self.name, job_id, actor="person", retried=retried)
+        )
+        assert count == len(meant)
         assert not count or self.desk.jobs()[job_id]["status"] == "running"
         self.watch.look()
         self.workers_run_slices(turns)
@@ -225,9 +230,9 @@ class Business(RuleBasedStateMachine):
     def a_person_resolves(self, one, resolution, any_row):
         asleep = self.watch.asleep()
         row = picked(list(self.watch.rows.values()) if any_row else asleep, one)
-        said = {"resolution": resolution, "reference": "by hand", "note": None, "actor": "person"}
-        resolving = amend.resolve(self.place.db, self.name, row["job_id"], row["id"], **said)
-        if row in asleep or (row["status"], row["failure_code"]) == ("resolved", resolution):
+        said = amend.ByHand(resolution, "by hand", None)
+        resolving = amend.resolve(self.place.db, self.name, row["job_id"], row["id"], said, actor="person")
+        if row in asleep or row["status"] == "resolved":  # said again otherwise, it corrects
             assert self.run(resolving)["status"] == "resolved"
         else:
             with pytest.raises(Problem) as refused:
@@ -268,14 +273,15 @@ def place(sqlite_url):
         place.close()
 
 
-@pytest.mark.timeout(600 + RUNS)  # Hypothesis may take minutes to find the shortest way to a failure
-def test_nothing_is_lost_and_nothing_is_refunded_twice_whatever_happens_in_whatever_order(place):
+@pytest.mark.timeout(1200 + RUNS)  # Hypothesis may take minutes to find the shortest way to a failure
+@pytest.mark.parametrize("runs", [RUNS, pytest.param(500, marks=pytest.mark.long)])
+def test_nothing_is_lost_and_nothing_is_refunded_twice_whatever_happens_in_whatever_order(place, runs):
     class Studio(Business):
         pass
 
     Studio.place = place
     often = settings(
-        max_examples=RUNS,
+        max_examples=runs,
         stateful_step_count=STEPS,
         deadline=None,
         print_blob=True,

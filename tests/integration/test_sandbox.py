@@ -11,6 +11,7 @@ import pytest
 from app.sandbox.app import create_sandbox
 
 BODY = {
+    "business_id": "studio",
     "payment_id": "pay1",
     "amount_minor": 2500,
     "currency": "USD",
@@ -24,7 +25,13 @@ async def refund(sandbox, key="k1", **changes):
 
 
 async def credit(sandbox, key="k1", **changes):
-    body = {"account_id": "acc1", "credits": 2, "reference": "r1"} | changes
+    body = {
+        "business_id": "studio",
+        "client_id": "kim",
+        "account_id": "acc1",
+        "credits": 2,
+        "reference": "r1",
+    } | changes
     return await sandbox.http.post("/credits/credit-returns", json=body, headers={"Idempotency-Key": key})
 
 
@@ -117,6 +124,23 @@ async def test_the_first_refund_of_an_unknown_payment_defines_its_amount(upstrea
     assert again.json()["code"] == "already_refunded"
 
 
+@pytest.mark.parametrize(("send", "code"), [(refund, "payment_not_found"), (credit, "account_not_found")])
+async def test_what_was_first_seen_with_one_business_is_not_there_for_another(upstream_sandbox, send, code):
+    assert (await send(upstream_sandbox)).status_code == 201
+    others = await send(upstream_sandbox, key="k2", reference="r2", business_id="other")
+    assert (others.status_code, others.json()["code"]) == (404, code)
+    books = [await upstream_sandbox.books(service) for service in ("payments", "credits")]
+    assert [effect["business"] for book in books for effect in book["effects"]] == ["studio"]
+
+
+async def test_a_payment_is_its_businesss_before_anybody_asks(upstream_sandbox):
+    mine = {"amount_minor": 2500, "currency": "USD", "business_id": "studio"}
+    assert (await upstream_sandbox.http.put("/payments/pay1", json=mine)).status_code == 200
+    others = await refund(upstream_sandbox, business_id="other")
+    assert (others.status_code, others.json()["code"]) == (404, "payment_not_found")
+    assert (await refund(upstream_sandbox)).status_code == 201
+
+
 async def test_two_effects_under_one_reference_are_named_twice(upstream_sandbox):
     await upstream_sandbox.faults(ignore_keys=True, allow_excess=True)
     for send, service in ((refund, "payments"), (credit, "credits")):
@@ -193,6 +217,15 @@ async def test_look_ups_go_wrong_only_where_the_switch_says_so(upstream_sandbox)
     assert (down.status_code, down.headers["retry-after"]) == (503, "9")
 
 
+async def test_a_refusal_by_accident_does_nothing_and_says_when_to_come_again(upstream_sandbox):
+    await upstream_sandbox.faults(answer_429=1, retry_after_seconds=3)
+    refused = await credit(upstream_sandbox)
+    assert (refused.status_code, refused.headers["retry-after"]) == (429, "3")
+    assert not (await upstream_sandbox.books("credits"))["effects"]
+    await upstream_sandbox.faults(answer_429=1, retry_after="none")
+    assert "retry-after" not in (await credit(upstream_sandbox)).headers
+
+
 async def test_the_throttle_lets_a_seconds_worth_through_and_says_when_to_come_again(upstream_sandbox):
     await upstream_sandbox.faults(throttle_per_second=2)
     calls = (credit(upstream_sandbox, key=f"k{n}", reference=f"r{n}") for n in range(8))
@@ -262,6 +295,8 @@ async def test_the_books_outlive_the_process(tmp_path: Path, upstream_running):
             assert third.json()["code"] == "already_refunded"
             over = await refund(sandbox, key="k9", reference="r9", payment_id="pay9", amount_minor=101)
             assert over.json()["code"] == "amount_exceeds_remaining"
+            others = await refund(sandbox, key="k10", reference="r10", payment_id="pay2", business_id="other")
+            assert others.json()["code"] == "payment_not_found"
 
 
 async def test_cleared_books_are_empty_and_stay_so(tmp_path: Path, upstream_running):
@@ -282,3 +317,45 @@ async def test_the_services_ask_for_their_token_and_the_books_do_not(upstream_ru
         known = {"Authorization": "Bearer t0ken", "Idempotency-Key": "k1"}
         assert (await sandbox.http.post("/payments/refunds", json=BODY, headers=known)).status_code == 201
         assert (await sandbox.books())["requests"] == {"total": 2, "401": 1, "201": 1}
+
+
+async def test_a_businesss_own_token_speaks_for_it_alone_and_the_books_say_whose_was_used(upstream_running, tmp_path):
+    path = tmp_path / "books"
+    tokens = {"token": "the-platforms", "tokens_of": {"studio": "its-own"}}
+
+    def by(token, key="k1"):
+        return [("Authorization", f"Bearer {one}") for one in token.split()] + [("Idempotency-Key", key)]
+
+    async with upstream_running(create_sandbox(path, **tokens)) as sandbox:
+
+        async def asked(token, business="studio", key="k1"):
+            body = BODY | {"business_id": business, "payment_id": f"of-{business}", "reference": key}
+            answer = await sandbox.http.post("/payments/refunds", json=body, headers=by(token, key))
+            return answer.status_code
+
+        async def found(token, key="k1"):
+            answer = await sandbox.http.get("/payments/refunds", params={"reference": key}, headers=by(token))
+            return len(answer.json()["data"])
+
+        assert await asked("its-own") == 201
+        assert await asked("the-platforms") == 404, "nor is it told that the key was used"
+        assert await asked("its-own", "another", "k2") == 404
+        assert await asked("the-platforms", "another", "k2") == 201
+        assert await asked("its-own the-platforms") == 401
+        assert [await found(token) for token in ("its-own", "the-platforms")] == [1, 0]
+        assert [await found(token, "k2") for token in ("its-own", "the-platforms")] == [0, 1]
+    async with upstream_running(create_sandbox(path, **tokens)) as sandbox:
+        books = await sandbox.books()
+        assert [(one["business"], one["caller"]) for one in books["effects"]] == [
+            ("studio", "studio"),
+            ("another", "the platform"),
+        ]
+
+
+async def test_whose_tokens_calls_had_is_counted_by_method(upstream_running):
+    async with upstream_running(create_sandbox(tokens_of={"studio": "its-own"})) as sandbox:
+        assert (await refund(sandbox)).status_code == 404
+        known = {"Authorization": "Bearer its-own", "Idempotency-Key": "k1"}
+        assert (await sandbox.http.post("/payments/refunds", json=BODY, headers=known)).status_code == 201
+        await sandbox.http.get("/payments/refunds", params={"reference": "r1"}, headers=known)
+        assert (await sandbox.books())["callers"] == {"the platform": {"POST": 1}, "studio": {"POST": 1, "GET": 1}}

@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from app.db import schema, tables, webhook_tables
-from app.db.engine import Database
+from app.db.core.engine import Database
 
 AT = dt.datetime(2026, 11, 23, 9, tzinfo=dt.UTC)
 JOB = "019aab00-0000-7000-8000-000000000001"
@@ -62,6 +62,7 @@ NEW_JOB = {"id": "019aab00-0000-7000-8000-000000000003", "idempotency_key": "k3"
 NEW_SESSION = {"id": "s3"}
 NEW_REFUND = {"id": OTHER_REFUND, "line_no": 2}
 NEW_LINE = {"line_no": 2}
+KEPT = {"amount_minor": 0, "kept_amount_minor": 2000, "kept_by": "attended"}
 NEXT_ACCEPTED = {"session_id": "s2", "seq": 2, "position": 1}
 
 
@@ -96,7 +97,16 @@ REFUSED = {
     "a second refund of a payment line": ("refunds", {"id": OTHER_REFUND}, "one_refund_per_line"),
     "a refund of a session that the job has not": ("refunds", NEW_REFUND | {"session_id": "s2"}, "fk_refunds"),
     "a refund without an amount": ("refunds", NEW_REFUND | {"amount_minor": None}, "returns_one_line"),
-    "a refund of 0.00": ("refunds", NEW_REFUND | {"amount_minor": 0}, "returns_one_line"),
+    "a refund of 0.00": ("refunds", NEW_REFUND | {"amount_minor": 0}, "returns_something_or_keeps_all"),
+    "a line kept whole, and pending": ("refunds", NEW_REFUND | KEPT, "returns_something_or_keeps_all"),
+    "money kept by no rule": ("refunds", NEW_REFUND | {"kept_amount_minor": 1}, "kept_by_a_rule"),
+    "a rule that keeps nothing": ("refunds", NEW_REFUND | {"kept_by": "attended"}, "kept_by_a_rule"),
+    "credits kept of money": ("refunds", NEW_REFUND | {"kept_credits": 1, "kept_by": "attended"}, "keeps_of_its_line"),
+    "less than nothing kept": (
+        "refunds",
+        NEW_REFUND | {"kept_amount_minor": -1, "kept_by": "attended"},
+        "keeps_of_its_line",
+    ),
     "a refund without a currency": ("refunds", NEW_REFUND | {"currency": None}, "returns_one_line"),
     "a refund of no number of credits": ("refunds", NEW_REFUND | CREDIT | {"credits": None}, "returns_one_line"),
     "nothing to return, and pending": ("refunds", NONE | {"id": OTHER_REFUND, "status": "pending"}, "returns_one_line"),
@@ -114,7 +124,6 @@ REFUSED = {
     ),
     "a refund's status that is none": ("refunds", NEW_REFUND | {"status": "sent"}, "status_known"),
     "a payment without an amount": ("payment_lines", NEW_LINE | {"amount_minor": None}, "paid_by_one_means"),
-    "a payment of nothing": ("payment_lines", NEW_LINE | {"amount_minor": 0}, "paid_by_one_means"),
     "a payment below nothing": ("payment_lines", NEW_LINE | {"amount_minor": -1}, "paid_by_one_means"),
     "a payment without a currency": ("payment_lines", NEW_LINE | {"currency": None}, "paid_by_one_means"),
     "money and credits in one line": (
@@ -122,7 +131,7 @@ REFUSED = {
         NEW_LINE | {"account_id": "a", "credits": 1},
         "paid_by_one_means",
     ),
-    "a credit of nothing": ("payment_lines", NEW_LINE | CREDIT | {"credits": 0}, "paid_by_one_means"),
+    "a credit below nothing": ("payment_lines", NEW_LINE | CREDIT | {"credits": -1}, "paid_by_one_means"),
     "a credit of no number": ("payment_lines", NEW_LINE | CREDIT | {"credits": None}, "paid_by_one_means"),
     "line nought": ("payment_lines", {"line_no": 0}, "counted_from_one"),
     "a booking of a session that is not": ("bookings", {"id": "b2", "session_id": "nope"}, "fk_bookings"),
@@ -134,7 +143,6 @@ REFUSED = {
     "a job on hold for ever": ("jobs", NEW_JOB | {"status": "held"}, "held_until_when"),
     "a reversed range": ("jobs", NEW_JOB | {"date_to": dt.date(2026, 1, 1)}, "range_runs_forward"),
     "more expanded than accepted": ("jobs", NEW_JOB | {"expanded_sessions": 2}, "expansion_within"),
-    "cancelled by nobody": ("sessions", NEW_SESSION | {"job_id": None}, "cancelled_by_whom"),
     "cancelled at no time": ("sessions", NEW_SESSION | {"cancelled_at": None}, "cancelled_when"),
     "scheduled by a job": (
         "sessions",
@@ -265,7 +273,80 @@ def test_the_revisions_write_the_same_checks_as_the_tables(kind, request, tmp_pa
     assert asyncio.run(_described(migrated))[0] == asyncio.run(_described(empty, webhook_tables.metadata.create_all))[0]
 
 
+def test_rows_of_before_what_is_kept_was_named_are_as_they_were_and_their_job_s_policy_is_the_first(database_url):
+    revise(database_url, command.downgrade, "0011")
+
+    async def written_before():
+        db = Database(database_url)
+        for name in ROWS:
+            await insert(db, name)
+        await insert(db, "refunds", **SETTLED | NEW_REFUND | NONE | {"failure_code": "attended"})
+        await db.close()
+
+    async def read_after():
+        db = Database(database_url)
+        async with db.read() as conn:
+            refunds = (await conn.execute(sa.select(tables.refunds).order_by(tables.refunds.c.id))).mappings().all()
+            policies = (await conn.scalars(sa.select(tables.jobs.c.policy))).all()
+        await insert(db, "payment_lines", **NEW_LINE | {"amount_minor": 0})
+        await db.close()
+        return refunds, policies
+
+    asyncio.run(written_before())
+    schema.migrate(database_url)
+    (paid, attended), policies = asyncio.run(read_after())
+    assert policies == [1]
+    assert (paid["amount_minor"], paid["status"], attended["failure_code"]) == (2000, "pending", "attended")
+    for row in (paid, attended):
+        assert (row["kept_amount_minor"], row["kept_credits"], row["kept_by"]) == (0, 0, None)
+
+
+BEFORE_AUDIT_READ = "0012"
+
+
+async def _scopes(url, scopes=None):
+    """The scopes of each key by its prefix, after some are written."""
+    db = Database(url)
+    try:
+        async with db.write() as conn:
+            for place, words in enumerate(scopes or ()):
+                key = {"id": f"019aab00-0000-7000-8000-00000000000{place}", "prefix": f"key-{place}"}
+                row = key | {"business_id": "studio", "secret_hash": "0" * 64, "name": "desk", "scopes": words}
+                await conn.execute(tables.api_keys.insert().values(**row))
+            return dict((await conn.execute(sa.select(tables.api_keys.c.prefix, tables.api_keys.c.scopes))).all())
+    finally:
+        await db.close()
+
+
+async def _a_business(url):
+    db = Database(url)
+    try:
+        async with db.write() as conn:
+            columns = "id, name, timezone, currency, created_at"
+            at = "now()" if db.is_postgresql else "'2026-11-23T00:00:00.000Z'"
+            await conn.exec_driver_sql(
+                f"INSERT INTO businesses ({columns}) VALUES ('studio', 'Studio', 'UTC', 'EUR', {at})"
+            )
+    finally:
+        await db.close()
+
+
+def test_a_key_that_could_do_all_may_read_names_too_and_a_limited_one_may_not(database_url):
+    could_all = "cancellations:read cancellations:write schedule:read schedule:write webhooks:manage"
+    revise(database_url, command.downgrade, BEFORE_AUDIT_READ)
+    asyncio.run(_a_business(database_url))
+    asyncio.run(_scopes(database_url, [could_all, "cancellations:read schedule:read"]))
+    revise(database_url, command.upgrade, "head")
+    assert asyncio.run(_scopes(database_url)) == {
+        "key-0": f"audit:read {could_all}",
+        "key-1": "cancellations:read schedule:read",
+    }
+    revise(database_url, command.downgrade, BEFORE_AUDIT_READ)
+    assert asyncio.run(_scopes(database_url))["key-0"] == could_all
+    revise(database_url, command.upgrade, "head")
+
+
 def test_migrating_what_is_migrated_changes_nothing(database_url):
     before = asyncio.run(_described(database_url))
-    assert schema.migrate(database_url) == schema.newest_version()
+    assert schema.migrate(database_url).version == schema.newest_version()
     assert asyncio.run(_described(database_url)) == before

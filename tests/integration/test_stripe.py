@@ -13,22 +13,35 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from app.config import Settings
+from app.config.settings import Settings
 from app.gateways.build import gateways_from
 from app.gateways.outcomes import (
     Absent,
     Indeterminate,
-    Method,
+    Limit,
     Order,
     Processing,
     Rejected,
     Succeeded,
     Throttled,
     Unavailable,
+    UpstreamMethod,
 )
-from app.gateways.stripe import MOST_PAGES, PAGE
+from app.gateways.stripe.refunds import MAX_PAGES, PAGE
 
-ORDER = Order("ref-1", "key-1", Method.PAYMENT, "pi_1", 2500, "EUR", None, None, "Snow day, says Kim")
+ORDER = Order(
+    "ref-1",
+    "key-1",
+    UpstreamMethod.PAYMENT,
+    "pi_1",
+    2500,
+    "EUR",
+    None,
+    None,
+    "Snow day, says Kim",
+    business_id="studio",
+    client_id="kim",
+)
 
 
 def refund(number=1, *, reference: str | None = "ref-1", status="succeeded", **more):
@@ -112,7 +125,7 @@ async def stripe_at(url, **changes):
     }
     built = gateways_from(**(plain | changes))
     try:
-        yield built[Method.PAYMENT]
+        yield built[UpstreamMethod.PAYMENT]
     finally:
         for gateway in built.values():
             await gateway.aclose()
@@ -218,8 +231,19 @@ async def test_an_amount_that_stripe_does_not_have_is_refused_without_a_call(str
 
 @pytest.mark.parametrize("status", ["pending", "requires_action"])
 async def test_a_refund_that_is_under_way_is_processing(status, said, found):
-    assert await said(200, refund(status=status)) == Processing("re_1")
-    assert await found(refund(status=status)) == Processing("re_1")
+    reason = status if status == "requires_action" else None
+    assert await said(200, refund(status=status)) == Processing("re_1", reason)
+    assert await found(refund(status=status)) == Processing("re_1", reason)
+
+
+@pytest.mark.parametrize("reason", ["insufficient_funds", "charge_pending", "processing"])
+async def test_what_a_pending_refund_waits_for_is_read(reason, said):
+    assert await said(200, refund(status="pending", pending_reason=reason)) == Processing("re_1", reason)
+
+
+@pytest.mark.parametrize("reason", [None, "", "no word", 7, ["x"]])
+async def test_a_reason_that_is_no_word_is_none(reason, said):
+    assert await said(200, refund(status="pending", pending_reason=reason)) == Processing("re_1")
 
 
 async def test_a_refund_that_failed_or_was_canceled_is_rejected_with_its_reason_and_id(said, found):
@@ -319,8 +343,24 @@ async def test_a_status_that_does_not_say_that_nothing_was_done_tells_nothing(st
 
 async def test_too_many_calls_and_a_locked_payment_are_throttled(said):
     assert await said(429, error(code="rate_limit"), retry_after="3") == Throttled(3)
-    assert await said(429, error(code="lock_timeout")) == Throttled(None)
-    assert await said(400, error(code="lock_timeout")) == Throttled(None)
+    assert await said(429, error(code="lock_timeout")) == Throttled(None, Limit.OBJECT)
+    assert await said(400, error(code="lock_timeout")) == Throttled(None, Limit.OBJECT)
+
+
+@pytest.mark.parametrize(
+    ("reason", "limit"),
+    [
+        ("global-rate", Limit.RATE),
+        ("endpoint-rate", Limit.RATE),
+        ("global-concurrency", Limit.CONCURRENCY),
+        ("endpoint-concurrency", Limit.CONCURRENCY),
+        ("resource-specific", Limit.OBJECT),
+        ("a word of next year's", Limit.RATE),
+    ],
+)
+async def test_stripe_says_what_a_call_was_too_many_for(reason, limit, said):
+    answer = await said(429, error(code="rate_limit"), retry_after="3", stripe_rate_limited_reason=reason)
+    assert answer == Throttled(3, limit)
 
 
 @pytest.mark.parametrize("status", [401, 403])
@@ -418,9 +458,9 @@ async def test_a_throttled_look_up_says_how_long_to_wait(stripe, found):
 
 async def test_a_list_that_does_not_end_is_left_and_tells_nothing(stripe, found):
     peer, _ = stripe
-    assert await found(*others(MOST_PAGES * PAGE)) == Absent()
-    assert isinstance(await found(*others(MOST_PAGES * PAGE + 1)), Indeterminate)
-    assert len(peer.queries) == MOST_PAGES
+    assert await found(*others(MAX_PAGES * PAGE)) == Absent()
+    assert isinstance(await found(*others(MAX_PAGES * PAGE + 1)), Indeterminate)
+    assert len(peer.queries) == MAX_PAGES
 
 
 async def test_a_list_that_takes_too_long_is_left_and_tells_nothing(upstream_running):

@@ -8,9 +8,9 @@ import sqlalchemy as sa
 from app.cancellation import accept, amend
 from app.cancellation.expand import expand_chunk
 from app.cancellation.request import Request
-from app.db import businesses
-from app.db.dialect import now
-from app.db.jobs import lock_any
+from app.db.access import businesses
+from app.db.core.dialect import now
+from app.db.jobs.jobs import lock_any
 from app.db.tables import jobs, refunds
 from app.schedule.load import import_file
 
@@ -19,7 +19,7 @@ WEEK = [
     b'{"type":"session","id":"s","name":"Yoga","starts_at":"2027-01-04T09:00:00Z","ends_at":"2027-01-04T10:00:00Z"}',
     (
         b'{"type":"booking","id":"b","session_id":"s","client_id":"c","status":"booked",'
-        b'"payments":[{"kind":"credit","account_id":"a","credits":1}]}'
+        b'"payments":[{"method":"credit","account_id":"a","credits":1}]}'
     ),
 ]
 DAY = dt.date(2027, 1, 4)

@@ -10,10 +10,10 @@ MODEL = "tests/integration/test_model.py"
 MATRIX = "tests/crash/test_fault_matrix.py"
 POINTS = "tests/crash/test_fault_points.py"
 
-OF_REFUNDS: tuple[Defect, ...] = (
+DEFECTS: tuple[Defect, ...] = (
     defect(
         "a new key for each attempt",
-        "app/cancellation/execute.py",
+        "app/refunds/execute.py",
         'key = claimed.id if claimed.key_generation == 0 else f"{claimed.id}.{claimed.key_generation}"',
         'key = f"{claimed.id}.{claimed.attempts}"',
         UPSTREAM_WORDS,
@@ -21,7 +21,7 @@ OF_REFUNDS: tuple[Defect, ...] = (
     ),
     defect(
         "no look-up of a refund whose worker died",
-        "app/db/claims.py",
+        "app/db/refunds/claims.py",
         "WHEN 'submitted' THEN 'indeterminate'",
         "WHEN 'submitted' THEN 'submitted'",
         FENCE,
@@ -29,29 +29,29 @@ OF_REFUNDS: tuple[Defect, ...] = (
     ),
     defect(
         "an unknown outcome is sent again without a look-up",
-        "app/cancellation/policy.py",
-        'return Verdict("indeterminate", quiet_in_seconds, failure_code="unknown", failure_detail=detail[:500])',
-        'return Verdict("pending", quiet_in_seconds, failure_code="unknown", failure_detail=detail[:500])',
+        "app/refunds/policy.py",
+        'return RefundUpdate(RefundStatus.INDETERMINATE, quiet_in_seconds, failure_code="unknown", failure_detail=detail[:500])',
+        'return RefundUpdate(RefundStatus.PENDING, quiet_in_seconds, failure_code="unknown", failure_detail=detail[:500])',
         RETURNS,
         MATRIX,
     ),
     defect(
         "a look-up does not wait until the call can no longer land",
-        "app/cancellation/policy.py",
-        'return Verdict("indeterminate", quiet_in_seconds, failure_code="unknown", failure_detail=detail[:500])',
-        'return Verdict("indeterminate", 0.0, failure_code="unknown", failure_detail=detail[:500])',
+        "app/refunds/policy.py",
+        'return RefundUpdate(RefundStatus.INDETERMINATE, quiet_in_seconds, failure_code="unknown", failure_detail=detail[:500])',
+        'return RefundUpdate(RefundStatus.INDETERMINATE, 0.0, failure_code="unknown", failure_detail=detail[:500])',
         "tests/unit/test_policy.py",
     ),
     defect(
         "a look-up reads the first page only",
-        "app/gateways/stripe.py",
+        "app/gateways/stripe/refunds.py",
         "            if after is None:\n",
         "            if True:\n",
         "tests/integration/test_stripe.py",
     ),
     defect(
         "somebody else's refund of the payment is taken for ours",
-        "app/gateways/stripe.py",
+        "app/gateways/stripe/refunds.py",
         "return read_stripe_refund(refund, order) if reference_of(refund) == order.refund_id else None",
         "return read_stripe_refund(refund, order)",
         "tests/integration/test_stripe.py",
@@ -59,14 +59,14 @@ OF_REFUNDS: tuple[Defect, ...] = (
     defect(
         "a look-up that was not answered says that there is none",
         "app/gateways/answers.py",
-        'return Indeterminate(f"look-up: HTTP {reply.status}", retry_after(reply.headers, now=now))',
+        'return Indeterminate(f"look-up: HTTP {reply.status}", retry_after(reply.headers, now=now), limit)',
         "return Absent()",
         "tests/unit/test_classify.py",
         MATRIX,
     ),
     defect(
         "no fence: an earlier claim's words count",
-        "app/db/outcomes.py",
+        "app/db/refunds/outcomes.py",
         "(r.epoch = v.ep AND r.status IN",
         "(r.status IN",
         FENCE,
@@ -74,21 +74,21 @@ OF_REFUNDS: tuple[Defect, ...] = (
     ),
     defect(
         "a success is believed after that very refund failed",
-        "app/db/outcomes.py",
+        "app/db/refunds/outcomes.py",
         "r.status = 'rejected' AND coalesce(r.upstream_reference = v.ref, false)",
         "false",
         FENCE,
     ),
     defect(
         "one key for what was refused for lack of balance",
-        "app/cancellation/policy.py",
-        "        new_key=True,\n",
-        "",
+        "app/refunds/policy.py",
+        "failure_code=code, failure_detail=detail[:500], new_key=True",
+        "failure_code=code, failure_detail=detail[:500]",
         UPSTREAM_WORDS,
     ),
     defect(
         "that money moved is recorded by the live claim only",
-        "app/db/outcomes.py",
+        "app/db/refunds/outcomes.py",
         "OR v.def AND r.status NOT IN ('succeeded', 'resolved')",
         "OR v.def AND r.epoch = v.ep AND r.status NOT IN ('succeeded', 'resolved')",
         FENCE,
@@ -97,19 +97,21 @@ OF_REFUNDS: tuple[Defect, ...] = (
         "the intent is committed after the call",
         (
             Change(
-                "app/cancellation/lane.py",
+                "app/refunds/slices/claiming.py",
                 "            batch += await take(most=most - len(batch))\n",
                 "            batch += await take(most=most - len(batch))\n"
+                "        batch = unknown + batch\n"
                 "        lane.at_work += len(batch)\n"
                 "        for claimed in batch:\n"
-                "            lane.claimed.put_nowait((claimed, seconds_since_boot() + 5))\n"
+                "            lane.sends.put_nowait((claimed, seconds_since_boot() + 5))\n"
                 "        await asyncio.sleep(1)\n",
             ),
             Change(
-                "app/cancellation/lane.py",
+                "app/refunds/slices/claiming.py",
                 "    lane.at_work += len(batch)\n"
                 "    for claimed in batch:\n"
-                "        lane.claimed.put_nowait((claimed, send_before))\n",
+                "        jobs = lane.sends if claimed.status == RefundStatus.SUBMITTED else lane.look_ups\n"
+                "        jobs.put_nowait((claimed, send_before))\n",
                 "",
             ),
         ),
@@ -117,14 +119,14 @@ OF_REFUNDS: tuple[Defect, ...] = (
     ),
     defect(
         "an expansion that fails cuts off the calls beside it",
-        "app/cancellation/lane.py",
+        "app/refunds/slices/lanes.py",
         "        this.trouble.append(error)\n",
         "        raise error\n",
         "tests/integration/test_claims.py",
     ),
     defect(
         "a call is made however little is left of its lease",
-        "app/cancellation/execute.py",
+        "app/refunds/execute.py",
         "if runtime.stopping.is_set() or seconds_since_boot() >= send_before:",
         "if runtime.stopping.is_set():",
         "tests/crash/test_pauses.py",
@@ -140,46 +142,45 @@ OF_REFUNDS: tuple[Defect, ...] = (
     ),
     defect(
         "a 429 is counted as an attempt",
-        "app/cancellation/policy.py",
-        'return Verdict("pending", pause, uncounted=True, failure_code=code[:64], failure_detail=detail[:500])',
-        'return Verdict("pending", pause, failure_code=code[:64], failure_detail=detail[:500])',
+        "app/refunds/policy.py",
+        "return RefundUpdate(RefundStatus.PENDING, pause, uncounted=True, failure_code=code[:64], failure_detail=detail[:500])",
+        "return RefundUpdate(RefundStatus.PENDING, pause, failure_code=code[:64], failure_detail=detail[:500])",
         UPSTREAM_WORDS,
         "tests/unit/test_policy.py",
     ),
     defect(
-        "Retry-After is not kept",
-        "app/cancellation/pacing.py",
-        "        if retry_after_seconds > 0:\n            self._be_quiet(retry_after_seconds)\n",
-        "",
-        "tests/unit/test_pacing.py",
-        MATRIX,
+        "Retry-After is not kept by the refund that was put off",
+        "app/refunds/policy.py",
+        "        pause = asked_for + trail.jitter\n",
+        "        pause = trail.jitter\n",
+        "tests/unit/test_policy.py",
     ),
     defect(
         "no breaker: an upstream that only fails is called on and on",
-        "app/cancellation/pacing.py",
-        "if self.probing or self._sickness >= _SICK:",
+        "app/refunds/pacing/breaker.py",
+        "if self.is_open or self.sickness >= _SICK:",
         "if False:",
         "tests/unit/test_pacing.py",
     ),
     defect(
         "a refusal is believed though an earlier call was never heard of",
-        "app/cancellation/judge.py",
-        "case Rejected(code, _, _) if code == policy.ALREADY_REFUNDED or trail.attempts > 1:",
-        "case Rejected(code, _, _) if code == policy.ALREADY_REFUNDED:",
+        "app/refunds/decide.py",
+        "case Rejected(code, _, _) if code == ALREADY_REFUNDED or trail.attempts > 1:",
+        "case Rejected(code, _, _) if code == ALREADY_REFUNDED:",
         UPSTREAM_WORDS,
         MODEL,
     ),
     defect(
         "already_refunded is believed to be somebody else's without a look",
-        "app/cancellation/judge.py",
-        "case Rejected(code, _, _) if code == policy.ALREADY_REFUNDED or trail.attempts > 1:",
+        "app/refunds/decide.py",
+        "case Rejected(code, _, _) if code == ALREADY_REFUNDED or trail.attempts > 1:",
         "case Rejected(code, _, _) if trail.attempts > 1:",
         MATRIX,
         MODEL,
     ),
     defect(
         "an accepted refund is sent again because a look-up is empty",
-        "app/cancellation/judge.py",
+        "app/refunds/decide.py",
         "case Absent() if claimed.status == RefundStatus.PROCESSING:",
         "case Absent() if False:",
         UPSTREAM_WORDS,
@@ -187,7 +188,7 @@ OF_REFUNDS: tuple[Defect, ...] = (
     ),
     defect(
         "a refund that failed is retried under the key of its failure",
-        "app/db/amendments.py",
+        "app/db/refunds/manual_changes.py",
         "key_generation=refunds.c.key_generation + sa.case((failed_there, 1), else_=0),",
         "key_generation=refunds.c.key_generation,",
         "tests/integration/cancellations/test_amend.py",
@@ -195,14 +196,14 @@ OF_REFUNDS: tuple[Defect, ...] = (
     defect(
         "a person may close what a machine is at work on",
         "app/cancellation/amend.py",
-        'if refund["status"] not in _CLOSABLE or refund["due_at"] is not None:',
-        'if refund["status"] not in _CLOSABLE:',
+        'if not is_resolved and (refund["status"] not in NEEDS_A_PERSON or refund["due_at"] is not None):',
+        'if not is_resolved and refund["status"] not in NEEDS_A_PERSON:',
         UPSTREAM_WORDS,
         MODEL,
     ),
     defect(
         "a job ends while a refund is open",
-        "app/cancellation/settle.py",
+        "app/refunds/settle.py",
         "        if due_in is not None:\n            await jobs.update",
         "        if due_in is not None and due_in <= 0:\n            await jobs.update",
         MODEL,
@@ -217,7 +218,7 @@ OF_REFUNDS: tuple[Defect, ...] = (
     ),
     defect(
         "two requests at once may take the same session",
-        "app/db/jobs.py",
+        "app/db/jobs/jobs.py",
         "_NAMED: Final = {False: _BY_ID, True: _BY_ID.with_for_update()}",
         "_NAMED: Final = {False: _BY_ID, True: _BY_ID}",
         "tests/integration/cancellations/test_at_once.py",
@@ -233,21 +234,21 @@ OF_REFUNDS: tuple[Defect, ...] = (
     ),
     defect(
         "the sweep waits for a wake",
-        "app/cancellation/recover.py",
+        "app/refunds/slices/recover.py",
         "    async with runtime.db.write(Step.SWEEP) as conn:\n        return await",
         "    async with runtime.db.write(Step.SWEEP) as conn:\n        return [] and await",
         "tests/crash/test_outages.py::test_a_job_ends_by_the_sweep_where_redis_never_was",
     ),
     defect(
         "insufficient balance is a refusal",
-        "app/cancellation/judge.py",
+        "app/refunds/decide.py",
         "if refusal.code == policy.INSUFFICIENT_BALANCE and refusal.upstream_reference is None:",
         "if False:",
         MATRIX,
     ),
     defect(
         "look-up-first mode sends first",
-        "app/cancellation/execute.py",
+        "app/refunds/execute.py",
         "if settings.look_up_first:",
         "if False:",
         "tests/crash/test_restored_database.py",
@@ -275,7 +276,7 @@ OF_REFUNDS: tuple[Defect, ...] = (
     ),
     defect(
         "a hook ends a lease or a quiet time",
-        "app/db/hints.py",
+        "app/db/refunds/inbound_events.py",
         "waits = sa.and_(refunds.c.status == RefundStatus.PROCESSING, refunds.c.due_at > now())",
         "waits = refunds.c.due_at > now()",
         "tests/integration/cancellations/test_hooks.py",

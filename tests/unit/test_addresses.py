@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.config import Settings
-from app.webhooks.addresses import Reach, is_localhost, is_public
+from app.config.settings import Settings
+from app.webhooks.addresses import AddressPolicy, is_localhost, is_public
 from app.webhooks.urls import MAX_URL, check_url
 
 # The IANA registries of special-purpose addresses and of multicast, and what is behind no registered number.
@@ -129,9 +129,9 @@ LOOPBACKS = [
     "[::ffff:127.0.0.1]",
     "[::FFFF:7f00:1]",
 ]
-PRODUCTION = Reach(frozenset({443, 8443}))
-EMBEDDED = Reach(frozenset({443, 8443}), loopback_http=True)
-OFFICE = Reach(frozenset({443}), networks=(ip_network("10.1.0.0/16"), ip_network("fd12::/16")))
+PRODUCTION = AddressPolicy(frozenset({443, 8443}))
+EMBEDDED = AddressPolicy(frozenset({443, 8443}), loopback_http=True)
+OFFICE = AddressPolicy(frozenset({443}), networks=(ip_network("10.1.0.0/16"), ip_network("fd12::/16")))
 
 
 def is_allowed(text, reach=PRODUCTION):
@@ -207,8 +207,8 @@ def test_this_machine_is_reached_by_an_embedded_process_alone():
 
 def test_the_reach_is_what_the_operator_has_set():
     settings = Settings(redis_url="redis://127.0.0.1", webhook_networks="10.1.0.0/16 fd12::/16", webhook_ports="443")
-    assert Reach.of(settings) == OFFICE
-    assert Reach.of(Settings(redis_url=None, webhook_networks=None, webhook_ports="443 8443")) == EMBEDDED
+    assert AddressPolicy.of(settings) == OFFICE
+    assert AddressPolicy.of(Settings(redis_url=None, webhook_networks=None, webhook_ports="443 8443")) == EMBEDDED
 
 
 @pytest.mark.parametrize("host", LOOPBACKS)
@@ -385,7 +385,7 @@ def test_names_may_have_any_port_where_an_operators_network_may_hold_them():
 def test_nothing_but_this_machine_is_reached_without_tls():
     for url in ("http://10.1.2.3/", "http://hooks.internal/", "http://127.0.0.1/", "http://localhost/"):
         assert not is_allowed(url, OFFICE), url
-    both = Reach(frozenset({80}), networks=(ip_network("10.1.0.0/16"),), loopback_http=True)
+    both = AddressPolicy(frozenset({80}), networks=(ip_network("10.1.0.0/16"),), loopback_http=True)
     for url in ("http://10.1.2.3/", "http://hooks.internal/", "http://8.8.8.8/", "http://localhost.example/"):
         assert not is_allowed(url, both), url
     assert is_allowed("http://127.0.0.1/", both)

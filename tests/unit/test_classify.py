@@ -10,27 +10,51 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.gateways.answers import classify, finding_of, one_line, outcome_of, retry_after
-from app.gateways.http import MAX_ANSWER_BYTES, Answer, Broken, NotSent
+from app.gateways.http import MAX_ANSWER_BYTES, Broken, HttpAnswer, NotSent
 from app.gateways.outcomes import (
     Absent,
     Indeterminate,
-    Method,
     Order,
     Processing,
     Rejected,
     Succeeded,
     Throttled,
     Unavailable,
+    UpstreamMethod,
 )
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
-ORDER = Order("ref-1", "key-1", Method.PAYMENT, "pay1", 2500, "USD", None, None, "Snow day")
-CREDIT = Order("ref-1", "key-1", Method.CREDIT, None, None, None, "acc1", 2, "Snow day")
+ORDER = Order(
+    "ref-1",
+    "key-1",
+    UpstreamMethod.PAYMENT,
+    "pay1",
+    2500,
+    "USD",
+    None,
+    None,
+    "Snow day",
+    business_id="studio",
+    client_id="kim",
+)
+CREDIT = Order(
+    "ref-1",
+    "key-1",
+    UpstreamMethod.CREDIT,
+    None,
+    None,
+    None,
+    "acc1",
+    2,
+    "Snow day",
+    business_id="studio",
+    client_id="kim",
+)
 
 
 def answer(status, document=None, body=None, **headers):
     raw = body if body is not None else b"" if document is None else json.dumps(document).encode()
-    return Answer(status, {name.replace("_", "-"): value for name, value in headers.items()}, raw)
+    return HttpAnswer(status, {name.replace("_", "-"): value for name, value in headers.items()}, raw)
 
 
 def read(status, document=None, body=None, order=ORDER, **headers):
@@ -94,6 +118,7 @@ def test_a_2xx_that_cannot_be_read_whole_tells_nothing(body):
         {"currency": 840},
         {"reference": "ref-2"},
         {"reference": ["ref-1"]},
+        {"business_id": "other"},
     ],
 )
 @pytest.mark.parametrize("status", ["succeeded", "pending", "failed"])
@@ -105,6 +130,7 @@ def test_a_2xx_that_contradicts_the_order_tells_nothing(echo, status):
 
 def test_an_echo_of_the_order_is_no_contradiction():
     echo = {"amount_minor": 2500, "currency": "usd", "reference": "ref-1", "credits": None, "extra": [1]}
+    echo["business_id"] = "studio"
     assert read(201, {"id": "rf_1", "status": "succeeded"} | echo) == Succeeded("rf_1")
 
 
@@ -274,7 +300,7 @@ anything = st.recursive(
     headers=st.dictionaries(st.sampled_from(["retry-after", "date"]), st.text(max_size=40)),
 )
 def test_no_answer_whatever_raises(status, body, headers):
-    classify(Answer(status, headers, body), ORDER, now=NOW)
-    finding_of(Answer(200, headers, body), ORDER, now=NOW)
+    classify(HttpAnswer(status, headers, body), ORDER, now=NOW)
+    finding_of(HttpAnswer(200, headers, body), ORDER, now=NOW)
     seconds = retry_after(headers, now=NOW)
     assert seconds is None or 0 <= seconds <= 900

@@ -2,7 +2,7 @@
 
 from app.webhooks.deliver import choose
 
-MOST, MOST_FAILING = 128, 96
+MOST, MAX_FAILING = 128, 96
 
 
 def turns(due, rounds):
@@ -21,7 +21,7 @@ def test_the_longest_due_come_first():
 
 
 def test_who_has_waited_is_before_those_that_have_more_and_older_ones():
-    for is_failing, lanes in ((False, MOST), (True, MOST_FAILING)):
+    for is_failing, lanes in ((False, MOST), (True, MAX_FAILING)):
         counts = turns([(f"e{n}", is_failing) for n in range(200)], 10)
         assert min(counts.values()) >= 10 * lanes // 200 - 1
         assert sum(counts.values()) == 10 * lanes
@@ -29,9 +29,9 @@ def test_who_has_waited_is_before_those_that_have_more_and_older_ones():
 
 def test_failing_ones_never_have_all_lanes_and_healthy_ones_may():
     failing, healthy = [(f"f{n}", True) for n in range(200)], [(f"h{n}", False) for n in range(200)]
-    assert choose(failing, [], {}) == failing[:MOST_FAILING]
+    assert choose(failing, [], {}) == failing[:MAX_FAILING]
     assert choose(failing, healthy[:100], {}) == failing[: MOST - 100]
-    assert choose(failing, failing[:MOST_FAILING], {}) == []
+    assert choose(failing, failing[:MAX_FAILING], {}) == []
     assert choose([*failing, *healthy], [], {}) == healthy[:MOST]
 
 

@@ -6,10 +6,12 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
 
-from app.db.audit import _cell, _major
-from app.db.money import decimals, major_units
-from app.db.spreadsheets import csv_cell
+from app.db.jobs.audit_rows import _cell, _major
+from app.domain.fields import Currency
+from app.domain.money import CURRENCIES, decimals, major_units
+from app.domain.sheet_text import csv_cell
 
 # ISO 4217, table A.1: the currencies whose minor unit is not 2.
 NONE = [
@@ -111,6 +113,17 @@ async def test_the_databases_escape_the_same_cells(db):
 @given(st.text())
 def test_an_escaped_cell_never_begins_like_a_formula_and_loses_nothing(text):
     cell = csv_cell(text)
-    assert cell in {text, f"'{text}"}
+    on_one_line = text.replace("\r", " ").replace("\n", " ")
+    assert cell in {on_one_line, f"'{on_one_line}"}
     assert not cell.lstrip().startswith(("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20"))
     assert not cell.startswith(("\t", "\r"))
+
+
+def test_a_currency_is_taken_whose_minor_unit_is_known_and_no_other():
+    taken = TypeAdapter(Currency)
+    for currency in PLACES:
+        assert taken.validate_python(currency) == currency
+    assert set(PLACES) <= CURRENCIES
+    for none in ("XYZ", "XAU", "XDR", "XTS", "XXX", "ABC", "cad", "CADX", "CAD\n"):
+        with pytest.raises(ValidationError):
+            taken.validate_python(none)

@@ -1,11 +1,14 @@
 import asyncio
+import errno
 import socket
+import ssl
 
+import asyncpg
 import pytest
 import sqlalchemy as sa
 
-from app.db.engine import Database
-from app.db.outage import is_outage
+from app.db.core.engine import Database
+from app.db.core.outage import is_outage
 
 
 async def what_is_raised(db, statement, **values):
@@ -53,3 +56,30 @@ def test_other_errors_are_no_outage(error):
 
 def test_a_name_that_is_not_known_is_an_outage():
     assert is_outage(socket.gaierror(-2, "Name or service not known"))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        asyncpg.InternalClientError("got result for unknown protocol state 3"),
+        asyncpg.exceptions.ProtocolError("unexpected message"),
+        asyncpg.InterfaceError("connection is closed"),
+        asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation"),
+        asyncpg.ReadOnlySQLTransactionError("cannot execute INSERT in a read-only transaction"),
+        asyncpg.IdleInTransactionSessionTimeoutError("terminating connection"),
+        OSError(errno.EHOSTUNREACH, "No route to host"),
+        OSError("Multiple exceptions: [Errno 111] …, [Errno 101] …"),
+        ssl.SSLError("handshake failure"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_what_the_driver_raises_by_itself_is_an_outage_whoever_wraps_it(error):
+    assert is_outage(error)
+    if not isinstance(error, OSError):
+        assert is_outage(sa.exc.DBAPIError(None, None, error))
+
+
+@pytest.mark.parametrize("error", [asyncpg.UniqueViolationError("twice"), asyncpg.DataError("too long")])
+def test_what_we_do_wrong_is_no_outage_whoever_wraps_it(error):
+    assert not is_outage(error)
+    assert not is_outage(sa.exc.DBAPIError(None, None, error))

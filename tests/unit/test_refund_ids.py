@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from uuid_utils import uuid7
 
-from app.db.refund_ids import lowest_id, milliseconds, refund_id
+from app.db.core.refund_ranges import in_sessions
+from app.domain.refund_ids import lowest_id, milliseconds, refund_id
 
 moments = st.integers(0, 2**48 - 1)
 positions = st.integers(0, 2**20 - 1)
@@ -40,6 +41,17 @@ def test_the_lowest_id_of_a_position_parts_it_from_the_sessions_before(position,
     id_ = refund_id(milliseconds(job), position, job, booking, line)
     assert lowest_id(job, position) <= id_ < lowest_id(job, position + 1) or position == 2**20 - 1
     assert lowest_id(job, position) <= id_
+
+
+def test_refunds_of_some_sessions_are_a_range_of_ids_without_the_end():
+    job = str(uuid7())
+    ids = {refund_id(milliseconds(job), position, job, "b", 1): position for position in range(300)}
+    rows = sa.table("refunds", sa.column("id", sa.Text))
+    with sa.create_engine("sqlite://").connect() as conn:
+        conn.execute(sa.text("CREATE TABLE refunds (id TEXT)"))
+        conn.execute(sa.insert(rows), [{"id": id_} for id_ in ids])
+        found = conn.execute(sa.select(rows.c.id).where(in_sessions(rows.c.id, job, range(100, 257)))).scalars().all()
+    assert sorted(ids[id_] for id_ in found) == list(range(100, 257))
 
 
 @given(moments, positions, jobs, bookings, lines)

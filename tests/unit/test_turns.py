@@ -3,18 +3,18 @@
 import asyncio
 import contextlib
 
-from app.db.turns import Turns, writing_for
+from app.db.core.fair_lock import FairLock, current_writer
 
 
 async def write(turns, who, log, seconds=0.0):
-    writing_for.set(who)
+    current_writer.set(who)
     async with turns:
         log.append(who)
         await asyncio.sleep(seconds)
 
 
 async def test_one_writes_at_a_time():
-    turns, inside = Turns(), []
+    turns, inside = FairLock(), []
 
     async def one(number):
         async with turns:
@@ -27,7 +27,7 @@ async def test_one_writes_at_a_time():
 
 
 async def test_who_has_written_little_goes_before_those_who_have_written_much_and_came_earlier():
-    turns, log = Turns(), []
+    turns, log = FairLock(), []
     many = [asyncio.create_task(write(turns, "large", log, 0.01)) for _ in range(5)]
     await asyncio.sleep(0.005)  # the first of them writes
     few = [asyncio.create_task(write(turns, "small", log, 0.001)) for _ in range(2)]
@@ -36,13 +36,13 @@ async def test_who_has_written_little_goes_before_those_who_have_written_much_an
 
 
 async def test_two_with_much_to_write_take_turns():
-    turns, log = Turns(), []
+    turns, log = FairLock(), []
     await asyncio.gather(*(write(turns, who, log, 0.002) for who in ["a"] * 10 + ["b"] * 10))
     assert {log[:10].count("a"), log[:10].count("b")} <= {4, 5, 6}
 
 
 async def test_those_who_give_up_waiting_keep_nobody_else_from_writing():
-    turns, log = Turns(), []
+    turns, log = FairLock(), []
     holder = asyncio.create_task(write(turns, "holder", log, 0.02))
     await asyncio.sleep(0)
     leaving = [asyncio.create_task(write(turns, "leaving", log)) for _ in range(3)]
@@ -60,7 +60,7 @@ async def test_those_who_give_up_waiting_keep_nobody_else_from_writing():
 
 
 async def test_a_turn_that_comes_to_one_who_is_just_being_cancelled_goes_to_the_next():
-    turns, log = Turns(), []
+    turns, log = FairLock(), []
     await turns.__aenter__()
     first, second = (asyncio.create_task(write(turns, who, log)) for who in ("first", "second"))
     await asyncio.sleep(0)

@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.api.validation import json_pointer, path_names, printable
+from app.api.validation import path_names
+from app.domain.field_errors import json_pointer, printable
 
 
 def resolved(document, pointer):

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from app.db.invariants import of_jobs, of_refunds, of_sessions
-from app.db.invariants.scope import Rows, Scope
+from app.db.invariants import of_jobs, of_payments, of_refunds, of_sessions
+from app.db.invariants.scope import CheckScope, Rows
 
-__all__ = ["Invariant", "Scope", "invariants"]
+__all__ = ["CheckScope", "Invariant", "invariants"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class Invariant:
     query: Rows
 
 
-def invariants(scope: Scope, *, overdue_seconds: float) -> list[Invariant]:
+def invariants(scope: CheckScope, *, overdue_seconds: float) -> list[Invariant]:
     """All of them; a job overdue by `overdue_seconds` has been forgotten by every sweep."""
     overdue = of_jobs.lease_overdue(scope, overdue_seconds)
     return [
@@ -26,13 +26,26 @@ def invariants(scope: Scope, *, overdue_seconds: float) -> list[Invariant]:
             "An expanded job has a refund or a reason for every line it promised.",
             of_jobs.totals_differ(scope),
         ),
-        Invariant("sums", "A job's refunds add up to what was promised.", of_jobs.sums_differ(scope)),
+        Invariant(
+            "sums",
+            "A job's refunds add up to what was promised, and what it keeps to what was named.",
+            of_jobs.sums_differ(scope),
+        ),
         Invariant(
             "line",
             "Each line of an accepted booking has one refund or a reason.",
             of_refunds.line_without_refund(scope),
         ),
-        Invariant("amount", "A refund returns exactly its payment line.", of_refunds.amounts_differ(scope)),
+        Invariant(
+            "amount",
+            "A refund returns exactly its payment line, but for what it says is kept.",
+            of_refunds.amounts_differ(scope),
+        ),
+        Invariant(
+            "paid",
+            "Never more is given back of a payment, or to an account for a booking, than was paid.",
+            of_payments.more_than_was_paid(scope),
+        ),
         Invariant("ended-open", "An ended job has no open refund.", of_jobs.ended_but_open(scope)),
         Invariant("ended-unexpanded", "An ended job has all its refund rows.", of_jobs.ended_unexpanded(scope)),
         Invariant(

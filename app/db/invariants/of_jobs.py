@@ -2,19 +2,16 @@
 
 import sqlalchemy as sa
 
-from app.db.dialect import later
-from app.db.invariants.scope import Rows, Scope, text
-from app.db.tables import (
-    IN_PROCESS,
-    jobs,
-    refunds,
-)
-from app.db.tallies import sums
+from app.db.core.dialect import later
+from app.db.invariants.scope import CheckScope, Rows, text
+from app.db.jobs.entitlement_totals import sums
+from app.db.tables import jobs, refunds
+from app.domain.statuses import IN_PROCESS, JobStatus, Method, RefundStatus
 
-_ENDED = jobs.c.status.in_(("completed", "completed_with_failures"))
+_ENDED = jobs.c.status.in_((JobStatus.COMPLETED, JobStatus.COMPLETED_WITH_FAILURES))
 
 
-def totals_differ(scope: Scope) -> Rows:
+def totals_differ(scope: CheckScope) -> Rows:
     """Jobs whose refund rows are not as many as were promised."""
     count = sa.select(sa.func.count()).where(refunds.c.job_id == jobs.c.id).scalar_subquery()
     promised = jobs.c.totals["refunds"].as_integer() + jobs.c.totals["nothing_to_return"].as_integer()
@@ -25,36 +22,40 @@ def totals_differ(scope: Scope) -> Rows:
     )
 
 
-def sums_differ(scope: Scope) -> Rows:
-    """Jobs whose refund rows don't add up to the sums that were promised, in some currency or in credits."""
+def sums_differ(scope: CheckScope) -> Rows:
+    """Jobs whose refund rows don't add up to what was to be returned or kept, in some currency or in credits."""
     per_means = (
         sa.select(refunds.c.job_id, refunds.c.currency, *sums(refunds))
-        .where(refunds.c.method != "none", scope.of(refunds.c.business_id, refunds.c.job_id))
+        .where(refunds.c.method != Method.NONE, scope.of(refunds.c.business_id, refunds.c.job_id))
         .group_by(refunds.c.job_id, refunds.c.currency)
         .subquery()
     )
-    # Both databases read `->` and `->>` alike.
-    promised_money = jobs.c.totals.op("->")(sa.literal_column("'amounts'")).op("->>")(per_means.c.currency)
-    promised_credits = jobs.c.totals.op("->>")(sa.literal_column("'credits'"))
+
+    # Both databases read `->` and `->>` alike. Of nothing nothing need be promised.
+    def promised(amounts: str, credits: str) -> sa.ColumnElement[int]:  # noqa: A002 - the domain's word
+        money = jobs.c.totals.op("->")(sa.literal_column(f"'{amounts}'")).op("->>")(per_means.c.currency)
+        of_means = sa.case(
+            (per_means.c.currency.is_not(None), money),
+            else_=jobs.c.totals.op("->>")(sa.literal_column(f"'{credits}'")),
+        )
+        return sa.func.coalesce(sa.cast(of_means, sa.BigInteger), 0)
+
     return (
         sa.select(text(jobs.c.id), text(jobs.c.id))
         .select_from(per_means.join(jobs, jobs.c.id == per_means.c.job_id))
         .where(
             scope.of(jobs.c.business_id, jobs.c.id),  # again, or every job would be read for those of the scope
             jobs.c.expanded_sessions == jobs.c.accepted_sessions,
-            sa.case(
-                (
-                    per_means.c.currency.is_not(None),
-                    sa.cast(promised_money, sa.BigInteger).is_distinct_from(per_means.c.amount_minor),
-                ),
-                else_=sa.cast(promised_credits, sa.BigInteger) != per_means.c.credits,
+            sa.or_(
+                promised("amounts", "credits") != per_means.c.amount_minor + per_means.c.credits,
+                promised("kept_amounts", "kept_credits") != per_means.c.kept_amount_minor + per_means.c.kept_credits,
             ),
         )
         .distinct()
     )
 
 
-def ended_but_open(scope: Scope) -> Rows:
+def ended_but_open(scope: CheckScope) -> Rows:
     return (
         sa.select(text(refunds.c.job_id), text(refunds.c.id))
         .select_from(refunds.join(jobs, jobs.c.id == refunds.c.job_id))
@@ -62,13 +63,13 @@ def ended_but_open(scope: Scope) -> Rows:
     )
 
 
-def ended_unexpanded(scope: Scope) -> Rows:
+def ended_unexpanded(scope: CheckScope) -> Rows:
     return sa.select(text(jobs.c.id), text(jobs.c.id)).where(
         _ENDED, jobs.c.expanded_sessions != jobs.c.accepted_sessions, scope.of(jobs.c.business_id, jobs.c.id)
     )
 
 
-def lease_overdue(scope: Scope, overdue_seconds: float) -> Rows:
+def lease_overdue(scope: CheckScope, overdue_seconds: float) -> Rows:
     return (
         sa.select(text(jobs.c.id), text(jobs.c.id))
         .where(jobs.c.due_at.is_not(None), jobs.c.status.in_(IN_PROCESS), scope.of(jobs.c.business_id, jobs.c.id))
@@ -76,13 +77,13 @@ def lease_overdue(scope: Scope, overdue_seconds: float) -> Rows:
     )
 
 
-def status_disagrees(scope: Scope) -> Rows:
+def status_disagrees(scope: CheckScope) -> Rows:
     """Jobs that say "completed" with something left for a person, or "with failures" with nothing left."""
     needed = sa.exists().where(
         refunds.c.job_id == jobs.c.id,
-        refunds.c.method != "none",
-        refunds.c.status.not_in(("succeeded", "skipped", "resolved")),
+        refunds.c.method != Method.NONE,
+        refunds.c.status.not_in((RefundStatus.SUCCEEDED, RefundStatus.SKIPPED, RefundStatus.RESOLVED)),
     )
     return sa.select(text(jobs.c.id), text(jobs.c.id)).where(
-        _ENDED, (jobs.c.status == "completed_with_failures") != needed, scope.of(jobs.c.business_id, jobs.c.id)
+        _ENDED, (jobs.c.status == JobStatus.COMPLETED_WITH_FAILURES) != needed, scope.of(jobs.c.business_id, jobs.c.id)
     )

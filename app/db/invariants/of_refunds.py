@@ -4,19 +4,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from app.db.amendments import DOUBTED_BY
-from app.db.invariants.scope import Rows, Scope, text
-from app.db.returns import is_counted
-from app.db.tables import (
-    NOT_WITHDRAWN,
-    WITHDRAWN_LINE,
-    bookings,
-    job_sessions,
-    jobs,
-    payment_lines,
-    refund_history,
-    refunds,
-)
+from app.db.invariants.scope import CheckScope, Rows, text
+from app.db.jobs.ceilings import held_back
+from app.db.jobs.entitlements import is_counted, is_paid
+from app.db.refunds.manual_changes import DOUBTED_BY
+from app.db.tables import NOT_WITHDRAWN, bookings, job_sessions, jobs, payment_lines, refund_history, refunds
+from app.domain.statuses import WITHDRAWN_LINE, RefundStatus
 
 
 def _line_of() -> sa.ColumnElement[bool]:
@@ -27,18 +20,21 @@ def _line_of() -> sa.ColumnElement[bool]:
     )
 
 
-def _means(table: sa.Table) -> sa.ColumnElement[Any]:
+def _means(table: sa.Table, paid: dict[str, sa.ColumnElement[int]]) -> sa.ColumnElement[Any]:
     """What a line was paid by and how much, as one value that can be compared."""
-    texts, numbers = ("payment_id", "currency", "account_id"), ("amount_minor", "credits")
-    filled = [sa.func.coalesce(table.c[name], "") for name in texts]
-    return sa.tuple_(table.c.method, *filled, *(sa.func.coalesce(table.c[name], 0) for name in numbers))
+    filled = [sa.func.coalesce(table.c[name], "") for name in ("payment_id", "currency", "account_id")]
+    return sa.tuple_(
+        table.c.method, *filled, *(sa.func.coalesce(paid[name], 0) for name in ("amount_minor", "credits"))
+    )
 
 
 def _withdrawn() -> sa.ColumnElement[bool]:
-    return sa.and_(refunds.c.status == "skipped", sa.func.coalesce(refunds.c.failure_code, "") == WITHDRAWN_LINE)
+    return sa.and_(
+        refunds.c.status == RefundStatus.SKIPPED, sa.func.coalesce(refunds.c.failure_code, "") == WITHDRAWN_LINE
+    )
 
 
-def line_without_refund(scope: Scope) -> Rows:
+def line_without_refund(scope: CheckScope) -> Rows:
     """Bookings of accepted sessions, line by line, that an expanded job has neither a refund nor a reason for."""
     settled = sa.exists().where(
         refunds.c.business_id == bookings.c.business_id,
@@ -58,7 +54,11 @@ def line_without_refund(scope: Scope) -> Rows:
         )
         .outerjoin(
             payment_lines,
-            sa.and_(payment_lines.c.business_id == bookings.c.business_id, payment_lines.c.booking_id == bookings.c.id),
+            sa.and_(
+                payment_lines.c.business_id == bookings.c.business_id,
+                payment_lines.c.booking_id == bookings.c.id,
+                is_paid(),
+            ),
         )
     )
     return (
@@ -74,30 +74,40 @@ def line_without_refund(scope: Scope) -> Rows:
     )
 
 
-def amounts_differ(scope: Scope) -> Rows:
+def amounts_differ(scope: CheckScope) -> Rows:
+    """Refunds that, with what is kept, are not their payment line to the cent, while its booking is in the schedule."""
+    still_there = sa.exists().where(
+        bookings.c.business_id == refunds.c.business_id, bookings.c.id == refunds.c.booking_id
+    )
+    paid = {name: refunds.c[name] + refunds.c[f"kept_{name}"] for name in ("amount_minor", "credits")}
+    differs = _means(refunds, paid) != _means(payment_lines, dict(payment_lines.c))
     return (
         sa.select(text(refunds.c.job_id), text(refunds.c.id))
         .select_from(refunds.outerjoin(payment_lines, _line_of()))
         .where(
             refunds.c.line_no > 0,
             ~_withdrawn(),
-            sa.or_(payment_lines.c.line_no.is_(None), _means(refunds) != _means(payment_lines)),
+            still_there,
+            sa.or_(payment_lines.c.line_no.is_(None), differs),
             scope.of(refunds.c.business_id, refunds.c.job_id),
         )
     )
 
 
-def effect_without_intent(scope: Scope) -> Rows:
+def effect_without_intent(scope: CheckScope) -> Rows:
     """Refunds that came to an upstream outcome without `submitted` having been committed before."""
-    intent = sa.exists().where(refund_history.c.refund_id == refunds.c.id, refund_history.c.status == "submitted")
+    intent = sa.exists().where(
+        refund_history.c.refund_id == refunds.c.id, refund_history.c.status == RefundStatus.SUBMITTED
+    )
     return sa.select(text(refunds.c.job_id), text(refunds.c.id)).where(
-        refunds.c.status.in_(("succeeded", "processing", "rejected")),
+        refunds.c.status.in_((RefundStatus.SUCCEEDED, RefundStatus.PROCESSING, RefundStatus.REJECTED)),
         ~intent,
+        ~held_back(refunds),
         scope.of(refunds.c.business_id, refunds.c.job_id),
     )
 
 
-def history_disagrees(scope: Scope) -> Rows:
+def history_disagrees(scope: CheckScope) -> Rows:
     """Refunds whose last remembered state is not the one they are in (never remembered: not yet touched)."""
     last = (
         sa.select(refund_history.c.status)
@@ -106,16 +116,21 @@ def history_disagrees(scope: Scope) -> Rows:
         .limit(1)
         .scalar_subquery()
     )
-    untouched = sa.case((sa.or_(refunds.c.line_no == 0, _withdrawn()), "skipped"), else_="pending")
+    nothing = sa.and_(sa.func.coalesce(refunds.c.amount_minor, 0) == 0, sa.func.coalesce(refunds.c.credits, 0) == 0)
+    untouched = sa.case(
+        (sa.or_(nothing, _withdrawn()), RefundStatus.SKIPPED.value),
+        (held_back(refunds), RefundStatus.REJECTED.value),
+        else_=RefundStatus.PENDING.value,
+    )
     return sa.select(text(refunds.c.job_id), text(refunds.c.id)).where(
         sa.func.coalesce(last, untouched) != refunds.c.status, scope.of(refunds.c.business_id, refunds.c.job_id)
     )
 
 
-def history_turns_back(scope: Scope) -> Rows:
+def history_turns_back(scope: CheckScope) -> Rows:
     """Refunds whose history lowers an epoch, or goes on after money had moved or a person had closed them.
 
-    Stripe's word alone has a success looked up again.
+    Stripe's word alone has a success looked up again, and a person may correct what they said of one they closed.
     """
     steps = (
         sa.select(
@@ -135,12 +150,17 @@ def history_turns_back(scope: Scope) -> Rows:
         .subquery()
     )
     doubted = sa.and_(
-        steps.c.status_before == "succeeded",
-        steps.c.status == "processing",
+        steps.c.status_before == RefundStatus.SUCCEEDED,
+        steps.c.status == RefundStatus.PROCESSING,
         steps.c.epoch > steps.c.epoch_before,
         steps.c.actor == DOUBTED_BY,
     )
-    goes_on = sa.and_(steps.c.status_before.in_(("succeeded", "resolved")), ~doubted)
+    corrected = sa.and_(
+        steps.c.status_before == RefundStatus.RESOLVED,
+        steps.c.status == RefundStatus.RESOLVED,
+        steps.c.epoch > steps.c.epoch_before,
+    )
+    goes_on = sa.and_(steps.c.status_before.in_((RefundStatus.SUCCEEDED, RefundStatus.RESOLVED)), ~doubted, ~corrected)
     return (
         sa.select(text(refunds.c.job_id), text(refunds.c.id))
         .select_from(steps.join(refunds, refunds.c.id == steps.c.refund_id))

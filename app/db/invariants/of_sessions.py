@@ -2,14 +2,12 @@
 
 import sqlalchemy as sa
 
-from app.db.invariants.scope import Rows, Scope, text
-from app.db.tables import (
-    job_sessions,
-    sessions,
-)
+from app.db.invariants.scope import CheckScope, Rows, text
+from app.db.tables import job_sessions, sessions
+from app.domain.statuses import SessionStatus
 
 
-def session_disagrees(scope: Scope) -> Rows:
+def session_disagrees(scope: CheckScope) -> Rows:
     """Accepted sessions that the schedule does not show as cancelled by that job."""
     return (
         sa.select(text(job_sessions.c.job_id), job_sessions.c.session_id)
@@ -24,14 +22,17 @@ def session_disagrees(scope: Scope) -> Rows:
         .where(
             job_sessions.c.position.is_not(None),
             job_sessions.c.released_at.is_(None),
-            sa.or_(sessions.c.status != "cancelled", sessions.c.job_id.is_distinct_from(job_sessions.c.job_id)),
+            sa.or_(
+                sessions.c.status != SessionStatus.CANCELLED,
+                sessions.c.job_id.is_distinct_from(job_sessions.c.job_id),
+            ),
             scope.of(job_sessions.c.business_id, job_sessions.c.job_id),
         )
     )
 
 
-def cancelled_by_stranger(scope: Scope) -> Rows:
-    """Cancelled sessions whose job never accepted them, or has let go of them."""
+def cancelled_by_stranger(scope: CheckScope) -> Rows:
+    """Sessions cancelled by a job that never accepted them, or has let go of them."""
     accepted = sa.exists().where(
         job_sessions.c.job_id == sessions.c.job_id,
         job_sessions.c.session_id == sessions.c.id,
@@ -39,5 +40,5 @@ def cancelled_by_stranger(scope: Scope) -> Rows:
         job_sessions.c.released_at.is_(None),
     )
     return sa.select(text(sessions.c.job_id), sessions.c.id).where(
-        sessions.c.status == "cancelled", ~accepted, scope.of(sessions.c.business_id, sessions.c.job_id)
+        sessions.c.job_id.is_not(None), ~accepted, scope.of(sessions.c.business_id, sessions.c.job_id)
     )

@@ -12,7 +12,7 @@ Rows = sa.Select[*tuple[Any, ...]]
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class CheckScope:
     """Which rows are checked: of one business or of all; of every job, or only of those open or ended `since`."""
 
     business_id: str | None = None

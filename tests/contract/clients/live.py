@@ -15,10 +15,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from app.auth import Scope, create_key
-from app.config import Settings
-from app.db import businesses
-from app.db.engine import Database
+from app.auth.keys import Scope, create_key
+from app.config.settings import Settings
+from app.db.access import businesses
+from app.db.core.engine import Database
 from app.main import create_app
 from app.sandbox.app import create_sandbox
 from app.schedule.load import import_file

@@ -14,13 +14,13 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
-from app.auth import Scope, create_key
-from app.cancellation.run import run_slice
-from app.cancellation.runtime import Runtime, gateways
-from app.config import Settings
+from app.auth.keys import Scope, create_key
+from app.config.settings import Settings
 from app.db import tables
-from app.db.businesses import create as create_business
+from app.db.access.businesses import create as create_business
 from app.main import create_app
+from app.refunds.runtime import Runtime, gateways
+from app.refunds.slices.run import run_slice
 from app.sandbox.app import create_sandbox
 from app.serving import served
 
@@ -93,9 +93,9 @@ def session(id_, *, starts_in_hours=48, starts_at=None, **members):
 def booking(id_, session_id, *lines, status="booked", client_id="kim"):
     """A booking paid by lines such as `("CAD", 2000)` or `("credits", 2)`; their ids begin with the booking's."""
     payments = [
-        {"kind": "credit", "account_id": f"{id_}-account", "credits": amount}
+        {"method": "credit", "account_id": f"{id_}-account", "credits": amount}
         if means == "credits"
-        else {"kind": "payment", "payment_id": f"{id_}-payment-{number}", "amount_minor": amount, "currency": means}
+        else {"method": "payment", "payment_id": f"{id_}-payment-{number}", "amount_minor": amount, "currency": means}
         for number, (means, amount) in enumerate(lines, start=1)
     ]
     names = {"session_id": session_id, "client_id": client_id}

@@ -8,10 +8,10 @@ import sqlalchemy as sa
 from benchmarks import refunds, schedule
 from sqlalchemy.dialects import postgresql
 
-from app.cancellation import audit
+from app.cancellation.audit import audit_csv
 from app.cancellation.expand import expand_chunk
-from app.db import jobs
-from app.db.engine import Database
+from app.db.core.engine import Database
+from app.db.jobs import jobs
 from app.queue import LocalQueue
 
 SESSIONS, BOOKINGS = 1_000, 2
@@ -43,7 +43,7 @@ async def test_no_line_of_an_audit_reads_all_sessions_of_its_job(postgresql_url)
     job = await job_of(db, "large", SESSIONS, expanded=SESSIONS // 2)
     rows = lines = 0
     async with db.snapshot() as conn:
-        for source in audit._sources(job, as_accepted=False):
+        for source in audit_csv._sources(job, as_accepted=False):
             query = source.compile(dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True})
             explained = await conn.exec_driver_sql(f"EXPLAIN (ANALYZE, FORMAT JSON) {query}")
             found = explained.scalar_one()
@@ -60,7 +60,7 @@ async def test_a_reader_may_pause_for_longer_than_a_transaction_may_do_nothing(p
     db = Database(postgresql_url)
     job = await job_of(db, "studio", SESSIONS, expanded=SESSIONS // 2)
     chunks = []
-    async for chunk in audit.stream(db, "studio", job["id"]):
+    async for chunk in audit_csv.stream(db, "studio", job["id"]):
         chunks.append(chunk)
         if len(chunks) == 2:  # the header, and then the first part: its statement has ended
             await asyncio.sleep(32)

@@ -1,6 +1,9 @@
 """The 202: every accepted session is cancelled at once, everywhere, with the worker stopped."""
 
+import base64
+import json
 import re
+import zlib
 
 from app.db import tables
 
@@ -29,8 +32,20 @@ async def test_the_job_promises_what_the_plan_said(week):
     plan = (await week.plan()).json()
     job = await week.accepted()
     assert job["totals"] == plan["totals"]
-    assert (job["refunds"]["pending"]["count"], job["refunds"]["skipped"]["count"]) == (9, 3)
+    assert (job["refunds"]["pending"]["count"], job["refunds"]["skipped"]["count"]) == (10, 2)
     assert job["refunds"]["pending"]["amounts"] == plan["totals"]["amounts"]
+    assert job["refunds"]["skipped"]["kept_amounts"] == plan["totals"]["kept_amounts"]
+
+
+async def test_line_breaks_and_tabs_of_a_reason_are_taken_and_folded_to_blanks_everywhere(week):
+    folded = "Snow day. Roads closed. Stay home!"
+    typed = " Snow day.\r\nRoads\t closed.\n\n\u2028Stay home!\x85"
+    answer = await week.cancel("all", key="several lines", reason=typed)
+    assert (answer.status_code, answer.json()["reason"]) == (202, folded)
+    again = await week.cancel("all", key="several lines", reason=folded)
+    assert again.headers["Idempotent-Replayed"] == "true"  # what is kept is the same, and so is the request
+    assert (await week.get("/sessions/yoga"))["cancellation"]["reason"] == folded
+    assert {line["reason"] for line in await week.audit(answer.json()["id"])} == {folded}
 
 
 async def test_from_the_202_on_every_view_says_cancelled_and_no_booking_is_taken(week):
@@ -59,13 +74,13 @@ async def test_from_the_202_on_every_view_says_cancelled_and_no_booking_is_taken
 async def test_a_booking_is_frozen_from_acceptance_on(week):
     job = await week.accepted(["yoga"])
     changed = {"session_id": "yoga", "client_id": "kim", "status": "booked"}
-    line = {"kind": "payment", "payment_id": "card-payment-1", "amount_minor": 1, "currency": "CAD"}
+    line = {"method": "payment", "payment_id": "card-payment-1", "amount_minor": 1, "currency": "CAD"}
     answer = await week.http.put("/v1/bookings/card", json=changed | {"payments": [line]})
     assert answer.status_code == 409, answer.text
     moved = changed | {"session_id": "empty", "payments": []}
     assert (await week.http.put("/v1/bookings/card", json=moved)).status_code == 409
     await week.work(job["id"])
-    assert (await week.books())["sums"] == {"CAD": 4499, "credits": 3}
+    assert (await week.books())["sums"] == {"CAD": 6499, "credits": 3}
 
 
 async def test_the_worker_is_woken_once_and_nothing_is_returned_before_it_runs(week):
@@ -118,16 +133,24 @@ async def test_a_plan_that_no_longer_holds_is_refused_saying_how(week):
     refused = await week.cancel(["yoga"], plan_digest=plan["digest"])
     assert (refused.status_code, refused.json()["type"]) == (409, "/problems/plan-changed")
     problem = refused.json()
-    assert problem["planned"]["refunds"] == 5
-    assert (problem["now"]["refunds"], problem["now"]["bookings"]) == (6, 7)
+    assert problem["planned"]["refunds"] == 6
+    assert (problem["now"]["refunds"], problem["now"]["bookings"]) == (7, 7)
+    assert problem["planned"] == plan["totals"]  # sums are lists, as everywhere
+    assert problem["now"] == (await week.plan(["yoga"])).json()["totals"]
     assert await week.everything() == before
     assert (await week.cancel(["yoga"], plan_digest=(await week.plan(["yoga"])).json()["digest"])).status_code == 202
 
 
+def packed(totals):
+    return "." + base64.urlsafe_b64encode(zlib.compress(json.dumps(totals).encode())).decode()
+
+
 async def test_a_digest_that_no_plan_gave_is_refused_as_changed(week):
-    for digest in ("nonsense", "a.b", "é.\N{SNOWMAN}", "."):
+    made_up = ({"amounts": [1]}, {"amounts": {"CAD": "much"}}, {"sessions": None}, ["sessions"], 7, None)
+    for digest in ("nonsense", "a.b", "é.\N{SNOWMAN}", ".", *map(packed, made_up)):
         refused = await week.cancel(["yoga"], plan_digest=digest)
         assert (refused.status_code, refused.json()["type"]) == (409, "/problems/plan-changed"), digest
+        assert refused.json()["planned"] is None
 
 
 async def test_a_business_that_is_another_s_is_not_touched_by_all(week, stranger):

@@ -11,11 +11,12 @@ import sqlalchemy as sa
 from pydantic import ValidationError
 from standardwebhooks import Webhook
 
-from app.cancellation.run import run_slice
-from app.config import Settings
-from app.db import claims, outcomes, tables
-from app.db.outcomes import Recorded
+from app.config.settings import Settings
+from app.db import tables
+from app.db.refunds import claims, outcomes
+from app.db.refunds.outcomes import Recorded
 from app.main import create_app
+from app.refunds.slices.run import run_slice
 
 OLD, NEW, WRONG = (f"whsec_{base64.b64encode(bytes([n]) * 32).decode()}" for n in (1, 2, 3))
 LEASE_SECONDS = 30
@@ -219,7 +220,8 @@ async def send_by_hand(studio, job):
         await conn.execute(sa.update(tables.refunds).values(due_at=tables.now(), status="pending"))
     await studio.faults(pending=1, pending_seconds=0)
     [claimed] = await claim(studio, job)
-    body = {"payment_id": claimed.payment_id, "amount_minor": 2000, "currency": "CAD", "reference": claimed.id}
+    body = {"business_id": "studio", "payment_id": claimed.payment_id, "amount_minor": 2000, "currency": "CAD"}
+    body["reference"] = claimed.id
     answer = await studio.upstream.post("/payments/refunds", json=body, headers={"Idempotency-Key": claimed.id})
     assert answer.json()["status"] == "pending"
     return claimed

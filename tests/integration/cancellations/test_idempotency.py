@@ -20,6 +20,19 @@ async def test_without_a_key_it_is_refused(week, headers):
     assert await week.everything() == before
 
 
+async def test_two_keys_are_refused_and_one_said_twice_is_one(week):
+    before = await week.everything()
+    answer = await week.http.post(PATH, json=week.body(), headers=[("Idempotency-Key", key) for key in ("one", "two")])
+    assert answer.status_code == 422
+    assert [(one["pointer"], one["code"]) for one in answer.json()["errors"]] == [
+        ("header:Idempotency-Key", "repeated")
+    ]
+    assert await week.everything() == before
+    twice = [("Idempotency-Key", "one")] * 2
+    assert (await week.http.post(PATH, json=week.body(["yoga"]), headers=twice)).status_code == 202
+    assert (await week.cancel(["yoga"], key="one")).headers["Idempotent-Replayed"] == "true"
+
+
 async def test_a_key_of_255_characters_is_taken_and_one_of_256_is_not(week):
     assert (await week.cancel(["yoga"], key="k" * 255)).status_code == 202
     assert (await week.cancel(["spin"], key="k" * 256)).status_code == 422
@@ -91,7 +104,7 @@ async def test_fifty_at_once_are_one_job_with_fifty_equal_answers(week):
     assert len(await week.rows(tables.jobs)) == 1
     assert len(week.queue.woken) == 1
     await week.work(answers[0].json()["id"])
-    assert (await week.books())["sums"] == {"CAD": 5599, "JPY": 500, "KWD": 12345, "credits": 3}
+    assert (await week.books())["sums"] == {"CAD": 7599, "JPY": 500, "KWD": 12345, "credits": 3}
 
 
 async def test_of_two_different_requests_at_once_each_session_has_one_job(studio):
@@ -129,7 +142,7 @@ async def test_a_booking_made_at_the_moment_of_acceptance_is_settled_or_refused(
         id_ = f"race-{turn}"
         await studio.session(id_)
         body = {"session_id": id_, "client_id": "kim", "status": "booked"}
-        line = {"kind": "payment", "amount_minor": 100, "currency": "CAD"}
+        line = {"method": "payment", "amount_minor": 100, "currency": "CAD"}
         puts = [
             studio.http.put(
                 f"/v1/bookings/{id_}-{n}", json=body | {"payments": [line | {"payment_id": f"{id_}-{n}-payment"}]}

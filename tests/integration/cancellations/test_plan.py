@@ -22,16 +22,17 @@ async def plan_of(desk, *args, **members):
 async def test_the_totals_count_every_line_to_return_and_every_booking_with_nothing(week):
     totals = (await plan_of(week))["totals"]
     assert (totals["sessions"], totals["bookings"], totals["clients"]) == (5, 11, 2)
-    assert totals["refunds"] == 9
-    assert money(totals["amounts"]) == {"CAD": 5599, "JPY": 500, "KWD": 12345}
+    assert totals["refunds"] == 10  # with what the one who waits has paid
+    assert money(totals["amounts"]) == {"CAD": 7599, "JPY": 500, "KWD": 12345}
     assert totals["credits"] == 3
-    assert totals["nothing_to_return"] == 3  # free, waiting, attended
+    assert totals["nothing_to_return"] == 2  # free, attended
+    assert (money(totals["kept_amounts"]), totals["kept_credits"]) == ({"CAD": 700}, 0)
 
 
 async def test_attended_bookings_are_returned_where_the_request_says_so(week):
     totals = (await plan_of(week, include_attended=True))["totals"]
-    assert (totals["refunds"], totals["nothing_to_return"]) == (10, 2)
-    assert money(totals["amounts"])["CAD"] == 6299
+    assert (totals["refunds"], totals["nothing_to_return"], totals["kept_amounts"]) == (11, 1, [])
+    assert money(totals["amounts"])["CAD"] == 8299
 
 
 async def test_sessions_are_told_one_by_one_in_start_order_and_add_up_to_the_totals(week):
@@ -40,11 +41,12 @@ async def test_sessions_are_told_one_by_one_in_start_order_and_add_up_to_the_tot
     assert list(sessions) == ["over", "begun", "yoga", "spin", "empty"]
     assert {one["outcome"] for one in sessions.values()} == {"accepted"}
     yoga = sessions["yoga"]
-    assert (yoga["bookings"], yoga["refunds"], yoga["credits"], yoga["nothing_to_return"]) == (6, 5, 3, 2)
-    assert money(yoga["amounts"]) == {"CAD": 4499}
+    assert (yoga["bookings"], yoga["refunds"], yoga["credits"], yoga["nothing_to_return"]) == (6, 6, 3, 1)
+    assert money(yoga["amounts"]) == {"CAD": 6499}
     assert sessions["empty"]["bookings"] == 0
-    for count in ("bookings", "refunds", "credits", "nothing_to_return"):
+    for count in ("bookings", "refunds", "credits", "nothing_to_return", "kept_credits"):
         assert sum(one[count] for one in sessions.values()) == plan["totals"][count]
+    assert money(sessions["begun"]["kept_amounts"]) == money(plan["totals"]["kept_amounts"])
 
 
 async def test_only_the_sessions_that_are_named_count(week):
@@ -58,6 +60,12 @@ async def test_it_warns_of_sessions_begun_or_over_and_of_attended_bookings(week)
     warnings = {one["code"]: one["count"] for one in (await plan_of(week))["warnings"]}
     assert warnings == {"sessions-ended": 1, "sessions-started": 1, "attended-skipped": 1}
     assert (await plan_of(week, ["yoga", "spin"]))["warnings"] == []
+
+
+async def test_it_says_how_much_of_what_attended_bookings_paid_is_kept(week):
+    await week.booking("often", "begun", ("USD", 50), ("credits", 4), status="checked_in", client_id="lee")
+    (attended,) = [one for one in (await plan_of(week))["warnings"] if one["code"] == "attended-skipped"]
+    assert (attended["count"], money(attended["amounts"]), attended["credits"]) == (2, {"CAD": 700, "USD": 50}, 4)
 
 
 async def test_a_plan_changes_nothing(week):
@@ -110,3 +118,28 @@ async def test_days_are_local_days_of_the_business_on_the_day_the_clocks_change(
     refused = await studio.cancel(["first-of-14th", "first-of-15th", "last-of-13th"], **day)
     assert refused.status_code == 422
     assert [one["pointer"] for one in refused.json()["errors"]] == ["/session_ids/1", "/session_ids/2"]
+
+
+async def test_it_warns_of_payments_that_several_bookings_name_chosen_or_not(studio):
+    def paid(id_, session_id, amount, payment_id="p", currency="CAD"):
+        record = studio.record("booking", id_, session_id, (currency, amount))
+        record["payments"][0]["payment_id"] = payment_id
+        return record
+
+    await studio.load(
+        *(studio.record("session", id_) for id_ in ("yoga", "spin", "later")),
+        paid("one", "yoga", 6000),
+        paid("two", "spin", 6000),
+        paid("alone", "spin", 700, "alone"),
+        paid("yen", "yoga", 500, "elsewhere", "JPY"),
+        paid("yen-later", "later", 500, "elsewhere", "JPY"),
+        paid("free", "later", 0, "alone"),
+    )
+    for chosen, count, amounts in (
+        (["yoga", "spin"], 2, {"CAD": 12000, "JPY": 500}),
+        (["spin"], 1, {"CAD": 6000}),  # the other booking of it is not chosen
+    ):
+        (shared,) = (await plan_of(studio, chosen))["warnings"]
+        assert (shared["code"], shared["count"], money(shared["amounts"])) == ("payment-shared", count, amounts)
+    await studio.accepted(["yoga"])
+    assert [one["code"] for one in (await plan_of(studio, ["later"]))["warnings"]] == ["payment-shared"]

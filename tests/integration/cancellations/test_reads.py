@@ -2,7 +2,8 @@
 
 import pytest
 
-from app.cancellation.run import run_slice
+from app.auth.keys import Scope
+from app.refunds.slices.run import run_slice
 
 
 @pytest.fixture
@@ -53,8 +54,72 @@ async def test_sessions_and_refunds_are_listed_whole_whatever_the_page_size(week
     in_session_order = list(dict.fromkeys(one["session_id"] for one in refunds))
     assert in_session_order == ["over", "begun", "yoga", "spin"]
     counts = {one["session_id"]: one["refunds"] for one in sessions}
-    assert {status: count for status, count in counts["yoga"].items() if count} == {"succeeded": 5, "skipped": 2}
-    assert len(await week.pages(f"{path}/refunds", status="skipped", limit=2)) == 3
+    assert {status: count for status, count in counts["yoga"].items() if count} == {"succeeded": 6, "skipped": 1}
+    assert len(await week.pages(f"{path}/refunds", status="skipped", limit=2)) == 2
+
+
+async def test_refunds_are_listed_by_client_session_and_status_whatever_the_page_size(week):
+    await week.faults(refuse_ids={"card-payment-1": "account_closed"})
+    job = await week.accepted()
+    await week.work(job["id"])
+    path = f"/bulk-cancellations/{job['id']}/refunds"
+    every = await week.pages(path, limit=200)
+    clients, sessions = ({one[name] for one in every} for name in ("client_id", "session_id"))
+    for limit in (1, 2, 200):
+        for name, values in (("client_id", clients), ("session_id", sessions)):
+            for value in values:
+                meant = [one for one in every if one[name] == value]
+                assert await week.pages(path, limit=limit, **{name: value}) == meant
+                rejected = [one for one in meant if one["status"] == "rejected"]
+                assert await week.pages(path, limit=limit, status="rejected", **{name: value}) == rejected
+        both = {"client_id": every[0]["client_id"], "session_id": every[0]["session_id"]}
+        meant = [one for one in every if both.items() <= one.items()]
+        assert await week.pages(path, limit=limit, **both) == meant
+    assert await week.pages(path, client_id="nobody") == await week.pages(path, session_id="none") == []
+    assert await week.pages(path, session_id="empty") == []
+
+
+async def test_one_refund_tells_its_session_client_and_all_that_became_of_it(week, caller_with):
+    await week.faults(refuse_ids={"card-payment-1": "account_closed"})
+    job = await week.accepted(["yoga"])
+    await week.work(job["id"])
+    await week.faults()
+    await week.post(f"/bulk-cancellations/{job['id']}/retry")
+    await week.work(job["id"])
+    [listed] = [one for one in await week.refunds(job["id"]) if one["booking_id"] == "card"]
+    shown = await week.get(f"/bulk-cancellations/{job['id']}/refunds/{listed['id']}")
+    assert {name: shown[name] for name in listed} == listed
+    assert shown["job_id"] == job["id"]
+    [session] = (await week.get(f"/bulk-cancellations/{job['id']}/sessions"))["data"]
+    assert shown["session"]["id"] == "yoga"
+    assert {name: session[name] for name in shown["session"] if name != "id"} == {
+        name: value for name, value in shown["session"].items() if name != "id"
+    }
+    line = (await week.audit(job["id"])).by_refund()[listed["id"]]
+    assert shown["client"] == {
+        "id": listed["client_id"],
+        "name": line["client_name"],
+        "email": line["client_email"],
+    }
+    states = [(one["status"], one["failure_code"]) for one in shown["history"]]
+    assert states[-1] == ("succeeded", None)
+    assert ("rejected", "account_closed") in states
+    assert [one["status"] for one in shown["history"]].count("submitted") == 2
+    assert {one["actor"] for one in shown["history"]} == {"worker", job["requested_by"]}
+    times = [one["recorded_at"] for one in shown["history"]]
+    assert times == sorted(times)
+    reader = await caller_with(Scope.CANCELLATIONS_READ)
+    nameless = await reader.get(f"/bulk-cancellations/{job['id']}/refunds/{listed['id']}")
+    assert nameless == shown | {"client": {"id": listed["client_id"], "name": None, "email": None}}
+
+
+async def test_a_refund_of_another_job_is_not_found_by_this_one(week):
+    job = await week.accepted(["yoga"])
+    other = await week.accepted(["spin"])
+    await week.work(job["id"])
+    [refund, *_] = await week.refunds(job["id"])
+    answer = await week.http.get(f"/v1/bulk-cancellations/{other['id']}/refunds/{refund['id']}")
+    assert (answer.status_code, answer.json()["detail"]) == (404, "There is no such refund.")
 
 
 async def test_the_counts_and_sums_are_whole_at_every_step(week):
@@ -68,9 +133,11 @@ async def test_the_counts_and_sums_are_whole_at_every_step(week):
             for money in status["amounts"]:
                 amounts[money["currency"]] = amounts.get(money["currency"], 0) + money["amount_minor"]
         returned = sum(status["credits"] for status in one["refunds"].values())
-        return counted, amounts, returned
+        kept = {status: of_it["kept_amounts"] for status, of_it in one["refunds"].items() if of_it["kept_amounts"]}
+        return counted, amounts, returned, kept
 
-    expected = (12, {"CAD": 5599, "JPY": 500, "KWD": 12345}, 3)
+    kept = {"skipped": [{"currency": "CAD", "amount_minor": 700}]}
+    expected = (12, {"CAD": 7599, "JPY": 500, "KWD": 12345}, 3, kept)
     assert whole(job) == expected
     await run_slice(week.runtime, job["id"], seconds=0)
     assert whole(await week.job(job["id"])) == expected

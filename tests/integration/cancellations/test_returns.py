@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from app.cancellation.run import run_slice
-from app.cancellation.verify import verify
+from app.refunds.slices.run import run_slice
+from app.refunds.verify import verify
 
 LINE = ("amount_minor", "currency", "credits")
 
@@ -30,11 +30,11 @@ async def test_every_booking_gets_exactly_what_the_rules_say(week):
         "credit": [("credit", "succeeded", None, None, None, 2)],
         "split": told["split"],
         "free": [("none", "skipped", "nothing_paid", None, None, None)],
-        "waiting": [("none", "skipped", "waitlisted", None, None, None)],
+        "waiting": [("payment", "succeeded", None, 2000, "CAD", None)],
         "early": [("payment", "succeeded", None, 999, "CAD", None)],
         "yen": [("payment", "succeeded", None, 500, "JPY", None)],
         "dinar": [("payment", "succeeded", None, 12345, "KWD", None)],
-        "attended": [("none", "skipped", "attended", None, None, None)],
+        "attended": [("payment", "skipped", "attended", 0, "CAD", None)],
         "absent": [("payment", "succeeded", None, 800, "CAD", None)],
         "late": [("payment", "succeeded", None, 300, "CAD", None)],
     }
@@ -42,6 +42,8 @@ async def test_every_booking_gets_exactly_what_the_rules_say(week):
         ("credit", "succeeded", None, None, 1),
         ("payment", "succeeded", 1500, "CAD", None),
     ]
+    (attended,) = found["attended"]
+    assert [attended[f"kept_{name}"] for name in ("amount_minor", "credits", "by")] == [700, 0, "attended"]
     assert await verify(week.db) == []
 
 
@@ -59,7 +61,7 @@ async def test_the_books_the_audit_and_the_job_agree_on_every_refund(week):
     job = await week.accepted(reason="Snow day")
     await week.work(job["id"])
     books, audit, after = await week.books(), await week.audit(job["id"]), await week.job(job["id"])
-    assert books["sums"] == {"CAD": 5599, "JPY": 500, "KWD": 12345, "credits": 3}
+    assert books["sums"] == {"CAD": 7599, "JPY": 500, "KWD": 12345, "credits": 3}
     assert books["twice"] == {}
     assert audit.sums("succeeded") == books["sums"]
     succeeded = after["refunds"]["succeeded"]
@@ -83,7 +85,7 @@ async def test_the_job_ends_completed_with_its_counts_and_its_sessions_out_of_pr
     assert after["status"] == "completed"
     assert job["requested_at"] <= after["started_at"] <= after["finished_at"]
     counts = {status: one["count"] for status, one in after["refunds"].items() if one["count"]}
-    assert counts == {"succeeded": 9, "skipped": 3}
+    assert counts == {"succeeded": 10, "skipped": 2}
     assert after["totals"] == job["totals"]
     session = await week.get("/sessions/yoga")
     assert (session["status"], session["cancellation"]["in_process"]) == ("cancelled", False)
@@ -95,7 +97,9 @@ async def test_the_client_sees_each_refund_and_what_they_came_to(week):
     bookings = {one["id"]: one for one in (await week.get("/clients/kim/bookings"))["data"]}
     assert [one["status"] for one in bookings["split"]["refunds"]] == ["succeeded", "succeeded"]
     assert bookings["split"]["returned"] == {"amounts": [{"currency": "CAD", "amount_minor": 1500}], "credits": 1}
-    assert bookings["waiting"]["returned"] == {"amounts": [], "credits": 0}
+    assert bookings["waiting"]["returned"] == {"amounts": [{"currency": "CAD", "amount_minor": 2000}], "credits": 0}
+    assert bookings["attended"]["returned"] == {"amounts": [], "credits": 0}
+    assert [one["kept_amount_minor"] for one in bookings["attended"]["refunds"]] == [700]
 
 
 async def test_a_job_is_not_run_twice(week):
@@ -115,16 +119,18 @@ async def test_a_refund_that_the_upstream_refuses_leaves_the_rest_alone(week):
     assert after["status"] == "completed_with_failures"
     refused = {one["booking_id"]: one["failure_code"] for one in await week.refunds(job["id"], status="rejected")}
     assert refused == {"card": "payment_disputed", "credit": "account_not_found"}
-    assert (after["refunds"]["rejected"]["count"], after["refunds"]["succeeded"]["count"]) == (2, 7)
+    assert (after["refunds"]["rejected"]["count"], after["refunds"]["succeeded"]["count"]) == (2, 8)
     books = await week.books()
     assert (await week.audit(job["id"])).sums("succeeded") == books["sums"]
-    assert books["sums"] == {"CAD": 3599, "JPY": 500, "KWD": 12345, "credits": 1}
+    assert books["sums"] == {"CAD": 5599, "JPY": 500, "KWD": 12345, "credits": 1}
 
 
 async def test_a_payment_that_somebody_else_has_refunded_is_skipped_and_says_so(week):
     await week.upstream.put("/payments/card-payment-1", json={"amount_minor": 2000, "currency": "CAD"})
-    theirs = {"payment_id": "card-payment-1", "amount_minor": 2000, "currency": "CAD", "reference": "by hand"}
-    answer = await week.upstream.post("/payments/refunds", json=theirs, headers={"Idempotency-Key": "by hand"})
+    theirs = {"business_id": "studio", "payment_id": "card-payment-1", "amount_minor": 2000, "currency": "CAD"}
+    answer = await week.upstream.post(
+        "/payments/refunds", json=theirs | {"reference": "by hand"}, headers={"Idempotency-Key": "by hand"}
+    )
     assert answer.status_code == 201
     job = await week.accepted(["yoga"])
     await week.work(job["id"])
@@ -132,7 +138,7 @@ async def test_a_payment_that_somebody_else_has_refunded_is_skipped_and_says_so(
     assert (card["status"], card["failure_code"]) == ("skipped", "already_refunded_elsewhere")
     assert (await week.job(job["id"]))["status"] == "completed"
     # Nothing of the 20.00 is counted as returned by us.
-    assert (await week.audit(job["id"])).sums("succeeded") == {"CAD": 2499, "credits": 3}
+    assert (await week.audit(job["id"])).sums("succeeded") == {"CAD": 4499, "credits": 3}
     assert await verify(week.db) == []
 
 
@@ -143,7 +149,7 @@ async def test_an_outcome_that_was_not_heard_is_looked_up_and_never_repeated(wee
     await week.work(job["id"])
     books = await week.books()
     assert books["twice"] == {}
-    assert books["sums"] == {"CAD": 4499, "credits": 3}
+    assert books["sums"] == {"CAD": 6499, "credits": 3}
     assert (await week.audit(job["id"])).sums("succeeded") == books["sums"]
     assert (await week.job(job["id"]))["status"] == "completed"
     assert await verify(week.db) == []
@@ -155,7 +161,7 @@ async def test_four_workers_at_once_settle_each_refund_once(week):
     await asyncio.gather(*(run_slice(week.runtime, job["id"], seconds=5) for _ in range(4)))
     await week.work(job["id"])
     books = await week.books()
-    assert (books["sums"], books["twice"]) == ({"CAD": 5599, "JPY": 500, "KWD": 12345, "credits": 3}, {})
+    assert (books["sums"], books["twice"]) == ({"CAD": 7599, "JPY": 500, "KWD": 12345, "credits": 3}, {})
     assert {one["attempts"] for one in await week.refunds(job["id"], status="succeeded")} == {1}
     assert (await week.job(job["id"]))["status"] == "completed"
     assert await verify(week.db) == []

@@ -23,14 +23,17 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 from stripe import SignatureVerificationError, Webhook, WebhookSignature
 
-from app.cancellation.run import run_slice
-from app.cancellation.runtime import gateways
-from app.cancellation.verify import verify as broken_rules
-from app.config import Settings
-from app.db import outcomes, tables
-from app.db.outcomes import Recorded
+from app.config.settings import Settings
+from app.db import tables
+from app.db.access import stripe_accounts
+from app.db.access.stripe_accounts import StripeAccount
+from app.db.refunds import outcomes
+from app.db.refunds.outcomes import Recorded
 from app.errors import Problem
 from app.main import create_app
+from app.refunds.runtime import gateways
+from app.refunds.slices.run import run_slice
+from app.refunds.verify import verify as broken_rules
 from app.serving import served
 from app.webhooks.stripe import verify
 
@@ -296,6 +299,32 @@ async def test_a_refund_that_was_given_up_while_processing_is_looked_up_again(st
     assert (await studio.job(pending["id"]))["status"] == "completed"
 
 
+@pytest.mark.parametrize(
+    ("shown", "reason"),
+    [
+        ({"status": "requires_action"}, "requires_action"),
+        ({"status": "pending", "pending_reason": "insufficient_funds"}, "insufficient_funds"),
+    ],
+)
+async def test_what_a_refund_waits_for_is_shown_and_a_machine_waits_with_it(studio, pending, peer, shown, reason):
+    peer.refunds[0].update(shown)
+    impatient = studio.runtime.settings.model_copy(update={"give_up_after_seconds": 0.0})
+    for _ in range(2):  # the second look begins with what the first has left
+        async with studio.db.write() as conn:
+            due = tables.refunds.c.due_at.is_not(None)
+            await conn.execute(sa.update(tables.refunds).where(due).values(due_at=sa.func.now()))
+        await run_slice(dataclasses.replace(studio.runtime, settings=impatient), pending["id"], seconds=5)
+        payment = await payment_of(studio, pending)
+        assert (payment["status"], payment["failure_code"]) == ("processing", reason)
+        assert payment["failure_detail"]
+        assert (await studio.job(pending["id"]))["status"] == "running"
+    peer.end("succeeded")
+    await hook(studio, peer.refunds[0])
+    assert await run(studio, pending) is None
+    payment = await payment_of(studio, pending)
+    assert (payment["status"], payment["failure_code"], payment["failure_detail"]) == ("succeeded", None, None)
+
+
 # A success that Stripe takes back.
 
 
@@ -456,6 +485,84 @@ async def test_who_heard_of_a_success_before_it_was_taken_back_is_late(studio, r
     await studio.post(f"/bulk-cancellations/{refunded['id']}/retry")
     late = late._replace(epoch=epoch + 3, upstream_reference="re_2")
     assert await told_late() == [refund_id]
+
+
+# Thin events, which name the refund by Stripe's own id and hold nothing of it.
+
+
+def thin(refund_id, *, type_="v1.refund.updated", **members):
+    """An event as Stripe sends it of API version 2026-09-30."""
+    head = {"id": next(ids), "object": "v2.core.event", "created": "2026-11-23T06:00:00.000Z", "livemode": False}
+    related = {"id": refund_id, "type": "refund", "url": f"/v1/refunds/{refund_id}"}
+    return json.dumps(head | {"type": type_, "related_object": related} | members)
+
+
+async def thin_hook(studio, refund_id, **members):
+    body = thin(refund_id, **members)
+    answer = await post(studio, body, signed(body))
+    assert (answer.status_code, answer.content) == (204, b""), answer.text
+
+
+@pytest.mark.parametrize("type_", ["v1.refund.created", "v1.refund.updated", "v1.refund.failed"])
+async def test_a_thin_event_has_its_refund_looked_up_at_once(studio, pending, peer, type_):
+    peer.end("succeeded")
+    await thin_hook(studio, "re_1", type_=type_)
+    assert await run(studio, pending) is None
+    assert (await payment_of(studio, pending))["status"] == "succeeded"
+    assert (peer.look_ups, len(peer.refunds)) == (1, 1)
+
+
+async def test_a_thin_event_counts_once(studio, pending, peer):
+    for _ in range(3):
+        await thin_hook(studio, "re_1", id="evt_thin_same")
+        await run(studio, pending)
+    assert peer.look_ups == 1
+
+
+async def test_a_success_that_a_thin_event_takes_back_is_a_failure_with_its_reason(studio, refunded, peer):
+    peer.end("failed", failure_reason="expired_or_canceled_card")
+    await thin_hook(studio, "re_1", type_="v1.refund.updated")
+    await run(studio, refunded)
+    assert (await payment_of(studio, refunded))["status"] == "succeeded"  # an update alone puts nothing in doubt
+    await thin_hook(studio, "re_1", type_="v1.refund.failed")
+    await run(studio, refunded)
+    refund = await payment_of(studio, refunded)
+    assert (refund["status"], refund["failure_code"]) == ("rejected", "expired_or_canceled_card")
+
+
+async def test_a_thin_event_of_another_account_or_of_an_unknown_refund_changes_nothing(studio, pending, peer):
+    before = await studio.everything()
+    await thin_hook(studio, "re_1", context="acct_another")
+    await thin_hook(studio, "re_2")
+    await thin_hook(studio, "rf_1")
+    after = await studio.everything()
+    assert before | {"hook_events": after["hook_events"]} == after
+    async with studio.db.write() as conn:
+        await stripe_accounts.put(conn, "studio", StripeAccount("acct_studio"))
+    before = await studio.everything()
+    await thin_hook(studio, "re_1")  # at no connected account, where the studio's payments are not
+    after = await studio.everything()
+    assert before | {"hook_events": after["hook_events"]} == after
+    await thin_hook(studio, "re_1", context="acct_studio")
+    await run(studio, pending)
+    assert peer.look_ups == 1
+
+
+@pytest.mark.parametrize(
+    ("members", "pointer"),
+    [
+        ({"related_object": None}, "/related_object"),
+        ({"related_object": {"type": "refund"}}, "/related_object/id"),
+        ({"context": 7}, "/context"),
+        ({"id": ""}, "/id"),
+    ],
+)
+async def test_a_thin_event_that_is_none_is_refused_by_its_field(studio, pending, members, pointer):
+    before = await studio.everything()
+    body = thin("re_1", **members)
+    answer = await post(studio, body, signed(body))
+    assert (answer.status_code, [one["pointer"] for one in answer.json()["errors"]]) == (422, [pointer])
+    assert await studio.everything() == before
 
 
 # Not for us.
@@ -703,5 +810,6 @@ def test_a_secret_that_is_none_stops_the_start_and_is_not_repeated(secret):
 
 
 @pytest.mark.parametrize("secret", ["", " "])
-def test_an_empty_secret_is_none(secret):
-    assert Settings(stripe_hooks_secret=secret).stripe_hooks_secret is None
+def test_a_blank_secret_stops_the_start(secret):
+    with pytest.raises(ValidationError, match="must not be blank"):
+        Settings(stripe_hooks_secret=secret)

@@ -15,19 +15,21 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from app.auth import Scope, create_key
+from app.auth.keys import Scope, create_key
 from app.cancellation import accept
 from app.cancellation.request import Request
-from app.cancellation.run import run_slice
-from app.cancellation.runtime import Runtime, gateways
-from app.config import Settings
-from app.db import call_budgets, stripe_accounts, tables
-from app.db.businesses import create as create_business
-from app.db.call_budgets import BURST_SECONDS
-from app.db.dialect import later, now
-from app.db.engine import Database
-from app.db.stripe_accounts import StripeAccount
+from app.config.settings import Settings
+from app.db import tables
+from app.db.access import stripe_accounts
+from app.db.access.businesses import create as create_business
+from app.db.access.stripe_accounts import StripeAccount
+from app.db.core.dialect import later, now
+from app.db.core.engine import Database
+from app.db.refunds import rate_limits
+from app.db.refunds.rate_limits import BURST_SECONDS
 from app.queue import LocalQueue
+from app.refunds.runtime import Runtime, gateways
+from app.refunds.slices.run import run_slice
 from app.schedule.load import import_file
 from app.serving import served
 
@@ -142,7 +144,12 @@ async def cancelled(db, business, account, refunds):
                 "client_id": "c",
                 "status": "booked",
                 "payments": [
-                    {"kind": "payment", "payment_id": f"pi_{business}_{number}", "amount_minor": 100, "currency": "EUR"}
+                    {
+                        "method": "payment",
+                        "payment_id": f"pi_{business}_{number}",
+                        "amount_minor": 100,
+                        "currency": "EUR",
+                    }
                 ],
             }
             for number in range(refunds)
@@ -241,7 +248,7 @@ async def test_calls_of_a_service_that_does_not_count_them_are_not_counted(db, w
 def ask(db):
     async def ask(wanted, *, owed=0, account="a", per_second=10.0):
         async with db.write() as conn:
-            return await call_budgets.take(conn, account, wanted=wanted, owed=owed, per_second=per_second)
+            return await rate_limits.take(conn, account, wanted=wanted, owed=owed, per_second=per_second)
 
     return ask
 

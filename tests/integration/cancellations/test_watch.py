@@ -3,7 +3,7 @@
 import gc
 
 from app.cancellation.watch import Watch, watch
-from app.db import jobs
+from app.db.jobs import jobs
 
 
 async def row(db, job_id):

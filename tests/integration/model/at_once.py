@@ -13,7 +13,7 @@ from typing import Any, Final
 import aiosqlite
 import sqlalchemy as sa
 
-from app.db.engine import Database
+from app.db.core.engine import Database
 
 _RUNS_IN_A_FILE: Final = 25
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from app.gateways.http import Answer, Broken, NotSent, Reply
+from app.gateways.http import Broken, HttpAnswer, NotSent, Reply
 
 SUCCEEDED, PENDING, FAILED = "succeeded", "pending", "failed"
 
@@ -203,12 +203,12 @@ class Books:
         if deed is Deed.DONE_500:
             return _answer(500, {})
         if deed is Deed.DONE_GARBAGE:
-            return Answer(201, {}, b"<html>")
+            return HttpAnswer(201, {}, b"<html>")
         shown = entry.shown(entry.first_status)
         if deed is Deed.DONE_WRONG_AMOUNT:
             shown |= {"amount_minor": amount + 1, "credits": amount + 1}
         return _answer(201, shown)
 
 
-def _answer(status: int, body: dict[str, Any], **headers: str) -> Answer:
-    return Answer(status, {name.replace("_", "-"): value for name, value in headers.items()}, orjson.dumps(body))
+def _answer(status: int, body: dict[str, Any], **headers: str) -> HttpAnswer:
+    return HttpAnswer(status, {name.replace("_", "-"): value for name, value in headers.items()}, orjson.dumps(body))

@@ -22,6 +22,9 @@ SELECT r.*, h.status AS last_status, h.epoch AS last_epoch, h.attempts AS last_a
 FROM refunds r
 LEFT JOIN refund_history h ON h.id = (SELECT max(id) FROM refund_history WHERE refund_id = r.id)
 WHERE r.business_id = ? ORDER BY r.job_id, r.booking_id, r.line_no"""
+_JOBS = """
+SELECT jobs.*, (SELECT coalesce(sum(claims), 0) FROM job_claims WHERE job_id = jobs.id) AS claims
+FROM jobs WHERE business_id = ?"""
 
 Row = dict[str, Any]
 
@@ -76,7 +79,7 @@ class Desk:
         return self._read(_REFUNDS)
 
     def jobs(self) -> dict[str, Row]:
-        return {row["id"]: row for row in self._read("SELECT * FROM jobs WHERE business_id = ?")}
+        return {row["id"]: row for row in self._read(_JOBS)}
 
     def sessions(self) -> dict[str, Row]:
         return {row["id"]: row for row in self._read("SELECT id, status, job_id FROM sessions WHERE business_id = ?")}

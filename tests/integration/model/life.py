@@ -8,13 +8,14 @@ from integration.model.rules import Watch
 from integration.model.workers import Crew, Held
 
 from app.cancellation import amend
-from app.cancellation.runtime import Runtime
-from app.cancellation.settle import settle_job
-from app.cancellation.verify import verify
-from app.config import Settings
-from app.db.engine import Database
-from app.gateways.outcomes import Method
+from app.config.settings import Settings
+from app.db.core.engine import Database
+from app.db.refunds.manual_changes import Retried
+from app.gateways.outcomes import UpstreamMethod
 from app.queue import LocalQueue
+from app.refunds.runtime import Runtime
+from app.refunds.settle import settle_job
+from app.refunds.verify import verify
 
 _LONGER_THAN_ANY_PAUSE = 400
 _ROUNDS = 20
@@ -60,7 +61,7 @@ class Life:
     async def calls_of_a_slice(self, job_id: str, drawn: Sequence[tuple[Deed, Look]]) -> list[Held]:
         """What a worker does before it records: it may have been the last that it did."""
         group = []
-        for method in Method:
+        for method in UpstreamMethod:
             group += await self.crew.claim(job_id, method, SESSIONS)
         for number, held in enumerate(group):
             await self.crew.act(held, *drawn[number % len(drawn)])
@@ -96,7 +97,10 @@ class Life:
         for _ in range(_ROUNDS):
             left = {row["job_id"] for row in self.watch.asleep()}
             for job_id in sorted(left):
-                await amend.retry(self.db, LocalQueue(), self.desk.business_id, job_id, actor="person")
+                # By their names: disputed ones are tried again no other way.
+                named = Retried(tuple(row["id"] for row in self.watch.asleep() if row["job_id"] == job_id))
+                queue, business_id = LocalQueue(), self.desk.business_id
+                await amend.retry(self.db, queue, business_id, job_id, actor="person", retried=named)
                 self.watch.look()
             if not left:
                 break

@@ -10,18 +10,20 @@ from typing import Final
 from integration.model.books import Books, Deed, Look
 from integration.model.desk import Desk
 
-from app.cancellation import judge, policy
-from app.cancellation.execute import order_of
 from app.cancellation.expand import expand_chunk
-from app.cancellation.policy import Trail, Verdict
-from app.db import claims, jobs, outcomes
-from app.db.claims import Claimed
-from app.db.dialect import now
-from app.db.engine import Database
-from app.db.outcomes import Recorded
+from app.db.core.dialect import now
+from app.db.core.engine import Database
+from app.db.jobs import jobs
+from app.db.refunds import claims, outcomes
+from app.db.refunds.claims import ClaimedRefund
+from app.db.refunds.outcomes import Recorded
 from app.gateways.credits import credits_gateway
-from app.gateways.outcomes import Indeterminate, Method, Order, Outcome
+from app.gateways.outcomes import Indeterminate, Order, Outcome, UpstreamMethod
 from app.gateways.payments import payments_gateway
+from app.refunds import decide, policy
+from app.refunds.execute import LaneContext, order_of
+from app.refunds.pacing.pace import Pace
+from app.refunds.policy import AttemptContext, RefundUpdate
 
 LEASE_SECONDS: Final = 30.0
 TIMEOUT_SECONDS: Final = 10.0
@@ -38,13 +40,13 @@ class Held:
     """A claimed refund in the hands of one worker."""
 
     job_id: str
-    claimed: Claimed
+    claimed: ClaimedRefund
     order: Order
     claimed_at: float
     sent_at: float | None = None
     waits: bool = False  # for an answer
     flies: bool = False  # its call may still land
-    verdict: Verdict | None = None
+    verdict: RefundUpdate | None = None
 
 
 class Crew:
@@ -56,7 +58,10 @@ class Crew:
         self.books = books
         self.clock = 0.0
         self.held: list[Held] = []
-        self._gateways = {Method.PAYMENT: payments_gateway(books), Method.CREDIT: credits_gateway(books)}
+        self._gateways = {
+            UpstreamMethod.PAYMENT: payments_gateway(books),
+            UpstreamMethod.CREDIT: credits_gateway(books),
+        }
 
     def idle(self) -> list[Held]:
         """Claims that nobody has acted on."""
@@ -92,10 +97,11 @@ class Crew:
             if job is not None and job["status"] == "running":
                 await expand_chunk(conn, job, at_most=at_most)
 
-    async def claim(self, job_id: str, method: Method, most: int) -> list[Held]:
+    async def claim(self, job_id: str, method: UpstreamMethod, most: int) -> list[Held]:
         async with self.db.write() as conn:
             batch = await claims.claim(conn, job_id, method, most=most, lease_seconds=LEASE_SECONDS)
-        taken = [Held(job_id, claimed, order_of(claimed, method, "snow"), self.clock) for claimed in batch]
+        place = LaneContext("studio", "snow", method, Pace(1, lambda: 1, lambda: 0.0))
+        taken = [Held(job_id, claimed, order_of(claimed, place), self.clock) for claimed in batch]
         self.held += taken
         return taken
 
@@ -106,18 +112,18 @@ class Crew:
     async def act(self, held: Held, deed: Deed, look: Look) -> None:
         """The worker does what the claim asks for, and hears at once what comes of it."""
         if self.must_not_call(held):
-            held.verdict = policy.unstarted(held.claimed.status)
+            held.verdict = policy.not_started(held.claimed.status)
         elif held.claimed.status == "submitted":
             held.sent_at = self.clock
             await self._hear(held, await self._post(held, deed), look)
         else:
             self._prepare(held, Deed.DONE, look)
             finding = await self._gateways[held.order.method].look_up(held.order)
-            held.verdict = judge.of_finding(held.claimed, self._trail(held), finding)
+            held.verdict = decide.decide_after_lookup(held.claimed, self._trail(held), finding)
 
     def give_back(self, held: Held) -> None:
         """The worker stops, or the upstream is to be left alone: the claim was for nothing."""
-        held.verdict = policy.unstarted(held.claimed.status, due_in_seconds=2.0)
+        held.verdict = policy.not_started(held.claimed.status, due_in_seconds=2.0)
 
     def send(self, held: Held) -> None:
         """The call is on its way: it may land, and be answered, later or never."""
@@ -159,6 +165,7 @@ class Crew:
                 upstream_reference=held.verdict.upstream_reference,
                 failure_code=held.verdict.failure_code,
                 failure_detail=held.verdict.failure_detail,
+                new_key=held.verdict.new_key,
             )
             for held in group
         ]
@@ -176,7 +183,7 @@ class Crew:
         held.waits = False
         self._prepare(held, Deed.DONE, look)
         waited = self.clock - held.sent_at
-        held.verdict = await judge.of_answer(
+        held.verdict = await decide.decide_after_call(
             self._gateways[held.order.method],
             held.order,
             self._trail(held),
@@ -189,5 +196,5 @@ class Crew:
         self.books.deed = deed
         self.books.look = Look.TRUE if look is Look.FORGETFUL and not accepted else look
 
-    def _trail(self, held: Held) -> Trail:
-        return Trail(held.claimed.attempts, held.claimed.age_seconds, GIVE_UP_AFTER_SECONDS, jitter=1.0)
+    def _trail(self, held: Held) -> AttemptContext:
+        return AttemptContext(held.claimed.attempts, held.claimed.age_seconds, GIVE_UP_AFTER_SECONDS, jitter=1.0)

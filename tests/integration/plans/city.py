@@ -7,8 +7,8 @@ from uuid_utils import uuid7
 
 from app.db import tables as t
 from app.db import webhook_tables as w
-from app.db.dialect import later, now
-from app.db.engine import Database
+from app.db.core.dialect import later, now
+from app.db.core.engine import Database
 
 BUSINESSES = 500
 JOBS_EACH = 10  # of a session each
@@ -126,6 +126,7 @@ def _statements() -> list[sa.Insert]:
             job_id=t.jobs.c.id,
             cancelled_at=clock,
         ),
+        _insert(t.job_claims, t.jobs, job_id=t.jobs.c.id, method=sa.literal("payment"), claims=one),
         _insert(
             t.job_sessions,
             t.jobs,
@@ -203,8 +204,15 @@ def _statements() -> list[sa.Insert]:
             business_id=t.businesses.c.id,
             url=sa.literal("https://example.com/"),
             description=n,
-            secret=sa.literal(""),
             status=sa.literal("enabled"),
+            created_at=now(),
+        ),
+        _insert(
+            w.webhook_secrets,
+            w.webhook_endpoints,
+            id=w.webhook_endpoints.c.id,
+            endpoint_id=w.webhook_endpoints.c.id,
+            secret=sa.literal(""),
             created_at=now(),
         ),
         _insert(

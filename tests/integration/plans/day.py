@@ -7,20 +7,21 @@ import json
 import httpx
 import sqlalchemy as sa
 
-from app.auth import Scope, create_key, list_keys
-from app.cancellation import hints, recover
-from app.cancellation.run import run_slice
-from app.cancellation.runtime import Runtime, gateways
-from app.cancellation.verify import check
-from app.config import Settings
+from app.auth.keys import Scope, create_key, list_keys
+from app.config.settings import Settings
 from app.db import tables as t
-from app.db import webhook_deliveries, webhook_events
-from app.db.businesses import create as create_business
-from app.db.dialect import now
-from app.db.engine import Database
-from app.db.tables import RefundStatus
+from app.db.access.businesses import create as create_business
+from app.db.core.dialect import now
+from app.db.core.engine import Database
+from app.db.webhooks import deliveries, events
+from app.domain.statuses import RefundStatus
 from app.main import create_app
 from app.queue import LocalQueue
+from app.refunds import inbound_events
+from app.refunds.runtime import Runtime, gateways
+from app.refunds.slices import recover
+from app.refunds.slices.run import run_slice
+from app.refunds.verify import check
 from app.webhooks.deliver import deliver_forever
 
 BUSINESS = "day"
@@ -93,7 +94,7 @@ class Day:
         await self.get("/v1/webhook-endpoints", limit="1")
         await self.http.patch(here, json={"status": "disabled"})
         async with self.runtime.db.write() as conn:
-            await webhook_events.forget(conn, before=dt.datetime(2099, 1, 1, tzinfo=dt.UTC), limit=5)
+            await events.forget(conn, before=dt.datetime(2099, 1, 1, tzinfo=dt.UTC), limit=5)
         assert (await self.http.delete(here)).status_code == 204
 
     async def deliver(self) -> None:
@@ -108,7 +109,7 @@ class Day:
 
     async def something_is_due(self) -> bool:
         async with self.runtime.db.read() as conn:
-            return bool(await webhook_deliveries.due_endpoints(conn))
+            return bool(await deliveries.due_endpoints(conn))
 
     async def a_plan_is_made_and_withdrawn(self) -> None:
         plan = await self.post("/v1/bulk-cancellations/plan", _DAYS | {"session_ids": ["s0", "s1"]})
@@ -137,6 +138,11 @@ class Day:
         await self.get(f"{here}/sessions")
         page = (await self.get(f"{here}/refunds", limit="2")).json()
         await self.get(f"{here}/refunds", limit="2", cursor=page["next_cursor"])
+        one = page["data"][0]
+        await self.get(f"{here}/refunds/{one['id']}")
+        for name in ("client_id", "session_id"):
+            await self.get(f"{here}/refunds", limit="2", **{name: one[name]})
+            await self.get(f"{here}/refunds", limit="2", status="rejected", **{name: one[name]})
         for status in RefundStatus:
             await self.get(f"{here}/refunds", status=status)
         await self.get(f"{here}/audit.csv")
@@ -148,8 +154,8 @@ class Day:
         await self.post(f"{here}/refunds/{refused[0]['id']}/resolve", closed)
         await self.upstream.faults()
         await self.post(f"{here}/retry")
-        source = hints.Source.PAYMENTS
-        await hints.take(self.runtime.db, self.runtime.queue, source, event_id="e", reference=refused[1]["id"])
+        source = inbound_events.InboundSource.PAYMENTS
+        await inbound_events.take(self.runtime.db, self.runtime.queue, source, event_id="e", reference=refused[1]["id"])
         await self.work(job_id)
         async with asyncio.timeout(10):
             while (await self.get(here)).json()["finished_at"] is None:
@@ -158,6 +164,10 @@ class Day:
         await self.get(f"{here}/audit.csv", follow="true")
 
     async def worker_sweeps_and_checks(self) -> None:
+        named = inbound_events.AtStripe("re_1", None)
+        await inbound_events.take(
+            self.runtime.db, self.runtime.queue, inbound_events.InboundSource.STRIPE, event_id="thin", reference=named
+        )
         await recover.due_in(self.runtime)
         await recover.due_jobs(self.runtime, limit=10, skip=["00000000-0000-7000-8000-000000000000"])
         async with self.runtime.db.write() as conn:
@@ -189,8 +199,8 @@ def _records():
         times = {"starts_at": f"{FIRST_DAY}T{9 + n:02}:00:00Z", "ends_at": f"{FIRST_DAY}T{10 + n:02}:00:00Z"}
         yield {"type": "session", "id": f"s{n}", "name": "Yoga", "timezone": "UTC"} | times
     for n in range(SESSIONS * BOOKINGS_EACH):
-        paid = {"kind": "payment", "payment_id": f"b{n}", "amount_minor": 2000, "currency": "CAD"}
+        paid = {"method": "payment", "payment_id": f"b{n}", "amount_minor": 2000, "currency": "CAD"}
         if n % 3 == 0:
-            paid = {"kind": "credit", "account_id": "a", "credits": 1}
+            paid = {"method": "credit", "account_id": "a", "credits": 1}
         booked = {"session_id": f"s{n % SESSIONS}", "client_id": "c", "status": "booked", "payments": [paid]}
         yield {"type": "booking", "id": f"b{n}"} | booked

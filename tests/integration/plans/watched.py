@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
-from app.db.engine import Database
+from app.db.core.engine import Database
 
 _POSTGRESQL_SETTINGS = {
     "session_preload_libraries": "auto_explain",

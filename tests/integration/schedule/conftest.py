@@ -9,10 +9,11 @@ import pytest
 import sqlalchemy as sa
 from fastapi import FastAPI
 
-from app.auth import Scope, create_key
-from app.config import Settings
-from app.db import businesses, tables
-from app.db.engine import Database
+from app.auth.keys import Scope, create_key
+from app.config.settings import Settings
+from app.db import tables
+from app.db.access import businesses
+from app.db.core.engine import Database
 from app.main import create_app
 from app.queue import LocalQueue
 
@@ -101,7 +102,13 @@ async def cancel(conn, business_id, session_ids, status):
     await conn.execute(
         sa.update(tables.sessions)
         .where(tables.sessions.c.business_id == business_id, tables.sessions.c.id.in_(chosen))
-        .values(status="cancelled", job_id=JOB, cancelled_at=CANCELLED_AT)
+        .values(
+            status="cancelled",
+            job_id=JOB,
+            cancelled_at=CANCELLED_AT,
+            revision=tables.sessions.c.revision + 1,
+            changed_at=CANCELLED_AT,
+        )
     )
 
 
@@ -124,7 +131,7 @@ def session(id_="s1", **changes):
 
 
 def booking(id_="b1", **changes):
-    payments = [{"kind": "payment", "payment_id": f"pay-{id_}", "amount_minor": 2000, "currency": "CAD"}]
+    payments = [{"method": "payment", "payment_id": f"pay-{id_}", "amount_minor": 2000, "currency": "CAD"}]
     return {
         "type": "booking",
         "id": id_,
@@ -154,7 +161,8 @@ async def studio_on(db, stack_of_clients):
     async with db.write() as conn:
         await businesses.create(conn, "studio", "The Studio", "America/Toronto", "CAD")
     key = await create_key(db, "studio", "front desk", Scope)
-    app = create_app(Settings(import_limit_bytes=IMPORT_LIMIT_BYTES), database=db, queue=LocalQueue())
+    settings = Settings(import_limit_bytes=IMPORT_LIMIT_BYTES, payments_url="sandbox", credits_url="sandbox")
+    app = create_app(settings, database=db, queue=LocalQueue())
     http = httpx.AsyncClient(
         transport=httpx.ASGITransport(app), base_url="http://test", headers={"Authorization": f"Bearer {key}"}
     )

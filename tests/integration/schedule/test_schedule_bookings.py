@@ -5,15 +5,16 @@ import pytest
 import sqlalchemy as sa
 
 from app.db import tables
+from app.db.access import businesses
 
-CARD = {"kind": "payment", "payment_id": "pay1", "amount_minor": 2000, "currency": "CAD"}
-CREDIT = {"kind": "credit", "account_id": "acc1", "credits": 1}
+CARD = {"method": "payment", "payment_id": "pay1", "amount_minor": 2000, "currency": "CAD"}
+CREDIT = {"method": "credit", "account_id": "acc1", "credits": 1}
 
 
 @pytest.fixture
 async def ready(studio, a_client, a_session):
     """Two sessions and a client."""
-    await studio.load(a_client(), a_session("s1"), a_session("s2"))
+    await studio.load(a_client(), a_client("c2"), a_session("s1"), a_session("s2"))
     return studio
 
 
@@ -41,12 +42,11 @@ async def test_a_booking_is_created_replaced_with_its_lines_and_the_same_again_i
     ("changes", "pointer"),
     [
         ({"session_id": "none"}, "/session_id"),
-        ({"client_id": "none"}, "/client_id"),
         ({"client_id": "nul\0"}, "/client_id"),
         ({"status": "gone"}, "/status"),
         ({"colour": "red"}, "/colour"),
         ({"id": "b2"}, "/id"),
-        ({"payments": [CARD | {"amount_minor": 0}]}, "/payments/0/amount_minor"),
+        ({"payments": [CARD | {"amount_minor": -1}]}, "/payments/0/amount_minor"),
         ({"payments": [CARD | {"amount_minor": 10**12 + 1}]}, "/payments/0/amount_minor"),
         ({"payments": [CARD | {"amount_minor": 20.0}]}, "/payments/0/amount_minor"),
         ({"payments": [CARD | {"amount_minor": "2000"}]}, "/payments/0/amount_minor"),
@@ -64,6 +64,60 @@ async def test_a_booking_that_is_not_right_is_refused_by_field_and_nothing_is_st
     assert (await ready.get("/sessions/s1/bookings"))["data"] == []
 
 
+async def limit_credits(ready, limit, business="studio"):
+    async with ready.db.write() as conn:
+        await businesses.limit_credits_per_line(conn, business, limit)
+
+
+def credit(amount):
+    return CREDIT | {"credits": amount}
+
+
+@pytest.mark.parametrize("limit", [None, 2, 5000, 10**9])
+async def test_a_line_has_no_more_credits_than_the_businesss_limit_and_a_thousand_unless_it_says_otherwise(
+    ready, a_booking, limit
+):
+    async with ready.db.write() as conn:
+        await businesses.create(conn, "other", "Other", "UTC", "CAD")
+    await limit_credits(ready, 7, "other")
+    if limit is not None:
+        await limit_credits(ready, limit)
+    most = limit or 1000
+    over = credit(min(most + 1, 10**9))
+    if over["credits"] > most:
+        refused = await ready.put_booking(payments=[CARD, over, credit(most), over | {"account_id": "acc2"}])
+        assert refused.status_code == 422, refused.text
+        errors = refused.json()["errors"]
+        assert [error["pointer"] for error in errors] == ["/payments/1/credits", "/payments/3/credits"]
+        assert {error["code"] for error in errors} == {"less-than-equal"}
+        assert all(f"equal to {most}, the business's limit" in error["detail"] for error in errors)
+        report = await ready.load(a_booking("b1", payments=[over]), a_booking("b2", payments=[credit(most)]))
+        assert (report["errors"], report["bookings"]["created"]) == (1, 1)
+        [note] = report["first_errors"]
+        assert (note["line"], note["pointer"], note["detail"]) == (1, "/payments/0/credits", errors[0]["detail"])
+    stored = {one["id"] for one in (await ready.get("/sessions/s1/bookings"))["data"]}
+    assert "b1" not in stored
+    assert (await ready.put_booking(payments=[credit(most), credit(0)])).status_code == 201
+
+
+async def test_what_stands_above_a_limit_that_was_lowered_stays_and_can_be_cancelled_but_no_more_comes(
+    ready, a_booking
+):
+    await ready.put_booking(payments=[credit(900), CARD])
+    await limit_credits(ready, 10)
+    same = await ready.put_booking(payments=[credit(900), CARD])
+    assert same.status_code == 200
+    report = await ready.load(a_booking(payments=[credit(900), CARD]))
+    assert (report["errors"], report["bookings"]["unchanged"]) == (0, 1)
+    for more in ([credit(900), credit(900)], [credit(901)], [credit(900) | {"account_id": "acc2"}], [credit(11), CARD]):
+        refused = await ready.put_booking(payments=more)
+        assert refused.status_code == 422, more
+        assert (await ready.get("/bookings/b1")) == same.json()
+    moved = await ready.put_booking(payments=[CARD, credit(900)], session_id="s2", status="cancelled")
+    assert (moved.status_code, moved.json()["status"]) == (200, "cancelled")
+    assert (await ready.put_booking(payments=[credit(10)])).status_code == 200
+
+
 async def test_a_cancelled_session_takes_no_booking_and_lets_none_go(ready):
     await ready.put_booking("in", payments=[CARD])
     await ready.put_booking("out", session_id="s2")
@@ -72,7 +126,10 @@ async def test_a_cancelled_session_takes_no_booking_and_lets_none_go(ready):
     for id_, changes in (
         ("new", {}),
         ("in", {"payments": [CARD | {"amount_minor": 1}]}),
-        ("in", {"payments": [CARD], "status": "cancelled"}),
+        ("in", {"payments": [CARD], "status": "waitlisted"}),
+        ("in", {"status": "cancelled", "client_id": "c2"}),
+        ("in", {"status": "cancelled", "session_id": "s2"}),
+        ("new", {"status": "cancelled"}),
         ("in", {"payments": [CARD], "session_id": "s2"}),
         ("out", {"session_id": "s1"}),
     ):
@@ -81,7 +138,9 @@ async def test_a_cancelled_session_takes_no_booking_and_lets_none_go(ready):
         problem = refused.json()
         assert problem["type"] == "/problems/session-cancelled"
         assert (problem["session_id"], problem["job_id"]) == ("s1", "019aab00-0000-7000-8000-0000000000aa")
-    assert (await ready.put_booking("in", payments=[CARD])).status_code == 200  # nothing would change
+    for same in ({"payments": [CARD]}, {"status": "cancelled"}, {"status": "cancelled", "payments": [CARD]}):
+        echoed = await ready.put_booking("in", **same)  # as it is, or as our own cancellation comes back
+        assert (echoed.status_code, echoed.json()["status"]) == (200, "booked")
     assert await ready.get("/sessions/s1/bookings") == before
 
 
@@ -89,8 +148,11 @@ async def test_a_booking_of_another_business_is_neither_seen_nor_replaced(ready)
     async with ready.db.write() as conn:
         await conn.execute(sa.insert(tables.businesses).values(id="other", name="O", timezone="UTC", currency="EUR"))
         await conn.execute(sa.insert(tables.clients).values(business_id="other", id="theirs", name="X"))
-    assert (await ready.put_booking(client_id="theirs")).status_code == 422
     assert (await ready.http.get("/v1/clients/theirs/bookings")).status_code == 404
+    assert (await ready.put_booking(client_id="theirs")).status_code == 201  # a client of ours with the same id
+    async with ready.db.read() as conn:
+        rows = sa.select(tables.clients.c.business_id, tables.clients.c.name).where(tables.clients.c.id == "theirs")
+        assert {tuple(row) for row in await conn.execute(rows)} == {("other", "X"), ("studio", None)}
 
 
 async def test_a_client_sees_the_latest_session_first_and_what_came_back(ready, a_session):
@@ -108,7 +170,7 @@ async def test_a_client_sees_the_latest_session_first_and_what_came_back(ready, 
     (shown,) = second["data"]
     assert shown["session"]["name"] == "Lane Swim"
     assert shown["session"]["cancellation"]["reason"] == "Snow day"
-    assert [(r["kind"], r["status"]) for r in shown["refunds"]] == [
+    assert [(r["method"], r["status"]) for r in shown["refunds"]] == [
         ("payment", "succeeded"),
         ("credit", "succeeded"),
         ("payment", "pending"),
@@ -216,3 +278,39 @@ async def waits_for_a_lock(db):
                 if await conn.scalar(waiting):
                     return
             await asyncio.sleep(0.01)
+
+
+def by_its_older_word(line):
+    return {("kind" if name == "method" else name): value for name, value in line.items()}
+
+
+async def test_the_older_word_of_a_payment_line_is_taken_in_its_place_and_never_given(ready, a_booking):
+    put = await ready.put_booking("b1", payments=[by_its_older_word(CARD), CREDIT | {"kind": "credit"}])
+    assert put.status_code == 201
+    assert put.json()["payments"] == [CARD, CREDIT]
+    lines = [by_its_older_word(CREDIT), CARD | {"kind": "payment"}]
+    imported = await ready.load(a_booking("b1", payments=[CARD, CREDIT]), a_booking("b2", payments=lines))
+    assert (imported["bookings"]["unchanged"], imported["bookings"]["created"]) == (1, 1)
+    shown = await ready.http.get("/v1/sessions/s1/bookings")
+    assert [one["payments"] for one in shown.json()["data"]] == [[CARD, CREDIT], [CREDIT, CARD]]
+    assert "kind" not in shown.text
+
+
+@pytest.mark.parametrize(
+    ("line", "pointer", "code"),
+    [
+        (CARD | {"kind": "credit"}, "/payments/0/kind", "extra-forbidden"),
+        (by_its_older_word(CARD) | {"kind": "cash"}, "/payments/0/method", "unknown-method"),
+        (by_its_older_word(CARD) | {"kind": ["cash"]}, "/payments/0/method", "unknown-method"),
+        (CARD | {"method": None}, "/payments/0/method", "unknown-method"),
+        ({}, "/payments/0/method", "missing"),
+    ],
+)
+async def test_a_payment_line_of_two_words_or_an_odd_one_is_refused_by_field(ready, a_booking, line, pointer, code):
+    refused = await ready.put_booking("b1", payments=[line])
+    assert [(e["pointer"], e["code"]) for e in refused.json()["errors"]] == [(pointer, code)]
+    answer = await ready.load(a_booking("b1", payments=[line]))
+    assert [(e["pointer"], e["code"]) for e in answer["first_errors"]] == [(pointer, code)]
+    assert "cash" not in refused.text
+    assert "cash" not in str(answer)
+    assert (await ready.get("/sessions/s1/bookings"))["data"] == []

@@ -1,3 +1,5 @@
+import datetime as dt
+
 import icalendar
 import pytest
 
@@ -27,6 +29,14 @@ async def test_anybody_sees_the_schedule_without_people_or_jobs(shown):
         "starts_at": "2026-11-23T12:00:00.000Z",
         "ends_at": "2026-11-23T13:00:00.000Z",
         "timezone": "America/Toronto",
+        "timezone_known": True,
+        "local_date": "2026-11-23",
+        "starts_local": "2026-11-23T07:00:00",
+        "ends_local": "2026-11-23T08:00:00",
+        "utc_offset": "-05:00",
+        "business_date": "2026-11-23",
+        "business_starts_local": "2026-11-23T07:00:00",
+        "business_ends_local": "2026-11-23T08:00:00",
         "location": "Pool",
         "instructor": "Bo",
         "status": "cancelled",
@@ -53,7 +63,13 @@ async def test_the_feed_marks_a_cancelled_session_so(shown):
     cancelled, held = feed.walk("VEVENT")
     assert (cancelled["UID"], cancelled["STATUS"], cancelled["SEQUENCE"]) == ("s1@studio", "CANCELLED", 1)
     assert (held["UID"], held["STATUS"], held["SEQUENCE"]) == ("s2@studio", "CONFIRMED", 0)
-    assert cancelled["SUMMARY"] == "Swim, slowly; really"
+    assert (cancelled["SUMMARY"], held["SUMMARY"]) == ("Cancelled: Swim, slowly; really", "Chess")
+    assert (cancelled["TRANSP"], "TRANSP" in held) == ("TRANSPARENT", False)
+    assert {event["URL"] for event in (cancelled, held)} == {"http://test/c/studio"}
+    assert (cancelled["LAST-MODIFIED"].dt, "LAST-MODIFIED" in held) == (
+        dt.datetime(2026, 11, 20, 12, tzinfo=dt.UTC),
+        True,
+    )
     assert cancelled["DESCRIPTION"] == "With Bo. Cancelled: Snow day"
     assert b"DTSTART:20261123T120000Z\r\n" in answer.content
     for secret in (b"Noor", b"example.org", b"019aab00"):

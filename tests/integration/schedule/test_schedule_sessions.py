@@ -2,7 +2,8 @@ import datetime as dt
 
 import pytest
 
-from app.days import week_of, zone_named
+from app.domain.days import week_of
+from app.domain.zones import zone_of
 
 
 def ids(answer):
@@ -18,6 +19,14 @@ async def test_a_session_is_created_then_replaced_and_reads_as_it_was_put(studio
         "starts_at": "2026-11-23T12:00:00.000Z",
         "ends_at": "2026-11-23T13:00:00.000Z",
         "timezone": "America/Toronto",
+        "timezone_known": True,
+        "local_date": "2026-11-23",
+        "starts_local": "2026-11-23T07:00:00",
+        "ends_local": "2026-11-23T08:00:00",
+        "utc_offset": "-05:00",
+        "business_date": "2026-11-23",
+        "business_starts_local": "2026-11-23T07:00:00",
+        "business_ends_local": "2026-11-23T08:00:00",
         "location": "Pool",
         "instructor": None,
         "capacity": 12,
@@ -35,8 +44,12 @@ async def test_a_session_is_created_then_replaced_and_reads_as_it_was_put(studio
     ("changes", "pointer"),
     [
         ({"id": "s2"}, "/id"),
-        ({"status": "cancelled"}, "/status"),
+        ({"status": "gone"}, "/status"),
         ({"timezone": "Toronto"}, "/timezone"),
+        ({"timezone": "localtime"}, "/timezone"),
+        ({"timezone": "EST5EDT"}, "/timezone"),
+        ({"timezone": "Factory"}, "/timezone"),
+        ({"timezone": "posix/America/Toronto"}, "/timezone"),
         ({"ends_at": "2026-11-23T07:00:00-05:00"}, "/ends_at"),
         ({"starts_at": 1795435200}, "/starts_at"),
         ({"starts_at": "20261123"}, "/starts_at"),
@@ -46,9 +59,8 @@ async def test_a_session_is_created_then_replaced_and_reads_as_it_was_put(studio
         ({"capacity": -1}, "/capacity"),
         ({"capacity": 1.0}, "/capacity"),
         ({"capacity": True}, "/capacity"),
-        ({"name": ""}, "/name"),
-        ({"name": "nul\0"}, "/name"),
-        ({"name": "x" * 201}, "/name"),
+        ({"name": 5}, "/name"),
+        ({"location": ["Pool"]}, "/location"),
     ],
 )
 async def test_a_session_that_is_not_right_is_refused_by_field_and_nothing_is_stored(studio, changes, pointer):
@@ -116,7 +128,7 @@ async def test_a_day_on_which_the_clocks_change_holds_what_starts_in_it(
 
 async def test_with_no_dates_the_business_sees_its_current_week(studio):
     answer = await studio.get("/sessions")
-    days = week_of(dt.datetime.now(dt.UTC), zone_named("America/Toronto"))
+    days = week_of(dt.datetime.now(dt.UTC), zone_of("America/Toronto"))
     assert (answer["date_from"], answer["date_to"]) == (str(days.date_from), str(days.date_to))
 
 
@@ -146,7 +158,7 @@ async def test_filters_narrow_the_list_together(studio, a_session):
         ({"limit": "0"}, ["?limit"]),
         ({"limit": "201"}, ["?limit"]),
         ({"status": "gone"}, ["?status"]),
-        ({"q": "\0"}, ["?q"]),
+        ({"q": "x" * 201}, ["?q"]),
         ({"cursor": "x"}, ["?cursor"]),
         ({"cursor": "\0"}, ["?cursor"]),
         ({"cursor": "WyJub3ctaXNoIiwiczEiXQ"}, ["?cursor"]),

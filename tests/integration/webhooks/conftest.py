@@ -24,12 +24,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from integration.cancellations.conftest import Desk, Prompts, stranger, studio  # noqa: F401 - fixtures
 
-from app.auth import Scope, create_key
-from app.config import Settings
-from app.db.businesses import create as create_business
-from app.db.dialect import now
-from app.db.webhook_events import tell
-from app.db.webhook_tables import webhook_deliveries, webhook_endpoints, webhook_events
+from app.auth.keys import Scope, create_key
+from app.config.settings import Settings
+from app.db.access.businesses import create as create_business
+from app.db.core.dialect import now
+from app.db.webhook_tables import webhook_deliveries, webhook_endpoints, webhook_events, webhook_secrets
+from app.db.webhooks.events import tell
 from app.main import create_app
 from app.webhooks.deliver import deliver_forever
 
@@ -87,6 +87,19 @@ async def peer_on():
         yield start
 
 
+_SIGNS_CERTIFICATES = x509.KeyUsage(
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=True,
+    encipher_only=False,
+    decipher_only=False,
+)
+
+
 class Authority:
     """A certificate authority that nobody trusts but who asks for `client_context`."""
 
@@ -97,18 +110,20 @@ class Authority:
         self._certificate = (
             self._draft(self._name, self._key)
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .add_extension(_SIGNS_CERTIFICATES, critical=True)
             .sign(self._key, hashes.SHA256())
         )
 
-    def server_context(self, names: Iterable[str], *, asks_for_certificate: bool = False) -> ssl.SSLContext:
-        """What a peer serves TLS with under these names."""
+    def server_context(
+        self, names: Iterable[str], *, asks_for_certificate: bool = False, as_rfc_5280_has_it: bool = True
+    ) -> ssl.SSLContext:
+        """What a peer serves TLS with under these names; else without the key identifiers that strict clients want."""
         key = ec.generate_private_key(ec.SECP256R1())
         names = list(names)
-        certificate = (
-            self._draft(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])]), key)
-            .add_extension(x509.SubjectAlternativeName([_general(name) for name in names]), critical=False)
-            .sign(self._key, hashes.SHA256())
-        )
+        drafted = self._draft(
+            x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])]), key, key_identifiers=as_rfc_5280_has_it
+        ).add_extension(x509.SubjectAlternativeName([_general(name) for name in names]), critical=False)
+        certificate = drafted.sign(self._key, hashes.SHA256())
         path = self._folder / f"{names[0]}.pem".replace("*", "any").replace(":", "-")
         path.write_bytes(
             key.private_bytes(
@@ -124,17 +139,20 @@ class Authority:
         return context
 
     def client_context(self) -> ssl.SSLContext:
-        """What the product makes once per process, and this authority trusted."""
+        """What the product makes once per process, as strict as from Python 3.13 on, and this authority trusted."""
         context = ssl.create_default_context()
+        context.verify_flags |= ssl.VERIFY_X509_STRICT
         context.load_verify_locations(cadata=self._pem())
         return context
 
     def _pem(self) -> str:
         return self._certificate.public_bytes(serialization.Encoding.PEM).decode()
 
-    def _draft(self, subject: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
+    def _draft(
+        self, subject: x509.Name, key: ec.EllipticCurvePrivateKey, *, key_identifiers: bool = True
+    ) -> x509.CertificateBuilder:
         now = dt.datetime.now(dt.UTC)
-        return (
+        draft = (
             x509.CertificateBuilder()
             .subject_name(subject)
             .issuer_name(self._name)
@@ -143,6 +161,12 @@ class Authority:
             .not_valid_before(now - dt.timedelta(hours=1))
             .not_valid_after(now + dt.timedelta(days=1))
         )
+        if not key_identifiers:
+            return draft
+        of_authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
+        return draft.add_extension(
+            x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False
+        ).add_extension(of_authority, critical=False)
 
 
 def _general(name: str) -> x509.GeneralName:
@@ -282,6 +306,18 @@ class Office(Desk):
             query = sa.select(webhook_endpoints).where(webhook_endpoints.c.id == endpoint["id"])
             return (await conn.execute(query)).mappings().one()
 
+    async def secrets(self, endpoint):
+        """The endpoint's rows of secrets, the oldest first."""
+        async with self.db.read() as conn:
+            query = sa.select(webhook_secrets).where(webhook_secrets.c.endpoint_id == endpoint["id"])
+            return (await conn.execute(query.order_by(webhook_secrets.c.id))).mappings().all()
+
+    async def set_secret(self, secret_id, **values):
+        """Change a secret's row, as time would have done."""
+        async with self.db.write() as conn:
+            statement = sa.update(webhook_secrets).where(webhook_secrets.c.id == secret_id)
+            await conn.execute(statement.values(**values))
+
     async def set(self, endpoint, **values):
         """Change the endpoint's row, as time would have done."""
         async with self.db.write() as conn:
@@ -300,11 +336,11 @@ class Office(Desk):
             return bool((await conn.execute(query)).scalar())
 
     @contextlib.asynccontextmanager
-    async def worker(self, *, jitter=0.5, **settings):
+    async def worker(self, *, jitter=0.5, yields=lambda: False, **settings):
         """One that delivers, until the block ends; it looks at once and then every second."""
         stopping = asyncio.Event()
         changed = self.settings.model_copy(update=settings)
-        task = asyncio.create_task(deliver_forever(self.db, changed, stopping, jitter=lambda: jitter))
+        task = asyncio.create_task(deliver_forever(self.db, changed, stopping, jitter=lambda: jitter, yields=yields))
         try:
             yield task
         finally:

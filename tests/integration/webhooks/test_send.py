@@ -17,16 +17,16 @@ from ipaddress import ip_network
 import httpcore
 import pytest
 
-from app.webhooks.addresses import GuardedBackend, Reach, Resolver
-from app.webhooks.send import MAX_ANSWER_BYTES, Posted, Poster, Trouble
+from app.webhooks.addresses import AddressPolicy, GuardedBackend, Resolver
+from app.webhooks.send import MAX_ANSWER_BYTES, AttemptResult, DeliveryError, EndpointClient
 
-EMBEDDED = Reach(frozenset({443, 8443}), loopback_http=True)
+EMBEDDED = AddressPolicy(frozenset({443, 8443}), loopback_http=True)
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 
 
 def within(*networks):
-    return Reach(frozenset({443}), networks=tuple(ip_network(network) for network in networks))
+    return AddressPolicy(frozenset({443}), networks=tuple(ip_network(network) for network in networks))
 
 
 class Names:
@@ -57,7 +57,7 @@ class Names:
 @contextlib.asynccontextmanager
 async def poster(reach=EMBEDDED, resolve=None, context=None, *, most_connections=4, total_seconds=5.0):
     resolver = Resolver(resolve or Names())
-    made = Poster(
+    made = EndpointClient(
         reach,
         resolver,
         context or ssl.create_default_context(),
@@ -72,7 +72,7 @@ async def poster(reach=EMBEDDED, resolve=None, context=None, *, most_connections
         await resolver.aclose()
 
 
-async def post_once(url, reach=EMBEDDED, resolve=None, context=None, **settings) -> Posted:
+async def post_once(url, reach=EMBEDDED, resolve=None, context=None, **settings) -> AttemptResult:
     async with poster(reach, resolve, context, **settings) as made:
         return await made.post(url, {"webhook-id": "msg_1"}, b'{"a":1}')
 
@@ -110,7 +110,7 @@ def reset(writer):
 async def test_an_attempt_sends_the_bytes_as_they_are_and_tells_what_came(peer_on):
     peer = await peer_on(answering(OK))
     posted = await post_once(f"http://127.0.0.1:{peer.port}/hooks?x=%20y")
-    assert replace(posted, milliseconds=0) == Posted(200, None, "ok", 0, None)
+    assert replace(posted, milliseconds=0) == AttemptResult(200, None, "ok", 0, None)
     head, _, body = peer.requests[0].partition(b"\r\n\r\n")
     assert body == b'{"a":1}'
     line, *fields = head.decode().split("\r\n")
@@ -154,7 +154,7 @@ async def test_the_address_that_was_checked_is_the_one_connected_to_though_the_n
     async with poster(within("127.0.0.2/32"), names, authority.client_context()) as made:
         assert (await made.post(f"https://hooks.example:{right.port}/", {}, b"{}")).status == 200
         assert names.asked == ["hooks.example"]
-        assert (await made.post(f"https://hooks.example:{right.port}/", {}, b"{}")).error is Trouble.NO_CONNECTION
+        assert (await made.post(f"https://hooks.example:{right.port}/", {}, b"{}")).error is DeliveryError.NO_CONNECTION
     assert names.asked == ["hooks.example"] * 2
     assert (right.connections, wrong.connections) == (1, 0)
 
@@ -176,14 +176,14 @@ async def test_one_address_that_is_not_allowed_refuses_them_all(peer_on, address
     wrong = await peer_on(answering(OK), host="127.0.0.1", port=port)
     reach = within("127.0.0.2/32", "127.0.1.0/24")
     posted = await post_once(f"https://hooks.example:{right.port}/", reach, Names(hooks_example=[addresses]))
-    assert posted.error is Trouble.NO_CONNECTION
+    assert posted.error is DeliveryError.NO_CONNECTION
     assert (right.connections, wrong.connections) == (0, 0)
 
 
 async def test_a_refusal_reads_like_a_name_that_there_is_not(peer_on):
     peer = await peer_on(answering(OK))
     names = Names(inside_example=[["127.0.0.1"]], mixed_example=[["8.8.8.8", "10.0.0.1"]], none_example=[[]])
-    backend = GuardedBackend(Reach(frozenset({443, peer.port})), resolver := Resolver(names))
+    backend = GuardedBackend(AddressPolicy(frozenset({443, peer.port})), resolver := Resolver(names))
     words = set()
     for name in ("inside.example", "mixed.example", "none.example", "no.such.example", "127.0.0.1", "10.0.0.1"):
         with pytest.raises(httpcore.ConnectError) as refused:
@@ -208,8 +208,10 @@ async def test_this_machine_is_named_by_nobody_else(peer_on):
 async def test_what_was_allowed_once_is_checked_again(peer_on):
     peer = await peer_on(answering(OK))
     for url in (f"http://127.0.0.1:{peer.port}/", f"http://localhost:{peer.port}/", "https://127.0.0.1/", "nonsense"):
-        assert await post_once(url, within("10.0.0.0/8")) == Posted(None, Trouble.NOT_ALLOWED, None, 0, None)
-    assert (await post_once(f"http://127.0.0.1:{peer.port}/", within("127.0.0.0/8"))).error is Trouble.NOT_ALLOWED
+        assert await post_once(url, within("10.0.0.0/8")) == AttemptResult(
+            None, DeliveryError.NOT_ALLOWED, None, 0, None
+        )
+    assert (await post_once(f"http://127.0.0.1:{peer.port}/", within("127.0.0.0/8"))).error is DeliveryError.NOT_ALLOWED
     assert peer.connections == 0
 
 
@@ -232,7 +234,9 @@ async def test_a_proxy_of_the_environment_hears_nothing(peer_on, monkeypatch):
     monkeypatch.delenv("NO_PROXY", raising=False)
     assert (await post_once(f"http://127.0.0.1:{peer.port}/")).status == 200
     names = Names(hooks_example=[["127.0.0.2"]])
-    assert (await post_once("https://hooks.example/", within("127.0.0.2/32"), names)).error is Trouble.NO_CONNECTION
+    assert (
+        await post_once("https://hooks.example/", within("127.0.0.2/32"), names)
+    ).error is DeliveryError.NO_CONNECTION
     assert proxy.connections == 0
 
 
@@ -358,7 +362,7 @@ async def test_closing_ends_the_wait_for_names_that_hang():
 async def test_an_attempt_ends_in_time_though_its_name_hangs():
     names = HangingNames()
     posted = await post_once("https://hung.example/", resolve=names, total_seconds=0.3)
-    assert (posted.error, posted.status) == (Trouble.TIMED_OUT, None)
+    assert (posted.error, posted.status) == (DeliveryError.TIMED_OUT, None)
     assert 290 <= posted.milliseconds < 2000
     names.let.set()
 
@@ -418,14 +422,28 @@ async def test_a_certificate_of_an_address_is_good_for_that_address(peer_on, aut
 async def test_a_certificate_that_nobody_trusts_is_refused(peer_on, authority, names_of_hooks):
     peer = await peer_on(answering(OK), host="127.0.0.2", tls=authority.server_context(["hooks.example"]))
     posted = await post_once(f"https://hooks.example:{peer.port}/", within("127.0.0.2/32"), names_of_hooks)
-    assert (posted.error, peer.requests) == (Trouble.TLS, [])
+    assert (posted.error, peer.requests) == (DeliveryError.TLS, [])
+
+
+async def test_a_certificate_without_its_authority_s_key_identifier_is_refused_by_strict_pythons(
+    peer_on, authority, names_of_hooks
+):
+    tls = authority.server_context(["hooks.example"], as_rfc_5280_has_it=False)
+    peer = await peer_on(answering(OK), host="127.0.0.2", tls=tls)
+    url, reach = f"https://hooks.example:{peer.port}/", within("127.0.0.2/32")
+    strict, lenient = authority.client_context(), authority.client_context()
+    lenient.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    assert (await post_once(url, reach, names_of_hooks, strict)).error is DeliveryError.TLS
+    assert (await post_once(url, reach, names_of_hooks, lenient)).status == 200
+    by_default = ssl.create_default_context().verify_flags & ssl.VERIFY_X509_STRICT
+    assert bool(by_default) is (sys.version_info >= (3, 13)), "docs/upgrading.md says from which Python on"
 
 
 async def test_a_certificate_of_another_name_is_refused(peer_on, authority, names_of_hooks):
     peer = await peer_on(answering(OK), host="127.0.0.2", tls=authority.server_context(["hooks.example", "127.0.0.2"]))
     reach, context = within("127.0.0.2/32"), authority.client_context()
     posted = await post_once(f"https://other.example:{peer.port}/", reach, names_of_hooks, context)
-    assert (posted.error, peer.requests) == (Trouble.TLS, [])
+    assert (posted.error, peer.requests) == (DeliveryError.TLS, [])
 
 
 async def test_a_peer_that_asks_for_a_certificate_of_ours_is_tls_trouble(authority, names_of_hooks):
@@ -443,7 +461,7 @@ async def test_a_peer_that_asks_for_a_certificate_of_ours_is_tls_trouble(authori
         over = threading.Event()
         refusing = asyncio.create_task(asyncio.to_thread(refuses))
         url, reach = f"https://hooks.example:{listener.getsockname()[1]}/", within("127.0.0.2/32")
-        assert (await post_once(url, reach, names_of_hooks, authority.client_context())).error is Trouble.TLS
+        assert (await post_once(url, reach, names_of_hooks, authority.client_context())).error is DeliveryError.TLS
         over.set()
         await refusing
 
@@ -458,7 +476,7 @@ async def test_a_peer_that_hangs_in_the_handshake_is_given_up_in_time_and_hung_u
     peer = await peer_on(says_nothing, host="127.0.0.2")
     async with poster(within("127.0.0.2/32"), names_of_hooks, total_seconds=0.3) as made:
         posted = await made.post(f"https://hooks.example:{peer.port}/", {}, b"{}")
-        assert posted.error is Trouble.TIMED_OUT
+        assert posted.error is DeliveryError.TIMED_OUT
         async with asyncio.timeout(2):
             await hung_up.wait()
 
@@ -530,7 +548,7 @@ def repeating(beginning, part):
 async def test_a_peer_that_gives_no_status_is_broken_and_raises_nothing(peer_on, talk):
     peer = await peer_on(talk)
     posted = await post_once(f"http://127.0.0.1:{peer.port}/")
-    assert (posted.status, posted.error, posted.response) == (None, Trouble.BROKEN, None)
+    assert (posted.status, posted.error, posted.response) == (None, DeliveryError.BROKEN, None)
     assert posted.milliseconds < 4000
 
 
@@ -538,7 +556,7 @@ async def test_where_nothing_listens_there_is_no_connection():
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         posted = await post_once(f"http://127.0.0.1:{unused.getsockname()[1]}/")
-    assert (posted.status, posted.error) == (None, Trouble.NO_CONNECTION)
+    assert (posted.status, posted.error) == (None, DeliveryError.NO_CONNECTION)
 
 
 async def answers_never(peer, reader, _):
@@ -565,7 +583,7 @@ async def test_a_peer_that_gives_no_status_in_time_has_timed_out(peer_on, talk):
     peer = await peer_on(talk)
     async with poster(total_seconds=0.4) as made:
         posted = await made.post(f"http://127.0.0.1:{peer.port}/", {}, b"x" * 2**24 if talk is never_reads else b"{}")
-    assert (posted.status, posted.error, posted.response) == (None, Trouble.TIMED_OUT, None)
+    assert (posted.status, posted.error, posted.response) == (None, DeliveryError.TIMED_OUT, None)
     assert 390 <= posted.milliseconds < 2000
 
 
@@ -698,7 +716,7 @@ async def test_closing_breaks_attempts_under_way_off(peer_on):
         while not peer.requests:  # noqa: ASYNC110 - the peer has a list and no event
             await asyncio.sleep(0.01)
         await made.aclose()
-        assert (await attempt).error is Trouble.BROKEN
+        assert (await attempt).error is DeliveryError.BROKEN
 
 
 async def test_a_header_that_cannot_be_sent_is_the_callers_mistake(peer_on):

@@ -9,12 +9,15 @@ import pytest
 import sqlalchemy as sa
 from integration.webhooks.conftest import Office
 
-from app.cancellation import recover
-from app.cancellation.run import run_slice
-from app.db import claims, events_of_jobs, outcomes, tables
-from app.db.outcomes import Recorded
-from app.db.webhook_events import Event
-from app.db.webhook_tables import EventType, webhook_deliveries, webhook_events
+from app.db import tables
+from app.db.jobs import job_events
+from app.db.refunds import claims, outcomes
+from app.db.refunds.outcomes import Recorded
+from app.db.webhook_tables import webhook_deliveries, webhook_events
+from app.db.webhooks.events import Event
+from app.domain.events import EventType
+from app.refunds.slices import recover
+from app.refunds.slices.run import run_slice
 
 NOWHERE = "http://127.0.0.1:9/hook"
 
@@ -35,7 +38,7 @@ async def classes(studio):
     await studio.booking("card", "yoga", ("CAD", 2000))
     await studio.booking("credit", "yoga", ("credits", 2))
     await studio.booking("free", "spin")
-    await studio.booking("waiting", "spin", ("CAD", 2000), status="waitlisted")
+    await studio.booking("waiting", "spin", status="waitlisted")
     return studio
 
 
@@ -50,7 +53,7 @@ async def since(told, before):
 
 async def refused(studio, job):
     """End it with both refunds refused."""
-    await studio.faults(refuse_ids={"card-payment-1": "payment_disputed", "credit-account": "account_closed"})
+    await studio.faults(refuse_ids={"card-payment-1": "refund_window_expired", "credit-account": "account_closed"})
     await studio.work(job["id"])
     await studio.faults()
 
@@ -115,7 +118,7 @@ async def test_a_refund_that_needs_a_person_is_told_of_and_so_is_each_end(told, 
     first = await since(told, before)
     assert kinds(first) == {"refund.failed": 2, "bulk_cancellation.completed": 1}
     assert first[-1][1]["status"] == "completed_with_failures"
-    assert {data.get("failure_code") for _, data in first} == {"payment_disputed", "account_closed", None}
+    assert {data.get("failure_code") for _, data in first} == {"refund_window_expired", "account_closed", None}
     before = await told.events()
     await classes.faults(refuse_ids={"credit-account": "account_closed"})
     await classes.post(f"/bulk-cancellations/{job['id']}/retry")
@@ -328,7 +331,7 @@ async def test_what_is_rolled_back_has_told_nothing(told):
 
     async def step():
         async with told.db.write() as conn:
-            await events_of_jobs.withdrawn(conn, "studio", "j")
+            await job_events.withdrawn(conn, "studio", "j")
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):

@@ -24,12 +24,13 @@ from bulk_cancel_client.api.webhooks import (
 from bulk_cancel_client.models import (
     AcceptedJob,
     CancellationRequest,
+    CancellationRequestSessionIdsType1,
     DeliveryDetail,
     DeliveryStatus,
+    EndpointRequest,
     EndpointWithSecret,
     JobDetail,
     JobStatus,
-    NewEndpoint,
     PageRefund,
     Plan,
     Refund,
@@ -38,6 +39,7 @@ from bulk_cancel_client.models import (
 from bulk_cancel_client.types import UNSET
 
 T = TypeVar("T")
+ALL = CancellationRequestSessionIdsType1.ALL
 _PAUSE_SECONDS = 0.1
 _ENDS = {JobStatus.COMPLETED, JobStatus.COMPLETED_WITH_FAILURES, JobStatus.WITHDRAWN}
 
@@ -71,7 +73,8 @@ def refunds_of(job_id: str) -> list[Refund]:
     found: list[Refund] = []
     cursor: str | None = None
     while True:
-        answer = list_bulk_cancellation_refunds.sync(job_id, client=client, limit=200, cursor=cursor)
+        after = UNSET if cursor is None else cursor
+        answer = list_bulk_cancellation_refunds.sync(job_id, client=client, limit=200, cursor=after)
         page = the(PageRefund, answer)
         found += page.data
         cursor = page.next_cursor
@@ -92,7 +95,7 @@ def delivered(endpoint_id: str, event_id: str) -> DeliveryDetail:
 def week(plan_digest: str | None = None) -> CancellationRequest:
     """All sessions of the week, as they were planned."""
     date_from, date_to = (dt.date.fromisoformat(os.environ[name]) for name in ("FROM", "TO"))
-    return CancellationRequest(date_from, date_to, "all", plan_digest=plan_digest, reason="Snow day")
+    return CancellationRequest(date_from, date_to, ALL, plan_digest=plan_digest, reason="Snow day")
 
 
 plan = the(Plan, plan_bulk_cancellation.sync(client=client, body=week()))
@@ -102,11 +105,11 @@ again = create_bulk_cancellation.sync_detailed(client=client, body=week(plan.dig
 job, unchanged = followed(job_id)
 refunds = refunds_of(job_id)
 
-new = NewEndpoint(os.environ["HOOK"], description="The journey")
+new = EndpointRequest(os.environ["HOOK"], description="The journey")
 endpoint = the(EndpointWithSecret, create_webhook_endpoint.sync(client=client, body=new))
 sent = the(DeliveryDetail, send_test_event.sync(endpoint.id, client=client))
 delivery = delivered(endpoint.id, sent.event_id)
-event = WebhookEndpointTest.from_dict(delivery.payload.to_dict())
+event = the(WebhookEndpointTest, delivery.payload)
 delete_webhook_endpoint.sync_detailed(endpoint.id, client=client)
 gone = get_webhook_endpoint.sync_detailed(endpoint.id, client=client)
 

@@ -40,7 +40,7 @@ async function refundsOf(jobId: string): Promise<Schemas["Refund"][]> {
   do {
     const page: Schemas["Page_Refund_"] = told(
       await client.GET("/v1/bulk-cancellations/{job_id}/refunds", {
-        params: { path: { job_id: jobId }, query: { limit: 200, cursor } },
+        params: { path: { job_id: jobId }, query: { limit: 200, ...(cursor && { cursor }) } },
       }),
     );
     found.push(...page.data);

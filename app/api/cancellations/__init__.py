@@ -1,0 +1,1 @@
+"""Bulk cancellations over HTTP: routes, bodies, streams and refunds."""

@@ -1,0 +1,379 @@
+"""The bodies of bulk cancellations: what a request may say, and how plans, jobs and refunds are shown."""
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal, Self
+
+import sqlalchemy as sa
+from pydantic import ConfigDict, Discriminator, Field, StrictBool, Tag
+from pydantic.config import JsonDict
+
+from app.api.schedule.local_times import Times
+from app.api.shapes import RESOLVED_AMOUNT, Answer, Body, UtcInstant
+from app.cancellation.digests import MAX_DIGEST
+from app.cancellation.plan import CancellationPlan as PlanValue
+from app.cancellation.plan import PlanTotals as TotalsValue
+from app.cancellation.read import JobView
+from app.cancellation.request import MAX_HOLD_SECONDS, MAX_SESSIONS_NAMED, Request
+from app.domain.days import session_times
+from app.domain.fields import Date, PlatformId, Uuid, prose, text
+from app.domain.statuses import JobStatus, Method, RefundStatus, SessionOutcome
+
+_EXAMPLE: JsonDict = {
+    "date_from": "2026-11-23",
+    "date_to": "2026-11-29",
+    "session_ids": ["s1", "s2"],
+    "reason": "Snow day",
+    "plan_digest": None,
+    "hold_seconds": 0,
+    "include_attended": False,
+}
+
+
+def _form_of(session_ids: Any) -> str | None:
+    return "list" if isinstance(session_ids, list) else "all" if session_ids == "all" else None
+
+
+def _as_any_of(schema: JsonDict) -> None:
+    schema["anyOf"] = schema.pop("oneOf")  # which more generators of clients read
+
+
+_Named = Annotated[list[PlatformId], Field(min_length=1, max_length=MAX_SESSIONS_NAMED), Tag("list")]
+_All = Annotated[Literal["all"], Tag("all")]
+# What is wrong is told of the form that was sent, and not of the other one too.
+_LIST_OR_ALL: Final = Discriminator(
+    _form_of, custom_error_type="list-or-all", custom_error_message="must be a list of session ids, or the word all"
+)
+
+
+class CancellationRequest(Body):
+    """Which sessions to cancel, why and how."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
+
+    date_from: Date = Field(description="First local day of the business, inclusive.")
+    date_to: Date = Field(description="Last local day, inclusive; at most 366 days.")
+    session_ids: Annotated[_Named | _All, _LIST_OR_ALL] = Field(
+        description="Sessions starting in the range, without repeats, or `all` of them.",
+        json_schema_extra=_as_any_of,
+    )
+    reason: Annotated[str, *prose(500)] | None = Field(
+        None, description="Told to clients and upstreams, kept in the audit on one line."
+    )
+    plan_digest: Annotated[str, text(MAX_DIGEST)] | None = Field(
+        None, description="A plan's `digest`: refuse if sessions or bookings differ from what that plan saw."
+    )
+    hold_seconds: Annotated[int, Field(ge=0, le=MAX_HOLD_SECONDS, strict=True)] = Field(
+        0, description="Wait so long before returning anything; until then the job can be withdrawn."
+    )
+    include_attended: StrictBool = Field(False, description="Return attended bookings of started sessions, too.")
+
+    def to_request(self) -> Request:
+        """The step's own value."""
+        chosen = self.session_ids
+        return Request(
+            date_from=self.date_from,
+            date_to=self.date_to,
+            session_ids="all" if chosen == "all" else tuple(chosen),
+            reason=self.reason,
+            plan_digest=self.plan_digest,
+            hold_seconds=self.hold_seconds,
+            include_attended=self.include_attended,
+        )
+
+
+class Money(Answer):
+    """An amount in the currency's minor unit (ISO 4217)."""
+
+    currency: str = Field(examples=["CAD"])
+    amount_minor: int = Field(examples=[2000])
+
+
+class Totals(Answer):
+    """What is to be returned, counted and summed."""
+
+    sessions: int
+    bookings: int
+    clients: int
+    refunds: int = Field(description="Payment lines to return: a split purchase counts once per line.")
+    amounts: list[Money]
+    credits: int
+    nothing_to_return: int = Field(
+        description="Bookings of which nothing was paid, and payment lines that are kept whole."
+    )
+    kept_amounts: list[Money] = Field(description="Paid, and not returned: `warnings` and refunds say by which rule.")
+    kept_credits: int
+
+    @classmethod
+    def of(cls, totals: TotalsValue) -> Self:
+        return cls(**totals_fields(totals))
+
+
+class NamedChoice(Answer):
+    """What a session in a plan begins with."""
+
+    session_id: str
+    name: str
+
+
+class PlannedSession(Times, NamedChoice):
+    """A chosen session and what its cancellation would return."""
+
+    outcome: SessionOutcome
+    job_id: str | None = Field(description="The bulk cancellation that has it, unless it would be accepted.")
+    bookings: int
+    refunds: int
+    amounts: list[Money]
+    credits: int
+    nothing_to_return: int
+    kept_amounts: list[Money]
+    kept_credits: int
+
+
+class PlanWarning(Answer):
+    """Something to know before pressing."""
+
+    code: str = Field(examples=["sessions-ended"])
+    detail: str
+    count: int
+    amounts: list[Money] = Field(description="How much of it, where it is about money.")
+    credits: int
+
+
+class Plan(Answer):
+    """What a bulk cancellation would do now."""
+
+    digest: str = Field(description="Send it back as `plan_digest` to be refused if anything has changed.")
+    totals: Totals
+    sessions: list[PlannedSession]
+    warnings: list[PlanWarning]
+
+    @classmethod
+    def of(cls, plan: PlanValue, business_timezone: str) -> Self:
+        return cls(
+            digest=plan.digest,
+            totals=Totals.of(plan.totals),
+            sessions=[
+                PlannedSession(
+                    session_id=one.session_id,
+                    name=one.name,
+                    starts_at=one.starts_at,
+                    ends_at=one.ends_at,
+                    **session_times(one.starts_at, one.ends_at, one.timezone, business_timezone)._asdict(),
+                    outcome=one.outcome,
+                    job_id=one.job_id,
+                    bookings=one.bookings,
+                    refunds=one.refunds,
+                    amounts=money(one.amounts),
+                    credits=one.credits,
+                    nothing_to_return=one.nothing_to_return,
+                    kept_amounts=money(one.kept_amounts),
+                    kept_credits=one.kept_credits,
+                )
+                for one in plan.sessions
+            ],
+            warnings=[
+                PlanWarning(
+                    code=one.code, detail=one.detail, count=one.count, amounts=money(one.amounts), credits=one.credits
+                )
+                for one in plan.warnings
+            ],
+        )
+
+
+class SessionCounts(Answer):
+    """Chosen sessions by outcome."""
+
+    accepted: int = 0
+    already_in_process: int = 0
+    already_cancelled: int = 0
+
+
+class Sum(Answer):
+    """Refunds of one status."""
+
+    count: int
+    amounts: list[Money]
+    credits: int
+    kept_amounts: list[Money] = Field(description="What is kept of their payment lines.")
+    kept_credits: int
+
+
+class Job(Answer):
+    """A bulk cancellation."""
+
+    id: Uuid
+    status: JobStatus
+    date_from: dt.date
+    date_to: dt.date
+    reason: str | None
+    include_attended: bool
+    hold_until: UtcInstant | None
+    requested_by: str
+    requested_at: UtcInstant
+    started_at: UtcInstant | None
+    finished_at: UtcInstant | None
+    session_counts: SessionCounts
+    totals: Totals = Field(description="As frozen at acceptance.")
+
+
+class JobDetail(Job):
+    """A bulk cancellation with its refunds counted and summed by status."""
+
+    refunds: dict[RefundStatus, Sum] = Field(description="Every status, also where it counts none.")
+
+
+class ChosenSession(Answer):
+    """What became of one chosen session."""
+
+    session_id: str
+    outcome: SessionOutcome
+    job_id: Uuid | None = Field(
+        description="The bulk cancellation that has it: this one where `accepted`; null: the platform cancelled it."
+    )
+
+
+class AcceptedJob(JobDetail):
+    """A bulk cancellation as it was accepted, with every chosen session's outcome."""
+
+    sessions: list[ChosenSession]
+
+
+class RetriedJob(JobDetail):
+    """A bulk cancellation after a retry."""
+
+    retried: int = Field(description="Refunds that are under way again.")
+
+
+class JobSession(Times, ChosenSession):
+    """A chosen session as it was at acceptance."""
+
+    name: str
+    location: str | None
+    instructor: str | None
+    refunds: dict[RefundStatus, int] = Field(description="Refunds by status, once the worker has begun.")
+
+
+class Refund(Answer):
+    """One payment line's refund, or (method `none`) a booking of which nothing was paid.
+
+    What was paid of a line is what is returned and what is kept of it; `skipped`, with 0 to return: all of it is kept.
+    """
+
+    id: Uuid
+    session_id: str
+    booking_id: str
+    client_id: str
+    method: Method
+    payment_id: str | None
+    amount_minor: int | None
+    currency: str | None
+    account_id: str | None
+    credits: int | None
+    kept_amount_minor: int = Field(description="Paid, and not returned.")
+    kept_credits: int
+    kept_by: str | None = Field(description="The rule that keeps it.", examples=["attended"])
+    status: RefundStatus
+    attempts: int
+    next_attempt_at: UtcInstant | None = Field(description="When a machine will next touch it; null: it rests.")
+    upstream_reference: str | None
+    failure_code: str | None
+    failure_detail: str | None
+    resolved_amount_minor: int | None = Field(description=RESOLVED_AMOUNT)
+    settled_at: UtcInstant | None
+
+
+def money(amounts: Mapping[str, int]) -> list[Money]:
+    """Sums by currency as a list."""
+    return [Money(**one) for one in money_fields(amounts)]
+
+
+def totals_fields(totals: TotalsValue) -> dict[str, Any]:
+    """The members of `Totals`."""
+    return {
+        "sessions": totals.sessions,
+        "bookings": totals.bookings,
+        "clients": totals.clients,
+        "refunds": totals.refunds,
+        "amounts": money_fields(totals.amounts),
+        "credits": totals.credits,
+        "nothing_to_return": totals.nothing_to_return,
+        "kept_amounts": money_fields(totals.kept_amounts),
+        "kept_credits": totals.kept_credits,
+    }
+
+
+def money_fields(amounts: Mapping[str, int]) -> list[dict[str, Any]]:
+    """Sums by currency, each the members of a `Money`."""
+    return [{"currency": currency, "amount_minor": amount} for currency, amount in amounts.items()]
+
+
+# What is within a job is given as members: to make each a model of its own takes five times as long as the whole.
+def job_fields(view: JobView, *, as_accepted: bool = False) -> dict[str, Any]:
+    """The members of `Job`; `as_accepted`: as the 202 said, whatever has become of the job since."""
+    row = view.row
+    status = row["status"]
+    if as_accepted:
+        status = JobStatus.HELD if row["hold_until"] else JobStatus.QUEUED
+    return {
+        "id": row["id"],
+        "status": status,
+        "date_from": row["date_from"],
+        "date_to": row["date_to"],
+        "reason": row["reason"],
+        "include_attended": row["include_attended"],
+        "hold_until": row["hold_until"],
+        "requested_by": row["requested_by"],
+        "requested_at": row["requested_at"],
+        "started_at": None if as_accepted else row["started_at"],
+        "finished_at": None if as_accepted else row["finished_at"],
+        "session_counts": view.session_counts,
+        "totals": totals_fields(view.totals),
+    }
+
+
+def detail_fields(view: JobView, *, as_accepted: bool = False) -> dict[str, Any]:
+    """The members of `JobDetail`."""
+    sums = {
+        status: {
+            "count": one.count,
+            "amounts": money_fields(one.amounts),
+            "credits": one.credits,
+            "kept_amounts": money_fields(one.kept_amounts),
+            "kept_credits": one.kept_credits,
+        }
+        for status, one in view.refunds.items()
+    }
+    return {**job_fields(view, as_accepted=as_accepted), "refunds": sums}
+
+
+def refund(row: sa.RowMapping) -> Refund:
+    """A refund row as shown."""
+    shown = {name: row[name] for name in Refund.model_fields if name != "next_attempt_at"}
+    return Refund(**shown, next_attempt_at=row["due_at"])
+
+
+def holder_of(outcome: str, held_by_job_id: str | None, job_id: str) -> str | None:
+    """The job that has a session which this job chose; None where the platform itself had cancelled it."""
+    return job_id if outcome == SessionOutcome.ACCEPTED else held_by_job_id
+
+
+def job_session(row: Mapping[Any, Any], job_id: str, counts: Mapping[str, int], business_timezone: str) -> JobSession:
+    """A session of a job as shown; `counts` are of its own refunds."""
+    # A build before 0011 keeps no end.
+    starts_at, ends_at = (
+        row["session_starts_at"],
+        row["session_ends_at"] or row["ends_at_now"],
+    )
+    return JobSession(
+        session_id=row["session_id"],
+        outcome=row["outcome"],
+        job_id=holder_of(row["outcome"], row["held_by_job_id"], job_id),
+        name=row["session_name"],
+        starts_at=starts_at,
+        ends_at=ends_at,
+        **session_times(starts_at, ends_at, row["session_timezone"], business_timezone)._asdict(),
+        location=row["location"],
+        instructor=row["instructor"],
+        refunds={RefundStatus(status): count for status, count in counts.items()},
+    )

@@ -1,0 +1,38 @@
+"""The address that a request came from: the connection's, or what a proxy that is trusted says of it.
+
+`X-Forwarded-For` is read from its end, where the nearest proxy writes: what callers write stands before that.
+"""
+
+import ipaddress
+from collections.abc import Sequence
+
+from starlette.datastructures import Headers
+from starlette.types import Scope
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+_OF_ONE_IPV6 = 64  # one subscriber has all addresses of such a network
+
+
+def networks(text: str | None) -> Sequence[Network]:
+    """The networks that a setting names, with blanks between."""
+    return [ipaddress.ip_network(one) for one in (text or "").split()]
+
+
+def address_of(scope: Scope, trusted: Sequence[Network]) -> str:
+    """Whom to count a request to: an IPv4 address, an IPv6 network of one subscriber, or "" where nobody knows."""
+    client = scope.get("client")
+    hops = [part.strip() for part in ",".join(Headers(scope=scope).getlist("x-forwarded-for")).split(",")]
+    found = client[0] if client else ""
+    while (address := _address(found)) is not None and any(address in network for network in trusted) and hops:
+        found = hops.pop() or found
+    if address is None:
+        return ""
+    return str(ipaddress.ip_network((address, _OF_ONE_IPV6), strict=False)) if address.version == 6 else str(address)  # noqa: PLR2004
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    return (address.version == 6 and address.ipv4_mapped) or address  # noqa: PLR2004

@@ -1,0 +1,78 @@
+"""Finds the operation that will answer a request, from its method and path alone, before the router does.
+
+Only what needs a key is found. The first that fits is the router's choice too, because both keep the routes' order.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from fastapi.dependencies.models import Dependant
+from fastapi.responses import StreamingResponse
+from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
+from fastapi.security.base import SecurityBase
+from starlette.datastructures import Headers
+from starlette.routing import BaseRoute, compile_path
+
+from app.api.negotiation import prefers_csv
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What must be known of an operation before it is called: its caller's scopes, and whether it is a stream."""
+
+    scopes: tuple[str, ...]
+    always_streams: bool
+    streams_csv: bool  # where the caller wants that rather than JSON
+
+    def streams(self, headers: Headers) -> bool:
+        """Whether it may take as long as its caller likes, to send or to read."""
+        return self.always_streams or (self.streams_csv and prefers_csv(headers.get("accept")))
+
+
+class Operations:
+    """Those of an app that need a key."""
+
+    def __init__(self, routes: Iterable[BaseRoute]) -> None:
+        # By method and number of slashes, so that two or three patterns are tried instead of thirty.
+        self._by_shape: defaultdict[tuple[str, int], list[tuple[re.Pattern[str], Operation | None]]]
+        self._by_shape = defaultdict(list)
+        for context in iter_route_contexts(list(routes)):
+            if isinstance(context.original_route, APIRoute):
+                self._add(context, context.original_route)
+
+    def find(self, method: str, path: str) -> Operation | None:
+        """The operation with this method whose path fits; None where there is none, or it needs no key."""
+        for pattern, operation in self._by_shape.get((method, path.count("/")), ()):
+            if pattern.match(path):
+                return operation
+        return None
+
+    def _add(self, context: RouteContext, route: APIRoute) -> None:
+        assert context.path is not None
+        operation = _operation(route) if _needs_key(route.dependant) else None
+        for method in context.methods or ():
+            self._by_shape[method, context.path.count("/")].append((compile_path(context.path)[0], operation))
+
+
+def _operation(route: APIRoute) -> Operation:
+    taken = (route.openapi_extra or {}).get("requestBody", {}).get("content", {"application/json": {}})
+    given = {media for response in route.responses.values() for media in response.get("content", ())}
+    return Operation(
+        tuple(_scopes_of(route.dependant)),
+        always_streams=route.response_class is StreamingResponse or "application/json" not in taken,
+        streams_csv="text/csv" in given,
+    )
+
+
+def _needs_key(dependant: Dependant) -> bool:
+    """Whether a route asks who is calling, if only to tell them."""
+    return isinstance(dependant.call, SecurityBase) or any(map(_needs_key, dependant.dependencies))
+
+
+def _scopes_of(dependant: Dependant) -> Iterator[str]:
+    """The scopes that a route's caller must have, as it names them."""
+    yield from dependant.own_oauth_scopes or ()
+    for inner in dependant.dependencies:
+        yield from _scopes_of(inner)

@@ -1,0 +1,1 @@
+"""The schedule over HTTP: routes, lists, bodies, the import, and what is public."""

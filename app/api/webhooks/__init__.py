@@ -1,0 +1,1 @@
+"""Webhooks over HTTP: endpoints to manage, events they are sent, and hooks that come in."""

@@ -1,0 +1,196 @@
+"""Webhook endpoints over HTTP: manage them, see what was sent to them and what came back, send it again."""
+
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Query, Response
+from starlette.status import HTTP_201_CREATED, HTTP_202_ACCEPTED, HTTP_204_NO_CONTENT
+
+from app.api.callers import caller
+from app.api.openapi import problems
+from app.api.shapes import Limit, Page, decode_uuid_cursor, encode_cursor
+from app.api.state import Service, State
+from app.api.webhooks import webhook_bodies as bodies
+from app.auth.keys import Caller, Scope
+from app.db.webhooks import delivery_lists
+from app.db.webhooks import endpoints as rows
+from app.domain.fields import Uuid
+from app.domain.statuses import DeliveryStatus
+from app.encryption import SecretBox
+from app.errors import FieldError, Invalid, NotFound, Problem
+from app.webhooks import endpoints
+from app.webhooks.addresses import AddressPolicy
+from app.webhooks.urls import check_url
+
+router = APIRouter(prefix="/webhook-endpoints", tags=["webhooks"])
+
+Manager = Annotated[Caller, caller(Scope.WEBHOOKS_MANAGE)]
+_PLACE: Final = {"headers": {"Location": {"schema": {"type": "string"}, "required": True}}}
+
+
+@router.post(
+    "",
+    status_code=HTTP_201_CREATED,
+    summary="Be told of what happens",
+    responses={201: _PLACE, **problems("webhooks-not-configured", "too-many-endpoints")},
+)
+async def create_webhook_endpoint(
+    body: bodies.EndpointRequest, who: Manager, service: Service, response: Response
+) -> bodies.EndpointWithSecret:
+    """A new endpoint, enabled; the answer holds its secret, which is never shown again. At most 50 for a business."""
+    endpoint, secret = await endpoints.create(
+        service.db,
+        _seals(service),
+        who.business_id,
+        url=_checked(service, body.url),
+        description=body.description,
+        event_types=body.event_types,
+    )
+    response.headers["Location"] = f"/v1/webhook-endpoints/{endpoint['id']}"
+    return bodies.EndpointWithSecret(**bodies.Endpoint.fields_of(endpoint), secret=secret)
+
+
+@router.get("", summary="Webhook endpoints, the oldest first")
+async def list_webhook_endpoints(
+    who: Manager,
+    service: Service,
+    limit: Annotated[Limit, Query()] = 50,
+    cursor: Annotated[str | None, Query()] = None,
+) -> Page[bodies.Endpoint]:
+    async with service.db.read() as conn:
+        found = await rows.oldest(conn, who.business_id, after=decode_uuid_cursor(cursor), limit=limit + 1)
+    shown = [bodies.Endpoint(**bodies.Endpoint.fields_of(row)) for row in found[:limit]]
+    return Page(data=shown, next_cursor=encode_cursor(shown[-1].id) if len(found) > limit else None)
+
+
+@router.get("/{endpoint_id}", summary="One webhook endpoint")
+async def get_webhook_endpoint(endpoint_id: Uuid, who: Manager, service: Service) -> bodies.Endpoint:
+    async with service.db.read() as conn:
+        row = await rows.get(conn, who.business_id, endpoint_id)
+    if row is None:
+        raise NotFound("webhook endpoint")
+    return bodies.Endpoint(**bodies.Endpoint.fields_of(row))
+
+
+@router.patch("/{endpoint_id}", summary="Change, enable or disable one")
+async def change_webhook_endpoint(
+    endpoint_id: Uuid, body: bodies.EndpointChanges, who: Manager, service: Service
+) -> bodies.Endpoint:
+    """What is left out stays as it is. What one has missed while it was disabled can be replayed."""
+    changes = body.changed("url", "description", "event_types")
+    if "url" in changes:
+        changes["url"] = _checked(service, body.url)
+    status = body.changed("status").get("status")
+    row = await endpoints.change(service.db, who.business_id, endpoint_id, changes, status=status)
+    return bodies.Endpoint(**bodies.Endpoint.fields_of(row))
+
+
+@router.delete("/{endpoint_id}", status_code=HTTP_204_NO_CONTENT, summary="Delete one")
+async def delete_webhook_endpoint(endpoint_id: Uuid, who: Manager, service: Service) -> None:
+    """Nothing more is sent to it; what was is forgotten."""
+    await endpoints.delete(service.db, who.business_id, endpoint_id)
+
+
+@router.post(
+    "/{endpoint_id}/rotate-secret",
+    summary="Give it a new secret",
+    responses=problems("webhooks-not-configured", "too-many-secrets"),
+)
+async def rotate_webhook_secret(
+    endpoint_id: Uuid, body: bodies.Rotation, who: Manager, service: Service
+) -> bodies.EndpointWithSecret:
+    """The old one signs beside it for a day, or as long as you say; the answer holds the new one, this once.
+
+    Those before it sign to their own ends, so a rotation may be made again when its answer was lost. An overlap of 0
+    ends them all. At most 10 sign at a time: 409 `too-many-secrets`.
+    """
+    seals = _seals(service)
+    row, secret = await endpoints.rotate(
+        service.db, seals, who.business_id, endpoint_id, overlap_seconds=body.overlap_seconds
+    )
+    return bodies.EndpointWithSecret(**bodies.Endpoint.fields_of(row), secret=secret)
+
+
+@router.post(
+    "/{endpoint_id}/test",
+    status_code=HTTP_202_ACCEPTED,
+    summary="Send it a test event",
+    responses=problems("endpoint-disabled"),
+)
+async def send_test_event(endpoint_id: Uuid, who: Manager, service: Service) -> bodies.DeliveryDetail:
+    """An event of type `webhook_endpoint.test`, to this endpoint alone, whatever types it asks for."""
+    return bodies.DeliveryDetail.of(await endpoints.send_test(service.db, who.business_id, endpoint_id), [])
+
+
+@router.get("/{endpoint_id}/deliveries", summary="What was sent to it, newest first")
+async def list_webhook_deliveries(
+    endpoint_id: Uuid,
+    who: Manager,
+    service: Service,
+    status: Annotated[DeliveryStatus | None, Query()] = None,
+    limit: Annotated[Limit, Query()] = 50,
+    cursor: Annotated[str | None, Query()] = None,
+) -> Page[bodies.Delivery]:
+    """Each with its attempts, and what came back."""
+    before = decode_uuid_cursor(cursor)
+    async with service.db.read() as conn:
+        if await rows.get(conn, who.business_id, endpoint_id) is None:
+            raise NotFound("webhook endpoint")
+        found = await delivery_lists.newest(conn, endpoint_id, status=status, before=before, limit=limit + 1)
+        attempts = await delivery_lists.attempts_at(conn, endpoint_id, [row["event_id"] for row in found])
+    shown = [bodies.Delivery(**bodies.Delivery.fields_of(row, attempts)) for row in found[:limit]]
+    return Page(data=shown, next_cursor=encode_cursor(shown[-1].event_id) if len(found) > limit else None)
+
+
+@router.get("/{endpoint_id}/deliveries/{event_id}", summary="One delivery, with what is sent")
+async def get_webhook_delivery(
+    endpoint_id: Uuid, event_id: Uuid, who: Manager, service: Service
+) -> bodies.DeliveryDetail:
+    async with service.db.read() as conn:
+        if await rows.get(conn, who.business_id, endpoint_id) is None:
+            raise NotFound("webhook endpoint")
+        row = await delivery_lists.one(conn, endpoint_id, event_id)
+        if row is None:
+            raise NotFound("delivery")
+        return bodies.DeliveryDetail.of(row, await delivery_lists.attempts_at(conn, endpoint_id, [event_id]))
+
+
+@router.post(
+    "/{endpoint_id}/deliveries/{event_id}/redeliver",
+    status_code=HTTP_202_ACCEPTED,
+    summary="Send it once more",
+    responses=problems("endpoint-disabled"),
+)
+async def redeliver_webhook(endpoint_id: Uuid, event_id: Uuid, who: Manager, service: Service) -> bodies.DeliveryDetail:
+    """Now, under the same id, whatever came of it before; if it fails, by the whole schedule again."""
+    row = await endpoints.redeliver(service.db, who.business_id, endpoint_id, event_id)
+    async with service.db.read() as conn:
+        return bodies.DeliveryDetail.of(row, await delivery_lists.attempts_at(conn, endpoint_id, [event_id]))
+
+
+@router.post(
+    "/{endpoint_id}/replay",
+    status_code=HTTP_202_ACCEPTED,
+    summary="Send it all events since an instant",
+    responses=problems("endpoint-disabled"),
+)
+async def replay_webhooks(endpoint_id: Uuid, body: bodies.Replay, who: Manager, service: Service) -> bodies.Replayed:
+    """Under their old ids, as far as it asks for their types: also those that it has missed while it was disabled."""
+    count = await endpoints.replay(
+        service.db, who.business_id, endpoint_id, since=body.since, undelivered_only=body.undelivered_only
+    )
+    return bodies.Replayed(deliveries=count)
+
+
+def _checked(service: State, url: str) -> str:
+    try:
+        return check_url(url, AddressPolicy.of(service.settings))
+    except ValueError as error:
+        raise Invalid([FieldError("/url", "url", str(error))]) from None
+
+
+def _seals(service: State) -> SecretBox:
+    seals = service.settings.seals()
+    if seals is None:
+        detail = "No endpoints can be kept here: BULK_CANCEL_SECRETS_KEY is not set."
+        raise Problem(409, "webhooks-not-configured", "Webhooks are not configured", detail)
+    return seals

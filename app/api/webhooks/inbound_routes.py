@@ -1,0 +1,182 @@
+"""Hooks in: the payment and the credit service, or Stripe, say that a refund has come further. No key: they sign.
+
+What is not for us is answered 204 all the same, so that no upstream sends it for ever.
+"""
+
+import time
+from typing import Any, Final
+
+import structlog
+from fastapi import APIRouter, Request, Response
+
+from app.api.openapi import problems
+from app.api.state import Service, State
+from app.api.webhooks.inbound_bodies import REFUND_UPDATED, STRIPE_TYPES, THIN_TYPES, Told, reference_in, told_by_stripe
+from app.errors import Problem
+from app.refunds import inbound_events
+from app.refunds.inbound_events import InboundSource
+from app.webhooks import stripe
+from app.webhooks.receive import SIGNATURE_INVALID, verified_event_id
+
+log = structlog.get_logger()
+router = APIRouter(prefix="/hooks", tags=["hooks"])
+
+_Problem = tuple[int, str, str, str]  # status, slug, title, detail
+
+
+def _header(name: str, description: str, example: str) -> dict[str, Any]:
+    about = {"description": description, "schema": {"type": "string"}, "example": example}
+    return {"name": name, "in": "header", "required": True} | about
+
+
+def _refusal(status: int, slug: str, title: str, detail: str) -> dict[int | str, dict[str, Any]]:
+    [(_, response)] = problems(slug).items()
+    [content] = response["content"].values()
+    content["example"] = {"type": f"/problems/{slug}", "title": title, "status": status, "detail": detail}
+    return {status: response}
+
+
+def _documented(
+    not_configured: _Problem, signature_invalid: _Problem, parameters: list[dict[str, Any]], body: dict[str, Any]
+) -> dict[str, Any]:
+    return {
+        "status_code": 204,
+        "response_class": Response,
+        "responses": {
+            204: {"description": "Heard; or not for us, or heard before."},
+            **_refusal(*not_configured),
+            **_refusal(*signature_invalid),
+            **problems(503),
+        },
+        "openapi_extra": {
+            "parameters": parameters,
+            "requestBody": {"required": True, "content": {"application/json": body}},
+        },
+    }
+
+
+def _not_configured(setting: str) -> _Problem:
+    detail = f"No hooks are taken here: BULK_CANCEL_{setting} is not set."
+    return 404, "hooks-not-configured", "Hooks are not configured", detail
+
+
+_OBJECT: Final = {"type": "object", "additionalProperties": True}  # a sender may say more than is read
+_TYPE: Final = {"type": "string", "minLength": 1, "description": "Others are answered 204, and not read further."}
+_NOT_CONFIGURED: Final = _not_configured("HOOKS_SECRET")
+_STRIPE_NOT_CONFIGURED: Final = _not_configured("STRIPE_HOOKS_SECRET")
+_SIGNATURE: Final = "v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4="
+_EXAMPLE: Final = {
+    "type": REFUND_UPDATED,
+    "timestamp": "2026-11-23T06:00:00.000Z",
+    "data": {"id": "rf_00000001", "status": "succeeded", "reference": "0199c3a2-6f00-7000-8000-0a1b2c3d4e5f"},
+}
+_REFUND: Final = {
+    **_OBJECT,
+    "description": "The refund as your document shows it. Only its reference is read.",
+    "properties": {"reference": {"type": "string", "minLength": 1, "maxLength": 255, "description": "As it was sent."}},
+    "required": ["reference"],
+}
+_SCHEMA: Final = {
+    **_OBJECT,
+    "properties": {
+        "type": _TYPE,
+        "timestamp": {"description": "When it happened. Not read."},
+        "data": _REFUND,
+    },
+    "required": ["type", "data"],
+}
+_DOCUMENTED: Final = _documented(
+    _NOT_CONFIGURED,
+    SIGNATURE_INVALID,
+    [
+        _header("webhook-id", "The event's id, the same over all attempts.", "msg_2KWPBgLlAfxdpx2AI54pPJ85f4W"),
+        _header("webhook-timestamp", "Seconds since 1970, within 300 of our clock.", "1795413600"),
+        _header("webhook-signature", "`v1,` and the signature in base64; several, with spaces between.", _SIGNATURE),
+    ],
+    {"schema": _SCHEMA, "example": _EXAMPLE},
+)
+_STRIPE_EXAMPLE: Final = {
+    "id": "evt_1SXbQzLkdIwHu7ixraBm864M",
+    "object": "event",
+    "type": REFUND_UPDATED,
+    "created": 1795413600,
+    "data": {
+        "object": {
+            "id": "re_1SXbQxLkdIwHu7ixyPzvWG3m",
+            "object": "refund",
+            "status": "failed",
+            "failure_reason": "expired_or_canceled_card",
+            "metadata": {"reference": "0199c3a2-6f00-7000-8000-0a1b2c3d4e5f"},
+        }
+    },
+}
+_STRIPE_OBJECT: Final = {
+    **_OBJECT,
+    "description": "The refund, of which our reference is read, and whether it has failed, to look it up even where it "
+    "had succeeded. What is none, or has none, is answered 204.",
+    "properties": {
+        "object": {"description": "`refund`."},
+        "metadata": {"description": "As it was sent: `reference` is our refund's id."},
+    },
+}
+_STRIPE_SCHEMA: Final = {
+    **_OBJECT,
+    "properties": {
+        "id": {"type": "string", "pattern": "^[!-~]{1,255}$", "description": "The event's, `evt_…`: it counts once."},
+        "type": _TYPE | {"description": f"{', '.join(STRIPE_TYPES + THIN_TYPES)}. {_TYPE['description']}"},
+        "data": _OBJECT | {"properties": {"object": _STRIPE_OBJECT}, "required": ["object"]},
+    },
+    "required": ["id", "type", "data"],
+}
+_STRIPE_SIGNATURE: Final = "t=1795413600,v1=5257a869e7ecebeda32affa62cdca3fa51cad7e77a0e56ff536d0ce8e108d8bd"
+_STRIPE_DOCUMENTED: Final = _documented(
+    _STRIPE_NOT_CONFIGURED,
+    stripe.SIGNATURE_INVALID,
+    [_header("Stripe-Signature", "`t`, within 300 s of our clock, and one or more `v1`.", _STRIPE_SIGNATURE)],
+    {"schema": _STRIPE_SCHEMA, "example": _STRIPE_EXAMPLE},
+)
+
+
+@router.post("/payments", summary="A payment service's later word on a refund", **_DOCUMENTED)
+async def receive_payments_hook(request: Request, service: Service) -> Response:
+    """Taken as a hint: the refund is looked up at the service. Standard Webhooks 1.0.0; each event id counts once."""
+    return await _receive(request, service, InboundSource.PAYMENTS)
+
+
+@router.post("/credits", summary="A credit service's later word on a return", **_DOCUMENTED)
+async def receive_credits_hook(request: Request, service: Service) -> Response:
+    """Taken as a hint: the return is looked up at the service. Standard Webhooks 1.0.0; each event id counts once."""
+    return await _receive(request, service, InboundSource.CREDITS)
+
+
+@router.post("/stripe", summary="Stripe's later word on a refund", **_STRIPE_DOCUMENTED)
+async def receive_stripe_hook(request: Request, service: Service) -> Response:
+    """Taken as a hint: the refund is looked up at Stripe. Stripe's own signature; each event id counts once."""
+    secret = service.settings.stripe_hooks_secret
+    if secret is None:
+        raise Problem(*_STRIPE_NOT_CONFIGURED)
+    body = await request.body()
+    signature = request.headers.get("stripe-signature")
+    stripe.verify(secret.get_secret_value().split(), signature, body, now=time.time())
+    return await _take(service, InboundSource.STRIPE, told_by_stripe(body, request.headers.get("content-type")))
+
+
+async def _receive(request: Request, service: State, source: InboundSource) -> Response:
+    secret = service.settings.hooks_secret
+    if secret is None:
+        raise Problem(*_NOT_CONFIGURED)
+    body = await request.body()
+    event_id = verified_event_id(secret.get_secret_value().split(), request.headers, body)
+    reference = reference_in(body, request.headers.get("content-type"))
+    return await _take(service, source, None if reference is None else Told(event_id, reference))
+
+
+async def _take(service: State, source: InboundSource, told: Told | None) -> Response:
+    if told is None:
+        log.info("hook.not_for_us", source=source)
+    else:
+        db, queue = service.db, service.queue
+        await inbound_events.take(
+            db, queue, source, event_id=told.event_id, reference=told.reference, failed_id=told.failed_id
+        )
+    return Response(status_code=204)

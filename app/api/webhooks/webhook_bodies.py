@@ -1,0 +1,177 @@
+"""The bodies of webhook endpoints: what may be said of one, and how endpoints, deliveries and attempts are shown."""
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Annotated, Any, Final, Self
+
+import orjson
+import sqlalchemy as sa
+from pydantic import ConfigDict, Field, StrictBool, StringConstraints, model_validator
+from pydantic.config import JsonDict
+from pydantic_core import PydanticCustomError
+
+from app.api.shapes import Answer, Body, UtcInstant
+from app.db.webhooks.events import types_of
+from app.domain.events import EventType
+from app.domain.fields import Moment, Uuid, text
+from app.domain.statuses import DeliveryStatus, DisabledBecause, EndpointStatus
+from app.webhooks.endpoints import MAX_OVERLAP_SECONDS
+from app.webhooks.urls import MAX_URL
+
+Subscribable = StrEnum(  # type: ignore[misc]  # its members are those of another enumeration
+    "Subscribable", {one.name: one.value for one in EventType if one is not EventType.TEST}
+)
+
+_URL: Final = "Where events are sent: `https://…`, at a public address."
+_TYPES: Final = "The types that it is told of; null: all, those that are added later included."
+Url = Annotated[str, StringConstraints(min_length=1, max_length=MAX_URL, strict=True)]
+Types = Annotated[list[Subscribable], Field(min_length=1, max_length=len(Subscribable))]
+
+
+def _without_default(schema: JsonDict) -> None:
+    """Of a member that may be left out, but not be null."""
+    schema.pop("default")
+
+
+class EndpointRequest(Body):
+    """Where to tell of what."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "url": "https://example.com/hooks/bulk-cancel",
+                    "description": "The app's backend",
+                    "event_types": ["refund.succeeded", "refund.failed"],
+                }
+            ]
+        }
+    )
+
+    url: Url = Field(description=_URL)
+    description: Annotated[str, text(200)] | None = Field(None, description="Your own words.")
+    event_types: Types | None = Field(None, description=_TYPES)
+
+
+class EndpointChanges(Body):
+    """What to change; what is left out stays as it is."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"status": "enabled"}], "minProperties": 1})
+
+    url: Url = Field("", description=_URL, json_schema_extra=_without_default)
+    description: Annotated[str, text(200)] | None = Field(None, description="Your own words; null: none.")
+    event_types: Types | None = Field(None, description=_TYPES)
+    status: EndpointStatus = Field(
+        EndpointStatus.ENABLED,
+        description="`disabled`: nothing is sent, and what was on its way fails. `enabled`: from now on it is again.",
+        json_schema_extra=_without_default,
+    )
+
+    @model_validator(mode="after")
+    def _changes_something(self) -> Self:
+        if not self.model_fields_set:
+            raise PydanticCustomError("nothing-to-change", "Name something to change.")
+        return self
+
+    def changed(self, *names: str) -> dict[str, Any]:
+        """Those of the members that were given."""
+        return {name: getattr(self, name) for name in names if name in self.model_fields_set}
+
+
+class Rotation(Body):
+    """How the secret is changed."""
+
+    overlap_seconds: Annotated[int, Field(ge=0, le=MAX_OVERLAP_SECONDS, strict=True)] = Field(
+        MAX_OVERLAP_SECONDS,
+        description="For how long the old secret signs beside the new one; 0 where it has become known to others.",
+    )
+
+
+class Replay(Body):
+    """What to send again."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"since": "2026-11-23T06:00:00Z"}]})
+
+    since: Moment = Field(description="Events that occurred then or later; they are kept for 30 days.")
+    undelivered_only: StrictBool = Field(False, description="Leave out what the endpoint has taken.")
+
+
+class Replayed(Answer):
+    """How much is on its way."""
+
+    deliveries: int
+
+
+class Endpoint(Answer):
+    """A webhook endpoint."""
+
+    id: Uuid
+    url: str
+    description: str | None
+    event_types: list[Subscribable] | None = Field(description="null: all.")
+    status: EndpointStatus
+    disabled_because: DisabledBecause | None = Field(
+        description="`gone`: it answered 410. `failing`: nothing was delivered for five days."
+    )
+    failing_since: UtcInstant | None = Field(description="The first failure since the last success.")
+    previous_secret_until: UtcInstant | None = Field(
+        description="When the last of the secrets before this one ends, which sign beside it until their own ends."
+    )
+    created_at: UtcInstant
+
+    @classmethod
+    def fields_of(cls, row: Mapping[Any, Any]) -> dict[str, Any]:
+        """Its members, out of its row."""
+        types = types_of(row["event_types"])
+        shown = ("id", "url", "description", "status", "disabled_because", "failing_since")
+        return {name: row[name] for name in (*shown, "previous_secret_until", "created_at")} | {
+            "event_types": None if types is None else [Subscribable(one) for one in types]
+        }
+
+
+class EndpointWithSecret(Endpoint):
+    """A webhook endpoint and its secret, which is shown this once."""
+
+    secret: str = Field(description="`whsec_…`: what verifies the signatures of what is sent.", examples=["whsec_…"])
+
+
+class Attempt(Answer):
+    """One attempt to deliver."""
+
+    ended_at: UtcInstant
+    status_code: int | None = Field(description="null: no answer came.")
+    error: str | None = Field(
+        description="Why no answer came: `timed_out`, `no_connection`, `tls`, `broken`, `not_allowed` (the URL)."
+    )
+    response: str | None = Field(description="What came back, its first 1,024 bytes.")
+    milliseconds: int
+
+
+class Delivery(Answer):
+    """An event on its way to an endpoint."""
+
+    event_id: Uuid = Field(description="The `webhook-id`, the same over all attempts.")
+    type: EventType
+    occurred_at: UtcInstant
+    status: DeliveryStatus
+    next_attempt_at: UtcInstant | None = Field(description="null: none will be made.")
+    attempts: list[Attempt] = Field(description="Those made so far, the first first.")
+
+    @classmethod
+    def fields_of(cls, row: Mapping[Any, Any], attempts: Sequence[sa.RowMapping]) -> dict[str, Any]:
+        """Its members, out of its row and all attempts of several."""
+        own = [one for one in attempts if one["event_id"] == row["event_id"]]
+        shown = ("event_id", "type", "occurred_at", "status", "next_attempt_at")
+        return {name: row[name] for name in shown} | {
+            "attempts": [Attempt(**{name: one[name] for name in Attempt.model_fields}) for one in own]
+        }
+
+
+class DeliveryDetail(Delivery):
+    """An event on its way to an endpoint, with what is sent."""
+
+    payload: dict[str, Any] = Field(description="The body that is sent.")
+
+    @classmethod
+    def of(cls, row: Mapping[Any, Any], attempts: Sequence[sa.RowMapping]) -> Self:
+        return cls(**cls.fields_of(row, attempts), payload=orjson.loads(row["payload"]))

@@ -1,0 +1,223 @@
+"""The audit CSV (RFC 4180): streamed from one snapshot of the rows, or followed line by line as outcomes become final.
+
+Every accepted booking has its line at any time, from the 202 on; memory is flat whatever the job's size. No reader,
+however slow, holds a connection: the rows are read ahead of it.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from contextlib import aclosing, suppress
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.cancellation import lines
+from app.cancellation.audit.read_ahead import read_ahead
+from app.cancellation.audit.workbook import Workbook
+from app.db.core.engine import Database
+from app.db.jobs import audit_rows, jobs
+from app.db.tables import refunds
+from app.domain import csv_cells
+from app.errors import Stopping
+
+_CHUNK_BYTES: Final = 128 * 1024
+_CHUNKS_AHEAD: Final = 8
+_ROWS_AT_ONCE: Final = 1_000
+_SESSIONS_AT_FIRST: Final = 5
+_SESSIONS_AT_ONCE: Final = 100
+_SHORTEST_PAUSE_SECONDS: Final = 0.05
+_MAX_PAUSE_SECONDS: Final = 1.0
+
+
+async def count_lines(db: Database, business_id: str, job_id: str) -> int:
+    """How many lines the job's whole audit has, at any time: what was accepted decides it.
+
+    Raises:
+        NotFound: no such job.
+    """
+    async with db.snapshot() as conn:
+        job = await jobs.existing(conn, business_id, job_id)
+        unbooked = sa.select(sa.func.count()).select_from(audit_rows.unbooked_lines(job_id).order_by(None).subquery())
+        count: int = (await conn.execute(unbooked)).scalar_one()
+    return count + int(job["totals"]["refunds"]) + int(job["totals"]["nothing_to_return"])
+
+
+async def last_outcome(db: Database, business_id: str, job_id: str) -> int:
+    """The highest number that an outcome of the job has so far.
+
+    Raises:
+        NotFound: no such job.
+    """
+    async with db.read() as conn:
+        job = await jobs.existing(conn, business_id, job_id)
+    return int(job["outcome_seq"])
+
+
+def stream(
+    db: Database, business_id: str, job_id: str, *, as_accepted: bool = False, bom: bool = False
+) -> AsyncIterator[bytes]:
+    """The job's whole audit as it stands, or as it stood when it was accepted; yields chunks of whole lines.
+
+    Raises:
+        NotFound: no such job (before the first chunk).
+    """
+    return read_ahead(_lines(db, business_id, job_id, as_accepted=as_accepted, bom=bom))
+
+
+async def _lines(db: Database, business_id: str, job_id: str, *, as_accepted: bool, bom: bool) -> AsyncIterator[bytes]:
+    async with db.export() as conn:
+        job = await jobs.existing(conn, business_id, job_id)
+        yield csv_cells.header(bom=bom)
+        for source in _sources(job, as_accepted=as_accepted):
+            async with aclosing(_copy(conn, source) if db.is_postgresql else _select(conn, source)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+
+
+def workbook(db: Database, business_id: str, job_id: str) -> AsyncIterator[bytes]:
+    """The job's whole audit as it stands, as a workbook (`workbook.MEDIA_TYPE`), made in a thread a part at a time.
+
+    Raises:
+        NotFound: no such job (before the first chunk).
+    """
+    return read_ahead(_workbook(db, business_id, job_id))
+
+
+async def _workbook(db: Database, business_id: str, job_id: str) -> AsyncIterator[bytes]:
+    book = Workbook()
+    async with db.export() as conn:
+        job = await jobs.existing(conn, business_id, job_id)
+        for source in _sources(job, as_accepted=False):
+            async with conn.stream(audit_rows.unescaped(source)) as rows:
+                async for part in rows.partitions(_ROWS_AT_ONCE):
+                    if chunk := await asyncio.to_thread(book.add, part):
+                        yield chunk
+    yield await asyncio.to_thread(book.end)
+
+
+def _sources(job: sa.RowMapping, *, as_accepted: bool) -> Iterator[audit_rows.Lines]:
+    """Queries of some thousand lines each, so that none outlasts a statement's time however large the job is."""
+    job_id, written = job["id"], job["expanded_sessions"]
+    for positions in _parts(0, written):
+        yield audit_rows.refund_lines(job_id, positions, as_accepted=as_accepted)
+    to_return = lines.of_job(job)
+    for positions in _parts(written, job["accepted_sessions"]):
+        yield audit_rows.planned_lines(job, positions, to_return).params(lines.parameters(job, positions))
+    yield audit_rows.unbooked_lines(job_id, as_accepted=as_accepted)
+
+
+def _parts(start: int, end: int) -> Iterator[range]:
+    """Sessions by their places: few at first, so that the first line comes soon, then more and more."""
+    size = _SESSIONS_AT_FIRST
+    while start < end:
+        yield range(start, min(start + size, end))
+        start, size = start + size, min(2 * size, _SESSIONS_AT_ONCE)
+
+
+async def follow(
+    db: Database,
+    business_id: str,
+    job_id: str,
+    stopping: asyncio.Event,
+    *,
+    after: int | None = None,
+    bom: bool = False,
+) -> AsyncIterator[bytes]:
+    """The job's audit, each line as soon as its outcome is final; ends with the job.
+
+    With `after` from that outcome's number on (0: from the beginning), and each line ends with its own number. Lines
+    of sessions that nobody had booked have no outcome: they come first, as number 0.
+
+    Raises:
+        NotFound: no such job (before the first chunk).
+        Stopping: the server stops before that; an end would say that these lines are all.
+    """
+    async with db.read() as conn:
+        await jobs.existing(conn, business_id, job_id)
+    numbered = after is not None
+    seq = after or 0
+    yield csv_cells.header(bom=bom, numbered=numbered)
+    if seq == 0:
+        async with aclosing(read_ahead(_unbooked(db, job_id, numbered=numbered))) as chunks:
+            async for chunk in chunks:
+                yield chunk
+    pause = _SHORTEST_PAUSE_SECONDS
+    while not stopping.is_set():
+        # The job is read before the rows: if it had ended by then, these rows are all there are.
+        async with db.read() as conn:
+            job = await jobs.get(conn, business_id, job_id)
+            assert job is not None
+            settled = await _settled(conn, job_id, seq)
+        if settled:
+            seq = settled[-1].outcome_seq
+            pause = _SHORTEST_PAUSE_SECONDS
+            yield csv_cells.lines_of((*row[:-1], str(row[-1])) if numbered else row[:-1] for row in settled)
+        elif job["due_at"] is None:
+            return
+        else:
+            pause = min(pause * 1.5, _MAX_PAUSE_SECONDS)
+        if len(settled) < _ROWS_AT_ONCE:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stopping.wait(), pause)
+    raise Stopping
+
+
+async def _unbooked(db: Database, job_id: str, *, numbered: bool) -> AsyncIterator[bytes]:
+    unbooked = audit_rows.unbooked_lines(job_id)
+    async with db.export() as conn:
+        async for chunk in _select(conn, unbooked.add_columns(sa.literal("0")) if numbered else unbooked):
+            yield chunk
+
+
+async def _settled(conn: AsyncConnection, job_id: str, seq: int) -> Sequence[sa.Row[Any]]:
+    query = (
+        audit_rows.refund_lines(job_id)
+        .add_columns(refunds.c.outcome_seq)
+        .where(refunds.c.outcome_seq > seq)
+        .order_by(None)
+        .order_by(refunds.c.outcome_seq)
+        .limit(_ROWS_AT_ONCE)
+    )
+    return (await conn.execute(query)).all()
+
+
+async def _select(conn: AsyncConnection, query: audit_rows.Lines) -> AsyncGenerator[bytes]:
+    async with conn.stream(query) as rows:
+        async for part in rows.partitions(_ROWS_AT_ONCE):
+            yield csv_cells.lines_of(part)
+
+
+async def _copy(conn: AsyncConnection, query: audit_rows.Lines) -> AsyncGenerator[bytes]:
+    """PostgreSQL formats the lines itself: ten times as fast as rows through Python, and as flat in memory."""
+    statement = query.compile(dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True})  # type: ignore[no-untyped-call]
+    driver = (await conn.get_raw_connection()).driver_connection
+    assert driver is not None
+    chunks: asyncio.Queue[bytes | None] = asyncio.Queue(_CHUNKS_AHEAD)
+    buffer = bytearray()
+
+    async def take(data: bytes) -> None:
+        buffer.extend(data)
+        if len(buffer) >= _CHUNK_BYTES:
+            await chunks.put(bytes(buffer))
+            buffer.clear()
+
+    async def copy() -> None:
+        try:
+            await driver.copy_from_query(str(statement), output=take, format="csv", force_quote=csv_cells.QUOTED)
+        finally:
+            await chunks.put(bytes(buffer))
+            await chunks.put(None)
+
+    copying = asyncio.create_task(copy())
+    try:
+        while (chunk := await chunks.get()) is not None:
+            yield csv_cells.lines_of_copy(chunk)
+        await copying
+    finally:
+        copying.cancel()
+        while not chunks.empty():  # or its last words would wait for room in the queue, and we for it
+            chunks.get_nowait()
+        with suppress(asyncio.CancelledError):
+            await copying

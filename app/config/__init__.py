@@ -1,0 +1,1 @@
+"""The settings: what each may hold, and how they are read from the environment."""

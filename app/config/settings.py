@@ -1,0 +1,272 @@
+"""The settings (prefix `BULK_CANCEL_` in the environment); every one has a default, except what money goes to."""
+
+import hashlib
+from pathlib import Path
+from typing import Final, Literal, Self
+
+import sqlalchemy as sa
+from pydantic import Field, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from app.config.values import (
+    SANDBOX,
+    Bytes,
+    CallsPerSecond,
+    DatabaseUrl,
+    File,
+    HooksSecrets,
+    HttpUrl,
+    Namespace,
+    Networks,
+    Ports,
+    RedisUrl,
+    Seconds,
+    SecondsOrNone,
+    SecretsKeys,
+    StripeHooksSecrets,
+    Token,
+    UpstreamUrl,
+)
+from app.encryption import SecretBox
+
+PREFIX: Final = "BULK_CANCEL_"
+WorkerPart = Literal["refunds", "deliveries"]  # what one worker may leave to others
+_STRIPE_CALLS_PER_SECOND: Final = 25.0  # docs.stripe.com/rate-limits: for an endpoint, and for a test account in all
+
+
+class WrongSettings(Exception):  # noqa: N818 - what the operator is told, in one line that names the variable
+    """A variable that is not a setting, holds what its setting can't take, or is missing where it is needed."""
+
+
+class Settings(BaseSettings):
+    """What an operator may turn.
+
+    With nothing but the two upstreams the service runs embedded: SQLite in `var/`, and the worker loop inside the API
+    process.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="BULK_CANCEL_", env_ignore_empty=True, extra="ignore", hide_input_in_errors=True
+    )
+
+    database_url: DatabaseUrl = Field(
+        "sqlite+aiosqlite:///var/bulk-cancel.db",
+        description="`sqlite+aiosqlite:///PATH` or `postgresql://USER:PASSWORD@HOST/NAME`, where `?sslmode=` is taken.",
+    )
+    database_pool: int = Field(10, ge=2, le=200, description="Connections a process keeps to PostgreSQL at most.")
+    redis_url: RedisUrl | None = Field(
+        None,
+        description="`redis://…` or `rediss://…`: wakes arq workers. Unset: the API process runs the worker loop.",
+    )
+    redis_namespace: Namespace | None = Field(
+        None,
+        description="What this installation's keys in Redis begin with. Unset: made of the database's host, port and "
+        "name, so set it where API and workers reach one database by different addresses.",
+    )
+    payments_provider: Literal["http", "stripe"] = Field(
+        "http", description="What `PAYMENTS_URL` speaks: `http`, the contract of `openapi/`, or `stripe`."
+    )
+    payments_url: UpstreamUrl | None = Field(
+        None,
+        description="Payment upstream, which must be named: its address, or `sandbox` to try it, where no money moves. "
+        "Stripe's own address is known.",
+    )
+    payments_token: Token | None = Field(
+        None, description="Bearer token for the payment upstream; for Stripe its secret key, which must be given."
+    )
+    payments_calls_per_second: CallsPerSecond | None = Field(
+        None,
+        description="Calls to the payment upstream, over all workers, for each account there. Unset: 25 for `stripe`, "
+        "which counts them, and else as many as its pace allows.",
+    )
+    credits_url: UpstreamUrl | None = Field(
+        None, description="Credit upstream, which must be named: its address, or `sandbox` as for payments."
+    )
+    credits_token: Token | None = Field(None, description="Bearer token for the credit upstream.")
+    hooks_secret: HooksSecrets | None = Field(
+        None,
+        description="`whsec_…`: what upstreams sign their hooks with; several, with spaces between, while it is "
+        "changed. Unset: no hooks are taken.",
+    )
+    stripe_hooks_secret: StripeHooksSecrets | None = Field(
+        None,
+        description="`whsec_…`: what Stripe signs its hooks with; several, with spaces between, while it is changed. "
+        "Unset: no hooks of Stripe's are taken.",
+    )
+    secrets_key: SecretsKeys | None = Field(
+        None,
+        description="Seals the secrets of webhook endpoints and of businesses' accounts in the database: 32 bytes in "
+        "URL-safe base64; several, with spaces between, until `bulk-cancel reseal`: the first seals. Unset: an "
+        "embedded process uses `SECRETS_FILE`, any other keeps no secrets.",
+    )
+    secrets_file: File = Field(
+        Path("var/secrets.key"), description="Where an embedded process keeps a key of its own, made when it is needed."
+    )
+    webhook_networks: Networks | None = Field(
+        None,
+        description="Networks that webhook endpoints may be in although not public, as `10.1.0.0/16 fd12::/16`.",
+    )
+    webhook_ports: Ports = Field("443 8443", description="Ports of webhook endpoints that are public.")
+    webhook_timeout_seconds: Seconds = Field(15.0, description="Total deadline of one delivery of a webhook.")
+    upstream_timeout_seconds: Seconds = Field(10.0, description="Total deadline of one upstream call.")
+    upstream_quiescence_seconds: SecondsOrNone = Field(
+        5.0, description="After a deadline, how long an upstream may still act on a call it has received."
+    )
+    concurrency: int = Field(
+        64, ge=1, le=1000, description="Calls in flight of one business at one upstream, per process, at most."
+    )
+    lease_seconds: Seconds = Field(30.0, description="How long a claimed refund belongs to the worker that claimed it.")
+    slice_seconds: Seconds = Field(20.0, description="How long one job runs before others get their turn.")
+    sweep_seconds: Seconds = Field(10.0, description="How often a worker looks for due work that nobody woke it for.")
+    verify_seconds: Seconds = Field(300.0, description="How often one of the workers checks the books.")
+    slices_per_job: int = Field(4, ge=1, le=64, description="Slices of one large job that may run at once.")
+    give_up_after_seconds: Seconds = Field(
+        72 * 3600.0, description="How long a refund is tried by machine before a person is asked."
+    )
+    look_up_first: bool = Field(
+        False, description="Look every refund up before its first call: for workers over a database that was restored."
+    )
+    sandbox_url: HttpUrl | None = Field(
+        None,
+        description="Where `bulk-cancel sandbox` serves, for upstreams that are named `sandbox`. Unset: in the process "
+        "of the API, where that runs the worker loop.",
+    )
+    sandbox_books: File = Field(
+        Path("var/sandbox-books.jsonl"), description="Where the built-in sandbox keeps its books between starts."
+    )
+    body_limit_bytes: Bytes = Field(2 * 1024 * 1024, description="Largest request body, imports apart.")
+    import_limit_bytes: Bytes = Field(
+        4 * 1024**3, description="Largest schedule import, as sent; it is spooled to disk first."
+    )
+    body_seconds: Seconds = Field(60.0, description="How long a request's body may take to come, imports apart.")
+    import_seconds: Seconds = Field(
+        3600.0, description="How long an import may take, from its first byte to its answer."
+    )
+    silence_seconds: Seconds = Field(
+        30.0, description="How long a caller may send nothing of a body, or read nothing of an answer."
+    )
+    requests_per_second: CallsPerSecond = Field(
+        200.0,
+        description="Requests of one key, over ten seconds; counted in Redis for all processes, where there is one.",
+    )
+    business_requests_per_second: CallsPerSecond = Field(400.0, description="The same of all keys of one business.")
+    streams_per_key: int = Field(
+        100, ge=1, le=100_000, description="Streams, CSVs and imports of one key at once, in one process."
+    )
+    streams_per_business: int = Field(200, ge=1, le=100_000, description="The same of all keys of one business.")
+    wrong_keys_per_minute: int = Field(
+        60, ge=1, le=1_000_000, description="Wrong keys that one address may send before it is told to wait."
+    )
+    trusted_proxies: Networks | None = Field(
+        None,
+        description="Networks of proxies whose `X-Forwarded-For` says where a request came from, as `10.0.0.0/8`. "
+        "Unset: the connection's own address counts.",
+    )
+    metrics_token: Token | None = Field(
+        None, description="Bearer token for `/metrics`. Unset: it answers callers on this machine only."
+    )
+    log_json: bool = Field(False, description="Log JSON lines instead of text for people.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level logged.")
+
+    @model_validator(mode="after")
+    def _calls_end_within_leases(self) -> Self:
+        if self.lease_seconds <= self.upstream_timeout_seconds + self.upstream_quiescence_seconds:
+            raise ValueError(
+                f"{PREFIX}LEASE_SECONDS must exceed {PREFIX}UPSTREAM_TIMEOUT_SECONDS + "
+                f"{PREFIX}UPSTREAM_QUIESCENCE_SECONDS, which are {self.upstream_timeout_seconds:g} + "
+                f"{self.upstream_quiescence_seconds:g}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _stripe_is_reachable(self) -> Self:
+        if self.payments_provider == "stripe":
+            if self.payments_token is None:
+                raise ValueError(f"{PREFIX}PAYMENTS_PROVIDER=stripe needs the secret key as {PREFIX}PAYMENTS_TOKEN")
+            self.payments_url = self.payments_url or "https://api.stripe.com"
+            self.payments_calls_per_second = self.payments_calls_per_second or _STRIPE_CALLS_PER_SECOND
+        return self
+
+    @model_validator(mode="after")
+    def _sandbox_is_both_upstreams(self) -> Self:
+        named = {url == SANDBOX for url in (self.payments_url, self.credits_url) if url is not None}
+        if len(named) > 1:
+            raise ValueError(
+                f"{PREFIX}PAYMENTS_URL and {PREFIX}CREDITS_URL must both be `{SANDBOX}`, or neither: "
+                "half a test would move money"
+            )
+        if self.payments_url == SANDBOX and self.payments_provider != "http":
+            raise ValueError(f"{PREFIX}PAYMENTS_URL=sandbox needs {PREFIX}PAYMENTS_PROVIDER=http, which it speaks")
+        return self
+
+    def seals(self) -> SecretBox | None:
+        """What secrets in the database are sealed with; None where no key is configured.
+
+        Raises:
+            OSError: an embedded process's own key can be neither read nor made.
+        """
+        if self.secrets_key is not None:
+            return SecretBox(self.secrets_key.get_secret_value().split())
+        return SecretBox.from_file(self.secrets_file) if self.embedded else None
+
+    @property
+    def embedded(self) -> bool:
+        """True when the API process runs the worker loop itself."""
+        return self.redis_url is None
+
+    @property
+    def prompts_namespace(self) -> str:
+        """What keys in Redis begin with: the same for all processes of an installation, and for no other's."""
+        if self.redis_namespace is not None:
+            return self.redis_namespace
+        url = sa.make_url(self.database_url)
+        place = f"{url.host} {url.port or ''} {url.query.get('host', '')} {url.database}"
+        return f"bulk-cancel:{hashlib.sha256(place.encode()).hexdigest()[:12]}"
+
+    @property
+    def test_mode(self) -> bool:
+        """True when the sandbox answers instead of services that move money."""
+        return SANDBOX in {self.payments_url, self.credits_url}
+
+    def upstream_urls(self) -> tuple[str, str]:
+        """The addresses for payments and credits.
+
+        Raises:
+            WrongSettings: one is not named, or it is the sandbox and nobody says where that is.
+        """
+        if self.payments_url is None or self.credits_url is None:
+            lacking = [
+                f"{PREFIX}{name}"
+                for name, url in (("PAYMENTS_URL", self.payments_url), ("CREDITS_URL", self.credits_url))
+                if url is None
+            ]
+            raise WrongSettings(
+                f"{' and '.join(lacking)} must be set: to the address of the service, or both to `{SANDBOX}` "
+                "to try it, where no money moves"
+            )
+        if not self.test_mode:
+            return self.payments_url, self.credits_url
+        if self.sandbox_url is None:
+            raise WrongSettings(
+                f"{PREFIX}SANDBOX_URL must be set beside {PREFIX}REDIS_URL: to where `bulk-cancel sandbox` serves"
+            )
+        return f"{self.sandbox_url.rstrip('/')}/payments", f"{self.sandbox_url.rstrip('/')}/credits"
+
+    def require_redis(self) -> str:
+        """Where Redis is, which workers of their own need.
+
+        Raises:
+            WrongSettings: nobody says.
+        """
+        if self.redis_url is None:
+            raise WrongSettings(f"{PREFIX}REDIS_URL is not set; without it the API process runs the worker loop itself")
+        return self.redis_url
+
+    def require_upstreams(self) -> None:
+        """Makes sure, before anything is opened, that both upstreams are named.
+
+        Raises:
+            WrongSettings: as `upstream_urls`; but an embedded process brings a sandbox of its own.
+        """
+        if not (self.test_mode and self.embedded):
+            self.upstream_urls()

@@ -1,0 +1,1 @@
+"""Who may do what with which account: businesses, keys and what is encrypted of them."""

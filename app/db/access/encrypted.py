@@ -1,0 +1,63 @@
+"""Everything in the database that is sealed, so that it can all be sealed anew when the operator's key is changed."""
+
+from collections.abc import Iterator
+from typing import Final
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.db.tables import businesses
+from app.db.webhook_tables import webhook_secrets
+from app.encryption import SecretPlace
+
+_KEPT: Final = (
+    (webhook_secrets, webhook_secrets.c.secret),
+    (businesses, businesses.c.stripe_key_sealed),
+    (businesses, businesses.c.payments_token_sealed),
+    (businesses, businesses.c.credits_token_sealed),
+)
+
+
+def places() -> Iterator[tuple[sa.Table, sa.Column[str]]]:
+    """The columns that hold seals."""
+    yield from _KEPT
+
+
+def place_in(table: sa.Table, column: sa.Column[str], row_id: str) -> SecretPlace:
+    """Where the seal in this column of a row is."""
+    return SecretPlace(table.name, column.name, row_id)
+
+
+def stripe_key(business_id: str) -> SecretPlace:
+    """Where a business's own key of Stripe is."""
+    return place_in(businesses, businesses.c.stripe_key_sealed, business_id)
+
+
+def payments_token(business_id: str) -> SecretPlace:
+    """Where a business's own token for the payment upstream is."""
+    return place_in(businesses, businesses.c.payments_token_sealed, business_id)
+
+
+def credits_token(business_id: str) -> SecretPlace:
+    """Where a business's own token for the credit upstream is."""
+    return place_in(businesses, businesses.c.credits_token_sealed, business_id)
+
+
+def webhook_secret(secret_id: str) -> SecretPlace:
+    """Where one secret of a webhook endpoint is."""
+    return place_in(webhook_secrets, webhook_secrets.c.secret, secret_id)
+
+
+async def page(
+    conn: AsyncConnection, table: sa.Table, column: sa.Column[str], *, after: str, limit: int
+) -> list[tuple[str, str]]:
+    """Ids and seals of a column, in the order of ids, from the one after `after` (none: a nil id or an empty text)."""
+    query = sa.select(table.c.id, column).where(table.c.id > after, column.is_not(None))
+    return [(row[0], row[1]) for row in await conn.execute(query.order_by(table.c.id).limit(limit))]
+
+
+async def replace(
+    conn: AsyncConnection, table: sa.Table, column: sa.Column[str], row_id: str, before: str, now: str
+) -> None:
+    """Put another seal in the place of one, unless somebody has put theirs there meanwhile."""
+    await conn.execute(sa.update(table).where(table.c.id == row_id, column == before).values({column: now}))

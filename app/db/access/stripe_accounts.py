@@ -1,0 +1,28 @@
+"""Where a business's payments by Stripe are: at most one account of its own, and its key only as a seal."""
+
+from dataclasses import dataclass, field
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.db.tables import businesses
+
+
+@dataclass(frozen=True, slots=True)
+class StripeAccount:
+    """A connected account (`acct_…`), or a secret key as `encryption` keeps it; neither: the platform's own account."""
+
+    connected: str | None = None
+    key_sealed: str | None = field(default=None, repr=False)
+
+
+async def of_business(conn: AsyncConnection, business_id: str) -> StripeAccount:
+    """The account of a business that exists."""
+    query = sa.select(businesses.c.stripe_account, businesses.c.stripe_key_sealed)
+    return StripeAccount(*(await conn.execute(query.where(businesses.c.id == business_id))).one())
+
+
+async def put(conn: AsyncConnection, business_id: str, account: StripeAccount) -> None:
+    """Have the business's calls made for this account from now on."""
+    values = {"stripe_account": account.connected, "stripe_key_sealed": account.key_sealed}
+    await conn.execute(sa.update(businesses).where(businesses.c.id == business_id).values(values))

@@ -1,0 +1,1 @@
+"""What every statement goes through: engines, drivers, dialects, and writing in groups."""

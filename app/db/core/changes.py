@@ -1,0 +1,67 @@
+"""What a transaction changes that others in this process wait for, noted where the rows are written, told at its end.
+
+Of businesses' schedules, whoever keeps what was read lets go of it then; of deliveries that are due, whoever delivers
+looks. It is told whether the commit went well or not: of one whose answer was lost nobody knows.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Final
+
+
+@dataclass(slots=True)
+class Listeners:
+    """Who is told after a transaction."""
+
+    of_schedules: list[Callable[[str], None]] = field(default_factory=list)  # called with each business's id
+    of_deliveries: list[Callable[[], None]] = field(default_factory=list)
+
+    def tell_of_schedule(self, business_id: str) -> None:
+        """This business's sessions may have changed."""
+        for of_schedule in self.of_schedules:
+            of_schedule(business_id)
+
+    def tell_of_deliveries(self) -> None:
+        """Deliveries may be due."""
+        for of_deliveries in list(self.of_deliveries):
+            of_deliveries()
+
+
+@dataclass(slots=True)
+class _Noted:
+    businesses: set[str] = field(default_factory=set)
+    deliveries: bool = False
+
+
+_noted: Final[ContextVar[_Noted | None]] = ContextVar("bulk_cancel_changed", default=None)
+
+
+def note_schedule(business_id: str) -> None:
+    """Sessions of this business are written in the transaction under way."""
+    noted = _noted.get()
+    if noted is not None:
+        noted.businesses.add(business_id)
+
+
+def note_deliveries() -> None:
+    """Deliveries that are due at once are written in the transaction under way."""
+    noted = _noted.get()
+    if noted is not None:
+        noted.deliveries = True
+
+
+@contextmanager
+def told(listeners: Listeners) -> Iterator[None]:
+    """Tell each listener of what is noted within the block, at its end."""
+    noted, before = _Noted(), _noted.get()
+    _noted.set(noted)
+    try:
+        yield
+    finally:
+        _noted.set(before)
+        for business_id in noted.businesses:
+            listeners.tell_of_schedule(business_id)
+        if noted.deliveries:
+            listeners.tell_of_deliveries()

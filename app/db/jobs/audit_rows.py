@@ -1,0 +1,361 @@
+"""The audit's lines as SQL: every cell is text or NULL, and none a spreadsheet would run.
+
+Three sources give the same columns: refunds that exist, lines whose rows the worker has yet to write (from the frozen
+bookings, with the ids that the rows will have), and cancelled sessions that nobody had booked.
+"""
+
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+
+from app.db.core.refund_ranges import in_sessions
+from app.db.jobs.entitlements import is_counted
+from app.db.tables import bookings, clients, job_sessions, jobs, refunds
+from app.domain.csv_cells import COLUMNS
+from app.domain.money import DECIMALS_0, DECIMALS_3, DECIMALS_4
+from app.domain.refund_ids import LAST, milliseconds
+from app.domain.sheet_text import FORMULA
+from app.domain.statuses import WAIVED, WITHDRAWN_LINE, JobStatus, Method, RefundStatus
+
+Lines = sa.Select[*tuple[Any, ...]]
+
+_TEXT: Final = sa.Text()
+_OF_IDS: Final = "A-Za-z0-9._:~-"
+_EMPTY: Final = sa.cast(sa.null(), _TEXT)
+_ALL: Final = range(LAST)
+
+
+class _cell(FunctionElement[str]):  # noqa: N801 - reads as the SQL function it is
+    """Free text as a cell of one line, with an apostrophe before what a spreadsheet would run as a formula."""
+
+    type = _TEXT
+    inherit_cache = True
+    name = "cell"
+
+
+@compiles(_cell, "sqlite")
+def _cell_sqlite(element: FunctionElement[str], compiler: SQLCompiler, **kw: Any) -> str:
+    return f"csv_cell({compiler.process(element.clauses, **kw)})"
+
+
+@compiles(_cell, "postgresql")
+def _cell_postgresql(element: FunctionElement[str], compiler: SQLCompiler, **kw: Any) -> str:
+    text = compiler.process(element.clauses, **kw)
+    return f"translate(CASE WHEN {text} ~ '{FORMULA}' THEN '''' || {text} ELSE {text} END, E'\\n\\r', '  ')"
+
+
+class _reference_cell(FunctionElement[str]):  # noqa: N801
+    """As `_cell`, but a text in the alphabet of ids is left alone: it can hold no call, and joins must find it."""
+
+    type = _TEXT
+    inherit_cache = True
+    name = "reference_cell"
+
+
+@compiles(_reference_cell, "sqlite")
+def _reference_cell_sqlite(element: _reference_cell, compiler: SQLCompiler, **kw: Any) -> str:
+    text = compiler.process(element.clauses, **kw)
+    return f"CASE WHEN {text} GLOB '*[^{_OF_IDS}]*' THEN {_cell_sqlite(element, compiler, **kw)} ELSE {text} END"
+
+
+@compiles(_reference_cell, "postgresql")
+def _reference_cell_postgresql(element: _reference_cell, compiler: SQLCompiler, **kw: Any) -> str:
+    text = compiler.process(element.clauses, **kw)
+    return f"CASE WHEN {text} ~ '[^{_OF_IDS}]' THEN {_cell_postgresql(element, compiler, **kw)} ELSE {text} END"
+
+
+class _instant_text(FunctionElement[str]):  # noqa: N801
+    type = _TEXT
+    inherit_cache = True
+    name = "instant_text"
+
+
+@compiles(_instant_text, "sqlite")
+def _instant_text_sqlite(element: _instant_text, compiler: SQLCompiler, **kw: Any) -> str:
+    return compiler.process(element.clauses, **kw)
+
+
+@compiles(_instant_text, "postgresql")
+def _instant_text_postgresql(element: _instant_text, compiler: SQLCompiler, **kw: Any) -> str:
+    instant = compiler.process(element.clauses, **kw)
+    return f"""to_char({instant} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')"""
+
+
+class _major(FunctionElement[str]):  # noqa: N801
+    """Minor units and currency as major units: 2000, CAD → 20.00."""
+
+    type = _TEXT
+    inherit_cache = True
+    name = "major"
+
+
+@compiles(_major, "sqlite")
+def _major_sqlite(element: _major, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"major_units({compiler.process(element.clauses, **kw)})"
+
+
+@compiles(_major, "postgresql")
+def _major_postgresql(element: _major, compiler: SQLCompiler, **kw: Any) -> str:
+    amount, currency = (f"({compiler.process(clause, **kw)})" for clause in element.clauses)
+
+    def with_decimals(places: int) -> str:
+        return f"({amount} / {10**places})::text || '.' || lpad(({amount} % {10**places})::text, {places}, '0')"
+
+    listed = {0: DECIMALS_0, 3: DECIMALS_3, 4: DECIMALS_4}
+    cases = " ".join(
+        f"WHEN {currency} IN ({', '.join(repr(code) for code in codes)}) "
+        f"THEN {with_decimals(places) if places else f'{amount}::text'}"
+        for places, codes in listed.items()
+    )
+    return f"CASE {cases} ELSE {with_decimals(2)} END"
+
+
+def unescaped(lines: Lines) -> Lines:
+    """The same lines with their texts as they are, for cells that have types: there no text is a formula."""
+
+    def plain(element: Any, **_: Any) -> Any:
+        return element.clauses.clauses[0] if isinstance(element, _cell | _reference_cell) else None
+
+    found: Any = lines
+    replaced: Lines = sa.sql.visitors.replacement_traverse(found, {}, plain)
+    return replaced
+
+
+def refund_lines(job_id: str, positions: range = _ALL, *, as_accepted: bool = False) -> Lines:
+    """A line for each refund row of the job's sessions at these places, in their order.
+
+    With `as_accepted`, as before anything was done.
+    """
+    accepted = _accepted(job_id, positions)
+    source = (
+        refunds.join(
+            accepted, sa.and_(accepted.c.job_id == refunds.c.job_id, accepted.c.session_id == refunds.c.session_id)
+        )
+        .join(jobs, jobs.c.id == refunds.c.job_id)
+        .outerjoin(clients, _client_of(refunds))
+    )
+    return (
+        sa.select(
+            *_session_cells(accepted),
+            *_booking_cells(refunds),
+            sa.cast(refunds.c.id, _TEXT).label("refund_id"),
+            *_money_cells(refunds),
+            *(_cells_at_acceptance() if as_accepted else _cells_now()),
+            *_job_cells(),
+            (_EMPTY if as_accepted else _instant_text(refunds.c.settled_at)).label("settled_at"),
+            *_clock_cells(accepted),
+            *_kept_cells(refunds),
+            (_EMPTY if as_accepted else _resolved_cell()).label("resolved_amount"),
+        )
+        .select_from(source)
+        .where(
+            refunds.c.job_id == job_id,
+            in_sessions(refunds.c.id, job_id, positions),
+        )
+        .order_by(refunds.c.id)
+    )
+
+
+def _accepted(job_id: str, positions: range) -> sa.FromClause:
+    """The accepted sessions at these places, or of any place, found once and not again for each of their lines.
+
+    Of a job that has come since the last count the planner expects one session, and would read them all for each line.
+    """
+    if positions == _ALL:
+        return job_sessions
+    return (
+        sa.select(job_sessions)
+        .where(
+            job_sessions.c.job_id == job_id,
+            job_sessions.c.position >= positions.start,
+            job_sessions.c.position < positions.stop,
+        )
+        .cte("accepted")
+        .prefix_with("MATERIALIZED")
+    )
+
+
+def _cells_now() -> tuple[sa.ColumnElement[Any], ...]:
+    return (
+        refunds.c.status,
+        _reference_cell(refunds.c.upstream_reference).label("upstream_reference"),
+        sa.cast(refunds.c.attempts, _TEXT).label("attempts"),
+        _cell(refunds.c.failure_code).label("failure_code"),
+        _cell(refunds.c.failure_detail).label("failure_detail"),
+    )
+
+
+def _cells_at_acceptance() -> tuple[sa.ColumnElement[Any], ...]:
+    nothing = sa.and_(sa.func.coalesce(refunds.c.amount_minor, 0) == 0, sa.func.coalesce(refunds.c.credits, 0) == 0)
+    # A withdrawn line keeps its own reason in the detail.
+    reason = sa.case((jobs.c.status == JobStatus.WITHDRAWN, refunds.c.failure_detail), else_=refunds.c.failure_code)
+    return (
+        sa.case((nothing, RefundStatus.SKIPPED.value), else_=RefundStatus.PENDING.value).label("status"),
+        _EMPTY.label("upstream_reference"),
+        sa.literal("0").label("attempts"),
+        sa.case((nothing, reason), else_=None).label("failure_code"),
+        _EMPTY.label("failure_detail"),
+    )
+
+
+def planned_lines(job: sa.RowMapping, positions: range, lines: sa.Subquery) -> Lines:
+    """A line for each of `lines` (see `entitlements`) whose refund row is yet to be written, with the id it will have.
+
+    They are of the job's sessions at `positions`.
+    """
+    accepted = _accepted(job["id"], positions)
+    refund_id = sa.func.refund_id(
+        sa.literal(milliseconds(job["id"]), sa.BigInteger),
+        lines.c.position,
+        sa.literal(job["id"], _TEXT),
+        sa.cast(lines.c.booking_id, _TEXT),
+        lines.c.line_no,
+    )
+    skipped = lines.c.skip_reason.is_not(None)
+    source = (
+        sa.join(lines, accepted, accepted.c.session_id == lines.c.session_id)
+        .join(jobs, jobs.c.id == accepted.c.job_id)
+        .outerjoin(clients, _client_of(lines))
+    )
+    return (
+        sa.select(
+            *_session_cells(accepted),
+            *_booking_cells(lines),
+            sa.cast(refund_id, _TEXT).label("refund_id"),
+            *_money_cells(lines),
+            sa.case(
+                (skipped, RefundStatus.SKIPPED.value),
+                else_=RefundStatus.PENDING.value,
+            ).label("status"),
+            _EMPTY.label("upstream_reference"),
+            sa.literal("0").label("attempts"),
+            lines.c.skip_reason.label("failure_code"),
+            _EMPTY.label("failure_detail"),
+            *_job_cells(),
+            _EMPTY.label("settled_at"),
+            *_clock_cells(accepted),
+            *_kept_cells(lines),
+            _EMPTY.label("resolved_amount"),
+        )
+        .select_from(source)
+        .order_by(refund_id)  # the order that the rows will have
+    )
+
+
+def unbooked_lines(job_id: str, *, as_accepted: bool = False) -> Lines:
+    """A line for each accepted session that has no booking to settle."""
+    booked = sa.exists().where(
+        bookings.c.business_id == job_sessions.c.business_id,
+        bookings.c.session_id == job_sessions.c.session_id,
+        is_counted(),
+    )
+    # Until they are counted the bookings are frozen; afterwards a withdrawal may have set them free.
+    unbooked = sa.or_(job_sessions.c.bookings == 0, sa.and_(job_sessions.c.bookings.is_(None), ~booked))
+    reason: sa.ColumnElement[str] = sa.literal("no_bookings")
+    if not as_accepted:
+        reason = sa.case((jobs.c.status == JobStatus.WITHDRAWN, WITHDRAWN_LINE), else_=reason)
+    empty = {name: _EMPTY.label(name) for name in COLUMNS}
+    return (
+        sa.select(
+            *_session_cells(job_sessions),
+            *(empty[name] for name in ("booking_id", "client_id", "client_name", "client_email", "refund_id")),
+            sa.literal(Method.NONE.value).label("method"),
+            *(empty[name] for name in ("amount", "currency", "credits")),
+            sa.literal(RefundStatus.SKIPPED.value).label("status"),
+            empty["upstream_reference"],
+            sa.literal("0").label("attempts"),
+            reason.label("failure_code"),
+            empty["failure_detail"],
+            *_job_cells(),
+            _instant_text(jobs.c.requested_at).label("settled_at"),
+            *_clock_cells(job_sessions),
+            *(empty[name] for name in ("paid_amount", "kept_amount", "kept_by", "resolved_amount")),
+        )
+        .select_from(job_sessions.join(jobs, jobs.c.id == job_sessions.c.job_id))
+        .where(job_sessions.c.job_id == job_id, job_sessions.c.position.is_not(None), unbooked)
+        .order_by(job_sessions.c.position)
+    )
+
+
+def _client_of(source: sa.FromClause) -> sa.ColumnElement[bool]:
+    return sa.and_(clients.c.business_id == source.c.business_id, clients.c.id == source.c.client_id)
+
+
+def _session_cells(source: sa.FromClause) -> tuple[sa.ColumnElement[str], ...]:
+    return (
+        sa.cast(source.c.job_id, _TEXT).label("job_id"),
+        source.c.session_id.label("session_id"),
+        _cell(source.c.session_name).label("session_name"),
+        _instant_text(source.c.session_starts_at).label("session_starts_at"),
+        _cell(source.c.location).label("location"),
+        _cell(source.c.instructor).label("instructor"),
+    )
+
+
+def _booking_cells(source: sa.FromClause) -> tuple[sa.ColumnElement[str], ...]:
+    return (
+        source.c.booking_id.label("booking_id"),
+        source.c.client_id.label("client_id"),
+        _cell(clients.c.name).label("client_name"),
+        _cell(clients.c.email).label("client_email"),
+    )
+
+
+def _money_cells(source: sa.FromClause) -> tuple[sa.ColumnElement[Any], ...]:
+    return (
+        source.c.method.label("method"),
+        _major(source.c.amount_minor, source.c.currency).label("amount"),
+        source.c.currency.label("currency"),
+        sa.cast(source.c.credits, _TEXT).label("credits"),
+    )
+
+
+def _clock_cells(source: sa.FromClause) -> tuple[sa.ColumnElement[str], ...]:
+    # As they were reckoned at acceptance: the database's own zone rules are of another release.
+    return (
+        source.c.session_starts_local.label("session_starts_local"),
+        source.c.session_timezone.label("timezone"),
+    )
+
+
+def _kept_cells(source: sa.FromClause) -> tuple[sa.ColumnElement[Any], ...]:
+    """What was paid of a line, what of it is kept, and by which rule; of credits their number."""
+    kept, kept_credits = source.c.kept_amount_minor, source.c.kept_credits
+    return (
+        _amount_cell(source, source.c.amount_minor + kept, source.c.credits + kept_credits).label("paid_amount"),
+        _amount_cell(source, kept, kept_credits).label("kept_amount"),
+        source.c.kept_by.label("kept_by"),
+    )
+
+
+def _resolved_cell() -> sa.ColumnElement[str | None]:
+    """What a person says came back elsewhere, in the line's own means: nothing of what was waived."""
+    elsewhere = sa.func.coalesce(refunds.c.resolved_amount_minor, refunds.c.amount_minor)
+    nothing = sa.literal(0, sa.BigInteger)
+    return sa.case(
+        (refunds.c.status != RefundStatus.RESOLVED.value, _EMPTY),
+        (refunds.c.failure_code == WAIVED, _amount_cell(refunds, nothing, nothing)),
+        else_=_amount_cell(refunds, elsewhere, refunds.c.credits),
+    )
+
+
+def _amount_cell(
+    source: sa.FromClause,
+    amount: sa.ColumnElement[int],
+    credits: sa.ColumnElement[int],  # noqa: A002
+) -> sa.ColumnElement[str | None]:
+    return sa.case(
+        (source.c.credits.is_not(None), sa.cast(credits, _TEXT)),
+        (source.c.currency.is_not(None), _major(amount, source.c.currency)),
+    )
+
+
+def _job_cells() -> tuple[sa.ColumnElement[str], ...]:
+    return (
+        _cell(jobs.c.reason).label("reason"),
+        _cell(jobs.c.requested_by).label("requested_by"),
+        _instant_text(jobs.c.requested_at).label("requested_at"),
+    )

@@ -1,0 +1,29 @@
+"""How a job ends: its status, and that integrations are told, in one transaction."""
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.db.core.dialect import now
+from app.db.jobs import job_events, job_sessions, jobs
+from app.db.tables import jobs as rows
+from app.domain.statuses import JobStatus
+
+
+async def end(conn: AsyncConnection, business_id: str, job_id: str) -> JobStatus:
+    """End a job for which no machine has anything left to do; with which status."""
+    failed = await job_sessions.any_need_a_person(conn, job_id)
+    status = JobStatus.COMPLETED_WITH_FAILURES if failed else JobStatus.COMPLETED
+    await jobs.update(conn, job_id, status=status, finished_at=now(), due_at=None)
+    await job_events.ended(conn, business_id, job_id, status)
+    return status
+
+
+async def complete_if_nobody_is_needed(conn: AsyncConnection, job_id: str) -> None:
+    """Let a job that ended with failures be completed, once each has been returned or closed after all."""
+    if await job_sessions.any_need_a_person(conn, job_id):
+        return
+    with_failures = sa.and_(rows.c.id == job_id, rows.c.status == JobStatus.COMPLETED_WITH_FAILURES)
+    completed = sa.update(rows).where(with_failures).values(status=JobStatus.COMPLETED, version=rows.c.version + 1)
+    business_id = (await conn.execute(completed.returning(rows.c.business_id))).scalar()
+    if business_id is not None:
+        await job_events.ended(conn, business_id, job_id, JobStatus.COMPLETED)

@@ -1,0 +1,78 @@
+"""What integrations are told of a job's life, each in the transaction that makes it so: names of things, no more.
+
+Told at least once: a refund that is tried again after a failure may fail again or succeed, a job that is retried ends
+again.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.db.core.dialect import in_list
+from app.db.core.refund_ranges import in_sessions
+from app.db.jobs import ceilings
+from app.db.tables import refunds
+from app.db.webhook_tables import webhook_endpoints
+from app.db.webhooks.events import Event, tell
+from app.domain.events import EventType
+from app.domain.statuses import NEEDS_A_PERSON, JobStatus, RefundStatus
+
+# Of one that rests otherwise there is nothing to tell: nothing was to be returned, or a person closed it.
+_SUCCEEDED: Final = RefundStatus.SUCCEEDED
+
+
+async def accepted(
+    conn: AsyncConnection, business_id: str, job_id: str, status: JobStatus, session_ids: Sequence[str]
+) -> None:
+    """A job was accepted, and these sessions are cancelled."""
+
+    def events() -> Iterator[Event]:
+        yield Event(EventType.ACCEPTED, {"job_id": job_id, "status": status})
+        for session_id in session_ids:
+            yield Event(EventType.SESSION_CANCELLED, {"job_id": job_id, "session_id": session_id})
+
+    await tell(conn, business_id, events())
+
+
+async def withdrawn(conn: AsyncConnection, business_id: str, job_id: str) -> None:
+    """A job was undone while on hold, and its sessions are scheduled again."""
+    await tell(conn, business_id, [Event(EventType.WITHDRAWN, {"job_id": job_id, "status": JobStatus.WITHDRAWN})])
+
+
+async def ended(conn: AsyncConnection, business_id: str, job_id: str, status: JobStatus) -> None:
+    """No machine has anything left to do for a job, or its last failure was mended after that."""
+    await tell(conn, business_id, [Event(EventType.COMPLETED, {"job_id": job_id, "status": status})])
+
+
+async def held_back(conn: AsyncConnection, business_id: str, job_id: str, positions: range) -> None:
+    """Refunds were written for these sessions of a job; those that need a person from the start are told of."""
+    is_heard = sa.exists().where(webhook_endpoints.c.business_id == business_id)
+    query = sa.select(refunds.c.id).where(
+        is_heard,
+        refunds.c.job_id == job_id,
+        in_sessions(refunds.c.id, job_id, positions),
+        ceilings.held_back(refunds),
+    )
+    ids = (await conn.execute(query)).scalars().all()
+    if ids:
+        await refunds_finalised(conn, business_id, ids)
+
+
+async def refunds_finalised(conn: AsyncConnection, business_id: str, refund_ids: Sequence[str]) -> None:
+    """These refunds have changed; those of them that rest now have succeeded, or need a person."""
+    columns = ("id", "job_id", "session_id", "booking_id", "client_id", "status", "failure_code")
+    query = sa.select(*(refunds.c[name] for name in columns)).where(
+        in_list(refunds.c.id, refund_ids),
+        refunds.c.due_at.is_(None),
+        refunds.c.status.in_((_SUCCEEDED, *sorted(NEEDS_A_PERSON))),
+    )
+    rows = (await conn.execute(query)).mappings().all()
+
+    def events() -> Iterator[Event]:
+        for row in rows:
+            data = {"refund_id": row["id"]} | {name: row[name] for name in columns[1:]}
+            yield Event(EventType.REFUND_SUCCEEDED if row["status"] == _SUCCEEDED else EventType.REFUND_FAILED, data)
+
+    await tell(conn, business_id, events())

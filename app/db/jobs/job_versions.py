@@ -1,0 +1,81 @@
+"""A job as it is shown at one moment, and the name of that moment: the version, which a poll learns by one look.
+
+Whatever changes what a `JobView` says raises the version in the same commit: on the job's row, or of a claim beside it.
+So one version never stands for two views, and who has seen it need not have the refunds counted again.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any, Final, NamedTuple
+
+import sqlalchemy as sa
+
+from app.db.core.driver import Connection, Row, Single, fetch
+from app.db.jobs import job_sessions
+from app.db.tables import job_claims, jobs
+
+_CLAIMS: Final = sa.func.coalesce(
+    sa.select(sa.func.sum(job_claims.c.claims)).where(job_claims.c.job_id == jobs.c.id).scalar_subquery(), 0
+)
+# The status and the counters beside the version are for workers of a build that doesn't know it, while they still run.
+_VERSION: Final = (
+    jobs.c.version,
+    sa.cast(_CLAIMS, sa.BigInteger).label("claims"),
+    jobs.c.outcome_seq,
+    jobs.c.expanded_sessions,
+    jobs.c.status,
+)
+_OF_VERSION: Final = frozenset(_VERSION)
+_THIS: Final = (jobs.c.business_id == sa.bindparam("of_business"), jobs.c.id == job_sessions.OF_JOB)
+_LOOK: Final = sa.select(*_VERSION).where(*_THIS)
+
+
+class Whole(NamedTuple):
+    """A job's row with its version, its sessions by outcome, and its refunds counted and summed."""
+
+    row: Row
+    version: str
+    outcomes: Mapping[str, int]
+    tally: Sequence[Row]
+
+
+async def look(conn: Connection, business_id: str, job_id: str) -> str | None:
+    """The version that a job of this business is at; None when there is no such job."""
+    rows = await fetch(conn, _LOOK, {"of_business": business_id, "of_job": job_id})
+    return _version_in(rows[0]) if rows else None
+
+
+def _version_in(row: Row) -> str:
+    return "-".join(str(row[column.name]) for column in _VERSION)
+
+
+async def whole(conn: Connection, business_id: str, job_id: str) -> Whole | None:
+    """The job, all as of one moment: on PostgreSQL in one statement, on SQLite in the snapshot that `conn` is."""
+    given = {"of_business": business_id, "of_job": job_id}
+    if isinstance(conn, Single):
+        rows = await fetch(conn, _whole(), given)
+        if not rows:
+            return None
+        row = dict(rows[0])
+        outcomes, tally = row.pop("outcomes") or {}, row.pop("tally") or []
+        return Whole(row, _version_in(row), outcomes, tally)
+    found = (await conn.execute(_row(), given)).mappings().one_or_none()
+    if found is None:
+        return None
+    counts = await job_sessions.outcome_counts(conn, [job_id])
+    return Whole(found, _version_in(found), counts[job_id], await job_sessions.tally(conn, job_id))
+
+
+@cache
+def _row() -> sa.Select[Any]:
+    id_ = sa.cast(jobs.c.id, sa.Text).label("id")  # the driver's own is no text
+    shown = (id_ if column is jobs.c.id else column for column in jobs.c if column not in _OF_VERSION)
+    return sa.select(*shown, *_VERSION).where(*_THIS)
+
+
+@cache
+def _whole() -> sa.Select[Any]:
+    counts, groups = job_sessions.OUTCOME_COUNTS.subquery("counts"), job_sessions.TALLY.subquery("groups")
+    outcomes = sa.select(sa.func.json_object_agg(counts.c.outcome, counts.c.count)).scalar_subquery()
+    tally = sa.select(sa.func.json_agg(sa.literal_column("groups"))).select_from(groups).scalar_subquery()
+    return _row().add_columns(outcomes.label("outcomes"), tally.label("tally"))

@@ -1,0 +1,193 @@
+"""Job rows: the idempotency record, the state and the outbox of a bulk cancellation at once."""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.db.core import changes, driver
+from app.db.core.dialect import bound_list, in_bound_list, in_list, is_one_of, later, now
+from app.db.tables import job_sessions, jobs, sessions
+from app.domain.statuses import IN_PROCESS, JobStatus, SessionStatus
+from app.errors import NotFound
+
+Row = sa.RowMapping
+Holders = Mapping[str, str]  # the statuses of jobs that have sessions, by the job's id
+
+_OF_BUSINESS: Final = (
+    sa.select(
+        *(sessions.c[name] for name in ("id", "name", "starts_at", "ends_at", "timezone", "location", "status")),
+        sa.cast(sessions.c.job_id, sa.Text).label("job_id"),
+        now().label("read_at"),
+    )
+    .where(sessions.c.business_id == sa.bindparam("of_business"))
+    .order_by(sessions.c.id)
+)
+_BY_ID: Final = _OF_BUSINESS.where(in_bound_list(sessions.c.id, "session_ids"))
+_BY_START: Final = _OF_BUSINESS.where(
+    sessions.c.starts_at >= sa.bindparam("from_at"), sessions.c.starts_at < sa.bindparam("until_at")
+)
+_NAMED: Final = {False: _BY_ID, True: _BY_ID.with_for_update()}
+_IN_RANGE: Final = {False: _BY_START, True: _BY_START.with_for_update()}
+
+
+async def clock(conn: AsyncConnection) -> dt.datetime:
+    """The database's clock."""
+    value = (await conn.execute(sa.select(now()))).scalar_one()
+    assert isinstance(value, dt.datetime)
+    return value
+
+
+async def of_key(conn: AsyncConnection, business_id: str, idempotency_key: str) -> Row | None:
+    """The job that this key made, if any."""
+    query = sa.select(jobs).where(jobs.c.business_id == business_id, jobs.c.idempotency_key == idempotency_key)
+    return (await conn.execute(query)).mappings().one_or_none()
+
+
+async def get(conn: AsyncConnection, business_id: str, job_id: str, *, lock: bool = False) -> Row | None:
+    """One job of this business; `lock` keeps every other writer of the job out until the transaction ends."""
+    query = sa.select(jobs).where(jobs.c.business_id == business_id, jobs.c.id == job_id)
+    return (await conn.execute(query.with_for_update() if lock else query)).mappings().one_or_none()
+
+
+async def existing(conn: AsyncConnection, business_id: str, job_id: str, *, lock: bool = False) -> Row:
+    """As `get`, of a job that is to be there.
+
+    Raises:
+        NotFound: there is none.
+    """
+    job = await get(conn, business_id, job_id, lock=lock)
+    if job is None:
+        raise NotFound("bulk cancellation")
+    return job
+
+
+async def lock_any(conn: AsyncConnection, job_id: str) -> Row | None:
+    """The job by id alone, locked: for workers, who serve every business."""
+    return (await conn.execute(sa.select(jobs).where(jobs.c.id == job_id).with_for_update())).mappings().one_or_none()
+
+
+async def newest(
+    conn: AsyncConnection, business_id: str, *, status: str | None, before: str | None, limit: int
+) -> Sequence[Row]:
+    """Jobs newest first, from the one after `before` (an id)."""
+    query = sa.select(jobs).where(jobs.c.business_id == business_id)
+    if status is not None:
+        query = query.where(jobs.c.status == status)
+    if before is not None:
+        query = query.where(jobs.c.id < before)
+    return (await conn.execute(query.order_by(jobs.c.id.desc()).limit(limit))).mappings().all()
+
+
+async def update(conn: AsyncConnection, job_id: str, **values: Any) -> None:
+    """Set columns of one job, as its next version: only when it is due next is nothing that anybody is shown."""
+    if values.keys() != {"due_at"}:
+        values["version"] = jobs.c.version + 1
+    await conn.execute(sa.update(jobs).where(jobs.c.id == job_id).values(**values))
+
+
+async def named_sessions(
+    conn: AsyncConnection, business_id: str, session_ids: Sequence[str], *, lock: bool
+) -> tuple[Sequence[driver.Row], Holders]:
+    """The sessions of these ids (what a plan needs to know of them), in id order, and the jobs that have some of them.
+
+    `read_at` is the database's clock then. They are locked in that order, so that two jobs can't deadlock; on SQLite
+    the write transaction itself is the lock.
+    """
+    given = {"of_business": business_id, "session_ids": bound_list(session_ids)}
+    return await _with_holders(conn, _NAMED[lock], given)
+
+
+async def sessions_in_range(
+    conn: AsyncConnection, business_id: str, from_at: dt.datetime, until_at: dt.datetime, *, lock: bool
+) -> tuple[Sequence[driver.Row], Holders]:
+    """The same of all that start at `from_at` or later, and before `until_at`."""
+    given = {"of_business": business_id, "from_at": from_at, "until_at": until_at}
+    return await _with_holders(conn, _IN_RANGE[lock], given)
+
+
+async def _with_holders(
+    conn: AsyncConnection, query: sa.Select[Any], given: Mapping[str, Any]
+) -> tuple[Sequence[driver.Row], Holders]:
+    rows = await driver.fetch(conn, query, given)
+    # After the lock was had: a session that another transaction just cancelled is read as it is now, and so is its job.
+    holders = {row["job_id"] for row in rows if row["job_id"] is not None}
+    if not holders:
+        return rows, {}
+    statuses = sa.select(jobs.c.id, jobs.c.status).where(in_list(jobs.c.id, sorted(holders)))
+    return rows, {row.id: row.status for row in await conn.execute(statuses)}
+
+
+async def release_sessions(conn: AsyncConnection, business_id: str, job_id: str) -> None:
+    """Undo what `acceptances.write` did to them: the sessions are scheduled and may be chosen again."""
+    changes.note_schedule(business_id)
+    # Locked in the order in which `named_sessions` and `sessions_in_range` lock, so that neither waits in a circle.
+    await conn.execute(
+        sa.select(sessions.c.id)
+        .where(sessions.c.business_id == business_id, sessions.c.job_id == job_id)
+        .order_by(sessions.c.id)
+        .with_for_update()
+    )
+    await conn.execute(
+        sa.update(sessions)
+        .where(sessions.c.business_id == business_id, sessions.c.job_id == job_id)
+        .values(
+            status=SessionStatus.SCHEDULED,
+            job_id=None,
+            cancelled_at=None,
+            revision=sessions.c.revision + 1,
+            changed_at=now(),
+        )
+    )
+    await conn.execute(
+        sa.update(job_sessions)
+        .where(job_sessions.c.job_id == job_id, job_sessions.c.position.is_not(None))
+        .values(released_at=now())
+    )
+
+
+async def claim_due(conn: AsyncConnection, *, limit: int, grace_seconds: float, skip: Sequence[str] = ()) -> list[str]:
+    """Ids of jobs that are due, longest first; each is left alone by other sweeps for `grace_seconds`."""
+    due = sa.select(jobs.c.id).where(jobs.c.due_at <= now())
+    if skip:
+        due = due.where(jobs.c.id.not_in(skip))
+    due = due.order_by(jobs.c.due_at).limit(limit).with_for_update(skip_locked=True)
+    statement = (
+        sa.update(jobs).where(is_one_of(jobs.c.id, due)).values(due_at=later(grace_seconds)).returning(jobs.c.id)
+    )
+    return list((await conn.execute(statement)).scalars())
+
+
+async def next_due_in(conn: AsyncConnection) -> float | None:
+    """Seconds until some job is due (at or below 0: one is), or None when none is open."""
+    due_at, clock_now = (
+        await conn.execute(
+            # Said for SQLite, which else reads every job there ever was.
+            sa.select(sa.func.min(jobs.c.due_at, type_=jobs.c.due_at.type), now()).where(jobs.c.due_at.is_not(None))
+        )
+    ).one()
+    return None if due_at is None else (due_at - clock_now).total_seconds()
+
+
+async def open_by_status(conn: AsyncConnection) -> dict[str, int]:
+    """How many jobs have not ended, by status."""
+    query = sa.select(jobs.c.status, sa.func.count()).where(jobs.c.due_at.is_not(None)).group_by(jobs.c.status)
+    return {row[0]: row[1] for row in (await conn.execute(query)).all()}
+
+
+async def is_any_under_way(conn: AsyncConnection, business_id: str) -> bool:
+    """Whether some job of the business has not ended."""
+    under_way = sa.exists().where(jobs.c.business_id == business_id, jobs.c.due_at.is_not(None))
+    return bool(await conn.scalar(sa.select(under_way)))
+
+
+def is_in_process(status: str) -> bool:
+    """Whether a job of this status still has its sessions in hand."""
+    return JobStatus(status) in IN_PROCESS
+
+
+def seconds_from_now(seconds: float) -> sa.ColumnElement[dt.datetime]:
+    """A value for `due_at`: so many seconds from now by the database's clock."""
+    return later(sa.literal(seconds, sa.Float))

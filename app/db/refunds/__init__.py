@@ -1,0 +1,1 @@
+"""Refunds as rows: claimed, recorded, listed, changed by hand; and the rates of their accounts."""

@@ -1,0 +1,45 @@
+"""The append-only history of refunds: one row per change of state, in the transaction that made the change."""
+
+from collections.abc import Iterable, Sequence
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.db.core.dialect import in_list, now
+from app.db.tables import refund_history, refunds
+
+_REMEMBERED = (
+    "epoch",
+    "status",
+    "attempts",
+    "upstream_reference",
+    "failure_code",
+    "failure_detail",
+)
+
+
+def of(changed: str, *, actor: str, clock: str) -> str:
+    """The INSERT, as SQL, that remembers the state of the rows of `changed`; `actor` and `clock` are SQL too."""
+    columns = ", ".join(_REMEMBERED)
+    return (
+        f"INSERT INTO refund_history (refund_id, {columns}, actor, recorded_at) "  # noqa: S608 - our own words
+        f"SELECT id, {columns}, {actor}, {clock} FROM {changed}"
+    )
+
+
+async def of_refund(conn: AsyncConnection, refund_id: str) -> Sequence[sa.RowMapping]:
+    """The states that a refund has had, the first one first."""
+    query = sa.select(refund_history).where(refund_history.c.refund_id == refund_id).order_by(refund_history.c.id)
+    return (await conn.execute(query)).mappings().all()
+
+
+async def append(conn: AsyncConnection, refund_ids: Iterable[str], *, actor: str) -> None:
+    """Remember the state that these refunds now have: one statement, the rows never pass through Python."""
+    remembered = (*_REMEMBERED, "resolved_amount_minor")
+    state = sa.select(
+        refunds.c.id,
+        *(refunds.c[name] for name in remembered),
+        sa.literal(actor).label("actor"),
+        now().label("recorded_at"),
+    ).where(in_list(refunds.c.id, refund_ids))
+    await conn.execute(sa.insert(refund_history).from_select(["refund_id", *remembered, "actor", "recorded_at"], state))

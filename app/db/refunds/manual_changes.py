@@ -1,0 +1,163 @@
+"""What is changed on refunds from outside: a rejected one tried again, one that no machine can close resolved by hand.
+
+People do so, and an upstream's hint may have one looked up again that a machine gave up on, or that had succeeded.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.db.core.dialect import in_list, now
+from app.db.jobs.ceilings import held_back
+from app.db.refunds import history
+from app.db.tables import refunds
+from app.domain.statuses import RefundStatus
+
+DOUBTED_BY: Final = "hook:stripe"  # the only one after whose word a success is not the end of a refund's history
+
+
+DISPUTED: Final = "payment_disputed"  # the payer's bank has the money: to send it again pays it twice
+
+
+@dataclass(frozen=True, slots=True)
+class Retried:
+    """Which of a job's refunds to try again: these, or those of these codes, or with neither all but disputed ones."""
+
+    refund_ids: tuple[str, ...] = ()
+    failure_codes: tuple[str, ...] = ()
+
+    def condition(self) -> sa.ColumnElement[bool]:
+        """The refunds meant, as SQL."""
+        if self.refund_ids:
+            return in_list(refunds.c.id, self.refund_ids)
+        code = sa.func.coalesce(refunds.c.failure_code, "")
+        return in_list(code, self.failure_codes) if self.failure_codes else code != DISPUTED
+
+
+class Standing(NamedTuple):
+    """A refund's status, whether a machine is still at work on it, and whether it is held back (see `ceilings`)."""
+
+    status: str
+    at_work: bool
+    is_held_back: bool
+
+
+async def standing_of(conn: AsyncConnection, job_id: str, refund_ids: Sequence[str]) -> dict[str, Standing]:
+    """How those of these refunds stand that the job has."""
+    query = sa.select(refunds.c.id, refunds.c.status, refunds.c.due_at.is_not(None), held_back(refunds))
+    rows = await conn.execute(query.where(refunds.c.job_id == job_id, in_list(refunds.c.id, refund_ids)))
+    return {id_: Standing(*standing) for id_, *standing in rows.all()}
+
+
+async def try_again(conn: AsyncConnection, job_id: str, retried: Retried, *, actor: str) -> int:
+    """Make the job's rejected refunds pending, as far as they are meant and not held back; returns how many.
+
+    Where the upstream had made a refund and that refund failed, the next try needs a key of its own: under the old
+    one the upstream would only repeat its answer.
+    """
+    failed_there = refunds.c.upstream_reference.is_not(None)
+    statement = (
+        sa.update(refunds)
+        .where(refunds.c.job_id == job_id, refunds.c.status == RefundStatus.REJECTED, retried.condition())
+        .where(~held_back(refunds))
+        .values(
+            status=RefundStatus.PENDING,
+            due_at=now(),
+            first_due_at=now(),
+            outcome_seq=None,
+            settled_at=None,
+            epoch=refunds.c.epoch + 1,
+            key_generation=refunds.c.key_generation + sa.case((failed_there, 1), else_=0),
+        )
+        .returning(refunds.c.id)
+    )
+    ids = (await conn.execute(statement)).scalars().all()
+    if ids:
+        await history.append(conn, ids, actor=actor)
+    return len(ids)
+
+
+async def look_again(conn: AsyncConnection, job_id: str, retried: Retried, *, actor: str) -> int:
+    """Have refunds that the machine gave up on, as far as they are meant, looked up again; returns how many."""
+    waiting = (RefundStatus.INDETERMINATE, RefundStatus.PROCESSING)
+    statement = (
+        sa.update(refunds)
+        .where(refunds.c.job_id == job_id, refunds.c.status.in_(waiting), refunds.c.due_at.is_(None))
+        .where(retried.condition())
+        .values(
+            due_at=now(),
+            first_due_at=now(),
+            outcome_seq=None,
+            settled_at=None,
+            epoch=refunds.c.epoch + 1,
+            # Sends are counted anew, but it has been sent before: a refusal is believed only after a look.
+            attempts=sa.case((refunds.c.attempts > 0, 1), else_=0),
+        )
+        .returning(refunds.c.id)
+    )
+    ids = (await conn.execute(statement)).scalars().all()
+    if ids:
+        await history.append(conn, ids, actor=actor)
+    return len(ids)
+
+
+async def reopen_success(conn: AsyncConnection, refund_id: str) -> None:
+    """Have a refund looked up that had succeeded, because Stripe says that it has failed since.
+
+    It is at work again, and no success any more, until the look-up says which.
+    """
+    statement = (
+        sa.update(refunds)
+        .where(refunds.c.id == refund_id, refunds.c.status == RefundStatus.SUCCEEDED)
+        .values(
+            status=RefundStatus.PROCESSING,
+            due_at=now(),
+            first_due_at=now(),
+            outcome_seq=None,
+            settled_at=None,
+            epoch=refunds.c.epoch + 1,
+            attempts=1,  # as in `look_again`
+        )
+    )
+    await conn.execute(statement)
+    await history.append(conn, [refund_id], actor=DOUBTED_BY)
+
+
+async def lock_refund(conn: AsyncConnection, job_id: str, refund_id: str) -> sa.RowMapping | None:
+    """One refund of the job, locked."""
+    query = sa.select(refunds).where(refunds.c.id == refund_id, refunds.c.job_id == job_id).with_for_update()
+    return (await conn.execute(query)).mappings().one_or_none()
+
+
+async def resolve(
+    conn: AsyncConnection,
+    refund_id: str,
+    *,
+    outcome_seq: int,
+    code: str,
+    detail: str | None,
+    reference: str,
+    amount_minor: int | None,
+    actor: str,
+) -> None:
+    """Close one refund by hand: no machine will touch it again."""
+    statement = (
+        sa.update(refunds)
+        .where(refunds.c.id == refund_id)
+        .values(
+            status=RefundStatus.RESOLVED,
+            due_at=None,
+            epoch=refunds.c.epoch + 1,
+            outcome_seq=outcome_seq,
+            settled_at=now(),
+            failure_code=code,
+            failure_detail=detail,
+            upstream_reference=reference,
+            resolved_amount_minor=amount_minor,
+        )
+    )
+    await conn.execute(statement)
+    await history.append(conn, [refund_id], actor=actor)

@@ -1,0 +1,166 @@
+"""Writing what upstreams said: a whole group of outcomes in one statement, guarded row by row.
+
+Success is a fact whoever heard it, even over a refusal; everything else counts only from the claim that is still the
+row's own and only while the row is open. So a second recorder, or a worker that overslept its lease, changes nothing.
+
+A refund that its upstream has spoken of since it was claimed (`hinted_at`) does not rest or wait as `processing`: what
+was heard may be older than the hint, so it is due at once.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+import orjson
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.db.core.dialect import SQLITE_FORMAT
+from app.db.core.driver import fetch
+from app.db.jobs import completion, job_events
+from app.db.refunds import history
+from app.domain.statuses import IN_PROCESS, JobStatus
+
+
+class Recorded(NamedTuple):
+    """One outcome to write.
+
+    Without `due_in_seconds` the row comes to rest and takes a place in the job's order of outcomes; `uncounted` calls
+    are taken off its attempts. With `new_key` its next try has a key of its own.
+    """
+
+    id: str
+    epoch: int
+    status: str
+    definitive: bool
+    uncounted: bool
+    due_in_seconds: float | None
+    upstream_reference: str | None
+    failure_code: str | None
+    failure_detail: str | None
+    new_key: bool = False
+
+
+# Who changes a refund, and to what: the same words for both databases.
+_HINTED: Final = "v.st = 'processing' AND r.hinted_at IS NOT NULL"
+# A success that was taken back since is none, whoever heard of it: it was recorded under this epoch or a later one, or
+# the failure of that very refund of the upstream's is what is recorded.
+_MAY_CHANGE: Final = """r.id = v.rid
+  AND (r.epoch = v.ep AND r.status IN ('submitted', 'indeterminate', 'processing') AND r.due_at IS NOT NULL
+       OR v.def AND r.status NOT IN ('succeeded', 'resolved') AND NOT EXISTS (
+         SELECT 1 FROM refund_history AS h WHERE h.refund_id = r.id AND h.status = 'succeeded' AND h.epoch >= v.ep)
+         AND NOT (r.status = 'rejected' AND coalesce(r.upstream_reference = v.ref, false)))"""
+_IS_HEARD: Final = "EXISTS (SELECT 1 FROM webhook_endpoints AS e WHERE e.business_id = {business_id})"
+_OPEN_JOB: Final = f"status IN {tuple(map(str, IN_PROCESS))}"
+
+
+def _changes(*, clock: str, due: str, last: str) -> str:
+    return f"""
+  status = v.st,
+  due_at = CASE WHEN {_HINTED} THEN {clock} WHEN v.due IS NULL THEN NULL ELSE {due} END,
+  attempts = r.attempts - v.unc,
+  key_generation = r.key_generation + v.nk,
+  upstream_reference = coalesce(v.ref, r.upstream_reference),
+  failure_code = CASE WHEN NOT ({_HINTED}) THEN v.code END,
+  failure_detail = CASE WHEN NOT ({_HINTED}) THEN v.detail END,
+  outcome_seq = CASE WHEN NOT ({_HINTED}) THEN {last} + v.seq END,
+  settled_at = CASE WHEN v.seq IS NULL OR {_HINTED} THEN NULL ELSE {clock} END,
+  hinted_at = CASE WHEN v.st IN ('pending', 'indeterminate') THEN r.hinted_at END"""
+
+
+# One statement for the job's counter, the refunds and their history. No refund is locked before the job's row is: each
+# is joined to what that update returns. A row that changes while this waits for the job is judged as it is then. Of an
+# array the planner supposes a few elements and looks each up by its id, whatever it believes of the table.
+_POSTGRESQL: Final = sa.text(f"""
+WITH job AS (
+  UPDATE jobs SET
+    outcome_seq = outcome_seq + CAST(:resting AS integer),
+    version = version + 1,
+    due_at = CASE WHEN {_OPEN_JOB}
+      THEN clock_timestamp() + make_interval(secs => CAST(:heartbeat_seconds AS double precision)) END
+  WHERE id = CAST(:job_id AS uuid)
+  RETURNING outcome_seq - CAST(:resting AS integer) AS last, status, business_id
+), v AS MATERIALIZED (
+  SELECT * FROM jsonb_to_recordset(CAST(:outcomes AS jsonb)) AS v(rid uuid, ep integer, st text, def boolean,
+    unc integer, nk integer, due double precision, seq bigint, ref text, code text, detail text)
+), r AS (
+  UPDATE refunds AS r SET {
+    _changes(clock="clock_timestamp()", due="clock_timestamp() + make_interval(secs => v.due)", last="job.last")
+}
+  FROM job, v
+  WHERE r.id = ANY (ARRAY(SELECT rid FROM v)) AND {_MAY_CHANGE}
+  RETURNING r.*
+), remembered AS ({history.of("r", actor="CAST(:actor AS text)", clock="clock_timestamp()")})
+SELECT job.status, job.business_id, {_IS_HEARD.format(business_id="job.business_id")} AS is_heard,
+  ARRAY(SELECT id::text FROM r) AS changed
+FROM job
+""")  # noqa: S608 - only our own words are in it; every value is a parameter
+
+_SQLITE_CLOCK: Final = f"strftime('{SQLITE_FORMAT}', 'now')"
+_SQLITE_JOB: Final = sa.text(f"""
+UPDATE jobs SET
+  outcome_seq = outcome_seq + :resting,
+  version = version + 1,
+  due_at = CASE WHEN {_OPEN_JOB} THEN strftime('{SQLITE_FORMAT}', 'now', :heartbeat_seconds || ' seconds') END
+WHERE id = :job_id
+RETURNING status, outcome_seq - :resting, business_id, {_IS_HEARD.format(business_id="jobs.business_id")}
+""")  # noqa: S608 - as above
+_SQLITE_REFUNDS: Final = sa.text(f"""
+UPDATE refunds AS r SET {
+    _changes(clock=_SQLITE_CLOCK, due=f"strftime('{SQLITE_FORMAT}', 'now', v.due || ' seconds')", last=":last")
+}
+FROM (
+  SELECT value ->> 'rid' AS rid, value ->> 'ep' AS ep, value ->> 'st' AS st, value ->> 'def' AS def,
+    value ->> 'unc' AS unc, value ->> 'nk' AS nk, value ->> 'due' AS due, value ->> 'seq' AS seq,
+    value ->> 'ref' AS ref, value ->> 'code' AS code, value ->> 'detail' AS detail
+  FROM json_each(:outcomes)) AS v
+WHERE {_MAY_CHANGE}
+RETURNING id
+""")  # noqa: S608 - as above
+
+
+async def record(
+    conn: AsyncConnection, job_id: str, outcomes: Sequence[Recorded], *, actor: str, heartbeat_seconds: float
+) -> list[str]:
+    """Write a group of one job's outcomes; returns the ids of the refunds that changed.
+
+    The job's row is taken first and its counter raised: so numbers are given in the order in which groups commit, and a
+    reader that has seen number n has seen all below it (ADR 0006). The job is due `heartbeat_seconds` from now, should
+    this worker never be heard of again.
+    """
+    seq = 0
+    values = []
+    for outcome in outcomes:
+        seq += outcome.due_in_seconds is None
+        values.append(_as_json(outcome, seq))
+    of_job = {"job_id": job_id, "resting": seq, "heartbeat_seconds": heartbeat_seconds}
+    encoded = orjson.dumps(values).decode()
+    if conn.dialect.name == "postgresql":
+        everything = of_job | {"outcomes": encoded, "actor": actor}
+        [row] = await fetch(conn, _POSTGRESQL, everything)
+        status, business_id, is_heard, changed = row.values()
+    else:
+        status, last, business_id, is_heard = (await conn.execute(_SQLITE_JOB, of_job)).one()
+        refunds = await conn.execute(_SQLITE_REFUNDS, {"outcomes": encoded, "last": last})
+        changed = refunds.scalars().all()
+        await history.append(conn, changed, actor=actor)
+    if changed and is_heard:
+        await job_events.refunds_finalised(conn, business_id, changed)
+    if changed and status == JobStatus.COMPLETED_WITH_FAILURES:
+        await completion.complete_if_nobody_is_needed(conn, job_id)  # a late word may have been the last failure's
+    return list(changed)
+
+
+def _as_json(outcome: Recorded, seq: int) -> dict[str, Any]:
+    return {
+        "rid": outcome.id,
+        "ep": outcome.epoch,
+        "st": outcome.status,
+        "def": outcome.definitive,
+        "unc": int(outcome.uncounted),
+        "nk": int(outcome.new_key),
+        "due": outcome.due_in_seconds,
+        "seq": seq if outcome.due_in_seconds is None else None,
+        "ref": outcome.upstream_reference,
+        "code": outcome.failure_code,
+        "detail": outcome.failure_detail,
+    }

@@ -1,0 +1,161 @@
+"""Refund rows come to be, a statement for many, and are counted while a machine has still to touch them."""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.db.core.dialect import now
+from app.db.jobs import ceilings
+from app.db.tables import refunds
+from app.domain.refund_ids import milliseconds
+from app.domain.statuses import ALREADY_REFUNDED_HERE, WITHDRAWN_LINE, RefundStatus
+
+_TEXT: Final = sa.Text()
+
+
+def _rows(lines: sa.FromClause, *, withdrawn: bool) -> dict[str, sa.ColumnElement[Any]]:
+    """A refund row of each line, by column."""
+    at_rest = sa.true() if withdrawn else lines.c.skip_reason.is_not(None)
+    held_back = sa.false() if withdrawn else lines.c.skip_reason == ALREADY_REFUNDED_HERE
+    place = sa.bindparam("after_seq", type_=sa.BigInteger) + sa.func.sum(sa.case((at_rest, 1), else_=0)).over(
+        order_by=lines.c.position, rows=(None, 0)
+    )
+    job_id = sa.bindparam("of_job", type_=refunds.c.job_id.type)
+    ready = now()
+    return {
+        "id": sa.func.refund_id(
+            sa.bindparam("milliseconds", type_=sa.BigInteger),
+            lines.c.position,
+            sa.cast(job_id, _TEXT),
+            sa.cast(lines.c.booking_id, _TEXT),
+            lines.c.line_no,
+            type_=refunds.c.id.type,
+        ),
+        "business_id": lines.c.business_id,
+        "job_id": job_id,
+        "session_id": lines.c.session_id,
+        "booking_id": lines.c.booking_id,
+        "client_id": lines.c.client_id,
+        "line_no": lines.c.line_no,
+        "method": lines.c.method,
+        "payment_id": lines.c.payment_id,
+        "amount_minor": lines.c.amount_minor,
+        "currency": lines.c.currency,
+        "account_id": lines.c.account_id,
+        "credits": lines.c.credits,
+        "kept_amount_minor": lines.c.kept_amount_minor,
+        "kept_credits": lines.c.kept_credits,
+        "kept_by": lines.c.kept_by,
+        "status": sa.case(
+            (held_back, RefundStatus.REJECTED.value),
+            (at_rest, RefundStatus.SKIPPED.value),
+            else_=RefundStatus.PENDING.value,
+        ),
+        "due_at": sa.case((at_rest, None), else_=ready),
+        "first_due_at": ready,
+        "epoch": sa.literal(0),
+        "attempts": sa.literal(0),
+        "key_generation": sa.literal(0),
+        "failure_code": sa.literal(WITHDRAWN_LINE, _TEXT) if withdrawn else lines.c.skip_reason,
+        "failure_detail": lines.c.skip_reason if withdrawn else lines.c.skip_detail,
+        "outcome_seq": sa.case((at_rest, sa.cast(place, sa.BigInteger)), else_=None),
+        "settled_at": sa.case((at_rest, ready), else_=None),
+    }
+
+
+@cache
+def _expansion(lines: sa.Subquery, *, withdrawn: bool) -> sa.Insert:
+    rows = _rows(lines, withdrawn=withdrawn)
+    return sa.insert(refunds).from_select(list(rows), sa.select(*rows.values()))
+
+
+@cache
+def _first_claims(returned: sa.Subquery) -> sa.Select[int, bool]:
+    """Writes what is under no ceiling that was there before: as a rule all, and then none of it can exceed its own."""
+    not_held_back = sa.cast(sa.null(), _TEXT).label("skip_detail")
+    lines = sa.select(*returned.c, not_held_back).cte("lines").prefix_with("MATERIALIZED")
+    wanted, made = ceilings.first_claims(lines)
+    # Looked up line by line only where some were there: to join all lines takes as long as to write the ceilings.
+    are_all_made = _count(made) == _count(wanted)
+    is_made = sa.tuple_(*ceilings.of_one_means(lines)).in_(sa.select(*made.c))
+    rows = _rows(lines, withdrawn=False)
+    chosen = sa.select(*rows.values()).where(sa.or_(lines.c.skip_reason.is_not(None), are_all_made, is_made))
+    written = sa.insert(refunds).from_select(list(rows), chosen).returning(refunds.c.line_no).cte("written")
+    return sa.select(_count(written).label("written"), are_all_made.label("are_all_made"))
+
+
+def _count(rows: sa.FromClause) -> sa.ScalarSelect[int]:
+    return sa.select(sa.func.count()).select_from(rows).scalar_subquery()
+
+
+@cache
+def _left(lines: sa.Subquery) -> sa.Subquery:
+    """Those lines that have no row of this job yet; a row of another job is no reason to leave one out."""
+    written = sa.exists().where(
+        refunds.c.business_id == lines.c.business_id,
+        refunds.c.booking_id == lines.c.booking_id,
+        refunds.c.line_no == lines.c.line_no,
+        refunds.c.job_id == sa.bindparam("of_job", type_=refunds.c.job_id.type),
+    )
+    return sa.select(*lines.c).where(~written).subquery("left_over")
+
+
+async def expand(
+    conn: AsyncConnection, job_id: str, lines: sa.Subquery, given: Mapping[str, Any], *, after_seq: int, withdrawn: bool
+) -> int:
+    """Write the refund rows of `lines` (see `entitlements`) with their parameters `given`; returns how many.
+
+    What would exceed its ceiling is rejected (see `ceilings.held_back`); a withdrawn line claims nothing. Lines
+    that rest from the start get the job's next outcome numbers, from the one after `after_seq`; `withdrawn`: all.
+
+    Raises:
+        sqlalchemy.exc.IntegrityError: one of the lines has a refund already.
+    """
+    own = {"of_job": job_id, "milliseconds": milliseconds(job_id), "after_seq": after_seq}
+    if withdrawn:
+        return (await conn.execute(_expansion(lines, withdrawn=True), {**given, **own})).rowcount
+    positions = range(given["first_position"], given["end_position"])
+    if conn.dialect.name == "postgresql":
+        count, are_all_written = (await conn.execute(_first_claims(lines), {**given, **own})).one()
+        return count if are_all_written else count + await _expand_rest(conn, _left(lines), {**given, **own}, positions)
+    await ceilings.observe(conn, lines, given)
+    written = await conn.execute(_expansion(ceilings.within(lines), withdrawn=False), {**given, **own})
+    await ceilings.claim(conn, job_id, positions)
+    return written.rowcount
+
+
+async def _expand_rest(conn: AsyncConnection, lines: sa.Subquery, given: Mapping[str, Any], positions: range) -> int:
+    """Write the rows of lines whose ceilings others have claimed of before, once those are locked."""
+    job_id = given["of_job"]
+    after_seq = await conn.scalar(sa.select(last_outcome_seq(job_id, given["after_seq"])))
+    await ceilings.observe(conn, lines, given)
+    statement = _expansion(ceilings.within(lines), withdrawn=False).returning(refunds.c.id)
+    ids = (await conn.execute(statement, {**given, "after_seq": after_seq})).scalars().all()
+    await ceilings.claim(conn, job_id, positions, only=ids)
+    return len(ids)
+
+
+def last_outcome_seq(job_id: str, after_seq: int) -> sa.ScalarSelect[int]:
+    """The last outcome number given to a refund of the job, or `after_seq` when none was given after it."""
+    last = sa.select(sa.func.max(refunds.c.outcome_seq)).where(
+        refunds.c.job_id == job_id, refunds.c.outcome_seq > after_seq
+    )
+    return sa.select(sa.func.coalesce(last.scalar_subquery(), after_seq)).scalar_subquery()
+
+
+async def count_open(conn: AsyncConnection, job_id: str, *, at_most: int) -> int:
+    """How many refunds of the job a machine has still to touch, counted up to `at_most`."""
+    some = sa.select(refunds.c.id).where(refunds.c.job_id == job_id, refunds.c.due_at.is_not(None)).limit(at_most)
+    return int((await conn.execute(sa.select(sa.func.count()).select_from(some.subquery()))).scalar_one())
+
+
+async def next_due_in(conn: AsyncConnection, job_id: str, method: str) -> float | None:
+    """Seconds until a refund of this job and method is due (0 or less: now), or None when none is open."""
+    query = sa.select(sa.func.min(refunds.c.due_at, type_=refunds.c.due_at.type), now()).where(
+        refunds.c.job_id == job_id, refunds.c.method == method, refunds.c.due_at.is_not(None)
+    )
+    due_at, clock = (await conn.execute(query)).one()
+    return None if due_at is None else (due_at - clock).total_seconds()

@@ -1,0 +1,78 @@
+"""Clients: the people who book. Names and e-mail addresses leave this service in the audit CSV only."""
+
+from collections.abc import Collection, Mapping
+from typing import Final, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.db.core.bulk_insert import insert_many
+from app.db.core.dialect import in_list
+from app.db.core.driver import Connection, fetch
+from app.db.tables import clients
+
+
+class ClientFacts(NamedTuple):  # a tuple, because an import makes millions of them
+    """What the platform says of a client."""
+
+    name: str | None
+    email: str | None
+
+
+BARE: Final = ClientFacts(None, None)  # of whom the platform has said the id only
+_KNOWN: Final = sa.select(clients.c.id, clients.c.name, clients.c.email).where(
+    clients.c.business_id == sa.bindparam("of_business"), clients.c.deleted_at.is_(None)
+)
+_ONE: Final = _KNOWN.where(clients.c.id == sa.bindparam("of_id"))
+
+
+async def get(conn: Connection, business_id: str, client_id: str) -> ClientFacts | None:
+    """One client, or None when the business has no such id."""
+    rows = await fetch(conn, _ONE, {"of_business": business_id, "of_id": client_id})
+    return ClientFacts(rows[0]["name"], rows[0]["email"]) if rows else None
+
+
+async def exists(conn: Connection, business_id: str, client_id: str) -> bool:
+    """Whether the business has a client of this id."""
+    return await get(conn, business_id, client_id) is not None
+
+
+async def of_ids(conn: AsyncConnection, business_id: str, ids: Collection[str]) -> dict[str, ClientFacts]:
+    """Those clients of `ids` that the business has; until the transaction ends nobody deletes them."""
+    if not ids:
+        return {}
+    statement = (
+        _KNOWN.where(in_list(clients.c.id, ids)).order_by(clients.c.id).with_for_update(read=True, key_share=True)
+    )
+    return {
+        id_: ClientFacts(name, email)
+        for id_, name, email in await conn.execute(statement, {"of_business": business_id})
+    }
+
+
+async def revive(conn: AsyncConnection, business_id: str, ids: Collection[str]) -> None:
+    """Bring back those of `ids` that were deleted, as they were."""
+    await conn.execute(
+        sa.update(clients)
+        .where(clients.c.business_id == business_id, in_list(clients.c.id, ids), clients.c.deleted_at.is_not(None))
+        .values(deleted_at=None)
+    )
+
+
+async def create(conn: AsyncConnection, business_id: str, created: Mapping[str, ClientFacts]) -> bool:
+    """Insert clients; False when there was one already, which stays as it is."""
+    rows = [(id_, *facts) for id_, facts in sorted(created.items())]
+    columns = ("id", *ClientFacts._fields)
+    return await insert_many(conn, clients, {"business_id": business_id}, columns, rows) == len(rows)
+
+
+async def write(conn: AsyncConnection, business_id: str, changed: Mapping[str, ClientFacts]) -> None:
+    """Create or replace clients, deleted ones too."""
+    await insert_many(
+        conn,
+        clients,
+        {"business_id": business_id, "deleted_at": None},
+        ("id", *ClientFacts._fields),
+        [(id_, *facts) for id_, facts in sorted(changed.items())],
+        replacing=(*ClientFacts._fields, "deleted_at"),
+    )

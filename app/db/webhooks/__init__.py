@@ -1,0 +1,1 @@
+"""Webhooks out as rows: endpoints, their secrets, events, deliveries and attempts."""

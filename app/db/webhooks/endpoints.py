@@ -1,0 +1,95 @@
+"""Endpoints: where a business wants to be told, and how those places have been doing."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.db.core.dialect import later, now
+from app.db.tables import businesses
+from app.db.webhook_tables import webhook_endpoints
+from app.db.webhooks import deliveries, signing_secrets
+from app.domain.statuses import DisabledBecause, EndpointStatus
+
+_C: Final = webhook_endpoints.c
+_SHOWN: Final = (webhook_endpoints, signing_secrets.last_end().label("previous_secret_until"))
+
+
+async def add(conn: AsyncConnection, **values: Any) -> None:
+    """Write one, enabled."""
+    await conn.execute(sa.insert(webhook_endpoints).values(status=EndpointStatus.ENABLED, created_at=now(), **values))
+
+
+async def get(conn: AsyncConnection, business_id: str, endpoint_id: str, *, lock: bool = False) -> sa.RowMapping | None:
+    """One of this business's; `lock` keeps every other writer of it out until the transaction ends."""
+    query = sa.select(*_SHOWN).where(_C.business_id == business_id, _C.id == endpoint_id)
+    # Whoever tells it something does not write it, and need not wait.
+    query = query.with_for_update(key_share=True, of=webhook_endpoints) if lock else query
+    return (await conn.execute(query)).mappings().one_or_none()
+
+
+async def get_any(conn: AsyncConnection, endpoint_id: str) -> sa.RowMapping | None:
+    """One by its id alone, for workers, who serve every business."""
+    query = sa.select(webhook_endpoints).where(_C.id == endpoint_id)
+    return (await conn.execute(query)).mappings().one_or_none()
+
+
+async def oldest(conn: AsyncConnection, business_id: str, *, after: str | None, limit: int) -> Sequence[sa.RowMapping]:
+    """A business's, the oldest first, from the one after `after` (an id)."""
+    query = sa.select(*_SHOWN).where(_C.business_id == business_id)
+    if after is not None:
+        query = query.where(_C.id > after)
+    return (await conn.execute(query.order_by(_C.id).limit(limit))).mappings().all()
+
+
+async def count(conn: AsyncConnection, business_id: str) -> int:
+    """How many a business has; nobody else counts them, to add one, until the transaction ends."""
+    await conn.execute(sa.select(businesses.c.id).where(businesses.c.id == business_id).with_for_update(key_share=True))
+    query = sa.select(sa.func.count()).where(_C.business_id == business_id)
+    return (await conn.execute(query)).scalar_one()
+
+
+async def count_by_state(conn: AsyncConnection) -> dict[str, int]:
+    """How many there are in all: those `enabled` by that word, the others by why they are disabled."""
+    state = sa.func.coalesce(_C.disabled_because, _C.status)
+    query = sa.select(state, sa.func.count()).group_by(state)
+    return {row[0]: row[1] for row in (await conn.execute(query)).all()}
+
+
+async def update(conn: AsyncConnection, endpoint_id: str, **values: Any) -> None:
+    """Set columns of one."""
+    await conn.execute(sa.update(webhook_endpoints).where(_C.id == endpoint_id).values(**values))
+
+
+async def delete(conn: AsyncConnection, business_id: str, endpoint_id: str) -> bool:
+    """Delete one with its deliveries; whether there was one."""
+    statement = sa.delete(webhook_endpoints).where(_C.business_id == business_id, _C.id == endpoint_id)
+    return (await conn.execute(statement)).rowcount > 0
+
+
+async def enable(conn: AsyncConnection, endpoint_id: str) -> None:
+    """Send it events again, from now on."""
+    await update(conn, endpoint_id, status=EndpointStatus.ENABLED, disabled_because=None, failing_since=None)
+
+
+async def disable(conn: AsyncConnection, endpoint_id: str, because: DisabledBecause) -> None:
+    """Send it nothing more, neither what is on its way."""
+    await update(conn, endpoint_id, status=EndpointStatus.DISABLED, disabled_because=because)
+    await deliveries.give_up(conn, endpoint_id)
+
+
+async def hold(conn: AsyncConnection, endpoint_id: str) -> sa.RowMapping | None:
+    """One, which stays as it is until the transaction ends, but for what this transaction does; None: it is gone."""
+    query = sa.select(webhook_endpoints).where(_C.id == endpoint_id).with_for_update(key_share=True)
+    return (await conn.execute(query)).mappings().one_or_none()
+
+
+async def has_failed(conn: AsyncConnection, endpoint: sa.RowMapping, *, for_seconds: float) -> bool:
+    """Note a failure of an endpoint that `hold` gave; whether nothing but failures has come for so long."""
+    if endpoint["failing_since"] is None:
+        await update(conn, endpoint["id"], failing_since=now())
+        return False
+    since = later(sa.literal(-for_seconds, sa.Float))
+    long = sa.select(sa.exists().where(_C.id == endpoint["id"], _C.failing_since <= since))
+    return bool((await conn.execute(long)).scalar_one())

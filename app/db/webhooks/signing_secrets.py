@@ -1,0 +1,50 @@
+"""The secrets of webhook endpoints, sealed: one that is current, and those before it, each to its own end."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.db.core.dialect import later, now
+from app.db.webhook_tables import webhook_endpoints, webhook_secrets
+
+_C: Final = webhook_secrets.c
+_IN_FORCE: Final = sa.or_(_C.ends_at.is_(None), _C.ends_at > now())
+
+
+async def add(conn: AsyncConnection, endpoint_id: str, *, id: str, sealed: str) -> None:  # noqa: A002
+    """Write the current one; `id` is later than those of all before it (UUIDv7)."""
+    row = {"id": id, "endpoint_id": endpoint_id, "secret": sealed, "created_at": now()}
+    await conn.execute(sa.insert(webhook_secrets).values(row))
+
+
+async def in_force(conn: AsyncConnection, endpoint_id: str) -> Sequence[tuple[str, str]]:
+    """Ids and seals of those that sign now, the newest first."""
+    query = sa.select(_C.id, _C.secret).where(_C.endpoint_id == endpoint_id, _IN_FORCE).order_by(_C.id.desc())
+    return [(row[0], row[1]) for row in await conn.execute(query)]
+
+
+async def count(conn: AsyncConnection, endpoint_id: str) -> int:
+    """How many sign now."""
+    query = sa.select(sa.func.count()).where(_C.endpoint_id == endpoint_id, _IN_FORCE)
+    return (await conn.execute(query)).scalar_one()
+
+
+async def end_current(conn: AsyncConnection, endpoint_id: str, *, after_seconds: float) -> None:
+    """Let the current one end after so long; what others have still to live is theirs. Those that have ended go."""
+    of_endpoint = _C.endpoint_id == endpoint_id
+    await conn.execute(sa.delete(webhook_secrets).where(of_endpoint, ~_IN_FORCE))
+    end = later(sa.literal(after_seconds, sa.Float))
+    await conn.execute(sa.update(webhook_secrets).where(of_endpoint, _C.ends_at.is_(None)).values(ends_at=end))
+
+
+async def delete_all(conn: AsyncConnection, endpoint_id: str) -> None:
+    """None of them signs any more."""
+    await conn.execute(sa.delete(webhook_secrets).where(_C.endpoint_id == endpoint_id))
+
+
+def last_end() -> sa.ScalarSelect[Any]:
+    """Of the endpoint that is selected beside it: when the last of the secrets before its current one ends."""
+    of_endpoint = (_C.endpoint_id == webhook_endpoints.c.id, _C.ends_at > now())
+    return sa.select(sa.func.max(_C.ends_at)).where(*of_endpoint).correlate(webhook_endpoints).scalar_subquery()

@@ -1,0 +1,20 @@
+"""Free text as a cell of a sheet: kept from being run as a formula, and on one line, so that lines can be counted."""
+
+import re
+from typing import Final
+
+# What starts a formula, after any white space: ASCII and full-width = + - @, and the tab and return that some
+# programs take. The white space is listed, because Python's `\\s` and PostgreSQL's are not the same.
+_SPACE: Final = " \t\n\v\f\r\x1c-\x1f\x85\xa0\u1680\u2000-\u200b\u2028\u2029\u202f\u205f\u3000\ufeff"
+FORMULA: Final = f"^[{_SPACE}]*[=+\\-@\t\r\uff1d\uff0b\uff0d\uff20]"
+_FORMULA: Final = re.compile(FORMULA)
+
+
+_ONE_LINE: Final = str.maketrans("\n\r", "  ")
+
+
+def csv_cell(text: str | None) -> str | None:
+    """Free text as a cell: with an apostrophe before what a spreadsheet would run (OWASP), on one line."""
+    if text is None:
+        return None
+    return (f"'{text}" if _FORMULA.match(text) else text).translate(_ONE_LINE)

@@ -1,0 +1,101 @@
+"""Every status that a row may have, as a word, and the groups of them that rules go by."""
+
+from enum import StrEnum
+from typing import Final
+
+
+class SessionStatus(StrEnum):
+    """What a class session is."""
+
+    SCHEDULED = "scheduled"
+    CANCELLED = "cancelled"
+
+
+class BookingStatus(StrEnum):
+    """What a booking is; only `booked` and `checked_in` take a place."""
+
+    BOOKED = "booked"
+    WAITLISTED = "waitlisted"
+    CHECKED_IN = "checked_in"
+    CANCELLED = "cancelled"
+
+
+class JobStatus(StrEnum):
+    """Where a bulk cancellation is; the last three are ends (a retry starts one again)."""
+
+    HELD = "held"
+    QUEUED = "queued"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    COMPLETED_WITH_FAILURES = "completed_with_failures"
+    WITHDRAWN = "withdrawn"
+
+
+class SessionOutcome(StrEnum):
+    """What became of a session that a request chose."""
+
+    ACCEPTED = "accepted"
+    ALREADY_IN_PROCESS = "already_in_process"
+    ALREADY_CANCELLED = "already_cancelled"
+
+
+class RefundStatus(StrEnum):
+    """Where a refund is; `due_at` says whether a machine will still touch it."""
+
+    PENDING = "pending"
+    SUBMITTED = "submitted"
+    INDETERMINATE = "indeterminate"
+    PROCESSING = "processing"
+    SUCCEEDED = "succeeded"
+    REJECTED = "rejected"
+    SKIPPED = "skipped"
+    RESOLVED = "resolved"
+
+
+# Those that a machine still goes on with, unless it has given one up; and those that only a person changes.
+OPEN: Final = frozenset(
+    {RefundStatus.PENDING, RefundStatus.SUBMITTED, RefundStatus.INDETERMINATE, RefundStatus.PROCESSING}
+)
+FINAL: Final = frozenset(RefundStatus) - OPEN
+# Those that are a person's, once no machine goes on with them.
+NEEDS_A_PERSON: Final = frozenset({RefundStatus.REJECTED, RefundStatus.INDETERMINATE, RefundStatus.PROCESSING})
+
+WITHDRAWN_LINE = "withdrawn"  # the failure code of a withdrawn job's lines
+WAIVED = "waived"  # the failure code of a line that a person gives up: nothing of it came back
+ALREADY_REFUNDED = "already_refunded"  # the failure code of what an upstream says is refunded, and not by this refund
+ALREADY_REFUNDED_HERE = "already_refunded_here"  # another line's refund has returned all that was paid
+
+
+class Method(StrEnum):
+    """How a payment line was paid; `none` stands for a booking with nothing to return."""
+
+    PAYMENT = "payment"
+    CREDIT = "credit"
+    NONE = "none"
+
+
+IN_PROCESS = (JobStatus.HELD, JobStatus.QUEUED, JobStatus.RUNNING)
+TAKES_A_PLACE = (BookingStatus.BOOKED, BookingStatus.CHECKED_IN)
+
+
+class EndpointStatus(StrEnum):
+    """Whether an endpoint is sent events."""
+
+    ENABLED = "enabled"
+    DISABLED = "disabled"
+
+
+class DisabledBecause(StrEnum):
+    """Why an endpoint is disabled."""
+
+    BY_HAND = "by_hand"
+    GONE = "gone"  # it answered 410
+    FAILING = "failing"  # nothing has succeeded for days
+
+
+class DeliveryStatus(StrEnum):
+    """Where one event is on its way to one endpoint; `due_at` says when it is tried next."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    FAILED = "failed"

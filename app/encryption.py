@@ -1,0 +1,128 @@
+"""Secrets that must be read again are kept sealed: in the database only what nobody can use without the operator's key.
+
+A seal is bound to its place: copied into another row or column, it doesn't open.
+
+The first key seals, every key opens, so that a key is changed by putting the new one before the old, sealing all anew
+(`bulk-cancel reseal`), and taking the old one away.
+"""
+
+import base64
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+
+from cryptography.exceptions import InvalidTag
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+_ONLY_OWN: Final = 0o600
+_BOUND: Final = "2"  # the format; what Fernet made before has no full stop in it
+_NONCE_BYTES: Final = 12
+_ID_BYTES: Final = 4
+
+
+class Undecryptable(Exception):  # noqa: N818 - what it is, not that it went wrong
+    """What was sealed can't be opened: it was sealed with a key that is not given any more, or is no seal at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class SecretPlace:
+    """Where a seal is kept; it opens nowhere else."""
+
+    table: str
+    column: str
+    row_id: str
+
+    def data(self) -> bytes:
+        """What is authenticated with the text; no two places have the same."""
+        return json.dumps([_BOUND, self.table, self.column, self.row_id]).encode()
+
+
+class SecretBox:
+    """Seals and opens texts with AES-256-GCM, and opens what was sealed with Fernet before, which no place binds."""
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        """Take one or more keys, each 32 bytes in URL-safe base64.
+
+        Raises:
+            ValueError: a key that is none, or no key.
+        """
+        self._fernet = MultiFernet([Fernet(key) for key in keys])
+        secrets = [base64.urlsafe_b64decode(key) for key in keys]
+        self._ids = [_derived(secret, b"bulk-cancel seal 2 id", _ID_BYTES).hex() for secret in secrets]
+        self._ciphers = [AESGCM(_derived(secret, b"bulk-cancel seal 2 key", 32)) for secret in secrets]
+
+    @classmethod
+    def from_file(cls, path: Path) -> Self:
+        """With the key that is kept in a file, which is made when it is not there: for a process that is alone.
+
+        Raises:
+            OSError: it can be neither read nor made.
+        """
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = path.with_name(f"{path.name}.{os.getpid()}")
+        if not path.exists():
+            fresh.touch(mode=_ONLY_OWN)
+            fresh.write_bytes(Fernet.generate_key())
+            try:
+                os.link(fresh, path)  # whole or not at all, and never over another process's
+            except FileExistsError:
+                pass
+            finally:
+                fresh.unlink()
+        return cls(path.read_text().split())
+
+    def seal(self, text: str, place: SecretPlace) -> str:
+        """The text as it may be kept in this place: ASCII, longer by some 50 characters and a third."""
+        nonce = os.urandom(_NONCE_BYTES)
+        kept = nonce + self._ciphers[0].encrypt(nonce, text.encode(), place.data())
+        return f"{_BOUND}.{self._ids[0]}.{base64.urlsafe_b64encode(kept).decode()}"
+
+    def renew(self, sealed: str, place: SecretPlace) -> str:
+        """The same text, sealed with the first key, and bound to its place if it was not.
+
+        Raises:
+            Undecryptable: as of `open`.
+        """
+        return self.seal(self.open(sealed, place), place)
+
+    def open(self, sealed: str, place: SecretPlace) -> str:
+        """The text.
+
+        Raises:
+            Undecryptable: none of the keys has sealed this, or not for this place.
+        """
+        if "." in sealed:
+            return self._open_bound(sealed, place)
+        try:
+            return self._fernet.decrypt(sealed.encode()).decode()
+        except InvalidToken:
+            raise Undecryptable from None
+
+    def _open_bound(self, sealed: str, place: SecretPlace) -> str:
+        version, _, rest = sealed.partition(".")
+        key_id, _, encoded = rest.partition(".")
+        if version != _BOUND:
+            raise Undecryptable
+        try:
+            kept = base64.b64decode(encoded, altchars=b"-_", validate=True)
+        except ValueError:  # binascii's own is one
+            raise Undecryptable from None
+        if len(kept) < _NONCE_BYTES:
+            raise Undecryptable
+        for own_id, cipher in zip(self._ids, self._ciphers, strict=True):
+            if own_id == key_id:
+                try:
+                    return cipher.decrypt(kept[:_NONCE_BYTES], kept[_NONCE_BYTES:], place.data()).decode()
+                except InvalidTag:
+                    continue
+        raise Undecryptable
+
+
+def _derived(secret: bytes, purpose: bytes, length: int) -> bytes:
+    return HKDF(SHA256(), length, salt=None, info=purpose).derive(secret)

@@ -1,0 +1,1 @@
+"""Stripe, and its words."""

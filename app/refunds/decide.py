@@ -1,0 +1,131 @@
+"""What an upstream's answer or a look-up makes of a refund: every outcome matched, with `policy` to decide.
+
+A call whose outcome is unknown is never repeated here; a refusal is believed only where no earlier call of ours can be
+the reason for it.
+"""
+
+from typing import assert_never
+
+from app.db.jobs.ceilings import Sibling
+from app.db.refunds.claims import ClaimedRefund
+from app.domain.statuses import ALREADY_REFUNDED, RefundStatus
+from app.gateways.outcomes import (
+    Absent,
+    Finding,
+    Gateway,
+    Indeterminate,
+    Order,
+    Outcome,
+    Processing,
+    Rejected,
+    Succeeded,
+    Throttled,
+    Unavailable,
+)
+from app.refunds import policy
+from app.refunds.policy import AttemptContext, RefundUpdate
+
+
+async def decide_after_call(
+    gateway: Gateway, order: Order, trail: AttemptContext, outcome: Outcome, *, quiet_in_seconds: float
+) -> RefundUpdate:
+    """What becomes of a refund that was just sent; a refusal that may be of our own making is looked up first.
+
+    Args:
+        gateway: where it was sent.
+        order: what was sent.
+        trail: what is known of the refund, this call included.
+        outcome: what came back.
+        quiet_in_seconds: when a call that was never heard of can no longer land.
+    """
+    match outcome:
+        case Succeeded(reference):
+            return policy.succeeded(reference)
+        case Processing(reference, reason):
+            return policy.processing(trail, reference, reason)
+        case Rejected(code, _, _) if code == ALREADY_REFUNDED or trail.attempts > 1:
+            # Perhaps because of an earlier call of ours that was never heard of: believe it after a look.
+            return _refused(trail, outcome, await gateway.look_up(order))
+        case Rejected():
+            return _rejected(trail, outcome)
+        case Throttled(retry_after):
+            return policy.not_done(
+                trail,
+                "throttled",
+                "the upstream asks us to wait",
+                retry_after_seconds=retry_after,
+                throttled=True,
+            )
+        case Unavailable(detail, retry_after):
+            return policy.not_done(trail, "unavailable", detail, retry_after_seconds=retry_after, throttled=False)
+        case Indeterminate(detail, retry_after):
+            return policy.unknown(detail, quiet_in_seconds=max(quiet_in_seconds, retry_after or 0.0))
+        case _:
+            assert_never(outcome)
+
+
+def decide_by_sibling(trail: AttemptContext, sibling: Sibling | None) -> RefundUpdate | None:
+    """What becomes of a refund whose payment is refunded already, and not by it, if another of ours can have done it.
+
+    Args:
+        trail: what is known of the refund.
+        sibling: the likeliest other refund of ours; None: there is none, so it was somebody else.
+    """
+    if sibling is None:
+        return None
+    named = f"refund {sibling.id} of booking {sibling.booking_id}"
+    if sibling.status in {RefundStatus.SUCCEEDED, RefundStatus.PROCESSING}:
+        return policy.refunded_here(named)
+    return policy.perhaps_refunded_here(trail, named)
+
+
+def decide_after_lookup(claimed: ClaimedRefund, trail: AttemptContext, finding: Finding) -> RefundUpdate:
+    """What becomes of a refund that was looked up: only a plain word that there is none lets it be sent again."""
+    match finding:
+        case Succeeded(reference):
+            return policy.succeeded(reference)
+        case Processing(reference, reason):
+            return policy.processing(trail, reference, reason)
+        case Rejected(_, _, reference) if claimed.status == RefundStatus.PROCESSING and _is_another(claimed, reference):
+            detail = "the upstream shows a refund that failed, and not the one that it had accepted"
+            return policy.lookup_failed(trail, claimed.status, detail, pause_seconds=trail.pause())
+        case Rejected(code, detail, reference):
+            return policy.rejected(code, detail, reference)
+        case Absent() if claimed.status == RefundStatus.PROCESSING:
+            # It has given the refund an id: that it knows nothing of it now is no leave to send it again.
+            detail = "the upstream had accepted it and does not show it now"
+            return policy.lookup_failed(trail, claimed.status, detail, pause_seconds=trail.pause())
+        case Absent():
+            return policy.not_found(trail)
+        case Indeterminate(detail, retry_after):
+            pause = trail.pause(at_least=retry_after or 0.0)
+            return policy.lookup_failed(trail, claimed.status, detail, pause_seconds=pause)
+        case _:
+            assert_never(finding)
+
+
+def _refused(trail: AttemptContext, refusal: Rejected, finding: Finding) -> RefundUpdate:
+    """Who did it? Ours is a success that we had not heard of; without one of ours the refusal stands."""
+    match finding:
+        case Succeeded(reference):
+            return policy.succeeded(reference)
+        case Processing(reference, reason):
+            return policy.processing(trail, reference, reason)
+        case Absent() | Rejected():
+            return _rejected(trail, refusal)
+        case Indeterminate(why, retry_after):
+            return policy.unknown(why, quiet_in_seconds=trail.pause(at_least=retry_after or 0.0))
+        case _:
+            assert_never(finding)
+
+
+def _rejected(trail: AttemptContext, refusal: Rejected) -> RefundUpdate:
+    if refusal.code == ALREADY_REFUNDED:
+        return policy.refunded_elsewhere(refusal.detail)
+    if refusal.code == policy.INSUFFICIENT_BALANCE and refusal.upstream_reference is None:
+        return policy.without_balance(trail, refusal.detail)
+    return policy.rejected(refusal.code, refusal.detail, refusal.upstream_reference)
+
+
+def _is_another(claimed: ClaimedRefund, reference: str | None) -> bool:
+    return None not in {reference, claimed.upstream_reference} and reference != claimed.upstream_reference

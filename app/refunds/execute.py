@@ -1,0 +1,221 @@
+"""One claimed refund: the call that its row asks for, made only in time and at the upstream's pace, and its verdict.
+
+The row is committed as `submitted` before this is called; no call starts so late that it could outlive the lease.
+"""
+
+import time
+from dataclasses import dataclass
+from typing import Final, assert_never
+
+import structlog
+
+from app.db.jobs import ceilings
+from app.db.refunds.claims import ClaimedRefund
+from app.domain.statuses import RefundStatus
+from app.fault_points import reached
+from app.gateways.outcomes import (
+    Absent,
+    Finding,
+    Gateway,
+    Indeterminate,
+    Limit,
+    Order,
+    Outcome,
+    PaymentAccount,
+    Processing,
+    Rejected,
+    Succeeded,
+    Throttled,
+    Unavailable,
+    UpstreamMethod,
+)
+from app.refunds import decide, policy
+from app.refunds.pacing.pace import Admission, Pace, Signal
+from app.refunds.policy import AttemptContext, RefundUpdate
+from app.refunds.rate_limit import RateLimit
+from app.refunds.runtime import Runtime, seconds_since_boot
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class LaneContext:
+    """Where a refund is executed: whose it is, at which upstream and account there, and how fast that takes calls."""
+
+    business_id: str
+    reason: str
+    method: UpstreamMethod
+    pace: Pace
+    merchant: PaymentAccount = None
+    budget: RateLimit | None = None  # None: the upstream does not count calls
+
+
+async def execute(runtime: Runtime, place: LaneContext, claimed: ClaimedRefund, *, send_before: float) -> RefundUpdate:
+    """Make the call that the row's state asks for, and say what becomes of the row.
+
+    Args:
+        runtime: the worker's.
+        place: where it belongs.
+        claimed: the row, as it was claimed.
+        send_before: the instant, by `seconds_since_boot`, after which its call could outlive its lease.
+    """
+    # Asked again, or asked after because nothing is known of it: such calls have a budget.
+    repeat = claimed.status == RefundStatus.INDETERMINATE or claimed.attempts > 1
+    trail = AttemptContext(
+        attempts=claimed.attempts,
+        age_seconds=claimed.age_seconds,
+        give_up_after_seconds=runtime.settings.give_up_after_seconds,
+        jitter=runtime.jitter(),
+        waits_for=policy.waits_for(claimed.status, claimed.failure_code),
+        in_vain=max(0, claimed.epoch - claimed.attempts),
+    )
+    look_up = claimed.status != RefundStatus.SUBMITTED
+    if await place.pace.enter(repeat=repeat, look_up=look_up) is Admission.LATER:
+        _count(place, 0)
+        pause = max(place.pace.quiet_seconds, 1.0)
+        return policy.upstream_paused(trail, claimed.status, due_in_seconds=pause * (1 + trail.jitter))
+    gateway = _InstrumentedGateway(runtime.gateways[place.method], place.method, place.pace)
+    try:
+        if runtime.stopping.is_set() or seconds_since_boot() >= send_before:
+            return policy.not_started(claimed.status, waits_for=trail.waits_for)
+        order = order_of(claimed, place)
+        return await _call(runtime, gateway, order, claimed, trail, send_before)
+    finally:
+        _count(place, gateway.calls)
+        paused = place.pace.leave(
+            gateway.sign, repeat=repeat, look_up=look_up, retry_after_seconds=gateway.retry_after_seconds
+        )
+        if paused is not None:
+            log.warning(
+                "lane.paused",
+                business_id=place.business_id,
+                method=place.method,
+                because=paused,
+                seconds=round(place.pace.quiet_seconds, 1),
+            )
+
+
+def _count(place: LaneContext, calls: int) -> None:
+    """Of each claimed refund one call has been granted."""
+    if place.budget is not None:
+        place.budget.owed += calls - 1
+
+
+@dataclass(slots=True)
+class _InstrumentedGateway:
+    """The gateway, how often it was called, and what the last call through it said of the upstream."""
+
+    gateway: Gateway
+    method: UpstreamMethod
+    pace: Pace
+    calls: int = 0
+    sign: Signal | None = None
+    retry_after_seconds: float = 0.0
+
+    async def refund(self, order: Order) -> Outcome:
+        sent_at = self._sent()
+        reached(f"refund.{self.method}.before")
+        outcome = await self.gateway.refund(order)
+        reached(f"refund.{self.method}.after")
+        self._note(outcome, sent_at)
+        return outcome
+
+    async def look_up(self, order: Order) -> Finding:
+        sent_at = self._sent()
+        reached(f"look_up.{self.method}.before")
+        finding = await self.gateway.look_up(order)
+        reached(f"look_up.{self.method}.after")
+        self._note(finding, sent_at)
+        return finding
+
+    async def aclose(self) -> None:
+        """The gateway stays open: it is the process's."""
+
+    def _sent(self) -> float:
+        self.calls += 1
+        if self.calls > 1:  # the first has waited for its turn
+            self.pace.went()
+        return self.pace.clock()
+
+    def _note(self, outcome: Outcome | Finding, sent_at: float) -> None:
+        asked: float | None = None
+        match outcome:
+            case Rejected(code, _, None) if code == policy.INSUFFICIENT_BALANCE:
+                self.sign = Signal.OUT_OF_FUNDS
+            case Succeeded() | Processing() | Rejected() | Absent():
+                self.sign = Signal.WELL
+            case Throttled(asked, limit) | Indeterminate(_, asked, Limit() as limit):
+                self.sign = _SIGN[limit]
+            case Unavailable(_, asked) | Indeterminate(_, asked):
+                self.sign = Signal.FAILING
+            case _:
+                assert_never(outcome)
+        self.retry_after_seconds = min(asked or 0.0, policy.MAX_RETRY_AFTER_SECONDS)
+        if self.sign in {Signal.WELL, Signal.OUT_OF_FUNDS, Signal.THROTTLED}:
+            refused = self.sign is Signal.THROTTLED
+            self.pace.heard(sent_at, refused=refused, retry_after_seconds=self.retry_after_seconds)
+
+
+# Where another call was at the same object, the upstream is well.
+_SIGN: Final = {Limit.RATE: Signal.THROTTLED, Limit.CONCURRENCY: Signal.CROWDED, Limit.OBJECT: Signal.WELL}
+
+
+async def _call(
+    runtime: Runtime,
+    gateway: _InstrumentedGateway,
+    order: Order,
+    claimed: ClaimedRefund,
+    trail: AttemptContext,
+    send_before: float,
+) -> RefundUpdate:
+    settings = runtime.settings
+    quiet_in = settings.upstream_timeout_seconds + settings.upstream_quiescence_seconds
+    try:
+        if claimed.status != RefundStatus.SUBMITTED:
+            return decide.decide_after_lookup(claimed, trail, await gateway.look_up(order))
+        if settings.look_up_first:
+            known = decide.decide_after_lookup(claimed, trail, await gateway.look_up(order))
+            if known.status == RefundStatus.SUBMITTED or seconds_since_boot() >= send_before:
+                return policy.not_started(claimed.status, due_in_seconds=trail.pause())  # it told nothing, or too late
+            if known.status != RefundStatus.PENDING:
+                return known
+        started = time.monotonic()
+        outcome = await gateway.refund(order)
+        quiet_in -= min(time.monotonic() - started, settings.upstream_timeout_seconds)
+        verdict = await decide.decide_after_call(gateway, order, trail, outcome, quiet_in_seconds=quiet_in)
+        if verdict.failure_code != policy.ALREADY_REFUNDED_ELSEWHERE:
+            return verdict
+        async with runtime.db.read() as conn:
+            sibling = await ceilings.sibling_of(conn, claimed.id)
+        return decide.decide_by_sibling(trail, sibling) or verdict
+    except Exception as error:
+        log.exception("refund.call_failed", refund_id=claimed.id)
+        gateway.sign, why = Signal.FAILING, f"internal: {type(error).__name__}"
+        if claimed.status != RefundStatus.SUBMITTED:
+            return policy.lookup_failed(trail, claimed.status, why, pause_seconds=trail.pause())
+        return policy.unknown(why, quiet_in_seconds=max(quiet_in, trail.pause()))
+
+
+def order_of(claimed: ClaimedRefund, place: LaneContext) -> Order:
+    """What is asked of the upstream for this row, by the same words at each attempt."""
+    # One key for all attempts; a new one only after a recorded refusal, for a try that a person asked for or when the
+    # balance may have been filled.
+    key = claimed.id if claimed.key_generation == 0 else f"{claimed.id}.{claimed.key_generation}"
+    # What its upstream called the refund: of this try, or of the one before it, which failed.
+    is_accepted = claimed.status == RefundStatus.PROCESSING
+    return Order(
+        refund_id=claimed.id,
+        idempotency_key=key,
+        method=place.method,
+        payment_id=claimed.payment_id,
+        amount_minor=claimed.amount_minor,
+        currency=claimed.currency,
+        account_id=claimed.account_id,
+        credits=claimed.credits,
+        reason=place.reason,
+        accepted_as=claimed.upstream_reference if is_accepted else None,
+        failed_as=claimed.upstream_reference if claimed.key_generation and not is_accepted else None,
+        merchant=place.merchant,
+        business_id=place.business_id,
+        client_id=claimed.client_id,
+    )

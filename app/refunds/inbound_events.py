@@ -1,0 +1,125 @@
+"""An upstream's later word on a refund, taken as a hint: nothing of it is believed, the refund is looked up soon.
+
+So hooks that come twice, out of order, too early or never leave the same books; they only save waiting for a poll. One
+thing only a hook tells: Stripe may say that a refund which had succeeded has failed, and that, too, is looked up.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.db.core.dialect import now
+from app.db.core.engine import Database
+from app.db.jobs import jobs
+from app.db.refunds import inbound_events, manual_changes
+from app.domain.statuses import JobStatus, Method, RefundStatus
+from app.fault_points import Step
+from app.queue import Queue
+
+log = structlog.get_logger()
+
+_REFUND_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+class InboundSource(StrEnum):
+    """Who sends hooks."""
+
+    PAYMENTS = "payments"
+    CREDITS = "credits"
+    STRIPE = "stripe"
+
+
+class InboundResult(StrEnum):
+    """What became of a hint."""
+
+    LOOK_UP = "look_up"  # it is due now
+    REMEMBERED = "remembered"  # our own call is not recorded yet: it is looked up once that is
+    REPEATED = "repeated"  # the event has counted before
+    UNKNOWN = "unknown"  # no refund of this source has the reference
+    REOPENED = "doubted"  # a success that Stripe takes back: it is looked up, too
+    AT_REST = "at_rest"  # there is nothing to look up: it is final, or a person's
+
+
+_METHOD: Final = {
+    InboundSource.PAYMENTS: Method.PAYMENT,
+    InboundSource.CREDITS: Method.CREDIT,
+    InboundSource.STRIPE: Method.PAYMENT,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class AtStripe:
+    """A refund as Stripe's thin events name it: its id there, and the connected account that it is at, if it is."""
+
+    id: str
+    account: str | None
+
+
+async def take(
+    db: Database,
+    queue: Queue,
+    source: InboundSource,
+    *,
+    event_id: str,
+    reference: str | AtStripe,
+    failed_id: str | None = None,
+) -> InboundResult:
+    """Have the refund of this reference looked up, unless the event has counted before.
+
+    One transaction: the event counts only if what it asks for is done. With `failed_id`, Stripe says that its refund of
+    this id has failed: where that is the one which we hold as succeeded, its success is in doubt until the look-up.
+    A refund `AtStripe` is known once our own call's answer is recorded: an event that overtakes it is `unknown`.
+    """
+    job_id = refund_id = None
+    async with db.write(Step.HINT) as conn:
+        came_to = InboundResult.REPEATED
+        if await inbound_events.record_once(conn, source, event_id):
+            refund_id = await _refund_id(conn, reference)
+            job_id = None if refund_id is None else await inbound_events.job_of(conn, refund_id, _METHOD[source])
+            if refund_id is None or job_id is None:
+                came_to = InboundResult.UNKNOWN
+            else:
+                came_to = await _apply(conn, source, job_id, refund_id, failed_id)
+    log.info("hook.taken", source=source, job_id=job_id, refund_id=job_id and refund_id, came_to=came_to)
+    if job_id is not None and came_to in {InboundResult.LOOK_UP, InboundResult.REOPENED}:
+        await queue.wake(job_id)
+    return came_to
+
+
+async def _refund_id(conn: AsyncConnection, reference: str | AtStripe) -> str | None:
+    if isinstance(reference, AtStripe):
+        return await inbound_events.refund_of_stripes(conn, reference.id, reference.account)
+    return reference if _REFUND_ID.fullmatch(reference) else None
+
+
+async def _apply(
+    conn: AsyncConnection, source: InboundSource, job_id: str, refund_id: str, failed_id: str | None
+) -> InboundResult:
+    # The job's row first, as everybody takes it who writes both.
+    job = await jobs.lock_any(conn, job_id)
+    refund = await manual_changes.lock_refund(conn, job_id, refund_id)
+    assert job is not None
+    assert refund is not None
+    match RefundStatus(refund["status"]), refund["due_at"] is not None:
+        case RefundStatus.PROCESSING, True:
+            await inbound_events.remember(conn, refund_id)
+            await jobs.update(conn, job_id, due_at=now())
+            return InboundResult.LOOK_UP
+        case RefundStatus.SUCCEEDED, _ if failed_id is not None and failed_id == refund["upstream_reference"]:
+            await manual_changes.reopen_success(conn, refund_id)
+            await jobs.update(conn, job_id, status=JobStatus.RUNNING, finished_at=None, due_at=now())
+            return InboundResult.REOPENED
+        case RefundStatus.PROCESSING, False:
+            only = manual_changes.Retried(refund_ids=(refund_id,))
+            await manual_changes.look_again(conn, job_id, only, actor=f"hook:{source}")
+            await jobs.update(conn, job_id, status=JobStatus.RUNNING, finished_at=None, due_at=now())
+            return InboundResult.LOOK_UP
+        case _, True:
+            await inbound_events.remember(conn, refund_id)
+            return InboundResult.REMEMBERED
+        case _:
+            return InboundResult.AT_REST

@@ -1,0 +1,76 @@
+"""The paces of a process, one for each business at each upstream, over the accounts that these have there.
+
+Businesses that are at an upstream at the same time share its calls evenly; what is of an account is theirs together.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from weakref import WeakValueDictionary
+
+from app.gateways.outcomes import UpstreamMethod
+from app.refunds.pacing.pace import Account, Pace
+from app.refunds.pacing.sharing import AccountRate
+
+
+class Paces:
+    """The paces of a process; businesses that are at an upstream at the same time share its `total` calls evenly."""
+
+    def __init__(self, *, most: int, total: int, jitter: Callable[[], float], worker: str = "alone") -> None:
+        """Begin with every upstream well.
+
+        Args:
+            most: calls in flight of one business at one upstream.
+            total: calls in flight of all businesses at one upstream, as far as each keeps one.
+            jitter: draws from 0 to 1.
+            worker: the process's own name among all that share an account.
+        """
+        self.clock: Callable[[], float] = time.monotonic
+        self._most = most
+        self._total = total
+        self._jitter = jitter
+        self._worker = worker
+        self._paces: dict[tuple[str, UpstreamMethod], Pace] = {}
+        self._accounts: WeakValueDictionary[str, Account] = WeakValueDictionary()
+        self._lanes: Counter[tuple[str, UpstreamMethod]] = Counter()
+        self._businesses: Counter[UpstreamMethod] = Counter()
+
+    @contextmanager
+    def at(self, business_id: str, method: UpstreamMethod, *, account: str) -> Iterator[Pace]:
+        """The pace of a lane, which counts as one that is at the upstream for as long as the block lasts.
+
+        Args:
+            business_id: whose refunds they are.
+            method: at which upstream.
+            account: whose calls the upstream counts together.
+        """
+        key = business_id, method
+        at = self._accounts.setdefault(account, Account(AccountRate(self._worker)))
+        pace = self._paces.setdefault(key, self._new(method, at))
+        pace.account = at  # it may have another since
+        self._businesses[method] += key not in self._lanes
+        self._lanes[key] += 1
+        try:
+            yield pace
+        finally:
+            self._lanes[key] -= 1
+            if not self._lanes[key]:
+                del self._lanes[key]
+                self._businesses[method] -= 1
+                if pace.is_default:
+                    del self._paces[key]
+
+    def quiet_seconds(self, business_id: str, method: UpstreamMethod) -> float:
+        """How much longer the business's refunds stay away from the upstream; 0 or less: they may go."""
+        pace = self._paces.get((business_id, method))
+        return 0.0 if pace is None else pace.quiet_seconds
+
+    def _new(self, method: UpstreamMethod, account: Account) -> Pace:
+        return Pace(
+            self._most,
+            lambda: max(1, self._total // max(1, self._businesses[method])),
+            self._jitter,
+            self.clock,
+            account=account,
+        )

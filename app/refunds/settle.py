@@ -1,0 +1,86 @@
+"""Outcomes become rows in group commits, and a job with nothing left to do comes to its end.
+
+An outcome that was heard is in the next commit.
+"""
+
+from functools import partial
+
+import sqlalchemy as sa
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.db.core.group_commit import GroupCommitter
+from app.db.jobs import completion, jobs
+from app.db.refunds import outcomes, refunds
+from app.db.refunds.claims import ClaimedRefund
+from app.db.refunds.outcomes import Recorded
+from app.domain.statuses import JobStatus
+from app.fault_points import Step
+from app.gateways.outcomes import UpstreamMethod
+from app.refunds.policy import RefundUpdate
+from app.refunds.runtime import Runtime
+
+log = structlog.get_logger()
+
+
+class GroupCommit(GroupCommitter[Recorded]):
+    """Collects verdicts of one job from many calls and writes them in groups; leaving the block writes the rest."""
+
+    def __init__(self, runtime: Runtime, job_id: str) -> None:
+        super().__init__(partial(_record, runtime, job_id))
+
+    def add(self, claimed: ClaimedRefund, verdict: RefundUpdate) -> None:
+        """Have this verdict written in the next group."""
+        self.put(
+            Recorded(
+                id=claimed.id,
+                epoch=claimed.epoch,
+                status=verdict.status,
+                definitive=verdict.definitive,
+                uncounted=verdict.uncounted,
+                due_in_seconds=verdict.due_in_seconds,
+                upstream_reference=verdict.upstream_reference,
+                failure_code=verdict.failure_code,
+                failure_detail=verdict.failure_detail,
+                new_key=verdict.new_key,
+            )
+        )
+
+
+async def _record(runtime: Runtime, job_id: str, group: list[Recorded]) -> None:
+    heartbeat = runtime.settings.lease_seconds
+    async with runtime.db.write(Step.RECORD) as conn:
+        changed = await outcomes.record(conn, job_id, group, actor="worker", heartbeat_seconds=heartbeat)
+    if len(changed) != len(group):
+        log.warning("refund.fenced", job_id=job_id, outcomes=len(group) - len(changed))
+
+
+async def settle_job(runtime: Runtime, job_id: str) -> float | None:
+    """End the job if no machine has anything left to do for it.
+
+    Returns:
+        Seconds until a refund is due at an upstream that takes calls (0 or less: now), or None when it has ended.
+    """
+    async with runtime.db.write(Step.SETTLE) as conn:
+        job = await jobs.lock_any(conn, job_id)
+        if job is None or job["status"] in {JobStatus.HELD, JobStatus.WITHDRAWN}:
+            return None
+        expanded = job["expanded_sessions"] == job["accepted_sessions"]
+        due_in = await _due_in(runtime, conn, job) if expanded else 0.0
+        if due_in is not None:
+            await jobs.update(conn, job_id, due_at=jobs.seconds_from_now(max(due_in, 0.0)))
+            return due_in
+        if job["due_at"] is not None:
+            status = await completion.end(conn, job["business_id"], job_id)
+            log.info("job.ended", job_id=job_id, status=status)
+    return None
+
+
+async def _due_in(runtime: Runtime, conn: AsyncConnection, job: sa.RowMapping) -> float | None:
+    """Seconds until there is something to do; an upstream that is to be left alone is waited for."""
+    waits = []
+    for method in UpstreamMethod:
+        due_in = await refunds.next_due_in(conn, job["id"], method)
+        if due_in is not None:
+            waits.append(max(due_in, runtime.paces.quiet_seconds(job["business_id"], method)))
+    return min(waits, default=None)

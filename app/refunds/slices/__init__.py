@@ -1,0 +1,1 @@
+"""Slices of jobs: what a worker runs, with its lanes, their claims and their calls."""

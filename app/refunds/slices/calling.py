@@ -1,0 +1,35 @@
+"""The calling half of a lane: its callers make one call each at a time, sends and look-ups beside each other.
+
+One payment has one call in flight: beside another, it would only be told that the payment is locked.
+"""
+
+import asyncio
+from collections import deque
+
+from app.db.refunds.claims import ClaimedRefund
+from app.refunds.execute import execute
+from app.refunds.slices.lane import Job, Lane, Slice
+
+
+async def keep_calling(this: Slice, lane: Lane, jobs: asyncio.Queue[Job | None]) -> None:
+    """Call for what is claimed, until there is no more of it."""
+    while (one := await jobs.get()) is not None:
+        if lane.unsent <= lane.low:
+            lane.low = -1
+            lane.look.set()
+        key = one[0].payment_id or one[0].account_id or one[0].id
+        if key in lane.at_object:
+            lane.at_object[key].append(one)
+            continue
+        behind = lane.at_object[key] = deque([one])
+        while behind:
+            await _call(this, lane, *behind.popleft())
+        del lane.at_object[key]
+
+
+async def _call(this: Slice, lane: Lane, claimed: ClaimedRefund, send_before: float) -> None:
+    verdict = await execute(this.runtime, lane.place, claimed, send_before=send_before)
+    this.commits.add(claimed, verdict)
+    lane.at_work -= 1
+    if not lane.at_work:
+        this.look()

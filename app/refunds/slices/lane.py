@@ -1,0 +1,109 @@
+"""A lane: one job's due refunds of one method while a slice runs, and how many of them are to be claimed next.
+
+Where an account's calls are counted, or go at a pace, no more is claimed than may be called for at once.
+"""
+
+import asyncio
+import math
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from app.db.refunds.claims import ClaimedRefund
+from app.refunds.execute import LaneContext
+from app.refunds.runtime import Runtime
+from app.refunds.settle import GroupCommit
+from app.refunds.telling import Teller
+
+_CLAIMED_PER_CALL: Final = 4  # refunds for each call in flight; when half of them are left, more are claimed
+LOOK_UPS_EVERY_SECONDS: Final = 1.0
+_CLAIMED_SECONDS: Final = 0.5  # of a pace: a lease must not run out while its refund waits for its turn
+
+Job = tuple[ClaimedRefund, float]  # a refund, and until when its call may be sent
+
+
+@dataclass(slots=True)
+class Lane:
+    """The state of one lane while its slice runs."""
+
+    place: LaneContext
+    teller: Teller
+    sends: asyncio.Queue[Job | None] = field(default_factory=asyncio.Queue)
+    look_ups: asyncio.Queue[Job | None] = field(default_factory=asyncio.Queue)  # they have callers of their own
+    at_object: dict[str, deque[Job]] = field(default_factory=dict)  # what waits for the call at its payment to end
+    at_work: int = 0  # claimed, and without a verdict
+    resting: bool = False  # all are there, nothing was due, and nothing is at work
+    low: int = -1  # with so many left to call for, the next batch is claimed
+    from_due_at: str | None = None  # what became due earlier has been claimed, as far as the last look saw
+    looked_up_at: float = float("-inf")  # monotonic: when such as are to be looked up were claimed by themselves
+    look: asyncio.Event = field(default_factory=asyncio.Event)  # it is time to claim
+
+    @property
+    def callers(self) -> Sequence[tuple[asyncio.Queue[Job | None], int]]:
+        """How many call for what: look-ups are not kept waiting by sends that hang, nor the other way round."""
+        most = self.place.pace.most
+        return (self.sends, most), (self.look_ups, max(1, most // 2))
+
+    def no_more(self) -> None:
+        """Let the callers end."""
+        for jobs, callers in self.callers:
+            for _ in range(callers):
+                jobs.put_nowait(None)
+
+    @property
+    def waits_for_calls(self) -> bool:
+        """Whether the account's calls are used up for the moment."""
+        return self.place.budget is not None and self.place.budget.is_short
+
+    @property
+    def unsent(self) -> int:
+        """How many are claimed and wait for a caller."""
+        return self.sends.qsize() + self.look_ups.qsize()
+
+    @property
+    def wanted(self) -> int:
+        """How many refunds are to be claimed now."""
+        pace = self.place.pace
+        if self.place.budget is not None:
+            # A granted call is for now: kept for later, it would be made beside those of that second.
+            return 0 if self.waits_for_calls else pace.room - self.at_work
+        most = _CLAIMED_PER_CALL * pace.room
+        if pace.per_second is not None:
+            most = min(most, math.ceil(_CLAIMED_SECONDS * pace.per_second) - pace.in_line)
+        return most - self.unsent
+
+    @property
+    def wanted_unknown(self) -> int:
+        """How many of unknown outcome are to be claimed before all others, once a second unless calls are counted."""
+        if self.place.budget is not None or time.monotonic() - self.looked_up_at < LOOK_UPS_EVERY_SECONDS:
+            return 0
+        return self.place.pace.room - self.look_ups.qsize()
+
+    @property
+    def half(self) -> int:
+        """With so many left to call for it is time to claim more; -1: it is by the clock."""
+        is_paced = self.place.budget is not None or self.place.pace.per_second is not None
+        half = _CLAIMED_PER_CALL * self.place.pace.room // 2
+        return half if self.unsent > half and not is_paced else -1
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    runtime: Runtime
+    job_id: str
+    stop_at: float  # monotonic: claim nothing after
+    commits: GroupCommit
+    lanes: Sequence[Lane]
+    filled: asyncio.Event = field(default_factory=asyncio.Event)  # no more refunds are being written
+    trouble: list[Exception] = field(default_factory=list)  # of writing them
+
+    def look(self) -> None:
+        """Have every lane look whether there is something to claim."""
+        for lane in self.lanes:
+            lane.look.set()
+
+    @property
+    def is_over(self) -> bool:
+        return self.runtime.stopping.is_set() or time.monotonic() >= self.stop_at or bool(self.trouble)

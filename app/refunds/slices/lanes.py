@@ -1,0 +1,131 @@
+"""The lanes of a slice: each claims one job's due refunds of one method in batches and keeps their calls going.
+
+A lane that is slow or hangs keeps no other waiting: while it still has calls in flight the others go on claiming, and
+when the slice's time is over another slice is prompted before the last calls are back.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+import sqlalchemy as sa
+
+from app.gateways.outcomes import PaymentAccount, UpstreamMethod
+from app.refunds import rate_limit
+from app.refunds.execute import LaneContext
+from app.refunds.pacing.pace import Pace
+from app.refunds.runtime import Runtime
+from app.refunds.settle import GroupCommit
+from app.refunds.slices.calling import keep_calling
+from app.refunds.slices.claiming import keep_claiming
+from app.refunds.slices.lane import Lane, Slice
+from app.refunds.telling import Teller
+
+
+async def run_lanes(
+    runtime: Runtime,
+    job: sa.RowMapping,
+    chunks: AsyncIterator[None],
+    *,
+    merchants: Mapping[UpstreamMethod, PaymentAccount],
+    stop_at: float,
+    commits: GroupCommit,
+    hands_over: bool,
+) -> bool:
+    """Work on the job's due refunds until none is due, or `stop_at` has come; returns with no call in flight.
+
+    Args:
+        runtime: the worker's.
+        job: its row.
+        chunks: writes more of the job's refunds at each step, beside the calls.
+        merchants: at whose accounts its payments and its credits are.
+        stop_at: by the monotonic clock, when to claim no more.
+        commits: what verdicts are given to.
+        hands_over: whether to prompt another slice at `stop_at`.
+
+    Returns:
+        Whether another slice was prompted at `stop_at`, as is done where it `hands_over`.
+    """
+    business_id, reason = job["business_id"], job["reason"] or ""
+    async with (
+        _paced(runtime, UpstreamMethod.PAYMENT, merchants[UpstreamMethod.PAYMENT], business_id) as (
+            payments,
+            of_payments,
+        ),
+        _paced(runtime, UpstreamMethod.CREDIT, merchants[UpstreamMethod.CREDIT], business_id) as (credit, of_credit),
+    ):
+        at = merchants[UpstreamMethod.PAYMENT]
+        counted = rate_limit.of_payments(runtime, at, business_id)
+        lanes = [
+            Lane(LaneContext(business_id, reason, UpstreamMethod.PAYMENT, payments, at, counted), of_payments),
+            Lane(
+                LaneContext(business_id, reason, UpstreamMethod.CREDIT, credit, merchants[UpstreamMethod.CREDIT]),
+                of_credit,
+            ),
+        ]
+        this = Slice(runtime, job["id"], stop_at, commits, lanes)
+        handing_over = asyncio.create_task(_hand_over(this) if hands_over else _never())
+        telling = [asyncio.create_task(lane.teller.keep_telling()) for lane in lanes]
+        try:
+            await _work(this, chunks)
+        finally:
+            ended_before = handing_over.cancel()
+            for lane in lanes:
+                lane.teller.end()
+            await asyncio.wait([handing_over, *telling])
+        for told in telling:
+            told.result()
+        if counted is not None:
+            await rate_limit.reconcile(runtime, counted)
+    if this.trouble:
+        raise this.trouble[0]
+    return not ended_before and handing_over.result()
+
+
+@asynccontextmanager
+async def _paced(
+    runtime: Runtime, method: UpstreamMethod, merchant: PaymentAccount, business_id: str
+) -> AsyncIterator[tuple[Pace, Teller]]:
+    """A lane's pace, and who tells of it; what is known of the account's rate is taken up first."""
+    account = f"{method}:{rate_limit.account_of(runtime, method, merchant, business_id)}"
+    with runtime.paces.at(business_id, method, account=account) as pace:
+        teller = Teller(runtime, account, pace.account)
+        await teller.begin()
+        yield pace, teller
+
+
+async def _work(this: Slice, chunks: AsyncIterator[None]) -> None:
+    """Claim and call until there is nothing to do, or the slice is over."""
+    async with asyncio.TaskGroup() as group:
+        group.create_task(_keep_filling(this, chunks))
+        for lane in this.lanes:
+            group.create_task(keep_claiming(this, lane))
+            for jobs, callers in lane.callers:
+                for _ in range(callers):
+                    group.create_task(keep_calling(this, lane, jobs))
+
+
+async def _hand_over(this: Slice) -> bool:
+    """Prompt for the next slice when this one's time is over, instead of when the slowest call is back."""
+    await asyncio.sleep(this.stop_at - time.monotonic())
+    if this.runtime.stopping.is_set():
+        return False
+    # One name for all who prompt within a slice's time, so that slices of a job don't multiply; a slice that was
+    # prompted by such a name ends in another turn than it began.
+    return await this.runtime.queue.wake(this.job_id, once=f"slice-{this.runtime.turn}")
+
+
+async def _never() -> bool:
+    await asyncio.Event().wait()
+    return False
+
+
+async def _keep_filling(this: Slice, chunks: AsyncIterator[None]) -> None:
+    try:
+        async for _ in chunks:
+            this.look()
+    except Exception as error:  # noqa: BLE001 - raised when the calls in flight have ended and are written
+        this.trouble.append(error)
+    this.filled.set()
+    this.look()

@@ -1,0 +1,116 @@
+"""What a lane has to do with the database: claiming what is due to an endpoint, and writing what came of it.
+
+Each is one short transaction; nothing is sent before its claim is committed.
+"""
+
+import asyncio
+import ssl
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import structlog
+
+from app.db.access.encrypted import webhook_secret
+from app.db.core.engine import Database
+from app.db.webhooks import attempts, deliveries, endpoints, events, signing_secrets
+from app.db.webhooks.attempts import AttemptRow
+from app.db.webhooks.deliveries import ClaimedDelivery
+from app.db.webhooks.events import Event
+from app.domain.events import EventType
+from app.domain.statuses import DisabledBecause, EndpointStatus
+from app.encryption import SecretBox, Undecryptable
+from app.webhooks import retries
+from app.webhooks.addresses import AddressPolicy, Resolver
+from app.webhooks.share import Share
+
+log = structlog.get_logger()
+
+_LEASE_MARGIN_SECONDS: Final = 15.0  # beyond the call's own deadline, for writing what came of it
+
+
+@dataclass(slots=True)
+class DeliveryContext:
+    """What all lanes of a process share."""
+
+    db: Database
+    seals: SecretBox
+    reach: AddressPolicy
+    resolver: Resolver
+    tls: ssl.SSLContext
+    timeout_seconds: float
+    stopping: asyncio.Event
+    jitter: Callable[[], float]
+    share: Share
+    crowded: asyncio.Event = field(default_factory=asyncio.Event)  # endpoints wait for a lane
+    served_at: dict[str, float] = field(default_factory=dict)  # monotonic, by endpoint: when its last lane began
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Claimed deliveries, and where and under which secrets they go."""
+
+    url: str
+    secrets: Sequence[str]  # the newest first; none can be read where this is empty
+    claimed: Sequence[ClaimedDelivery]
+    claimed_at: float  # monotonic
+
+
+_NOTHING: Final = Batch("", (), (), 0.0)
+
+
+async def claim(office: DeliveryContext, endpoint_id: str, *, most: int) -> Batch:
+    """Claim, and commit: only then is anything sent."""
+    async with office.db.write() as conn:
+        endpoint = await endpoints.get_any(conn, endpoint_id)
+        if endpoint is None:
+            return _NOTHING
+        if endpoint["status"] != EndpointStatus.ENABLED:
+            # What is due was written while it was being disabled; unless it is being enabled right now.
+            held = await endpoints.hold(conn, endpoint_id)
+            if held is not None and held["status"] != EndpointStatus.ENABLED:
+                await deliveries.give_up(conn, endpoint_id)
+            return _NOTHING
+        lease = office.timeout_seconds + _LEASE_MARGIN_SECONDS
+        claimed = await deliveries.claim(conn, endpoint_id, most=most, lease_seconds=lease)
+        sealed = await signing_secrets.in_force(conn, endpoint_id)
+    return Batch(endpoint["url"], _opened(office.seals, endpoint_id, sealed), claimed, time.monotonic())
+
+
+def _opened(seals: SecretBox, endpoint_id: str, sealed: Sequence[tuple[str, str]]) -> list[str]:
+    """The secrets, the newest first; none where that one can't be opened, or the endpoint has just been deleted."""
+    secrets = []
+    for place, (secret_id, one) in enumerate(sealed):
+        try:
+            secrets.append(seals.open(one, webhook_secret(secret_id)))
+        except Undecryptable:
+            if place == 0:
+                log.error("webhooks.secret_unreadable", endpoint_id=endpoint_id)  # noqa: TRY400 - nothing to trace
+                return []
+            # Whoever has the new one needs an older one no more.
+    return secrets
+
+
+async def record(db: Database, endpoint_id: str, group: Sequence[AttemptRow]) -> None:
+    """Write a group of one endpoint's attempts, and what they say of the endpoint."""
+    async with db.write() as conn:
+        endpoint = await endpoints.hold(conn, endpoint_id)
+        if endpoint is None:
+            return  # deleted meanwhile, with all its deliveries
+        await attempts.record(conn, group)
+        made = [one for one in group if one.milliseconds is not None]
+        because = None
+        # Not what was said where the endpoint has been before.
+        if any(retries.is_gone(one.status_code) and one.url == endpoint["url"] for one in made):
+            because = DisabledBecause.GONE
+        elif any(one.delivered for one in made):
+            if endpoint["failing_since"] is not None:
+                await endpoints.update(conn, endpoint_id, failing_since=None)
+        elif made and await endpoints.has_failed(conn, endpoint, for_seconds=retries.PATIENCE_SECONDS):
+            because = DisabledBecause.FAILING
+        if because is not None and endpoint["status"] == EndpointStatus.ENABLED:
+            await endpoints.disable(conn, endpoint_id, because)
+            event = Event(EventType.ENDPOINT_DISABLED, {"endpoint_id": endpoint_id, "because": because})
+            await events.tell(conn, endpoint["business_id"], [event])
+            log.warning("webhook_endpoint.disabled", endpoint_id=endpoint_id, because=because)

@@ -1,0 +1,23 @@
+"""What a build must know to run on this schema: the last revision that was not additive."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0008"
+down_revision = "0007"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    needs = op.create_table(
+        "schema_needs",
+        sa.Column("name", sa.String(length=16), nullable=False),
+        sa.Column("revision", sa.String(length=32), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_schema_needs")),
+    )
+    op.execute(sa.insert(needs).values(name="build", revision=revision))
+
+
+def downgrade() -> None:
+    op.drop_table("schema_needs")

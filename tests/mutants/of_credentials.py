@@ -1,0 +1,105 @@
+"""The defects that `make mutants` seeds in how secrets are kept."""
+
+from mutants.defects import Defect, defect
+
+SEALING = "tests/unit/test_sealing.py"
+TOKENS = "tests/integration/cancellations/test_upstream_tokens.py"
+
+DEFECTS: tuple[Defect, ...] = (
+    defect(
+        "a seal opens in any row",
+        "app/encryption.py",
+        "json.dumps([_BOUND, self.table, self.column, self.row_id])",
+        "json.dumps([_BOUND, self.table, self.column])",
+        SEALING,
+    ),
+    defect(
+        "a seal opens in any column of any table",
+        "app/encryption.py",
+        "json.dumps([_BOUND, self.table, self.column, self.row_id])",
+        "json.dumps([_BOUND, self.row_id])",
+        SEALING,
+    ),
+    defect(
+        "what was sealed before stays unbound",
+        "app/encryption.py",
+        "        return self.seal(self.open(sealed, place), place)\n",
+        "        return self._fernet.encrypt(self.open(sealed, place).encode()).decode()\n",
+        SEALING,
+    ),
+    defect(
+        "what was sealed before does not open",
+        "app/encryption.py",
+        '        if "." in sealed:\n',
+        "        if sealed:\n",
+        SEALING,
+    ),
+    defect(
+        "the last key seals",
+        "app/encryption.py",
+        "self._ciphers[0].encrypt(",
+        "self._ciphers[-1].encrypt(",
+        SEALING,
+    ),
+    defect(
+        "the platform's token is sent where the business's own can't be opened",
+        "app/refunds/payment_account.py",
+        "    return UnreadableAccount(\"the business's own key can't be opened here\")\n",
+        "    return None\n",
+        TOKENS,
+    ),
+    defect(
+        "a refund is asked for though the business's token can't be opened",
+        "app/gateways/by_reference.py",
+        "        if isinstance(order.merchant, UnreadableAccount):\n            return Unavailable(order.merchant.detail, None)\n"
+        "        headers = _token(order.merchant)",
+        "        headers = (_token(None) if isinstance(order.merchant, UnreadableAccount) else _token(order.merchant))",
+        TOKENS,
+    ),
+    defect(
+        "it is looked up though the business's token can't be opened",
+        "app/gateways/by_reference.py",
+        "        if isinstance(order.merchant, UnreadableAccount):\n"
+        '            return Indeterminate(f"look-up: {order.merchant.detail}")\n',
+        "        if isinstance(order.merchant, UnreadableAccount):\n"
+        '            headers = {"reference": order.refund_id}\n'
+        '            return finding_of(await self._upstream.call("GET", self._path, query=headers), order, '
+        "now=self._clock())\n",
+        TOKENS,
+    ),
+    defect(
+        "a look-up has the platform's token",
+        "app/gateways/by_reference.py",
+        "query=query, headers=_token(order.merchant))",
+        "query=query)",
+        TOKENS,
+    ),
+    defect(
+        "a refund is asked for with the platform's token",
+        "app/gateways/by_reference.py",
+        'headers = _token(order.merchant) | {"Idempotency-Key"',
+        'headers = {"Idempotency-Key"',
+        TOKENS,
+    ),
+    defect(
+        "the token of any business is sent",
+        "app/db/access/upstream_tokens.py",
+        "query = sa.select(*_COLUMNS.values()).where(businesses.c.id == business_id)",
+        "query = sa.select(*_COLUMNS.values()).order_by(businesses.c.id).limit(1)",
+        TOKENS,
+    ),
+    defect(
+        "credits are asked for with the payments' token",
+        "app/refunds/payment_account.py",
+        "_with_token(runtime, tokens.credits, encrypted.credits_token(business_id))",
+        "_with_token(runtime, tokens.payments, encrypted.payments_token(business_id))",
+        TOKENS,
+    ),
+    defect(
+        "tokens for upstreams are not sealed anew",
+        "app/db/access/encrypted.py",
+        "    (businesses, businesses.c.credits_token_sealed),\n",
+        "",
+        "tests/acceptance/test_cli.py::test_after_sealing_anew_the_old_key_may_go",
+    ),
+)

@@ -1,0 +1,169 @@
+"""The defects that `make mutants` seeds in how the service is configured, upgraded and carried through outages."""
+
+from mutants.defects import Defect, defect
+
+SETTINGS = "tests/acceptance/test_settings.py"
+OUTAGES = "tests/integration/test_database_outages.py"
+OUTAGE = "tests/unit/test_outage.py"
+UPGRADING = "tests/integration/test_upgrading.py"
+RECEIVERS = "tests/integration/webhooks/test_receivers.py"
+SHARED_REDIS = "tests/integration/test_shared_redis.py"
+LENGTHS = "tests/integration/test_lengths.py"
+TEST_MODE = "tests/integration/test_test_mode.py"
+
+DEFECTS: tuple[Defect, ...] = (
+    defect(
+        "a variable that is no setting is passed over",
+        "app/config/environment.py",
+        "    if wrong:\n",
+        "    if False:\n",
+        SETTINGS,
+    ),
+    defect(
+        "the sandbox answers for half of the upstreams",
+        "app/config/settings.py",
+        "        if len(named) > 1:\n",
+        "        if False:\n",
+        SETTINGS,
+    ),
+    defect(
+        "an upstream that nobody named does not stop the start",
+        "app/cli/servers.py",
+        "    config.require_upstreams()\n",
+        "",
+        SETTINGS,
+    ),
+    defect(
+        "pages don't know of the test mode",
+        "app/main.py",
+        "demo_key=demo_key, test_mode=settings.test_mode)",
+        "demo_key=demo_key)",
+        TEST_MODE,
+    ),
+    defect(
+        "a wrong redis address is found out by its first use",
+        "app/config/values.py",
+        "RedisUrl = Annotated[str, AfterValidator(_redis_url)]",
+        "RedisUrl = str",
+        SETTINGS,
+    ),
+    defect(
+        "a rule over several settings names none of them",
+        "app/config/environment.py",
+        """ if one["loc"] else said""",
+        "",
+        SETTINGS,
+    ),
+    defect(
+        "a server that only reads is a fault of ours",
+        "app/db/core/outage.py",
+        '_PASSING_STATES: Final = frozenset({_READ_ONLY, "55P03", "25P03"})',
+        '_PASSING_STATES: Final = frozenset({"55P03", "25P03"})',
+        OUTAGES,
+    ),
+    defect(
+        "connections to a server that only reads are kept",
+        "app/db/core/engine.py",
+        "        self._distrusted_until = time.monotonic()\n",
+        "        pass\n",
+        OUTAGES,
+    ),
+    defect(
+        "ready without being able to write",
+        "app/api/health.py",
+        "    if not writable:\n",
+        "    if False:\n",
+        OUTAGES,
+    ),
+    defect(
+        "the driver's own confusion is a fault of ours",
+        "app/db/core/outage.py",
+        "        case asyncpg.InternalClientError():\n            return True\n",
+        "        case asyncpg.InternalClientError():\n            return False\n",
+        OUTAGE,
+    ),
+    defect(
+        "a newer schema makes processes unready",
+        "app/db/schema.py",
+        "return self.fit in {Fit.SAME, Fit.NEWER}",
+        "return self.fit is Fit.SAME",
+        UPGRADING,
+    ),
+    defect(
+        "a revision that is not additive stops nobody",
+        "app/db/schema.py",
+        "return Fit.NEWER if self.needs in _known_versions() else Fit.TOO_NEW",
+        "return Fit.NEWER",
+        UPGRADING,
+    ),
+    defect(
+        "days of an unknown zone are counted in UTC",
+        "app/domain/days.py",
+        "    zone = zone_named(name)\n    if zone is None:\n",
+        "    zone = zone_of(name)\n    if zone is None:\n",
+        UPGRADING,
+    ),
+    defect(
+        "changing a secret twice ends the first overlap",
+        "app/db/webhooks/signing_secrets.py",
+        "where(of_endpoint, _C.ends_at.is_(None)).values(ends_at=end)",
+        "where(of_endpoint).values(ends_at=end)",
+        RECEIVERS,
+    ),
+    defect(
+        "any number of secrets sign",
+        "app/webhooks/endpoints.py",
+        "if await signing_secrets.count(conn, endpoint_id) >= MAX_SECRETS:",
+        "if False:",
+        RECEIVERS,
+    ),
+    defect(
+        "installations ring one bell",
+        "app/queue.py",
+        'self._bell = f"{namespace}:bell"',
+        'self._bell = "bulk-cancel:bell"',
+        SHARED_REDIS,
+    ),
+    defect(
+        "arq's own queue, which others read",
+        "app/queue.py",
+        'return f"{namespace}:queue"',
+        'return "arq:queue"',
+        SHARED_REDIS,
+    ),
+    defect(
+        "prompts of one name are one over installations",
+        "app/queue.py",
+        'f"{self._namespace}:{job_id}:{once}"',
+        'f"{job_id}:{once}"',
+        SHARED_REDIS,
+    ),
+    defect(
+        "the sweep only prompts",
+        "workers/sweep.py",
+        "if len(own) >= _OWN_SLICES and await",
+        "if await",
+        SHARED_REDIS,
+    ),
+    defect(
+        "no room for the longest name of a key",
+        "app/db/tables.py",
+        "MAX_CALLER_NAME: Final = 255",
+        "MAX_CALLER_NAME: Final = 200",
+        LENGTHS,
+    ),
+    defect(
+        "a file that is no database is a fault of ours",
+        "app/cli/terminal.py",
+        "    if is_unusable(error):\n",
+        "    if False:\n",
+        SETTINGS,
+    ),
+    defect(
+        "databases in memory are taken",
+        "app/config/values.py",
+        'url.database in {None, "", ":memory:"}',
+        "url.database is None",
+        SETTINGS,
+    ),
+)
