@@ -1,7 +1,7 @@
 """Warns where all the zone rules at hand are older than half a year, without a network; it never fails a check.
 
-Countries change their clocks several times a year. Of the pinned `tzdata` the lock says when it came out; of the
-machine's zone files the date is that of the file that names their release.
+Countries change their clocks several times a year. Of the pinned `tzdata` the lock says when it
+came out; of the machine's zone files the date is that of the file that names their release.
 """
 
 import datetime as dt
@@ -15,10 +15,18 @@ _HALF_A_YEAR = dt.timedelta(days=183)
 
 def newest_rules(lock: Path, directories: tuple[str, ...]) -> dt.date:
     """When the newest of the rules at hand came out."""
-    (pinned,) = (one for one in tomllib.loads(lock.read_text())["package"] if one["name"] == "tzdata")
+    (pinned,) = (
+        one for one in tomllib.loads(lock.read_text())["package"] if one["name"] == "tzdata"
+    )
     dates = [dt.datetime.fromisoformat(pinned["sdist"]["upload-time"]).date()]
-    files = [Path(directory) / name for directory in directories for name in ("tzdata.zi", "+VERSION")]
-    dates += [dt.datetime.fromtimestamp(one.stat().st_mtime, dt.UTC).date() for one in files if one.is_file()]
+    files = [
+        Path(directory) / name for directory in directories for name in ("tzdata.zi", "+VERSION")
+    ]
+    dates += [
+        dt.datetime.fromtimestamp(one.stat().st_mtime, dt.UTC).date()
+        for one in files
+        if one.is_file()
+    ]
     return max(dates)
 
 

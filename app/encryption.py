@@ -2,8 +2,8 @@
 
 A seal is bound to its place: copied into another row or column, it doesn't open.
 
-The first key seals, every key opens, so that a key is changed by putting the new one before the old, sealing all anew
-(`bulk-cancel reseal`), and taking the old one away.
+The first key seals, every key opens, so that a key is changed by putting the new one before the
+old, sealing all anew (`bulk-cancel reseal`), and taking the old one away.
 """
 
 import base64
@@ -26,7 +26,7 @@ _NONCE_BYTES: Final = 12
 _ID_BYTES: Final = 4
 
 
-class Undecryptable(Exception):  # noqa: N818 - what it is, not that it went wrong
+class Undecryptable(Exception):
     """What was sealed can't be opened: it was sealed with a key that is not given any more, or is no seal at all."""
 
 
@@ -54,8 +54,12 @@ class SecretBox:
         """
         self._fernet = MultiFernet([Fernet(key) for key in keys])
         secrets = [base64.urlsafe_b64decode(key) for key in keys]
-        self._ids = [_derived(secret, b"bulk-cancel seal 2 id", _ID_BYTES).hex() for secret in secrets]
-        self._ciphers = [AESGCM(_derived(secret, b"bulk-cancel seal 2 key", 32)) for secret in secrets]
+        self._ids = [
+            _derived(secret, b"bulk-cancel seal 2 id", _ID_BYTES).hex() for secret in secrets
+        ]
+        self._ciphers = [
+            AESGCM(_derived(secret, b"bulk-cancel seal 2 key", 32)) for secret in secrets
+        ]
 
     @classmethod
     def from_file(cls, path: Path) -> Self:
@@ -118,7 +122,9 @@ class SecretBox:
         for own_id, cipher in zip(self._ids, self._ciphers, strict=True):
             if own_id == key_id:
                 try:
-                    return cipher.decrypt(kept[:_NONCE_BYTES], kept[_NONCE_BYTES:], place.data()).decode()
+                    return cipher.decrypt(
+                        kept[:_NONCE_BYTES], kept[_NONCE_BYTES:], place.data()
+                    ).decode()
                 except InvalidTag:
                     continue
         raise Undecryptable

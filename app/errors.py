@@ -25,11 +25,11 @@ class FieldError:
     detail: str
 
 
-class Stopping(Exception):  # noqa: N818 - no error: it is on purpose
+class Stopping(Exception):
     """The server stops: what it is answering will not be whole."""
 
 
-class Problem(Exception):  # noqa: N818 - RFC 9457's word, and what callers read
+class Problem(Exception):
     """A refusal that a caller can act on."""
 
     def __init__(
@@ -98,5 +98,7 @@ class MissingScope(Problem):
             "The key lacks a scope",
             f"This call needs the scope {scope}.",
             extensions={"scope": scope},
-            headers={"WWW-Authenticate": f'Bearer realm="bulk-cancel", error="insufficient_scope", scope="{scope}"'},
+            headers={
+                "WWW-Authenticate": f'Bearer realm="bulk-cancel", error="insufficient_scope", scope="{scope}"'
+            },
         )

@@ -1,8 +1,8 @@
 """Named places where a process can be told, from outside and before it starts, to die or to stop.
 
-The fault tests set `BULK_CANCEL_FAULT_POINTS`, such as `claim.committed=kill@3`: at the third time that this process
-gets there. Unset, they cost nothing. A wrong one ends the process at its start, so that no test believes in a fault
-that never comes.
+The fault tests set `BULK_CANCEL_FAULT_POINTS`, such as `claim.committed=kill@3`: at the third time
+that this process gets there. Unset, they cost nothing. A wrong one ends the process at its start,
+so that no test believes in a fault that never comes.
 """
 
 import os

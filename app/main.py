@@ -1,6 +1,7 @@
 """Puts the application together: routes, edge layers, and what must be open while it serves.
 
-Things are closed in the opposite order of opening; the worker loop of an embedded process stops before what it uses.
+Things are closed in the opposite order of opening; the worker loop of an embedded process stops
+before what it uses.
 """
 
 import asyncio
@@ -51,7 +52,8 @@ from app.webhooks.prompts import Ringer
 log = structlog.get_logger()
 
 _IMPORT: Final = ("POST", "/v1/schedule/import")
-# Of a whole number in a body: reading one takes the square of them, and two million digits in a body the loop's time.
+# Of a whole number in a body: reading one takes the square of them, and two million digits in a
+# body the loop's time.
 _MAX_DIGITS: Final = 640  # the least that Python lets itself be set to
 _DESCRIPTION: Final = """\
 Cancel many class sessions in one action, and give every booked client their money or credits back, exactly once.
@@ -61,26 +63,46 @@ documents (RFC 9457, `application/problem+json`); a refused request has changed 
 the same headers. A query parameter that is not declared here is refused, as an unknown member of a body is.
 """
 _TAGS: Final = [
-    {"name": "cancellations", "description": "Bulk cancellations: plan, cancel, follow, retry and audit."},
+    {
+        "name": "cancellations",
+        "description": "Bulk cancellations: plan, cancel, follow, retry and audit.",
+    },
     {
         "name": "schedule",
         "description": "Sessions, bookings and clients, as the booking platform keeps them.",
     },
-    {"name": "public", "description": "What anybody may see: the schedule, as JSON and as a calendar feed."},
-    {"name": "webhooks", "description": "Being told of what happens: endpoints, and what was sent to them."},
-    {"name": "events", "description": "What webhook endpoints are sent: the bodies, by type of event."},
-    {"name": "hooks", "description": "For the payment and credit services: that a refund has come further."},
+    {
+        "name": "public",
+        "description": "What anybody may see: the schedule, as JSON and as a calendar feed.",
+    },
+    {
+        "name": "webhooks",
+        "description": "Being told of what happens: endpoints, and what was sent to them.",
+    },
+    {
+        "name": "events",
+        "description": "What webhook endpoints are sent: the bodies, by type of event.",
+    },
+    {
+        "name": "hooks",
+        "description": "For the payment and credit services: that a refund has come further.",
+    },
     {"name": "health", "description": "For load balancers and probes."},
 ]
 
 
 def create_app(
-    settings: Settings, *, database: Database | None = None, queue: Queue | None = None, demo_key: str | None = None
+    settings: Settings,
+    *,
+    database: Database | None = None,
+    queue: Queue | None = None,
+    demo_key: str | None = None,
 ) -> FastAPI:
     """The API as an ASGI app.
 
-    Its lifespan opens what is not given, and in an embedded process runs the worker loop too. With `database` and
-    `queue` given it serves without a lifespan. `demo_key`: as `pages.install` has it.
+    Its lifespan opens what is not given, and in an embedded process runs the worker loop too. With
+    `database` and `queue` given it serves without a lifespan. `demo_key`: as `pages.install` has
+    it.
     """
     sys.set_int_max_str_digits(_MAX_DIGITS)
     app = FastAPI(
@@ -108,7 +130,9 @@ def create_app(
     install_problems(app)
     app.router.routes.insert(0, HotRoutes())
     # The last added is the outermost.
-    app.add_middleware(Callers, governor=app.state.governor, proxies=networks(settings.trusted_proxies))
+    app.add_middleware(
+        Callers, governor=app.state.governor, proxies=networks(settings.trusted_proxies)
+    )
     app.add_middleware(Refusals)
     app.add_middleware(
         BodyLimit,
@@ -126,11 +150,21 @@ def create_app(
 def _routes() -> Sequence[BaseRoute]:
     """Those of the API, made once in a process: to read their signatures takes most of what making an app does.
 
-    What an app gives to routes that it includes (dependencies, names of operations) they bring themselves.
+    What an app gives to routes that it includes (dependencies, names of operations) they bring
+    themselves.
     """
-    root = APIRouter(dependencies=[Depends(known_parameters)], generate_unique_id_function=_operation_id)
+    root = APIRouter(
+        dependencies=[Depends(known_parameters)], generate_unique_id_function=_operation_id
+    )
     v1 = APIRouter(prefix="/v1")
-    for of in (cancellation_routes, business, schedule_routes, public_routes, endpoint_routes, inbound_routes):
+    for of in (
+        cancellation_routes,
+        business,
+        schedule_routes,
+        public_routes,
+        endpoint_routes,
+        inbound_routes,
+    ):
         v1.include_router(of.router)
     for router in (v1, health.router, metrics.router, problem_pages.router):
         root.include_router(router)
@@ -166,9 +200,15 @@ async def _lifespan(
         elif isinstance(queue, ArqQueue):
             Ringer(database, queue)
         stack.callback(app.state.stopping.set)
-        for _ in iter_route_contexts(app.routes):  # made here, or the first request would wait for it
+        # made here, or the first request would wait for it
+        for _ in iter_route_contexts(app.routes):
             pass
-        log.info("api.started", embedded=settings.embedded, tzdata=RULES.release, tzdata_source=RULES.source)
+        log.info(
+            "api.started",
+            embedded=settings.embedded,
+            tzdata=RULES.release,
+            tzdata_source=RULES.source,
+        )
         if settings.test_mode:
             log.warning("test_mode.on", sandbox=settings.sandbox_url)
         yield
@@ -176,7 +216,9 @@ async def _lifespan(
 
 
 @asynccontextmanager
-async def _worker(db: Database, queue: LocalQueue, settings: Settings, stopping: asyncio.Event) -> AsyncIterator[None]:
+async def _worker(
+    db: Database, queue: LocalQueue, settings: Settings, stopping: asyncio.Event
+) -> AsyncIterator[None]:
     """The worker loop, beside the API; it ends when `stopping` is set, and the process with it should it die."""
     async with _upstreams(settings) as (payments_url, credits_url):
         upstreams = gateways(settings, payments_url=payments_url, credits_url=credits_url)
@@ -184,7 +226,9 @@ async def _worker(db: Database, queue: LocalQueue, settings: Settings, stopping:
         task = asyncio.create_task(run_forever(runtime, queue, stopping), name="worker loop")
         task.add_done_callback(_die_with)
         checking = asyncio.create_task(keep_checking(runtime))
-        delivering = asyncio.create_task(deliver_forever(db, settings, stopping, yields=runtime.is_at_work))
+        delivering = asyncio.create_task(
+            deliver_forever(db, settings, stopping, yields=runtime.is_at_work)
+        )
         try:
             yield
         finally:

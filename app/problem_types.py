@@ -1,6 +1,7 @@
 """Every type of problem that a caller can be told: its words, its members beyond RFC 9457's, and what to do about it.
 
-The document's examples and the pages at `/problems/<slug>` come from here; a test holds what the code raises to it.
+The document's examples and the pages at `/problems/<slug>` come from here; a test holds what the
+code raises to it.
 """
 
 from collections.abc import Mapping
@@ -22,7 +23,12 @@ class ProblemType:
 
     def example(self) -> dict[str, Any]:
         """A whole problem document of this type."""
-        head = {"type": f"/problems/{self.slug}", "title": self.title, "status": self.status, "detail": self.detail}
+        head = {
+            "type": f"/problems/{self.slug}",
+            "title": self.title,
+            "status": self.status,
+            "detail": self.detail,
+        }
         return {**head, **self.members}
 
 
@@ -49,7 +55,9 @@ MEMBERS: Final[Mapping[str, Mapping[str, Any]]] = {
     "request_id": {"type": "string", "description": "Under which the fault was logged."},
     "session_id": {"type": "string", "description": "The session that stands in the way."},
     "job_id": _STRING_OR_NULL
-    | {"description": "The bulk cancellation that stands in the way; null where the platform itself cancelled."},
+    | {
+        "description": "The bulk cancellation that stands in the way; null where the platform itself cancelled."
+    },
     "job_status": {"type": "string", "description": "What the bulk cancellation is."},
     "refund_status": {"type": "string", "description": "What the refund is."},
     "sessions": {
@@ -77,13 +85,18 @@ MEMBERS: Final[Mapping[str, Mapping[str, Any]]] = {
             "type": "object",
             "properties": {
                 "change": {"type": "string", "enum": ["moved", "changed", "came", "went"]},
-                "session_id": _STRING_OR_NULL | {"description": "Null where days are told, of many sessions."},
+                "session_id": _STRING_OR_NULL
+                | {"description": "Null where days are told, of many sessions."},
                 "day": _STRING_OR_NULL,
                 "members": {
                     "type": "array",
-                    "items": {"type": "string", "enum": ["times", "name", "place", "outcome", "bookings"]},
+                    "items": {
+                        "type": "string",
+                        "enum": ["times", "name", "place", "outcome", "bookings"],
+                    },
                 },
-                "name": _STRING_OR_NULL | {"description": "The session's name, where it is still there."},
+                "name": _STRING_OR_NULL
+                | {"description": "The session's name, where it is still there."},
             },
         },
     },
@@ -191,7 +204,15 @@ _TYPES: Final = (
             "planned": _TOTALS,
             "now": _TOTALS | {"clients": 4},
             "plan_digest": "digest of the plan as it is now",
-            "changes": [{"change": "moved", "session_id": "s1", "day": None, "members": ["times"], "name": "Yoga"}],
+            "changes": [
+                {
+                    "change": "moved",
+                    "session_id": "s1",
+                    "day": None,
+                    "members": ["times"],
+                    "name": "Yoga",
+                }
+            ],
             "change_count": 1,
         },
     ),
@@ -320,7 +341,15 @@ _TYPES: Final = (
         "The request was read, but some of its fields, parameters or headers can't be.",
         "Mend each field that `errors` points to. Nothing was changed.",
         "There is no such field here.",
-        {"errors": [{"pointer": "/colour", "code": "extra-forbidden", "detail": "There is no such field here."}]},
+        {
+            "errors": [
+                {
+                    "pointer": "/colour",
+                    "code": "extra-forbidden",
+                    "detail": "There is no such field here.",
+                }
+            ]
+        },
     ),
     ProblemType(
         "idempotency-key-reused",

@@ -1,7 +1,7 @@
 """Waking a worker: arq over Redis when one is configured, an in-process event when not.
 
-A wake holds one job id and may be lost: the database decides what is due, and a sweep finds it. So a wake never
-raises and never keeps its caller waiting for long.
+A wake holds one job id and may be lost: the database decides what is due, and a sweep finds it. So
+a wake never raises and never keeps its caller waiting for long.
 """
 
 import asyncio
@@ -31,12 +31,17 @@ class Queue(Protocol):
     reaches_others: bool  # whether another process may hear a wake
 
     async def wake(
-        self, job_id: str, *, after_seconds: float = 0.0, once: str | None = None, helper: bool = False
+        self,
+        job_id: str,
+        *,
+        after_seconds: float = 0.0,
+        once: str | None = None,
+        helper: bool = False,
     ) -> bool:
         """Prompt a worker to run a slice of the job, or to help with it; False if the prompt is known to be lost.
 
-        Of prompts with the same `once` one waits at a time, so that slices that prompt for what they leave don't
-        multiply.
+        Of prompts with the same `once` one waits at a time, so that slices that prompt for what
+        they leave don't multiply.
         """
         ...
 
@@ -62,7 +67,7 @@ class LocalQueue:
         *,
         after_seconds: float = 0.0,
         once: str | None = None,
-        helper: bool = False,  # noqa: ARG002 - there is nobody to help
+        helper: bool = False,
     ) -> bool:
         reached(f"{Call.WAKE}.before")
         self._count += 1
@@ -96,9 +101,10 @@ class LocalQueue:
 class ArqQueue:
     """Prompts workers through Redis; while Redis is away, wakes are dropped at once instead of waited for.
 
-    arq keeps the prompts that are for later or have a name. Those for now ring a bell, a list of ids of jobs, where one
-    of the workers that wait there takes each at once: arq only polls. All keys begin with the namespace, because Redis
-    may be shared with other applications of arq's, and with other installations of this service.
+    arq keeps the prompts that are for later or have a name. Those for now ring a bell, a list of
+    ids of jobs, where one of the workers that wait there takes each at once: arq only polls. All
+    keys begin with the namespace, because Redis may be shared with other applications of arq's, and
+    with other installations of this service.
     """
 
     reaches_others = True
@@ -116,7 +122,12 @@ class ArqQueue:
         self._next_ring: asyncio.Task[None] | None = None
 
     async def wake(
-        self, job_id: str, *, after_seconds: float = 0.0, once: str | None = None, helper: bool = False
+        self,
+        job_id: str,
+        *,
+        after_seconds: float = 0.0,
+        once: str | None = None,
+        helper: bool = False,
     ) -> bool:
         reached(f"{Call.WAKE}.before")
         message_id = None if once is None else f"{self._namespace}:{job_id}:{once}"
@@ -129,7 +140,9 @@ class ArqQueue:
                 else:
                     pool = await self._connected()
                     arguments = (job_id, "helper") if helper else (job_id,)
-                    await pool.enqueue_job(RUN_JOB, *arguments, _job_id=message_id, _defer_by=after_seconds or None)
+                    await pool.enqueue_job(
+                        RUN_JOB, *arguments, _job_id=message_id, _defer_by=after_seconds or None
+                    )
         except (RedisError, OSError, TimeoutError) as error:
             self._away_until = time.monotonic() + _COOL_DOWN_SECONDS
             log.warning("wake.lost", job_id=job_id, error=type(error).__name__)
@@ -224,7 +237,8 @@ def queue_name(namespace: str) -> str:
 def redis_settings(url: str) -> RedisSettings:
     """Arq's settings for a `redis://`, `rediss://` or `unix://` URL; over TLS the certificate must be the host's.
 
-    Of arq 0.28's own reading, credentials stay percent-encoded and any certificate of a known authority will do.
+    Of arq 0.28's own reading, credentials stay percent-encoded and any certificate of a known
+    authority will do.
     """
     settings = RedisSettings.from_dsn(url)
     given = urlsplit(url)

@@ -1,7 +1,7 @@
 """Token buckets: how much a key, a business or an address may still ask for. In Redis for all processes, or in memory.
 
-Tokens are fetched from Redis by portions, so that a request seldom waits for it. While Redis is away each process
-counts for itself: nobody is refused for that, nor kept waiting.
+Tokens are fetched from Redis by portions, so that a request seldom waits for it. While Redis is
+away each process counts for itself: nobody is refused for that, nor kept waiting.
 """
 
 import asyncio
@@ -47,7 +47,9 @@ class Quota:
 class Buckets:
     """All buckets of one process; `clock` counts seconds."""
 
-    def __init__(self, redis_url: str | None, *, namespace: str, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, redis_url: str | None, *, namespace: str, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._memory = MemoryStore(options={"MAX_SIZE": _MAX_KEPT})
         self._redis = None if redis_url is None else RedisStore(server=_held_to_its_name(redis_url))
         self._namespace = namespace
@@ -68,7 +70,8 @@ class Buckets:
                 result = await self._fetch(quota, whose, portion)
             if result.limited:
                 return math.ceil(quota.seconds / quota.tokens)
-            left = portion + self._portions.get((quota, whose), 0)  # others may have fetched meanwhile
+            # others may have fetched meanwhile
+            left = portion + self._portions.get((quota, whose), 0)
         self._portions[quota, whose] = left - 1
         self._portions.move_to_end((quota, whose))
         if len(self._portions) > _MAX_KEPT:
@@ -78,7 +81,7 @@ class Buckets:
     async def aclose(self) -> None:
         """Let go of connections."""
         if self._redis is not None:
-            client: Any = self._redis._backend.get_client()  # noqa: SLF001 - it has no word for closing
+            client: Any = self._redis._backend.get_client()
             await client.aclose(close_connection_pool=True)
 
     async def _fetch(self, quota: Quota, whose: str, tokens: int) -> RateLimitResult:

@@ -1,7 +1,8 @@
 """Runs ASGI apps on uvicorn so that a process ends soon after SIGTERM: streams are told, requests are finished.
 
-An answer without a length that is not whole ends in a reset, whatever ends it: an error, the stop, the process's death.
-Nobody keeps a connection by silence: a head has its time to come, and every part of an answer its time to be taken.
+An answer without a length that is not whole ends in a reset, whatever ends it: an error, the stop,
+the process's death. Nobody keeps a connection by silence: a head has its time to come, and every
+part of an answer its time to be taken.
 """
 
 import asyncio
@@ -20,7 +21,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-# h11 bounds the size of a head, which what faces the world needs; httptools costs a third less, which suits loopback.
+# h11 bounds the size of a head, which what faces the world needs; httptools costs a third less,
+# which suits loopback.
 Parser = Literal["h11", "httptools"]
 
 _HEADER_BYTES: Final = 16 * 1024
@@ -34,8 +36,9 @@ _CLOSE_AS_USUAL: Final = struct.pack("ii", 0, 0)
 class _Unfinished:
     """ASGI, for one connection: while an answer without a length is under way, closing the connection resets it.
 
-    HTTP/1.0 knows no other end of such an answer than the connection's, and many proxies speak it to us: half an answer
-    would look whole. The system keeps to this when the process is killed, too.
+    HTTP/1.0 knows no other end of such an answer than the connection's, and many proxies speak it
+    to us: half an answer would look whole. The system keeps to this when the process is killed,
+    too.
     """
 
     def __init__(self, app: ASGIApp, transport: asyncio.Transport, silence_seconds: float) -> None:
@@ -57,7 +60,9 @@ class _Unfinished:
         async def watched(message: Message) -> None:
             nonlocal unsized
             if message["type"] == "http.response.start":
-                unsized = all(name.lower() != b"content-length" for name, _ in message.get("headers", ()))
+                unsized = all(
+                    name.lower() != b"content-length" for name, _ in message.get("headers", ())
+                )
                 if unsized:
                     self._close(_CLOSE_BY_RESET)
             elif unsized and not message.get("more_body", False):
@@ -70,7 +75,9 @@ class _Unfinished:
             await self._app(scope, receive, watched)
         finally:
             if self._transport.is_closing() and self._transport.get_write_buffer_size():
-                asyncio.get_running_loop().call_later(self._silence_seconds, _reset, self._transport)
+                asyncio.get_running_loop().call_later(
+                    self._silence_seconds, _reset, self._transport
+                )
 
     async def _send_all(self, body: bytes, send: Send) -> None:
         """Until the system has all of the answer: what this process still holds would be lost with it."""
@@ -80,7 +87,8 @@ class _Unfinished:
         self._limit()
 
     def _limit(self, *, high: int | None = None) -> None:
-        if not self._transport.is_closing():  # uvloop raises of one that the caller has closed meanwhile
+        # uvloop raises of one that the caller has closed meanwhile
+        if not self._transport.is_closing():
             self._transport.set_write_buffer_limits(high=high)
 
     def _close(self, how: bytes) -> None:
@@ -146,7 +154,9 @@ class _Timed(asyncio.Protocol):
             self._stop_timer()
             self._untaken = float("inf")
         elif self._head_timer is None:
-            self._head_timer = self.loop.call_later(self.config.silence_seconds, _reset, self.transport)
+            self._head_timer = self.loop.call_later(
+                self.config.silence_seconds, _reset, self.transport
+            )
 
     def _stop_timer(self) -> None:
         if self._head_timer is not None:
@@ -230,7 +240,8 @@ def listen(host: str, port: int) -> socket.socket:
         OSError: the address is taken, not ours or not known.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # The protocol is named so that asyncio turns Nagle's algorithm off, which costs an answer 40 ms.
+    # The protocol is named so that asyncio turns Nagle's algorithm off, which costs an answer 40
+    # ms.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -249,17 +260,25 @@ def address_of(listener: socket.socket) -> str:
 
 
 async def serve(
-    app: Starlette, listener: socket.socket, *, parser: Parser = "h11", silence_seconds: float = SILENCE_SECONDS
+    app: Starlette,
+    listener: socket.socket,
+    *,
+    parser: Parser = "h11",
+    silence_seconds: float = SILENCE_SECONDS,
 ) -> None:
     """Serves until SIGTERM or SIGINT; `app.state.stopping` is set first, so that streams can end themselves.
 
-    What is there by now stays for as long as the process: the collector no longer walks it. A walk through all modules
-    and models is a tenth of a second, in which nobody would be answered.
+    What is there by now stays for as long as the process: the collector no longer walks it. A walk
+    through all modules and models is a tenth of a second, in which nobody would be answered.
     """
     gc.collect()
     gc.freeze()
     await Server(
-        app, stopping=app.state.stopping, heeds_signals=True, parser=parser, silence_seconds=silence_seconds
+        app,
+        stopping=app.state.stopping,
+        heeds_signals=True,
+        parser=parser,
+        silence_seconds=silence_seconds,
     ).serve([listener])
 
 
@@ -278,7 +297,13 @@ async def served(
     """
     listener = listener or listen("127.0.0.1", 0)
     address = address_of(listener)
-    server = Server(app, stopping=asyncio.Event(), heeds_signals=False, parser=parser, silence_seconds=silence_seconds)
+    server = Server(
+        app,
+        stopping=asyncio.Event(),
+        heeds_signals=False,
+        parser=parser,
+        silence_seconds=silence_seconds,
+    )
     task = asyncio.create_task(server.serve([listener]), name=f"serve {address}")
     try:
         while not server.started:

@@ -1,6 +1,7 @@
 """Alembic's environment: runs revisions on the configured database, one process at a time.
 
-Several processes may migrate at once: the first does the work behind a lock, the others find it done.
+Several processes may migrate at once: the first does the work behind a lock, the others find it
+done.
 """
 
 import asyncio
@@ -28,7 +29,9 @@ def _migrate(connection: sa.Connection) -> None:
         connection.exec_driver_sql("PRAGMA busy_timeout=30000")
         _write_ahead(connection)
         connection.exec_driver_sql("BEGIN IMMEDIATE")
-    context.configure(connection=connection, target_metadata=metadata, render_as_batch=not postgresql)
+    context.configure(
+        connection=connection, target_metadata=metadata, render_as_batch=not postgresql
+    )
     with context.begin_transaction():
         context.run_migrations()
     connection.commit()
@@ -55,7 +58,8 @@ def _write_ahead(connection: sa.Connection) -> None:
 
 async def _run() -> None:
     url = context.config.attributes.get("database_url") or settings_or_exit().database_url
-    patience = {"timeout": 10} if sa.make_url(url).get_backend_name() == "postgresql" else {}  # seconds, to connect
+    # seconds, to connect
+    patience = {"timeout": 10} if sa.make_url(url).get_backend_name() == "postgresql" else {}
     engine = create_async_engine(url, poolclass=sa.NullPool, connect_args=patience)
     async with engine.connect() as connection:
         await connection.run_sync(_migrate)

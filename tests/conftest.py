@@ -1,7 +1,7 @@
 """What every test may ask for: a fresh, migrated database of each kind, and a Redis of its own.
 
-Where PostgreSQL or Redis is missing, the tests that need it are skipped and the run's last lines say so; with CI=true
-in the environment a missing service fails them.
+Where PostgreSQL or Redis is missing, the tests that need it are skipped and the run's last lines
+say so; with CI=true in the environment a missing service fails them.
 """
 
 import os
@@ -25,8 +25,8 @@ from app.db.core.engine import Database
 from app.db.schema import migrate
 from app.telemetry import configure_logging
 
-# What takes longest comes first, so that no process is left with it in the end; and of the fault tests, which wait, one
-# file comes to every two that compute.
+# What takes longest comes first, so that no process is left with it in the end; and of the fault
+# tests, which wait, one file comes to every two that compute.
 LONGEST = (
     "test_integrating.py",
     "test_model.py",
@@ -58,7 +58,9 @@ MAX_FAULTS = (
     "test_hard_judge.py",
     "test_webhook_workers.py",
 )
-POSTGRESQL = os.environ.get("TEST_DATABASE_URL", "postgresql+asyncpg://postgres@127.0.0.1:5432/postgres")
+POSTGRESQL = os.environ.get(
+    "TEST_DATABASE_URL", "postgresql+asyncpg://postgres@127.0.0.1:5432/postgres"
+)
 REDIS = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379")
 IN_CI = os.environ.get("CI") == "true"
 
@@ -79,11 +81,14 @@ def _needs_postgresql() -> None:
 
 
 def pytest_configure(config):
-    # Processes that tests start keep compiled modules, whatever the environment says: compiling takes most of a start.
+    # Processes that tests start keep compiled modules, whatever the environment says: compiling
+    # takes most of a start.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    if (cache := getattr(config, "cache", None)) is not None:  # there is none with `-p no:cacheprovider`
+    # there is none with `-p no:cacheprovider`
+    if (cache := getattr(config, "cache", None)) is not None:
         os.environ["PYTHONPYCACHEPREFIX"] = str(cache.mkdir("compiled"))
-    # Plain lines; structlog's own default prints every local variable of a traceback, which takes seconds.
+    # Plain lines; structlog's own default prints every local variable of a traceback, which takes
+    # seconds.
     configure_logging(json_lines=True, level="info")
 
 
@@ -94,7 +99,11 @@ def pytest_collection_modifyitems(items):
     places = {}
     for is_fault, longest, step in ((True, MAX_FAULTS, 3.0), (False, LONGEST, 1.5)):
         mine = [path for path in files if (path.parent.name == "crash") is is_fault]
-        mine.sort(key=lambda path, longest=longest: longest.index(path.name) if path.name in longest else len(longest))
+        mine.sort(
+            key=lambda path, longest=longest: (
+                longest.index(path.name) if path.name in longest else len(longest)
+            )
+        )
         places |= {path: place * step for place, path in enumerate(mine)}
     items.sort(key=lambda item: places[item.path])
 
@@ -212,7 +221,9 @@ def _logs_as_before() -> Iterator[None]:
 
 
 @pytest.fixture
-def command_line(_logs_as_before, monkeypatch, capsys, tmp_path) -> Iterator[Callable[..., tuple[int, list[str]]]]:
+def command_line(
+    _logs_as_before, monkeypatch, capsys, tmp_path
+) -> Iterator[Callable[..., tuple[int, list[str]]]]:
     """Runs a command in this process, with these settings alone; gives its exit code and its lines."""
     monkeypatch.chdir(tmp_path)
     for name in [name for name in os.environ if name.upper().startswith("BULK_CANCEL_")]:

@@ -1,6 +1,7 @@
 """Measures the structure of the code, so that a change of it can be shown: `python tests/house.py [TREE]`.
 
-TREE is a checkout, this one by default. Prints one line for each measure: its name, its value, and where it is worst.
+TREE is a checkout, this one by default. Prints one line for each measure: its name, its value, and
+where it is worst.
 """
 
 import ast
@@ -57,7 +58,9 @@ def files_in_folders(code: list[Module]) -> Measure:
     counted = Counter(module.path.parent for module in code if module.path.name != "__init__.py")
     folder, most = counted.most_common(1)[0]
     above = sum(count > MAX_FILES for count in counted.values())
-    return Measure(f"folders of more than {MAX_FILES} files", str(above), f"{most} in {folder.name}")
+    return Measure(
+        f"folders of more than {MAX_FILES} files", str(above), f"{most} in {folder.name}"
+    )
 
 
 def arrows(code: list[Module]) -> Iterator[Measure]:
@@ -101,11 +104,16 @@ def untyped_look_ups(code: list[Module]) -> Measure:
                     and isinstance(node.slice, ast.Constant)
                     and isinstance(node.slice.value, str)
                     and isinstance(node.value, ast.Name | ast.Attribute)
-                    and re.fullmatch(r"(job|row|refund|session|endpoint|event|one|shown|last|made)", _last(node.value))
+                    and re.fullmatch(
+                        r"(job|row|refund|session|endpoint|event|one|shown|last|made)",
+                        _last(node.value),
+                    )
                 ):
                     found[module.name] += 1
     name, most = found.most_common(1)[0] if found else ("", 0)
-    return Measure("untyped look-ups above db", str(found.total()), f"{most} in {name}" if most else "")
+    return Measure(
+        "untyped look-ups above db", str(found.total()), f"{most} in {name}" if most else ""
+    )
 
 
 def _last(node: ast.Name | ast.Attribute) -> str:
@@ -119,14 +127,20 @@ def classes(code: list[Module]) -> Measure:
             if isinstance(node, ast.ClassDef):
                 where[node.name].append(module.name)
     several = {name: places for name, places in where.items() if len(places) > 1}
-    return Measure("class names of more than one definition", str(len(several)), ", ".join(sorted(several)))
+    return Measure(
+        "class names of more than one definition", str(len(several)), ", ".join(sorted(several))
+    )
 
 
 def long_lines(code: list[Module]) -> Measure:
-    lines = [(len(line) > LINE, module.name) for module in code for line in module.text.splitlines()]
+    lines = [
+        (len(line) > LINE, module.name) for module in code for line in module.text.splitlines()
+    ]
     counted = Counter(name for is_long, name in lines if is_long)
     share = 100 * counted.total() / len(lines)
-    return Measure(f"lines over {LINE}", f"{counted.total()} ({share:.1f} %)", str(counted.most_common(1)))
+    return Measure(
+        f"lines over {LINE}", f"{counted.total()} ({share:.1f} %)", str(counted.most_common(1))
+    )
 
 
 def summaries(code: list[Module]) -> Measure:
@@ -139,7 +153,11 @@ def summaries(code: list[Module]) -> Measure:
                 first = (ast.get_docstring(node) or "").split("\n", 1)[0]
                 total += bool(first)
                 found[module.name] += len(first.split()) > 15
-    return Measure("first lines of more than 15 words", f"{found.total()} of {total}", str(found.most_common(1)))
+    return Measure(
+        "first lines of more than 15 words",
+        f"{found.total()} of {total}",
+        str(found.most_common(1)),
+    )
 
 
 def sizes(code: list[Module]) -> Iterator[Measure]:
@@ -152,7 +170,10 @@ def sizes(code: list[Module]) -> Iterator[Measure]:
     )
     for name, counted in (("lines of a module", lines), ("lines of a function", functions)):
         p90 = statistics.quantiles(counted, n=10)[-1]
-        yield Measure(name, f"{statistics.median(counted):.0f} in the median, p90 {p90:.0f}, at most {counted[-1]}")
+        yield Measure(
+            name,
+            f"{statistics.median(counted):.0f} in the median, p90 {p90:.0f}, at most {counted[-1]}",
+        )
 
 
 def measures(tree: Path) -> Iterator[Measure]:

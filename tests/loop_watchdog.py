@@ -1,6 +1,7 @@
 """Finds what holds up the event loop: the longest step of any task, in CPU time of the loop's own thread.
 
-CPU time, because on a busy machine every step takes long by the clock. A step ends where its task waits for something.
+CPU time, because on a busy machine every step takes long by the clock. A step ends where its task
+waits for something.
 """
 
 import asyncio
@@ -25,7 +26,9 @@ class Watched:
 
     def check(self) -> None:
         """Fail for a step that was too long."""
-        assert self.longest_seconds <= MAX_SECONDS, f"{self.where} held the loop for {self.longest_seconds:.3f} s"
+        assert self.longest_seconds <= MAX_SECONDS, (
+            f"{self.where} held the loop for {self.longest_seconds:.3f} s"
+        )
 
 
 class _Timed(Coroutine):
@@ -66,7 +69,9 @@ def watching() -> Iterator[Watched]:
     loop = asyncio.get_running_loop()
     watched = Watched()
     before = loop.get_task_factory()
-    loop.set_task_factory(lambda loop, inner, **given: asyncio.Task(_Timed(inner, watched), loop=loop, **given))
+    loop.set_task_factory(
+        lambda loop, inner, **given: asyncio.Task(_Timed(inner, watched), loop=loop, **given)
+    )
     try:
         yield watched
     finally:

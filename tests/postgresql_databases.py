@@ -1,10 +1,11 @@
 """PostgreSQL databases, lent to one test at a time: made from a migrated template, and emptied when they come back.
 
-Making one takes a tenth of a second and dropping it a third, which every second test of this project would pay.
-TRUNCATE, which makes each table and index anew, takes as long: so the few tables that were written to are emptied by
-DELETE and VACUUM, in milliseconds, and all by TRUNCATE only where one grew beyond what those give back. What comes
-back is as new (rows, sizes, sequences, statistics, connections), or it is dropped: if its schema or settings have been
-changed, or if it can't be emptied at once.
+Making one takes a tenth of a second and dropping it a third, which every second test of this
+project would pay. TRUNCATE, which makes each table and index anew, takes as long: so the few tables
+that were written to are emptied by DELETE and VACUUM, in milliseconds, and all by TRUNCATE only
+where one grew beyond what those give back. What comes back is as new (rows, sizes, sequences,
+statistics, connections), or it is dropped: if its schema or settings have been changed, or if it
+can't be emptied at once.
 """
 
 import asyncio
@@ -25,7 +26,8 @@ SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_d
 """
 _TABLES: Final = "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace ORDER BY 1"
 _WRITTEN: Final = f"SELECT relname FROM ({_TABLES}) one WHERE pg_relation_size(quote_ident(relname)::regclass) > 0"
-# An index keeps its pages, and would be another to the planner. A new one has one page, and two from its first row on.
+# An index keeps its pages, and would be another to the planner. A new one has one page, and two
+# from its first row on.
 _GROWN: Final = """
 SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace
   AND CASE relkind WHEN 'r' THEN pg_relation_size(oid) > 0
@@ -140,11 +142,12 @@ class Databases:
 
     async def _empty(self, name: str) -> bool:
         conn = await _connect(self._url.set(database=name))
-        await conn.execute("SET session_replication_role = replica")  # history is append-only for everybody else
+        # history is append-only for everybody else
+        await conn.execute("SET session_replication_role = replica")
         await conn.execute("SET lock_timeout = '5s'")
         await conn.execute("SET synchronous_commit = off")
         async with asyncio.timeout(10):  # VACUUM keeps what somebody's transaction may still see
-            while await conn.fetch(_OTHERS):  # noqa: ASYNC110 - backends end by themselves
+            while await conn.fetch(_OTHERS):
                 await asyncio.sleep(0.002)
         is_as_new = await conn.fetchval(_SCHEMA) == self._schema
         if is_as_new:

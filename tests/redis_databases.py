@@ -20,7 +20,11 @@ def lent(server: str) -> Iterator[str]:
     """
     with redis.Redis.from_url(server, db=0) as registry:
         names = {number: f"bulk-cancel-test:{number}" for number in _NUMBERS}
-        free = (n for n, name in names.items() if registry.set(name, os.getpid(), nx=True, ex=_LENT_FOR_SECONDS))
+        free = (
+            n
+            for n, name in names.items()
+            if registry.set(name, os.getpid(), nx=True, ex=_LENT_FOR_SECONDS)
+        )
         number = next(free, None)
         if number is None:
             raise RuntimeError(f"all {len(names)} Redis databases are lent to running tests")

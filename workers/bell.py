@@ -50,6 +50,6 @@ async def _heard(queue: ArqQueue) -> str:
         try:
             if (job_id := await queue.hear(seconds=_WAIT_SECONDS)) is not None:
                 return job_id
-        except Exception as error:  # noqa: BLE001 - the worker's edge: a Redis that is away comes back
+        except Exception as error:
             log.warning("bell.away", error=type(error).__name__)
             await asyncio.sleep(_PAUSE_SECONDS)

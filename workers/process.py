@@ -19,7 +19,8 @@ def worker_settings() -> Settings:
     """The settings of this process, with all that a worker needs.
 
     Raises:
-        SystemExit: they are wrong, or lack Redis, an upstream, or where the sandbox is; its line says which.
+        SystemExit: they are wrong, or lack Redis, an upstream, or where the sandbox is; its line
+            says which.
     """
     config = settings_or_exit()
     try:
@@ -39,7 +40,9 @@ def open_runtime(config: Settings) -> Runtime:
         log.warning("test_mode.on", sandbox=config.sandbox_url)
     upstreams = gateways(config, payments_url=payments_url, credits_url=credits_url)
     db = Database(config.database_url, pool_size=config.database_pool)
-    return Runtime(db, open_queue(config.redis_url, namespace=config.prompts_namespace), upstreams, config)
+    return Runtime(
+        db, open_queue(config.redis_url, namespace=config.prompts_namespace), upstreams, config
+    )
 
 
 async def close_runtime(runtime: Runtime) -> None:

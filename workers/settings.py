@@ -1,7 +1,8 @@
 """arq's settings: `arq workers.settings.WorkerSettings`. A flat class, because arq ignores what it inherits.
 
-arq is only a prompt here: attempts, leases and schedules are rows, so its retries, results and timeouts are set never
-to matter. A worker that is told to stop finishes the calls in flight and writes their outcomes before arq ends.
+arq is only a prompt here: attempts, leases and schedules are rows, so its retries, results and
+timeouts are set never to matter. A worker that is told to stop finishes the calls in flight and
+writes their outcomes before arq ends.
 """
 
 import asyncio
@@ -58,18 +59,22 @@ async def on_shutdown(ctx: dict[str, Any]) -> None:
 class WorkerSettings:
     """What arq reads; every name is one of `arq.worker.Worker`'s parameters."""
 
-    functions: ClassVar[list[Function]] = [func(run_job, name=RUN_JOB, max_tries=_NEVER, keep_result=0)]
+    functions: ClassVar[list[Function]] = [
+        func(run_job, name=RUN_JOB, max_tries=_NEVER, keep_result=0)
+    ]
     on_startup = on_startup
     on_shutdown = on_shutdown
     queue_name = queue_name(_SETTINGS.prompts_namespace)
     redis_settings: ClassVar[RedisSettings] = redis_settings(_SETTINGS.require_redis())
     handle_signals = False  # see `_stop`
     max_jobs = SLICES_AT_ONCE
-    # A slice ends itself long before; after a kill arq keeps the message for this long, but the sweep does not wait.
+    # A slice ends itself long before; after a kill arq keeps the message for this long, but the
+    # sweep does not wait.
     job_timeout = _SETTINGS.slice_seconds + _SETTINGS.lease_seconds + 60
     max_tries = _NEVER
     keep_result = 0
-    poll_delay = 0.1  # for prompts that are for later or have a name; see `workers.bell` for those that are for now
+    # for prompts that are for later or have a name; see `workers.bell` for those that are for now
+    poll_delay = 0.1
     queue_read_limit = 1_000
     health_check_interval = 10
     retry_jobs = True

@@ -1,7 +1,7 @@
 """The sweep of an arq worker: a loop of its own, because arq's cron stops with Redis and this must not.
 
-What it finds, nobody has taken in time: the prompt was lost, or somebody else took it. So it works on the first of it
-itself, and prompts for the rest.
+What it finds, nobody has taken in time: the prompt was lost, or somebody else took it. So it works
+on the first of it itself, and prompts for the rest.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ async def sweep_forever(runtime: Runtime) -> None:
                 own.add(task)
                 task.add_done_callback(own.discard)
                 task.add_done_callback(partial(_log_done, job_id))
-        except Exception as error:  # noqa: BLE001 - the worker's edge: a database that is away comes back
+        except Exception as error:
             log.warning("sweep.failed", error=type(error).__name__)
         with suppress(TimeoutError):
             await asyncio.wait_for(runtime.stopping.wait(), runtime.settings.sweep_seconds)

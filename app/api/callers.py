@@ -1,7 +1,7 @@
 """Who may call a route: `caller(scope)` lets a route be reached by a key with that scope, `caller()` by any in force.
 
-`Callers` knows who calls, and whether they may, before a byte of the body is read; all routes beneath it find their
-caller in `scope["state"]["caller"]`.
+`Callers` knows who calls, and whether they may, before a byte of the body is read; all routes
+beneath it find their caller in `scope["state"]["caller"]`.
 """
 
 import asyncio
@@ -89,7 +89,9 @@ class Callers:
         await self._governor.admit(who)
         return who
 
-    async def _while_in_force(self, headers: Headers, scope: Connection, receive: Receive, send: Send) -> None:
+    async def _while_in_force(
+        self, headers: Headers, scope: Connection, receive: Receive, send: Send
+    ) -> None:
         """Run the app for as long as the key is in force, in whatever process that is ended.
 
         Raises:
@@ -98,7 +100,9 @@ class Callers:
         db = scope["app"].state.service.db
         try:
             async with asyncio.timeout(None) as ends:
-                looking = asyncio.create_task(self._governor.until_out_of_force(db, headers.get("authorization")))
+                looking = asyncio.create_task(
+                    self._governor.until_out_of_force(db, headers.get("authorization"))
+                )
                 looking.add_done_callback(partial(_end, ends))
                 try:
                     await self.app(scope, receive, send)

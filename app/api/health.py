@@ -1,7 +1,7 @@
 """Whether the process lives and whether it can serve; asked by machines, without a key, and telling nothing secret.
 
-A Redis outage leaves the API ready: it accepts, and the sweep finds the work. Taking it out of service would only add
-an outage to a delay.
+A Redis outage leaves the API ready: it accepts, and the sweep finds the work. Taking it out of
+service would only add an outage to a delay.
 """
 
 import asyncio
@@ -56,7 +56,9 @@ class Readiness(Answer):
     status: Literal["ready", "degraded", "unready"]
     database: DatabaseState
     redis: RedisState
-    test_mode: bool = Field(description="The sandbox answers instead of payment and credit services: no money moves.")
+    test_mode: bool = Field(
+        description="The sandbox answers instead of payment and credit services: no money moves."
+    )
     tzdata: ZoneRules = Field(default_factory=ZoneRules.of_process)
 
 
@@ -76,9 +78,15 @@ async def readyz(service: Service, response: Response) -> Readiness:
     database, redis = await asyncio.gather(_database(service.db), _redis(service.queue))
     if database is not DatabaseState.OK:
         response.status_code = status.HTTP_503_SERVICE_UNAVAILABLE
-        return Readiness(status="unready", database=database, redis=redis, test_mode=service.settings.test_mode)
-    overall: Literal["ready", "degraded"] = "degraded" if redis is RedisState.UNREACHABLE else "ready"
-    return Readiness(status=overall, database=database, redis=redis, test_mode=service.settings.test_mode)
+        return Readiness(
+            status="unready", database=database, redis=redis, test_mode=service.settings.test_mode
+        )
+    overall: Literal["ready", "degraded"] = (
+        "degraded" if redis is RedisState.UNREACHABLE else "ready"
+    )
+    return Readiness(
+        status=overall, database=database, redis=redis, test_mode=service.settings.test_mode
+    )
 
 
 async def _database(db: Database) -> DatabaseState:

@@ -1,7 +1,8 @@
 """The routes that are asked for most, for plain requests: to read parameters costs FastAPI as much as their answers.
 
-Both routes of a path answer by the same function. What isn't plain (other parameters, escapes, a body with anything
-amiss) is left to FastAPI's, which says what is wrong with it: here nothing is refused for its form.
+Both routes of a path answer by the same function. What isn't plain (other parameters, escapes, a
+body with anything amiss) is left to FastAPI's, which says what is wrong with it: here nothing is
+refused for its form.
 """
 
 import json
@@ -60,7 +61,9 @@ class Ask:
 
     def header(self, name: bytes) -> str | None:
         """A header's first value, as Starlette gives it."""
-        return next((value.decode("latin-1") for key, value in self.scope["headers"] if key == name), None)
+        return next(
+            (value.decode("latin-1") for key, value in self.scope["headers"] if key == name), None
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +75,21 @@ class Hot:
     answer: Callable[[Ask], Awaitable[Response]]
 
 
-def hot(path: str, named: str, parameters: Iterable[str], answer: Callable[[Ask], Awaitable[Response]]) -> Hot:
+def hot(
+    path: str, named: str, parameters: Iterable[str], answer: Callable[[Ask], Awaitable[Response]]
+) -> Hot:
     """One whose `path` has `{}` where what it names stands, a pattern of `app.domain.fields`."""
     before, _, after = path.partition("{}")
-    pattern = re.escape(before) + (f"({named.strip('^$')})" if "{}" in path else "()") + re.escape(after)
+    pattern = (
+        re.escape(before) + (f"({named.strip('^$')})" if "{}" in path else "()") + re.escape(after)
+    )
     return Hot(re.compile(pattern), frozenset(parameters), answer)
 
 
 async def _poll(ask: Ask) -> Response:
-    return await job_answers.answer(ask.service, ask.who.business_id, ask.named, ask.header(b"if-none-match"))
+    return await job_answers.answer(
+        ask.service, ask.who.business_id, ask.named, ask.header(b"if-none-match")
+    )
 
 
 async def _sessions(ask: Ask) -> Response:
@@ -95,7 +104,9 @@ async def _bookings(ask: Ask) -> Response:
 
 
 async def _public(ask: Ask) -> Response:
-    return await schedule_lists.public(ask.service, ask.named, _asked(ask.query), ask.header(b"if-none-match"))
+    return await schedule_lists.public(
+        ask.service, ask.named, _asked(ask.query), ask.header(b"if-none-match")
+    )
 
 
 def _asked(query: Query) -> Asked:
@@ -132,7 +143,10 @@ class HotRoutes(BaseRoute):
         if scope["method"] == "GET":
             for one in _GETS:
                 found = one.pattern.fullmatch(path)
-                if found is not None and (query := plain_query(scope["query_string"], one.parameters)) is not None:
+                if (
+                    found is not None
+                    and (query := plain_query(scope["query_string"], one.parameters)) is not None
+                ):
                     return Match.FULL, {"bulk_cancel_hot": (one.answer, found[1], query)}
         return Match.NONE, {}
 
@@ -185,7 +199,9 @@ async def _accept(scope: Scope, receive: Receive, send: Send) -> None:
         await _cold(scope, _again(content, receive), send)
         return
     ask = Ask(scope, "", {})
-    accepted = await job_answers.accept(ask.service, ask.who, body, headers.getlist("idempotency-key"))
+    accepted = await job_answers.accept(
+        ask.service, ask.who, body, headers.getlist("idempotency-key")
+    )
     answer = await job_answers.accepted_answer(accepted)
     await answer(scope, receive, send)
 

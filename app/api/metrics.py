@@ -1,6 +1,7 @@
 """`/metrics`, for Prometheus: whether the books are in order and jobs move on, read from the database at each scrape.
 
-So every API process tells the same of all workers. It names no business, and is not for the public (`_may_read`).
+So every API process tells the same of all workers. It names no business, and is not for the public
+(`_may_read`).
 """
 
 import hmac
@@ -42,14 +43,18 @@ async def metrics(request: Request, service: Service) -> Response:
         )
     registry = CollectorRegistry()
     registry.register(now)
-    return Response(generate_latest(REGISTRY) + generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+    return Response(
+        generate_latest(REGISTRY) + generate_latest(registry), media_type=CONTENT_TYPE_LATEST
+    )
 
 
 def _may_read(request: Request, settings: Settings) -> bool:
     """With a token, who has it; without one, who calls from this machine and not through a proxy on it."""
     if settings.metrics_token is not None:
         expected = f"Bearer {settings.metrics_token.get_secret_value()}".encode()
-        return hmac.compare_digest(request.headers.get("authorization", "").encode("latin-1"), expected)
+        return hmac.compare_digest(
+            request.headers.get("authorization", "").encode("latin-1"), expected
+        )
     proxied = {"forwarded", "x-forwarded-for", "via"} & set(request.headers)
     return not proxied and request.client is not None and request.client.host in _LOOPBACK
 

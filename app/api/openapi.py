@@ -1,7 +1,8 @@
 """The OpenAPI document: what FastAPI derives from the routes, what every route of a kind may refuse, and the webhooks.
 
-A router declares only the problems of its own (`responses=problems("plan-changed")`); those that follow from a key, a
-body, a path or the database are added here to every operation, so that none can forget them.
+A router declares only the problems of its own (`responses=problems("plan-changed")`); those that
+follow from a key, a body, a path or the database are added here to every operation, so that none
+can forget them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -40,7 +41,9 @@ _LIMITED: Final = {
 class FieldAtFault(BaseModel):
     """One field at fault."""
 
-    pointer: str = Field(description="JSON Pointer into the body, `?name` of the query, or `header:Name`.")
+    pointer: str = Field(
+        description="JSON Pointer into the body, `?name` of the query, or `header:Name`."
+    )
     code: str
     detail: str
 
@@ -54,7 +57,9 @@ class ProblemDocument(BaseModel):
     title: str
     status: int
     detail: str
-    errors: list[FieldAtFault] = Field(default=[], description="The fields at fault, where fields are.")
+    errors: list[FieldAtFault] = Field(
+        default=[], description="The fields at fault, where fields are."
+    )
 
 
 _IF_NONE_MATCH: Final = {
@@ -86,7 +91,10 @@ def problems(*types: str | int) -> dict[int | str, dict[str, Any]]:
     """
     slugs = [_IMPLIED[one] if isinstance(one, int) else one for one in types]
     statuses = sorted({PROBLEM_TYPES[slug].status for slug in slugs})
-    return {status: _response_of([one for one in slugs if PROBLEM_TYPES[one].status == status]) for status in statuses}
+    return {
+        status: _response_of([one for one in slugs if PROBLEM_TYPES[one].status == status])
+        for status in statuses
+    }
 
 
 def describe(app: FastAPI) -> dict[str, Any]:
@@ -148,7 +156,8 @@ def _complete(operation: dict[str, Any]) -> None:
         own = responses.get(str(status))
         responses[str(status)] = _response_of([_IMPLIED[status], *(_slugs_in(own) if own else ())])
     operation["responses"] = dict(sorted(responses.items()))
-    operation.setdefault("security", [])  # said, so that nobody takes a call that needs no key for one forgotten
+    # said, so that nobody takes a call that needs no key for one forgotten
+    operation.setdefault("security", [])
 
 
 def _add_etag(operation: dict[str, Any]) -> None:
@@ -177,7 +186,9 @@ def _implied(operation: Mapping[str, Any]) -> set[int]:
     statuses = {422, 500}
     if operation.get("security"):
         statuses |= {401, 429, 503}
-    if any(scopes for requirement in operation.get("security", ()) for scopes in requirement.values()):
+    if any(
+        scopes for requirement in operation.get("security", ()) for scopes in requirement.values()
+    ):
         statuses.add(403)
     if any(parameter["in"] == "path" for parameter in operation.get("parameters", [])):
         statuses |= {404, 503}
@@ -198,7 +209,9 @@ def _response_of(slugs: Sequence[str]) -> dict[str, Any]:
     if len(types) == 1:
         content["example"] = types[0].example()
     else:
-        content["examples"] = {one.slug: {"summary": one.title, "value": one.example()} for one in types}
+        content["examples"] = {
+            one.slug: {"summary": one.title, "value": one.example()} for one in types
+        }
     response: dict[str, Any] = {
         "description": "; ".join(f"{one.title} (`{one.slug}`)" for one in types),
         "content": {MEDIA_TYPE: content},
@@ -208,13 +221,19 @@ def _response_of(slugs: Sequence[str]) -> dict[str, Any]:
     if types[0].status == HTTPStatus.TOO_MANY_REQUESTS:
         response["headers"] = _LIMITED
     if types[0].status == HTTPStatus.SERVICE_UNAVAILABLE:
-        response["headers"] = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds."}}
+        response["headers"] = {
+            "Retry-After": {"schema": {"type": "integer"}, "description": "Seconds."}
+        }
     return response
 
 
 def _slugs_in(response: Mapping[str, Any]) -> list[str]:
     content = response["content"].get(MEDIA_TYPE, {})
-    examples = [content["example"]] if "example" in content else [one["value"] for one in content["examples"].values()]
+    examples = (
+        [content["example"]]
+        if "example" in content
+        else [one["value"] for one in content["examples"].values()]
+    )
     return [str(example["type"]).removeprefix("/problems/") for example in examples]
 
 

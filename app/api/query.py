@@ -21,16 +21,25 @@ async def known_parameters(request: Request) -> None:
     """The dependency of every route. Pages are left alone: what follows their `?` is for the browser.
 
     Raises:
-        Invalid: it names each parameter of the query at fault. Who may not call the route has been told that before.
+        Invalid: it names each parameter of the query at fault. Who may not call the route has been
+            told that before.
     """
     route = request.scope["route"]
-    if not request.scope["query_string"] or not isinstance(route, APIRoute) or not route.include_in_schema:
+    if (
+        not request.scope["query_string"]
+        or not isinstance(route, APIRoute)
+        or not route.include_in_schema
+    ):
         return
     declared = dict(_declared(route.dependant))
     errors = []
     for name in request.query_params:
         if name not in declared:
-            errors.append(FieldError(printable(f"?{name}"), "extra-forbidden", "There is no such parameter here."))
+            errors.append(
+                FieldError(
+                    printable(f"?{name}"), "extra-forbidden", "There is no such parameter here."
+                )
+            )
         elif not declared[name] and len(request.query_params.getlist(name)) > 1:
             errors.append(FieldError(f"?{name}", "repeated", "This is given more than once."))
     if errors:
@@ -53,4 +62,6 @@ def _declared(dependant: Dependant) -> Iterator[tuple[str, bool]]:
 
 
 def _takes_several(annotation: Any) -> bool:
-    return get_origin(annotation) in {list, tuple, set} or any(map(_takes_several, get_args(annotation)))
+    return get_origin(annotation) in {list, tuple, set} or any(
+        map(_takes_several, get_args(annotation))
+    )

@@ -29,7 +29,9 @@ UtcInstant = Annotated[
     PlainSerializer(instant_text, return_type=str, when_used="json"),
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
-RESOLVED_AMOUNT: Final = "What a person says came back elsewhere, of one that is `resolved`; null: all of it."
+RESOLVED_AMOUNT: Final = (
+    "What a person says came back elsewhere, of one that is `resolved`; null: all of it."
+)
 Limit = Annotated[int, Field(ge=1, le=200)]
 
 
@@ -52,7 +54,9 @@ class Page(Answer, Generic[Row]):
     """A page of a list."""
 
     data: list[Row]
-    next_cursor: str | None = Field(description="Pass it as `cursor` for the next page; null on the last.")
+    next_cursor: str | None = Field(
+        description="Pass it as `cursor` for the next page; null on the last."
+    )
 
 
 def encode_cursor(*key: str | int) -> str:
@@ -93,4 +97,6 @@ def decode_uuid_cursor(cursor: str | None) -> str | None:
     try:
         return _UUID.validate_python(key[0])
     except ValueError:
-        raise Invalid([FieldError("?cursor", "cursor", "This is not a cursor of this list.")]) from None
+        raise Invalid(
+            [FieldError("?cursor", "cursor", "This is not a cursor of this list.")]
+        ) from None

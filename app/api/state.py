@@ -26,7 +26,8 @@ class State:
         self.db.listeners.of_schedules.append(self.public_pages.drop)
 
 
-async def state_of(connection: HTTPConnection) -> State:  # FastAPI would call one that is not async in a thread
+# FastAPI would call one that is not async in a thread
+async def state_of(connection: HTTPConnection) -> State:
     """The state of the process that a request has come to."""
     state = connection.app.state.service
     assert isinstance(state, State)

@@ -1,7 +1,7 @@
 """Reads what was wrong with a request out of FastAPI's errors: where, a stable code, a sentence that echoes nothing.
 
-Where it was wrong is a JSON Pointer (RFC 6901) into the body, `?name` for a query parameter, or `header:Name`. The
-values sent are never repeated: they may be personal, or not text at all.
+Where it was wrong is a JSON Pointer (RFC 6901) into the body, `?name` for a query parameter, or
+`header:Name`. The values sent are never repeated: they may be personal, or not text at all.
 """
 
 from collections.abc import Mapping
@@ -14,14 +14,19 @@ from app.errors import FieldError, Invalid, NotFound, Problem
 
 _MAX_ERRORS: Final = 20  # each costs time, and nobody mends more at once
 # What a path parameter names, where its own name is not the word that callers know.
-_NAMES: Final = {"job_id": "bulk cancellation", "endpoint_id": "webhook endpoint", "event_id": "delivery"}
+_NAMES: Final = {
+    "job_id": "bulk cancellation",
+    "endpoint_id": "webhook endpoint",
+    "event_id": "delivery",
+}
 
 
 def problem_from(error: RequestValidationError, content_type: str | None) -> Problem:
     """The one problem that stands for all errors of a request.
 
-    400 `malformed-body` for what is no JSON, 415 for a body of another type, 404 where a path names nothing that could
-    exist, and 422 `validation` for everything else, with the first 20 fields at fault.
+    400 `malformed-body` for what is no JSON, 415 for a body of another type, 404 where a path names
+    nothing that could exist, and 422 `validation` for everything else, with the first 20 fields at
+    fault.
     """
     errors = error.errors()
     for one in errors:
@@ -35,7 +40,9 @@ def problem_from(error: RequestValidationError, content_type: str | None) -> Pro
             return NotFound(path_names(str(one["loc"][1])))
     fields = list(dict.fromkeys(_field_error(one, error.body) for one in errors[:_MAX_ERRORS]))
     if len(errors) > _MAX_ERRORS:
-        return Invalid(fields, f"{len(errors)} fields are at fault; the first {len(fields)} are in errors.")
+        return Invalid(
+            fields, f"{len(errors)} fields are at fault; the first {len(fields)} are in errors."
+        )
     return Invalid(fields)
 
 
@@ -46,7 +53,9 @@ def malformed(detail: str) -> Problem:
 
 def unsupported_media_type(content_type: str | None) -> Problem:
     """415: the body is of a type that the call doesn't take."""
-    detail = "Send the body as application/json" + ("." if content_type else ", and say so in Content-Type.")
+    detail = "Send the body as application/json" + (
+        "." if content_type else ", and say so in Content-Type."
+    )
     return Problem(415, "unsupported-media-type", "This type of body is not taken", detail)
 
 

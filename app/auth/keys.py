@@ -1,7 +1,8 @@
 """Who is calling: API keys `bck_<prefix>_<secret>`, of whose secret only a hash is kept.
 
-Every caller belongs to one business. A revoked key, an unknown one and a garbled one are refused in the same words.
-A key that was found in force is believed for `BELIEVED_SECONDS`; what is no key is never remembered.
+Every caller belongs to one business. A revoked key, an unknown one and a garbled one are refused in
+the same words. A key that was found in force is believed for `BELIEVED_SECONDS`; what is no key is
+never remembered.
 """
 
 import hashlib
@@ -23,13 +24,17 @@ from app.db.access import keys
 from app.db.core.engine import Database
 from app.errors import Unauthenticated
 
-_ALPHABET: Final = string.ascii_letters + string.digits  # no `_`, so that a key splits in one way only
+# no `_`, so that a key splits in one way only
+_ALPHABET: Final = string.ascii_letters + string.digits
 _PREFIX_LENGTH: Final = 12
 _SECRET_LENGTH: Final = 43  # 43 characters out of 62 hold 256 random bits
-_KEY: Final = re.compile(rf"bck_([A-Za-z0-9]{{{_PREFIX_LENGTH}}})_([A-Za-z0-9]{{{_SECRET_LENGTH}}})")
+_KEY: Final = re.compile(
+    rf"bck_([A-Za-z0-9]{{{_PREFIX_LENGTH}}})_([A-Za-z0-9]{{{_SECRET_LENGTH}}})"
+)
 _NO_KEY: Final = "Send the header Authorization: Bearer bck_… with an API key of your business."
 _BAD_KEY: Final = "This API key is unknown or has been revoked."
-# Another process may revoke a key meanwhile; and what looks at an open stream's key does so this often again.
+# Another process may revoke a key meanwhile; and what looks at an open stream's key does so this
+# often again.
 BELIEVED_SECONDS: Final = 12.0
 _MAX_BELIEVED: Final = 10_000
 
@@ -71,7 +76,9 @@ _Believing = OrderedDict[bytes, _Believed]
 _believing: Final[WeakKeyDictionary[Database, _Believing]] = WeakKeyDictionary()
 
 
-def believed(db: Database, authorization: str | None, *, clock: Callable[[], float] = time.monotonic) -> Caller | None:
+def believed(
+    db: Database, authorization: str | None, *, clock: Callable[[], float] = time.monotonic
+) -> Caller | None:
     """The caller that the header names, where its key was found in force not long ago; asks nobody."""
     believing = _believing.get(db)
     token = _token_of(authorization)

@@ -1,7 +1,7 @@
 """Accepting a bulk cancellation: job, sessions and outcomes in one transaction, once per idempotency key.
 
-From its commit on every accepted session reads cancelled everywhere and takes no booking; the wake that follows may be
-lost without harm.
+From its commit on every accepted session reads cancelled everywhere and takes no booking; the wake
+that follows may be lost without harm.
 """
 
 import datetime as dt
@@ -32,7 +32,12 @@ log = structlog.get_logger()
 
 _MAX_TOLD: Final = 100
 _MAX_NAMED: Final = 3
-_VERBS: Final = {"moved": "has moved", "changed": "has changed", "came": "has come", "went": "has gone"}
+_VERBS: Final = {
+    "moved": "has moved",
+    "changed": "has changed",
+    "came": "has come",
+    "went": "has gone",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +63,8 @@ async def accept(
 
     Raises:
         Invalid: a field is at fault (see `choose`).
-        Problem: 422 `idempotency-key-reused`, 409 `sessions-already-in-process`, 409 `plan-changed`.
+        Problem: 422 `idempotency-key-reused`, 409 `sessions-already-in-process`, 409
+            `plan-changed`.
     """
     check(request)
     fingerprint = request.fingerprint()
@@ -72,24 +78,29 @@ async def accept(
         async with db.write(Step.ACCEPT) as conn:
             accepted = await _take_sessions(conn, timezone, request, asked)
     except (Problem, _KeyTaken):
-        # Of a request that comes again the sessions are no longer to be had, or the key is not. Whoever has them has
-        # committed, so only now is it sure to be seen whether that was this request.
+        # Of a request that comes again the sessions are no longer to be had, or the key is not.
+        # Whoever has them has committed, so only now is it sure to be seen whether that was this
+        # request.
         before = await _made_before(db, business_id, idempotency_key, fingerprint)
         if before is None:
             raise
         return before
     job = accepted.job
-    log.info("job.accepted", job_id=job["id"], business_id=business_id, sessions=job["accepted_sessions"])
+    log.info(
+        "job.accepted", job_id=job["id"], business_id=business_id, sessions=job["accepted_sessions"]
+    )
     if job["status"] == JobStatus.QUEUED:
         await queue.wake(job["id"])
     return accepted
 
 
-class _KeyTaken(Exception):  # noqa: N818 - no error: the job that the key made is the answer
+class _KeyTaken(Exception):
     """The key has made a job before."""
 
 
-async def _made_before(db: Database, business_id: str, idempotency_key: str, fingerprint: str) -> Accepted | None:
+async def _made_before(
+    db: Database, business_id: str, idempotency_key: str, fingerprint: str
+) -> Accepted | None:
     async with db.read() as conn:
         job = await jobs.of_key(conn, business_id, idempotency_key)
         if job is None:
@@ -105,11 +116,15 @@ async def _made_before(db: Database, business_id: str, idempotency_key: str, fin
         return Accepted(job, await job_sessions.outcomes(conn, job["id"]), replayed=True)
 
 
-async def _take_sessions(conn: AsyncConnection, timezone: str, request: Request, asked: Mapping[str, str]) -> Accepted:
+async def _take_sessions(
+    conn: AsyncConnection, timezone: str, request: Request, asked: Mapping[str, str]
+) -> Accepted:
     chosen, requested_at = await choose(conn, asked["business_id"], timezone, request, lock=True)
     if all(one.outcome is not SessionOutcome.ACCEPTED for one in chosen):
         raise _none_left(chosen)
-    lines, given = planning.accepted_lines(conn, asked["business_id"], chosen, requested_at, request)
+    lines, given = planning.accepted_lines(
+        conn, asked["business_id"], chosen, requested_at, request
+    )
     totals = await planning.count(conn, chosen, lines, given)
     if request.plan_digest is not None:
         digest = await planning.digest_of(conn, chosen, lines, given, totals, timezone, request)
@@ -157,7 +172,9 @@ def _job(request: Request, requested_at: dt.datetime) -> dict[str, Any]:
 
 
 def _none_left(chosen: Sequence[MatchedSession]) -> Problem:
-    holders = [{"session_id": one.id, "outcome": one.outcome, "job_id": one.job_id} for one in chosen]
+    holders = [
+        {"session_id": one.id, "outcome": one.outcome, "job_id": one.job_id} for one in chosen
+    ]
     in_process = any(one.outcome is SessionOutcome.ALREADY_IN_PROCESS for one in chosen)
     return Problem(
         409,
@@ -203,8 +220,14 @@ def _refuse_other_plan(
 def _told(totals: planning.PlanTotals) -> dict[str, Any]:
     """The totals as every answer has them: sums of money are lists."""
     sums = {
-        name: [{"currency": currency, "amount_minor": amount} for currency, amount in by_currency.items()]
-        for name, by_currency in (("amounts", totals.amounts), ("kept_amounts", totals.kept_amounts))
+        name: [
+            {"currency": currency, "amount_minor": amount}
+            for currency, amount in by_currency.items()
+        ]
+        for name, by_currency in (
+            ("amounts", totals.amounts),
+            ("kept_amounts", totals.kept_amounts),
+        )
     }
     return asdict(totals) | sums
 

@@ -1,6 +1,7 @@
 """What a person may do to a job afterwards: withdraw it while it is on hold, retry, resolve one refund by hand.
 
-Each is one transaction under the job row's lock, so that it can't cross the worker's start or another person's click.
+Each is one transaction under the job row's lock, so that it can't cross the worker's start or
+another person's click.
 """
 
 from collections.abc import Sequence
@@ -77,7 +78,13 @@ async def withdraw(db: Database, business_id: str, job_id: str) -> sa.RowMapping
 
 
 async def retry(
-    db: Database, queue: Queue, business_id: str, job_id: str, *, actor: str, retried: Retried = ALL_BUT_DISPUTED
+    db: Database,
+    queue: Queue,
+    business_id: str,
+    job_id: str,
+    *,
+    actor: str,
+    retried: Retried = ALL_BUT_DISPUTED,
 ) -> tuple[sa.RowMapping, int]:
     """Try the job's rejected refunds again, and look again for those the machine had given up on.
 
@@ -96,7 +103,9 @@ async def retry(
         count = await manual_changes.try_again(conn, job_id, retried, actor=actor)
         count += await manual_changes.look_again(conn, job_id, retried, actor=actor)
         if count:
-            await jobs.update(conn, job_id, status=JobStatus.RUNNING, finished_at=None, due_at=now())
+            await jobs.update(
+                conn, job_id, status=JobStatus.RUNNING, finished_at=None, due_at=now()
+            )
             log.info("job.retried", job_id=job_id, business_id=business_id, refunds=count)
         job = await jobs.existing(conn, business_id, job_id)
     if count:
@@ -110,14 +119,18 @@ async def _check_named(conn: AsyncConnection, job_id: str, refund_ids: Sequence[
     for place, refund_id in enumerate(refund_ids):
         pointer = f"/refund_ids/{place}"
         if refund_id not in found:
-            errors.append(FieldError(pointer, "unknown-refund", "The bulk cancellation has no such refund."))
+            errors.append(
+                FieldError(pointer, "unknown-refund", "The bulk cancellation has no such refund.")
+            )
             continue
         status, at_work, is_held_back = found[refund_id]
         if is_held_back:
             detail = "Other refunds claim all that was paid: this one can only be resolved by hand."
             errors.append(FieldError(pointer, "not-retriable", detail))
         elif status not in NEEDS_A_PERSON and not at_work:
-            detail = f"It is {status}: only what was rejected, or is without an end, can be tried again."
+            detail = (
+                f"It is {status}: only what was rejected, or is without an end, can be tried again."
+            )
             errors.append(FieldError(pointer, "not-retriable", detail))
     if errors:
         raise Invalid(errors)
@@ -134,7 +147,8 @@ async def resolve(
 ) -> sa.RowMapping:
     """Close a refund that was rejected or of which nothing is known.
 
-    Said again otherwise it corrects what was said, and the history keeps both; the same again changes nothing.
+    Said again otherwise it corrects what was said, and the history keeps both; the same again
+    changes nothing.
 
     Raises:
         NotFound: no such job or refund.
@@ -150,7 +164,9 @@ async def resolve(
         is_resolved = refund["status"] == RefundStatus.RESOLVED
         if is_resolved and _said_of(refund) == said:
             return refund
-        if not is_resolved and (refund["status"] not in NEEDS_A_PERSON or refund["due_at"] is not None):
+        if not is_resolved and (
+            refund["status"] not in NEEDS_A_PERSON or refund["due_at"] is not None
+        ):
             detail = f"It is {refund['status']}; only what no machine is at work on any more, and is not settled, can."
             raise Problem(
                 409,
@@ -197,7 +213,10 @@ def _check_amount(refund: sa.RowMapping, said: ByHand) -> None:
     elif most is None:
         code, detail = "not-money", "This line was paid with credits."
     elif said.amount_minor > most:
-        code, detail = "more-than-paid", f"This line was {most} {refund['currency']} in the minor unit."
+        code, detail = (
+            "more-than-paid",
+            f"This line was {most} {refund['currency']} in the minor unit.",
+        )
     else:
         return
     raise Invalid([FieldError("/amount_minor", code, detail)])

@@ -44,9 +44,13 @@ async def choose(
     zone = business_zone(timezone)
     days = Days(request.date_from, request.date_to, zone)
     if request.session_ids == "all":
-        rows, holders = await jobs.sessions_in_range(conn, business_id, days.from_at, days.until_at, lock=lock)
+        rows, holders = await jobs.sessions_in_range(
+            conn, business_id, days.from_at, days.until_at, lock=lock
+        )
         if not rows:
-            raise Invalid([FieldError("/session_ids", "no-sessions", "There is no session in this range.")])
+            raise Invalid(
+                [FieldError("/session_ids", "no-sessions", "There is no session in this range.")]
+            )
     else:
         rows, holders = await jobs.named_sessions(conn, business_id, request.session_ids, lock=lock)
         inside = {row["id"]: days.from_at <= row["starts_at"] < days.until_at for row in rows}
@@ -63,12 +67,18 @@ def _refuse_strangers(ids: Sequence[str], inside: Mapping[str, bool]) -> None:
     errors = []
     for place, session_id in enumerate(ids):
         if session_id not in inside:
-            errors.append(FieldError(f"/session_ids/{place}", "unknown-session", f"There is no session {session_id}."))
+            errors.append(
+                FieldError(
+                    f"/session_ids/{place}", "unknown-session", f"There is no session {session_id}."
+                )
+            )
         elif not inside[session_id]:
             detail = f"{session_id} does not start between date_from and date_to."
             errors.append(FieldError(f"/session_ids/{place}", "outside-range", detail))
     if errors:
-        raise Invalid(errors[:_MAX_ERRORS], detail=f"{len(errors)} of the sessions can't be chosen.")
+        raise Invalid(
+            errors[:_MAX_ERRORS], detail=f"{len(errors)} of the sessions can't be chosen."
+        )
 
 
 def _outcome(row: Row, holders: Mapping[str, str]) -> SessionOutcome:

@@ -1,7 +1,8 @@
 """A plan's digest: an opaque word that tells whether anything the plan saw is otherwise by now, and what.
 
-It covers every chosen session (unbooked ones too), every line, and how attended bookings are treated. Beside the hash
-of it all it carries the totals, and short prints by which a refusal can name the sessions, or days where they are many.
+It covers every chosen session (unbooked ones too), every line, and how attended bookings are
+treated. Beside the hash of it all it carries the totals, and short prints by which a refusal can
+name the sessions, or days where they are many.
 """
 
 import base64
@@ -18,7 +19,8 @@ MAX_DIGEST: Final = 40_000  # characters
 _MAX_SESSIONS: Final = 300  # that are told one by one
 _MAX_PACKED: Final = 24_000
 _MAX_UNPACKED: Final = 200_000
-_PRINT: Final = 4  # characters of base64: a change goes unnamed once in 16 million, and never unnoticed
+# characters of base64: a change goes unnamed once in 16 million, and never unnoticed
+_PRINT: Final = 4
 MEMBERS: Final = ("times", "name", "place", "outcome", "bookings")
 _MOVED: Final = {"times", "place"}
 
@@ -68,7 +70,11 @@ def changes(planned: str, now: str) -> list[PlanChange]:
         old, new = before.get(kind), after.get(kind)
         if isinstance(old, dict) and isinstance(new, dict):
             ids = [*new, *(id_ for id_ in old if id_ not in new)]
-            found += [_change(kind, id_, old.get(id_), new.get(id_)) for id_ in ids if old.get(id_) != new.get(id_)]
+            found += [
+                _change(kind, id_, old.get(id_), new.get(id_))
+                for id_ in ids
+                if old.get(id_) != new.get(id_)
+            ]
     return found
 
 
@@ -77,7 +83,9 @@ def _change(kind: str, id_: str, old: Any, new: Any) -> PlanChange:
     if old is None or new is None:
         return PlanChange("came" if old is None else "went", session_id, day, ())
     members = tuple(
-        name for place, name in enumerate(MEMBERS) if _part(old, place) != _part(new, place) and session_id is not None
+        name
+        for place, name in enumerate(MEMBERS)
+        if _part(old, place) != _part(new, place) and session_id is not None
     )
     return PlanChange("moved" if _MOVED & set(members) else "changed", session_id, day, members)
 

@@ -1,7 +1,7 @@
 """Bookings become refund rows: insert-select by chunks of sessions, under the job row's lock, each line once.
 
-The ids are computed, not drawn, and a chunk is committed with the place that it reaches to: an expansion that was cut
-off goes on where its last commit ended.
+The ids are computed, not drawn, and a chunk is committed with the place that it reaches to: an
+expansion that was cut off goes on where its last commit ended.
 """
 
 import sqlalchemy as sa

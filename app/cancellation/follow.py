@@ -1,7 +1,8 @@
 """Following a job: each refund as its outcome becomes final, progress as it changes, and the end.
 
-Outcomes are numbered in the order in which they were committed, so a follower that comes back with the last number it
-saw misses nothing. A step reads what has come since that number; counting the whole job is left to `watch`.
+Outcomes are numbered in the order in which they were committed, so a follower that comes back with
+the last number it saw misses nothing. A step reads what has come since that number; counting the
+whole job is left to `watch`.
 """
 
 import asyncio
@@ -53,7 +54,8 @@ async def follow(
         caught_up = len(settled) < _ROWS_AT_ONCE
         at_rest = caught_up and job["due_at"] is None
         view = await seen.look(db, job, at_once=at_rest)
-        # What the view has counted beyond these rows is still to be told: the job may go on, or a late word has come.
+        # What the view has counted beyond these rows is still to be told: the job may go on, or a
+        # late word has come.
         ended = at_rest and same(view.row, job)
         step = None
         if settled or ended or view is not told:

@@ -31,16 +31,17 @@ def of_any_sessions(*, include_attended: bool) -> sa.Subquery:
             sessions.c.business_id == sa.bindparam("of_business", type_=sa.Text),
             in_bound_list(sessions.c.id, "session_ids"),
         )
-        # The planner must not carry the business over to bookings and lines: of one that it has not counted yet it
-        # expects a single row, and would read all of the business's lines again for each booking.
+        # The planner must not carry the business over to bookings and lines: of one that it has not
+        # counted yet it expects a single row, and would read all of the business's lines again for
+        # each booking.
         .cte("chosen")
         .prefix_with("MATERIALIZED")
     )
     return _returns(source, "as_of", include_attended=include_attended)
 
 
-# As `of_any_sessions`, begun from the list: without statistics SQLite reads all sessions of the business instead, by
-# the index in the order of their starts. It reorders no CROSS JOIN.
+# As `of_any_sessions`, begun from the list: without statistics SQLite reads all sessions of the
+# business instead, by the index in the order of their starts. It reorders no CROSS JOIN.
 _LISTED: Final = sa.text("""
 SELECT s.business_id, s.id AS session_id, 0 AS position, s.starts_at
 FROM json_each(:session_ids) AS c CROSS JOIN sessions AS s ON s.business_id = :of_business AND s.id = c.value
@@ -61,22 +62,30 @@ def of_listed_sessions(*, include_attended: bool) -> sa.Subquery:
 @cache
 def of_many_sessions(*, include_attended: bool) -> sa.Subquery:
     """The same as `of_any_sessions`, for so many that they are worth a plan of their own each time."""
-    # The business is a row and the sessions are an array, so that the planner reckons with how many sessions there are
-    # and with businesses as they are on average: of this one its statistics may know nothing yet.
+    # The business is a row and the sessions are an array, so that the planner reckons with how many
+    # sessions there are and with businesses as they are on average: of this one its statistics may
+    # know nothing yet.
     business = (
-        sa.select(sa.bindparam("of_business", type_=sa.Text).label("id")).cte("business").prefix_with("MATERIALIZED")
+        sa.select(sa.bindparam("of_business", type_=sa.Text).label("id"))
+        .cte("business")
+        .prefix_with("MATERIALIZED")
     )
     named = rows_of_list("listed_ids")
     found = (
-        sa.select(business.c.id.label("business_id"), sessions.c.id.label("session_id"), sessions.c.starts_at)
+        sa.select(
+            business.c.id.label("business_id"),
+            sessions.c.id.label("session_id"),
+            sessions.c.starts_at,
+        )
         .select_from(sessions)
         .join(business, sessions.c.business_id == business.c.id)
         .join(named, sessions.c.id == named.c.value)
         .cte("chosen")
         .prefix_with("MATERIALIZED")
     )
-    # Bookings are joined to what was found alone. Where nobody has analysed the tables they were joined to the business
-    # first, and all its bookings then compared with each session of a long list.
+    # Bookings are joined to what was found alone. Where nobody has analysed the tables they were
+    # joined to the business first, and all its bookings then compared with each session of a long
+    # list.
     source = sa.select(
         found.c.business_id, found.c.session_id, sa.literal(0).label("position"), found.c.starts_at
     ).subquery("chosen_of_business")
@@ -93,7 +102,9 @@ def chosen(business_id: str, session_ids: Sequence[str], *, as_of: dt.datetime) 
     return {"of_business": business_id, "session_ids": bound_list(session_ids), "as_of": as_of}
 
 
-def chosen_many(business_id: str, session_ids: Sequence[str], *, as_of: dt.datetime) -> dict[str, Any]:
+def chosen_many(
+    business_id: str, session_ids: Sequence[str], *, as_of: dt.datetime
+) -> dict[str, Any]:
     """The same for `of_many_sessions`."""
     return {"of_business": business_id, "listed_ids": session_ids, "as_of": as_of}
 
@@ -135,7 +146,9 @@ def parameters(job: sa.RowMapping, positions: range) -> dict[str, Any]:
     }
 
 
-def _returns(source: sa.FromClause, as_of: str, *, include_attended: bool, in_force: int = terms.POLICY) -> sa.Subquery:
+def _returns(
+    source: sa.FromClause, as_of: str, *, include_attended: bool, in_force: int = terms.POLICY
+) -> sa.Subquery:
     def rule(status: str, started: bool, paid: bool) -> str | None:
         return terms.nothing_to_return(
             status, started=started, include_attended=include_attended, paid=paid, policy=in_force

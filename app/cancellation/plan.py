@@ -1,7 +1,7 @@
 """What a bulk cancellation would do, changing nothing: sessions, people, money, credits, and a digest of it all.
 
-The digest is of every chosen session and of every line, so whatever comes, goes, moves or changes between the plan and
-the button is noticed.
+The digest is of every chosen session and of every line, so whatever comes, goes, moves or changes
+between the plan and the button is noticed.
 """
 
 import datetime as dt
@@ -110,36 +110,53 @@ async def plan(db: Database, business_id: str, timezone: str, request: Request) 
         shared = await entitlement_totals.shared_payments(conn, lines, given)
     sessions = await aside(len(chosen), _by_session, chosen, groups, booked)
     digest = await aside(len(chosen), _digest, chosen, prints, totals, timezone, request)
-    return CancellationPlan(digest, totals, sessions, _warnings(chosen, totals, skipped, shared, as_of))
+    return CancellationPlan(
+        digest, totals, sessions, _warnings(chosen, totals, skipped, shared, as_of)
+    )
 
 
 def accepted_lines(
-    conn: AsyncConnection, business_id: str, chosen: Sequence[MatchedSession], as_of: dt.datetime, request: Request
+    conn: AsyncConnection,
+    business_id: str,
+    chosen: Sequence[MatchedSession],
+    as_of: dt.datetime,
+    request: Request,
 ) -> tuple[sa.Subquery, entitlement_totals.Given]:
     """The lines to return of those chosen sessions that are still to be had, and their parameters."""
     ids = [one.id for one in chosen if one.outcome is SessionOutcome.ACCEPTED]
     if to_return.are_many(conn, len(ids)):
         lines = to_return.of_many_sessions(include_attended=request.include_attended)
         return lines, to_return.chosen_many(business_id, ids, as_of=as_of)
-    of_sessions = to_return.of_any_sessions if plans_by_values(conn) else to_return.of_listed_sessions
+    of_sessions = (
+        to_return.of_any_sessions if plans_by_values(conn) else to_return.of_listed_sessions
+    )
     lines = of_sessions(include_attended=request.include_attended)
     return lines, to_return.chosen(business_id, ids, as_of=as_of)
 
 
 async def count(
-    conn: AsyncConnection, chosen: Sequence[MatchedSession], lines: sa.Subquery, given: entitlement_totals.Given
+    conn: AsyncConnection,
+    chosen: Sequence[MatchedSession],
+    lines: sa.Subquery,
+    given: entitlement_totals.Given,
 ) -> PlanTotals:
     """The totals over all lines."""
     sessions = sum(one.outcome is SessionOutcome.ACCEPTED for one in chosen)
-    groups = await entitlement_totals.over_all(conn, lines, given, plan_anew=to_return.are_many(conn, sessions))
-    people: dict[str, Any] = {name: groups[0][name] if groups else 0 for name in ("bookings", "clients")}
+    groups = await entitlement_totals.over_all(
+        conn, lines, given, plan_anew=to_return.are_many(conn, sessions)
+    )
+    people: dict[str, Any] = {
+        name: groups[0][name] if groups else 0 for name in ("bookings", "clients")
+    }
     return PlanTotals(sessions=sessions, **people, **_sums(groups))
 
 
 def _sums(groups: Sequence[Row]) -> dict[str, Any]:
     """Lines counted, and what they come to, over groups of one method and currency each."""
     of_money = [group for group in groups if group["method"] == Method.PAYMENT]
-    money = sorted((group["currency"], group["amount_minor"], group["kept_amount_minor"]) for group in of_money)
+    money = sorted(
+        (group["currency"], group["amount_minor"], group["kept_amount_minor"]) for group in of_money
+    )
     return {
         "refunds": sum(group["to_return"] for group in groups),
         "amounts": {currency: amount for currency, amount, _ in money if amount},
@@ -165,7 +182,11 @@ async def digest_of(
 
 
 def _digest(
-    chosen: Sequence[MatchedSession], prints: Mapping[str, str], totals: PlanTotals, timezone: str, request: Request
+    chosen: Sequence[MatchedSession],
+    prints: Mapping[str, str],
+    totals: PlanTotals,
+    timezone: str,
+    request: Request,
 ) -> str:
     zone = business_zone(timezone)
     seen = [
@@ -173,7 +194,11 @@ def _digest(
             one.id,
             one.row["starts_at"].astimezone(zone).date().isoformat(),
             (
-                [instant_text(one.row["starts_at"]), instant_text(one.row["ends_at"]), one.row["timezone"]],
+                [
+                    instant_text(one.row["starts_at"]),
+                    instant_text(one.row["ends_at"]),
+                    one.row["timezone"],
+                ],
                 one.row["name"],
                 one.row["location"],
                 one.outcome,
@@ -195,7 +220,9 @@ async def _prints(
     async with conn.stream(query, given) as rows:
         async for part in rows.partitions(_LINES_AT_ONCE):
             await aside(len(part), prints.add, part)
-    return {session_id: one.hexdigest() for session_id, one in prints.hashes.items()}, prints.skipped
+    return {
+        session_id: one.hexdigest() for session_id, one in prints.hashes.items()
+    }, prints.skipped
 
 
 @dataclass(slots=True)
@@ -259,7 +286,11 @@ def _warnings(
     cancelled = sum(one.outcome is SessionOutcome.ALREADY_CANCELLED for one in chosen)
     attended = skipped[SkipReason.ATTENDED]
     found = [
-        Caution("sessions-ended", "Sessions that are over already; cancelling them returns what was paid.", ended),
+        Caution(
+            "sessions-ended",
+            "Sessions that are over already; cancelling them returns what was paid.",
+            ended,
+        ),
         Caution("sessions-started", "Sessions that have begun.", started),
         Caution(
             "attended-skipped",
@@ -274,7 +305,9 @@ def _warnings(
             sum(row["count"] for row in shared),
             {row["currency"]: row["amount_minor"] for row in shared},
         ),
-        Caution("already-in-process", "Sessions that another bulk cancellation has in hand.", in_process),
+        Caution(
+            "already-in-process", "Sessions that another bulk cancellation has in hand.", in_process
+        ),
         Caution("already-cancelled", "Sessions that are cancelled already.", cancelled),
         Caution("nothing-to-accept", "No session is left to cancel.", int(not accepted)),
     ]

@@ -1,7 +1,7 @@
 """Reading jobs: what was promised, what became of it so far, in counts and sums by refund status.
 
-Until the worker has written all refund rows, what is missing is counted as `pending` (or `skipped`), from the totals
-frozen at acceptance: the sums are the job's own at any time.
+Until the worker has written all refund rows, what is missing is counted as `pending` (or
+`skipped`), from the totals frozen at acceptance: the sums are the job's own at any time.
 """
 
 from collections import Counter
@@ -121,7 +121,9 @@ async def sessions(
         positions = [row["position"] for row in rows if row["position"] is not None]
         if not positions:
             return rows, {}
-        return rows, await job_sessions.refund_counts(conn, job_id, range(positions[0], positions[-1] + 1))
+        return rows, await job_sessions.refund_counts(
+            conn, job_id, range(positions[0], positions[-1] + 1)
+        )
 
 
 async def refunds(
@@ -158,7 +160,11 @@ def _sums(totals: PlanTotals, groups: Sequence[Mapping[Any, Any]]) -> dict[Refun
     pending, skipped = sums[RefundStatus.PENDING], sums[RefundStatus.SKIPPED]
     # All that was promised, less what has a row: what is kept is kept whole.
     _add(pending, RefundSum(totals.refunds, totals.amounts, totals.credits), 1)
-    _add(skipped, RefundSum(totals.nothing_to_return, {}, 0, totals.kept_amounts, totals.kept_credits), 1)
+    _add(
+        skipped,
+        RefundSum(totals.nothing_to_return, {}, 0, totals.kept_amounts, totals.kept_credits),
+        1,
+    )
     for group in groups:
         of_group = _of_group(group)
         _add(sums[RefundStatus(group["status"])], of_group, 1)
@@ -166,8 +172,12 @@ def _sums(totals: PlanTotals, groups: Sequence[Mapping[Any, Any]]) -> dict[Refun
         nothing = group["count"] - group["to_return"]
         _add(skipped, RefundSum(nothing, {}, 0, of_group.kept_amounts, of_group.kept_credits), -1)
     for each in sums.values():
-        each.amounts = {currency: amount for currency, amount in sorted(each.amounts.items()) if amount}
-        each.kept_amounts = {currency: amount for currency, amount in sorted(each.kept_amounts.items()) if amount}
+        each.amounts = {
+            currency: amount for currency, amount in sorted(each.amounts.items()) if amount
+        }
+        each.kept_amounts = {
+            currency: amount for currency, amount in sorted(each.kept_amounts.items()) if amount
+        }
     return sums
 
 

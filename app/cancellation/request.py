@@ -51,12 +51,16 @@ def check(request: Request) -> None:
     if request.date_to < request.date_from:
         errors.append(FieldError("/date_to", "range-reversed", "date_to is before date_from."))
     elif (request.date_to - request.date_from).days >= MAX_RANGE_DAYS:
-        errors.append(FieldError("/date_to", "range-too-long", f"A range is at most {MAX_RANGE_DAYS} days."))
+        errors.append(
+            FieldError("/date_to", "range-too-long", f"A range is at most {MAX_RANGE_DAYS} days.")
+        )
     if request.session_ids != "all":
         seen: set[str] = set()
         for place, session_id in enumerate(request.session_ids):
             if session_id in seen:
-                errors.append(FieldError(f"/session_ids/{place}", "repeated", f"{session_id} is named twice."))
+                errors.append(
+                    FieldError(f"/session_ids/{place}", "repeated", f"{session_id} is named twice.")
+                )
             seen.add(session_id)
     if errors:
         raise Invalid(errors)

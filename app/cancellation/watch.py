@@ -1,8 +1,8 @@
 """The newest view of a job, shared by everyone in this process who follows it.
 
-A view counts all refunds of its job. So it is taken once for all followers, and having been taken it rests for a
-multiple of the time that it took: however large the job and however many follow, counting is a tenth of one
-connection's time at most.
+A view counts all refunds of its job. So it is taken once for all followers, and having been taken
+it rests for a multiple of the time that it took: however large the job and however many follow,
+counting is a tenth of one connection's time at most.
 """
 
 import asyncio
@@ -36,7 +36,9 @@ class Watch:
         Whoever comes while a view is being taken waits for that one, with no connection in hand.
         """
         async with self._taking:
-            if self._view is None or (not same(self._view.row, job) and (at_once or self._has_rested)):
+            if self._view is None or (
+                not same(self._view.row, job) and (at_once or self._has_rested)
+            ):
                 began = self.clock()
                 self._view = await read.one(db, job["business_id"], job["id"])
                 ended = self.clock()
@@ -48,7 +50,8 @@ class Watch:
         return self.clock() >= self._rests_until
 
 
-_watches: WeakValueDictionary[str, Watch] = WeakValueDictionary()  # by job; gone with the last follower
+# by job; gone with the last follower
+_watches: WeakValueDictionary[str, Watch] = WeakValueDictionary()
 
 
 def watch(job_id: str) -> Watch:

@@ -1,8 +1,8 @@
 """The command line `bulk-cancel`: what an operator runs; no decision about a booking or a refund is made here.
 
-`terminal` is how commands speak, `records` changes businesses, keys and schedules, `accounts` whose accounts are asked,
-`secrets` changes the key that secrets are kept with, `servers` runs the processes, and `demo` (with `studio`) runs
-everything at once.
+`terminal` is how commands speak, `records` changes businesses, keys and schedules, `accounts` whose
+accounts are asked, `secrets` changes the key that secrets are kept with, `servers` runs the
+processes, and `demo` (with `studio`) runs everything at once.
 """
 
 from importlib.metadata import version as installed_version
@@ -29,12 +29,17 @@ keys = typer.Typer(help="API keys.", no_args_is_help=True)
 
 def _tell_versions(wanted: bool) -> None:
     if wanted:
-        result(f"bulk-cancel {installed_version('bulk-cancel')}, tzdata {RULES.release} ({RULES.source})")
+        result(
+            f"bulk-cancel {installed_version('bulk-cancel')}, tzdata {RULES.release} ({RULES.source})"
+        )
         raise typer.Exit
 
 
 _Version = Annotated[
-    bool, typer.Option("--version", is_eager=True, callback=_tell_versions, help="This build, and its zone rules.")
+    bool,
+    typer.Option(
+        "--version", is_eager=True, callback=_tell_versions, help="This build, and its zone rules."
+    ),
 ]
 
 

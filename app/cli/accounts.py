@@ -40,19 +40,29 @@ _PLACE: Final[dict[UpstreamName, Callable[[str], SecretPlace]]] = {
 
 def _account(value: str | None) -> str | None:
     if value is not None and not _ACCOUNT.fullmatch(value):
-        raise typer.BadParameter("the id of a connected account is acct_ and then letters and digits")
+        raise typer.BadParameter(
+            "the id of a connected account is acct_ and then letters and digits"
+        )
     return value
 
 
 def stripe(
     business: BusinessId,
     account: Annotated[
-        str | None, typer.Option(metavar="acct_…", help="An account connected to the platform's.", callback=_account)
+        str | None,
+        typer.Option(
+            metavar="acct_…", help="An account connected to the platform's.", callback=_account
+        ),
     ] = None,
     key_stdin: Annotated[
-        bool, typer.Option("--key-stdin", help="An account with a secret key of its own, read from standard input.")
+        bool,
+        typer.Option(
+            "--key-stdin", help="An account with a secret key of its own, read from standard input."
+        ),
     ] = False,
-    none: Annotated[bool, typer.Option("--none", help="The platform's own account, as at first.")] = False,
+    none: Annotated[
+        bool, typer.Option("--none", help="The platform's own account, as at first.")
+    ] = False,
 ) -> None:
     """Say at which Stripe account a business's payments are: its refunds are asked for there from now on."""
     if [account is not None, key_stdin, none].count(True) != 1:
@@ -62,16 +72,24 @@ def stripe(
     if key_stdin:
         seals = _seals(config)
         text = _read(
-            "Secret key", _KEY, "no secret key of Stripe's: sk_live_…, rk_live_…, sk_test_… or rk_test_…, and alone"
+            "Secret key",
+            _KEY,
+            "no secret key of Stripe's: sk_live_…, rk_live_…, sk_test_… or rk_test_…, and alone",
         )
         key = seals.seal(text, encrypted.stripe_key(business))
     under_way = run(_put(config, business, StripeAccount(account, key)))
-    where = account or ("an account of its own, by the key that was read" if key else "the platform's own account")
+    where = account or (
+        "an account of its own, by the key that was read" if key else "the platform's own account"
+    )
     say(f"The payments of {business} are at {where}.")
     if under_way:
-        say("Bulk cancellations of it that are under way go on there: it must be where those payments were made.")
+        say(
+            "Bulk cancellations of it that are under way go on there: it must be where those payments were made."
+        )
     else:
-        say("What is retried of earlier ones is asked for there, too: it must be where those payments were made.")
+        say(
+            "What is retried of earlier ones is asked for there, too: it must be where those payments were made."
+        )
 
 
 async def _put(config: Settings, business_id: str, account: StripeAccount) -> bool:
@@ -84,15 +102,24 @@ async def _put(config: Settings, business_id: str, account: StripeAccount) -> bo
 
 def upstream(
     business: BusinessId,
-    which: Annotated[UpstreamName | None, typer.Argument(metavar="[payments|credits]", help="The upstream.")] = None,
+    which: Annotated[
+        UpstreamName | None, typer.Argument(metavar="[payments|credits]", help="The upstream.")
+    ] = None,
     token_stdin: Annotated[
-        bool, typer.Option("--token-stdin", help="A bearer token of the business's own, read from standard input.")
+        bool,
+        typer.Option(
+            "--token-stdin", help="A bearer token of the business's own, read from standard input."
+        ),
     ] = False,
-    none: Annotated[bool, typer.Option("--none", help="The platform's token, as at first.")] = False,
+    none: Annotated[
+        bool, typer.Option("--none", help="The platform's token, as at first.")
+    ] = False,
 ) -> None:
     """Say with which token an upstream is called for a business; with no option, print what is set, but no token."""
     if token_stdin and none:
-        raise typer.BadParameter("give one of --token-stdin and --none, or neither to see what is set")
+        raise typer.BadParameter(
+            "give one of --token-stdin and --none, or neither to see what is set"
+        )
     if which is None and (token_stdin or none):
         raise typer.BadParameter("say whose token it is: payments or credits")
     config = configured()
@@ -104,11 +131,14 @@ def upstream(
         _refuse_beside_stripe(config, business, which)
         seals = _seals(config)
         token = seals.seal(
-            _read("Token", _TOKEN, "no bearer token: printable ASCII, and alone"), _PLACE[which](business)
+            _read("Token", _TOKEN, "no bearer token: printable ASCII, and alone"),
+            _PLACE[which](business),
         )
     under_way = run(_put_token(config, business, which, token))
     whose = "the platform's token" if token is None else "its own token"
-    say(f"The {which} upstream is called for {business} with {whose}, from a worker's next slice on.")
+    say(
+        f"The {which} upstream is called for {business} with {whose}, from a worker's next slice on."
+    )
     if under_way:
         say(
             "Bulk cancellations of it are under way, and go on with that token: it must speak for what they have begun."
@@ -122,7 +152,9 @@ def _refuse_beside_stripe(config: Settings, business: str, which: UpstreamName) 
         )
 
 
-async def _put_token(config: Settings, business_id: str, which: UpstreamName, token: str | None) -> bool:
+async def _put_token(
+    config: Settings, business_id: str, which: UpstreamName, token: str | None
+) -> bool:
     async with opened(config) as db:
         await known_business(db, business_id)
         async with db.write() as conn:
@@ -161,7 +193,9 @@ def _seals(config: Settings) -> SecretBox:
     except ValueError as error:
         raise CommandError(f"{config.secrets_file} holds no key to seal with.") from error
     if seals is None:
-        raise CommandError("BULK_CANCEL_SECRETS_KEY is not set; without it no secret can be kept in the database.")
+        raise CommandError(
+            "BULK_CANCEL_SECRETS_KEY is not set; without it no secret can be kept in the database."
+        )
     return seals
 
 

@@ -13,7 +13,7 @@ _DATABASE: Final = Path("var/demo.db")
 
 def demo(port: Port = 8000) -> None:
     """Run everything in one process, with a sample studio's next week to cancel; nothing else is needed."""
-    from app.cli.studio import run_studio  # noqa: PLC0415 - as in servers.py
+    from app.cli.studio import run_studio
 
     configure_logging(json_lines=False, level="warning")
     with listening("127.0.0.1", port) as listener:

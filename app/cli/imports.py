@@ -13,7 +13,16 @@ from typing import Annotated, BinaryIO, Final, cast
 import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from app.cli.terminal import CommandError, configured, known_business, opened, result, run, say, stderr
+from app.cli.terminal import (
+    CommandError,
+    configured,
+    known_business,
+    opened,
+    result,
+    run,
+    say,
+    stderr,
+)
 from app.config.settings import Settings
 from app.errors import Problem
 from app.schedule.load import import_file
@@ -25,7 +34,9 @@ _SHOWN: Final = 10
 
 
 def import_(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="NDJSON, plain or .gz; - for standard input.")],
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="NDJSON, plain or .gz; - for standard input.")
+    ],
     business: Annotated[str, typer.Option(help="The business's id.")],
 ) -> None:
     """Import sessions, clients and bookings; good lines are kept, and the same file again changes nothing."""
@@ -38,15 +49,21 @@ def import_(
         ("bookings", report.bookings),
     ):
         rarer = "".join(
-            f", {count} {word}" for word, count in (("frozen", counts.frozen), ("mended", counts.mended)) if count
+            f", {count} {word}"
+            for word, count in (("frozen", counts.frozen), ("mended", counts.mended))
+            if count
         )
-        result(f"{what}: {counts.created} created, {counts.updated} updated, {counts.unchanged} unchanged{rarer}")
+        result(
+            f"{what}: {counts.created} created, {counts.updated} updated, {counts.unchanged} unchanged{rarer}"
+        )
     for note in (*report.first_frozen.shown(_SHOWN), *report.first_mended.shown(_SHOWN)):
         _say_of(note)
     if report.errors:
         for note in report.first_errors.shown(_SHOWN):
             _say_of(note)
-        raise CommandError(f"{report.errors} of {report.lines} lines were refused; the others are in.")
+        raise CommandError(
+            f"{report.errors} of {report.lines} lines were refused; the others are in."
+        )
 
 
 def _say_of(note: LineNote) -> None:

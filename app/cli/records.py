@@ -30,7 +30,9 @@ def _id(value: str) -> str:
 
 def _zone(value: str) -> str:
     if region_named(value) is None:
-        raise typer.BadParameter("an IANA time zone of a region is needed, such as America/Toronto, or UTC")
+        raise typer.BadParameter(
+            "an IANA time zone of a region is needed, such as America/Toronto, or UTC"
+        )
     return value
 
 
@@ -46,7 +48,9 @@ def _name(value: str) -> str:
     return value
 
 
-BusinessId = Annotated[str, typer.Argument(metavar="BUSINESS", help="The business's id.", callback=_id)]
+BusinessId = Annotated[
+    str, typer.Argument(metavar="BUSINESS", help="The business's id.", callback=_id)
+]
 
 
 def migrate() -> None:
@@ -55,17 +59,23 @@ def migrate() -> None:
 
 
 def create_business(
-    id: Annotated[str, typer.Argument(metavar="ID", help="The new business's id.", callback=_id)],  # noqa: A002
+    id: Annotated[str, typer.Argument(metavar="ID", help="The new business's id.", callback=_id)],
     name: Annotated[str, typer.Option(help="Its name.", callback=_name)],
-    timezone: Annotated[str, typer.Option(help="IANA time zone that its days are counted in.", callback=_zone)],
-    currency: Annotated[str, typer.Option(help="ISO 4217 code of its usual currency.", callback=_currency)],
+    timezone: Annotated[
+        str, typer.Option(help="IANA time zone that its days are counted in.", callback=_zone)
+    ],
+    currency: Annotated[
+        str, typer.Option(help="ISO 4217 code of its usual currency.", callback=_currency)
+    ],
 ) -> None:
     """Create a business."""
     run(_create_business(configured(), id, name, timezone, currency))
     say(f"Created business {id}. Give it a key: bulk-cancel keys create {id}")
 
 
-async def _create_business(config: Settings, business_id: str, name: str, timezone: str, currency: str) -> None:
+async def _create_business(
+    config: Settings, business_id: str, name: str, timezone: str, currency: str
+) -> None:
     async with opened(config) as db, db.write() as conn:
         await businesses.create(conn, business_id, name, timezone, currency)
 
@@ -73,7 +83,10 @@ async def _create_business(config: Settings, business_id: str, name: str, timezo
 def limits(
     business: BusinessId,
     credits_per_line: Annotated[
-        int | None, typer.Option(min=1, max=10**9, help="The most credits that one payment line of a booking may have.")
+        int | None,
+        typer.Option(
+            min=1, max=10**9, help="The most credits that one payment line of a booking may have."
+        ),
     ] = None,
 ) -> None:
     """Print a business's limits, tab-separated; set those that are named before."""
@@ -93,9 +106,12 @@ async def _limits(config: Settings, business_id: str, credits_per_line: int | No
 def create_key(
     business: BusinessId,
     scope: Annotated[
-        list[Scope] | None, typer.Option(help="What the key may do; repeat it for several. All, unless named.")
+        list[Scope] | None,
+        typer.Option(help="What the key may do; repeat it for several. All, unless named."),
     ] = None,
-    name: Annotated[str, typer.Option(help="What the audit calls its holder.", callback=_name)] = "default",
+    name: Annotated[
+        str, typer.Option(help="What the audit calls its holder.", callback=_name)
+    ] = "default",
 ) -> None:
     """Print a new API key, alone, on standard output; it is not shown again."""
     result(run(_create_key(configured(), business, name, scope or list(Scope))))
@@ -108,12 +124,21 @@ async def _create_key(config: Settings, business_id: str, name: str, scopes: lis
 
 
 def list_keys(
-    business: Annotated[str | None, typer.Argument(metavar="[BUSINESS]", help="Only this business's keys.")] = None,
+    business: Annotated[
+        str | None, typer.Argument(metavar="[BUSINESS]", help="Only this business's keys.")
+    ] = None,
 ) -> None:
     """List keys, oldest first: prefix, business, name, scopes, when created, and whether revoked; tab-separated."""
     for key in run(_list_keys(configured(), business)):
         state = "in force" if key.revoked_at is None else f"revoked {instant_text(key.revoked_at)}"
-        columns = (key.prefix, key.business_id, key.name, key.scopes, instant_text(key.created_at), state)
+        columns = (
+            key.prefix,
+            key.business_id,
+            key.name,
+            key.scopes,
+            instant_text(key.created_at),
+            state,
+        )
         result("\t".join(columns))
 
 
@@ -123,7 +148,9 @@ async def _list_keys(config: Settings, business_id: str | None) -> list[KeyRow]:
 
 
 def revoke_key(
-    prefix: Annotated[str, typer.Argument(help="The key's prefix, as `keys list` prints it (or the whole key).")],
+    prefix: Annotated[
+        str, typer.Argument(help="The key's prefix, as `keys list` prints it (or the whole key).")
+    ],
 ) -> None:
     """Put a key out of force, from now on."""
     public_part = prefix.split("_")[1] if prefix.startswith("bck_") else prefix

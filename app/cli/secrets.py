@@ -37,7 +37,9 @@ async def _reseal(config: Settings) -> tuple[int, list[str]]:
     return count, unreadable
 
 
-async def _column(db: Database, seals: SecretBox, table: sa.Table, column: sa.Column[str]) -> tuple[int, list[str]]:
+async def _column(
+    db: Database, seals: SecretBox, table: sa.Table, column: sa.Column[str]
+) -> tuple[int, list[str]]:
     """How many seals of a column were made anew, and where those are that no key opens."""
     count, unreadable, after = 0, [], "" if table is businesses else _NIL
     while True:

@@ -23,7 +23,8 @@ log = structlog.get_logger()
 Port = Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 for any free one.")]
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
 
-_WORKER: Final = (sys.executable, "-m", "workers")  # a child, because nothing in app imports workers
+# a child, because nothing in app imports workers
+_WORKER: Final = (sys.executable, "-m", "workers")
 _FIRST_PAUSE_SECONDS: Final = 1.0
 _MAX_PAUSE_SECONDS: Final = 30.0
 _STEADY_SECONDS: Final = 60.0  # a worker that lived so long starts again without a growing pause
@@ -35,7 +36,9 @@ def listening(host: str, port: int) -> socket.socket:
         return listen(host, port)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            raise CommandError(f"Port {port} on {host} is in use; choose another with --port.") from error
+            raise CommandError(
+                f"Port {port} on {host} is in use; choose another with --port."
+            ) from error
         raise CommandError(f"Can't listen on {host} port {port}: {error.strerror}.") from error
 
 
@@ -49,7 +52,7 @@ def api(host: Host = "127.0.0.1", port: Port = 8000) -> None:
 
 async def _api(config: Settings, listener: socket.socket) -> None:
     # Here, because it takes most of a second, which commands that serve nothing need not wait.
-    from app.main import create_app  # noqa: PLC0415
+    from app.main import create_app
 
     async with opened(config):
         address = address_of(listener)
@@ -65,11 +68,14 @@ def sandbox(
     books: Annotated[Path | None, typer.Option(help="Keep the books in this file.")] = None,
     token: Annotated[str | None, typer.Option(help="Bearer token that callers must send.")] = None,
     token_of: Annotated[
-        list[str] | None, typer.Option(metavar="BUSINESS=TOKEN", help="A business's own token; repeat it for several.")
+        list[str] | None,
+        typer.Option(
+            metavar="BUSINESS=TOKEN", help="A business's own token; repeat it for several."
+        ),
     ] = None,
 ) -> None:
     """Serve payment and credit services to try things against: /books is what they did, PUT /faults breaks them."""
-    from app.sandbox.app import create_sandbox  # noqa: PLC0415 - as above
+    from app.sandbox.app import create_sandbox
 
     configured()
     tokens = dict(_pair(one) for one in token_of or ())
@@ -91,7 +97,9 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 def worker(
-    only: Annotated[WorkerPart | None, typer.Option(help="Do one thing, and leave the other to other workers.")] = None,
+    only: Annotated[
+        WorkerPart | None, typer.Option(help="Do one thing, and leave the other to other workers.")
+    ] = None,
 ) -> None:
     """Run a worker for refunds and webhook deliveries, and start it again should it ever end by itself."""
     config = configured()

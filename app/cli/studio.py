@@ -53,9 +53,18 @@ async def run_studio(url: str, listener: socket.socket) -> None:
         db = Database(url)
         try:
             key = await _studio(db, sample_lines(today) + sample_lines(today + _WEEK))
-            _tell(address_of(listener), sandbox, key, today - dt.timedelta(days=today.weekday()) + _WEEK)
+            _tell(
+                address_of(listener),
+                sandbox,
+                key,
+                today - dt.timedelta(days=today.weekday()) + _WEEK,
+            )
             watching = asyncio.create_task(_watch(db))
-            await serve(create_app(settings, demo_key=key), listener, silence_seconds=settings.silence_seconds)
+            await serve(
+                create_app(settings, demo_key=key),
+                listener,
+                silence_seconds=settings.silence_seconds,
+            )
             watching.cancel()
             with suppress(asyncio.CancelledError):
                 await watching
@@ -68,18 +77,32 @@ async def _studio(db: Database, lines: Sequence[bytes]) -> str:
     async with db.write() as conn:
         await businesses.create(conn, _BUSINESS, "Demo Studio", ZONE, CURRENCY)
     with Progress(
-        TextColumn("loading two weeks"), BarColumn(), MofNCompleteColumn(), console=stderr, transient=True
+        TextColumn("loading two weeks"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        console=stderr,
+        transient=True,
     ) as progress:
         bar = progress.add_task("load", total=len(lines))
-        report = await import_file(db, _BUSINESS, lines, lambda done: progress.update(bar, completed=done))
+        report = await import_file(
+            db, _BUSINESS, lines, lambda done: progress.update(bar, completed=done)
+        )
     if report.errors:
-        raise CommandError(f"The sample has {report.errors} bad lines: {report.first_errors.shown(1)}")
-    say(f"Loaded {report.sessions.created} sessions and {report.bookings.created} bookings of a sample studio.")
+        raise CommandError(
+            f"The sample has {report.errors} bad lines: {report.first_errors.shown(1)}"
+        )
+    say(
+        f"Loaded {report.sessions.created} sessions and {report.bookings.created} bookings of a sample studio."
+    )
     return await create_key(db, _BUSINESS, "demo", Scope)
 
 
 def _tell(address: str, sandbox: str, key: str, monday: dt.date) -> None:
-    week = {"date_from": str(monday), "date_to": str(monday + dt.timedelta(days=6)), "session_ids": "all"}
+    week = {
+        "date_from": str(monday),
+        "date_to": str(monday + dt.timedelta(days=6)),
+        "session_ids": "all",
+    }
     body = json.dumps(week | {"reason": "Snow day"})
     post = "curl -s -H \"$K\" -H 'Content-Type: application/json'"
     say(
@@ -119,7 +142,12 @@ async def _watch(db: Database) -> None:
     """Shows each job as a bar on a terminal, and elsewhere as a line whenever its status changes."""
     bars: dict[str, TaskID] = {}
     told: dict[str, str] = {}
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("refunds"))
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("refunds"),
+    )
     with Progress(*columns, console=stderr, disable=not stderr.is_terminal) as progress:
         while True:
             for job_id, status, done, total in await _jobs(db):

@@ -59,7 +59,8 @@ async def _last_words(main: Coroutine[Any, Any, T]) -> T:
     try:
         return await main
     except DATABASE_ERRORS:
-        # The thread of an SQLite connection that failed to open still reports to this loop, after it was told why.
+        # The thread of an SQLite connection that failed to open still reports to this loop, after
+        # it was told why.
         await asyncio.sleep(0.05)
         raise
 
@@ -114,9 +115,15 @@ def explain(error: BaseException) -> str | None:
     if isinstance(error, DATABASE_ERRORS) and is_outage(error):
         return f"The database that BULK_CANCEL_DATABASE_URL names can't be reached: {_first_line(error)}"
     if is_unusable(error):
-        return f"The database that BULK_CANCEL_DATABASE_URL names can't be used: {_first_line(error)}"
+        return (
+            f"The database that BULK_CANCEL_DATABASE_URL names can't be used: {_first_line(error)}"
+        )
     if isinstance(error, OSError):
-        return f"{error.strerror or type(error).__name__}: {error.filename}" if error.filename else _first_line(error)
+        return (
+            f"{error.strerror or type(error).__name__}: {error.filename}"
+            if error.filename
+            else _first_line(error)
+        )
     return None
 
 

@@ -16,9 +16,14 @@ def read_settings(**given: Any) -> Settings:
     """Settings of the environment, but for those that are given.
 
     Raises:
-        WrongSettings: one line that names each variable at fault. No value is in it: it may be a secret.
+        WrongSettings: one line that names each variable at fault. No value is in it: it may be a
+            secret.
     """
-    wrong = [_unknown(name) for name in sorted(os.environ) if name.upper().startswith(PREFIX) and not _is_known(name)]
+    wrong = [
+        _unknown(name)
+        for name in sorted(os.environ)
+        if name.upper().startswith(PREFIX) and not _is_known(name)
+    ]
     if wrong:
         raise WrongSettings("; ".join(wrong))
     try:
@@ -40,7 +45,9 @@ def _variables() -> list[str]:
 
 def _unknown(name: str) -> str:
     near = difflib.get_close_matches(name.upper(), _variables(), n=1, cutoff=0.8)
-    return f"{name} is not a setting" + (f"; did you mean {near[0]}?" if near else ". The README lists all")
+    return f"{name} is not a setting" + (
+        f"; did you mean {near[0]}?" if near else ". The README lists all"
+    )
 
 
 def _sentences(error: ValidationError) -> Iterable[str]:

@@ -31,18 +31,19 @@ from app.encryption import SecretBox
 
 PREFIX: Final = "BULK_CANCEL_"
 WorkerPart = Literal["refunds", "deliveries"]  # what one worker may leave to others
-_STRIPE_CALLS_PER_SECOND: Final = 25.0  # docs.stripe.com/rate-limits: for an endpoint, and for a test account in all
+# docs.stripe.com/rate-limits: for an endpoint, and for a test account in all
+_STRIPE_CALLS_PER_SECOND: Final = 25.0
 
 
-class WrongSettings(Exception):  # noqa: N818 - what the operator is told, in one line that names the variable
+class WrongSettings(Exception):
     """A variable that is not a setting, holds what its setting can't take, or is missing where it is needed."""
 
 
 class Settings(BaseSettings):
     """What an operator may turn.
 
-    With nothing but the two upstreams the service runs embedded: SQLite in `var/`, and the worker loop inside the API
-    process.
+    With nothing but the two upstreams the service runs embedded: SQLite in `var/`, and the worker
+    loop inside the API process.
     """
 
     model_config = SettingsConfigDict(
@@ -53,7 +54,9 @@ class Settings(BaseSettings):
         "sqlite+aiosqlite:///var/bulk-cancel.db",
         description="`sqlite+aiosqlite:///PATH` or `postgresql://USER:PASSWORD@HOST/NAME`, where `?sslmode=` is taken.",
     )
-    database_pool: int = Field(10, ge=2, le=200, description="Connections a process keeps to PostgreSQL at most.")
+    database_pool: int = Field(
+        10, ge=2, le=200, description="Connections a process keeps to PostgreSQL at most."
+    )
     redis_url: RedisUrl | None = Field(
         None,
         description="`redis://…` or `rediss://…`: wakes arq workers. Unset: the API process runs the worker loop.",
@@ -64,7 +67,8 @@ class Settings(BaseSettings):
         "name, so set it where API and workers reach one database by different addresses.",
     )
     payments_provider: Literal["http", "stripe"] = Field(
-        "http", description="What `PAYMENTS_URL` speaks: `http`, the contract of `openapi/`, or `stripe`."
+        "http",
+        description="What `PAYMENTS_URL` speaks: `http`, the contract of `openapi/`, or `stripe`.",
     )
     payments_url: UpstreamUrl | None = Field(
         None,
@@ -72,7 +76,8 @@ class Settings(BaseSettings):
         "Stripe's own address is known.",
     )
     payments_token: Token | None = Field(
-        None, description="Bearer token for the payment upstream; for Stripe its secret key, which must be given."
+        None,
+        description="Bearer token for the payment upstream; for Stripe its secret key, which must be given.",
     )
     payments_calls_per_second: CallsPerSecond | None = Field(
         None,
@@ -80,7 +85,8 @@ class Settings(BaseSettings):
         "which counts them, and else as many as its pace allows.",
     )
     credits_url: UpstreamUrl | None = Field(
-        None, description="Credit upstream, which must be named: its address, or `sandbox` as for payments."
+        None,
+        description="Credit upstream, which must be named: its address, or `sandbox` as for payments.",
     )
     credits_token: Token | None = Field(None, description="Bearer token for the credit upstream.")
     hooks_secret: HooksSecrets | None = Field(
@@ -100,31 +106,53 @@ class Settings(BaseSettings):
         "embedded process uses `SECRETS_FILE`, any other keeps no secrets.",
     )
     secrets_file: File = Field(
-        Path("var/secrets.key"), description="Where an embedded process keeps a key of its own, made when it is needed."
+        Path("var/secrets.key"),
+        description="Where an embedded process keeps a key of its own, made when it is needed.",
     )
     webhook_networks: Networks | None = Field(
         None,
         description="Networks that webhook endpoints may be in although not public, as `10.1.0.0/16 fd12::/16`.",
     )
-    webhook_ports: Ports = Field("443 8443", description="Ports of webhook endpoints that are public.")
-    webhook_timeout_seconds: Seconds = Field(15.0, description="Total deadline of one delivery of a webhook.")
-    upstream_timeout_seconds: Seconds = Field(10.0, description="Total deadline of one upstream call.")
+    webhook_ports: Ports = Field(
+        "443 8443", description="Ports of webhook endpoints that are public."
+    )
+    webhook_timeout_seconds: Seconds = Field(
+        15.0, description="Total deadline of one delivery of a webhook."
+    )
+    upstream_timeout_seconds: Seconds = Field(
+        10.0, description="Total deadline of one upstream call."
+    )
     upstream_quiescence_seconds: SecondsOrNone = Field(
-        5.0, description="After a deadline, how long an upstream may still act on a call it has received."
+        5.0,
+        description="After a deadline, how long an upstream may still act on a call it has received.",
     )
     concurrency: int = Field(
-        64, ge=1, le=1000, description="Calls in flight of one business at one upstream, per process, at most."
+        64,
+        ge=1,
+        le=1000,
+        description="Calls in flight of one business at one upstream, per process, at most.",
     )
-    lease_seconds: Seconds = Field(30.0, description="How long a claimed refund belongs to the worker that claimed it.")
-    slice_seconds: Seconds = Field(20.0, description="How long one job runs before others get their turn.")
-    sweep_seconds: Seconds = Field(10.0, description="How often a worker looks for due work that nobody woke it for.")
-    verify_seconds: Seconds = Field(300.0, description="How often one of the workers checks the books.")
-    slices_per_job: int = Field(4, ge=1, le=64, description="Slices of one large job that may run at once.")
+    lease_seconds: Seconds = Field(
+        30.0, description="How long a claimed refund belongs to the worker that claimed it."
+    )
+    slice_seconds: Seconds = Field(
+        20.0, description="How long one job runs before others get their turn."
+    )
+    sweep_seconds: Seconds = Field(
+        10.0, description="How often a worker looks for due work that nobody woke it for."
+    )
+    verify_seconds: Seconds = Field(
+        300.0, description="How often one of the workers checks the books."
+    )
+    slices_per_job: int = Field(
+        4, ge=1, le=64, description="Slices of one large job that may run at once."
+    )
     give_up_after_seconds: Seconds = Field(
         72 * 3600.0, description="How long a refund is tried by machine before a person is asked."
     )
     look_up_first: bool = Field(
-        False, description="Look every refund up before its first call: for workers over a database that was restored."
+        False,
+        description="Look every refund up before its first call: for workers over a database that was restored.",
     )
     sandbox_url: HttpUrl | None = Field(
         None,
@@ -132,30 +160,46 @@ class Settings(BaseSettings):
         "of the API, where that runs the worker loop.",
     )
     sandbox_books: File = Field(
-        Path("var/sandbox-books.jsonl"), description="Where the built-in sandbox keeps its books between starts."
+        Path("var/sandbox-books.jsonl"),
+        description="Where the built-in sandbox keeps its books between starts.",
     )
-    body_limit_bytes: Bytes = Field(2 * 1024 * 1024, description="Largest request body, imports apart.")
+    body_limit_bytes: Bytes = Field(
+        2 * 1024 * 1024, description="Largest request body, imports apart."
+    )
     import_limit_bytes: Bytes = Field(
         4 * 1024**3, description="Largest schedule import, as sent; it is spooled to disk first."
     )
-    body_seconds: Seconds = Field(60.0, description="How long a request's body may take to come, imports apart.")
+    body_seconds: Seconds = Field(
+        60.0, description="How long a request's body may take to come, imports apart."
+    )
     import_seconds: Seconds = Field(
         3600.0, description="How long an import may take, from its first byte to its answer."
     )
     silence_seconds: Seconds = Field(
-        30.0, description="How long a caller may send nothing of a body, or read nothing of an answer."
+        30.0,
+        description="How long a caller may send nothing of a body, or read nothing of an answer.",
     )
     requests_per_second: CallsPerSecond = Field(
         200.0,
         description="Requests of one key, over ten seconds; counted in Redis for all processes, where there is one.",
     )
-    business_requests_per_second: CallsPerSecond = Field(400.0, description="The same of all keys of one business.")
-    streams_per_key: int = Field(
-        100, ge=1, le=100_000, description="Streams, CSVs and imports of one key at once, in one process."
+    business_requests_per_second: CallsPerSecond = Field(
+        400.0, description="The same of all keys of one business."
     )
-    streams_per_business: int = Field(200, ge=1, le=100_000, description="The same of all keys of one business.")
+    streams_per_key: int = Field(
+        100,
+        ge=1,
+        le=100_000,
+        description="Streams, CSVs and imports of one key at once, in one process.",
+    )
+    streams_per_business: int = Field(
+        200, ge=1, le=100_000, description="The same of all keys of one business."
+    )
     wrong_keys_per_minute: int = Field(
-        60, ge=1, le=1_000_000, description="Wrong keys that one address may send before it is told to wait."
+        60,
+        ge=1,
+        le=1_000_000,
+        description="Wrong keys that one address may send before it is told to wait.",
     )
     trusted_proxies: Networks | None = Field(
         None,
@@ -163,10 +207,13 @@ class Settings(BaseSettings):
         "Unset: the connection's own address counts.",
     )
     metrics_token: Token | None = Field(
-        None, description="Bearer token for `/metrics`. Unset: it answers callers on this machine only."
+        None,
+        description="Bearer token for `/metrics`. Unset: it answers callers on this machine only.",
     )
     log_json: bool = Field(False, description="Log JSON lines instead of text for people.")
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level logged.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least level logged."
+    )
 
     @model_validator(mode="after")
     def _calls_end_within_leases(self) -> Self:
@@ -182,9 +229,13 @@ class Settings(BaseSettings):
     def _stripe_is_reachable(self) -> Self:
         if self.payments_provider == "stripe":
             if self.payments_token is None:
-                raise ValueError(f"{PREFIX}PAYMENTS_PROVIDER=stripe needs the secret key as {PREFIX}PAYMENTS_TOKEN")
+                raise ValueError(
+                    f"{PREFIX}PAYMENTS_PROVIDER=stripe needs the secret key as {PREFIX}PAYMENTS_TOKEN"
+                )
             self.payments_url = self.payments_url or "https://api.stripe.com"
-            self.payments_calls_per_second = self.payments_calls_per_second or _STRIPE_CALLS_PER_SECOND
+            self.payments_calls_per_second = (
+                self.payments_calls_per_second or _STRIPE_CALLS_PER_SECOND
+            )
         return self
 
     @model_validator(mode="after")
@@ -196,7 +247,9 @@ class Settings(BaseSettings):
                 "half a test would move money"
             )
         if self.payments_url == SANDBOX and self.payments_provider != "http":
-            raise ValueError(f"{PREFIX}PAYMENTS_URL=sandbox needs {PREFIX}PAYMENTS_PROVIDER=http, which it speaks")
+            raise ValueError(
+                f"{PREFIX}PAYMENTS_URL=sandbox needs {PREFIX}PAYMENTS_PROVIDER=http, which it speaks"
+            )
         return self
 
     def seals(self) -> SecretBox | None:
@@ -237,7 +290,10 @@ class Settings(BaseSettings):
         if self.payments_url is None or self.credits_url is None:
             lacking = [
                 f"{PREFIX}{name}"
-                for name, url in (("PAYMENTS_URL", self.payments_url), ("CREDITS_URL", self.credits_url))
+                for name, url in (
+                    ("PAYMENTS_URL", self.payments_url),
+                    ("CREDITS_URL", self.credits_url),
+                )
                 if url is None
             ]
             raise WrongSettings(
@@ -259,7 +315,9 @@ class Settings(BaseSettings):
             WrongSettings: nobody says.
         """
         if self.redis_url is None:
-            raise WrongSettings(f"{PREFIX}REDIS_URL is not set; without it the API process runs the worker loop itself")
+            raise WrongSettings(
+                f"{PREFIX}REDIS_URL is not set; without it the API process runs the worker loop itself"
+            )
         return self.redis_url
 
     def require_upstreams(self) -> None:

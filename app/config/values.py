@@ -21,7 +21,8 @@ _YEAR_SECONDS: Final = 366 * 86_400
 _MAX_BYTES: Final = 1 << 40
 _HIGHEST_PORT: Final = 65_535
 _HOOKS_PREFIX: Final = "whsec_"
-_STRIPE_HOOKS_SECRET: Final = re.compile(_HOOKS_PREFIX + r"[!-+\--~]{24,255}")  # Stripe does not say how long they are
+# Stripe does not say how long they are
+_STRIPE_HOOKS_SECRET: Final = re.compile(_HOOKS_PREFIX + r"[!-+\--~]{24,255}")
 _HOOKS_SECRET_BYTES: Final = range(24, 64 + 1)  # Standard Webhooks 1.0.0, "Signature scheme"
 _TOKEN: Final = re.compile(r"[!-~]{1,4096}")
 _NAMESPACE: Final = re.compile(r"[A-Za-z0-9._:-]{1,64}")
@@ -32,7 +33,8 @@ _DRIVERS: Final = {
     "sqlite": "sqlite+aiosqlite",
     "sqlite+aiosqlite": "sqlite+aiosqlite",
 }
-_TLS_MODES: Final = {"disable", "allow", "prefer", "require", "verify-ca", "verify-full"}  # libpq's, and asyncpg's
+# libpq's, and asyncpg's
+_TLS_MODES: Final = {"disable", "allow", "prefer", "require", "verify-ca", "verify-full"}
 _DATABASE_PARAMETERS: Final = {"ssl", "host", "port"}
 
 Seconds = Annotated[float, Field(gt=0, le=_YEAR_SECONDS)]
@@ -46,12 +48,16 @@ def _database_url(value: str) -> str:
     try:
         url = sa.make_url(value)
     except (sa.exc.ArgumentError, ValueError):
-        raise ValueError("must be postgresql://USER:PASSWORD@HOST/NAME or sqlite+aiosqlite:///PATH") from None
+        raise ValueError(
+            "must be postgresql://USER:PASSWORD@HOST/NAME or sqlite+aiosqlite:///PATH"
+        ) from None
     if url.drivername not in _DRIVERS:
         raise ValueError("must begin with postgresql:// or sqlite+aiosqlite://")
     url = url.set(drivername=_DRIVERS[url.drivername])
     if url.get_backend_name() == "sqlite" and url.database in {None, "", ":memory:"}:
-        raise ValueError("must name a file, as sqlite+aiosqlite:///PATH: each connection has a memory of its own")
+        raise ValueError(
+            "must name a file, as sqlite+aiosqlite:///PATH: each connection has a memory of its own"
+        )
     if url.port is not None and not 0 < url.port <= _HIGHEST_PORT:
         raise ValueError("the port must be from 1 to 65535")
     return _with_driver_parameters(url).render_as_string(hide_password=False)
@@ -64,7 +70,9 @@ def _with_driver_parameters(url: sa.URL) -> sa.URL:
         given["ssl"] = given.pop("sslmode")
     known = _DATABASE_PARAMETERS if url.get_backend_name() == "postgresql" else set[str]()
     if unknown := sorted(set(given) - known):
-        raise ValueError(f"the parameter {unknown[0][:40]!r} is not one of: {', '.join(sorted(known)) or 'none'}")
+        raise ValueError(
+            f"the parameter {unknown[0][:40]!r} is not one of: {', '.join(sorted(known)) or 'none'}"
+        )
     if "ssl" in given and given["ssl"] not in _TLS_MODES:
         raise ValueError(f"sslmode must be one of: {', '.join(sorted(_TLS_MODES))}")
     ports = given.get("port", ())
@@ -88,8 +96,12 @@ def _redis_url(value: str) -> str:
         return value
     if not url.hostname or port == 0:
         raise ValueError("must be redis://HOST:PORT/NUMBER with a port from 1 to 65535")
-    if not re.fullmatch(r"(/|/[0-9]{1,9})?(\?db=[0-9]{1,9})?", f"{url.path}{'?' if url.query else ''}{url.query}"):
-        raise ValueError("what follows the host must be the number of a database, as redis://HOST:PORT/0")
+    if not re.fullmatch(
+        r"(/|/[0-9]{1,9})?(\?db=[0-9]{1,9})?", f"{url.path}{'?' if url.query else ''}{url.query}"
+    ):
+        raise ValueError(
+            "what follows the host must be the number of a database, as redis://HOST:PORT/0"
+        )
     return value.removesuffix("/")
 
 
@@ -98,8 +110,15 @@ def _http_url(value: str) -> str:
         url = urlsplit(value)
         port = url.port
     except ValueError:
-        raise ValueError("must be http://HOST:PORT/PATH or https://…, with a port from 1 to 65535") from None
-    if url.scheme not in {"http", "https"} or not url.hostname or port == 0 or not re.fullmatch(r"[!-~]+", value):
+        raise ValueError(
+            "must be http://HOST:PORT/PATH or https://…, with a port from 1 to 65535"
+        ) from None
+    if (
+        url.scheme not in {"http", "https"}
+        or not url.hostname
+        or port == 0
+        or not re.fullmatch(r"[!-~]+", value)
+    ):
         raise ValueError("must be http://HOST/PATH or https://HOST/PATH")
     if url.query or url.fragment:
         raise ValueError("must end with its path: no ? and no #")
@@ -145,7 +164,9 @@ def _is_hooks_secret(secret: str) -> bool:
 def _stripe_hooks_secrets(value: SecretStr) -> SecretStr:
     for secret in _several(value):
         if not _STRIPE_HOOKS_SECRET.fullmatch(secret):
-            raise ValueError("each secret must be whsec_ and then 24 to 255 characters, and no comma")
+            raise ValueError(
+                "each secret must be whsec_ and then 24 to 255 characters, and no comma"
+            )
     return value
 
 

@@ -1,8 +1,8 @@
 """The schema's version: reads it, says whether this build may run on it, and brings it to the newest.
 
-Revisions are additive: one that a running build doesn't know doesn't stop it. One that isn't writes its own id into
-`schema_needs`, and builds that don't know that revision stop. Several processes may migrate at once: a lock in
-`migrations/env.py` lets one work, and the rest find it done.
+Revisions are additive: one that a running build doesn't know doesn't stop it. One that isn't writes
+its own id into `schema_needs`, and builds that don't know that revision stop. Several processes may
+migrate at once: a lock in `migrations/env.py` lets one work, and the rest find it done.
 """
 
 import asyncio
@@ -79,7 +79,7 @@ class Found:
                 return "The database has no schema yet. Run: bulk-cancel migrate"
 
 
-class TooNew(Exception):  # noqa: N818 - what the operator is told, in one line
+class TooNew(Exception):
     """The schema is newer than this build, and does not let it run."""
 
 
@@ -117,7 +117,9 @@ def newest_version() -> str:
 
 @cache
 def _known_versions() -> frozenset[str]:
-    return frozenset(one.revision for one in ScriptDirectory.from_config(_config()).walk_revisions())
+    return frozenset(
+        one.revision for one in ScriptDirectory.from_config(_config()).walk_revisions()
+    )
 
 
 async def found_in(db: Database) -> Found:
@@ -131,7 +133,11 @@ async def found_in(db: Database) -> Found:
         if "alembic_version" not in has:
             return Found(None, None)
         version = await conn.scalar(sa.text("SELECT version_num FROM alembic_version"))
-        needs = await conn.scalar(sa.select(schema_needs.c.revision)) if schema_needs.name in has else None
+        needs = (
+            await conn.scalar(sa.select(schema_needs.c.revision))
+            if schema_needs.name in has
+            else None
+        )
         return Found(None if version is None else str(version), needs)
 
 

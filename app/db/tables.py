@@ -1,8 +1,9 @@
 """The whole schema on a page: what a row may be is said by CHECKs and unique indexes, not by the code that writes it.
 
-Three things hold the promise here: one live claim of a session over all jobs (`one_live_acceptance`), one refund per
-payment line of a booking over all jobs (`one_refund_per_line`), and no more claimed of a payment, or of an account for
-one booking, than was paid (`never_more_than_was_paid`). Every key starts with the business it belongs to.
+Three things hold the promise here: one live claim of a session over all jobs
+(`one_live_acceptance`), one refund per payment line of a booking over all jobs
+(`one_refund_per_line`), and no more claimed of a payment, or of an account for one booking, than
+was paid (`never_more_than_was_paid`). Every key starts with the business it belongs to.
 """
 
 from enum import StrEnum
@@ -20,7 +21,8 @@ from app.domain.statuses import (
     SessionStatus,
 )
 
-AT_STRIPE = "substr(upstream_reference, 1, 3) IN ('re_', 'pyr')"  # its own ids of refunds, which its thin events name
+# its own ids of refunds, which its thin events name
+AT_STRIPE = "substr(upstream_reference, 1, 3) IN ('re_', 'pyr')"
 NOT_WITHDRAWN = f"status <> 'skipped' OR coalesce(failure_code, '') <> '{WITHDRAWN_LINE}'"
 
 metadata = sa.MetaData(
@@ -43,7 +45,9 @@ MAX_CALLER_NAME: Final = 255  # `key:` and the name of a key (200), or whoever e
 
 def partial(name: str, *columns: Any, where: str, unique: bool = False) -> sa.Index:
     """An index of some of the rows, in both databases."""
-    return sa.Index(name, *columns, unique=unique, postgresql_where=sa.text(where), sqlite_where=sa.text(where))
+    return sa.Index(
+        name, *columns, unique=unique, postgresql_where=sa.text(where), sqlite_where=sa.text(where)
+    )
 
 
 def created_at(name: str = "created_at") -> sa.Column[Any]:
@@ -59,24 +63,30 @@ businesses = sa.Table(
     sa.Column("timezone", sa.String(64), nullable=False),
     sa.Column("currency", sa.String(3), nullable=False),
     created_at(),
-    # Where its payments by Stripe are: at a connected account, or at one of its own; neither: at the platform's.
+    # Where its payments by Stripe are: at a connected account, or at one of its own; neither: at
+    # the platform's.
     sa.Column("stripe_account", sa.String(255)),
     sa.Column("stripe_key_sealed", sa.Text),
     # Its own tokens at the upstreams of our own contracts; none: the platform's speaks for it.
     sa.Column("payments_token_sealed", sa.Text),
     sa.Column("credits_token_sealed", sa.Text),
-    # The most that a line of a booking may have: a slip of the platform's is not given back by millions.
+    # The most that a line of a booking may have: a slip of the platform's is not given back by
+    # millions.
     sa.Column("credits_per_line", sa.Integer, nullable=False, server_default="1000"),
     sa.CheckConstraint("length(currency) = 3", name="currency_is_iso_4217"),
-    sa.CheckConstraint("stripe_account IS NULL OR stripe_key_sealed IS NULL", name="at_one_stripe_account"),
+    sa.CheckConstraint(
+        "stripe_account IS NULL OR stripe_key_sealed IS NULL", name="at_one_stripe_account"
+    ),
     sa.CheckConstraint("credits_per_line BETWEEN 1 AND 1000000000", name="credits_per_line_from_1"),
 )
 
 call_budgets = sa.Table(
     "call_budgets",
     metadata,
-    sa.Column("account", sa.String(255), primary_key=True),  # whose calls the upstream counts together
-    sa.Column("calls", sa.Double, nullable=False),  # that may be made at once; below nought: made beyond the rate
+    # whose calls the upstream counts together
+    sa.Column("account", sa.String(255), primary_key=True),
+    # that may be made at once; below nought: made beyond the rate
+    sa.Column("calls", sa.Double, nullable=False),
     sa.Column("granted", sa.Integer, nullable=False),  # to who asked last
     sa.Column("counted_at", Instant, nullable=False),
 )
@@ -84,13 +94,15 @@ call_budgets = sa.Table(
 call_rates = sa.Table(
     "call_rates",
     metadata,
-    sa.Column("account", sa.String(320), primary_key=True),  # at which upstream, and whose calls it counts together
+    # at which upstream, and whose calls it counts together
+    sa.Column("account", sa.String(320), primary_key=True),
     sa.Column("version", sa.BigInteger, nullable=False),  # how often it was written
     sa.Column("told_at", Instant, nullable=False),
     sa.Column("phase", sa.String(16), nullable=False),
     sa.Column("per_second", sa.Double, nullable=True),  # calls, as they were measured last
     sa.Column("state", sa.Text, nullable=False),  # JSON: all that is known of the rate
-    sa.Column("awake", sa.Text, nullable=False),  # JSON: when each worker told last, of those that call
+    # JSON: when each worker told last, of those that call
+    sa.Column("awake", sa.Text, nullable=False),
 )
 
 api_keys = sa.Table(
@@ -99,7 +111,8 @@ api_keys = sa.Table(
     sa.Column("id", Id, primary_key=True),
     sa.Column("business_id", sa.ForeignKey("businesses.id"), nullable=False),
     sa.Column("prefix", sa.String(16), nullable=False, unique=True),
-    sa.Column("secret_hash", sa.String(64), nullable=False),  # SHA-256 of 256 random bits: nothing to slow down
+    # SHA-256 of 256 random bits: nothing to slow down
+    sa.Column("secret_hash", sa.String(64), nullable=False),
     sa.Column("name", sa.String(200), nullable=False),
     sa.Column("scopes", sa.Text, nullable=False),  # space-separated, as in RFC 6749 §3.3
     created_at(),
@@ -120,7 +133,8 @@ clients = sa.Table(
 jobs = sa.Table(
     "jobs",
     metadata,
-    sa.Column("id", Id, primary_key=True),  # UUIDv7: its milliseconds are those of every refund id of the job
+    # UUIDv7: its milliseconds are those of every refund id of the job
+    sa.Column("id", Id, primary_key=True),
     sa.Column("business_id", sa.ForeignKey("businesses.id"), nullable=False),
     sa.Column("idempotency_key", sa.String(255), nullable=False),
     sa.Column("request_fingerprint", sa.String(64), nullable=False),
@@ -129,20 +143,25 @@ jobs = sa.Table(
     sa.Column("date_to", sa.Date, nullable=False),
     sa.Column("reason", sa.String(500)),
     sa.Column("include_attended", sa.Boolean, nullable=False),
-    # Which of the policies says what it returns: that of its acceptance. A process of before names none: the first.
+    # Which of the policies says what it returns: that of its acceptance. A process of before names
+    # none: the first.
     sa.Column("policy", sa.SmallInteger, nullable=False, server_default="1"),
     sa.Column("hold_until", Instant),
     sa.Column("requested_by", sa.String(MAX_CALLER_NAME), nullable=False),
     sa.Column("requested_at", Instant, nullable=False),
     sa.Column("started_at", Instant),
     sa.Column("finished_at", Instant),
-    # When a sweep must look at the job, whoever was woken: the hold's end, a slice's heartbeat, the next refund due.
+    # When a sweep must look at the job, whoever was woken: the hold's end, a slice's heartbeat, the
+    # next refund due.
     sa.Column("due_at", Instant),
     sa.Column("accepted_sessions", sa.Integer, nullable=False),
-    sa.Column("expanded_sessions", sa.Integer, nullable=False, default=0),  # positions below have their refund rows
+    # positions below have their refund rows
+    sa.Column("expanded_sessions", sa.Integer, nullable=False, default=0),
     sa.Column("totals", sa.JSON, nullable=False),  # what was promised, as the plan counts it
-    sa.Column("outcome_seq", sa.BigInteger, nullable=False, default=0),  # the last number given to a final outcome
-    # Raised by every change of what is shown of the job, but for claims of its refunds: those are in `job_claims`.
+    # the last number given to a final outcome
+    sa.Column("outcome_seq", sa.BigInteger, nullable=False, default=0),
+    # Raised by every change of what is shown of the job, but for claims of its refunds: those are
+    # in `job_claims`.
     sa.Column("version", sa.BigInteger, nullable=False, server_default="0"),
     one_of("status", JobStatus),
     sa.CheckConstraint("date_from <= date_to", name="range_runs_forward"),
@@ -155,7 +174,8 @@ jobs = sa.Table(
     sa.Index("one_job_per_key", "business_id", "idempotency_key", unique=True),
     sa.Index("jobs_newest_first", "business_id", "id"),
     partial("jobs_due", "due_at", where="due_at IS NOT NULL"),
-    sa.Index("jobs_by_end", "finished_at"),  # a check of the books reads those that have ended since the last one
+    # a check of the books reads those that have ended since the last one
+    sa.Index("jobs_by_end", "finished_at"),
 )
 
 sessions = sa.Table(
@@ -170,24 +190,29 @@ sessions = sa.Table(
     sa.Column("location", sa.String(200)),
     sa.Column("instructor", sa.String(200)),
     sa.Column("capacity", sa.Integer),
-    sa.Column("search_text", sa.Text, nullable=False, server_default=""),  # the name without case and accents
+    # the name without case and accents
+    sa.Column("search_text", sa.Text, nullable=False, server_default=""),
     sa.Column("status", sa.String(16), nullable=False, default=SessionStatus.SCHEDULED),
     sa.Column("job_id", sa.ForeignKey("jobs.id")),
     sa.Column("cancelled_at", Instant),
-    # Raised by every change that calendars must take up (RFC 5545 §3.8.7.4), in the statement that makes the change.
+    # Raised by every change that calendars must take up (RFC 5545 §3.8.7.4), in the statement that
+    # makes the change.
     sa.Column("revision", sa.Integer, nullable=False, server_default="0"),
     sa.Column("changed_at", Instant, default=now()),
     one_of("status", SessionStatus),
     sa.CheckConstraint("starts_at < ends_at", name="ends_after_start"),
     sa.CheckConstraint("capacity >= 0", name="capacity_counts"),
-    sa.CheckConstraint("(status = 'cancelled') = (cancelled_at IS NOT NULL)", name="cancelled_when"),
+    sa.CheckConstraint(
+        "(status = 'cancelled') = (cancelled_at IS NOT NULL)", name="cancelled_when"
+    ),
     # By a job of ours, or without one by the platform itself.
     sa.CheckConstraint("status = 'cancelled' OR job_id IS NULL", name="cancelled_by_whom"),
     sa.Index("sessions_in_start_order", "business_id", "starts_at", "id"),
     partial("sessions_of_job", "job_id", where="job_id IS NOT NULL"),
 )
 
-# What calendars were last told of sessions that are gone: one that is made anew under the same id goes on from there.
+# What calendars were last told of sessions that are gone: one that is made anew under the same id
+# goes on from there.
 deleted_sessions = sa.Table(
     "deleted_sessions",
     metadata,
@@ -223,10 +248,12 @@ payment_lines = sa.Table(
     metadata,
     sa.Column("business_id", sa.String(128), primary_key=True),
     sa.Column("booking_id", sa.String(128), primary_key=True),
-    sa.Column("line_no", sa.Integer, primary_key=True, autoincrement=False),  # from 1, in the platform's order
+    # from 1, in the platform's order
+    sa.Column("line_no", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("method", sa.String(8), nullable=False),
     sa.Column("payment_id", sa.String(128)),
-    sa.Column("amount_minor", sa.BigInteger),  # 0, as `credits` may be: the platform names a line that cost nothing
+    # 0, as `credits` may be: the platform names a line that cost nothing
+    sa.Column("amount_minor", sa.BigInteger),
     sa.Column("currency", sa.String(3)),
     sa.Column("account_id", sa.String(128)),
     sa.Column("credits", sa.BigInteger),
@@ -246,21 +273,28 @@ job_sessions = sa.Table(
     sa.Column("position", sa.Integer),  # place among the accepted ones; part of every refund id
     sa.Column("outcome", sa.String(32), nullable=False),
     sa.Column("held_by_job_id", Id),  # the job that has it, where this one could not
-    sa.Column("bookings", sa.Integer),  # settled here; counted when the session's refund rows are written
-    sa.Column("released_at", Instant),  # withdrawn, or gone from the schedule: its id may be chosen again
+    # settled here; counted when the session's refund rows are written
+    sa.Column("bookings", sa.Integer),
+    # withdrawn, or gone from the schedule: its id may be chosen again
+    sa.Column("released_at", Instant),
     # As it was at acceptance: the audit tells what was cancelled, whatever the schedule says later.
     sa.Column("session_name", sa.String(200), nullable=False),
     sa.Column("session_starts_at", Instant, nullable=False),
     sa.Column("session_ends_at", Instant),
     sa.Column("session_timezone", sa.String(64), nullable=False),
-    sa.Column("session_starts_local", sa.String(19)),  # what the clocks of that zone show, by the rules of then
+    # what the clocks of that zone show, by the rules of then
+    sa.Column("session_starts_local", sa.String(19)),
     sa.Column("location", sa.String(200)),
     sa.Column("instructor", sa.String(200)),
     one_of("outcome", SessionOutcome),
-    sa.CheckConstraint("(outcome = 'accepted') = (position IS NOT NULL)", name="accepted_have_a_place"),
+    sa.CheckConstraint(
+        "(outcome = 'accepted') = (position IS NOT NULL)", name="accepted_have_a_place"
+    ),
     sa.CheckConstraint("position < 1048575", name="position_fits_refund_id"),
     sa.Index("job_sessions_in_order", "job_id", "seq", unique=True),
-    partial("job_sessions_by_position", "job_id", "position", where="position IS NOT NULL", unique=True),
+    partial(
+        "job_sessions_by_position", "job_id", "position", where="position IS NOT NULL", unique=True
+    ),
     partial(
         "one_live_acceptance",
         "business_id",
@@ -286,17 +320,21 @@ refunds = sa.Table(
     sa.Column("currency", sa.String(3)),
     sa.Column("account_id", sa.String(128)),
     sa.Column("credits", sa.BigInteger),
-    # What of the line's sum is not returned, and the rule that keeps it: what was paid is both together.
+    # What of the line's sum is not returned, and the rule that keeps it: what was paid is both
+    # together.
     sa.Column("kept_amount_minor", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("kept_credits", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("kept_by", sa.String(64)),
     sa.Column("status", sa.String(16), nullable=False),
-    # When a machine must next touch the row: pending: send it; submitted: the lease's end; indeterminate and
-    # processing: look it up. NULL: no machine will, the outcome is final or a person's to decide.
+    # When a machine must next touch the row: pending: send it; submitted: the lease's end;
+    # indeterminate and processing: look it up. NULL: no machine will, the outcome is final or a
+    # person's to decide.
     sa.Column("due_at", Instant),
     sa.Column("epoch", sa.Integer, nullable=False, default=0),  # raised by every claim: the fence
-    sa.Column("attempts", sa.Integer, nullable=False, default=0),  # calls that may have had an effect
-    sa.Column("key_generation", sa.Integer, nullable=False, default=0),  # raised by a recorded refusal only
+    # calls that may have had an effect
+    sa.Column("attempts", sa.Integer, nullable=False, default=0),
+    # raised by a recorded refusal only
+    sa.Column("key_generation", sa.Integer, nullable=False, default=0),
     sa.Column("upstream_reference", sa.String(255)),
     sa.Column("failure_code", sa.String(64)),
     sa.Column("failure_detail", sa.String(500)),
@@ -304,8 +342,11 @@ refunds = sa.Table(
     sa.Column("first_due_at", Instant),  # from when its patience counts
     sa.Column("settled_at", Instant),
     sa.Column("hinted_at", Instant),  # an upstream's hook came, and nobody has looked since
-    sa.Column("resolved_amount_minor", sa.BigInteger),  # what a person says came back elsewhere; NULL: all of it
-    sa.ForeignKeyConstraint(["job_id", "session_id"], ["job_sessions.job_id", "job_sessions.session_id"]),
+    # what a person says came back elsewhere; NULL: all of it
+    sa.Column("resolved_amount_minor", sa.BigInteger),
+    sa.ForeignKeyConstraint(
+        ["job_id", "session_id"], ["job_sessions.job_id", "job_sessions.session_id"]
+    ),
     one_of("status", RefundStatus),
     sa.CheckConstraint(
         f"({_PAID_BY_ONE_MEANS}) AND line_no > 0 OR method = 'none' AND line_no = 0 AND status = 'skipped'",
@@ -320,15 +361,22 @@ refunds = sa.Table(
         "AND (method = 'credit' OR kept_credits = 0)",
         name="keeps_of_its_line",
     ),
-    sa.CheckConstraint("(kept_by IS NULL) = (kept_amount_minor = 0 AND kept_credits = 0)", name="kept_by_a_rule"),
-    sa.CheckConstraint("(due_at IS NULL) = (outcome_seq IS NOT NULL)", name="final_ones_are_numbered"),
-    sa.CheckConstraint("status NOT IN ('pending', 'submitted') OR due_at IS NOT NULL", name="open_ones_are_due"),
+    sa.CheckConstraint(
+        "(kept_by IS NULL) = (kept_amount_minor = 0 AND kept_credits = 0)", name="kept_by_a_rule"
+    ),
+    sa.CheckConstraint(
+        "(due_at IS NULL) = (outcome_seq IS NOT NULL)", name="final_ones_are_numbered"
+    ),
+    sa.CheckConstraint(
+        "status NOT IN ('pending', 'submitted') OR due_at IS NOT NULL", name="open_ones_are_due"
+    ),
     sa.CheckConstraint(
         "status NOT IN ('succeeded', 'rejected', 'skipped', 'resolved') OR due_at IS NULL",
         name="final_ones_rest",
     ),
     sa.CheckConstraint("(settled_at IS NULL) = (outcome_seq IS NULL)", name="settled_when"),
-    # Lines of a withdrawn job are kept for its audit only, and don't stand in the way of another job's.
+    # Lines of a withdrawn job are kept for its audit only, and don't stand in the way of another
+    # job's.
     partial(
         "one_refund_per_line",
         "business_id",
@@ -340,13 +388,20 @@ refunds = sa.Table(
     sa.Index("refunds_of_job", "job_id", "status", "id"),
     sa.Index("refunds_of_client", "job_id", "client_id", "id"),
     partial("refunds_due", "job_id", "method", "due_at", "id", where="due_at IS NOT NULL"),
-    partial("refunds_in_outcome_order", "job_id", "outcome_seq", where="outcome_seq IS NOT NULL", unique=True),
+    partial(
+        "refunds_in_outcome_order",
+        "job_id",
+        "outcome_seq",
+        where="outcome_seq IS NOT NULL",
+        unique=True,
+    ),
     partial("refunds_of_payment", "business_id", "payment_id", where="payment_id IS NOT NULL"),
     partial("refunds_at_stripe", "upstream_reference", where=AT_STRIPE),
 )
 
-# What may be given back, and what refund rows have claimed of it: of one payment over all its bookings (`booking_id`
-# is empty), or to one account for one booking (`currency` is empty). What was claimed stays so, whatever came of it.
+# What may be given back, and what refund rows have claimed of it: of one payment over all its
+# bookings (`booking_id` is empty), or to one account for one booking (`currency` is empty). What
+# was claimed stays so, whatever came of it.
 ceilings = sa.Table(
     "ceilings",
     metadata,
@@ -355,7 +410,8 @@ ceilings = sa.Table(
     sa.Column("subject_id", sa.String(128), primary_key=True),  # the payment or the account
     sa.Column("booking_id", sa.String(128), primary_key=True),
     sa.Column("currency", sa.String(3), primary_key=True),
-    sa.Column("paid", sa.BigInteger, nullable=False),  # the most that the schedule has named at one time
+    # the most that the schedule has named at one time
+    sa.Column("paid", sa.BigInteger, nullable=False),
     sa.Column("claimed", sa.BigInteger, nullable=False),
     sa.CheckConstraint("claimed BETWEEN 0 AND paid", name="never_more_than_was_paid"),
     sa.CheckConstraint(
@@ -365,8 +421,9 @@ ceilings = sa.Table(
     ),
 )
 
-# How often refunds of a job were claimed: the part of its version that a claim raises. Not on the job's row, which an
-# expansion locks for as long as it writes a chunk: the calls that are under way would have nothing to go on with.
+# How often refunds of a job were claimed: the part of its version that a claim raises. Not on the
+# job's row, which an expansion locks for as long as it writes a chunk: the calls that are under way
+# would have nothing to go on with.
 job_claims = sa.Table(
     "job_claims",
     metadata,
@@ -379,7 +436,12 @@ job_claims = sa.Table(
 refund_history = sa.Table(
     "refund_history",
     metadata,
-    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
+    sa.Column(
+        "id",
+        sa.BigInteger().with_variant(sa.Integer, "sqlite"),
+        primary_key=True,
+        autoincrement=True,
+    ),
     sa.Column("refund_id", Id, nullable=False),
     sa.Column("epoch", sa.Integer, nullable=False),
     sa.Column("status", sa.String(16), nullable=False),
@@ -400,7 +462,8 @@ hook_events = sa.Table(
     "hook_events",
     metadata,
     sa.Column("source", sa.String(16), primary_key=True),  # the route that it came by
-    sa.Column("event_id", sa.String(255), primary_key=True),  # the sender's, the same over all attempts
+    # the sender's, the same over all attempts
+    sa.Column("event_id", sa.String(255), primary_key=True),
     sa.Column("received_at", Instant, nullable=False),
     sa.Index("hook_events_by_age", "received_at"),
 )
@@ -414,7 +477,8 @@ checks = sa.Table(
     sa.Column("violations", sa.JSON, nullable=False),  # rows that break a rule, by its code
 )
 
-# The revision that a build must know to run on this schema: the last that was not additive (docs/upgrading.md).
+# The revision that a build must know to run on this schema: the last that was not additive
+# (docs/upgrading.md).
 schema_needs = sa.Table(
     "schema_needs",
     metadata,

@@ -1,6 +1,7 @@
 """Webhooks out, as rows: endpoints, the events they are told of, each event's way to each endpoint, and every attempt.
 
-Events are written in the transaction of what they report. A delivery's `due_at` says when it is sent, and alone does.
+Events are written in the transaction of what they report. A delivery's `due_at` says when it is
+sent, and alone does.
 """
 
 import sqlalchemy as sa
@@ -23,7 +24,9 @@ webhook_endpoints = sa.Table(
     sa.Column("failing_since", Instant),  # the first failure since the last success
     created_at(),
     one_of("status", EndpointStatus),
-    sa.CheckConstraint("(status = 'disabled') = (disabled_because IS NOT NULL)", name="disabled_for_a_reason"),
+    sa.CheckConstraint(
+        "(status = 'disabled') = (disabled_because IS NOT NULL)", name="disabled_for_a_reason"
+    ),
     sa.Index("endpoints_of_business", "business_id", "id"),
 )
 
@@ -31,7 +34,9 @@ webhook_secrets = sa.Table(
     "webhook_secrets",
     metadata,
     sa.Column("id", Id, primary_key=True),  # UUIDv7: in the order in which they were made
-    sa.Column("endpoint_id", sa.ForeignKey("webhook_endpoints.id", ondelete="CASCADE"), nullable=False),
+    sa.Column(
+        "endpoint_id", sa.ForeignKey("webhook_endpoints.id", ondelete="CASCADE"), nullable=False
+    ),
     sa.Column("secret", sa.Text, nullable=False),  # sealed
     sa.Column("ends_at", Instant),  # NULL: the current one
     created_at(),
@@ -42,7 +47,8 @@ webhook_secrets = sa.Table(
 webhook_events = sa.Table(
     "webhook_events",
     metadata,
-    sa.Column("id", Id, primary_key=True),  # UUIDv7, and the `webhook-id`: the same over all attempts and endpoints
+    # UUIDv7, and the `webhook-id`: the same over all attempts and endpoints
+    sa.Column("id", Id, primary_key=True),
     sa.Column("business_id", sa.ForeignKey("businesses.id"), nullable=False),
     sa.Column("type", sa.String(64), nullable=False),
     sa.Column("occurred_at", Instant, nullable=False),
@@ -54,12 +60,15 @@ webhook_events = sa.Table(
 webhook_deliveries = sa.Table(
     "webhook_deliveries",
     metadata,
-    sa.Column("endpoint_id", sa.ForeignKey("webhook_endpoints.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column(
+        "endpoint_id", sa.ForeignKey("webhook_endpoints.id", ondelete="CASCADE"), primary_key=True
+    ),
     sa.Column("event_id", sa.ForeignKey("webhook_events.id", ondelete="CASCADE"), primary_key=True),
     sa.Column("status", sa.String(16), nullable=False),
     sa.Column("due_at", Instant),  # when it is tried next; while one tries it, when another may
     sa.Column("epoch", sa.Integer, nullable=False, default=0),  # raised by every claim: the fence
-    sa.Column("tries", sa.Integer, nullable=False, default=0),  # of the schedule; begun anew by redelivering
+    # of the schedule; begun anew by redelivering
+    sa.Column("tries", sa.Integer, nullable=False, default=0),
     one_of("status", DeliveryStatus),
     sa.CheckConstraint("(status = 'pending') = (due_at IS NOT NULL)", name="pending_ones_are_due"),
     partial("deliveries_due", "endpoint_id", "due_at", "event_id", where="due_at IS NOT NULL"),
@@ -71,7 +80,8 @@ webhook_attempts = sa.Table(
     metadata,
     sa.Column("endpoint_id", Id, primary_key=True),
     sa.Column("event_id", Id, primary_key=True),
-    sa.Column("epoch", sa.Integer, primary_key=True, autoincrement=False),  # of the claim that made it
+    # of the claim that made it
+    sa.Column("epoch", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("ended_at", Instant, nullable=False),
     sa.Column("status_code", sa.Integer),  # of what came back, if anything did
     sa.Column("error", sa.String(64)),

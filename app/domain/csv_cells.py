@@ -1,7 +1,8 @@
 """How the audit's cells become bytes (RFC 4180, CRLF), the same whether PostgreSQL or we write them.
 
-Text is in quotes, and so stays text in readers that guess types (`00123`); numbers and instants are bare; a cell that
-holds nothing is empty and bare, which PostgreSQL's COPY reads as NULL. A line holds no line break but its end.
+Text is in quotes, and so stays text in readers that guess types (`00123`); numbers and instants are
+bare; a cell that holds nothing is empty and bare, which PostgreSQL's COPY reads as NULL. A line
+holds no line break but its end.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

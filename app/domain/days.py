@@ -1,6 +1,7 @@
 """Local days of a business as ranges of instants, across changes of the clocks. Pure: now and the zone are parameters.
 
-A day is the half-open range from its first instant to the first instant of the next: 23, 24 or 25 hours.
+A day is the half-open range from its first instant to the first instant of the next: 23, 24 or 25
+hours.
 """
 
 import datetime as dt
@@ -45,21 +46,25 @@ def business_zone(name: str) -> ZoneInfo:
     """The zone that a business's days are counted in.
 
     Raises:
-        Problem: 409 `business-time-zone-unknown`: its row holds a name that is none here; counting its days in another
+        Problem: 409 `business-time-zone-unknown`: its row holds a name that is none here; counting
+            its days in another
         zone could take the wrong classes.
     """
     zone = zone_named(name)
     if zone is None:
         detail = "The time zone of this business is not one that this service knows. Its operator must mend it."
-        raise Problem(409, "business-time-zone-unknown", "The business has no known time zone", detail)
+        raise Problem(
+            409, "business-time-zone-unknown", "The business has no known time zone", detail
+        )
     return zone
 
 
 class SessionTimes(NamedTuple):
     """A session's hours on the wall: in its own zone, and in the business's, under whose days it is listed.
 
-    Dates are `YYYY-MM-DD`, hours `YYYY-MM-DDTHH:MM:SS` without an offset. `utc_offset` (`-08:00`) is the one at the
-    start; where the clocks go back meanwhile, `ends_local` may be before `starts_local`.
+    Dates are `YYYY-MM-DD`, hours `YYYY-MM-DDTHH:MM:SS` without an offset. `utc_offset` (`-08:00`)
+    is the one at the start; where the clocks go back meanwhile, `ends_local` may be before
+    `starts_local`.
     """
 
     timezone: str  # of the local hours: the business's where the session's own is unknown here
@@ -73,16 +78,24 @@ class SessionTimes(NamedTuple):
     business_ends_local: str
 
 
-@lru_cache(maxsize=4096)  # lists are asked for again and again, and this is the dearest part of a line of theirs
-def session_times(starts_at: dt.datetime, ends_at: dt.datetime, timezone: str, business_timezone: str) -> SessionTimes:
+# lists are asked for again and again, and this is the dearest part of a line of theirs
+@lru_cache(maxsize=4096)
+def session_times(
+    starts_at: dt.datetime, ends_at: dt.datetime, timezone: str, business_timezone: str
+) -> SessionTimes:
     """What the clocks show at a session's start and end, by the zone rules of this process."""
     business = zone_of(business_timezone)
     zone = zone_of(timezone, business)
-    starts, ends = (instant.astimezone(zone).isoformat(timespec="seconds") for instant in (starts_at, ends_at))
+    starts, ends = (
+        instant.astimezone(zone).isoformat(timespec="seconds") for instant in (starts_at, ends_at)
+    )
     local = (starts[:_DAY], starts[:_HOUR], ends[:_HOUR])
     if zone is business:
         return SessionTimes(zone.key, timezone == zone.key, *local, starts[_HOUR:], *local)
-    in_business = (instant.astimezone(business).isoformat(timespec="seconds") for instant in (starts_at, ends_at))
+    in_business = (
+        instant.astimezone(business).isoformat(timespec="seconds")
+        for instant in (starts_at, ends_at)
+    )
     business_starts, business_ends = in_business
     return SessionTimes(
         zone.key,
@@ -98,8 +111,8 @@ def session_times(starts_at: dt.datetime, ends_at: dt.datetime, timezone: str, b
 def first_instant(day: dt.date, zone: ZoneInfo) -> dt.datetime:
     """The first instant of `day` in `zone`, in UTC.
 
-    Where the clocks skip midnight the day begins at the change; where they show it twice, at the first of the two:
-    both are what `fold=0` means (PEP 495).
+    Where the clocks skip midnight the day begins at the change; where they show it twice, at the
+    first of the two: both are what `fold=0` means (PEP 495).
     """
     return dt.datetime.combine(day, dt.time(0), zone).astimezone(dt.UTC)
 
@@ -111,11 +124,14 @@ def week_of(instant: dt.datetime, zone: ZoneInfo) -> Days:
     return Days(monday, monday + dt.timedelta(days=_WEEK - 1), zone)
 
 
-def chosen_days(date_from: str | None, date_to: str | None, zone: ZoneInfo, *, default: Days) -> Days:
+def chosen_days(
+    date_from: str | None, date_to: str | None, zone: ZoneInfo, *, default: Days
+) -> Days:
     """The days a query asks for: seven from or to the one date given, `default` when none is.
 
     Raises:
-        Invalid: a date is no `YYYY-MM-DD` of the years 2000 to 2100, the range is reversed or longer than 366 days.
+        Invalid: a date is no `YYYY-MM-DD` of the years 2000 to 2100, the range is reversed or
+            longer than 366 days.
     """
     if date_from is None and date_to is None:
         return default
@@ -132,7 +148,9 @@ def chosen_days(date_from: str | None, date_to: str | None, zone: ZoneInfo, *, d
     if last < first:
         raise Invalid([FieldError("?date_to", "range-reversed", "date_to is before date_from.")])
     if (last - first).days >= MAX_DAYS:
-        raise Invalid([FieldError("?date_to", "range-too-long", f"The range is longer than {MAX_DAYS} days.")])
+        raise Invalid(
+            [FieldError("?date_to", "range-too-long", f"The range is longer than {MAX_DAYS} days.")]
+        )
     return Days(first, last, zone)
 
 
@@ -149,6 +167,10 @@ def _read_date(pointer: str, text: str | None, errors: list[FieldError]) -> dt.d
             if _FIRST_YEAR <= day.year <= _LAST_YEAR:
                 return day
     errors.append(
-        FieldError(pointer, "date", f"Must be a date as YYYY-MM-DD, of the years {_FIRST_YEAR} to {_LAST_YEAR}.")
+        FieldError(
+            pointer,
+            "date",
+            f"Must be a date as YYYY-MM-DD, of the years {_FIRST_YEAR} to {_LAST_YEAR}.",
+        )
     )
     return None

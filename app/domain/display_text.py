@@ -1,6 +1,7 @@
 """Text for display, as it is kept and compared: composed, white space folded, ends cut, without what can't be seen.
 
-It is mended at every door by the one function here, so that equal texts are one; it is never a reason to refuse.
+It is mended at every door by the one function here, so that equal texts are one; it is never a
+reason to refuse.
 """
 
 import re
@@ -9,12 +10,24 @@ from typing import Final
 
 MAX_CHARACTERS: Final = 200  # of what the schema keeps
 
-# Letters that show nothing (Hangul's fillers, the empty pattern of Braille) are blanks, as control characters are.
+# Letters that show nothing (Hangul's fillers, the empty pattern of Braille) are blanks, as control
+# characters are.
 _BLANKS: Final = (*range(0x20), *range(0x7F, 0xA0), 0x115F, 0x1160, 0x2800, 0x3164, 0xFFA0)
-# What has no width only makes equal texts differ: a soft hyphen, blanks without a width, and marks of direction, which
-# also turn what stands beside them round. Half of a surrogate pair is what cutting an emoji in two leaves.
+# What has no width only makes equal texts differ: a soft hyphen, blanks without a width, and marks
+# of direction, which also turn what stands beside them round. Half of a surrogate pair is what
+# cutting an emoji in two leaves.
 _NOTHING: Final = (
-    *(0xAD, 0x34F, 0x61C, 0x200B, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2060, 0x2070), 0xFEFF),
+    *(
+        0xAD,
+        0x34F,
+        0x61C,
+        0x200B,
+        0x200E,
+        0x200F,
+        *range(0x202A, 0x202F),
+        *range(0x2060, 0x2070),
+        0xFEFF,
+    ),
     *range(0xFFF9, 0xFFFC),
     *range(0xD800, 0xE000),
 )
@@ -37,4 +50,6 @@ def cut(text: str) -> str:
 def searchable(value: str) -> str:
     """What is searched in, and for: the same for texts that differ in case or accents alone."""
     folded = unicodedata.normalize("NFKD", value).casefold()
-    return "".join(one for one in unicodedata.normalize("NFKD", folded) if not unicodedata.combining(one))
+    return "".join(
+        one for one in unicodedata.normalize("NFKD", folded) if not unicodedata.combining(one)
+    )

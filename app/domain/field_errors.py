@@ -1,6 +1,7 @@
 """Says in words what pydantic found wrong with one value: a code with hyphens, and no pattern and no value sent.
 
-The values sent may be personal, or not text at all; a pattern (regular expression) is nothing that a person reads.
+The values sent may be personal, or not text at all; a pattern (regular expression) is nothing that
+a person reads.
 """
 
 from collections.abc import Iterable, Mapping
@@ -25,7 +26,10 @@ _SENTENCES: Final = {
     "bool_parsing": "Must be true or false.",
     "int_parsing": "Must be a whole number.",
 }
-_OF_LISTS: Final = {"too_long": "Must hold at most {max_length}.", "too_short": "Must hold at least {min_length}."}
+_OF_LISTS: Final = {
+    "too_long": "Must hold at most {max_length}.",
+    "too_short": "Must hold at least {min_length}.",
+}
 
 
 def code_of(error: Mapping[str, Any]) -> str:
@@ -33,7 +37,11 @@ def code_of(error: Mapping[str, Any]) -> str:
     discriminator = discriminator_of(error)
     if discriminator is None:
         return str(error["type"]).replace("_", "-")
-    return "missing" if error["type"] == "union_tag_not_found" else f"unknown-{discriminator.replace('_', '-')}"
+    return (
+        "missing"
+        if error["type"] == "union_tag_not_found"
+        else f"unknown-{discriminator.replace('_', '-')}"
+    )
 
 
 def discriminator_of(error: Mapping[str, Any]) -> str | None:

@@ -1,6 +1,7 @@
 """Field types that every body and record shares: ids, text, dates, instants. What passes here fits the schema.
 
-Control characters (NUL among them) and numbers where a date belongs are refused before any step sees them.
+Control characters (NUL among them) and numbers where a date belongs are refused before any step
+sees them.
 """
 
 import datetime as dt
@@ -17,7 +18,8 @@ _DATE: Final = re.compile(r"(20[0-9]{2}|2100)-[0-9]{2}-[0-9]{2}")
 _INSTANT: Final = re.compile(
     rf"{_DATE.pattern}[Tt][0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}(\.[0-9]{{1,9}})?([Zz]|[+-][0-9]{{2}}:[0-9]{{2}})"
 )
-# Checked by pydantic's Rust: an import reads millions of these. There `$` is the very end of the text.
+# Checked by pydantic's Rust: an import reads millions of these. There `$` is the very end of the
+# text.
 NO_CONTROLS: Final = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
 _NO_CONTROLS_BUT_BREAKS: Final = r"^[^\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]*$"
 PLATFORM_ID: Final = r"^[A-Za-z0-9._:~-]{1,128}$"
@@ -48,12 +50,16 @@ def _instant(value: Any) -> dt.datetime:
             instant = dt.datetime.fromisoformat(value.upper()).astimezone(dt.UTC)
             # Both databases keep milliseconds: the same record twice must compare equal.
             return instant.replace(microsecond=instant.microsecond // 1000 * 1000)
-    raise PydanticCustomError("instant", "must be an RFC 3339 instant with an offset or Z, of the years 2000 to 2100")
+    raise PydanticCustomError(
+        "instant", "must be an RFC 3339 instant with an offset or Z, of the years 2000 to 2100"
+    )
 
 
 def text(at_most: int, *, at_least: int = 0) -> StringConstraints:
     """The constraints of a line of text without control characters."""
-    return StringConstraints(min_length=at_least, max_length=at_most, pattern=NO_CONTROLS, strict=True)
+    return StringConstraints(
+        min_length=at_least, max_length=at_most, pattern=NO_CONTROLS, strict=True
+    )
 
 
 def _on_one_line(value: str) -> str:
@@ -63,7 +69,8 @@ def _on_one_line(value: str) -> str:
 def prose(at_most: int) -> tuple[StringConstraints, AfterValidator]:
     """The constraints of text that people type: line breaks and tabs are taken, and folded to blanks.
 
-    What is kept is one line, so that a cell of the audit, a calendar and an upstream are told the same.
+    What is kept is one line, so that a cell of the audit, a calendar and an upstream are told the
+    same.
     """
     taken = StringConstraints(max_length=at_most, pattern=_NO_CONTROLS_BUT_BREAKS, strict=True)
     return taken, AfterValidator(_on_one_line)
@@ -75,6 +82,8 @@ PlatformId = Annotated[
     Field(description="The platform's own id."),
 ]
 Uuid = Annotated[str, StringConstraints(pattern=UUID)]
-Currency = Annotated[str, StringConstraints(pattern=_CURRENCY, strict=True), Field(description="ISO 4217.")]
+Currency = Annotated[
+    str, StringConstraints(pattern=_CURRENCY, strict=True), Field(description="ISO 4217.")
+]
 Date = Annotated[dt.date, BeforeValidator(_date, json_schema_input_type=dt.date)]
 Moment = Annotated[dt.datetime, PlainValidator(_instant, json_schema_input_type=dt.datetime)]

@@ -1,7 +1,7 @@
 """The currencies that money may be of, and how many decimals an amount has when printed (ISO 4217:2015, amendment 177).
 
-Of a currency that is not listed nobody knows how many decimals its minor unit has, and an amount would be printed, or
-sent, a hundredfold wrong.
+Of a currency that is not listed nobody knows how many decimals its minor unit has, and an amount
+would be printed, or sent, a hundredfold wrong.
 """
 
 from typing import Final
@@ -29,8 +29,8 @@ DECIMALS_3: Final = ("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND")
 DECIMALS_4: Final = ("CLF", "UYW")
 
 
-# ISO 4217's active codes, and those withdrawn since 2015, which were paid in. Metals, funds' units of account and test
-# codes (`XAU`, `XDR`, `XTS`) have no minor unit, and are none.
+# ISO 4217's active codes, and those withdrawn since 2015, which were paid in. Metals, funds' units
+# of account and test codes (`XAU`, `XDR`, `XTS`) have no minor unit, and are none.
 _CODES: Final = """
 AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BOV BRL BSD BTN BWP BYN
 BZD CAD CDF CHE CHF CHW CLF CLP CNY COP COU CRC CUC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD

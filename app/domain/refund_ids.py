@@ -1,16 +1,18 @@
 """Refund ids that exist before their rows: the same job, booking and payment line give the same UUIDv7 anywhere.
 
-A refund's id is printed in the CSV of the 202, before a worker has written the row, so it is computed, not drawn
-(ADR 0004). Within a job, ids order by session and then by chance.
+A refund's id is printed in the CSV of the 202, before a worker has written the row, so it is
+computed, not drawn (ADR 0004). Within a job, ids order by session and then by chance.
 """
 
 import hashlib
 from typing import Final
 
-LAST: Final = 2**20 - 1  # no session has this position: `lowest_id` of it is above every id of the job
+# no session has this position: `lowest_id` of it is above every id of the job
+LAST: Final = 2**20 - 1
 
-# RFC 9562 §5.7: 48 bits of milliseconds, version 7, then here 20 bits of the session's position in the job (a
-# fixed-length counter, §6.2) around the variant, and 52 bits of SHA-256 over job, booking and line.
+# RFC 9562 §5.7: 48 bits of milliseconds, version 7, then here 20 bits of the session's position in
+# the job (a fixed-length counter, §6.2) around the variant, and 52 bits of SHA-256 over job,
+# booking and line.
 POSTGRESQL_FUNCTION = """
 CREATE OR REPLACE FUNCTION refund_id(ms bigint, pos integer, job text, booking text, line integer) RETURNS uuid
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$

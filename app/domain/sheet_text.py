@@ -3,9 +3,12 @@
 import re
 from typing import Final
 
-# What starts a formula, after any white space: ASCII and full-width = + - @, and the tab and return that some
-# programs take. The white space is listed, because Python's `\\s` and PostgreSQL's are not the same.
-_SPACE: Final = " \t\n\v\f\r\x1c-\x1f\x85\xa0\u1680\u2000-\u200b\u2028\u2029\u202f\u205f\u3000\ufeff"
+# What starts a formula, after any white space: ASCII and full-width = + - @, and the tab and return
+# that some programs take. The white space is listed, because Python's `\\s` and PostgreSQL's are
+# not the same.
+_SPACE: Final = (
+    " \t\n\v\f\r\x1c-\x1f\x85\xa0\u1680\u2000-\u200b\u2028\u2029\u202f\u205f\u3000\ufeff"
+)
 FORMULA: Final = f"^[{_SPACE}]*[=+\\-@\t\r\uff1d\uff0b\uff0d\uff20]"
 _FORMULA: Final = re.compile(FORMULA)
 

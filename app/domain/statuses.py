@@ -52,18 +52,28 @@ class RefundStatus(StrEnum):
     RESOLVED = "resolved"
 
 
-# Those that a machine still goes on with, unless it has given one up; and those that only a person changes.
+# Those that a machine still goes on with, unless it has given one up; and those that only a person
+# changes.
 OPEN: Final = frozenset(
-    {RefundStatus.PENDING, RefundStatus.SUBMITTED, RefundStatus.INDETERMINATE, RefundStatus.PROCESSING}
+    {
+        RefundStatus.PENDING,
+        RefundStatus.SUBMITTED,
+        RefundStatus.INDETERMINATE,
+        RefundStatus.PROCESSING,
+    }
 )
 FINAL: Final = frozenset(RefundStatus) - OPEN
 # Those that are a person's, once no machine goes on with them.
-NEEDS_A_PERSON: Final = frozenset({RefundStatus.REJECTED, RefundStatus.INDETERMINATE, RefundStatus.PROCESSING})
+NEEDS_A_PERSON: Final = frozenset(
+    {RefundStatus.REJECTED, RefundStatus.INDETERMINATE, RefundStatus.PROCESSING}
+)
 
 WITHDRAWN_LINE = "withdrawn"  # the failure code of a withdrawn job's lines
 WAIVED = "waived"  # the failure code of a line that a person gives up: nothing of it came back
-ALREADY_REFUNDED = "already_refunded"  # the failure code of what an upstream says is refunded, and not by this refund
-ALREADY_REFUNDED_HERE = "already_refunded_here"  # another line's refund has returned all that was paid
+# the failure code of what an upstream says is refunded, and not by this refund
+ALREADY_REFUNDED = "already_refunded"
+# another line's refund has returned all that was paid
+ALREADY_REFUNDED_HERE = "already_refunded_here"
 
 
 class Method(StrEnum):

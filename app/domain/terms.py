@@ -29,7 +29,8 @@ def nothing_to_return(
         status: `booked`, `waitlisted` or `checked_in`.
         started: whether its session had started when the cancellation was accepted.
         include_attended: whether the request asked to return attended bookings as well.
-        paid: whether the booking has payment lines of more than 0 (a free or membership booking has none).
+        paid: whether the booking has payment lines of more than 0 (a free or membership booking has
+            none).
         policy: that of the cancellation's acceptance.
     """
     if status == BookingStatus.WAITLISTED and policy == FIRST_POLICY:

@@ -1,7 +1,8 @@
 """Decides once, as `app` is imported, by whose time zone rules this process goes; and which zones there are.
 
-Python reads the machine's zone files before the `tzdata` package, however old they are. Here the newer of the two
-releases decides, for every zone in the process: a country may change its clocks a week after it said so.
+Python reads the machine's zone files before the `tzdata` package, however old they are. Here the
+newer of the two releases decides, for every zone in the process: a country may change its clocks a
+week after it said so.
 """
 
 import re
@@ -21,8 +22,8 @@ _RELEASE_FILES: Final = {
     "+VERSION": re.compile(r"(\d{4}[a-z]+)\s"),
 }
 _MAX_FIRST_LINE: Final = 100
-# The areas of the tz database. Its other names (EST5EDT, Japan, localtime, posix/…) are links and tools for machines,
-# and some of them are taken by no browser.
+# The areas of the tz database. Its other names (EST5EDT, Japan, localtime, posix/…) are links and
+# tools for machines, and some of them are taken by no browser.
 _REGION: Final = re.compile(
     r"(Africa|America|Antarctica|Arctic|Asia|Atlantic|Australia|Brazil|Canada|Chile|Etc|Europe|Indian|Mexico|Pacific|US)"
     r"/[A-Za-z0-9_+/-]+"

@@ -1,7 +1,7 @@
 """Reads what an upstream sent into the vocabulary of outcomes; pure and total, no bytes make it raise.
 
-The invariant: a refund is called succeeded, processing or rejected only on an answer that can be read
-whole and contradicts the order in nothing.
+The invariant: a refund is called succeeded, processing or rejected only on an answer that can be
+read whole and contradicts the order in nothing.
 """
 
 import re
@@ -47,10 +47,13 @@ class _Status(StrEnum):
     FAILED = "failed"
 
 
-def outcome_of(reply: Reply, order: Order, *, now: datetime, classifier: Classifier | None = None) -> Outcome:
+def outcome_of(
+    reply: Reply, order: Order, *, now: datetime, classifier: Classifier | None = None
+) -> Outcome:
     """What a call that asked for `order` came to.
 
-    `now` (aware) is used where Retry-After is a date; `classifier` reads answers whose words are not our contract's.
+    `now` (aware) is used where Retry-After is a date; `classifier` reads answers whose words are
+    not our contract's.
     """
     match reply:
         case NotSent(detail):
@@ -71,8 +74,10 @@ def finding_of(reply: Reply, order: Order, *, now: datetime) -> Finding:
         case HttpAnswer(200):
             return _find(json_of(reply), order)
         case HttpAnswer():
-            limit = Limit.RATE if reply.status == 429 else None  # noqa: PLR2004
-            return Indeterminate(f"look-up: HTTP {reply.status}", retry_after(reply.headers, now=now), limit)
+            limit = Limit.RATE if reply.status == 429 else None
+            return Indeterminate(
+                f"look-up: HTTP {reply.status}", retry_after(reply.headers, now=now), limit
+            )
         case _:
             assert_never(reply)
 
@@ -80,26 +85,31 @@ def finding_of(reply: Reply, order: Order, *, now: datetime) -> Finding:
 def classify(answer: HttpAnswer, order: Order, *, now: datetime) -> Outcome:
     """Map the answer to a POST to its outcome, as the contracts (`openapi/*-upstream.yaml`) say."""
     status = answer.status
-    if 200 <= status < 300:  # noqa: PLR2004 - the classes of RFC 9110, section 15
+    if 200 <= status < 300:
         return read_refund(json_of(answer), order)
-    if status == 429:  # noqa: PLR2004
+    if status == 429:
         return Throttled(retry_after(answer.headers, now=now))
-    # A wrong or revoked token is no fault of the refund; as a refusal it would end all of a job's refunds in seconds.
-    if status == 401:  # noqa: PLR2004
-        return Unavailable("HTTP 401: the token is not accepted", retry_after(answer.headers, now=now))
-    if status == 503:  # noqa: PLR2004
+    # A wrong or revoked token is no fault of the refund; as a refusal it would end all of a job's
+    # refunds in seconds.
+    if status == 401:
+        return Unavailable(
+            "HTTP 401: the token is not accepted", retry_after(answer.headers, now=now)
+        )
+    if status == 503:
         return Unavailable("HTTP 503", retry_after(answer.headers, now=now))
-    if not 400 <= status < 500:  # noqa: PLR2004
+    if not 400 <= status < 500:
         return Indeterminate(f"HTTP {status}", retry_after(answer.headers, now=now))
     problem = json_of(answer)
     fields = problem if isinstance(problem, dict) else {}
     code = code_of(fields.get("code"), fallback=f"http_{status}")
-    # 408 is what servers say, unasked, on a connection they give up on, and 425 is a balancer's; neither
-    # is the upstream's word on the refund. A key in use is another call of ours that may be about to
-    # land.
-    if status in {408, 425} or (status == 409 and code == "idempotency_key_in_use"):  # noqa: PLR2004
+    # 408 is what servers say, unasked, on a connection they give up on, and 425 is a balancer's;
+    # neither is the upstream's word on the refund. A key in use is another call of ours that may be
+    # about to land.
+    if status in {408, 425} or (status == 409 and code == "idempotency_key_in_use"):
         return Indeterminate(f"HTTP {status} {code}", retry_after(answer.headers, now=now))
-    return Rejected(code, one_line(fields.get("detail") or fields.get("title") or f"HTTP {status}"), None)
+    return Rejected(
+        code, one_line(fields.get("detail") or fields.get("title") or f"HTTP {status}"), None
+    )
 
 
 def read_refund(refund: object, order: Order) -> Succeeded | Processing | Rejected | Indeterminate:
@@ -119,16 +129,20 @@ def read_refund(refund: object, order: Order) -> Succeeded | Processing | Reject
             return Processing(reference)
         case _Status.FAILED:
             code = code_of(refund.get("failure_code"), fallback="failed")
-            return Rejected(code, one_line(refund.get("failure_detail") or "the refund failed"), reference)
+            return Rejected(
+                code, one_line(refund.get("failure_detail") or "the refund failed"), reference
+            )
         case _:
             return Indeterminate("the answer has no status that the contract knows")
 
 
-def retry_after(headers: Mapping[str, str], *, now: datetime, at_most: float = MAX_RETRY_AFTER_SECONDS) -> float | None:
+def retry_after(
+    headers: Mapping[str, str], *, now: datetime, at_most: float = MAX_RETRY_AFTER_SECONDS
+) -> float | None:
     """Seconds, 0 to `at_most`, that a Retry-After asks for (RFC 9110, 10.2.3: a number or a date), else None.
 
-    A date is measured from the answer's own `Date` where it has one, so that no clock needs to agree with
-    another.
+    A date is measured from the answer's own `Date` where it has one, so that no clock needs to
+    agree with another.
     """
     value = headers.get("retry-after", "").strip()
     if _DELAY.fullmatch(value):
@@ -143,14 +157,18 @@ def retry_after(headers: Mapping[str, str], *, now: datetime, at_most: float = M
 def best_of(findings: Sequence[Finding], order: Order) -> Finding | None:
     """The finding that stands for all refunds found under the order's reference, None where none is of this order.
 
-    An unreadable one of ours hides what it is: it stands above pending and failed, and below a plain success. Of those
-    that failed, the one that the upstream had accepted stands for all.
+    An unreadable one of ours hides what it is: it stands above pending and failed, and below a
+    plain success. Of those that failed, the one that the upstream had accepted stands for all.
     """
     for kind in (Succeeded, Indeterminate, Processing):
         for finding in findings:
             if isinstance(finding, kind):
                 return finding
-    failed = [one for one in findings if isinstance(one, Rejected) and one.upstream_reference != order.failed_as]
+    failed = [
+        one
+        for one in findings
+        if isinstance(one, Rejected) and one.upstream_reference != order.failed_as
+    ]
     accepted = [one for one in failed if one.upstream_reference == order.accepted_as]
     return next(iter(accepted or failed), None)
 
@@ -173,8 +191,8 @@ def _find(document: object, order: Order) -> Finding:
     best = best_of([read_refund(refund, order) for refund in ours], order)
     if best is not None:
         return best
-    # "None" is believed of a list that is about this reference and ends here, for it lets the refund be
-    # sent again.
+    # "None" is believed of a list that is about this reference and ends here, for it lets the
+    # refund be sent again.
     if len(ours) < len(refunds):
         return Indeterminate("look-up: the list is about other references")
     if document.get("has_more") or document.get("next_cursor"):

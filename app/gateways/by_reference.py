@@ -1,6 +1,7 @@
 """The gateway both contracts share: a refund under a key, a look-up by reference; one call each.
 
-Both are made with the business's own token where it has one, and not at all where that can't be read.
+Both are made with the business's own token where it has one, and not at all where that can't be
+read.
 """
 
 from collections.abc import Callable
@@ -48,7 +49,9 @@ class ByReference:
         if isinstance(order.merchant, UnreadableAccount):
             return Unavailable(order.merchant.detail, None)
         headers = _token(order.merchant) | {"Idempotency-Key": order.idempotency_key}
-        reply = await self._upstream.call("POST", self._path, headers=headers, json=self._body(order))
+        reply = await self._upstream.call(
+            "POST", self._path, headers=headers, json=self._body(order)
+        )
         return outcome_of(reply, order, now=self._clock())
 
     async def look_up(self, order: Order) -> Finding:
@@ -56,7 +59,9 @@ class ByReference:
         if isinstance(order.merchant, UnreadableAccount):
             return Indeterminate(f"look-up: {order.merchant.detail}")
         query = {"reference": order.refund_id}
-        reply = await self._upstream.call("GET", self._path, query=query, headers=_token(order.merchant))
+        reply = await self._upstream.call(
+            "GET", self._path, query=query, headers=_token(order.merchant)
+        )
         return finding_of(reply, order, now=self._clock())
 
     async def aclose(self) -> None:

@@ -1,14 +1,14 @@
 """The pooled HTTP client for one upstream; no call outlasts its deadline, and none is sent twice.
 
-The only module that knows pyreqwest. What a call came to is an `Answer` (the upstream spoke), `NotSent`
-(surely no request left this process) or `Broken` (it may have arrived, nothing is known).
+The only module that knows pyreqwest. What a call came to is an `Answer` (the upstream spoke),
+`NotSent` (surely no request left this process) or `Broken` (it may have arrived, nothing is known).
 
-pyreqwest's exception classes cannot be used to tell `NotSent` from `Broken`: measured on 0.15, a server
-that reads the request and hangs up raises `ConnectError`, and one that reads it and never answers raises
-`ConnectTimeoutError`. The list of causes can: a failure while connecting carries the cause `client error
-(Connect)`, one after that `client error (SendRequest)` or none. Whatever is not recognised is `Broken`,
-so a change of wording costs look-ups and never a second refund. `tests/integration/test_gateways.py`
-holds each case to it.
+pyreqwest's exception classes cannot be used to tell `NotSent` from `Broken`: measured on 0.15, a
+server that reads the request and hangs up raises `ConnectError`, and one that reads it and never
+answers raises `ConnectTimeoutError`. The list of causes can: a failure while connecting carries the
+cause `client error (Connect)`, one after that `client error (SendRequest)` or none. Whatever is not
+recognised is `Broken`, so a change of wording costs look-ups and never a second refund.
+`tests/integration/test_gateways.py` holds each case to it.
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,8 @@ from pyreqwest.exceptions import DetailedPyreqwestError, PoolTimeoutError, Pyreq
 from pyreqwest.response import Response
 
 MAX_ANSWER_BYTES: Final = 64 * 1024
-HEADERS: Final = ("retry-after", "date", "stripe-rate-limited-reason")  # what an answer's reader needs
+# what an answer's reader needs
+HEADERS: Final = ("retry-after", "date", "stripe-rate-limited-reason")
 _CONNECTING: Final = "client error (Connect)"
 
 
@@ -71,11 +72,14 @@ class UpstreamClient:
             url: what paths are appended to, with or without a slash at its end.
             token: sent as bearer token with each call; None sends none.
             connect_seconds: for name, TCP and TLS of a new connection.
-            total_seconds: the hard deadline of a call, from waiting for a connection to the last byte.
-            max_connections: calls at a time; one more waits for a free connection within its deadline.
+            total_seconds: the hard deadline of a call, from waiting for a connection to the last
+                byte.
+            max_connections: calls at a time; one more waits for a free connection within its
+                deadline.
 
         Raises:
-            ValueError: a URL that is not http(s), a token that cannot be a header, deadlines in the wrong
+            ValueError: a URL that is not http(s), a token that cannot be a header, deadlines in the
+                wrong
             order.
         """
         if not url.startswith(("http://", "https://")):
@@ -97,7 +101,8 @@ class UpstreamClient:
     ) -> Reply:
         """Make one call, sent at most once, ended within `total_seconds`; nothing a peer does raises.
 
-        A header that the pool sends too, as its Authorization, is sent instead of the pool's and never beside it.
+        A header that the pool sends too, as its Authorization, is sent instead of the pool's and
+        never beside it.
 
         Raises:
             ValueError: a header or a URL that cannot be sent at all, which is the caller's mistake.
@@ -108,14 +113,19 @@ class UpstreamClient:
         if headers is not None:
             request = request.headers(headers)
         if json is not None:
-            request = request.header("Content-Type", "application/json").body_bytes(orjson.dumps(json))
+            request = request.header("Content-Type", "application/json").body_bytes(
+                orjson.dumps(json)
+            )
         elif form is not None:
             request = request.form(form)
         try:
-            # Streamed, for the cap: a fully read body would take whatever an upstream cares to send.
+            # Streamed, for the cap: a fully read body would take whatever an upstream cares to
+            # send.
             async with request.build_streamed() as response:
                 body = await response.body_reader.read(MAX_ANSWER_BYTES + 1)
-                return HttpAnswer(response.status, _headers(response), b"" if body is None else bytes(body))
+                return HttpAnswer(
+                    response.status, _headers(response), b"" if body is None else bytes(body)
+                )
         except PyreqwestError as error:
             return _failure(error)
 
@@ -124,7 +134,9 @@ class UpstreamClient:
         await self._client.close()
 
 
-def _client(token: str | None, connect_seconds: float, total_seconds: float, max_connections: int) -> Client:
+def _client(
+    token: str | None, connect_seconds: float, total_seconds: float, max_connections: int
+) -> Client:
     builder = (
         ClientBuilder()
         .user_agent("bulk-cancel")
@@ -133,8 +145,8 @@ def _client(token: str | None, connect_seconds: float, total_seconds: float, max
         .referer(enable=False)
         .max_connections(max_connections)
         .pool_max_idle_per_host(max_connections)
-        # Shorter than the idle time-outs of common servers and balancers (60 s and up): fewer calls are
-        # lost on a connection that the other side is just closing.
+        # Shorter than the idle time-outs of common servers and balancers (60 s and up): fewer calls
+        # are lost on a connection that the other side is just closing.
         .pool_idle_timeout(timedelta(seconds=20))
         .connect_timeout(timedelta(seconds=connect_seconds))
         .timeout(timedelta(seconds=total_seconds))
@@ -160,13 +172,15 @@ def bearer(token: str) -> dict[str, str]:
 def _headers(response: Response) -> dict[str, str]:
     headers: dict[str, str] = {}
     for name in HEADERS:
-        with suppress(KeyError, ValueError):  # not there; or not text, which is as good as not there
+        # not there; or not text, which is as good as not there
+        with suppress(KeyError, ValueError):
             headers[name] = response.headers[name]
     return headers
 
 
 def _failure(error: PyreqwestError) -> NotSent | Broken:
-    # The causes name the URL, which stays out of logs and of the audit; the last one says what happened.
+    # The causes name the URL, which stays out of logs and of the audit; the last one says what
+    # happened.
     causes = (error.details["causes"] or []) if isinstance(error, DetailedPyreqwestError) else []
     messages = [cause["message"] for cause in causes]
     if isinstance(error, PoolTimeoutError):

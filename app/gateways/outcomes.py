@@ -37,7 +37,8 @@ class UnreadableAccount:
     detail: str
 
 
-# At whose account a payment was made or credits were spent; None: the platform's token speaks for the business.
+# At whose account a payment was made or credits were spent; None: the platform's token speaks for
+# the business.
 PaymentAccount = ConnectedAccount | SecretKeyAccount | UnreadableAccount | None
 
 
@@ -45,11 +46,12 @@ PaymentAccount = ConnectedAccount | SecretKeyAccount | UnreadableAccount | None
 class Order:
     """One refund to be made, frozen before the first call: the same order always sends the same bytes.
 
-    A payment names `payment_id`, `amount_minor` (ISO 4217 minor units) and `currency`; a credit names
-    `account_id`, `credits` and the client who booked. `business_id` is for whom it is asked: the upstream refuses
-    a payment or an account of somebody else's. `refund_id` is the reference that the upstream keeps and is looked up
-    by. `accepted_as` is the upstream's id of the refund that it said it was at work on; `failed_as` that of one that
-    failed and was then ordered anew, so that it says nothing of this order. `merchant` is whose account is asked.
+    A payment names `payment_id`, `amount_minor` (ISO 4217 minor units) and `currency`; a credit
+    names `account_id`, `credits` and the client who booked. `business_id` is for whom it is asked:
+    the upstream refuses a payment or an account of somebody else's. `refund_id` is the reference
+    that the upstream keeps and is looked up by. `accepted_as` is the upstream's id of the refund
+    that it said it was at work on; `failed_as` that of one that failed and was then ordered anew,
+    so that it says nothing of this order. `merchant` is whose account is asked.
     """
 
     refund_id: str
@@ -126,8 +128,8 @@ class Unavailable:
 class Indeterminate:
     """Nothing is known: a timeout, a broken connection, another 5xx, or an answer that makes no sense.
 
-    `retry_after_seconds` is what the upstream asked for, where it did; a look-up that is throttled says
-    it here, and what it was too many for.
+    `retry_after_seconds` is what the upstream asked for, where it did; a look-up that is throttled
+    says it here, and what it was too many for.
     """
 
     detail: str
@@ -142,8 +144,8 @@ class Absent:
 
 Outcome = Succeeded | Processing | Rejected | Throttled | Unavailable | Indeterminate
 
-# A look-up has no Throttled and no Unavailable: those say "the refund was not made", and a look-up that
-# could not be answered says nothing about the refund.
+# A look-up has no Throttled and no Unavailable: those say "the refund was not made", and a look-up
+# that could not be answered says nothing about the refund.
 Finding = Succeeded | Processing | Rejected | Indeterminate | Absent
 
 

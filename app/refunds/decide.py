@@ -1,7 +1,7 @@
 """What an upstream's answer or a look-up makes of a refund: every outcome matched, with `policy` to decide.
 
-A call whose outcome is unknown is never repeated here; a refusal is believed only where no earlier call of ours can be
-the reason for it.
+A call whose outcome is unknown is never repeated here; a refusal is believed only where no earlier
+call of ours can be the reason for it.
 """
 
 from typing import assert_never
@@ -27,7 +27,12 @@ from app.refunds.policy import AttemptContext, RefundUpdate
 
 
 async def decide_after_call(
-    gateway: Gateway, order: Order, trail: AttemptContext, outcome: Outcome, *, quiet_in_seconds: float
+    gateway: Gateway,
+    order: Order,
+    trail: AttemptContext,
+    outcome: Outcome,
+    *,
+    quiet_in_seconds: float,
 ) -> RefundUpdate:
     """What becomes of a refund that was just sent; a refusal that may be of our own making is looked up first.
 
@@ -44,7 +49,8 @@ async def decide_after_call(
         case Processing(reference, reason):
             return policy.processing(trail, reference, reason)
         case Rejected(code, _, _) if code == ALREADY_REFUNDED or trail.attempts > 1:
-            # Perhaps because of an earlier call of ours that was never heard of: believe it after a look.
+            # Perhaps because of an earlier call of ours that was never heard of: believe it after a
+            # look.
             return _refused(trail, outcome, await gateway.look_up(order))
         case Rejected():
             return _rejected(trail, outcome)
@@ -57,9 +63,13 @@ async def decide_after_call(
                 throttled=True,
             )
         case Unavailable(detail, retry_after):
-            return policy.not_done(trail, "unavailable", detail, retry_after_seconds=retry_after, throttled=False)
+            return policy.not_done(
+                trail, "unavailable", detail, retry_after_seconds=retry_after, throttled=False
+            )
         case Indeterminate(detail, retry_after):
-            return policy.unknown(detail, quiet_in_seconds=max(quiet_in_seconds, retry_after or 0.0))
+            return policy.unknown(
+                detail, quiet_in_seconds=max(quiet_in_seconds, retry_after or 0.0)
+            )
         case _:
             assert_never(outcome)
 
@@ -79,20 +89,25 @@ def decide_by_sibling(trail: AttemptContext, sibling: Sibling | None) -> RefundU
     return policy.perhaps_refunded_here(trail, named)
 
 
-def decide_after_lookup(claimed: ClaimedRefund, trail: AttemptContext, finding: Finding) -> RefundUpdate:
+def decide_after_lookup(
+    claimed: ClaimedRefund, trail: AttemptContext, finding: Finding
+) -> RefundUpdate:
     """What becomes of a refund that was looked up: only a plain word that there is none lets it be sent again."""
     match finding:
         case Succeeded(reference):
             return policy.succeeded(reference)
         case Processing(reference, reason):
             return policy.processing(trail, reference, reason)
-        case Rejected(_, _, reference) if claimed.status == RefundStatus.PROCESSING and _is_another(claimed, reference):
+        case Rejected(_, _, reference) if claimed.status == RefundStatus.PROCESSING and _is_another(
+            claimed, reference
+        ):
             detail = "the upstream shows a refund that failed, and not the one that it had accepted"
             return policy.lookup_failed(trail, claimed.status, detail, pause_seconds=trail.pause())
         case Rejected(code, detail, reference):
             return policy.rejected(code, detail, reference)
         case Absent() if claimed.status == RefundStatus.PROCESSING:
-            # It has given the refund an id: that it knows nothing of it now is no leave to send it again.
+            # It has given the refund an id: that it knows nothing of it now is no leave to send it
+            # again.
             detail = "the upstream had accepted it and does not show it now"
             return policy.lookup_failed(trail, claimed.status, detail, pause_seconds=trail.pause())
         case Absent():
@@ -128,4 +143,7 @@ def _rejected(trail: AttemptContext, refusal: Rejected) -> RefundUpdate:
 
 
 def _is_another(claimed: ClaimedRefund, reference: str | None) -> bool:
-    return None not in {reference, claimed.upstream_reference} and reference != claimed.upstream_reference
+    return (
+        None not in {reference, claimed.upstream_reference}
+        and reference != claimed.upstream_reference
+    )

@@ -1,6 +1,7 @@
 """One claimed refund: the call that its row asks for, made only in time and at the upstream's pace, and its verdict.
 
-The row is committed as `submitted` before this is called; no call starts so late that it could outlive the lease.
+The row is committed as `submitted` before this is called; no call starts so late that it could
+outlive the lease.
 """
 
 import time
@@ -50,14 +51,17 @@ class LaneContext:
     budget: RateLimit | None = None  # None: the upstream does not count calls
 
 
-async def execute(runtime: Runtime, place: LaneContext, claimed: ClaimedRefund, *, send_before: float) -> RefundUpdate:
+async def execute(
+    runtime: Runtime, place: LaneContext, claimed: ClaimedRefund, *, send_before: float
+) -> RefundUpdate:
     """Make the call that the row's state asks for, and say what becomes of the row.
 
     Args:
         runtime: the worker's.
         place: where it belongs.
         claimed: the row, as it was claimed.
-        send_before: the instant, by `seconds_since_boot`, after which its call could outlive its lease.
+        send_before: the instant, by `seconds_since_boot`, after which its call could outlive its
+            lease.
     """
     # Asked again, or asked after because nothing is known of it: such calls have a budget.
     repeat = claimed.status == RefundStatus.INDETERMINATE or claimed.attempts > 1
@@ -73,7 +77,9 @@ async def execute(runtime: Runtime, place: LaneContext, claimed: ClaimedRefund, 
     if await place.pace.enter(repeat=repeat, look_up=look_up) is Admission.LATER:
         _count(place, 0)
         pause = max(place.pace.quiet_seconds, 1.0)
-        return policy.upstream_paused(trail, claimed.status, due_in_seconds=pause * (1 + trail.jitter))
+        return policy.upstream_paused(
+            trail, claimed.status, due_in_seconds=pause * (1 + trail.jitter)
+        )
     gateway = _InstrumentedGateway(runtime.gateways[place.method], place.method, place.pace)
     try:
         if runtime.stopping.is_set() or seconds_since_boot() >= send_before:
@@ -83,7 +89,10 @@ async def execute(runtime: Runtime, place: LaneContext, claimed: ClaimedRefund, 
     finally:
         _count(place, gateway.calls)
         paused = place.pace.leave(
-            gateway.sign, repeat=repeat, look_up=look_up, retry_after_seconds=gateway.retry_after_seconds
+            gateway.sign,
+            repeat=repeat,
+            look_up=look_up,
+            retry_after_seconds=gateway.retry_after_seconds,
         )
         if paused is not None:
             log.warning(
@@ -157,7 +166,11 @@ class _InstrumentedGateway:
 
 
 # Where another call was at the same object, the upstream is well.
-_SIGN: Final = {Limit.RATE: Signal.THROTTLED, Limit.CONCURRENCY: Signal.CROWDED, Limit.OBJECT: Signal.WELL}
+_SIGN: Final = {
+    Limit.RATE: Signal.THROTTLED,
+    Limit.CONCURRENCY: Signal.CROWDED,
+    Limit.OBJECT: Signal.WELL,
+}
 
 
 async def _call(
@@ -176,13 +189,16 @@ async def _call(
         if settings.look_up_first:
             known = decide.decide_after_lookup(claimed, trail, await gateway.look_up(order))
             if known.status == RefundStatus.SUBMITTED or seconds_since_boot() >= send_before:
-                return policy.not_started(claimed.status, due_in_seconds=trail.pause())  # it told nothing, or too late
+                # it told nothing, or too late
+                return policy.not_started(claimed.status, due_in_seconds=trail.pause())
             if known.status != RefundStatus.PENDING:
                 return known
         started = time.monotonic()
         outcome = await gateway.refund(order)
         quiet_in -= min(time.monotonic() - started, settings.upstream_timeout_seconds)
-        verdict = await decide.decide_after_call(gateway, order, trail, outcome, quiet_in_seconds=quiet_in)
+        verdict = await decide.decide_after_call(
+            gateway, order, trail, outcome, quiet_in_seconds=quiet_in
+        )
         if verdict.failure_code != policy.ALREADY_REFUNDED_ELSEWHERE:
             return verdict
         async with runtime.db.read() as conn:
@@ -198,8 +214,8 @@ async def _call(
 
 def order_of(claimed: ClaimedRefund, place: LaneContext) -> Order:
     """What is asked of the upstream for this row, by the same words at each attempt."""
-    # One key for all attempts; a new one only after a recorded refusal, for a try that a person asked for or when the
-    # balance may have been filled.
+    # One key for all attempts; a new one only after a recorded refusal, for a try that a person
+    # asked for or when the balance may have been filled.
     key = claimed.id if claimed.key_generation == 0 else f"{claimed.id}.{claimed.key_generation}"
     # What its upstream called the refund: of this try, or of the one before it, which failed.
     is_accepted = claimed.status == RefundStatus.PROCESSING
@@ -214,7 +230,9 @@ def order_of(claimed: ClaimedRefund, place: LaneContext) -> Order:
         credits=claimed.credits,
         reason=place.reason,
         accepted_as=claimed.upstream_reference if is_accepted else None,
-        failed_as=claimed.upstream_reference if claimed.key_generation and not is_accepted else None,
+        failed_as=claimed.upstream_reference
+        if claimed.key_generation and not is_accepted
+        else None,
         merchant=place.merchant,
         business_id=place.business_id,
         client_id=claimed.client_id,

@@ -1,7 +1,8 @@
 """An upstream's later word on a refund, taken as a hint: nothing of it is believed, the refund is looked up soon.
 
-So hooks that come twice, out of order, too early or never leave the same books; they only save waiting for a poll. One
-thing only a hook tells: Stripe may say that a refund which had succeeded has failed, and that, too, is looked up.
+So hooks that come twice, out of order, too early or never leave the same books; they only save
+waiting for a poll. One thing only a hook tells: Stripe may say that a refund which had succeeded
+has failed, and that, too, is looked up.
 """
 
 import re
@@ -70,21 +71,28 @@ async def take(
 ) -> InboundResult:
     """Have the refund of this reference looked up, unless the event has counted before.
 
-    One transaction: the event counts only if what it asks for is done. With `failed_id`, Stripe says that its refund of
-    this id has failed: where that is the one which we hold as succeeded, its success is in doubt until the look-up.
-    A refund `AtStripe` is known once our own call's answer is recorded: an event that overtakes it is `unknown`.
+    One transaction: the event counts only if what it asks for is done. With `failed_id`, Stripe
+    says that its refund of this id has failed: where that is the one which we hold as succeeded,
+    its success is in doubt until the look-up. A refund `AtStripe` is known once our own call's
+    answer is recorded: an event that overtakes it is `unknown`.
     """
     job_id = refund_id = None
     async with db.write(Step.HINT) as conn:
         came_to = InboundResult.REPEATED
         if await inbound_events.record_once(conn, source, event_id):
             refund_id = await _refund_id(conn, reference)
-            job_id = None if refund_id is None else await inbound_events.job_of(conn, refund_id, _METHOD[source])
+            job_id = (
+                None
+                if refund_id is None
+                else await inbound_events.job_of(conn, refund_id, _METHOD[source])
+            )
             if refund_id is None or job_id is None:
                 came_to = InboundResult.UNKNOWN
             else:
                 came_to = await _apply(conn, source, job_id, refund_id, failed_id)
-    log.info("hook.taken", source=source, job_id=job_id, refund_id=job_id and refund_id, came_to=came_to)
+    log.info(
+        "hook.taken", source=source, job_id=job_id, refund_id=job_id and refund_id, came_to=came_to
+    )
     if job_id is not None and came_to in {InboundResult.LOOK_UP, InboundResult.REOPENED}:
         await queue.wake(job_id)
     return came_to
@@ -109,14 +117,20 @@ async def _apply(
             await inbound_events.remember(conn, refund_id)
             await jobs.update(conn, job_id, due_at=now())
             return InboundResult.LOOK_UP
-        case RefundStatus.SUCCEEDED, _ if failed_id is not None and failed_id == refund["upstream_reference"]:
+        case RefundStatus.SUCCEEDED, _ if (
+            failed_id is not None and failed_id == refund["upstream_reference"]
+        ):
             await manual_changes.reopen_success(conn, refund_id)
-            await jobs.update(conn, job_id, status=JobStatus.RUNNING, finished_at=None, due_at=now())
+            await jobs.update(
+                conn, job_id, status=JobStatus.RUNNING, finished_at=None, due_at=now()
+            )
             return InboundResult.REOPENED
         case RefundStatus.PROCESSING, False:
             only = manual_changes.Retried(refund_ids=(refund_id,))
             await manual_changes.look_again(conn, job_id, only, actor=f"hook:{source}")
-            await jobs.update(conn, job_id, status=JobStatus.RUNNING, finished_at=None, due_at=now())
+            await jobs.update(
+                conn, job_id, status=JobStatus.RUNNING, finished_at=None, due_at=now()
+            )
             return InboundResult.LOOK_UP
         case _, True:
             await inbound_events.remember(conn, refund_id)

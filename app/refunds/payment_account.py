@@ -1,7 +1,7 @@
 """Whose account is asked: read once for each slice, and a secret of the business's own opened in this process alone.
 
-A secret that can't be opened stands in the way of this business's calls to that upstream only, and never lets the
-platform's take its place.
+A secret that can't be opened stands in the way of this business's calls to that upstream only, and
+never lets the platform's take its place.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.access import encrypted, stripe_accounts, upstream_tokens
 from app.encryption import SecretPlace, Undecryptable
-from app.gateways.outcomes import ConnectedAccount, PaymentAccount, SecretKeyAccount, UnreadableAccount, UpstreamMethod
+from app.gateways.outcomes import (
+    ConnectedAccount,
+    PaymentAccount,
+    SecretKeyAccount,
+    UnreadableAccount,
+    UpstreamMethod,
+)
 from app.refunds.runtime import Runtime
 
 log = structlog.get_logger()
@@ -37,14 +43,18 @@ async def _at_stripe(runtime: Runtime, conn: AsyncConnection, business_id: str) 
         return ConnectedAccount(account.connected)
     if account.key_sealed is None:
         return None
-    return _opened(runtime, account.key_sealed, encrypted.stripe_key(business_id), "stripe_key.unreadable")
+    return _opened(
+        runtime, account.key_sealed, encrypted.stripe_key(business_id), "stripe_key.unreadable"
+    )
 
 
 def _with_token(runtime: Runtime, token: str | None, place: SecretPlace) -> PaymentAccount:
     return None if token is None else _opened(runtime, token, place, "upstream_token.unreadable")
 
 
-def _opened(runtime: Runtime, secret: str, place: SecretPlace, event: str) -> SecretKeyAccount | UnreadableAccount:
+def _opened(
+    runtime: Runtime, secret: str, place: SecretPlace, event: str
+) -> SecretKeyAccount | UnreadableAccount:
     try:
         seals = runtime.seals()
         if seals is not None:

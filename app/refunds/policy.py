@@ -1,7 +1,7 @@
 """What an upstream's word makes of a refund: pure decisions, no clock, no database, no network.
 
-Nothing here may repeat a call whose outcome is unknown: an `indeterminate` refund only becomes `pending` again after
-the upstream has said that it knows nothing of it.
+Nothing here may repeat a call whose outcome is unknown: an `indeterminate` refund only becomes
+`pending` again after the upstream has said that it knows nothing of it.
 """
 
 from dataclasses import dataclass, replace
@@ -14,19 +14,23 @@ ALREADY_REFUNDED_ELSEWHERE: Final = "already_refunded_elsewhere"
 UPSTREAM_UNAVAILABLE: Final = "upstream_unavailable"
 GAVE_UP: Final = "gave_up"
 
-# An upstream that keeps answering 5xx under our key may have cached the answer: after this many sends, only look.
+# An upstream that keeps answering 5xx under our key may have cached the answer: after this many
+# sends, only look.
 MAX_SENDS: Final = 8
 _FIRST_PAUSE_SECONDS: Final = 1.0
 _PAUSE_PER_AGE: Final = 4.0  # what has waited a minute is tried again after a quarter of one
 _MAX_PAUSE_SECONDS: Final = 300.0
-_FIRST_BACK_OFF_SECONDS: Final = 0.5  # of a refund that was put off, by what has come to nothing so far, not by its age
+# of a refund that was put off, by what has come to nothing so far, not by its age
+_FIRST_BACK_OFF_SECONDS: Final = 0.5
 _MAX_THROTTLED_SECONDS: Final = 30.0
 MAX_RETRY_AFTER_SECONDS: Final = 900.0
 _MAX_LOOK_UP_PAUSE_SECONDS: Final = 6 * 3600.0
-_PAUSE_OF_WAITING_SECONDS: Final = 3600.0  # 10,000 that are looked up twice an hour are 6 calls a second
+# 10,000 that are looked up twice an hour are 6 calls a second
+_PAUSE_OF_WAITING_SECONDS: Final = 3600.0
 _DAY_SECONDS: Final = 86_400.0
-# docs.stripe.com/refunds: a client has 45 days to give bank details; for lack of funds a refund waits until there are
-# some; a payment by bank debit may take two weeks to come in. A day more, for the word of it.
+# docs.stripe.com/refunds: a client has 45 days to give bank details; for lack of funds a refund
+# waits until there are some; a payment by bank debit may take two weeks to come in. A day more, for
+# the word of it.
 _WAITS_SECONDS: Final = {
     "requires_action": 46 * _DAY_SECONDS,
     "insufficient_funds": 46 * _DAY_SECONDS,
@@ -44,10 +48,11 @@ _WAITS_FOR: Final = {
 class RefundUpdate:
     """What becomes of a refund row.
 
-    `due_in_seconds` is None when no machine will touch it again. A `definitive` verdict says that money moved: it is
-    recorded whoever heard it, all others only by the claim that is still theirs. `uncounted`: the call surely had no
-    effect. `new_key`: it was refused, and the next try is to be judged anew; under its key an upstream may repeat the
-    refusal for a day (docs.stripe.com/api/idempotent_requests), whatever has changed since.
+    `due_in_seconds` is None when no machine will touch it again. A `definitive` verdict says that
+    money moved: it is recorded whoever heard it, all others only by the claim that is still theirs.
+    `uncounted`: the call surely had no effect. `new_key`: it was refused, and the next try is to be
+    judged anew; under its key an upstream may repeat the refusal for a day
+    (docs.stripe.com/api/idempotent_requests), whatever has changed since.
     """
 
     status: RefundStatus
@@ -69,11 +74,14 @@ class AttemptContext:
     give_up_after_seconds: float
     jitter: float
     waits_for: str | None = None  # what a refund that its upstream has accepted waits for
-    in_vain: int = 0  # earlier claims of it that came to nothing: at least as many as it was put off by its upstream
+    # earlier claims of it that came to nothing: at least as many as it was put off by its upstream
+    in_vain: int = 0
 
     @property
     def past_deadline(self) -> bool:
-        return self.age_seconds >= max(self.give_up_after_seconds, _WAITS_SECONDS.get(self.waits_for or "", 0.0))
+        return self.age_seconds >= max(
+            self.give_up_after_seconds, _WAITS_SECONDS.get(self.waits_for or "", 0.0)
+        )
 
     def pause_of_look_up(self) -> float:
         """Seconds to the next look at what is accepted: hooks say it sooner, and 10,000 may wait at one account."""
@@ -84,7 +92,9 @@ class AttemptContext:
 
     def pause(self, *, at_least: float = 0.0) -> float:
         """Seconds to the next try: longer the older the refund is, with jitter, never beyond the longest pause."""
-        grown = min(_MAX_PAUSE_SECONDS, max(_FIRST_PAUSE_SECONDS, self.age_seconds / _PAUSE_PER_AGE))
+        grown = min(
+            _MAX_PAUSE_SECONDS, max(_FIRST_PAUSE_SECONDS, self.age_seconds / _PAUSE_PER_AGE)
+        )
         return max(at_least, grown * (0.5 + self.jitter / 2))
 
     def back_off(self, *, at_least: float = 0.0, at_most: float = _MAX_PAUSE_SECONDS) -> float:
@@ -95,7 +105,9 @@ class AttemptContext:
 
 def succeeded(upstream_reference: str | None) -> RefundUpdate:
     """The upstream has returned the money or the credits."""
-    return RefundUpdate(RefundStatus.SUCCEEDED, None, definitive=True, upstream_reference=upstream_reference)
+    return RefundUpdate(
+        RefundStatus.SUCCEEDED, None, definitive=True, upstream_reference=upstream_reference
+    )
 
 
 def rejected(code: str, detail: str, upstream_reference: str | None = None) -> RefundUpdate:
@@ -112,14 +124,20 @@ def rejected(code: str, detail: str, upstream_reference: str | None = None) -> R
 def refunded_elsewhere(detail: str) -> RefundUpdate:
     """The upstream says it is refunded and has no refund of ours: somebody else's, so nothing is left to return."""
     return RefundUpdate(
-        RefundStatus.SKIPPED, None, failure_code=ALREADY_REFUNDED_ELSEWHERE, failure_detail=detail[:500]
+        RefundStatus.SKIPPED,
+        None,
+        failure_code=ALREADY_REFUNDED_ELSEWHERE,
+        failure_detail=detail[:500],
     )
 
 
 def refunded_here(sibling: str) -> RefundUpdate:
     """Another refund of ours, which is named, has returned all that was left of the payment."""
     return RefundUpdate(
-        RefundStatus.SKIPPED, None, failure_code=ALREADY_REFUNDED_HERE, failure_detail=f"by {sibling}"[:500]
+        RefundStatus.SKIPPED,
+        None,
+        failure_code=ALREADY_REFUNDED_HERE,
+        failure_detail=f"by {sibling}"[:500],
     )
 
 
@@ -128,7 +146,9 @@ def perhaps_refunded_here(trail: AttemptContext, sibling: str) -> RefundUpdate:
     return _refused_for_now(trail, ALREADY_REFUNDED, f"{sibling} of the same payment is under way")
 
 
-def processing(trail: AttemptContext, upstream_reference: str | None, reason: str | None = None) -> RefundUpdate:
+def processing(
+    trail: AttemptContext, upstream_reference: str | None, reason: str | None = None
+) -> RefundUpdate:
     """The upstream accepted it and its final word is still to come: ask again, less and less often.
 
     What it waits for is shown, and says for how long a machine waits with it.
@@ -173,7 +193,12 @@ def _refused_for_now(trail: AttemptContext, code: str, detail: str) -> RefundUpd
 
 
 def not_done(
-    trail: AttemptContext, code: str, detail: str, *, retry_after_seconds: float | None, throttled: bool
+    trail: AttemptContext,
+    code: str,
+    detail: str,
+    *,
+    retry_after_seconds: float | None,
+    throttled: bool,
 ) -> RefundUpdate:
     """The call surely had no effect: send again later, or give it to a person when patience is out."""
     if trail.past_deadline and trail.attempts > 1:
@@ -194,18 +219,25 @@ def not_done(
         longest = _MAX_THROTTLED_SECONDS if throttled else _MAX_PAUSE_SECONDS
         pause = trail.back_off(at_least=asked_for, at_most=longest)
     return RefundUpdate(
-        RefundStatus.PENDING, pause, uncounted=True, failure_code=code[:64], failure_detail=detail[:500]
+        RefundStatus.PENDING,
+        pause,
+        uncounted=True,
+        failure_code=code[:64],
+        failure_detail=detail[:500],
     )
 
 
 def unknown(detail: str, *, quiet_in_seconds: float) -> RefundUpdate:
     """Nothing is known: look it up once the call can no longer land (`quiet_in_seconds` from now).
 
-    Out of patience too: a machine gives up after a look-up only. Until a call can no longer land, not even a person may
-    have it sent again.
+    Out of patience too: a machine gives up after a look-up only. Until a call can no longer land,
+    not even a person may have it sent again.
     """
     return RefundUpdate(
-        RefundStatus.INDETERMINATE, quiet_in_seconds, failure_code="unknown", failure_detail=detail[:500]
+        RefundStatus.INDETERMINATE,
+        quiet_in_seconds,
+        failure_code="unknown",
+        failure_detail=detail[:500],
     )
 
 
@@ -213,35 +245,58 @@ def not_found(trail: AttemptContext) -> RefundUpdate:
     """The upstream knows nothing of it: send it again under the same key, unless that has failed too often."""
     if trail.past_deadline:
         detail = "sent, and the upstream has none of it"
-        return RefundUpdate(RefundStatus.INDETERMINATE, None, failure_code=GAVE_UP, failure_detail=detail)
+        return RefundUpdate(
+            RefundStatus.INDETERMINATE, None, failure_code=GAVE_UP, failure_detail=detail
+        )
     if trail.attempts >= MAX_SENDS:
-        return unknown("sent repeatedly, and the upstream has none of it", quiet_in_seconds=trail.pause())
+        return unknown(
+            "sent repeatedly, and the upstream has none of it", quiet_in_seconds=trail.pause()
+        )
     return RefundUpdate(RefundStatus.PENDING, 0.0, failure_code="looked_up_absent")
 
 
-def lookup_failed(trail: AttemptContext, status: RefundStatus, detail: str, *, pause_seconds: float) -> RefundUpdate:
+def lookup_failed(
+    trail: AttemptContext, status: RefundStatus, detail: str, *, pause_seconds: float
+) -> RefundUpdate:
     """A look-up that told nothing: the refund stays what it was, waits for what it did, and is looked up again."""
     due = None if trail.past_deadline else pause_seconds
-    return RefundUpdate(status, due, failure_code=trail.waits_for or "look_up_unanswered", failure_detail=detail[:500])
+    return RefundUpdate(
+        status,
+        due,
+        failure_code=trail.waits_for or "look_up_unanswered",
+        failure_detail=detail[:500],
+    )
 
 
-def upstream_paused(trail: AttemptContext, status: RefundStatus, *, due_in_seconds: float) -> RefundUpdate:
+def upstream_paused(
+    trail: AttemptContext, status: RefundStatus, *, due_in_seconds: float
+) -> RefundUpdate:
     """Claimed while its upstream takes no calls: it waits on, unless patience is out."""
     if not trail.past_deadline:
         return not_started(status, due_in_seconds=due_in_seconds, waits_for=trail.waits_for)
     detail = "the upstream took no calls for as long as a machine tries"
     if status == RefundStatus.SUBMITTED and trail.attempts > 1:
         return RefundUpdate(
-            RefundStatus.INDETERMINATE, None, uncounted=True, failure_code=GAVE_UP, failure_detail=detail
+            RefundStatus.INDETERMINATE,
+            None,
+            uncounted=True,
+            failure_code=GAVE_UP,
+            failure_detail=detail,
         )
     if status == RefundStatus.SUBMITTED:
         return RefundUpdate(
-            RefundStatus.REJECTED, None, uncounted=True, failure_code=UPSTREAM_UNAVAILABLE, failure_detail=detail
+            RefundStatus.REJECTED,
+            None,
+            uncounted=True,
+            failure_code=UPSTREAM_UNAVAILABLE,
+            failure_detail=detail,
         )
     return lookup_failed(trail, status, detail, pause_seconds=due_in_seconds)
 
 
-def not_started(status: RefundStatus, *, due_in_seconds: float = 0.0, waits_for: str | None = None) -> RefundUpdate:
+def not_started(
+    status: RefundStatus, *, due_in_seconds: float = 0.0, waits_for: str | None = None
+) -> RefundUpdate:
     """Claimed but not acted on: the lease ran low, or the worker stops."""
     if status == RefundStatus.SUBMITTED:
         return RefundUpdate(RefundStatus.PENDING, due_in_seconds, uncounted=True)

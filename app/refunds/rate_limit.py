@@ -1,8 +1,8 @@
 """A lane's part of the calls that its account may have, over all workers: asked for before refunds are claimed.
 
-Nothing that is claimed waits here. Each claimed refund has been granted one call; what it makes beyond that, or leaves
-unmade, is told when the lane asks next. A look-up counts as one, whatever the pages of its list: nearly every payment
-has a single one.
+Nothing that is claimed waits here. Each claimed refund has been granted one call; what it makes
+beyond that, or leaves unmade, is told when the lane asks next. A look-up counts as one, whatever
+the pages of its list: nearly every payment has a single one.
 """
 
 import time
@@ -13,12 +13,19 @@ import structlog
 
 from app.db.core.outage import is_outage
 from app.db.refunds import rate_limits
-from app.gateways.outcomes import ConnectedAccount, PaymentAccount, SecretKeyAccount, UnreadableAccount, UpstreamMethod
+from app.gateways.outcomes import (
+    ConnectedAccount,
+    PaymentAccount,
+    SecretKeyAccount,
+    UnreadableAccount,
+    UpstreamMethod,
+)
 from app.refunds.runtime import Runtime
 
 log = structlog.get_logger()
 
-_ASK_AGAIN_SECONDS: Final = 0.25  # up to half of it more or less, so that no lane always comes just after another
+# up to half of it more or less, so that no lane always comes just after another
+_ASK_AGAIN_SECONDS: Final = 0.25
 
 
 @dataclass(slots=True)
@@ -28,7 +35,8 @@ class RateLimit:
     account: str
     per_second: float
     owed: int = 0  # calls made and not granted, or below nought granted and not made
-    retry_at: float = float("-inf")  # monotonic: there was less than was wanted, so none is asked for until then
+    # monotonic: there was less than was wanted, so none is asked for until then
+    retry_at: float = float("-inf")
 
     @property
     def is_short(self) -> bool:
@@ -44,12 +52,16 @@ def of_payments(runtime: Runtime, merchant: PaymentAccount, business_id: str) ->
     return RateLimit(account_of(runtime, UpstreamMethod.PAYMENT, merchant, business_id), per_second)
 
 
-def account_of(runtime: Runtime, method: UpstreamMethod, merchant: PaymentAccount, business_id: str) -> str:
+def account_of(
+    runtime: Runtime, method: UpstreamMethod, merchant: PaymentAccount, business_id: str
+) -> str:
     """The name of the account that an upstream counts a business's calls for."""
     match merchant:
         case ConnectedAccount(account):
             return account
-        case None if method is UpstreamMethod.PAYMENT and runtime.settings.payments_provider == "stripe":
+        case None if (
+            method is UpstreamMethod.PAYMENT and runtime.settings.payments_provider == "stripe"
+        ):
             return "platform"
         case None | SecretKeyAccount() | UnreadableAccount():
             return f"business:{business_id}"
@@ -59,7 +71,9 @@ async def ask(runtime: Runtime, budget: RateLimit, *, wanted: int) -> int:
     """How many of the wanted calls may be made now; the account's row is held for this one statement only."""
     owed = budget.owed
     async with runtime.db.write() as conn:
-        granted = await rate_limits.take(conn, budget.account, wanted=wanted, owed=owed, per_second=budget.per_second)
+        granted = await rate_limits.take(
+            conn, budget.account, wanted=wanted, owed=owed, per_second=budget.per_second
+        )
     budget.owed -= owed  # calls have ended meanwhile
     if granted.calls < wanted:
         pause = max(granted.next_in_seconds, _ASK_AGAIN_SECONDS * (0.5 + runtime.jitter()))

@@ -18,9 +18,12 @@ from app.gateways.outcomes import Gateway, UpstreamMethod
 from app.queue import Queue
 from app.refunds.pacing.paces import Paces
 
-# Seconds of some clock that runs on while the machine is suspended, as the database's does; the usual one may not.
+# Seconds of some clock that runs on while the machine is suspended, as the database's does; the
+# usual one may not.
 seconds_since_boot: Final[Callable[[], float]] = (
-    partial(time.clock_gettime, time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic
+    partial(time.clock_gettime, time.CLOCK_BOOTTIME)
+    if hasattr(time, "CLOCK_BOOTTIME")
+    else time.monotonic
 )
 
 SLICES_AT_ONCE = 32  # jobs that one process runs side by side
@@ -36,10 +39,12 @@ class Runtime:
     gateways: Mapping[UpstreamMethod, Gateway]
     settings: Settings
     jitter: Callable[[], float] = random.random
-    stopping: asyncio.Event = field(default_factory=asyncio.Event)  # set: claim and send nothing more
+    # set: claim and send nothing more
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
     at_work: Counter[str] = field(default_factory=Counter)  # slices of this process, by job
     paces: Paces = field(init=False)
-    seals: Callable[[], SecretBox | None] = field(init=False)  # made when the first is needed, and kept
+    # made when the first is needed, and kept
+    seals: Callable[[], SecretBox | None] = field(init=False)
 
     def __post_init__(self) -> None:
         most = self.settings.concurrency
@@ -63,15 +68,20 @@ class Runtime:
             await gateway.aclose()
 
 
-def gateways(settings: Settings, *, payments_url: str, credits_url: str) -> dict[UpstreamMethod, Gateway]:
+def gateways(
+    settings: Settings, *, payments_url: str, credits_url: str
+) -> dict[UpstreamMethod, Gateway]:
     """The gateways of a process, with room for every call that its paces let go at once."""
     return gateways_from(
         payments_provider=settings.payments_provider,
         payments_url=payments_url,
-        payments_token=settings.payments_token.get_secret_value() if settings.payments_token else None,
+        payments_token=settings.payments_token.get_secret_value()
+        if settings.payments_token
+        else None,
         credits_url=credits_url,
         credits_token=settings.credits_token.get_secret_value() if settings.credits_token else None,
         connect_seconds=min(5.0, settings.upstream_timeout_seconds),
         total_seconds=settings.upstream_timeout_seconds,
-        max_connections=settings.concurrency * BUSINESSES_AT_FULL_PACE * 3 // 2,  # look-ups are beside the sends
+        # look-ups are beside the sends
+        max_connections=settings.concurrency * BUSINESSES_AT_FULL_PACE * 3 // 2,
     )

@@ -50,7 +50,9 @@ class GroupCommit(GroupCommitter[Recorded]):
 async def _record(runtime: Runtime, job_id: str, group: list[Recorded]) -> None:
     heartbeat = runtime.settings.lease_seconds
     async with runtime.db.write(Step.RECORD) as conn:
-        changed = await outcomes.record(conn, job_id, group, actor="worker", heartbeat_seconds=heartbeat)
+        changed = await outcomes.record(
+            conn, job_id, group, actor="worker", heartbeat_seconds=heartbeat
+        )
     if len(changed) != len(group):
         log.warning("refund.fenced", job_id=job_id, outcomes=len(group) - len(changed))
 
@@ -58,8 +60,8 @@ async def _record(runtime: Runtime, job_id: str, group: list[Recorded]) -> None:
 async def settle_job(runtime: Runtime, job_id: str) -> float | None:
     """End the job if no machine has anything left to do for it.
 
-    Returns:
-        Seconds until a refund is due at an upstream that takes calls (0 or less: now), or None when it has ended.
+    Returns: Seconds until a refund is due at an upstream that takes calls (0 or less: now), or None
+    when it has ended.
     """
     async with runtime.db.write(Step.SETTLE) as conn:
         job = await jobs.lock_any(conn, job_id)

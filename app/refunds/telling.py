@@ -1,6 +1,7 @@
 """Keeps an account's rate the same for all workers: reads its row while free, and tells what was heard while at a pace.
 
-While there is no pace nothing is written. Without the database each worker goes on by what it knows.
+While there is no pace nothing is written. Without the database each worker goes on by what it
+knows.
 """
 
 import asyncio
@@ -94,10 +95,17 @@ class Teller:
             told = rate.tell(None if row is None else Kept(*row), clock)
             kept = call_rates.Row(told.version, told.told_at, told.state, told.awake)
             state = rate.rate
-            if not await call_rates.write(conn, self._name, kept, phase=state.phase, per_second=state.per_second):
+            if not await call_rates.write(
+                conn, self._name, kept, phase=state.phase, per_second=state.per_second
+            ):
                 rate.version = -1  # another was the first: its row is taken up the next time
         if rate.rate.phase is not phase and Phase.FREE in {phase, rate.rate.phase}:
-            log.info("rate.found", account=self._name, phase=rate.rate.phase, per_second=rate.rate.per_second)
+            log.info(
+                "rate.found",
+                account=self._name,
+                phase=rate.rate.phase,
+                per_second=rate.rate.per_second,
+            )
 
     def _set_clock(self, clock: float) -> None:
         ahead = clock - self._runtime.paces.clock()

@@ -1,6 +1,7 @@
 """Checks the books, the promise's invariants over the rows: for the command, the tests and a worker now and then.
 
-A check only reads; what it finds is a defect or a hand in the database, and for a person to look at.
+A check only reads; what it finds is a defect or a hand in the database, and for a person to look
+at.
 """
 
 import asyncio
@@ -52,9 +53,14 @@ async def verify(
     """
     found: list[Violation] = []
     async with db.snapshot() as conn:
-        for invariant in invariants(CheckScope(business_id, since), overdue_seconds=overdue_seconds):
+        for invariant in invariants(
+            CheckScope(business_id, since), overdue_seconds=overdue_seconds
+        ):
             rows = await conn.execute(invariant.query.limit(most))
-            found += [Violation(invariant.code, invariant.rule, job_id, row_id) for job_id, row_id in rows.all()]
+            found += [
+                Violation(invariant.code, invariant.rule, job_id, row_id)
+                for job_id, row_id in rows.all()
+            ]
     return found
 
 
@@ -69,14 +75,23 @@ async def check(runtime: Runtime) -> list[Violation] | None:
         began_at = await jobs.clock(conn)
     if last is None:
         return None
-    # Once again over the jobs that the last check had seen ending; and over all where it had found something.
-    since = None if last.violations or last.checked_at is None else last.checked_at - dt.timedelta(seconds=every)
-    found = await verify(runtime.db, overdue_seconds=2 * runtime.settings.sweep_seconds, since=since)
+    # Once again over the jobs that the last check had seen ending; and over all where it had found
+    # something.
+    since = (
+        None
+        if last.violations or last.checked_at is None
+        else last.checked_at - dt.timedelta(seconds=every)
+    )
+    found = await verify(
+        runtime.db, overdue_seconds=2 * runtime.settings.sweep_seconds, since=since
+    )
     counts = Counter(violation.code for violation in found)
     async with runtime.db.write() as conn:
         await last_check.record(conn, began_at, counts)
     for violation in found[:_MAX_LOGGED]:
-        log.error("books.broken", rule=violation.code, job_id=violation.job_id, row_id=violation.row_id)
+        log.error(
+            "books.broken", rule=violation.code, job_id=violation.job_id, row_id=violation.row_id
+        )
     log.info("books.checked", violations=sum(counts.values()), whole=since is None)
     return found
 
@@ -86,7 +101,9 @@ async def keep_checking(runtime: Runtime) -> None:
     while not runtime.stopping.is_set():
         try:
             await check(runtime)
-        except Exception as error:  # noqa: BLE001 - the worker's edge: a database that is away comes back
+        except Exception as error:
             log.warning("books.unchecked", error=type(error).__name__)
         with suppress(TimeoutError):
-            await asyncio.wait_for(runtime.stopping.wait(), min(runtime.settings.verify_seconds, 60.0))
+            await asyncio.wait_for(
+                runtime.stopping.wait(), min(runtime.settings.verify_seconds, 60.0)
+            )

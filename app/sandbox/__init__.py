@@ -1,7 +1,7 @@
 """Payment and credit services to try the product against: books of what they did, switches for faults.
 
-Stands alone: nothing of the product is imported, so its books are an independent witness of what the product
-did. `books` and `journal` keep them, `contracts` says what a request must look like, `tokens` who sends it, `faults`
-draws what goes wrong, `wire` makes it go wrong on the connection, `hooks` tells how pending refunds ended, `upstream`
-is one service, `app` puts both at one address.
+Stands alone: nothing of the product is imported, so its books are an independent witness of what
+the product did. `books` and `journal` keep them, `contracts` says what a request must look like,
+`tokens` who sends it, `faults` draws what goes wrong, `wire` makes it go wrong on the connection,
+`hooks` tells how pending refunds ended, `upstream` is one service, `app` puts both at one address.
 """

@@ -1,6 +1,7 @@
 """Both services at one address, with books and switches: `/payments`, `/credits`, `/books`, `/faults`.
 
-The books and the switches ask for no token: the sandbox holds no secrets and belongs on a loopback address.
+The books and the switches ask for no token: the sandbox holds no secrets and belongs on a loopback
+address.
 """
 
 from collections.abc import AsyncIterator, Mapping
@@ -23,12 +24,16 @@ from app.sandbox.wire import json_response, problem_response
 
 
 def create_sandbox(
-    books_path: Path | None = None, *, token: str | None = None, tokens_of: Mapping[str, str] | None = None
+    books_path: Path | None = None,
+    *,
+    token: str | None = None,
+    tokens_of: Mapping[str, str] | None = None,
 ) -> Starlette:
     """The sandbox as an ASGI app: PAYMENTS_URL is its address with `/payments`, CREDITS_URL with `/credits`.
 
     Args:
-        books_path: the journal that the books are kept in and read back from; None keeps them in memory.
+        books_path: the journal that the books are kept in and read back from; None keeps them in
+            memory.
         token: the platform's bearer token, that both services ask for; None takes any caller.
         tokens_of: by their id, the tokens of businesses that have one of their own.
 
@@ -37,7 +42,9 @@ def create_sandbox(
     """
     books, journal = open_books(books_path)
     tokens = Tokens(token, tokens_of or {})
-    payments = SandboxUpstream("/refunds", RefundBody, books["payments"], Dice(Faults()), tokens, "payment_not_found")
+    payments = SandboxUpstream(
+        "/refunds", RefundBody, books["payments"], Dice(Faults()), tokens, "payment_not_found"
+    )
     credit_returns = SandboxUpstream(
         "/credit-returns", ReturnBody, books["credits"], Dice(Faults()), tokens, "account_not_found"
     )
@@ -69,13 +76,17 @@ def _payment_route(book: Book) -> Route:
         except ValidationError as error:
             return problem_response(400, "validation", complaint(error))
         payment_id = request.path_params["payment_id"]
-        book.register(payment_id, amount=body.amount_minor, currency=body.currency, business=body.business_id)
+        book.register(
+            payment_id, amount=body.amount_minor, currency=body.currency, business=body.business_id
+        )
         return json_response(200, {"payment_id": payment_id} | body.model_dump())
 
     return Route("/payments/{payment_id}", register, methods=["PUT"])
 
 
-def _book_routes(payments: SandboxUpstream, credit_returns: SandboxUpstream, journal: Journal | None) -> list[Route]:
+def _book_routes(
+    payments: SandboxUpstream, credit_returns: SandboxUpstream, journal: Journal | None
+) -> list[Route]:
     async def show(request: Request) -> Response:
         effects = request.query_params.get("effects") != "false"
         for service in (payments, credit_returns):

@@ -65,8 +65,8 @@ class Payment:
 class Book:
     """The books of one service. `prefix` begins its ids; `limited` says whether amounts can be used up.
 
-    `owners` says whose a payment or an account is: the business's that it was first seen with. `callers` counts calls
-    by whose token they had, and method.
+    `owners` says whose a payment or an account is: the business's that it was first seen with.
+    `callers` counts calls by whose token they had, and method.
     """
 
     name: str
@@ -96,7 +96,13 @@ class Book:
         return "amount_exceeds_remaining" if left > 0 else "already_refunded"
 
     def make(
-        self, request: BookedRequest, *, key: str | None, status: str, now: datetime, caller: str = PLATFORM
+        self,
+        request: BookedRequest,
+        *,
+        key: str | None,
+        status: str,
+        now: datetime,
+        caller: str = PLATFORM,
     ) -> BookedRefund:
         """Make a refund, in the journal and in the books."""
         self.made += 1
@@ -130,7 +136,9 @@ class Book:
         """Whether the payment or the account was first seen with another business."""
         return self.owners.get(request.subject, request.business) != request.business
 
-    def register(self, payment_id: str, *, amount: int, currency: str, business: str | None = None) -> None:
+    def register(
+        self, payment_id: str, *, amount: int, currency: str, business: str | None = None
+    ) -> None:
         """Make a payment known, so that refunds of it are measured against this amount."""
         before = self.payments.get(payment_id)
         self.payments[payment_id] = Payment(amount, currency, before.refunded if before else 0)
@@ -165,13 +173,17 @@ class Book:
         """Put one line of the journal back into the books."""
         if "payment" in line:
             payment_id, amount, currency, *business = line["payment"]
-            self.register(payment_id, amount=amount, currency=currency, business=next(iter(business), None))
+            self.register(
+                payment_id, amount=amount, currency=currency, business=next(iter(business), None)
+            )
             return
         if "settle" in line:
             at, refund_id, status = line["settle"]
             heapq.heappush(self.unsettled, (datetime.fromisoformat(at), refund_id, status))
             return
-        refund = BookedRefund(**{**line["refund"], "request": BookedRequest(**line["refund"]["request"])})
+        refund = BookedRefund(
+            **{**line["refund"], "request": BookedRequest(**line["refund"]["request"])}
+        )
         self.made = max(self.made, int(refund.id.rsplit("_", 1)[1]))
         self._put(refund)
 
@@ -188,14 +200,21 @@ class Book:
         report: dict[str, Any] = {
             "requests": dict(self.requests),
             "callers": callers,
-            "totals": {status: statuses[status] for status in (SUCCEEDED, PENDING, FAILED)} | {"sums": dict(sums)},
+            "totals": {status: statuses[status] for status in (SUCCEEDED, PENDING, FAILED)}
+            | {"sums": dict(sums)},
             "twice": dict(self._twice()),
         }
-        return report | ({"effects": [_entry(refund) for refund in self.refunds.values()]} if effects else {})
+        return report | (
+            {"effects": [_entry(refund) for refund in self.refunds.values()]} if effects else {}
+        )
 
     def _twice(self) -> Iterator[tuple[str, int]]:
         for reference, ids in self.by_reference.items():
-            count = sum(self.refunds[refund_id].status != FAILED for refund_id in ids) if len(ids) > 1 else 1
+            count = (
+                sum(self.refunds[refund_id].status != FAILED for refund_id in ids)
+                if len(ids) > 1
+                else 1
+            )
             if count > 1:
                 yield reference, count
 
@@ -216,7 +235,9 @@ class Book:
                 self.owners.setdefault(refund.request.subject, refund.request.business)
         if self.limited:
             request = refund.request
-            payment = self.payments.setdefault(request.subject, Payment(request.amount, request.currency))
+            payment = self.payments.setdefault(
+                request.subject, Payment(request.amount, request.currency)
+            )
             payment.refunded += _taken(refund) - (_taken(known) if known else 0)
 
 

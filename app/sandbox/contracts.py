@@ -30,7 +30,12 @@ class RefundBody(_Body):
     def request(self) -> BookedRequest:
         """The same, in the books' words."""
         return BookedRequest(
-            self.payment_id, self.amount_minor, self.currency, self.reference, self.reason, self.business_id
+            self.payment_id,
+            self.amount_minor,
+            self.currency,
+            self.reference,
+            self.reason,
+            self.business_id,
         )
 
 
@@ -47,7 +52,13 @@ class ReturnBody(_Body):
     def request(self) -> BookedRequest:
         """The same, in the books' words."""
         return BookedRequest(
-            self.account_id, self.credits, None, self.reference, self.reason, self.business_id, self.client_id
+            self.account_id,
+            self.credits,
+            None,
+            self.reference,
+            self.reason,
+            self.business_id,
+            self.client_id,
         )
 
 

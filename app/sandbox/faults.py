@@ -123,7 +123,7 @@ class Dice:
 
     def __post_init__(self) -> None:
         """Seed the dice and keep the switches that are on."""
-        self.random = Random(self.faults.seed)  # noqa: S311 - reproducible faults, no secrets
+        self.random = Random(self.faults.seed)
         chances = ((trouble, float(getattr(self.faults, trouble.value))) for trouble in FaultKind)
         self.likely = [(trouble, chance) for trouble, chance in chances if chance > 0]
 
@@ -175,6 +175,8 @@ class Dice:
                 return str(whole)
             case "date":
                 # A date has no fractions: one second more, lest it be past before it is read.
-                return format_datetime((now + timedelta(seconds=whole + 1)).astimezone(UTC), usegmt=True)
+                return format_datetime(
+                    (now + timedelta(seconds=whole + 1)).astimezone(UTC), usegmt=True
+                )
             case "none":
                 return None

@@ -64,7 +64,11 @@ class Herald:
     async def _send(self, refund: BookedRefund, status: str, hooks: Hooks) -> None:
         at = self.now().astimezone(UTC)  # `sign` takes any time for UTC
         data = shown(refund, status=status)
-        document = {"type": "refund.updated", "timestamp": at.isoformat(timespec="milliseconds"), "data": data}
+        document = {
+            "type": "refund.updated",
+            "timestamp": at.isoformat(timespec="milliseconds"),
+            "data": data,
+        }
         body = orjson.dumps(document).decode()
         event_id = f"msg_{uuid4().hex}"
         headers = {

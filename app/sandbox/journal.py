@@ -42,7 +42,8 @@ class Journal:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | (os.O_TRUNC if anew else 0)
         self._file = os.open(self._path, flags, 0o644)
-        # An app that is mounted in another gets no shutdown: the file closes with the last reference, then.
+        # An app that is mounted in another gets no shutdown: the file closes with the last
+        # reference, then.
         self._close = weakref.finalize(self, os.close, self._file)
 
     def close(self) -> None:

@@ -1,6 +1,7 @@
 """Who calls a service: the platform, or a business with a token of its own, which speaks for that business alone.
 
-Where a business has a token, the platform's does not speak for it: a call with the wrong one of them finds nothing.
+Where a business has a token, the platform's does not speak for it: a call with the wrong one of
+them finds nothing.
 """
 
 import hmac

@@ -1,7 +1,7 @@
 """One upstream service: makes refunds as its contract says, and goes wrong as its dice say.
 
-Whatever goes wrong, the books say truly what was done: a fault is in what the caller hears, or in whether the
-act takes place at all, and never in between.
+Whatever goes wrong, the books say truly what was done: a fault is in what the caller hears, or in
+whether the act takes place at all, and never in between.
 """
 
 import asyncio
@@ -25,8 +25,15 @@ from app.sandbox.wire import answer, answer_json, body_of, drop, refuse, until_g
 MAX_BODY_BYTES = 64 * 1024
 MAX_KEY_LENGTH = 255
 KEY_REUSED = "idempotency_key_reused"
-BEFORE = {FaultKind.DROP_BEFORE, FaultKind.ANSWER_503, FaultKind.ANSWER_429, FaultKind.ANSWER_500_BEFORE}
-_HTML = b"<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
+BEFORE = {
+    FaultKind.DROP_BEFORE,
+    FaultKind.ANSWER_503,
+    FaultKind.ANSWER_429,
+    FaultKind.ANSWER_500_BEFORE,
+}
+_HTML = (
+    b"<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,22 +86,38 @@ class SandboxUpstream:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Count, check and answer one request."""
         path = scope["path"].removeprefix(scope.get("root_path", ""))
-        caller = self.tokens.caller([value for name, value in scope["headers"] if name == b"authorization"])
-        call = SandboxCall(scope["method"], path, scope["query_string"], dict(scope["headers"]), receive, send, caller)
+        caller = self.tokens.caller(
+            [value for name, value in scope["headers"] if name == b"authorization"]
+        )
+        call = SandboxCall(
+            scope["method"],
+            path,
+            scope["query_string"],
+            dict(scope["headers"]),
+            receive,
+            send,
+            caller,
+        )
         self.book.requests["total"] += 1
         if caller == NOBODY:
-            return await self._refuse(call, 401, "unauthorized", "no such token", {"WWW-Authenticate": "Bearer"})
+            return await self._refuse(
+                call, 401, "unauthorized", "no such token", {"WWW-Authenticate": "Bearer"}
+            )
         self.book.callers[caller, call.method] += 1
         if path != self.path:
             return await self._refuse(call, 404, "not_found", "no such path")
         if call.method not in {"POST", "GET"}:
-            return await self._refuse(call, 405, "method_not_allowed", "POST or GET", {"Allow": "GET, POST"})
+            return await self._refuse(
+                call, 405, "method_not_allowed", "POST or GET", {"Allow": "GET, POST"}
+            )
         body = await body_of(receive, limit=MAX_BODY_BYTES)
         if body is None:
             return None
         seconds = self.dice.throttled_seconds(time.monotonic())
         if seconds is not None:
-            return await self._refuse(call, 429, "too_many_requests", "slow down", self._retry_after(seconds))
+            return await self._refuse(
+                call, 429, "too_many_requests", "slow down", self._retry_after(seconds)
+            )
         if call.method == "GET":
             return await self._look_up(call)
         return await self._post(call, body)
@@ -104,17 +127,23 @@ class SandboxUpstream:
         if trouble in BEFORE:
             return await self._stumble(call, trouble)
         if len(body) > MAX_BODY_BYTES:
-            return await self._refuse(call, 413, "body_too_large", f"at most {MAX_BODY_BYTES} bytes")
+            return await self._refuse(
+                call, 413, "body_too_large", f"at most {MAX_BODY_BYTES} bytes"
+            )
         key = call.headers.get(b"idempotency-key", b"").decode("latin-1")
         if not 1 <= len(key) <= MAX_KEY_LENGTH:
-            return await self._refuse(call, 400, "idempotency_key_missing", "Idempotency-Key: 1 to 255 characters")
+            return await self._refuse(
+                call, 400, "idempotency_key_missing", "Idempotency-Key: 1 to 255 characters"
+            )
         try:
             request = self.body.model_validate_json(body).request()
         except ValidationError as error:
             return await self._refuse(call, 400, "validation", complaint(error))
         guarded = not self.dice.faults.ignore_keys
         if guarded and key in self.in_flight:
-            return await self._refuse(call, 409, "idempotency_key_in_use", "the first call with it is under way")
+            return await self._refuse(
+                call, 409, "idempotency_key_in_use", "the first call with it is under way"
+            )
         if guarded:
             self.in_flight.add(key)
         try:
@@ -153,7 +182,9 @@ class SandboxUpstream:
         if code is None and not faults.allow_excess:
             code = self.book.refusal(request)
         if code is not None:
-            return Refused(code, f"{request.subject} cannot be given back: {code.replace('_', ' ')}")
+            return Refused(
+                code, f"{request.subject} cannot be given back: {code.replace('_', ' ')}"
+            )
         refund = self.book.make(request, key=key, status=self.dice.status(), now=now, caller=caller)
         if refund.status == PENDING and faults.pending_then != "never":
             self.book.settle_later(refund, faults.pending_then, at=now + self._pending_for())
@@ -167,7 +198,9 @@ class SandboxUpstream:
     async def _announce(self, refund: BookedRefund) -> None:
         faults = self.dice.faults
         if faults.hooks is not None and refund.status == PENDING and faults.pending_then != "never":
-            await self.herald.announce(refund.id, faults.hooks, due_at=self.now() + self._pending_for())
+            await self.herald.announce(
+                refund.id, faults.hooks, due_at=self.now() + self._pending_for()
+            )
 
     async def _look_up(self, call: SandboxCall) -> None:
         trouble = self.dice.trouble() if self.dice.faults.look_ups else None
@@ -237,7 +270,12 @@ class SandboxUpstream:
                 await answer_json(call.send, status, document, headers)
 
     async def _refuse(
-        self, call: SandboxCall, status: int, code: str, detail: str, headers: dict[str, str] | None = None
+        self,
+        call: SandboxCall,
+        status: int,
+        code: str,
+        detail: str,
+        headers: dict[str, str] | None = None,
     ) -> None:
         self.book.requests[str(status)] += 1
         await refuse(call.send, status, code, detail, headers)
@@ -249,4 +287,8 @@ class SandboxUpstream:
 
 def _other_amount(document: dict[str, Any]) -> dict[str, Any]:
     wrong = {name: document[name] + 1 for name in ("amount_minor", "credits") if name in document}
-    return document | wrong | ({"data": [_other_amount(one) for one in document["data"]]} if "data" in document else {})
+    return (
+        document
+        | wrong
+        | ({"data": [_other_amount(one) for one in document["data"]]} if "data" in document else {})
+    )

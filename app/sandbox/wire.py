@@ -63,8 +63,9 @@ async def drop(receive: Receive, send: Send) -> None:
     """Close the connection at once, without an answer.
 
     Raises:
-        ConnectionAbortedError: no transport shows below us: a test client that calls the app directly, or a
-            middleware that sends through a queue (BaseHTTPMiddleware). The caller then sees a 500.
+        ConnectionAbortedError: no transport shows below us: a test client that calls the app
+            directly, or a middleware that sends through a queue (BaseHTTPMiddleware). The caller
+            then sees a 500.
     """
     transport = _transport(send)
     if transport is None:
@@ -75,15 +76,21 @@ async def drop(receive: Receive, send: Send) -> None:
 
 def _problem(status: int, code: str, detail: str) -> dict[str, Any]:
     kind = f"/problems/{code.replace('_', '-')}"
-    return {"type": kind, "title": code.replace("_", " "), "status": status, "detail": detail, "code": code}
+    return {
+        "type": kind,
+        "title": code.replace("_", " "),
+        "status": status,
+        "detail": detail,
+        "code": code,
+    }
 
 
 def _transport(send: Any) -> Any:
-    # ASGI has no word for "hang up". uvicorn's `send` is a method of the request's cycle, which holds the
-    # transport, and every middleware on the way here wraps it in a closure or in an object: unwrap until
-    # it shows.
+    # ASGI has no word for "hang up". uvicorn's `send` is a method of the request's cycle, which
+    # holds the transport, and every middleware on the way here wraps it in a closure or in an
+    # object: unwrap until it shows.
     found, seen = [send], 0
-    while seen < len(found) < 100:  # noqa: PLR2004 - far more than any chain of middleware holds
+    while seen < len(found) < 100:
         one = found[seen]
         seen += 1
         owner = getattr(one, "__self__", one)

@@ -1,7 +1,8 @@
 """Writes a batch of records in one short transaction, the same for one PUT and for a slice of an import.
 
-Locks come in one order everywhere: sessions by id, then bookings by id, then clients by id. A booking is changed only
-while its old and its new session are locked and seen to be live, so a cancellation never meets a booking half written.
+Locks come in one order everywhere: sessions by id, then bookings by id, then clients by id. A
+booking is changed only while its old and its new session are locked and seen to be live, so a
+cancellation never meets a booking half written.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,15 +24,17 @@ log = structlog.get_logger()
 _MAX_RETRIES: Final = 20
 
 
-class ConcurrentChange(Exception):  # noqa: N818 - the transaction was, and is tried again
+class ConcurrentChange(Exception):
     """Another writer created or moved one of the bookings between the first look and the lock."""
 
 
-async def apply(db: Database, business_id: str, business_zone: str, batch: Sequence[AnyRecord]) -> list[Outcome]:
+async def apply(
+    db: Database, business_id: str, business_zone: str, batch: Sequence[AnyRecord]
+) -> list[Outcome]:
     """Write what the batch changes, as if record by record; the outcome of each, in order.
 
-    A refused record changes nothing and stops no other. When it returns, the changes are committed; when it raises,
-    none is.
+    A refused record changes nothing and stops no other. When it returns, the changes are committed;
+    when it raises, none is.
     """
     for _turn in range(_MAX_RETRIES):
         try:
@@ -81,7 +84,9 @@ async def _lock(conn: AsyncConnection, business_id: str, batch: Sequence[AnyReco
     return CurrentRows(known_clients, known_sessions, known_bookings, settled, limit)
 
 
-async def _write(conn: AsyncConnection, business_id: str, seen: SeenRecord, changes: Changes) -> None:
+async def _write(
+    conn: AsyncConnection, business_id: str, seen: SeenRecord, changes: Changes
+) -> None:
     await sessions.write(conn, business_id, changes.sessions)
     came_meanwhile = changes.sessions.keys() - seen.sessions
     if await sessions.any_has_a_job(conn, business_id, came_meanwhile):
@@ -96,14 +101,21 @@ async def _write(conn: AsyncConnection, business_id: str, seen: SeenRecord, chan
 
 
 async def _write_clients(
-    conn: AsyncConnection, business_id: str, seen: frozenset[str], changed: Mapping[str, ClientFacts]
+    conn: AsyncConnection,
+    business_id: str,
+    seen: frozenset[str],
+    changed: Mapping[str, ClientFacts],
 ) -> None:
     """First those who are new, in the order of their ids, then the others: two writers queue instead of deadlocking."""
     new = {id_: facts for id_, facts in changed.items() if id_ not in seen}
     alone = await clients.create(conn, business_id, new)
     if (
         not alone
-    ):  # one was deleted before, and comes back; or somebody made one meanwhile, and knew no less than the id
+        # one was deleted before, and comes back; or somebody made one meanwhile, and knew no less
+        # than the id
+    ):
         await clients.revive(conn, business_id, new)
-    known = {id_: facts for id_, facts in changed.items() if id_ in seen or not (alone or facts == BARE)}
+    known = {
+        id_: facts for id_, facts in changed.items() if id_ in seen or not (alone or facts == BARE)
+    }
     await clients.write(conn, business_id, known)

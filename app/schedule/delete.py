@@ -68,8 +68,12 @@ async def delete_client(db: Database, business_id: str, client_id: str) -> None:
         await deletions.delete_client(conn, business_id, client_id)
 
 
-async def _lock_session(conn: AsyncConnection, business_id: str, session_id: str, what: str, *, to_write: bool) -> None:
-    known = (await sessions.lock(conn, business_id, [session_id], to_write=to_write)).get(session_id)
+async def _lock_session(
+    conn: AsyncConnection, business_id: str, session_id: str, what: str, *, to_write: bool
+) -> None:
+    known = (await sessions.lock(conn, business_id, [session_id], to_write=to_write)).get(
+        session_id
+    )
     if known is None:
         raise NotFound(what)
     if known.job_id is None:

@@ -19,9 +19,7 @@ MAX_EVENTS: Final = 5_000
 DAYS_BACK: Final = 31
 DAYS_AHEAD: Final = 180
 _REFRESH: Final = dt.timedelta(minutes=5)
-_CUT: Final = (
-    f"Not all: the feed holds at most {MAX_EVENTS:,} classes, first those that are ahead, then the latest past."
-)
+_CUT: Final = f"Not all: the feed holds at most {MAX_EVENTS:,} classes, first those that are ahead, then the latest past."
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +33,9 @@ class Shown:
 
 def entity_tag(business: BusinessRow, shown: Shown) -> str:
     """The same for the same events (RFC 9110 §8.8.1, to be sent as a weak tag), whenever they are asked for."""
-    text = repr((business.name, business.timezone, shown.page, shown.is_cut, list(map(tuple, shown.rows))))
+    text = repr(
+        (business.name, business.timezone, shown.page, shown.is_cut, list(map(tuple, shown.rows)))
+    )
     return f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
 
 
@@ -63,12 +63,14 @@ def _event(business: BusinessRow, row: SessionRow, page: str, now: dt.datetime) 
     cancelled = row.status == SessionStatus.CANCELLED
     event = Event()
     event.add("uid", f"{row.id}@{business.id}")
-    event.add("dtstamp", now)  # of a published calendar it is when this copy was made (RFC 5545 §3.8.7.2)
+    # of a published calendar it is when this copy was made (RFC 5545 §3.8.7.2)
+    event.add("dtstamp", now)
     event.add("last-modified", row.changed_at or now)
     event.add("sequence", row.revision)
     event.add("dtstart", row.facts.starts_at)
     event.add("dtend", row.facts.ends_at)
-    # GNOME Calendar, calcurse, FullCalendar and Thunderbird's list show a class as on, whatever its STATUS says.
+    # GNOME Calendar, calcurse, FullCalendar and Thunderbird's list show a class as on, whatever its
+    # STATUS says.
     event.add("summary", f"Cancelled: {row.facts.name}" if cancelled else row.facts.name)
     event.add("status", "CANCELLED" if cancelled else "CONFIRMED")
     if cancelled:
@@ -85,5 +87,7 @@ def _description(row: SessionRow) -> str:
     described = [f"With {row.facts.instructor}."] if row.facts.instructor is not None else []
     if row.status == SessionStatus.CANCELLED:
         had = row.cancellation  # none: by the platform itself
-        described.append(f"Cancelled: {had.reason}" if had is not None and had.reason else "Cancelled.")
+        described.append(
+            f"Cancelled: {had.reason}" if had is not None and had.reason else "Cancelled."
+        )
     return " ".join(described)

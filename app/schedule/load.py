@@ -1,7 +1,7 @@
 """Brings a file of records in, batch by batch: good lines are kept, bad ones are named, and memory stays flat.
 
-A booking may refer to sessions that are stored already or stand earlier in the file, and to any client. The same file
-again changes nothing.
+A booking may refer to sessions that are stored already or stand earlier in the file, and to any
+client. The same file again changes nothing.
 """
 
 import asyncio
@@ -36,11 +36,15 @@ from app.schedule.walk import (
 log = structlog.get_logger()
 
 BATCH_LINES: Final = 2000
-_BARE_CLIENT: Final = Mended("/client_id", "unknown-client", "Is not known, and is kept with no more than this id.")
+_BARE_CLIENT: Final = Mended(
+    "/client_id", "unknown-client", "Is not known, and is kept with no more than this id."
+)
 _BOM: Final = b"\xef\xbb\xbf"
-# Whole pairs and all other escapes are found first, and stay: of `\\ud83d` the backslash is the escaped one.
+# Whole pairs and all other escapes are found first, and stay: of `\\ud83d` the backslash is the
+# escaped one.
 _HALF_OF_A_PAIR: Final = re.compile(
-    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\(u[dD][89a-fA-F][0-9a-fA-F]{2})|\\.", re.DOTALL
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\(u[dD][89a-fA-F][0-9a-fA-F]{2})|\\.",
+    re.DOTALL,
 )
 
 
@@ -70,8 +74,9 @@ async def import_file(
 ) -> ImportReport:
     """Import `lines` (as `spool.lines_of` gives them; they are read in a thread) into a business.
 
-    Every 2,000 lines are one short transaction. `progress` is told how many lines have been read so far, blank ones
-    too. When it raises (an outage), what was committed stays; the same file can be sent again.
+    Every 2,000 lines are one short transaction. `progress` is told how many lines have been read so
+    far, blank ones too. When it raises (an outage), what was committed stays; the same file can be
+    sent again.
 
     Raises:
         NotFound: there is no such business.
@@ -134,7 +139,9 @@ def _next_batch(numbered: Iterator[tuple[int, bytes]]) -> tuple[int, list[_Read]
 
 def _read(number: int, line: bytes) -> _Good | _Bad:
     if len(line) > LINE_LIMIT:
-        return _Bad(LineNote(number, "", "line-too-long", f"The line is longer than {LINE_LIMIT} bytes."))
+        return _Bad(
+            LineNote(number, "", "line-too-long", f"The line is longer than {LINE_LIMIT} bytes.")
+        )
     try:
         mended: list[Mended] = []
         return _Good(ANY_RECORD.validate_json(line, context=mended), mended)
@@ -147,7 +154,8 @@ def _read(number: int, line: bytes) -> _Good | _Bad:
             if not _is_utf8(line):
                 return _Bad(LineNote(number, "", "not-utf8", "The line is not UTF-8."))
         code, sentence = field_errors.code_of(first), field_errors.sentence_of(first)
-        kind = str(first["loc"][0]) if first["loc"] else None  # of a union pydantic names the member
+        # of a union pydantic names the member
+        kind = str(first["loc"][0]) if first["loc"] else None
         return _Bad(LineNote(number, _pointer(first), code, sentence), kind)
 
 
@@ -170,7 +178,11 @@ def _is_utf8(line: bytes) -> bool:
 def _pointer(error: Mapping[str, Any]) -> str:
     """RFC 6901. Pydantic puts the union member's tag into a place: `booking`, `payments`, 0, `payment`, `currency`."""
     loc = error["loc"]
-    parts = [part for place, part in enumerate(loc) if place > 0 and not (isinstance(loc[place - 1], int))]
+    parts = [
+        part
+        for place, part in enumerate(loc)
+        if place > 0 and not (isinstance(loc[place - 1], int))
+    ]
     discriminator = field_errors.discriminator_of(error)
     if discriminator is not None:
         parts.append(discriminator)

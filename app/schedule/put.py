@@ -34,7 +34,9 @@ async def put_session(
     db: Database, business_id: str, business_zone: str, session_id: str, fields: SessionFields
 ) -> tuple[RecordChange, SessionView]:
     """Create or describe anew a session; what it did, and the session. A cancelled one stays cancelled."""
-    record = SessionRecord.model_construct(type="session", id=session_id, **_given(fields, SessionFields))
+    record = SessionRecord.model_construct(
+        type="session", id=session_id, **_given(fields, SessionFields)
+    )
     (outcome,) = await apply(db, business_id, business_zone, [record])
     return _change(outcome), await read_session(db, business_id, session_id)
 
@@ -46,10 +48,12 @@ async def put_booking(
 
     Raises:
         Invalid: there is no such session, or a line has more credits than the business's limit.
-        Problem: 409 session-cancelled, the booking is in a cancelled session or would go into one; 409
-            booking-settled, it was deleted after a job had settled it.
+        Problem: 409 session-cancelled, the booking is in a cancelled session or would go into one;
+            409 booking-settled, it was deleted after a job had settled it.
     """
-    record = BookingRecord.model_construct(type="booking", id=booking_id, **_given(fields, BookingFields))
+    record = BookingRecord.model_construct(
+        type="booking", id=booking_id, **_given(fields, BookingFields)
+    )
     (outcome,) = await apply(db, business_id, business_zone, [record])
     change = _change(outcome)
     async with db.read() as conn:
@@ -63,7 +67,9 @@ async def put_client(
     db: Database, business_id: str, business_zone: str, client_id: str, fields: ClientFields
 ) -> tuple[RecordChange, ClientFacts]:
     """Create or replace a client; what it did, and the client as kept."""
-    record = ClientRecord.model_construct(type="client", id=client_id, **_given(fields, ClientFields))
+    record = ClientRecord.model_construct(
+        type="client", id=client_id, **_given(fields, ClientFields)
+    )
     (outcome,) = await apply(db, business_id, business_zone, [record])
     return _change(outcome), ClientFacts(record.name, record.email)
 
@@ -97,6 +103,8 @@ def _change(outcome: Outcome) -> RecordChange:
                 extensions={"job_id": job_id},
             )
         case TooManyCredits(pointers):
-            raise Invalid([FieldError(pointer, "less-than-equal", outcome.sentence) for pointer in pointers])
+            raise Invalid(
+                [FieldError(pointer, "less-than-equal", outcome.sentence) for pointer in pointers]
+            )
         case _:
             assert_never(outcome)

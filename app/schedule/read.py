@@ -33,11 +33,18 @@ class ReturnedSum(NamedTuple):
 
 
 async def sessions_page(
-    db: Database, business_id: str, chosen: SessionFilter, *, after: tuple[dt.datetime, str] | None, limit: int
+    db: Database,
+    business_id: str,
+    chosen: SessionFilter,
+    *,
+    after: tuple[dt.datetime, str] | None,
+    limit: int,
 ) -> list[SessionView]:
     """Up to `limit` chosen sessions in order of start and id, from the one after the key `after`."""
     async with db.single() as conn:
-        rows = await session_pages.page_with_booked(conn, business_id, chosen, after=after, limit=limit)
+        rows = await session_pages.page_with_booked(
+            conn, business_id, chosen, after=after, limit=limit
+        )
     return [SessionView(*row) for row in rows]
 
 
@@ -46,7 +53,8 @@ async def nearest(
 ) -> tuple[list[SessionRow], bool]:
     """Up to `at_most` chosen sessions in start order, and whether there are more.
 
-    First those that start at `from_at` or later, the soonest first, then those before, the latest first.
+    First those that start at `from_at` or later, the soonest first, then those before, the latest
+    first.
     """
     ahead = await session_pages.page(
         conn, business_id, replace(chosen, from_at=max(chosen.from_at, from_at)), limit=at_most + 1
@@ -81,7 +89,9 @@ async def bookings_of_session(
         NotFound: the business has no such session.
     """
     async with db.single() as conn:
-        rows = await booking_pages.of_session(conn, business_id, session_id, after=after, limit=limit)
+        rows = await booking_pages.of_session(
+            conn, business_id, session_id, after=after, limit=limit
+        )
         if not rows and await session_pages.get(conn, business_id, session_id) is None:
             raise NotFound("session")
     return rows
@@ -114,7 +124,12 @@ async def client(db: Database, business_id: str, client_id: str) -> ClientFacts:
 
 
 async def bookings_of_client(
-    db: Database, business_id: str, client_id: str, *, before: tuple[dt.datetime, str] | None, limit: int
+    db: Database,
+    business_id: str,
+    client_id: str,
+    *,
+    before: tuple[dt.datetime, str] | None,
+    limit: int,
 ) -> list[tuple[BookingRow, SessionRow]]:
     """Up to `limit` bookings of a client with their sessions, the latest start first, from the one after `before`.
 
@@ -122,7 +137,9 @@ async def bookings_of_client(
         NotFound: the business has no such client.
     """
     async with db.single() as conn:
-        rows = await booking_pages.of_client(conn, business_id, client_id, before=before, limit=limit)
+        rows = await booking_pages.of_client(
+            conn, business_id, client_id, before=before, limit=limit
+        )
         if not rows and not await clients.exists(conn, business_id, client_id):
             raise NotFound("client")
     return rows
@@ -131,11 +148,11 @@ async def bookings_of_client(
 def total(booking: BookingRow, statuses: Collection[RefundStatus]) -> ReturnedSum:
     """What the booking's refunds of these statuses come to."""
     amounts: dict[str, int] = {}
-    credits = 0  # noqa: A001 - the domain's word
+    credits = 0
     for refund in booking.refunds:
         if refund.status not in statuses:
             continue
-        credits += refund.credits or 0  # noqa: A001
+        credits += refund.credits or 0
         if refund.currency is not None and refund.amount_minor is not None:
             amounts[refund.currency] = amounts.get(refund.currency, 0) + refund.amount_minor
     return ReturnedSum(tuple(sorted(amounts.items())), credits)

@@ -1,7 +1,7 @@
 """The form of one session, client or booking, by PUT or as a line of an import; what passes here fits the schema.
 
-Ids, instants and money are taken as they are or not at all. Text for display is mended: whoever reads a line
-with a list as pydantic's context finds there, for each member that was, what was done.
+Ids, instants and money are taken as they are or not at all. Text for display is mended: whoever
+reads a line with a list as pydantic's context finds there, for each member that was, what was done.
 """
 
 import datetime as dt
@@ -29,7 +29,9 @@ from app.domain.zones import region_named
 
 def _region(value: str) -> str:
     if region_named(value) is None:
-        raise PydanticCustomError("time-zone", "must be an IANA time zone of a region, such as Europe/Lisbon, or UTC")
+        raise PydanticCustomError(
+            "time-zone", "must be an IANA time zone of a region, such as Europe/Lisbon, or UTC"
+        )
     return value
 
 
@@ -84,7 +86,9 @@ _MAX_EMAIL: Final = 320  # RFC 3696, and the column
 Text = Annotated[
     Annotated[str, Strict()] | None,
     AfterValidator(_displayed),
-    Field(description=f"For display: white space is folded, and what is beyond {MAX_CHARACTERS} characters is cut."),
+    Field(
+        description=f"For display: white space is folded, and what is beyond {MAX_CHARACTERS} characters is cut."
+    ),
 ]
 Email = Annotated[
     Annotated[str, Strict()] | None,
@@ -93,7 +97,13 @@ Email = Annotated[
 ]
 Zone = Annotated[str, text(64), AfterValidator(_region)]
 AmountMinor = Annotated[
-    int, Field(strict=True, ge=0, le=10**12, description="In the currency's minor unit; 0 counts as nothing paid.")
+    int,
+    Field(
+        strict=True,
+        ge=0,
+        le=10**12,
+        description="In the currency's minor unit; 0 counts as nothing paid.",
+    ),
 ]
 Credits = Annotated[
     int,
@@ -108,7 +118,11 @@ Credits = Annotated[
 
 def _method_by_its_older_word(line: Any) -> Any:
     """A payment line with `method`, once called `kind`; a `kind` that says otherwise is left, and refused."""
-    if isinstance(line, dict) and "kind" in line and line.get("method", line["kind"]) == line["kind"]:
+    if (
+        isinstance(line, dict)
+        and "kind" in line
+        and line.get("method", line["kind"]) == line["kind"]
+    ):
         return {("method" if name == "kind" else name): value for name, value in line.items()}
     return line
 
@@ -136,7 +150,11 @@ class CreditLine(Record):
     credits: Credits
 
 
-Line = Annotated[PaymentLine | CreditLine, Field(discriminator="method"), BeforeValidator(_method_by_its_older_word)]
+Line = Annotated[
+    PaymentLine | CreditLine,
+    Field(discriminator="method"),
+    BeforeValidator(_method_by_its_older_word),
+]
 
 
 class SessionFields(Record):
@@ -145,7 +163,9 @@ class SessionFields(Record):
     name: Text = Field(None, description="For display; the id stands in where there is none.")
     starts_at: Moment
     ends_at: Moment
-    timezone: Zone | None = Field(None, description="IANA zone it is held in; the business's when left out.")
+    timezone: Zone | None = Field(
+        None, description="IANA zone it is held in; the business's when left out."
+    )
     location: Text = None
     instructor: Text = None
     capacity: Annotated[int, Field(strict=True, ge=0, le=1_000_000)] | None = None
@@ -212,4 +232,6 @@ class BookingRecord(BookingFields):
 
 
 AnyRecord = SessionRecord | ClientRecord | BookingRecord
-ANY_RECORD: Final[TypeAdapter[AnyRecord]] = TypeAdapter(Annotated[AnyRecord, Field(discriminator="type")])
+ANY_RECORD: Final[TypeAdapter[AnyRecord]] = TypeAdapter(
+    Annotated[AnyRecord, Field(discriminator="type")]
+)

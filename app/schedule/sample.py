@@ -24,34 +24,74 @@ _CLASSES: Final = (
 )
 _STARTS: Final = ((6, 30), (8, 0), (9, 30), (12, 0), (16, 30), (18, 0), (19, 30))
 _STARTS_AT_WEEKEND: Final = ((8, 0), (9, 30), (11, 0), (13, 0), (15, 0))
-_FIRST_NAMES: Final = ("Ada", "Bilal", "Chen", "Dana", "Emeka", "Freya", "Gus", "Hana", "Ivo", "Jo", "Kemi", "Luz")
-_LAST_NAMES: Final = ("Abbott", "Bakker", "Costa", "Diallo", "Evans", "Fox", "Ghosh", "Horvat", "Ito", "Jansen")
+_FIRST_NAMES: Final = (
+    "Ada",
+    "Bilal",
+    "Chen",
+    "Dana",
+    "Emeka",
+    "Freya",
+    "Gus",
+    "Hana",
+    "Ivo",
+    "Jo",
+    "Kemi",
+    "Luz",
+)
+_LAST_NAMES: Final = (
+    "Abbott",
+    "Bakker",
+    "Costa",
+    "Diallo",
+    "Evans",
+    "Fox",
+    "Ghosh",
+    "Horvat",
+    "Ito",
+    "Jansen",
+)
 _FREE_CLASS: Final = "Strength Basics"
 _WEEKEND: Final = 5
 _FULL: Final = 0.12  # of the sessions; these have a waiting list
 
 
-def sample_lines(today: dt.date, *, zone: str = ZONE, currency: str = CURRENCY, seed: int = 1) -> list[bytes]:
+def sample_lines(
+    today: dt.date, *, zone: str = ZONE, currency: str = CURRENCY, seed: int = 1
+) -> list[bytes]:
     """The lines of an import: 45 sessions from Monday to Sunday around `today`, 120 clients, about 400 bookings."""
-    return [orjson.dumps(record) for record in sample(today, zone=zone, currency=currency, seed=seed)]
+    return [
+        orjson.dumps(record) for record in sample(today, zone=zone, currency=currency, seed=seed)
+    ]
 
 
-def sample(today: dt.date, *, zone: str = ZONE, currency: str = CURRENCY, seed: int = 1) -> Iterator[dict[str, Any]]:
+def sample(
+    today: dt.date, *, zone: str = ZONE, currency: str = CURRENCY, seed: int = 1
+) -> Iterator[dict[str, Any]]:
     """The same as records: clients first, then each session with its bookings."""
-    draw = random.Random(seed)  # noqa: S311 - made-up people, the same each time
+    draw = random.Random(seed)
     monday = today - dt.timedelta(days=today.weekday())
     for number in range(1, CLIENTS + 1):
         name = f"{draw.choice(_FIRST_NAMES)} {draw.choice(_LAST_NAMES)}"
-        yield {"type": "client", "id": f"c{number}", "name": name, "email": f"c{number}@example.org"}
+        yield {
+            "type": "client",
+            "id": f"c{number}",
+            "name": name,
+            "email": f"c{number}@example.org",
+        }
     for day in range(7):
         starts = _STARTS if day < _WEEKEND else _STARTS_AT_WEEKEND
         for place, (hour, minute) in enumerate(starts):
-            local = dt.datetime.combine(monday + dt.timedelta(days=day), dt.time(hour, minute), ZoneInfo(zone))
+            local = dt.datetime.combine(
+                monday + dt.timedelta(days=day), dt.time(hour, minute), ZoneInfo(zone)
+            )
             yield from _session(draw, local, _CLASSES[(day + place) % len(_CLASSES)], currency)
 
 
 def _session(
-    draw: random.Random, local: dt.datetime, of_class: tuple[str, str, str, int, int, int], currency: str
+    draw: random.Random,
+    local: dt.datetime,
+    of_class: tuple[str, str, str, int, int, int],
+    currency: str,
 ) -> Iterator[dict[str, Any]]:
     name, instructor, location, minutes, capacity, price = of_class
     session_id = f"s-{local:%Y%m%d-%H%M}"
@@ -70,7 +110,9 @@ def _session(
     wanted = capacity + 2 if draw.random() < _FULL else draw.randint(3, capacity - 1)
     for place, client in enumerate(draw.sample(range(1, CLIENTS + 1), wanted), start=1):
         booking_id = f"b-{session_id}-{place}"
-        status = "waitlisted" if place > capacity else draw.choices(("booked", "checked_in"), (9, 1))[0]
+        status = (
+            "waitlisted" if place > capacity else draw.choices(("booked", "checked_in"), (9, 1))[0]
+        )
         free = status == "waitlisted" or name == _FREE_CLASS
         yield {
             "type": "booking",
@@ -82,8 +124,15 @@ def _session(
         }
 
 
-def _payments(draw: random.Random, booking_id: str, client: int, price: int, currency: str) -> list[dict[str, Any]]:
-    card = {"method": "payment", "payment_id": f"pay-{booking_id}", "amount_minor": price, "currency": currency}
+def _payments(
+    draw: random.Random, booking_id: str, client: int, price: int, currency: str
+) -> list[dict[str, Any]]:
+    card = {
+        "method": "payment",
+        "payment_id": f"pay-{booking_id}",
+        "amount_minor": price,
+        "currency": currency,
+    }
     credit = {"method": "credit", "account_id": f"acc-{client}", "credits": 1}
     match draw.choices(("card", "credit", "split", "membership"), (55, 25, 8, 12))[0]:
         case "card":

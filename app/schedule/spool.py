@@ -1,6 +1,7 @@
 """Keeps an import on disk while it streams in and checks its gzip to the end, so that half a file changes nothing.
 
-Memory stays flat whatever the file's size: it is read in blocks, and a line is never held beyond its limit.
+Memory stays flat whatever the file's size: it is read in blocks, and a line is never held beyond
+its limit.
 """
 
 import asyncio
@@ -23,12 +24,14 @@ _ALWAYS_EXPANDED: Final = 16 * 1024 * 1024
 
 
 @asynccontextmanager
-async def spooled(chunks: AsyncIterable[bytes], *, gzipped: bool, limit_bytes: int) -> AsyncIterator[BinaryIO]:
+async def spooled(
+    chunks: AsyncIterable[bytes], *, gzipped: bool, limit_bytes: int
+) -> AsyncIterator[BinaryIO]:
     """A readable file of what `chunks` hold, decompressed as it is read; gone when the block ends.
 
     Raises:
-        Problem: 413 body-too-large, over `limit_bytes` as sent, or 64 times what was sent once decompressed; 400
-            broken-gzip.
+        Problem: 413 body-too-large, over `limit_bytes` as sent, or 64 times what was sent once
+            decompressed; 400 broken-gzip.
     """
     with tempfile.TemporaryFile(prefix="bulk-cancel-import-") as file:
         await _fill(file, chunks, limit_bytes)
@@ -59,9 +62,14 @@ def check_gzip(file: BinaryIO, *, is_bounded: bool = False) -> None:
     """Read a gzip file to its end and go back to its start; blocks.
 
     Raises:
-        Problem: 400 broken-gzip, it is truncated, damaged or no gzip (RFC 1952); 413 body-too-large, see `spooled`.
+        Problem: 400 broken-gzip, it is truncated, damaged or no gzip (RFC 1952); 413
+            body-too-large, see `spooled`.
     """
-    most = max(_ALWAYS_EXPANDED, _MAX_EXPANSION * file.seek(0, os.SEEK_END)) if is_bounded else math.inf
+    most = (
+        max(_ALWAYS_EXPANDED, _MAX_EXPANSION * file.seek(0, os.SEEK_END))
+        if is_bounded
+        else math.inf
+    )
     file.seek(0)
     size = 0
     if not file.read(1):  # to `gzip` nothing at all is a whole file

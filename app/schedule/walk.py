@@ -1,8 +1,9 @@
 """What a batch of records changes, record by record in their order. Pure: it touches only the `Known` it is given.
 
-A booking in a session that we cancelled is frozen: the same again is unchanged, and so is an echo of the cancellation
-(the booking is said to be cancelled where it is); anything else is refused. A session that the platform itself has
-cancelled takes nobody in, but what becomes of those in it is the platform's to say.
+A booking in a session that we cancelled is frozen: the same again is unchanged, and so is an echo
+of the cancellation (the booking is said to be cancelled where it is); anything else is refused. A
+session that the platform itself has cancelled takes nobody in, but what becomes of those in it is
+the platform's to say.
 """
 
 from collections.abc import Mapping, Sequence
@@ -86,7 +87,8 @@ class CurrentRows:
     clients: dict[str, ClientFacts]
     sessions: dict[str, KnownSession]
     bookings: dict[str, BookingFacts]
-    settled: Mapping[str, str] = field(default_factory=dict)  # bookings that are gone, and the jobs that settled them
+    # bookings that are gone, and the jobs that settled them
+    settled: Mapping[str, str] = field(default_factory=dict)
     credits_per_line: int = 0  # the business's limit
 
 
@@ -120,7 +122,9 @@ def booking_facts(fields: BookingFields) -> BookingFacts:
     return BookingFacts(fields.session_id, fields.client_id, fields.status.value, lines)
 
 
-def walk(batch: Sequence[AnyRecord], known: CurrentRows, business_zone: str) -> tuple[list[Outcome], Changes]:
+def walk(
+    batch: Sequence[AnyRecord], known: CurrentRows, business_zone: str
+) -> tuple[list[Outcome], Changes]:
     """The outcome of each record, and what is to be written for them all."""
     changes = Changes()
     outcomes: list[Outcome] = []
@@ -136,7 +140,9 @@ def walk(batch: Sequence[AnyRecord], known: CurrentRows, business_zone: str) -> 
 
 def _line_facts(line: PaymentLine | CreditLine) -> LineFacts:
     if isinstance(line, PaymentLine):
-        return LineFacts(Method.PAYMENT, line.payment_id, line.amount_minor, line.currency, None, None)
+        return LineFacts(
+            Method.PAYMENT, line.payment_id, line.amount_minor, line.currency, None, None
+        )
     return LineFacts(Method.CREDIT, None, None, None, line.account_id, line.credits)
 
 
@@ -149,17 +155,27 @@ def _client(record: ClientRecord, known: CurrentRows, changes: Changes) -> Recor
     return RecordChange.CREATED if before is None else RecordChange.UPDATED
 
 
-def _session(record: SessionRecord, known: CurrentRows, changes: Changes, business_zone: str) -> RecordChange:
+def _session(
+    record: SessionRecord, known: CurrentRows, changes: Changes, business_zone: str
+) -> RecordChange:
     facts = session_facts(record, business_zone)
     before = known.sessions.get(record.id)
-    # One that a job has cancelled may be described anew, and stays cancelled: `cancelled` is then our own echo.
-    status = SessionStatus.CANCELLED if before is not None and before.job_id is not None else record.status
+    # One that a job has cancelled may be described anew, and stays cancelled: `cancelled` is then
+    # our own echo.
+    status = (
+        SessionStatus.CANCELLED
+        if before is not None and before.job_id is not None
+        else record.status
+    )
     after = KnownSession(facts, status, None if before is None else before.job_id)
     if before == after:
         return RecordChange.UNCHANGED
     known.sessions[record.id] = after
     changes.sessions[record.id] = facts
-    if status != (SessionStatus.SCHEDULED if before is None else before.status) or record.id in changes.statuses:
+    if (
+        status != (SessionStatus.SCHEDULED if before is None else before.status)
+        or record.id in changes.statuses
+    ):
         changes.statuses[record.id] = status
     return RecordChange.CREATED if before is None else RecordChange.UPDATED
 
@@ -176,7 +192,9 @@ def _booking(record: BookingRecord, known: CurrentRows, changes: Changes) -> Out
         return RecordChange.UNCHANGED
     if before is None and record.id in known.settled:
         return Settled(known.settled[record.id])
-    refused = _frozen(before, facts, known) or _too_many_credits(before, facts, known.credits_per_line)
+    refused = _frozen(before, facts, known) or _too_many_credits(
+        before, facts, known.credits_per_line
+    )
     if refused is not None:
         return refused
     known.bookings[record.id] = facts
@@ -196,7 +214,9 @@ def _echoes(before: BookingFacts, facts: BookingFacts) -> bool:
     return facts.status == BookingStatus.CANCELLED and facts[:2] == before[:2]
 
 
-def _too_many_credits(before: BookingFacts | None, facts: BookingFacts, limit: int) -> TooManyCredits | None:
+def _too_many_credits(
+    before: BookingFacts | None, facts: BookingFacts, limit: int
+) -> TooManyCredits | None:
     """Lines that stand already are no matter: the booking can still be moved, and said to be cancelled."""
     standing = () if before is None else before.lines
     places = [
@@ -204,16 +224,24 @@ def _too_many_credits(before: BookingFacts | None, facts: BookingFacts, limit: i
         for place, line in enumerate(facts.lines)
         if (line.credits or 0) > limit and facts.lines.count(line) > standing.count(line)
     ]
-    return TooManyCredits(tuple(f"/payments/{place}/credits" for place in places), limit) if places else None
+    return (
+        TooManyCredits(tuple(f"/payments/{place}/credits" for place in places), limit)
+        if places
+        else None
+    )
 
 
-def _frozen(before: BookingFacts | None, facts: BookingFacts, known: CurrentRows) -> SessionIsCancelled | None:
+def _frozen(
+    before: BookingFacts | None, facts: BookingFacts, known: CurrentRows
+) -> SessionIsCancelled | None:
     into = known.sessions[facts.session_id]
     if into.job_id is not None:
         return SessionIsCancelled(facts.session_id, into.job_id)
     if before is not None and (job_id := known.sessions[before.session_id].job_id) is not None:
         return SessionIsCancelled(before.session_id, job_id)
-    stays = before is not None and before.session_id == facts.session_id and before.status in COUNTED
+    stays = (
+        before is not None and before.session_id == facts.session_id and before.status in COUNTED
+    )
     if into.status == SessionStatus.CANCELLED and facts.status in COUNTED and not stays:
         return SessionIsCancelled(facts.session_id, None)
     return None

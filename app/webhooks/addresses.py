@@ -1,7 +1,8 @@
 """Where a webhook may go: a name's addresses are looked up once, all of them are checked, and one of those is used.
 
-What an endpoint's name means can change between any two look-ups, so that only the check of the very address that is
-connected to counts. A refusal reads like a name that has no address: who saves URLs can't map our network by the words.
+What an endpoint's name means can change between any two look-ups, so that only the check of the
+very address that is connected to counts. A refusal reads like a name that has no address: who saves
+URLs can't map our network by the words.
 """
 
 import asyncio
@@ -23,12 +24,14 @@ Resolve = Callable[..., Iterable[tuple[Any, ...]]]
 
 LOOPBACK: Final[tuple[Address, ...]] = (IPv4Address("127.0.0.1"), IPv6Address("::1"))
 MAX_LOOK_UPS: Final = 128
-_MAX_TRIED: Final = 8  # of a name's addresses; a name with hundreds would have us knock at all of them
+# of a name's addresses; a name with hundreds would have us knock at all of them
+_MAX_TRIED: Final = 8
 _NO_ADDRESS: Final = "the name has no address"
 
-# The IANA registries of special-purpose addresses (RFC 6890 and what has updated it), as far as `is_global` does not
-# say so on every Python since 3.11. Of IPv6 only 2000::/3 is handed out (RFC 4291, 2.4): all else may lead to an IPv4
-# address (::/96, 64:ff9b::/96, 64:ff9b:1::/48), to a site (fec0::/10) or to a segment router (5f00::/16).
+# The IANA registries of special-purpose addresses (RFC 6890 and what has updated it), as far as
+# `is_global` does not say so on every Python since 3.11. Of IPv6 only 2000::/3 is handed out (RFC
+# 4291, 2.4): all else may lead to an IPv4 address (::/96, 64:ff9b::/96, 64:ff9b:1::/48), to a site
+# (fec0::/10) or to a segment router (5f00::/16).
 _GLOBAL_UNICAST: Final = IPv6Network("2000::/3")
 _NOT_PUBLIC: Final[tuple[Network, ...]] = tuple(
     ip_network(network)
@@ -36,7 +39,8 @@ _NOT_PUBLIC: Final[tuple[Network, ...]] = tuple(
         "192.0.0.0/24",  # IETF protocol assignments; one cloud has had its metadata here
         "192.88.99.0/24",  # 6to4 relays, RFC 7526
         "224.0.0.0/4",  # multicast, RFC 5771
-        "168.63.129.16/32",  # in no registry: what a host of Azure's says to its machines, under a public number
+        # in no registry: what a host of Azure's says to its machines, under a public number
+        "168.63.129.16/32",
         "2001::/23",  # IETF protocol assignments, Teredo among them, RFC 2928
         "2002::/16",  # 6to4: any IPv4 address, RFC 3056
         "3fff::/20",  # documentation, RFC 9637
@@ -61,8 +65,8 @@ def is_public(address: Address) -> bool:
 class AddressPolicy:
     """Where endpoints may be.
 
-    Public addresses on `ports`, anything in the operator's `networks`, and with `loopback_http` this machine itself:
-    in an embedded process, which is somebody's own, and there without TLS too.
+    Public addresses on `ports`, anything in the operator's `networks`, and with `loopback_http`
+    this machine itself: in an embedded process, which is somebody's own, and there without TLS too.
     """
 
     ports: frozenset[int]
@@ -74,14 +78,18 @@ class AddressPolicy:
         """As the operator has set it."""
         return cls(
             ports=frozenset(int(port) for port in settings.webhook_ports.split()),
-            networks=tuple(ip_network(network) for network in (settings.webhook_networks or "").split()),
+            networks=tuple(
+                ip_network(network) for network in (settings.webhook_networks or "").split()
+            ),
             loopback_http=settings.embedded,
         )
 
     def allows(self, address: Address, port: int) -> bool:
         """True if an endpoint may be at this address and port."""
         address = unmapped(address)
-        if any(address in network for network in self.networks) or (self.loopback_http and address.is_loopback):
+        if any(address in network for network in self.networks) or (
+            self.loopback_http and address.is_loopback
+        ):
             return True
         return port in self.ports and is_public(address)
 
@@ -94,15 +102,19 @@ def is_localhost(host: str) -> bool:
 class Resolver:
     """Looks names up in threads of its own, shared by all endpoints of a process.
 
-    asyncio's own pool has few threads, so that some names whose servers never answer would hold up everybody's. Here
-    all who ask for one name at one time wait for one look-up: a slow name takes one thread.
+    asyncio's own pool has few threads, so that some names whose servers never answer would hold up
+    everybody's. Here all who ask for one name at one time wait for one look-up: a slow name takes
+    one thread.
     """
 
-    def __init__(self, resolve: Resolve = socket.getaddrinfo, *, most_look_ups: int = MAX_LOOK_UPS) -> None:
+    def __init__(
+        self, resolve: Resolve = socket.getaddrinfo, *, most_look_ups: int = MAX_LOOK_UPS
+    ) -> None:
         """Nothing is started yet.
 
         Args:
-            resolve: called in a thread as `socket.getaddrinfo` is, and answers or raises as that does.
+            resolve: called in a thread as `socket.getaddrinfo` is, and answers or raises as that
+                does.
             most_look_ups: names looked up at a time; one more waits.
         """
         self._resolve = resolve
@@ -131,8 +143,11 @@ class Resolver:
     async def _look_up(self, host: str) -> tuple[Address, ...]:
         async with self._free:
             answer: asyncio.Future[tuple[Address, ...]] = asyncio.get_running_loop().create_future()
-            # A daemon, unlike the threads of the library's pools: no process waits for a name server before it ends.
-            threading.Thread(target=self._ask, args=(host, answer), name="look-up", daemon=True).start()
+            # A daemon, unlike the threads of the library's pools: no process waits for a name
+            # server before it ends.
+            threading.Thread(
+                target=self._ask, args=(host, answer), name="look-up", daemon=True
+            ).start()
             return await answer
 
     def _ask(self, host: str, answer: asyncio.Future[tuple[Address, ...]]) -> None:
@@ -140,7 +155,9 @@ class Resolver:
         try:
             with suppress(OSError, UnicodeError):  # the latter for what can't be a name
                 infos = self._resolve(host, None, type=socket.SOCK_STREAM)
-                found = tuple(dict.fromkeys(ip_address(socket_address[0]) for *_, socket_address in infos))
+                found = tuple(
+                    dict.fromkeys(ip_address(socket_address[0]) for *_, socket_address in infos)
+                )
         finally:
             with suppress(RuntimeError):  # the loop has been closed meanwhile
                 answer.get_loop().call_soon_threadsafe(_settle, answer, found)
@@ -158,17 +175,17 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         self,
         host: str,
         port: int,
-        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's interface
+        timeout: float | None = None,
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
         """Connect to the first of the name's addresses that takes it, all within `timeout` seconds.
 
-        Each address gets an equal part of the time that is left, so that a dead one leaves some to the next.
+        Each address gets an equal part of the time that is left, so that a dead one leaves some to
+        the next.
 
-        Raises:
-            httpcore.ConnectError: no address, one that is not allowed among them, or no connection to any.
-            httpcore.ConnectTimeout: not in time.
+        Raises: httpcore.ConnectError: no address, one that is not allowed among them, or no
+        connection to any. httpcore.ConnectTimeout: not in time.
         """
         try:
             async with asyncio.timeout(timeout) as deadline:
@@ -181,16 +198,18 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
             left = None if until is None else max(until - asyncio.get_running_loop().time(), 0)
             share = None if left is None else left / (len(addresses) - tried)
             try:
-                return await self._network.connect_tcp(str(address), port, share, local_address, socket_options)
+                return await self._network.connect_tcp(
+                    str(address), port, share, local_address, socket_options
+                )
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failure = error
         raise failure or httpcore.ConnectError(_NO_ADDRESS)
 
     async def connect_unix_socket(
         self,
-        path: str,  # noqa: ARG002 - httpcore's interface
-        timeout: float | None = None,  # noqa: ASYNC109, ARG002
-        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,  # noqa: ARG002
+        path: str,
+        timeout: float | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
         """No URL leads here.
 
@@ -201,11 +220,16 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
 
     async def _addresses(self, host: str, port: int) -> tuple[Address, ...]:
         addresses = _known(host) or await self._resolver.addresses(host)
-        return addresses[:_MAX_TRIED] if all(self._reach.allows(address, port) for address in addresses) else ()
+        return (
+            addresses[:_MAX_TRIED]
+            if all(self._reach.allows(address, port) for address in addresses)
+            else ()
+        )
 
 
 def _known(host: str) -> tuple[Address, ...]:
-    # Not asked for, so that no server of names can send what is for this machine, perhaps without TLS, elsewhere.
+    # Not asked for, so that no server of names can send what is for this machine, perhaps without
+    # TLS, elsewhere.
     if is_localhost(host):
         return LOOPBACK
     with suppress(ValueError):

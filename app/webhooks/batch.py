@@ -44,7 +44,8 @@ class DeliveryContext:
     jitter: Callable[[], float]
     share: Share
     crowded: asyncio.Event = field(default_factory=asyncio.Event)  # endpoints wait for a lane
-    served_at: dict[str, float] = field(default_factory=dict)  # monotonic, by endpoint: when its last lane began
+    # monotonic, by endpoint: when its last lane began
+    served_at: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,8 @@ async def claim(office: DeliveryContext, endpoint_id: str, *, most: int) -> Batc
         if endpoint is None:
             return _NOTHING
         if endpoint["status"] != EndpointStatus.ENABLED:
-            # What is due was written while it was being disabled; unless it is being enabled right now.
+            # What is due was written while it was being disabled; unless it is being enabled right
+            # now.
             held = await endpoints.hold(conn, endpoint_id)
             if held is not None and held["status"] != EndpointStatus.ENABLED:
                 await deliveries.give_up(conn, endpoint_id)
@@ -75,7 +77,9 @@ async def claim(office: DeliveryContext, endpoint_id: str, *, most: int) -> Batc
         lease = office.timeout_seconds + _LEASE_MARGIN_SECONDS
         claimed = await deliveries.claim(conn, endpoint_id, most=most, lease_seconds=lease)
         sealed = await signing_secrets.in_force(conn, endpoint_id)
-    return Batch(endpoint["url"], _opened(office.seals, endpoint_id, sealed), claimed, time.monotonic())
+    return Batch(
+        endpoint["url"], _opened(office.seals, endpoint_id, sealed), claimed, time.monotonic()
+    )
 
 
 def _opened(seals: SecretBox, endpoint_id: str, sealed: Sequence[tuple[str, str]]) -> list[str]:
@@ -86,7 +90,7 @@ def _opened(seals: SecretBox, endpoint_id: str, sealed: Sequence[tuple[str, str]
             secrets.append(seals.open(one, webhook_secret(secret_id)))
         except Undecryptable:
             if place == 0:
-                log.error("webhooks.secret_unreadable", endpoint_id=endpoint_id)  # noqa: TRY400 - nothing to trace
+                log.error("webhooks.secret_unreadable", endpoint_id=endpoint_id)
                 return []
             # Whoever has the new one needs an older one no more.
     return secrets
@@ -107,10 +111,14 @@ async def record(db: Database, endpoint_id: str, group: Sequence[AttemptRow]) ->
         elif any(one.delivered for one in made):
             if endpoint["failing_since"] is not None:
                 await endpoints.update(conn, endpoint_id, failing_since=None)
-        elif made and await endpoints.has_failed(conn, endpoint, for_seconds=retries.PATIENCE_SECONDS):
+        elif made and await endpoints.has_failed(
+            conn, endpoint, for_seconds=retries.PATIENCE_SECONDS
+        ):
             because = DisabledBecause.FAILING
         if because is not None and endpoint["status"] == EndpointStatus.ENABLED:
             await endpoints.disable(conn, endpoint_id, because)
-            event = Event(EventType.ENDPOINT_DISABLED, {"endpoint_id": endpoint_id, "because": because})
+            event = Event(
+                EventType.ENDPOINT_DISABLED, {"endpoint_id": endpoint_id, "because": because}
+            )
             await events.tell(conn, endpoint["business_id"], [event])
             log.warning("webhook_endpoint.disabled", endpoint_id=endpoint_id, because=because)

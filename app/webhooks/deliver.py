@@ -1,7 +1,7 @@
 """Delivering events: a lane for each endpoint that something is due for, so that a slow or dead one delays no other.
 
-Rows alone say what is due, and whose it is: a commit that wrote some only prompts to look. A worker that dies costs a
-lease, and an event comes again under the same id.
+Rows alone say what is due, and whose it is: a commit that wrote some only prompts to look. A worker
+that dies costs a lease, and an event comes again under the same id.
 """
 
 import asyncio
@@ -26,14 +26,16 @@ from app.webhooks.share import Share
 log = structlog.get_logger()
 
 _LOOK_SECONDS: Final = 1.0
-_TOGETHER_SECONDS: Final = 0.1  # between two looks, however many commits tell of something that is due
+# between two looks, however many commits tell of something that is due
+_TOGETHER_SECONDS: Final = 0.1
 _MAX_LANES: Final = 128
 _MAX_FAILING_LANES: Final = 96  # the rest are for endpoints that take what they are sent
 _KEPT_DAYS: Final = 30
 _FORGET_EVERY_SECONDS: Final = 3_600.0
 _FORGOTTEN_AT_ONCE: Final = 500  # at each look, until none is left
 
-_Lanes = dict[asyncio.Task[None], tuple[str, bool]]  # the endpoint's id, and whether it was failing then
+# the endpoint's id, and whether it was failing then
+_Lanes = dict[asyncio.Task[None], tuple[str, bool]]
 
 
 async def deliver_forever(
@@ -51,7 +53,8 @@ async def deliver_forever(
         settings: of this process.
         stopping: ends it.
         jitter: draws from 0 to 1.
-        yields: whether something is under way in this process that goes before deliveries, which then keep to `share`.
+        yields: whether something is under way in this process that goes before deliveries, which
+            then keep to `share`.
     """
     resolver = Resolver()
     told = asyncio.Event()
@@ -69,7 +72,7 @@ async def deliver_forever(
                 _start_lanes(office, lanes, due)
             if time.monotonic() >= forget_at and await _forget(db) < _FORGOTTEN_AT_ONCE:
                 forget_at = time.monotonic() + _FORGET_EVERY_SECONDS
-        except Exception as error:  # noqa: BLE001 - the worker's edge: a database that is away comes back
+        except Exception as error:
             log.warning("webhooks.failed", error=type(error).__name__)
         await _until_told(told, stopping, unheard_seconds(pinched=yields()))
     db.listeners.of_deliveries.remove(told.set)
@@ -89,7 +92,9 @@ async def _until_told(told: asyncio.Event, stopping: asyncio.Event, unheard: flo
     tells = asyncio.create_task(told.wait())
     try:
         await asyncio.wait([stops], timeout=unheard)
-        await asyncio.wait([stops, tells], timeout=_LOOK_SECONDS - unheard, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(
+            [stops, tells], timeout=_LOOK_SECONDS - unheard, return_when=asyncio.FIRST_COMPLETED
+        )
     finally:
         stops.cancel()
         tells.cancel()
@@ -128,12 +133,16 @@ async def _due(db: Database) -> Sequence[tuple[str, bool]]:
 def _start_lanes(office: DeliveryContext, lanes: _Lanes, due: Sequence[tuple[str, bool]]) -> None:
     chosen = choose(due, list(lanes.values()), office.served_at)
     for endpoint_id, is_failing in chosen:
-        lane = asyncio.create_task(office.share.metered(serve(office, endpoint_id, is_failing=is_failing)))
+        lane = asyncio.create_task(
+            office.share.metered(serve(office, endpoint_id, is_failing=is_failing))
+        )
         lanes[lane] = endpoint_id, is_failing
         lane.add_done_callback(lanes.pop)
     having = {endpoint_id for endpoint_id, _ in lanes.values()}
     begun_at = dict.fromkeys((endpoint_id for endpoint_id, _ in chosen), time.monotonic())
-    office.served_at = {one: at for one, _ in due if (at := (office.served_at | begun_at).get(one)) is not None}
+    office.served_at = {
+        one: at for one, _ in due if (at := (office.served_at | begun_at).get(one)) is not None
+    }
     if any(endpoint_id not in having for endpoint_id, _ in due):
         office.crowded.set()
     else:
@@ -141,7 +150,9 @@ def _start_lanes(office: DeliveryContext, lanes: _Lanes, due: Sequence[tuple[str
 
 
 def choose(
-    due: Sequence[tuple[str, bool]], running: Sequence[tuple[str, bool]], served_at: Mapping[str, float]
+    due: Sequence[tuple[str, bool]],
+    running: Sequence[tuple[str, bool]],
+    served_at: Mapping[str, float],
 ) -> list[tuple[str, bool]]:
     """The endpoints that get a lane now: healthy ones first, failing ones never all lanes; who has waited comes first.
 
@@ -151,10 +162,14 @@ def choose(
         served_at: when the last lane of each began; of one that is not there none has for a while.
     """
     busy = {endpoint_id for endpoint_id, _ in running}
-    waiting = sorted((one for one in due if one[0] not in busy), key=lambda one: served_at.get(one[0], 0.0))
+    waiting = sorted(
+        (one for one in due if one[0] not in busy), key=lambda one: served_at.get(one[0], 0.0)
+    )
     room = _MAX_LANES - len(running)
     healthy = [one for one in waiting if not one[1]][:room]
-    room_of_failing = min(room - len(healthy), _MAX_FAILING_LANES - sum(failing for _, failing in running))
+    room_of_failing = min(
+        room - len(healthy), _MAX_FAILING_LANES - sum(failing for _, failing in running)
+    )
     return healthy + [one for one in waiting if one[1]][: max(0, room_of_failing)]
 
 

@@ -25,7 +25,8 @@ from app.webhooks.signing import new_secret
 log = structlog.get_logger()
 
 MAX_ENDPOINTS: Final = 50
-MAX_SECRETS: Final = 10  # in force at a time; each is a signature of 47 characters in every request's headers
+# in force at a time; each is a signature of 47 characters in every request's headers
+MAX_SECRETS: Final = 10
 MAX_OVERLAP_SECONDS: Final = 86_400
 _AT_ONCE: Final = 2_000
 
@@ -33,7 +34,13 @@ Filter = Collection[str] | None  # None: every type
 
 
 async def create(
-    db: Database, seals: SecretBox, business_id: str, *, url: str, description: str | None, event_types: Filter
+    db: Database,
+    seals: SecretBox,
+    business_id: str,
+    *,
+    url: str,
+    description: str | None,
+    event_types: Filter,
 ) -> tuple[sa.RowMapping, str]:
     """A new endpoint, enabled, and its secret.
 
@@ -68,11 +75,17 @@ async def create(
 
 
 async def change(
-    db: Database, business_id: str, endpoint_id: str, changes: Mapping[str, Any], *, status: EndpointStatus | None
+    db: Database,
+    business_id: str,
+    endpoint_id: str,
+    changes: Mapping[str, Any],
+    *,
+    status: EndpointStatus | None,
 ) -> sa.RowMapping:
     """Change an endpoint's `url`, `description` or `event_types`, or enable or disable it.
 
-    Enabling one that was disabled sends it what happens from then on; what it has missed can be replayed.
+    Enabling one that was disabled sends it what happens from then on; what it has missed can be
+    replayed.
 
     Raises:
         NotFound: no such endpoint.
@@ -102,9 +115,13 @@ async def delete(db: Database, business_id: str, endpoint_id: str) -> None:
     async with db.write() as conn:
         endpoint = await _found(conn, business_id, endpoint_id, lock=True)
         if endpoint["status"] == EndpointStatus.ENABLED:
-            because = {"status": EndpointStatus.DISABLED, "disabled_because": DisabledBecause.BY_HAND}
+            because = {
+                "status": EndpointStatus.DISABLED,
+                "disabled_because": DisabledBecause.BY_HAND,
+            }
             await endpoints.update(conn, endpoint_id, **because)
-    # In parts, for there may be a million, and whoever tells the business something waits for a row that is deleted.
+    # In parts, for there may be a million, and whoever tells the business something waits for a row
+    # that is deleted.
     forgotten = _AT_ONCE
     while forgotten == _AT_ONCE:
         async with db.write() as conn:
@@ -119,8 +136,8 @@ async def rotate(
 ) -> tuple[sa.RowMapping, str]:
     """Give an endpoint a new secret; until `overlap_seconds` from now what it is sent is signed with the old one too.
 
-    Older ones live to their own ends, so that a rotation whose answer was lost may be made again; an overlap of 0 ends
-    them all, as is wanted of those that leaked.
+    Older ones live to their own ends, so that a rotation whose answer was lost may be made again;
+    an overlap of 0 ends them all, as is wanted of those that leaked.
 
     Raises:
         NotFound: no such endpoint.
@@ -136,7 +153,9 @@ async def rotate(
                     "by an overlap of 0 seconds."
                 )
                 raise Problem(409, "too-many-secrets", "There are too many secrets", detail)
-            await signing_secrets.end_current(conn, endpoint_id, after_seconds=float(overlap_seconds))
+            await signing_secrets.end_current(
+                conn, endpoint_id, after_seconds=float(overlap_seconds)
+            )
         else:
             await signing_secrets.delete_all(conn, endpoint_id)
         await _keep(conn, seals, endpoint_id, secret)
@@ -159,7 +178,9 @@ async def send_test(db: Database, business_id: str, endpoint_id: str) -> sa.RowM
         return await _delivery(conn, endpoint_id, event_id)
 
 
-async def redeliver(db: Database, business_id: str, endpoint_id: str, event_id: str) -> sa.RowMapping:
+async def redeliver(
+    db: Database, business_id: str, endpoint_id: str, event_id: str
+) -> sa.RowMapping:
     """Send one event to an endpoint again, now, whatever came of it before; its delivery.
 
     Raises:
@@ -204,7 +225,9 @@ async def replay(
         after = part[-1]
 
 
-async def _found(conn: AsyncConnection, business_id: str, endpoint_id: str, *, lock: bool = False) -> sa.RowMapping:
+async def _found(
+    conn: AsyncConnection, business_id: str, endpoint_id: str, *, lock: bool = False
+) -> sa.RowMapping:
     endpoint = await endpoints.get(conn, business_id, endpoint_id, lock=lock)
     if endpoint is None:
         raise NotFound("webhook endpoint")

@@ -1,7 +1,7 @@
 """One endpoint's lane: claims what is due to it, sends, and writes what came of it, until nothing is due any more.
 
-More calls go at once the better the endpoint takes them, and one at a time while it fails. No call begins so late in
-its claim's lease that it could outlast it.
+More calls go at once the better the endpoint takes them, and one at a time while it fails. No call
+begins so late in its claim's lease that it could outlast it.
 """
 
 import asyncio
@@ -28,11 +28,14 @@ _LOOK_SECONDS: Final = 1.0
 _TURN_SECONDS: Final = 20.0  # while other endpoints wait for a lane
 _FIRST_WINDOW: Final = 4
 _MAX_WINDOW: Final = 16
-# With the window at its largest and quick answers, so many are claimed at a time: a claim costs more than a call.
+# With the window at its largest and quick answers, so many are claimed at a time: a claim costs
+# more than a call.
 _STOCK: Final = 4 * _MAX_WINDOW
 _QUICK_MILLISECONDS: Final = 200
-_STOCK_SECONDS: Final = 2.0  # then what is not on its way is given back: others may have it, or nobody any more
-_GRACE_SECONDS: Final = 1.0  # for calls in flight when the worker stops; others are soon made again elsewhere
+# then what is not on its way is given back: others may have it, or nobody any more
+_STOCK_SECONDS: Final = 2.0
+# for calls in flight when the worker stops; others are soon made again elsewhere
+_GRACE_SECONDS: Final = 1.0
 _UNREADABLE_WAITS_SECONDS: Final = 60.0
 
 
@@ -46,7 +49,8 @@ class _Lane:
     results: GroupCommitter[AttemptRow]
     is_quick: bool = False  # its last answer was
     has_more: bool = False  # the last claim got as much as it asked for
-    stock: deque[tuple[Batch, ClaimedDelivery]] = field(default_factory=deque)  # claimed, and not on its way yet
+    # claimed, and not on its way yet
+    stock: deque[tuple[Batch, ClaimedDelivery]] = field(default_factory=deque)
     senders: set[asyncio.Task[None]] = field(default_factory=set)  # each with one on its way
     wants_more: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -79,7 +83,9 @@ async def _keep_delivering(office: DeliveryContext, lane: _Lane) -> None:
     stopped = asyncio.create_task(office.stopping.wait())
     turn_ends = time.monotonic() + _TURN_SECONDS
     try:
-        while not office.stopping.is_set() and not (office.crowded.is_set() and time.monotonic() > turn_ends):
+        while not office.stopping.is_set() and not (
+            office.crowded.is_set() and time.monotonic() > turn_ends
+        ):
             lane.wants_more.clear()
             if most := _wanted(office, lane):
                 await _refill(office, lane, most)
@@ -89,7 +95,9 @@ async def _keep_delivering(office: DeliveryContext, lane: _Lane) -> None:
             # Not only until a call ends: one may hang, and new events are not to wait for it.
             wanted = asyncio.create_task(lane.wants_more.wait())
             ended, _ = await asyncio.wait(
-                [stopped, wanted, *lane.senders], timeout=_LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED
+                [stopped, wanted, *lane.senders],
+                timeout=_LOOK_SECONDS,
+                return_when=asyncio.FIRST_COMPLETED,
             )
             wanted.cancel()
             for one in ended - {stopped, wanted}:
@@ -100,7 +108,12 @@ async def _keep_delivering(office: DeliveryContext, lane: _Lane) -> None:
 
 def _wanted(office: DeliveryContext, lane: _Lane) -> int:
     """How many to claim now."""
-    if lane.window == _MAX_WINDOW and lane.is_quick and lane.has_more and not office.share.is_pinched:
+    if (
+        lane.window == _MAX_WINDOW
+        and lane.is_quick
+        and lane.has_more
+        and not office.share.is_pinched
+    ):
         return _STOCK - len(lane.stock) if len(lane.stock) <= _MAX_WINDOW else 0
     having = len(lane.stock) + len(lane.senders)
     room = lane.window - having
@@ -147,7 +160,9 @@ def _sender_ended(lane: _Lane, sender: asyncio.Task[None]) -> None:
     lane.wants_more.set()
 
 
-async def _keep_sending(office: DeliveryContext, lane: _Lane, batch: Batch, claimed: ClaimedDelivery) -> None:
+async def _keep_sending(
+    office: DeliveryContext, lane: _Lane, batch: Batch, claimed: ClaimedDelivery
+) -> None:
     """Send this one, and then from the stock, one after the other, while the window has room for this sender."""
     while True:
         try:
@@ -192,10 +207,14 @@ def _give_back(lane: _Lane, batch: Batch, claimed: ClaimedDelivery) -> None:
 
 
 def _came(lane: _Lane, batch: Batch, claimed: ClaimedDelivery) -> partial[AttemptRow]:
-    return partial(AttemptRow, lane.endpoint_id, claimed.event_id, claimed.epoch, claimed.tries, batch.url)
+    return partial(
+        AttemptRow, lane.endpoint_id, claimed.event_id, claimed.epoch, claimed.tries, batch.url
+    )
 
 
-async def _deliver(office: DeliveryContext, lane: _Lane, batch: Batch, claimed: ClaimedDelivery) -> None:
+async def _deliver(
+    office: DeliveryContext, lane: _Lane, batch: Batch, claimed: ClaimedDelivery
+) -> None:
     """One attempt, and what it came to."""
     came = _came(lane, batch, claimed)
     if not batch.secrets:
@@ -203,7 +222,9 @@ async def _deliver(office: DeliveryContext, lane: _Lane, batch: Batch, claimed: 
         lane.results.put(came(False, _UNREADABLE_WAITS_SECONDS, None, None, None, None))
         return
     try:
-        headers = signed(claimed.event_id, claimed.payload, batch.secrets, at=dt.datetime.now(dt.UTC))
+        headers = signed(
+            claimed.event_id, claimed.payload, batch.secrets, at=dt.datetime.now(dt.UTC)
+        )
         posted = await lane.poster.post(batch.url, headers, claimed.payload.encode())
     except asyncio.CancelledError:
         _give_back(lane, batch, claimed)
@@ -214,8 +235,12 @@ async def _deliver(office: DeliveryContext, lane: _Lane, batch: Batch, claimed: 
     due_in = None
     if not delivered:
         due_in = retries.next_in(
-            claimed.tries + 1, jitter=office.jitter(), retry_after_seconds=posted.retry_after_seconds
+            claimed.tries + 1,
+            jitter=office.jitter(),
+            retry_after_seconds=posted.retry_after_seconds,
         )
-    lane.results.put(came(delivered, due_in, posted.status, posted.error, posted.response, posted.milliseconds))
+    lane.results.put(
+        came(delivered, due_in, posted.status, posted.error, posted.response, posted.milliseconds)
+    )
     if not delivered:
         _give_back_stock(office, lane)

@@ -1,13 +1,24 @@
 """When an event is tried again, and when it or its endpoint is given up: pure.
 
-Standard Webhooks 1.0.0, "Deliverability and reliability". Only a 2xx is a delivery; a redirect is a failure like
-any other.
+Standard Webhooks 1.0.0, "Deliverability and reliability". Only a 2xx is a delivery; a redirect is a
+failure like any other.
 """
 
 from typing import Final
 
-# After the first attempt, at once; each counts from the one before. Ten attempts over more than three days.
-PAUSES_SECONDS: Final = (5.0, 300.0, 1_800.0, 7_200.0, 18_000.0, 36_000.0, 50_400.0, 72_000.0, 86_400.0)
+# After the first attempt, at once; each counts from the one before. Ten attempts over more than
+# three days.
+PAUSES_SECONDS: Final = (
+    5.0,
+    300.0,
+    1_800.0,
+    7_200.0,
+    18_000.0,
+    36_000.0,
+    50_400.0,
+    72_000.0,
+    86_400.0,
+)
 PATIENCE_SECONDS: Final = 5 * 86_400.0  # of an endpoint to which nothing was delivered
 MAX_RETRY_AFTER_SECONDS: Final = 86_400.0
 _JITTER: Final = 0.1  # later by up to so much, so that what failed together does not come together
@@ -16,7 +27,7 @@ _GONE: Final = 410
 
 def is_delivered(status_code: int | None) -> bool:
     """Whether this answer says that the event has been taken."""
-    return status_code is not None and 200 <= status_code < 300  # noqa: PLR2004 - RFC 9110, section 15.3
+    return status_code is not None and 200 <= status_code < 300
 
 
 def is_gone(status_code: int | None) -> bool:

@@ -1,7 +1,7 @@
 """One attempt to deliver a webhook: a POST that ends within its deadline, goes where it may, and raises for no peer.
 
-A status that came counts, whatever becomes of the rest of the answer; of that at most `MAX_ANSWER_BYTES` are read, and
-nothing is followed, unpacked or kept but the beginning.
+A status that came counts, whatever becomes of the rest of the answer; of that at most
+`MAX_ANSWER_BYTES` are read, and nothing is followed, unpacked or kept but the beginning.
 """
 
 import asyncio
@@ -24,10 +24,14 @@ from app.webhooks.urls import check_url
 
 MAX_ANSWER_BYTES: Final = 64 * 1024  # as they leave TLS: heads, and lengths of chunks, count too
 MAX_RESPONSE_BYTES: Final = 1024
-# Shorter than the idle time-outs of common servers and balancers (60 s and up): fewer attempts are lost on a connection
-# that the other side is just closing.
+# Shorter than the idle time-outs of common servers and balancers (60 s and up): fewer attempts are
+# lost on a connection that the other side is just closing.
 _IDLE_SECONDS: Final = 20.0
-_HEADERS: Final = {"Content-Type": "application/json", "User-Agent": "bulk-cancel", "Accept-Encoding": "identity"}
+_HEADERS: Final = {
+    "Content-Type": "application/json",
+    "User-Agent": "bulk-cancel",
+    "Accept-Encoding": "identity",
+}
 
 
 class DeliveryError(StrEnum):
@@ -44,8 +48,8 @@ class DeliveryError(StrEnum):
 class AttemptResult:
     """What an attempt came to: either a status or an error.
 
-    `response` is the first 1,024 bytes of the answer's body as text without NUL, what is no UTF-8 replaced; None where
-    no answer came. `retry_after_seconds` is a day at most.
+    `response` is the first 1,024 bytes of the answer's body as text without NUL, what is no UTF-8
+    replaced; None where no answer came. `retry_after_seconds` is a day at most.
     """
 
     status: int | None
@@ -70,8 +74,11 @@ def _target(text: str, reach: AddressPolicy) -> tuple[httpcore.URL, bytes]:
         ValueError: an endpoint may not have it.
     """
     url = httpx.URL(check_url(text, reach))
-    # From its parts: httpcore would read the text by rules of its own, and perhaps another host out of it.
-    parts = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
+    # From its parts: httpcore would read the text by rules of its own, and perhaps another host out
+    # of it.
+    parts = httpcore.URL(
+        scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
+    )
     return parts, url.netloc
 
 
@@ -94,14 +101,18 @@ class EndpointClient:
             reach: where the endpoint may be.
             resolver: shared by all endpoints; not closed with this.
             ssl_context: made once for the process, as reading the trusted certificates takes long.
-            most_connections: attempts at a time; one more waits for a free connection within its deadline.
-            total_seconds: the deadline of an attempt, from the wait for a connection to the answer's end.
-            now: the time (aware) from which a Retry-After that is a date counts, if the answer has no date.
+            most_connections: attempts at a time; one more waits for a free connection within its
+                deadline.
+            total_seconds: the deadline of an attempt, from the wait for a connection to the
+                answer's end.
+            now: the time (aware) from which a Retry-After that is a date counts, if the answer has
+                no date.
         """
         self._reach = reach
         self._total_seconds = total_seconds
         self._now = now
-        # Pools of one: at every call a pool looks at all its connections, and with sixteen that takes thrice the CPU.
+        # Pools of one: at every call a pool looks at all its connections, and with sixteen that
+        # takes thrice the CPU.
         self._pools = [
             httpcore.AsyncConnectionPool(
                 ssl_context=ssl_context,
@@ -111,7 +122,8 @@ class EndpointClient:
             )
             for _ in range(most_connections)
         ]
-        self._free = asyncio.LifoQueue[httpcore.AsyncConnectionPool]()  # the one used last first: others may time out
+        # the one used last first: others may time out
+        self._free = asyncio.LifoQueue[httpcore.AsyncConnectionPool]()
         for pool in self._pools:
             self._free.put_nowait(pool)
 
@@ -119,7 +131,8 @@ class EndpointClient:
         """Make one attempt; nothing that the peer or the network does raises.
 
         Args:
-            url: as `check_url` has given it, and checked again: what is allowed may have changed since.
+            url: as `check_url` has given it, and checked again: what is allowed may have changed
+                since.
             headers: those beside what every attempt has.
             body: sent as it is.
 
@@ -181,7 +194,8 @@ class EndpointClient:
         ) as response:
             heard.status = response.status
             heard.headers = {
-                name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers
+                name.decode("latin-1").lower(): value.decode("latin-1")
+                for name, value in response.headers
             }
             async for part in response.aiter_stream():
                 heard.body += part[: MAX_RESPONSE_BYTES - len(heard.body)]
@@ -195,21 +209,22 @@ class _SizeLimitedBackend(GuardedBackend):
 class _SizeLimitedStream(httpcore.AsyncNetworkStream):
     """Reads at most `MAX_ANSWER_BYTES` after what was written last, and breaks where there are more.
 
-    Counted here and not in bodies: an endless row of small chunks or of 1xx answers costs as much to read.
+    Counted here and not in bodies: an endless row of small chunks or of 1xx answers costs as much
+    to read.
     """
 
     def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
         self._stream = stream
         self._left = MAX_ANSWER_BYTES
 
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - httpcore's interface
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         if self._left == 0:
             raise httpcore.ReadError("the answer is too long")
         received = await self._stream.read(min(max_bytes, self._left), timeout)
         self._left -= len(received)
         return received
 
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
         self._left = MAX_ANSWER_BYTES
         await self._stream.write(buffer, timeout)
 
@@ -220,12 +235,15 @@ class _SizeLimitedStream(httpcore.AsyncNetworkStream):
         self,
         ssl_context: ssl.SSLContext,
         server_hostname: str | None = None,
-        timeout: float | None = None,  # noqa: ASYNC109
+        timeout: float | None = None,
     ) -> httpcore.AsyncNetworkStream:
         try:
-            return _SizeLimitedStream(await self._stream.start_tls(ssl_context, server_hostname, timeout))
+            return _SizeLimitedStream(
+                await self._stream.start_tls(ssl_context, server_hostname, timeout)
+            )
         except BaseException:
-            # httpcore closes on errors alone: whoever hangs in the handshake would keep a socket of ours each time.
+            # httpcore closes on errors alone: whoever hangs in the handshake would keep a socket of
+            # ours each time.
             await self._stream.aclose()
             raise
 
@@ -234,7 +252,8 @@ class _SizeLimitedStream(httpcore.AsyncNetworkStream):
 
 
 def _trouble(failure: Exception) -> DeliveryError:
-    # httpcore wraps what it catches, and its pool drops the cause: only the arguments still have it.
+    # httpcore wraps what it catches, and its pool drops the cause: only the arguments still have
+    # it.
     if any(isinstance(error, ssl.SSLError) for error in (failure, *failure.args)):
         return DeliveryError.TLS
     match failure:

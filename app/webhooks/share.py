@@ -1,7 +1,7 @@
 """How much of a process deliveries may take: a small share while refunds are under way, and as much as they want else.
 
-It is counted in the processor's time of this thread, so that waiting costs nothing. Nobody starves: the share is never
-nothing, and who asked first goes first.
+It is counted in the processor's time of this thread, so that waiting costs nothing. Nobody starves:
+the share is never nothing, and who asked first goes first.
 """
 
 import asyncio
@@ -16,7 +16,8 @@ LEAST: Final = 0.02  # of a core, however little time the thread has had
 # While refunds wait for their upstream more than they work, nobody is in the way of anybody.
 IDLE: Final = 0.05  # of a core, taken by all that is no delivery
 IDLE_SHARE: Final = 0.25  # of a core
-USUAL_SECONDS: Final = 0.001  # that a delivery takes: counted from its claim, until what it takes has been
+# that a delivery takes: counted from its claim, until what it takes has been
+USUAL_SECONDS: Final = 0.001
 _OVER_SECONDS: Final = 1.0  # what others take is measured over this
 _PAUSE_SECONDS: Final = 0.02
 
@@ -47,7 +48,8 @@ class Share:
         self._clock = clock
         self._used = used
         self._sleep = sleep
-        self._in_order = asyncio.Lock()  # which wakes those who wait in the order in which they came
+        # which wakes those who wait in the order in which they came
+        self._in_order = asyncio.Lock()
         self._debt = 0.0  # seconds taken, or soon to be, beyond the share
         self._taken = 0.0  # seconds of deliveries, in all
         self._paid_at = clock(), used()
@@ -102,7 +104,10 @@ class _Metered(Awaitable[One], Generic[One]):
     """Awaits a coroutine, and has the thread's time of each of its steps counted."""
 
     def __init__(
-        self, work: Coroutine[Any, Any, One], used: Callable[[], float], take: Callable[[float], None]
+        self,
+        work: Coroutine[Any, Any, One],
+        used: Callable[[], float],
+        take: Callable[[float], None],
     ) -> None:
         self._work = work
         self._used = used
@@ -125,5 +130,5 @@ class _Metered(Awaitable[One], Generic[One]):
             except GeneratorExit:
                 self._work.close()
                 raise
-            except BaseException as error:  # noqa: BLE001 - a cancellation too is the coroutine's to see
+            except BaseException as error:
                 raised = error

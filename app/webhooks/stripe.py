@@ -1,8 +1,8 @@
 """Whether a hook comes from Stripe: the bytes as they came are checked before anything reads them.
 
-docs.stripe.com/webhooks, "Verify webhook signatures manually": of the header `Stripe-Signature` the time `t` and every
-`v1` are read, other schemes are not. A time more than 300 s from our clock, either way, is refused like a wrong
-signature.
+docs.stripe.com/webhooks, "Verify webhook signatures manually": of the header `Stripe-Signature` the
+time `t` and every `v1` are read, other schemes are not. A time more than 300 s from our clock,
+either way, is refused like a wrong signature.
 """
 
 import hmac
@@ -38,12 +38,18 @@ def verify(secrets: Sequence[str], header: str | None, body: bytes, *, now: floa
     parts = [part.partition("=") for part in (header or "").split(",")]
     times = [value for name, _, value in parts if name == "t"]
     signatures = [value.encode() for name, _, value in parts if name == _SCHEME]
-    if all(equals for _, equals, _ in parts) and len(times) == 1 and _is_of_this_time(times[0], now):
+    if (
+        all(equals for _, equals, _ in parts)
+        and len(times) == 1
+        and _is_of_this_time(times[0], now)
+    ):
         for secret in secrets:
             signature = _signature(secret, times[0], body)
             if any(hmac.compare_digest(signature, theirs) for theirs in signatures):
                 return
-    raise Problem(*SIGNATURE_INVALID, headers={"WWW-Authenticate": 'Stripe-Signature realm="bulk-cancel"'})
+    raise Problem(
+        *SIGNATURE_INVALID, headers={"WWW-Authenticate": 'Stripe-Signature realm="bulk-cancel"'}
+    )
 
 
 def _is_of_this_time(time: str, now: float) -> bool:

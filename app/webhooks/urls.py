@@ -1,7 +1,7 @@
 """Whether a URL may be an endpoint's, as far as the URL tells: an address in any spelling is judged as that address.
 
-No name is looked up here: that would be slow, would tell callers which names our network knows, and would hold for no
-later moment. What a name means is judged by `addresses` when it is connected to.
+No name is looked up here: that would be slow, would tell callers which names our network knows, and
+would hold for no later moment. What a name means is judged by `addresses` when it is connected to.
 """
 
 import re
@@ -18,7 +18,8 @@ _HIGHEST_PORT: Final = 65_535
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _LABEL: Final = r"(?!-)[a-z0-9_-]{1,63}(?<!-)"
 _NAME: Final = re.compile(rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*")
-# What the URL Standard of WHATWG calls "ends in a number": never a name, however wrong it is as an address.
+# What the URL Standard of WHATWG calls "ends in a number": never a name, however wrong it is as an
+# address.
 _NUMBER_LAST: Final = re.compile(r"(.*\.)?([0-9]+|0x[0-9a-f]*)")
 
 
@@ -34,12 +35,22 @@ def check_url(text: str, reach: AddressPolicy) -> str:
     if address is None and (not _NAME.fullmatch(host) or _NUMBER_LAST.fullmatch(host)):
         raise ValueError("The URL must have a host that is a name or an address.")
     meant = (address,) if address is not None else LOOPBACK if is_localhost(host) else ()
-    if url.scheme == "http" and not (reach.loopback_http and meant and all(unmapped(one).is_loopback for one in meant)):
+    if url.scheme == "http" and not (
+        reach.loopback_http and meant and all(unmapped(one).is_loopback for one in meant)
+    ):
         raise ValueError("The URL must begin with https://.")
     port = url.port or _DEFAULT_PORTS[url.scheme]
-    if not (all(reach.allows(one, port) for one in meant) if meant else port in reach.ports or reach.networks):
-        raise ValueError("The URL must lead to a public address and a port that endpoints may have.")
-    normal = str(url.copy_with(host=host if address is None else str(address), path=url.path or "/"))
+    if not (
+        all(reach.allows(one, port) for one in meant)
+        if meant
+        else port in reach.ports or reach.networks
+    ):
+        raise ValueError(
+            "The URL must lead to a public address and a port that endpoints may have."
+        )
+    normal = str(
+        url.copy_with(host=host if address is None else str(address), path=url.path or "/")
+    )
     if len(normal) > MAX_URL:
         raise ValueError(f"The URL must have at most {MAX_URL} characters.")
     return normal
@@ -48,7 +59,10 @@ def check_url(text: str, reach: AddressPolicy) -> str:
 def _parsed(text: str) -> httpx.URL:
     if len(text) > MAX_URL:
         raise ValueError(f"The URL must have at most {MAX_URL} characters.")
-    if any(not character.isprintable() or character.isspace() or character == "\\" for character in text):
+    if any(
+        not character.isprintable() or character.isspace() or character == "\\"
+        for character in text
+    ):
         raise ValueError("The URL must have no spaces, control characters or backslashes.")
     try:
         url = httpx.URL(text)

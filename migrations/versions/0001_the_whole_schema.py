@@ -40,7 +40,12 @@ def upgrade() -> None:
     )
     op.create_table(
         "refund_history",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column(
+            "id",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=True,
+            nullable=False,
+        ),
         sa.Column("refund_id", app.db.core.dialect.Id(), nullable=False),
         sa.Column("epoch", sa.Integer(), nullable=False),
         sa.Column("status", sa.String(length=16), nullable=False),
@@ -67,7 +72,9 @@ def upgrade() -> None:
         sa.Column("scopes", sa.Text(), nullable=False),
         sa.Column("created_at", app.db.core.dialect.Instant(), nullable=False),
         sa.Column("revoked_at", app.db.core.dialect.Instant(), nullable=True),
-        sa.ForeignKeyConstraint(["business_id"], ["businesses.id"], name=op.f("fk_api_keys_business_id_businesses")),
+        sa.ForeignKeyConstraint(
+            ["business_id"], ["businesses.id"], name=op.f("fk_api_keys_business_id_businesses")
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_api_keys")),
         sa.UniqueConstraint("prefix"),
     )
@@ -78,7 +85,9 @@ def upgrade() -> None:
         sa.Column("id", sa.String(length=128), nullable=False),
         sa.Column("name", sa.String(length=200), nullable=False),
         sa.Column("email", sa.String(length=320), nullable=True),
-        sa.ForeignKeyConstraint(["business_id"], ["businesses.id"], name=op.f("fk_clients_business_id_businesses")),
+        sa.ForeignKeyConstraint(
+            ["business_id"], ["businesses.id"], name=op.f("fk_clients_business_id_businesses")
+        ),
         sa.PrimaryKeyConstraint("business_id", "id", name=op.f("pk_clients")),
     )
     op.create_table(
@@ -106,14 +115,20 @@ def upgrade() -> None:
             "(due_at IS NULL) = (status IN ('completed', 'completed_with_failures', 'withdrawn'))",
             name=op.f("ck_jobs_open_jobs_are_due"),
         ),
-        sa.CheckConstraint("status <> 'held' OR hold_until IS NOT NULL", name=op.f("ck_jobs_held_until_when")),
+        sa.CheckConstraint(
+            "status <> 'held' OR hold_until IS NOT NULL", name=op.f("ck_jobs_held_until_when")
+        ),
         sa.CheckConstraint(
             "status IN ('held', 'queued', 'running', 'completed', 'completed_with_failures', 'withdrawn')",
             name=op.f("ck_jobs_status_known"),
         ),
         sa.CheckConstraint("date_from <= date_to", name=op.f("ck_jobs_range_runs_forward")),
-        sa.CheckConstraint("expanded_sessions <= accepted_sessions", name=op.f("ck_jobs_expansion_within")),
-        sa.ForeignKeyConstraint(["business_id"], ["businesses.id"], name=op.f("fk_jobs_business_id_businesses")),
+        sa.CheckConstraint(
+            "expanded_sessions <= accepted_sessions", name=op.f("ck_jobs_expansion_within")
+        ),
+        sa.ForeignKeyConstraint(
+            ["business_id"], ["businesses.id"], name=op.f("fk_jobs_business_id_businesses")
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_jobs")),
     )
     op.create_index(
@@ -141,17 +156,27 @@ def upgrade() -> None:
         sa.Column("job_id", app.db.core.dialect.Id(), nullable=True),
         sa.Column("cancelled_at", app.db.core.dialect.Instant(), nullable=True),
         sa.CheckConstraint(
-            "(status = 'cancelled') = (cancelled_at IS NOT NULL)", name=op.f("ck_sessions_cancelled_when")
+            "(status = 'cancelled') = (cancelled_at IS NOT NULL)",
+            name=op.f("ck_sessions_cancelled_when"),
         ),
-        sa.CheckConstraint("(status = 'cancelled') = (job_id IS NOT NULL)", name=op.f("ck_sessions_cancelled_by_whom")),
-        sa.CheckConstraint("status IN ('scheduled', 'cancelled')", name=op.f("ck_sessions_status_known")),
+        sa.CheckConstraint(
+            "(status = 'cancelled') = (job_id IS NOT NULL)",
+            name=op.f("ck_sessions_cancelled_by_whom"),
+        ),
+        sa.CheckConstraint(
+            "status IN ('scheduled', 'cancelled')", name=op.f("ck_sessions_status_known")
+        ),
         sa.CheckConstraint("capacity >= 0", name=op.f("ck_sessions_capacity_counts")),
         sa.CheckConstraint("starts_at < ends_at", name=op.f("ck_sessions_ends_after_start")),
-        sa.ForeignKeyConstraint(["business_id"], ["businesses.id"], name=op.f("fk_sessions_business_id_businesses")),
+        sa.ForeignKeyConstraint(
+            ["business_id"], ["businesses.id"], name=op.f("fk_sessions_business_id_businesses")
+        ),
         sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_sessions_job_id_jobs")),
         sa.PrimaryKeyConstraint("business_id", "id", name=op.f("pk_sessions")),
     )
-    op.create_index("sessions_in_start_order", "sessions", ["business_id", "starts_at", "id"], unique=False)
+    op.create_index(
+        "sessions_in_start_order", "sessions", ["business_id", "starts_at", "id"], unique=False
+    )
     op.create_table(
         "bookings",
         sa.Column("business_id", sa.String(length=128), nullable=False),
@@ -160,7 +185,8 @@ def upgrade() -> None:
         sa.Column("client_id", sa.String(length=128), nullable=False),
         sa.Column("status", sa.String(length=16), nullable=False),
         sa.CheckConstraint(
-            "status IN ('booked', 'waitlisted', 'checked_in', 'cancelled')", name=op.f("ck_bookings_status_known")
+            "status IN ('booked', 'waitlisted', 'checked_in', 'cancelled')",
+            name=op.f("ck_bookings_status_known"),
         ),
         sa.ForeignKeyConstraint(
             ["business_id", "client_id"],
@@ -174,8 +200,12 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("business_id", "id", name=op.f("pk_bookings")),
     )
-    op.create_index("bookings_of_client", "bookings", ["business_id", "client_id", "id"], unique=False)
-    op.create_index("bookings_of_session", "bookings", ["business_id", "session_id", "id"], unique=False)
+    op.create_index(
+        "bookings_of_client", "bookings", ["business_id", "client_id", "id"], unique=False
+    )
+    op.create_index(
+        "bookings_of_session", "bookings", ["business_id", "session_id", "id"], unique=False
+    )
     op.create_table(
         "job_sessions",
         sa.Column("job_id", app.db.core.dialect.Id(), nullable=False),
@@ -193,13 +223,16 @@ def upgrade() -> None:
         sa.Column("location", sa.String(length=200), nullable=True),
         sa.Column("instructor", sa.String(length=200), nullable=True),
         sa.CheckConstraint(
-            "(outcome = 'accepted') = (position IS NOT NULL)", name=op.f("ck_job_sessions_accepted_have_a_place")
+            "(outcome = 'accepted') = (position IS NOT NULL)",
+            name=op.f("ck_job_sessions_accepted_have_a_place"),
         ),
         sa.CheckConstraint(
             "outcome IN ('accepted', 'already_in_process', 'already_cancelled')",
             name=op.f("ck_job_sessions_outcome_known"),
         ),
-        sa.CheckConstraint("position < 1048575", name=op.f("ck_job_sessions_position_fits_refund_id")),
+        sa.CheckConstraint(
+            "position < 1048575", name=op.f("ck_job_sessions_position_fits_refund_id")
+        ),
         sa.ForeignKeyConstraint(
             ["business_id", "session_id"],
             ["sessions.business_id", "sessions.id"],
@@ -246,7 +279,9 @@ def upgrade() -> None:
             ["bookings.business_id", "bookings.id"],
             name=op.f("fk_payment_lines_business_id_bookings"),
         ),
-        sa.PrimaryKeyConstraint("business_id", "booking_id", "line_no", name=op.f("pk_payment_lines")),
+        sa.PrimaryKeyConstraint(
+            "business_id", "booking_id", "line_no", name=op.f("pk_payment_lines")
+        ),
     )
     op.create_table(
         "refunds",
@@ -283,16 +318,20 @@ def upgrade() -> None:
             name=op.f("ck_refunds_status_known"),
         ),
         sa.CheckConstraint(
-            "status NOT IN ('pending', 'submitted') OR due_at IS NOT NULL", name=op.f("ck_refunds_open_ones_are_due")
+            "status NOT IN ('pending', 'submitted') OR due_at IS NOT NULL",
+            name=op.f("ck_refunds_open_ones_are_due"),
         ),
         sa.CheckConstraint(
             "status NOT IN ('succeeded', 'rejected', 'skipped', 'resolved') OR due_at IS NULL",
             name=op.f("ck_refunds_final_ones_rest"),
         ),
         sa.CheckConstraint(
-            "(due_at IS NULL) = (outcome_seq IS NOT NULL)", name=op.f("ck_refunds_final_ones_are_numbered")
+            "(due_at IS NULL) = (outcome_seq IS NOT NULL)",
+            name=op.f("ck_refunds_final_ones_are_numbered"),
         ),
-        sa.CheckConstraint("(settled_at IS NULL) = (outcome_seq IS NULL)", name=op.f("ck_refunds_settled_when")),
+        sa.CheckConstraint(
+            "(settled_at IS NULL) = (outcome_seq IS NULL)", name=op.f("ck_refunds_settled_when")
+        ),
         sa.ForeignKeyConstraint(
             ["job_id", "session_id"],
             ["job_sessions.job_id", "job_sessions.session_id"],
@@ -305,7 +344,9 @@ def upgrade() -> None:
         "refunds",
         ["business_id", "booking_id", "line_no"],
         unique=True,
-        postgresql_where=sa.text("status <> 'skipped' OR coalesce(failure_code, '') <> 'withdrawn'"),
+        postgresql_where=sa.text(
+            "status <> 'skipped' OR coalesce(failure_code, '') <> 'withdrawn'"
+        ),
         sqlite_where=sa.text("status <> 'skipped' OR coalesce(failure_code, '') <> 'withdrawn'"),
     )
     op.create_index(

@@ -20,7 +20,9 @@ def upgrade() -> None:
         sa.Column("violations", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_checks")),
     )
-    op.execute(sa.insert(checks).values(name="books", due_at=app.db.core.dialect.now(), violations={}))
+    op.execute(
+        sa.insert(checks).values(name="books", due_at=app.db.core.dialect.now(), violations={})
+    )
 
 
 def downgrade() -> None:

@@ -30,17 +30,23 @@ def upgrade() -> None:
             "(status = 'disabled') = (disabled_because IS NOT NULL)",
             name=op.f("ck_webhook_endpoints_disabled_for_a_reason"),
         ),
-        sa.CheckConstraint("status IN ('enabled', 'disabled')", name=op.f("ck_webhook_endpoints_status_known")),
+        sa.CheckConstraint(
+            "status IN ('enabled', 'disabled')", name=op.f("ck_webhook_endpoints_status_known")
+        ),
         sa.CheckConstraint(
             "(previous_secret IS NULL) = (previous_secret_until IS NULL)",
             name=op.f("ck_webhook_endpoints_secrets_overlap_until_when"),
         ),
         sa.ForeignKeyConstraint(
-            ["business_id"], ["businesses.id"], name=op.f("fk_webhook_endpoints_business_id_businesses")
+            ["business_id"],
+            ["businesses.id"],
+            name=op.f("fk_webhook_endpoints_business_id_businesses"),
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_webhook_endpoints")),
     )
-    op.create_index("endpoints_of_business", "webhook_endpoints", ["business_id", "id"], unique=False)
+    op.create_index(
+        "endpoints_of_business", "webhook_endpoints", ["business_id", "id"], unique=False
+    )
 
     op.create_table(
         "webhook_events",
@@ -54,7 +60,9 @@ def upgrade() -> None:
             name=op.f("ck_webhook_events_type_known"),
         ),
         sa.ForeignKeyConstraint(
-            ["business_id"], ["businesses.id"], name=op.f("fk_webhook_events_business_id_businesses")
+            ["business_id"],
+            ["businesses.id"],
+            name=op.f("fk_webhook_events_business_id_businesses"),
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_webhook_events")),
     )
@@ -69,10 +77,12 @@ def upgrade() -> None:
         sa.Column("epoch", sa.Integer(), nullable=False),
         sa.Column("tries", sa.Integer(), nullable=False),
         sa.CheckConstraint(
-            "(status = 'pending') = (due_at IS NOT NULL)", name=op.f("ck_webhook_deliveries_pending_ones_are_due")
+            "(status = 'pending') = (due_at IS NOT NULL)",
+            name=op.f("ck_webhook_deliveries_pending_ones_are_due"),
         ),
         sa.CheckConstraint(
-            "status IN ('pending', 'delivered', 'failed')", name=op.f("ck_webhook_deliveries_status_known")
+            "status IN ('pending', 'delivered', 'failed')",
+            name=op.f("ck_webhook_deliveries_status_known"),
         ),
         sa.ForeignKeyConstraint(
             ["endpoint_id"],
@@ -114,7 +124,9 @@ def upgrade() -> None:
             name=op.f("fk_webhook_attempts_endpoint_id_webhook_deliveries"),
             ondelete="CASCADE",
         ),
-        sa.PrimaryKeyConstraint("endpoint_id", "event_id", "epoch", name=op.f("pk_webhook_attempts")),
+        sa.PrimaryKeyConstraint(
+            "endpoint_id", "event_id", "epoch", name=op.f("pk_webhook_attempts")
+        ),
     )
 
 

@@ -16,7 +16,8 @@ def upgrade() -> None:
         businesses.add_column(sa.Column("stripe_account", sa.String(length=255), nullable=True))
         businesses.add_column(sa.Column("stripe_key_sealed", sa.Text(), nullable=True))
         businesses.create_check_constraint(
-            op.f("ck_businesses_at_one_stripe_account"), "stripe_account IS NULL OR stripe_key_sealed IS NULL"
+            op.f("ck_businesses_at_one_stripe_account"),
+            "stripe_account IS NULL OR stripe_key_sealed IS NULL",
         )
     op.create_table(
         "call_budgets",

@@ -16,7 +16,8 @@ depends_on = None
 _AT_ONCE = 1000
 _CLIENTS = sa.table("clients", *map(sa.column, ("business_id", "id", "name", "email")))
 _SESSIONS = sa.table(
-    "sessions", *map(sa.column, ("business_id", "id", "name", "location", "instructor", "search_text"))
+    "sessions",
+    *map(sa.column, ("business_id", "id", "name", "location", "instructor", "search_text")),
 )
 
 
@@ -57,7 +58,12 @@ def _rewrite(table: sa.TableClause, values: Callable[[sa.RowMapping], dict[str, 
     after: tuple[str, str] | None = None
     while True:
         page = sa.select(table).order_by(table.c.business_id, table.c.id).limit(_AT_ONCE)
-        rows = op.get_bind().execute(page if after is None else page.where(key > after)).mappings().all()
+        rows = (
+            op.get_bind()
+            .execute(page if after is None else page.where(key > after))
+            .mappings()
+            .all()
+        )
         if not rows:
             return
         new = [(row, values(row)) for row in rows]
@@ -68,7 +74,8 @@ def _rewrite(table: sa.TableClause, values: Callable[[sa.RowMapping], dict[str, 
         ]
         if changed:
             statement = sa.update(table).where(
-                table.c.business_id == sa.bindparam("of_business"), table.c.id == sa.bindparam("of_id")
+                table.c.business_id == sa.bindparam("of_business"),
+                table.c.id == sa.bindparam("of_id"),
             )
             op.get_bind().execute(statement, changed)
         after = (rows[-1]["business_id"], rows[-1]["id"])

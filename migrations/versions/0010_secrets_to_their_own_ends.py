@@ -52,9 +52,13 @@ def upgrade() -> None:
         if row["previous_secret"] is not None:
             before = {"secret": row["previous_secret"], "ends_at": row["previous_secret_until"]}
             op.execute(sa.insert(secrets).values(id=str(uuid7()), **kept, **before))
-        op.execute(sa.insert(secrets).values(id=str(uuid7()), **kept, secret=row["secret"], ends_at=None))
+        op.execute(
+            sa.insert(secrets).values(id=str(uuid7()), **kept, secret=row["secret"], ends_at=None)
+        )
     with op.batch_alter_table("webhook_endpoints") as endpoints:
-        endpoints.drop_constraint(op.f("ck_webhook_endpoints_secrets_overlap_until_when"), type_="check")
+        endpoints.drop_constraint(
+            op.f("ck_webhook_endpoints_secrets_overlap_until_when"), type_="check"
+        )
         endpoints.drop_column("previous_secret_until")
         endpoints.drop_column("previous_secret")
         endpoints.drop_column("secret")
@@ -66,7 +70,9 @@ def downgrade() -> None:
     with op.batch_alter_table("webhook_endpoints") as endpoints:
         endpoints.add_column(sa.Column("secret", sa.Text(), nullable=False, server_default=""))
         endpoints.add_column(sa.Column("previous_secret", sa.Text(), nullable=True))
-        endpoints.add_column(sa.Column("previous_secret_until", app.db.core.dialect.Instant(), nullable=True))
+        endpoints.add_column(
+            sa.Column("previous_secret_until", app.db.core.dialect.Instant(), nullable=True)
+        )
         endpoints.create_check_constraint(
             op.f("ck_webhook_endpoints_secrets_overlap_until_when"),
             "(previous_secret IS NULL) = (previous_secret_until IS NULL)",

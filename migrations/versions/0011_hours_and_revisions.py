@@ -25,7 +25,8 @@ _KEEP = """
 UPDATE job_sessions SET session_starts_local = :starts_local, session_timezone = :timezone, session_ends_at = :ends_at
 WHERE job_id = :of_job AND seq = :at_seq
 """
-# A cancelled session was published as revision 1, and as 0 when its job was withdrawn: both go on above.
+# A cancelled session was published as revision 1, and as 0 when its job was withdrawn: both go on
+# above.
 _REVISIONS = """
 UPDATE sessions SET revision = 2
 WHERE status = 'cancelled' OR EXISTS (
@@ -36,13 +37,19 @@ WHERE status = 'cancelled' OR EXISTS (
 
 
 def upgrade() -> None:
-    op.add_column("sessions", sa.Column("revision", sa.Integer(), server_default="0", nullable=False))
+    op.add_column(
+        "sessions", sa.Column("revision", sa.Integer(), server_default="0", nullable=False)
+    )
     op.add_column("sessions", sa.Column("changed_at", Instant(), nullable=True))
     op.add_column("job_sessions", sa.Column("session_ends_at", Instant(), nullable=True))
-    op.add_column("job_sessions", sa.Column("session_starts_local", sa.String(length=19), nullable=True))
+    op.add_column(
+        "job_sessions", sa.Column("session_starts_local", sa.String(length=19), nullable=True)
+    )
     op.execute(_REVISIONS)
     now = sa.bindparam("now", dt.datetime.now(dt.UTC), type_=Instant())
-    op.execute(sa.text("UPDATE sessions SET changed_at = coalesce(cancelled_at, :now)").bindparams(now))
+    op.execute(
+        sa.text("UPDATE sessions SET changed_at = coalesce(cancelled_at, :now)").bindparams(now)
+    )
     _fill_hours(op.get_bind())
 
 
@@ -59,7 +66,9 @@ def _fill_hours(conn: sa.Connection) -> None:
     """Page by page in the order of an index: there may be millions."""
     instants = {"session_starts_at": Instant(), "starts_at": Instant(), "ends_at": Instant()}
     rows = sa.text(_ROWS).bindparams(sa.bindparam("job_id", type_=_id(conn))).columns(**instants)
-    keep = sa.text(_KEEP).bindparams(sa.bindparam("of_job", type_=_id(conn)), sa.bindparam("ends_at", type_=Instant()))
+    keep = sa.text(_KEEP).bindparams(
+        sa.bindparam("of_job", type_=_id(conn)), sa.bindparam("ends_at", type_=Instant())
+    )
     last = {"job_id": "00000000-0000-0000-0000-000000000000", "seq": 0, "page": _PAGE}
     while page := conn.execute(rows, last).all():
         conn.execute(keep, [_kept(*row) for row in page])

@@ -10,7 +10,9 @@ branch_labels = None
 depends_on = None
 
 _NEEDS = sa.table("schema_needs", sa.column("revision", sa.String()))
-_RETURNS_ONE_LINE = """({by_one_means}) AND line_no > 0 OR method = 'none' AND line_no = 0 AND status = 'skipped'"""
+_RETURNS_ONE_LINE = (
+    """({by_one_means}) AND line_no > 0 OR method = 'none' AND line_no = 0 AND status = 'skipped'"""
+)
 _NEW_CHECKS = {
     "returns_something_or_keeps_all": "method = 'none' OR coalesce(amount_minor, credits) > 0 OR status = 'skipped' AND kept_by IS NOT NULL",
     "keeps_of_its_line": "kept_amount_minor >= 0 AND kept_credits >= 0 AND (method = 'payment' OR kept_amount_minor = 0) AND (method = 'credit' OR kept_credits = 0)",
@@ -40,16 +42,24 @@ def _may_be_of(least: str, refunds: BatchOperations) -> None:
 
 
 def upgrade() -> None:
-    # Jobs of before keep to what they promised, and their rows to what they said: no sum was named as kept.
-    op.add_column("jobs", sa.Column("policy", sa.SmallInteger(), nullable=False, server_default="1"))
+    # Jobs of before keep to what they promised, and their rows to what they said: no sum was named
+    # as kept.
+    op.add_column(
+        "jobs", sa.Column("policy", sa.SmallInteger(), nullable=False, server_default="1")
+    )
     with op.batch_alter_table("refunds") as refunds:
         _may_be_of(">= 0", refunds)
-        refunds.add_column(sa.Column("kept_amount_minor", sa.BigInteger(), nullable=False, server_default="0"))
-        refunds.add_column(sa.Column("kept_credits", sa.BigInteger(), nullable=False, server_default="0"))
+        refunds.add_column(
+            sa.Column("kept_amount_minor", sa.BigInteger(), nullable=False, server_default="0")
+        )
+        refunds.add_column(
+            sa.Column("kept_credits", sa.BigInteger(), nullable=False, server_default="0")
+        )
         refunds.add_column(sa.Column("kept_by", sa.String(length=64), nullable=True))
         for name, check in _NEW_CHECKS.items():
             refunds.create_check_constraint(op.f(f"ck_refunds_{name}"), check)
-    # Not additive: a worker of before would settle by the first policy what was promised by the second.
+    # Not additive: a worker of before would settle by the first policy what was promised by the
+    # second.
     op.execute(sa.update(_NEEDS).values(revision=revision))
 
 

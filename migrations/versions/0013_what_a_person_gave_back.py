@@ -10,14 +10,22 @@ depends_on = None
 
 _AUDIT = "audit:read"
 _ALL_BEFORE = frozenset(
-    {"schedule:read", "schedule:write", "cancellations:read", "cancellations:write", "webhooks:manage"}
+    {
+        "schedule:read",
+        "schedule:write",
+        "cancellations:read",
+        "cancellations:write",
+        "webhooks:manage",
+    }
 )
 _keys = sa.table("api_keys", sa.column("id"), sa.column("scopes"))
 
 
 def upgrade() -> None:
     op.add_column("refunds", sa.Column("resolved_amount_minor", sa.BigInteger(), nullable=True))
-    op.add_column("refund_history", sa.Column("resolved_amount_minor", sa.BigInteger(), nullable=True))
+    op.add_column(
+        "refund_history", sa.Column("resolved_amount_minor", sa.BigInteger(), nullable=True)
+    )
     op.create_index("refunds_of_client", "refunds", ["job_id", "client_id", "id"])
     # A key that could do all goes on as it did: the audit was part of reading cancellations.
     for id_, scopes in op.get_bind().execute(sa.select(_keys.c.id, _keys.c.scopes)).all():

@@ -21,21 +21,33 @@ def upgrade() -> None:
         sa.Column("currency", sa.String(length=3), nullable=False),
         sa.Column("paid", sa.BigInteger(), nullable=False),
         sa.Column("claimed", sa.BigInteger(), nullable=False),
-        sa.CheckConstraint("claimed BETWEEN 0 AND paid", name=op.f("ck_ceilings_never_more_than_was_paid")),
+        sa.CheckConstraint(
+            "claimed BETWEEN 0 AND paid", name=op.f("ck_ceilings_never_more_than_was_paid")
+        ),
         sa.CheckConstraint(
             "method = 'payment' AND booking_id = '' AND currency <> '' "
             "OR method = 'credit' AND booking_id <> '' AND currency = ''",
             name=op.f("ck_ceilings_of_one_means"),
         ),
         sa.PrimaryKeyConstraint(
-            "business_id", "method", "subject_id", "booking_id", "currency", name=op.f("pk_ceilings")
+            "business_id",
+            "method",
+            "subject_id",
+            "booking_id",
+            "currency",
+            name=op.f("pk_ceilings"),
         ),
     )
     for name, table in (("refunds_of_payment", "refunds"), ("lines_of_payment", "payment_lines")):
         op.create_index(
-            name, table, ["business_id", "payment_id"], postgresql_where=_OF_A_PAYMENT, sqlite_where=_OF_A_PAYMENT
+            name,
+            table,
+            ["business_id", "payment_id"],
+            postgresql_where=_OF_A_PAYMENT,
+            sqlite_where=_OF_A_PAYMENT,
         )
-    # What is claimed already stands, whatever the schedule says now: no more than that was paid, as far as is known.
+    # What is claimed already stands, whatever the schedule says now: no more than that was paid, as
+    # far as is known.
     op.execute(
         """
         INSERT INTO ceilings (business_id, method, subject_id, booking_id, currency, paid, claimed)
@@ -48,7 +60,7 @@ def upgrade() -> None:
         """
     )
     # A build that knows nothing of ceilings would write refunds that claim nothing.
-    op.execute(f"UPDATE schema_needs SET revision = '{revision}' WHERE name = 'build'")  # noqa: S608
+    op.execute(f"UPDATE schema_needs SET revision = '{revision}' WHERE name = 'build'")
 
 
 def downgrade() -> None:

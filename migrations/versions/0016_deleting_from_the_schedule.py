@@ -48,7 +48,10 @@ def _bring_back_sessions() -> None:
     there = sa.exists().where(
         _SESSIONS.c.business_id == _OF_JOBS.c.business_id, _SESSIONS.c.id == _OF_JOBS.c.session_id
     )
-    gone = {(row.business_id, row.session_id): row for row in op.get_bind().execute(sa.select(_OF_JOBS).where(~there))}
+    gone = {
+        (row.business_id, row.session_id): row
+        for row in op.get_bind().execute(sa.select(_OF_JOBS).where(~there))
+    }
     rows = [
         {
             "business_id": business_id,

@@ -13,7 +13,11 @@ _AT_STRIPE = sa.text("substr(upstream_reference, 1, 3) IN ('re_', 'pyr')")
 
 def upgrade() -> None:
     op.create_index(
-        "refunds_at_stripe", "refunds", ["upstream_reference"], postgresql_where=_AT_STRIPE, sqlite_where=_AT_STRIPE
+        "refunds_at_stripe",
+        "refunds",
+        ["upstream_reference"],
+        postgresql_where=_AT_STRIPE,
+        sqlite_where=_AT_STRIPE,
     )
 
 

@@ -13,8 +13,12 @@ _LIMITED = "ck_businesses_credits_per_line_from_1"
 
 def upgrade() -> None:
     with op.batch_alter_table("businesses") as businesses:
-        businesses.add_column(sa.Column("credits_per_line", sa.Integer(), nullable=False, server_default="1000"))
-        businesses.create_check_constraint(op.f(_LIMITED), "credits_per_line BETWEEN 1 AND 1000000000")
+        businesses.add_column(
+            sa.Column("credits_per_line", sa.Integer(), nullable=False, server_default="1000")
+        )
+        businesses.create_check_constraint(
+            op.f(_LIMITED), "credits_per_line BETWEEN 1 AND 1000000000"
+        )
 
 
 def downgrade() -> None:

@@ -16,7 +16,9 @@ def upgrade() -> None:
         sa.Column("id", sa.String(length=128), nullable=False),
         sa.Column("revision", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(
-            ["business_id"], ["businesses.id"], name=op.f("fk_deleted_sessions_business_id_businesses")
+            ["business_id"],
+            ["businesses.id"],
+            name=op.f("fk_deleted_sessions_business_id_businesses"),
         ),
         sa.PrimaryKeyConstraint("business_id", "id", name=op.f("pk_deleted_sessions")),
     )

@@ -36,7 +36,13 @@ LINES = {
         *(
             f"a bucket that changes{workers}: {what}"
             for workers in ("", ", 2 workers")
-            for what in ("100 a second", "refused at 100", "25 a second", "refused at 25", "from 100 to 25")
+            for what in (
+                "100 a second",
+                "refused at 100",
+                "25 a second",
+                "refused at 25",
+                "from 100 to 25",
+            )
         ),
     ],
     "kills": [
@@ -48,7 +54,9 @@ LINES = {
         )
     ],
     "accept": ["accept 5 sessions", "accept one session", "CPU of accepting one session"],
-    "accept_many": [f"accept {count} sessions, {db}" for db in ("SQLite", "PostgreSQL") for count in (5, 25)],
+    "accept_many": [
+        f"accept {count} sessions, {db}" for db in ("SQLite", "PostgreSQL") for count in (5, 25)
+    ],
     "reads": ["poll of a job with its ETag", "week list", "a client's bookings", "public schedule"],
     "wake": ["POST answered to first call, arq", "POST answered to first call, embedded"],
     "idle": ["idle worker, CPU", "idle worker, queries"],
@@ -56,10 +64,18 @@ LINES = {
     "expand": ["bookings into refund rows"],
     "load": ["import of"],
     "listing": ["list of a week"],
-    "million": ["a refund of 500", "a refund of 5,000", "worker's memory growth", "API's memory growth"],
+    "million": [
+        "a refund of 500",
+        "a refund of 5,000",
+        "worker's memory growth",
+        "API's memory growth",
+    ],
     "webhooks": [
         *("webhooks delivered", "CPU of a delivery"),
-        *(f"durable refunds with an endpoint told of each, {where}" for where in ("in one process", "two workers")),
+        *(
+            f"durable refunds with an endpoint told of each, {where}"
+            for where in ("in one process", "two workers")
+        ),
     ],
     "worst": ["others' p99 while one key does its worst"],
     "others": [
@@ -73,7 +89,8 @@ NEEDS_THE_OTHERS = pytest.mark.skipif(
 )
 NEEDS_PSQL = pytest.mark.skipif(shutil.which("psql") is None, reason="psql is missing")
 NEEDS = {"audit": [NEEDS_PSQL], "others": [NEEDS_THE_OTHERS]}
-QUICK = {"refunds", "expand"}  # the rest, which makes nothing that others need, runs with the long tests
+# the rest, which makes nothing that others need, runs with the long tests
+QUICK = {"refunds", "expand"}
 
 
 def marks(name):
@@ -121,7 +138,9 @@ def test_a_benchmark_works_in_its_short_form(name):
 
 
 def test_a_checkout_without_the_history_has_no_earlier_build(tmp_path):
-    assert build_of(Bench(rounds=1, short=True, folder=tmp_path), BEFORE_RATES, root=tmp_path) is None
+    assert (
+        build_of(Bench(rounds=1, short=True, folder=tmp_path), BEFORE_RATES, root=tmp_path) is None
+    )
 
 
 @NEEDS_THE_OTHERS

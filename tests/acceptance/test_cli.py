@@ -71,7 +71,10 @@ class Terminal:
         return self.zygote.start(arguments, self._named(more), self.cwd, log)
 
     def _named(self, more):
-        return {f"BULK_CANCEL_{name.upper()}": str(value) for name, value in (self.settings | more).items()}
+        return {
+            f"BULK_CANCEL_{name.upper()}": str(value)
+            for name, value in (self.settings | more).items()
+        }
 
     def run(self, *arguments, stdin="", **more):
         code, out, err = self.zygote.command(arguments, self._named(more), self.cwd, stdin)
@@ -104,13 +107,27 @@ def on_sqlite(zygote, sqlite_url, tmp_path):
 
 @pytest.fixture
 def studio(terminal):
-    terminal.ok("business", "create", "studio", "--name=Studio", "--timezone=Europe/Lisbon", "--currency=EUR")
+    terminal.ok(
+        "business",
+        "create",
+        "studio",
+        "--name=Studio",
+        "--timezone=Europe/Lisbon",
+        "--currency=EUR",
+    )
     return terminal
 
 
 @pytest.fixture
 def studio_on_sqlite(on_sqlite):
-    on_sqlite.ok("business", "create", "studio", "--name=Studio", "--timezone=Europe/Lisbon", "--currency=EUR")
+    on_sqlite.ok(
+        "business",
+        "create",
+        "studio",
+        "--name=Studio",
+        "--timezone=Europe/Lisbon",
+        "--currency=EUR",
+    )
     return on_sqlite
 
 
@@ -183,7 +200,9 @@ def test_four_processes_migrate_an_empty_database_at_once(zygote, empty_database
 
 
 def test_a_key_is_printed_alone_and_works_until_it_is_revoked(studio, database_url):
-    key = studio.ok("keys", "create", "studio", "--scope=schedule:read", "--name=front desk").strip()
+    key = studio.ok(
+        "keys", "create", "studio", "--scope=schedule:read", "--name=front desk"
+    ).strip()
 
     async def caller():
         db = Database(database_url)
@@ -193,7 +212,11 @@ def test_a_key_is_printed_alone_and_works_until_it_is_revoked(studio, database_u
             await db.close()
 
     who = asyncio.run(caller())
-    assert (who.name, who.scopes, who.timezone) == ("key:front desk", {"schedule:read"}, "Europe/Lisbon")
+    assert (who.name, who.scopes, who.timezone) == (
+        "key:front desk",
+        {"schedule:read"},
+        "Europe/Lisbon",
+    )
     prefix = key.split("_")[1]
     listed = studio.ok("keys", "list", "studio").split("\t")
     assert listed[:4] == [prefix, "studio", "front desk", "schedule:read"]
@@ -215,11 +238,15 @@ def test_what_an_operator_can_mend_is_told_in_one_line(studio_on_sqlite, tmp_pat
     assert terminal.told("keys", "create", "nobody") == "bulk-cancel: There is no business nobody."
     assert terminal.told("import", "absent.ndjson", "--business=studio").endswith("absent.ndjson")
     (tmp_path / "empty.ndjson").touch()
-    assert terminal.told("import", "empty.ndjson", "--business=nobody").endswith("no business nobody.")
+    assert terminal.told("import", "empty.ndjson", "--business=nobody").endswith(
+        "no business nobody."
+    )
     assert "can't be reached" in terminal.told(
         "keys", "list", database_url="postgresql+asyncpg://postgres@127.0.0.1:1/none"
     )
-    assert "can't be reached" in terminal.told("keys", "list", database_url="sqlite+aiosqlite:////dev")
+    assert "can't be reached" in terminal.told(
+        "keys", "list", database_url="sqlite+aiosqlite:////dev"
+    )
     for command in (("api", "--port=0"), ("keys", "list"), ("verify",)):
         told = terminal.told(*command, database_url="sqlite+aiosqlite:///mistyped/new.db")
         assert "no database at" in told
@@ -273,7 +300,14 @@ WEEK = (
         "starts_at": "2026-11-23T09:00:00Z",
         "ends_at": "2026-11-23T10:00:00Z",
     },
-    {"type": "booking", "id": "b1", "session_id": "s1", "client_id": "c1", "status": "booked", "payments": []},
+    {
+        "type": "booking",
+        "id": "b1",
+        "session_id": "s1",
+        "client_id": "c1",
+        "status": "booked",
+        "payments": [],
+    },
 )
 NEW = "sessions: 1 created, 0 updated, 0 unchanged\nclients: 1 created, 0 updated, 0 unchanged\n"
 SAME = "sessions: 0 created, 0 updated, 1 unchanged\nclients: 0 created, 0 updated, 1 unchanged\n"
@@ -288,7 +322,9 @@ def test_a_schedule_is_imported_and_the_same_file_again_changes_nothing(studio, 
 
 
 def test_lines_that_are_refused_are_named_and_the_good_ones_kept(studio, tmp_path):
-    (tmp_path / "week.ndjson").write_text(lines(*WEEK, {"type": "session", "id": "s2"}) + "{nonsense\n")
+    (tmp_path / "week.ndjson").write_text(
+        lines(*WEEK, {"type": "session", "id": "s2"}) + "{nonsense\n"
+    )
     code, out, err = studio.run("import", "week.ndjson", "--business=studio")
     assert code == 1
     assert out.startswith(NEW)
@@ -310,9 +346,16 @@ def test_the_books_are_checked_and_a_row_that_breaks_a_rule_is_named(studio, dat
     key = studio.ok("keys", "create", "studio").strip()
     studio.ok("import", "-", "--business=studio", stdin=lines(*WEEK))
     with serving(studio, "api", "--port=0") as (_, address):
-        body = {"date_from": "2026-11-23", "date_to": "2026-11-23", "session_ids": "all", "hold_seconds": 600}
+        body = {
+            "date_from": "2026-11-23",
+            "date_to": "2026-11-23",
+            "session_ids": "all",
+            "hold_seconds": 600,
+        }
         headers = {"Authorization": f"Bearer {key}", "Idempotency-Key": "k"}
-        accepted = httpx.post(f"{address}/v1/bulk-cancellations", json=body, headers=headers, timeout=PATIENCE_SECONDS)
+        accepted = httpx.post(
+            f"{address}/v1/bulk-cancellations", json=body, headers=headers, timeout=PATIENCE_SECONDS
+        )
     assert accepted.status_code == 202, accepted.text
     assert studio.ok("verify") == ""
     assert studio.ok("verify", "--business=studio") == ""
@@ -321,7 +364,9 @@ def test_the_books_are_checked_and_a_row_that_breaks_a_rule_is_named(studio, dat
     async def misplace_the_cancellation():
         db = Database(database_url)
         async with db.write() as conn:
-            await conn.exec_driver_sql("UPDATE sessions SET status = 'scheduled', job_id = NULL, cancelled_at = NULL")
+            await conn.exec_driver_sql(
+                "UPDATE sessions SET status = 'scheduled', job_id = NULL, cancelled_at = NULL"
+            )
         await db.close()
 
     asyncio.run(misplace_the_cancellation())
@@ -347,7 +392,13 @@ def test_the_api_serves_embedded_and_ends_soon_after_sigterm(terminal, ends_soon
 
 
 def test_the_api_is_ready_though_degraded_without_its_redis(on_sqlite, ends_soon):
-    with serving(on_sqlite, "api", "--port=0", redis_url="redis://127.0.0.1:1", sandbox_url="http://127.0.0.1:1") as (
+    with serving(
+        on_sqlite,
+        "api",
+        "--port=0",
+        redis_url="redis://127.0.0.1:1",
+        sandbox_url="http://127.0.0.1:1",
+    ) as (
         process,
         address,
     ):
@@ -360,29 +411,42 @@ def test_the_api_is_ready_though_degraded_without_its_redis(on_sqlite, ends_soon
         assert ends_soon(process)
 
 
-def test_the_demo_is_up_with_a_week_that_can_be_cancelled_by_the_lines_it_prints(zygote, tmp_path, ends_soon):
+def test_the_demo_is_up_with_a_week_that_can_be_cancelled_by_the_lines_it_prints(
+    zygote, tmp_path, ends_soon
+):
     with serving(Terminal(zygote, tmp_path), "demo", "--port=0") as (process, address):
         wait_until(lambda: "Ctrl-C" in process.log.read_text())
         told = process.log.read_text()
         key = re.search(r"bck_\w+", told)[0]
         body = json.loads(re.search(r"/plan -d '(.*)'", told)[1])
         headers = {"Authorization": f"Bearer {key}", "Idempotency-Key": "snow-day"}
-        with httpx.Client(base_url=f"{address}/v1", headers=headers, timeout=PATIENCE_SECONDS) as client:
+        with httpx.Client(
+            base_url=f"{address}/v1", headers=headers, timeout=PATIENCE_SECONDS
+        ) as client:
             plan = client.post("/bulk-cancellations/plan", json=body).json()
             assert plan["totals"]["sessions"] == 45
             job = client.post("/bulk-cancellations", json=body).json()
             assert next(iter(job)) == "id"  # the printed line takes it from there
-            audit = client.get(f"/bulk-cancellations/{job['id']}/audit.csv", params={"follow": "true"}).text
+            audit = client.get(
+                f"/bulk-cancellations/{job['id']}/audit.csv", params={"follow": "true"}
+            ).text
             assert audit.count('"succeeded"') == plan["totals"]["refunds"]
             assert client.get(f"/bulk-cancellations/{job['id']}").json()["status"] == "completed"
         assert ends_soon(process)
 
 
-def test_streams_end_at_once_on_sigterm_and_an_audit_that_is_not_whole_by_a_reset(studio, ends_soon):
+def test_streams_end_at_once_on_sigterm_and_an_audit_that_is_not_whole_by_a_reset(
+    studio, ends_soon
+):
     """A follower of a job that is on hold would otherwise keep the process for as long as the hold lasts."""
     key = studio.ok("keys", "create", "studio").strip()
     studio.ok("import", "-", "--business=studio", stdin=lines(*WEEK))
-    body = {"date_from": "2026-11-23", "date_to": "2026-11-23", "session_ids": "all", "hold_seconds": 600}
+    body = {
+        "date_from": "2026-11-23",
+        "date_to": "2026-11-23",
+        "session_ids": "all",
+        "hold_seconds": 600,
+    }
     headers = {"Authorization": f"Bearer {key}", "Idempotency-Key": "k"}
     with (
         serving(studio, "api", "--port=0") as (process, address),
@@ -406,7 +470,12 @@ def test_streams_end_at_once_on_sigterm_and_an_audit_that_is_not_whole_by_a_rese
 def test_the_sandbox_command_serves_both_upstreams(on_sqlite, ends_soon):
     with serving(on_sqlite, "sandbox", "--port=0", "--token=t") as (process, address):
         assert httpx.get(f"{address}/books", timeout=PATIENCE_SECONDS).status_code == 200
-        assert httpx.get(f"{address}/payments/refunds?reference=x", timeout=PATIENCE_SECONDS).status_code == 401
+        assert (
+            httpx.get(
+                f"{address}/payments/refunds?reference=x", timeout=PATIENCE_SECONDS
+            ).status_code
+            == 401
+        )
         assert ends_soon(process)
 
 
@@ -422,7 +491,9 @@ def test_a_worker_that_ends_by_itself_is_started_again_and_sigterm_ends_both(on_
     try:
         first = wait_until(lambda: psutil.Process(supervisor.pid).children())[0]
         first.kill()
-        second = wait_until(lambda: [c for c in psutil.Process(supervisor.pid).children() if c.pid != first.pid])[0]
+        second = wait_until(
+            lambda: [c for c in psutil.Process(supervisor.pid).children() if c.pid != first.pid]
+        )[0]
         wait_until(lambda: any("workers" in part for part in second.cmdline()))
         supervisor.send_signal(signal.SIGTERM)
         supervisor.communicate(timeout=PATIENCE_SECONDS)
@@ -442,7 +513,9 @@ def test_a_businesss_limits_are_printed_and_changed_one_by_one(studio):
         assert (code, out) == (2, ""), err
         assert "--credits-per-line" in err
     assert studio.ok(*limits) == "credits-per-line\t2500\n"
-    assert studio.told("business", "limits", "nobody") == "bulk-cancel: There is no business nobody."
+    assert (
+        studio.told("business", "limits", "nobody") == "bulk-cancel: There is no business nobody."
+    )
 
 
 # At whose Stripe account a business's payments are.
@@ -459,9 +532,13 @@ async def account_of(url, business):
     return account
 
 
-def test_a_business_s_payments_are_where_the_operator_says_and_its_key_is_sealed_and_never_shown(studio, database_url):
+def test_a_business_s_payments_are_where_the_operator_says_and_its_key_is_sealed_and_never_shown(
+    studio, database_url
+):
     def now(*arguments, **more):
-        code, out, err = studio.run("business", "stripe", "studio", *arguments, secrets_key=SEALING_KEY, **more)
+        code, out, err = studio.run(
+            "business", "stripe", "studio", *arguments, secrets_key=SEALING_KEY, **more
+        )
         assert (code, out) == (0, ""), err
         return err, asyncio.run(account_of(database_url, "studio"))
 
@@ -521,9 +598,13 @@ def test_what_is_no_account_or_more_than_one_is_a_wrong_usage(arguments):
     assert ended.exit_code == 2, ended.output
 
 
-@pytest.mark.parametrize("key", [" \n", "pk_live_1", "sk_live_1 sk_live_2", "sk_live_ä", "x" * 10_000])
+@pytest.mark.parametrize(
+    "key", [" \n", "pk_live_1", "sk_live_1 sk_live_2", "sk_live_ä", "x" * 10_000]
+)
 def test_what_is_no_secret_key_is_refused_and_not_repeated(studio_on_sqlite, key):
-    line = studio_on_sqlite.told("business", "stripe", "studio", "--key-stdin", stdin=key, secrets_key=SEALING_KEY)
+    line = studio_on_sqlite.told(
+        "business", "stripe", "studio", "--key-stdin", stdin=key, secrets_key=SEALING_KEY
+    )
     assert "no secret key of Stripe's" in line
     assert not key.strip() or key not in line
 
@@ -540,9 +621,13 @@ TOKEN = "a-token|of:their/own=="
 PLATFORMS = "the platform's token"
 
 
-def test_a_business_s_token_for_an_upstream_is_sealed_and_what_is_set_is_said_without_it(studio, database_url):
+def test_a_business_s_token_for_an_upstream_is_sealed_and_what_is_set_is_said_without_it(
+    studio, database_url
+):
     def now(*arguments, **more):
-        code, out, err = studio.run("business", "upstream", "studio", *arguments, secrets_key=SEALING_KEY, **more)
+        code, out, err = studio.run(
+            "business", "upstream", "studio", *arguments, secrets_key=SEALING_KEY, **more
+        )
         assert code == 0, err
         assert TOKEN not in out + err
         return out, err
@@ -591,7 +676,9 @@ def test_a_token_is_for_one_upstream_and_is_never_an_argument(arguments):
 @pytest.mark.parametrize("token", ["", " \n", "two tokens", "t\u00f6ken", "x" * 5000])
 def test_what_is_no_bearer_token_is_refused_and_not_repeated(studio_on_sqlite, token):
     of_payments = ("business", "upstream", "studio", "payments")
-    line = studio_on_sqlite.told(*of_payments, "--token-stdin", stdin=token, secrets_key=SEALING_KEY)
+    line = studio_on_sqlite.told(
+        *of_payments, "--token-stdin", stdin=token, secrets_key=SEALING_KEY
+    )
     assert "no bearer token" in line
     assert not token.strip() or token not in line
     assert studio_on_sqlite.ok(*of_payments) == f"payments\t{PLATFORMS}\n"
@@ -603,10 +690,17 @@ def test_a_token_is_not_taken_where_no_secret_is_kept_or_payments_are_at_stripe_
     put = ("business", "upstream", "studio", "payments", "--token-stdin")
     line = studio_on_sqlite.told(*put, stdin=TOKEN, redis_url="redis://127.0.0.1:1")
     assert "BULK_CANCEL_SECRETS_KEY is not set" in line
-    at_stripe = {"payments_provider": "stripe", "payments_token": "sk_test_1", "secrets_key": SEALING_KEY}
+    at_stripe = {
+        "payments_provider": "stripe",
+        "payments_token": "sk_test_1",
+        "secrets_key": SEALING_KEY,
+    }
     at_stripe |= {"payments_url": "http://127.0.0.1:1", "credits_url": "http://127.0.0.1:1"}
     assert "business stripe studio" in studio_on_sqlite.told(*put, stdin=TOKEN, **at_stripe)
-    assert studio_on_sqlite.ok("business", "upstream", "studio", "payments") == f"payments\t{PLATFORMS}\n"
+    assert (
+        studio_on_sqlite.ok("business", "upstream", "studio", "payments")
+        == f"payments\t{PLATFORMS}\n"
+    )
     for arguments in ([], ["credits", "--none"], ["credits", "--token-stdin"]):
         line = studio_on_sqlite.told("business", "upstream", "nobody", *arguments, stdin=TOKEN)
         assert line == "bulk-cancel: There is no business nobody."
@@ -615,7 +709,12 @@ def test_a_token_is_not_taken_where_no_secret_is_kept_or_payments_are_at_stripe_
 def test_after_sealing_anew_the_old_key_may_go(studio):
     old, new = (base64.urlsafe_b64encode(bytes([n]) * 32).decode() for n in (1, 2))
     columns = ("stripe_key_sealed", "payments_token_sealed", "credits_token_sealed")
-    assert studio.run("business", "stripe", "studio", "--key-stdin", stdin=STRIPE_KEY, secrets_key=old)[0] == 0
+    assert (
+        studio.run(
+            "business", "stripe", "studio", "--key-stdin", stdin=STRIPE_KEY, secrets_key=old
+        )[0]
+        == 0
+    )
     for which in ("payments", "credits"):
         put = ("business", "upstream", "studio", which, "--token-stdin")
         assert studio.run(*put, stdin=TOKEN, secrets_key=old)[0] == 0
@@ -624,7 +723,10 @@ def test_after_sealing_anew_the_old_key_may_go(studio):
     code, _, said = studio.run("reseal", secrets_key=f"{new} {old}")
     assert (code, said) == (0, "Sealed 3 secrets with the first key.\n")
     assert studio.run("reseal", secrets_key=new)[0] == 0
-    assert studio.ok("business", "upstream", "studio", "payments", secrets_key=new) == "payments\tits own token\n"
+    assert (
+        studio.ok("business", "upstream", "studio", "payments", secrets_key=new)
+        == "payments\tits own token\n"
+    )
     line = studio.told("reseal", secrets_key=old)
     assert all(column in line for column in columns)
 
@@ -633,14 +735,23 @@ def test_a_sandbox_is_told_the_tokens_of_businesses(on_sqlite):
     assert on_sqlite.run("sandbox", "--port=0", "--token-of=studio")[0] == 2
 
 
-def test_where_no_secrets_are_kept_a_key_is_not_taken_and_there_must_be_a_business(studio_on_sqlite):
+def test_where_no_secrets_are_kept_a_key_is_not_taken_and_there_must_be_a_business(
+    studio_on_sqlite,
+):
     in_production = {"redis_url": "redis://127.0.0.1:1"}
     stripe = ("business", "stripe")
-    line = studio_on_sqlite.told(*stripe, "studio", "--key-stdin", stdin=STRIPE_KEY, **in_production)
+    line = studio_on_sqlite.told(
+        *stripe, "studio", "--key-stdin", stdin=STRIPE_KEY, **in_production
+    )
     assert "BULK_CANCEL_SECRETS_KEY is not set" in line
     assert studio_on_sqlite.run(*stripe, "studio", "--account=acct_1", **in_production)[0] == 0
-    assert studio_on_sqlite.told(*stripe, "nobody", "--none") == "bulk-cancel: There is no business nobody."
+    assert (
+        studio_on_sqlite.told(*stripe, "nobody", "--none")
+        == "bulk-cancel: There is no business nobody."
+    )
     broken = studio_on_sqlite.cwd / "broken.key"
     broken.write_text("no key")
-    line = studio_on_sqlite.told(*stripe, "studio", "--key-stdin", stdin=STRIPE_KEY, secrets_file=broken)
+    line = studio_on_sqlite.told(
+        *stripe, "studio", "--key-stdin", stdin=STRIPE_KEY, secrets_file=broken
+    )
     assert "holds no key" in line

@@ -40,7 +40,14 @@ WRONG = {
         "sqlite:///:memory:",
     ],
     "database_pool": ["many", "0", "201", "2.5"],
-    "redis_url": ["localhost:6379", "http://localhost", "redis://h:99999", "redis://h/zero", "redis://", "redis://h:x"],
+    "redis_url": [
+        "localhost:6379",
+        "http://localhost",
+        "redis://h:99999",
+        "redis://h/zero",
+        "redis://",
+        "redis://h:x",
+    ],
     "redis_namespace": ["two words", "a*b", "x" * 65],
     "payments_provider": ["Stripe", "paypal", "7", "stripe"],
     "payments_url": [*NO_HTTP_URL, "Sandbox"],
@@ -91,9 +98,17 @@ def test_each_setting_has_wrong_values_here():
 
 @pytest.mark.parametrize("name", WRONG)
 def test_a_wrong_setting_is_told_in_one_line_whatever_is_started(command_line, name):
-    for value, command in itertools.product(WRONG[name], (["api", "--port=0"], ["worker"], ["migrate"])):
-        needed = {name: value for name, value in SANDBOX.items() if name != "PAYMENTS_URL" or value != "stripe"}
-        code, lines = command_line(*command, **{key.lower(): given for key, given in needed.items()} | {name: value})
+    for value, command in itertools.product(
+        WRONG[name], (["api", "--port=0"], ["worker"], ["migrate"])
+    ):
+        needed = {
+            name: value
+            for name, value in SANDBOX.items()
+            if name != "PAYMENTS_URL" or value != "stripe"
+        }
+        code, lines = command_line(
+            *command, **{key.lower(): given for key, given in needed.items()} | {name: value}
+        )
         assert code == 1, (value, lines)
         (line,) = lines
         assert line.startswith("bulk-cancel: BULK_CANCEL_"), (value, line)
@@ -102,7 +117,8 @@ def test_a_wrong_setting_is_told_in_one_line_whatever_is_started(command_line, n
 
 
 @pytest.mark.parametrize(
-    "command", [["api", "--port=0"], ["worker"], ["migrate"], ["keys", "list"], ["demo", "--port=0"]]
+    "command",
+    [["api", "--port=0"], ["worker"], ["migrate"], ["keys", "list"], ["demo", "--port=0"]],
 )
 def test_a_variable_that_is_no_setting_stops_every_start(command_line, command):
     code, lines = command_line(*command, payment_url="https://payments.example")
@@ -126,8 +142,14 @@ def test_what_money_goes_to_must_be_named(command_line, command):
         ({}, "BULK_CANCEL_PAYMENTS_URL and BULK_CANCEL_CREDITS_URL must be set"),
         ({"payments_url": "https://payments.example"}, "BULK_CANCEL_CREDITS_URL must be set"),
         ({"credits_url": "sandbox"}, "BULK_CANCEL_PAYMENTS_URL must be set"),
-        ({"payments_url": "sandbox", "credits_url": "sandbox"}, "BULK_CANCEL_SANDBOX_URL must be set"),
-        ({"payments_url": "sandbox", "credits_url": "https://credits.example"}, "must both be `sandbox`, or neither"),
+        (
+            {"payments_url": "sandbox", "credits_url": "sandbox"},
+            "BULK_CANCEL_SANDBOX_URL must be set",
+        ),
+        (
+            {"payments_url": "sandbox", "credits_url": "https://credits.example"},
+            "must both be `sandbox`, or neither",
+        ),
         (
             {
                 "payments_url": "sandbox",
@@ -147,7 +169,9 @@ def test_what_money_goes_to_must_be_named(command_line, command):
 def test_a_file_that_is_no_database_is_told_in_one_line(command_line, tmp_path, command):
     (tmp_path / "notes.txt").write_text("no database\n" * 1000)
     sandbox = {name.lower(): value for name, value in SANDBOX.items()}
-    code, (line,) = command_line(*command, database_url=f"sqlite:///{tmp_path}/notes.txt", **sandbox)
+    code, (line,) = command_line(
+        *command, database_url=f"sqlite:///{tmp_path}/notes.txt", **sandbox
+    )
     assert code == 1
     assert line == (
         "bulk-cancel: The database that BULK_CANCEL_DATABASE_URL names can't be used: file is not a database"
@@ -158,7 +182,11 @@ def test_a_role_without_rights_is_told_in_one_line(command_line, empty_postgresq
     url = sa.make_url(empty_postgresql_url)
     role = f"nobody_{url.database[-12:]}"
     in_a_thread(
-        administer(empty_postgresql_url, f'CREATE ROLE "{role}" LOGIN', "REVOKE CREATE ON SCHEMA public FROM PUBLIC")
+        administer(
+            empty_postgresql_url,
+            f'CREATE ROLE "{role}" LOGIN',
+            "REVOKE CREATE ON SCHEMA public FROM PUBLIC",
+        )
     )
     try:
         theirs = url.set(username=role).render_as_string(hide_password=False)
@@ -198,10 +226,16 @@ def assert_one_line_tells(code, err, named):
 
 @pytest.mark.parametrize("start", STARTS.values(), ids=STARTS)
 def test_real_processes_tell_it_too(tmp_path, start):
-    environment = {name: value for name, value in os.environ.items() if not name.upper().startswith("BULK_CANCEL_")}
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.upper().startswith("BULK_CANCEL_")
+    }
     environment |= {"BULK_CANCEL_LEASE_SECONDS": "3", "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", *start]
-    ended = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    ended = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
     assert_one_line_tells(ended.returncode, ended.stderr, "BULK_CANCEL_LEASE_SECONDS")
 
 
@@ -211,11 +245,16 @@ def test_real_processes_tell_it_too(tmp_path, start):
     [
         ({"PAYMENT_URL": "https://payments.example"}, "did you mean BULK_CANCEL_PAYMENTS_URL?"),
         ({"FAULT_POINTS": "nowhere=kill@1"}, "BULK_CANCEL_FAULT_POINTS"),
-        ({"REDIS_URL": "redis://127.0.0.1:1"}, "BULK_CANCEL_PAYMENTS_URL and BULK_CANCEL_CREDITS_URL must be set"),
+        (
+            {"REDIS_URL": "redis://127.0.0.1:1"},
+            "BULK_CANCEL_PAYMENTS_URL and BULK_CANCEL_CREDITS_URL must be set",
+        ),
     ],
     ids=["unknown", "fault points", "missing"],
 )
-def test_whatever_is_started_tells_what_is_wrong_with_its_settings(zygote, tmp_path, start, variables, named):
+def test_whatever_is_started_tells_what_is_wrong_with_its_settings(
+    zygote, tmp_path, start, variables, named
+):
     module, *arguments = start
     environment = {f"BULK_CANCEL_{name}": value for name, value in variables.items()}
     code, _, err = zygote.command(arguments, environment, tmp_path, module=module)
@@ -229,11 +268,17 @@ def test_compose_passes_every_setting_and_nothing_that_nobody_reads():
     elsewhere = {"BULK_CANCEL_SECRETS_FILE", "BULK_CANCEL_SANDBOX_BOOKS", "BULK_CANCEL_LOG_JSON"}
     assert set(compose["x-settings"]) == known - elsewhere
     for name, service in compose["services"].items():
-        ours = {variable for variable in service.get("environment", {}) if variable.startswith("BULK_CANCEL_")}
+        ours = {
+            variable
+            for variable in service.get("environment", {})
+            if variable.startswith("BULK_CANCEL_")
+        }
         assert ours == (known - elsewhere if name in {"api", "worker", "migrate"} else set()), name
 
 
 def test_compose_names_no_upstream_by_itself():
     settings_of_compose = yaml.safe_load((ROOT / "compose.yaml").read_text())["x-settings"]
     for name in ("BULK_CANCEL_PAYMENTS_URL", "BULK_CANCEL_CREDITS_URL"):
-        assert settings_of_compose[name].startswith(f"${{{name}:?"), "an unset one must stop `docker compose up`"
+        assert settings_of_compose[name].startswith(f"${{{name}:?"), (
+            "an unset one must stop `docker compose up`"
+        )

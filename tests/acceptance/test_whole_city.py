@@ -1,7 +1,7 @@
 """The main job on a real city's day: import, plan "all", cancel, follow to the end, verify; the books equal the audit.
 
-Every process is a real one, started as an operator would. The schedule is not part of the project: where it is not
-beside the checkout, these tests say so and do not run.
+Every process is a real one, started as an operator would. The schedule is not part of the project:
+where it is not beside the checkout, these tests say so and do not run.
 """
 
 import collections
@@ -19,8 +19,15 @@ from pathlib import Path
 import httpx
 import pytest
 
-SCHEDULE = Path(__file__).parents[2] / ".." / "shared" / "data" / "toronto-drop-in-2026-01-05.ndjson.gz"
-DAY = {"date_from": "2026-01-05", "date_to": "2026-01-05", "session_ids": "all", "reason": "Snow day"}
+SCHEDULE = (
+    Path(__file__).parents[2] / ".." / "shared" / "data" / "toronto-drop-in-2026-01-05.ndjson.gz"
+)
+DAY = {
+    "date_from": "2026-01-05",
+    "date_to": "2026-01-05",
+    "session_ids": "all",
+    "reason": "Snow day",
+}
 SESSIONS, BOOKINGS = 1055, 8221
 PATIENCE_SECONDS = 600  # with what comes if all is well, on a busy machine
 
@@ -35,8 +42,12 @@ class Operator:
 
     def __init__(self, folder: Path, **settings: str) -> None:
         self.folder = folder
-        self.environment = {name: value for name, value in os.environ.items() if not name.startswith("BULK_CANCEL_")}
-        self.environment |= {f"BULK_CANCEL_{name.upper()}": value for name, value in settings.items()}
+        self.environment = {
+            name: value for name, value in os.environ.items() if not name.startswith("BULK_CANCEL_")
+        }
+        self.environment |= {
+            f"BULK_CANCEL_{name.upper()}": value for name, value in settings.items()
+        }
 
     def run(self, *command: str) -> str:
         done = subprocess.run(
@@ -56,7 +67,10 @@ class Operator:
         log = self.folder / f"{'-'.join(command)}-{time.monotonic_ns()}.log"
         with log.open("w") as out:
             process = subprocess.Popen(
-                [sys.executable, "-m", "app.cli", *command], cwd=self.folder, env=self.environment, stderr=out
+                [sys.executable, "-m", "app.cli", *command],
+                cwd=self.folder,
+                env=self.environment,
+                stderr=out,
             )
         try:
             deadline = time.monotonic() + PATIENCE_SECONDS
@@ -85,7 +99,9 @@ def test_a_citys_day_is_settled_to_the_cent_on_sqlite_with_nothing_else_running(
     operator = Operator(tmp_path, log_json="true", payments_url="sandbox", credits_url="sandbox")
     operator.run("migrate")
     times, key = _set_up(operator)
-    with operator.serving("api", "--port", "0", awaiting=r'"books": "(http://\S+)/books"') as sandbox:
+    with operator.serving(
+        "api", "--port", "0", awaiting=r'"books": "(http://\S+)/books"'
+    ) as sandbox:
         address = _address(tmp_path)
         job = _cancel_and_follow(operator, address, key, sandbox, times)
     told(database="SQLite, embedded", **times, **job)
@@ -94,7 +110,9 @@ def test_a_citys_day_is_settled_to_the_cent_on_sqlite_with_nothing_else_running(
 def test_a_citys_day_is_settled_to_the_cent_on_postgresql_and_redis_with_two_workers(
     postgresql_url, redis_url, tmp_path, told
 ):
-    with Operator(tmp_path).serving("sandbox", "--port", "0", awaiting=r"SANDBOX_URL=(http://\S+)") as sandbox:
+    with Operator(tmp_path).serving(
+        "sandbox", "--port", "0", awaiting=r"SANDBOX_URL=(http://\S+)"
+    ) as sandbox:
         operator = Operator(
             tmp_path,
             log_json="true",
@@ -115,7 +133,15 @@ def test_a_citys_day_is_settled_to_the_cent_on_postgresql_and_redis_with_two_wor
 
 def _set_up(operator: Operator) -> tuple[dict[str, str], str]:
     operator.run(
-        "business", "create", "toronto", "--name", "Toronto", "--timezone", "America/Toronto", "--currency", "CAD"
+        "business",
+        "create",
+        "toronto",
+        "--name",
+        "Toronto",
+        "--timezone",
+        "America/Toronto",
+        "--currency",
+        "CAD",
     )
     key = operator.run("keys", "create", "toronto").strip()
     started = time.monotonic()
@@ -132,7 +158,9 @@ def _cancel_and_follow(
     operator: Operator, address: str, key: str, sandbox: str, times: dict[str, str]
 ) -> dict[str, object]:
     with httpx.Client(
-        base_url=f"{address}/v1", headers={"Authorization": f"Bearer {key}"}, timeout=PATIENCE_SECONDS
+        base_url=f"{address}/v1",
+        headers={"Authorization": f"Bearer {key}"},
+        timeout=PATIENCE_SECONDS,
     ) as api:
         started = time.monotonic()
         plan = api.post("/bulk-cancellations/plan", json=DAY).raise_for_status().json()
@@ -156,11 +184,17 @@ def _cancel_and_follow(
     operator.run("verify")  # exits with 1 if a row breaks an invariant
     refunds = plan["totals"]["refunds"]
     seconds = float(times["settled"].split()[0])
-    return {"refunds": refunds, "a second": round(refunds / seconds), "audit lines": len(_rows(final))}
+    return {
+        "refunds": refunds,
+        "a second": round(refunds / seconds),
+        "audit lines": len(_rows(final)),
+    }
 
 
 def _follow(api: httpx.Client, job_url: str):
-    with api.stream("GET", f"{job_url}/audit.csv", params={"follow": "true"}, timeout=PATIENCE_SECONDS) as answer:
+    with api.stream(
+        "GET", f"{job_url}/audit.csv", params={"follow": "true"}, timeout=PATIENCE_SECONDS
+    ) as answer:
         answer.raise_for_status()
         yield from answer.iter_raw()
 
@@ -171,7 +205,16 @@ def _rows(content: bytes) -> list[dict[str, str]]:
 
 def _reconcile(accepted, final, followed, totals) -> None:
     """Line by line: the CSV of the 202, the final one and the followed one speak of the same refunds and amounts."""
-    frozen = ("session_id", "booking_id", "client_id", "refund_id", "method", "amount", "currency", "credits")
+    frozen = (
+        "session_id",
+        "booking_id",
+        "client_id",
+        "refund_id",
+        "method",
+        "amount",
+        "currency",
+        "credits",
+    )
 
     def lines(rows):
         return collections.Counter(tuple(row[name] for name in frozen) for row in rows)
@@ -180,7 +223,11 @@ def _reconcile(accepted, final, followed, totals) -> None:
     assert {row["status"] for row in final} == {"succeeded", "skipped"}
     assert {row["session_id"] for row in final} == {row["session_id"] for row in accepted}
     assert len({row["session_id"] for row in final}) == SESSIONS
-    assert len({row["booking_id"] for row in final if row["booking_id"]}) == BOOKINGS == totals["bookings"]
+    assert (
+        len({row["booking_id"] for row in final if row["booking_id"]})
+        == BOOKINGS
+        == totals["bookings"]
+    )
     assert sum(row["status"] == "succeeded" for row in final) == totals["refunds"]
 
 

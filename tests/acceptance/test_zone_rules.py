@@ -51,7 +51,9 @@ def machine(tmp_path):
 
 
 def said_by(command, environment, cwd=None):
-    ran = subprocess.run(command, env=environment, cwd=cwd, capture_output=True, text=True, check=False, timeout=800)
+    ran = subprocess.run(
+        command, env=environment, cwd=cwd, capture_output=True, text=True, check=False, timeout=800
+    )
     assert ran.returncode == 0, ran.stdout + ran.stderr
     return ran.stdout
 
@@ -65,7 +67,9 @@ def test_wherever_a_process_starts_the_newer_rules_decide(machine, module):
 
 def test_the_command_line_says_which_rules_it_goes_by(machine):
     command = [sys.executable, "-m", "app.cli", "--version"]
-    assert said_by(command, machine("2025b")).endswith(f", tzdata {tzdata.IANA_VERSION} (package)\n")
+    assert said_by(command, machine("2025b")).endswith(
+        f", tzdata {tzdata.IANA_VERSION} (package)\n"
+    )
     assert said_by(command, machine("2099a")).endswith(", tzdata 2099a (machine)\n")
 
 
@@ -83,5 +87,7 @@ def test_every_answer_agrees_on_a_machine_with_old_zone_files(machine):
         "cache_dir=" + str(root / ".pytest_cache"),
         suite,
     ]
-    environment = {name: value for name, value in machine("2025b").items() if not name.startswith("PYTEST_")}
+    environment = {
+        name: value for name, value in machine("2025b").items() if not name.startswith("PYTEST_")
+    }
     assert " passed" in said_by(command, environment, cwd=root)

@@ -41,9 +41,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="name", help=f"any of: {', '.join(NAMES)}")
     parser.add_argument("--rounds", type=int, default=5, help="rounds of subject and floor (5)")
-    parser.add_argument("--refunds", type=int, help="of each line of `kills` (7,673, for which it takes half an hour)")
-    parser.add_argument("--short", action="store_true", help="tiny sizes: shows that the benchmarks work, no more")
-    parser.add_argument("--keep", action="store_true", help="put the figures among those in docs/benchmarks")
+    parser.add_argument(
+        "--refunds",
+        type=int,
+        help="of each line of `kills` (7,673, for which it takes half an hour)",
+    )
+    parser.add_argument(
+        "--short", action="store_true", help="tiny sizes: shows that the benchmarks work, no more"
+    )
+    parser.add_argument(
+        "--keep", action="store_true", help="put the figures among those in docs/benchmarks"
+    )
     given = parser.parse_args()
     if unknown := set(given.names) - set(NAMES):
         parser.error(f"no such benchmark: {', '.join(sorted(unknown))}")
@@ -59,7 +67,10 @@ def main() -> None:
             print(f"bench: {name}", file=sys.stderr, flush=True)
             taken[name] = uvloop.run(_measured(name, bench))
             for figure in taken[name]:
-                print(f"bench: {figure.name}: {', '.join(f'{value:,.3g}' for value in figure.rounds)}", file=sys.stderr)
+                print(
+                    f"bench: {figure.name}: {', '.join(f'{value:,.3g}' for value in figure.rounds)}",
+                    file=sys.stderr,
+                )
     finally:
         bench.close()
     print(table([figure for figures in taken.values() for figure in figures]))
@@ -68,7 +79,10 @@ def main() -> None:
 
 
 async def _measured(name: str, bench: Bench) -> list[Figure]:
-    measure = cast("Callable[[Bench], Awaitable[list[Figure]]]", importlib.import_module(f"benchmarks.{name}").measure)
+    measure = cast(
+        "Callable[[Bench], Awaitable[list[Figure]]]",
+        importlib.import_module(f"benchmarks.{name}").measure,
+    )
     return await measure(bench)
 
 

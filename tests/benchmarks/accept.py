@@ -23,8 +23,8 @@ _MANY: Final = "many"  # the business that has its whole day cancelled at once
 _SINGLE: Final = "single"  # and the one whose sessions are cancelled one by one
 _BOOKINGS_IN_A_CLASS: Final = 10
 
-# What acceptance writes, as one would write it by hand: the sessions' lock, the job with what it promises, the
-# outcomes, and the sessions as cancelled.
+# What acceptance writes, as one would write it by hand: the sessions' lock, the job with what it
+# promises, the outcomes, and the sessions as cancelled.
 BY_HAND: Final = (
     """
     SELECT id FROM sessions WHERE business_id = $1 AND id = ANY ($2) AND status = 'scheduled' ORDER BY id FOR UPDATE
@@ -90,7 +90,13 @@ async def measure(bench: Bench) -> list[Figure]:
             "the floor is one transaction through asyncpg, without HTTP and without an answer",
         ),
         Figure(
-            "accept one session", "requests/s", rates["ours"], floor, rates["smallest"], Goal(AT_LEAST, 0.4), called
+            "accept one session",
+            "requests/s",
+            rates["ours"],
+            floor,
+            rates["smallest"],
+            Goal(AT_LEAST, 0.4),
+            called,
         ),
         Figure(
             "CPU of accepting one session, API process",
@@ -167,7 +173,9 @@ class Place:
 
         return await _rate(self.smallest_address, requests, spent, insert)
 
-    async def _cancel(self, connection: Connection, business_id: str, session_ids: Sequence[str]) -> None:
+    async def _cancel(
+        self, connection: Connection, business_id: str, session_ids: Sequence[str]
+    ) -> None:
         day = schedule.DAY.isoformat()
         body = {"date_from": day, "date_to": day, "session_ids": session_ids, "reason": "Snow day"}
         authorization = f"Bearer {self.keys[business_id]}"
@@ -183,21 +191,30 @@ async def _place(bench: Bench, stack: AsyncExitStack, *, sessions: int, requests
     url = await stack.enter_async_context(places.database(bench, "postgresql"))
     db = await stack.enter_async_context(places.opened(url))
     keys = {}
-    for business_id, count, bookings_each in ((_MANY, sessions, 40), (_SINGLE, requests, _BOOKINGS_IN_A_CLASS)):
+    for business_id, count, bookings_each in (
+        (_MANY, sessions, 40),
+        (_SINGLE, requests, _BOOKINGS_IN_A_CLASS),
+    ):
         keys[business_id] = await schedule.business(db, business_id)
-        await schedule.sessions(db, business_id, count=count, bookings_each=bookings_each, prefix=business_id)
+        await schedule.sessions(
+            db, business_id, count=count, bookings_each=bookings_each, prefix=business_id
+        )
     conn = await asyncpg.connect(places.driver_url(url))
     stack.push_async_callback(conn.close)
     await conn.execute(smallest_app.TABLE)
     redis = stack.enter_context(places.redis_url())
     address, api = stack.enter_context(places.api(bench, database_url=url, redis_url=redis))
     command = "tests.benchmarks.smallest_app"
-    smallest = stack.enter_context(places.server(bench, command, database_url=places.driver_url(url)))
+    smallest = stack.enter_context(
+        places.server(bench, command, database_url=places.driver_url(url))
+    )
     smallest_address = await asyncio.to_thread(places.said, smallest, r"Serving on (http://\S+)")
     return Place(conn, address, api, smallest_address, smallest, keys)
 
 
-async def _rate(address: str, requests: int, spent: Spent, call: Callable[[Connection, int], Awaitable[None]]) -> float:
+async def _rate(
+    address: str, requests: int, spent: Spent, call: Callable[[Connection, int], Awaitable[None]]
+) -> float:
     numbers = iter(range(requests))
 
     async def caller() -> None:

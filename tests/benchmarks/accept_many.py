@@ -77,7 +77,9 @@ async def _figure(bench: Bench, kind: Kind, sessions: int) -> Figure:
         url = await stack.enter_async_context(places.database(bench, kind))
         db = await stack.enter_async_context(places.opened(url))
         await schedule.business(db, _BUSINESS)
-        await schedule.sessions(db, _BUSINESS, count=sessions, bookings_each=_BOOKINGS_EACH, is_counted=False)
+        await schedule.sessions(
+            db, _BUSINESS, count=sessions, bookings_each=_BOOKINGS_EACH, is_counted=False
+        )
         by_hand = await _postgresql(stack, url) if kind == "postgresql" else _sqlite(stack, url)
         ids = [f"s{n}" for n in range(sessions)]
 
@@ -108,7 +110,9 @@ async def _figure(bench: Bench, kind: Kind, sessions: int) -> Figure:
 async def _accepted(db: Database, sessions: int) -> None:
     named: dict[str, Any] = {"business_id": _BUSINESS, "timezone": "UTC", "requested_by": "bench"}
     request = Request(schedule.DAY, schedule.DAY, "all")
-    accepted = await accept.accept(db, LocalQueue(), **named, idempotency_key=uuid.uuid4().hex, request=request)
+    accepted = await accept.accept(
+        db, LocalQueue(), **named, idempotency_key=uuid.uuid4().hex, request=request
+    )
     if accepted.job["accepted_sessions"] != sessions:
         raise RuntimeError(f"{accepted.job['accepted_sessions']} were accepted, and not {sessions}")
 
@@ -136,13 +140,20 @@ async def _postgresql(stack: AsyncExitStack, url: str) -> ByHand:
 
 
 def _sqlite(stack: AsyncExitStack, url: str) -> ByHand:
-    file = sqlite3.connect(str(sa.make_url(url).database), isolation_level=None, check_same_thread=False)
+    file = sqlite3.connect(
+        str(sa.make_url(url).database), isolation_level=None, check_same_thread=False
+    )
     stack.callback(file.close)
     file.execute("PRAGMA synchronous = FULL")
 
     def written(ids: list[str]) -> float:
         at = f"{schedule.DAY}T00:00:00.000Z"
-        given = {"business": _BUSINESS, "job": str(uuid.uuid4()), "day": str(schedule.DAY), "now": at}
+        given = {
+            "business": _BUSINESS,
+            "job": str(uuid.uuid4()),
+            "day": str(schedule.DAY),
+            "now": at,
+        }
         started = time.perf_counter()
         file.execute("BEGIN IMMEDIATE")
         for statement in _SQLITE:

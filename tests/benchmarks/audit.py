@@ -78,7 +78,10 @@ async def measure(bench: Bench) -> list[Figure]:
         downloads: list[Download] = []
 
         async def ours() -> float:
-            with places.redis_url() as redis, places.api(bench, database_url=url, redis_url=redis) as (address, server):
+            with (
+                places.redis_url() as redis,
+                places.api(bench, database_url=url, redis_url=redis) as (address, server),
+            ):
                 await download(address, key, server, SMALL_JOB, into)
                 downloads.append(await download(address, key, server, JOB, into))
             _check(into, lines)
@@ -150,12 +153,16 @@ async def download(address: str, key: str, server: Server, job_id: str, into: Pa
                 if now - looked > _SAMPLED_SECONDS:
                     looked = now
                     most = max(most, server.resident_bytes)
-    return Download(time.perf_counter() - started, first_line_seconds, max(most, server.resident_bytes) - before)
+    return Download(
+        time.perf_counter() - started, first_line_seconds, max(most, server.resident_bytes) - before
+    )
 
 
 async def psql(url: str, into: Path) -> float:
     """The same lines by psql, in the settings of our connections."""
-    compiled = refund_lines(JOB).compile(dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True})  # type: ignore[no-untyped-call]
+    compiled = refund_lines(JOB).compile(
+        dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True}
+    )  # type: ignore[no-untyped-call]
     copy = f"COPY ({compiled}) TO STDOUT (FORMAT csv, HEADER, FORCE_QUOTE ({', '.join(csv_cells.QUOTED)}))"
     started = time.perf_counter()
     with into.open("wb") as file:
@@ -171,7 +178,10 @@ async def psql(url: str, into: Path) -> float:
 
 async def _seed(url: str, lines: int) -> None:
     await seed(url, _CLIENTS, business=BUSINESS)
-    for job_id, sessions, each in ((SMALL_JOB, 1, 1), (JOB, lines // LINES_PER_SESSION, LINES_PER_SESSION)):
+    for job_id, sessions, each in (
+        (SMALL_JOB, 1, 1),
+        (JOB, lines // LINES_PER_SESSION, LINES_PER_SESSION),
+    ):
         await seed(
             url,
             _A_JOB,

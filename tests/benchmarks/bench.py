@@ -27,7 +27,9 @@ from app.db.schema import migrate
 
 Kind = Literal["postgresql", "sqlite"]
 ROOT: Final = Path(__file__).resolve().parents[2]
-POSTGRESQL: Final = os.environ.get("TEST_DATABASE_URL", "postgresql+asyncpg://postgres@127.0.0.1:5432/postgres")
+POSTGRESQL: Final = os.environ.get(
+    "TEST_DATABASE_URL", "postgresql+asyncpg://postgres@127.0.0.1:5432/postgres"
+)
 _PATIENCE_SECONDS: Final = 300  # with a start, which a busy machine takes half a minute for
 REDIS: Final = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379")
 
@@ -39,7 +41,9 @@ class Bench:
     rounds: int
     short: bool
     refunds: int | None = None  # of the lines that stand beside an earlier build, which is slow
-    folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="bulk-cancel-bench-")))
+    folder: Path = field(
+        default_factory=lambda: Path(tempfile.mkdtemp(prefix="bulk-cancel-bench-"))
+    )
 
     def size(self, full: int, short: int) -> int:
         return short if self.short else full
@@ -120,7 +124,11 @@ def _environment() -> dict[str, str]:
 @contextmanager
 def server(bench: Bench, *command: str, **settings: Any) -> Iterator[Server]:
     """Run `python -m …` with these settings (`database_url=…`) until the block ends."""
-    ours = {f"BULK_CANCEL_{name.upper()}": str(value) for name, value in settings.items() if value is not None}
+    ours = {
+        f"BULK_CANCEL_{name.upper()}": str(value)
+        for name, value in settings.items()
+        if value is not None
+    }
     log = bench.folder / f"{uuid.uuid4().hex[:8]}.log"
     with log.open("w") as out:
         process = subprocess.Popen(
@@ -148,7 +156,9 @@ def said(running: Server, pattern: str) -> str:
         if found := re.search(pattern, running.log.read_text()):
             return found[found.lastindex or 0]
         time.sleep(0.02)
-    raise RuntimeError(f"{pattern!r} was not said within {_PATIENCE_SECONDS} s:\n{running.log.read_text()[-2000:]}")
+    raise RuntimeError(
+        f"{pattern!r} was not said within {_PATIENCE_SECONDS} s:\n{running.log.read_text()[-2000:]}"
+    )
 
 
 @contextmanager
@@ -162,9 +172,13 @@ def sandbox(bench: Bench, *, latency_seconds: float) -> Iterator[str]:
 
 
 @contextmanager
-def upstream(bench: Bench, *, latency_seconds: float, certificate: Sequence[Path] = ()) -> Iterator[str]:
+def upstream(
+    bench: Bench, *, latency_seconds: float, certificate: Sequence[Path] = ()
+) -> Iterator[str]:
     """The address of a payments service that takes next to no CPU (see `upstream`), in a process of its own."""
-    with server(bench, "benchmarks.upstream", str(latency_seconds), *map(str, certificate)) as running:
+    with server(
+        bench, "benchmarks.upstream", str(latency_seconds), *map(str, certificate)
+    ) as running:
         yield said(running, r"listening on (https?://\S+)")
 
 

@@ -28,11 +28,14 @@ OURS: Final = Build(Path(sys.executable), ROOT)
 def build_of(bench: Bench, commit: str, *, root: Path = ROOT) -> Build | None:
     """A commit's files, with an environment of its own from its own lock, in the run's folder.
 
-    None where the history of `root` does not have it: an archive has none, and a shallow clone not all of it.
+    None where the history of `root` does not have it: an archive has none, and a shallow clone not
+    all of it.
     """
     if shutil.which("git") is None:
         return None
-    kept = subprocess.run(["git", "-C", str(root), "archive", commit], capture_output=True, check=False)
+    kept = subprocess.run(
+        ["git", "-C", str(root), "archive", commit], capture_output=True, check=False
+    )
     if kept.returncode:
         return None
     folder = bench.folder / commit

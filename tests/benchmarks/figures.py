@@ -1,6 +1,7 @@
 """What a benchmark found: rounds of a subject and of its floor, taken in turns, and the goal their ratio is held to.
 
-The machine is shared and noisy: medians and ratios of the same run mean something, rates by themselves only a little.
+The machine is shared and noisy: medians and ratios of the same run mean something, rates by
+themselves only a little.
 """
 
 import statistics
@@ -56,7 +57,12 @@ class Figure:
         return self.goal.is_met(self.median if self.ratio is None else self.ratio)
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self) | {"median": self.median, "floor": self.floor, "ratio": self.ratio, "is_met": self.is_met}
+        return asdict(self) | {
+            "median": self.median,
+            "floor": self.floor,
+            "ratio": self.ratio,
+            "is_met": self.is_met,
+        }
 
     @classmethod
     def from_json(cls, kept: dict[str, Any]) -> "Figure":

@@ -25,7 +25,12 @@ async def measure(bench: Bench) -> list[Figure]:
         wire = await stack.enter_async_context(_counted(url))
         redis = stack.enter_context(places.redis_url())
         nowhere = "http://127.0.0.1:9"
-        settings = {"database_url": wire.url, "redis_url": redis, "payments_url": nowhere, "credits_url": nowhere}
+        settings = {
+            "database_url": wire.url,
+            "redis_url": redis,
+            "payments_url": nowhere,
+            "credits_url": nowhere,
+        }
         worker = await stack.enter_async_context(_aside(places.worker(bench, **settings)))
         await asyncio.sleep(bench.size(int(_SETTLING_SECONDS), 1))
         for _ in range(bench.rounds):
@@ -65,7 +70,9 @@ class Wire:
         ways = (self._carry_questions(reader, back_writer), _carry_answers(back_reader, writer))
         await asyncio.gather(*ways, return_exceptions=True)
 
-    async def _carry_questions(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _carry_questions(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         kind = b""  # the startup message has none
         with suppress(asyncio.IncompleteReadError):
             while True:

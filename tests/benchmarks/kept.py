@@ -25,17 +25,21 @@ def keep(taken: Mapping[str, Sequence[Figure]], order: Sequence[str], folder: Pa
     """Write the figures of a run among those kept before; returns a sentence that says what was written.
 
     Args:
-        taken: the figures by the benchmark they are of; a benchmark that found nothing replaces nothing.
+        taken: the figures by the benchmark they are of; a benchmark that found nothing replaces
+            nothing.
         order: of all benchmarks, as the table has them.
         folder: where to.
     """
     folder.mkdir(parents=True, exist_ok=True)
     raw = folder / "figures.json"
     before = json.loads(raw.read_text()) if raw.exists() else []
-    before = [entry for entry in before if entry["benchmark"] in order]  # the others have been taken out since
+    # the others have been taken out since
+    before = [entry for entry in before if entry["benchmark"] in order]
     found = {benchmark: figures for benchmark, figures in taken.items() if figures}
     entries = [entry for entry in before if entry["benchmark"] not in found]
-    entries += [_entry(benchmark, figure) for benchmark, figures in found.items() for figure in figures]
+    entries += [
+        _entry(benchmark, figure) for benchmark, figures in found.items() for figure in figures
+    ]
     entries.sort(key=lambda entry: order.index(entry["benchmark"]))
     raw.write_text(json.dumps(entries, indent=1, ensure_ascii=False) + "\n")
     dated = [(entry["taken_on"], Figure.from_json(entry)) for entry in entries]
@@ -45,11 +49,19 @@ def keep(taken: Mapping[str, Sequence[Figure]], order: Sequence[str], folder: Pa
 
 def _entry(benchmark: str, figure: Figure) -> dict[str, Any]:
     machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
-    where = {"benchmark": benchmark, "taken_on": time.strftime("%Y-%m-%d", time.gmtime()), "machine": machine}
+    where = {
+        "benchmark": benchmark,
+        "taken_on": time.strftime("%Y-%m-%d", time.gmtime()),
+        "machine": machine,
+    }
     return where | figure.as_json()
 
 
 def _plots(entries: list[dict[str, Any]], folder: Path) -> list[str]:
     if not PYTHON.exists():
         return ["no plots (make bench installs what draws them)"]
-    return list(Other(PYTHON, _PLOT).measure(figures=entries, pace=pace.series(), folder=str(folder))["drawn"])
+    return list(
+        Other(PYTHON, _PLOT).measure(figures=entries, pace=pace.series(), folder=str(folder))[
+            "drawn"
+        ]
+    )

@@ -1,7 +1,8 @@
 """Refunds where workers are killed and answers are lost, beside the build that still let one 429 silence a lane.
 
-Both builds run as processes over a PostgreSQL, a Redis and a sandbox each, which is of this build for both: it makes
-every refund that it is asked for, whatever its key, and its books say at the end whether each line came back once.
+Both builds run as processes over a PostgreSQL, a Redis and a sandbox each, which is of this build
+for both: it makes every refund that it is asked for, whatever its key, and its books say at the end
+whether each line came back once.
 """
 
 import asyncio
@@ -62,7 +63,9 @@ async def measure(bench: Bench) -> list[Figure]:
         return [await _measured(bench, case, refunds, ours, theirs) for case in _CASES]
 
 
-async def _measured(bench: Bench, case: _Case, refunds: int, ours: Zygote | None, theirs: Zygote | None) -> Figure:
+async def _measured(
+    bench: Bench, case: _Case, refunds: int, ours: Zygote | None, theirs: Zygote | None
+) -> Figure:
     kills = {"ours": [], "theirs": []}
     at_most = bench.size(case.kills, min(case.kills, 2))
 
@@ -77,11 +80,17 @@ async def _measured(bench: Bench, case: _Case, refunds: int, ours: Zygote | None
         return seconds
 
     builds = {"ours": ours} | ({} if theirs is None else {"theirs": theirs})
-    taken = await in_turns(bench.rounds, **{name: by(name, zygote) for name, zygote in builds.items()})
+    taken = await in_turns(
+        bench.rounds, **{name: by(name, zygote) for name, zygote in builds.items()}
+    )
     latency = f"{case.faults['latency_seconds'] * 1000:.0f} ms"
-    note = f"{refunds:,} refunds, {latency}, {WORKERS} workers; by the sandbox's books 0 lost, 0 twice"
+    note = (
+        f"{refunds:,} refunds, {latency}, {WORKERS} workers; by the sandbox's books 0 lost, 0 twice"
+    )
     if theirs is None:
-        note += f"; commit {BEFORE_RATES} is not in this checkout's history, so nothing stands beside"
+        note += (
+            f"; commit {BEFORE_RATES} is not in this checkout's history, so nothing stands beside"
+        )
     if case.kills:
         note += f"; kills: {kills['ours']}" + (f" and {kills['theirs']}" if theirs else "")
     return Figure(
@@ -95,19 +104,27 @@ async def _measured(bench: Bench, case: _Case, refunds: int, ours: Zygote | None
     )
 
 
-async def _run(bench: Bench, case: _Case, refunds: int, at_most: int, ours: Zygote, build: Zygote) -> tuple[float, int]:
+async def _run(
+    bench: Bench, case: _Case, refunds: int, at_most: int, ours: Zygote, build: Zygote
+) -> tuple[float, int]:
     """One job of a build; its seconds from the request to the end that its API tells of, and how many were killed.
 
     Raises:
         RuntimeError: a line was lost, or came back twice.
     """
     async with AsyncExitStack() as stack:
-        url = await stack.enter_async_context(places.database(bench, "postgresql", is_migrated=False))
+        url = await stack.enter_async_context(
+            places.database(bench, "postgresql", is_migrated=False)
+        )
         redis = stack.enter_context(places.redis_url())
-        town = Town(ours, bench.folder, url, redis_url=redis, log_level="warning", **_settings(bench))
+        town = Town(
+            ours, bench.folder, url, redis_url=redis, log_level="warning", **_settings(bench)
+        )
         stack.callback(town.close)
         town.zygote = build  # of everything but the sandbox, which runs by now
-        return await asyncio.to_thread(_played, town, case, week(refunds, kinds=("payment",)), at_most)
+        return await asyncio.to_thread(
+            _played, town, case, week(refunds, kinds=("payment",)), at_most
+        )
 
 
 def _played(town: Town, case: _Case, made: Week, at_most: int) -> tuple[float, int]:
@@ -136,7 +153,9 @@ def _settle(town: Town, made: Week) -> None:
         return out
 
     command("migrate")
-    command("business", "create", BUSINESS, "--name", "Studio", "--timezone", "UTC", "--currency", "EUR")
+    command(
+        "business", "create", BUSINESS, "--name", "Studio", "--timezone", "UTC", "--currency", "EUR"
+    )
     town.keys[BUSINESS] = command("keys", "create", BUSINESS).strip()
     command("import", "-", "--business", BUSINESS, stdin=b"".join(made.ndjson()).decode())
 

@@ -99,7 +99,13 @@ async def measure(bench: Bench) -> list[Figure]:
     size = f"{SESSIONS_PER_WEEK} of {businesses * WEEKS * SESSIONS_PER_WEEK:,} sessions of {businesses:,} businesses"
     return [
         Figure(
-            "list of a week", "ms", taken["ours"], "the bare query, prepared", taken["floor"], Goal(AT_MOST, 3), size
+            "list of a week",
+            "ms",
+            taken["ours"],
+            "the bare query, prepared",
+            taken["floor"],
+            Goal(AT_MOST, 3),
+            size,
         )
     ]
 
@@ -107,7 +113,9 @@ async def measure(bench: Bench) -> list[Figure]:
 class Client:
     """One connection to the API, kept, with nothing but sockets: what a request costs the caller is no part of it."""
 
-    def __init__(self, host: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(
+        self, host: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         self._host = host
         self._reader = reader
         self._writer = writer
@@ -120,7 +128,9 @@ class Client:
     async def week(self, key: str, monday: dt.date) -> None:
         """Have the week that begins on this day listed."""
         path = f"/v1/sessions?date_from={monday}&date_to={monday + dt.timedelta(days=6)}&limit={SESSIONS_PER_WEEK}"
-        self._writer.write(f"GET {path} HTTP/1.1\r\nHost: {self._host}\r\nAuthorization: Bearer {key}\r\n\r\n".encode())
+        self._writer.write(
+            f"GET {path} HTTP/1.1\r\nHost: {self._host}\r\nAuthorization: Bearer {key}\r\n\r\n".encode()
+        )
         head = await self._reader.readuntil(b"\r\n\r\n")
         length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
         body = await self._reader.readexactly(length)
@@ -132,7 +142,9 @@ class Client:
         await self._writer.wait_closed()
 
 
-async def _fetched(bare: asyncpg.prepared_stmt.PreparedStatement, business: int, monday: dt.date) -> None:
+async def _fetched(
+    bare: asyncpg.prepared_stmt.PreparedStatement, business: int, monday: dt.date
+) -> None:
     from_at = dt.datetime.combine(monday, dt.time(0), dt.UTC)
     rows = await bare.fetch(f"b{business}", from_at, from_at + _WEEK)
     if len(rows) != SESSIONS_PER_WEEK:
@@ -149,4 +161,7 @@ async def _median(questions: int, ask: Callable[[], Awaitable[None]]) -> float:
 
 
 async def _keys(db: Database) -> list[str]:
-    return [await auth.create_key(db, f"b{number}", "bench", [auth.Scope.SCHEDULE_READ]) for number in range(_ASKED)]
+    return [
+        await auth.create_key(db, f"b{number}", "bench", [auth.Scope.SCHEDULE_READ])
+        for number in range(_ASKED)
+    ]

@@ -23,7 +23,16 @@ _ENDS_AT: Final = f"{schedule.DAY}T10:00:00Z"
 
 _COLUMNS: Final = {
     "clients": ("id", "name", "email"),
-    "sessions": ("id", "name", "starts_at", "ends_at", "timezone", "location", "instructor", "capacity"),
+    "sessions": (
+        "id",
+        "name",
+        "starts_at",
+        "ends_at",
+        "timezone",
+        "location",
+        "instructor",
+        "capacity",
+    ),
     "bookings": ("id", "session_id", "client_id", "status"),
     "payment_lines": ("booking_id", "line_no", "method", "payment_id", "amount_minor", "currency"),
 }
@@ -80,7 +89,9 @@ async def imported(address: str, key: str, content: bytes, lines: int) -> float:
     headers = {"Authorization": f"Bearer {key}", "Content-Type": MEDIA_TYPE}
     started = time.perf_counter()
     async with httpx.AsyncClient(timeout=300) as client:
-        answer = await client.post(f"{address}/v1/schedule/import", content=content, headers=headers)
+        answer = await client.post(
+            f"{address}/v1/schedule/import", content=content, headers=headers
+        )
     seconds = time.perf_counter() - started
     report = answer.raise_for_status().json()
     created = sum(report[kind]["created"] for kind in ("clients", "sessions", "bookings"))
@@ -95,7 +106,9 @@ async def copied(connection: asyncpg.Connection, tables: dict[str, bytes]) -> fl
     async with connection.transaction():
         for table, content in tables.items():
             columns = ("business_id", *_CONSTANT.get(table, {}), *_COLUMNS[table])
-            await connection.copy_to_table(table, source=io.BytesIO(content), columns=columns, format="csv")
+            await connection.copy_to_table(
+                table, source=io.BytesIO(content), columns=columns, format="csv"
+            )
     return time.perf_counter() - started
 
 
@@ -105,7 +118,12 @@ def _records(lines: int) -> Iterator[dict[str, Any]]:
     left = lines - clients
     for number in range(clients):
         name = f"Kim Li {number}"
-        yield {"type": "client", "id": f"c{number}", "name": name, "email": f"kim.li.{number}@example.org"}
+        yield {
+            "type": "client",
+            "id": f"c{number}",
+            "name": name,
+            "email": f"kim.li.{number}@example.org",
+        }
     for number in range(left):
         place = number % (BOOKINGS_PER_SESSION + 1)
         session_id = f"s{number - place}"
@@ -122,7 +140,12 @@ def _records(lines: int) -> Iterator[dict[str, Any]]:
                 "capacity": BOOKINGS_PER_SESSION,
             }
             continue
-        payment = {"method": "payment", "payment_id": f"pay_{number}", "amount_minor": 2000, "currency": "CAD"}
+        payment = {
+            "method": "payment",
+            "payment_id": f"pay_{number}",
+            "amount_minor": 2000,
+            "currency": "CAD",
+        }
         yield {
             "type": "booking",
             "id": f"b{number}",
@@ -147,7 +170,13 @@ def _tables(records: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]
 def _as_csv(business_id: str, tables: dict[str, list[dict[str, Any]]]) -> dict[str, bytes]:
     return {
         table: "".join(
-            ",".join((business_id, *_CONSTANT.get(table, {}).values(), *(str(row[name]) for name in _COLUMNS[table])))
+            ",".join(
+                (
+                    business_id,
+                    *_CONSTANT.get(table, {}).values(),
+                    *(str(row[name]) for name in _COLUMNS[table]),
+                )
+            )
             + "\n"
             for row in rows
         ).encode()

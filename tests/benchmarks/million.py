@@ -1,7 +1,8 @@
 """One very large job: its time against that of small ones, and the memory of the worker and of an API that tells of it.
 
-At every tenth of a job the API is asked for the job and for its whole audit, so what is read grows with the job alone.
-`BENCH_MILLION=100000` in the environment chooses another size; the smaller jobs are a tenth and a hundredth of it.
+At every tenth of a job the API is asked for the job and for its whole audit, so what is read grows
+with the job alone. `BENCH_MILLION=100000` in the environment chooses another size; the smaller jobs
+are a tenth and a hundredth of it.
 """
 
 import asyncio
@@ -69,7 +70,9 @@ class Place:
         self.memories = {"worker": Memory(self.subject.workers[0]), "API": Memory(self.api)}
         job_id = await refunds.accepted(db, self.subject.queue, business)
         headers = {"Authorization": f"Bearer {key}"}
-        async with httpx.AsyncClient(base_url=self.api_address, headers=headers, timeout=600) as client:
+        async with httpx.AsyncClient(
+            base_url=self.api_address, headers=headers, timeout=600
+        ) as client:
             await self._watch(client, job_id, count)
         return 1_000_000 * await refunds.ended(db, job_id, count) / count
 
@@ -126,7 +129,9 @@ async def measure(bench: Bench) -> list[Figure]:
     ]
 
 
-def _slope(name: str, rounds: list[float], small: int, floor: list[float], *, goal: Goal | None) -> Figure:
+def _slope(
+    name: str, rounds: list[float], small: int, floor: list[float], *, goal: Goal | None
+) -> Figure:
     note = f"one job, against the median of {len(floor)}; {1_000_000 / statistics.median(rounds):,.0f} refunds/s"
     return Figure(name, "µs", rounds, f"a refund of {small:,}", floor, goal, note)
 

@@ -1,9 +1,9 @@
 """The same refunds by DBOS, Celery and one arq task each, side by side with ours and with the wire.
 
-They come from their public packages and run in an environment of their own (`make bench` makes it), each with what it
-does best with: see `elsewhere/`. Nothing is asked of these figures. Before its first round each shows to the sandbox's
-books that it makes each refund once (the short form leaves that out); in the rounds the upstream, the same for all,
-counts the calls.
+They come from their public packages and run in an environment of their own (`make bench` makes it),
+each with what it does best with: see `elsewhere/`. Nothing is asked of these figures. Before its
+first round each shows to the sandbox's books that it makes each refund once (the short form leaves
+that out); in the rounds the upstream, the same for all, counts the calls.
 """
 
 import asyncio
@@ -23,7 +23,11 @@ from benchmarks.refunds import CONCURRENCY, LATENCY_SECONDS, Done, raw_sockets, 
 PYTHON: Final = ROOT / ".venv-bench" / "bin" / "python"
 PROGRAMS: Final = Path(__file__).parent / "elsewhere"
 OURS: Final[dict[str, Kind]] = {"ours, PostgreSQL": "postgresql", "ours, SQLite": "sqlite"}
-THEIRS: Final = {"DBOS steps": "by_dbos", "Celery tasks": "by_celery", "one arq task each": "by_arq"}
+THEIRS: Final = {
+    "DBOS steps": "by_dbos",
+    "Celery tasks": "by_celery",
+    "one arq task each": "by_arq",
+}
 _WARM: Final = 120
 
 
@@ -47,7 +51,14 @@ class Racer:
         packages = [f"{package} {version}" for package, version in self.versions.items()]
         note = ", ".join([f"{self.refunds:,} refunds a round", *packages])
         return [
-            Figure(f"side by side, {self.name}", "refunds/s", per_second, "raw sockets", wire, note=note),
+            Figure(
+                f"side by side, {self.name}",
+                "refunds/s",
+                per_second,
+                "raw sockets",
+                wire,
+                note=note,
+            ),
             Figure(f"CPU side by side, {self.name}", "ms", self.cpu_ms_each, note=note),
         ]
 
@@ -55,7 +66,10 @@ class Racer:
 async def measure(bench: Bench) -> list[Figure]:
     """Raw sockets, ours and each of theirs in turns; nothing without their environment, and it says so."""
     if not PYTHON.exists():
-        print(f"bench: others: left out, for there is no {PYTHON.relative_to(ROOT)}: make bench", file=sys.stderr)
+        print(
+            f"bench: others: left out, for there is no {PYTHON.relative_to(ROOT)}: make bench",
+            file=sys.stderr,
+        )
         return []
     many, few = bench.size(10_000, 300), bench.size(1_000, 64)
     async with AsyncExitStack() as stack:
@@ -70,7 +84,9 @@ async def measure(bench: Bench) -> list[Figure]:
         racers += [_other(name, few, _counted, address=address, **theirs) for name in THEIRS]
         takes = {racer.name: racer.take for racer in racers}
         taken = await in_turns(bench.rounds, wire=lambda: raw_sockets(address, many), **takes)
-    return [figure for racer in racers for figure in racer.figures(taken[racer.name], taken["wire"])]
+    return [
+        figure for racer in racers for figure in racer.figures(taken[racer.name], taken["wire"])
+    ]
 
 
 async def _prove(bench: Bench, **theirs: Any) -> None:
@@ -90,17 +106,26 @@ async def _ours(bench: Bench, stack: AsyncExitStack, name: str, refunds: int) ->
     return Racer(name, refunds, lambda: subject.run(refunds))
 
 
-def _other(name: str, refunds: int, made: Callable[[str], Awaitable[int]], *, address: str, **given: Any) -> Racer:
+def _other(
+    name: str, refunds: int, made: Callable[[str], Awaitable[int]], *, address: str, **given: Any
+) -> Racer:
     program = Other(PYTHON, PROGRAMS / f"{THEIRS[name]}.py")
 
     async def run() -> Done:
         before = await made(address)
         shown = await asyncio.to_thread(
-            program.measure, address=address, refunds=refunds, warm=_WARM, concurrency=CONCURRENCY, **given
+            program.measure,
+            address=address,
+            refunds=refunds,
+            warm=_WARM,
+            concurrency=CONCURRENCY,
+            **given,
         )
         calls = await made(address) - before
         if calls != refunds + _WARM:
-            raise RuntimeError(f"{name} was to make {refunds + _WARM} refunds, and {calls} were made")
+            raise RuntimeError(
+                f"{name} was to make {refunds + _WARM} refunds, and {calls} were made"
+            )
         racer.versions = shown["versions"]
         return Done(shown["per_second"], shown["cpu_ms_each"])
 

@@ -1,6 +1,7 @@
 """The rate of calls over time against a bucket that changes, as the product's own algorithm takes it in virtual time.
 
-It is the same on every machine, so the plot of it is, too: what a machine makes of it is what `pacing` measures.
+It is the same on every machine, so the plot of it is, too: what a machine makes of it is what
+`pacing` measures.
 """
 
 from typing import Final
@@ -21,7 +22,9 @@ def series() -> dict[str, list[float]]:
     moments = [_STEP_SECONDS * number for number in range(int(_UNTIL_SECONDS / _STEP_SECONDS))]
     return {
         "at": moments,
-        "limit": [next(float(rate) for at, rate in reversed(LIMITS) if at <= moment) for moment in moments],
+        "limit": [
+            next(float(rate) for at, rate in reversed(LIMITS) if at <= moment) for moment in moments
+        ],
         "passed": [_a_second(world.passed, moment) for moment in moments],
         "refused": [_a_second(world.refused, moment) for moment in moments],
     }

@@ -1,6 +1,7 @@
 """Refunds where the world is as it is: stray refusals, five faults, and a limit of calls a second that changes.
 
-Each is held to the same job without faults in the same rounds, or to the upstream's own limit; the upstream counts.
+Each is held to the same job without faults in the same rounds, or to the upstream's own limit; the
+upstream counts.
 """
 
 import asyncio
@@ -15,7 +16,8 @@ from benchmarks.refunds import BOOKINGS_PER_SESSION, CONCURRENCY, Subject, begun
 
 LATENCY_SECONDS: Final = 0.01
 _WARM: Final = 200
-_UNTIL_LOOKED_UP_SECONDS: Final = 15.0  # one deadline and the quiescence, by the settings' own defaults
+# one deadline and the quiescence, by the settings' own defaults
+_UNTIL_LOOKED_UP_SECONDS: Final = 15.0
 _FIVE: Final = ("drop_before", "drop_after", "bad_gateway", "throttle", "unavailable")
 _STEP_SECONDS: Final = 0.1
 _SETTLED_SECONDS: Final = 5.0  # after a change, and what is seen of it is not its limit's
@@ -25,7 +27,11 @@ _LIMITS: Final = ((100, 20.0), (25, 20.0), (100, 20.0), (400, 20.0))
 
 async def measure(bench: Bench) -> list[Figure]:
     """All of it over PostgreSQL and Redis."""
-    return [*await _with_faults(bench), *await _at_a_bucket(bench, 1), *await _at_a_bucket(bench, 2)]
+    return [
+        *await _with_faults(bench),
+        *await _at_a_bucket(bench, 1),
+        *await _at_a_bucket(bench, 2),
+    ]
 
 
 async def _with_faults(bench: Bench) -> list[Figure]:
@@ -112,7 +118,9 @@ async def _at_a_bucket(bench: Bench, workers: int) -> list[Figure]:
 async def _run(bench: Bench, workers: int, limits: list[tuple[int, float]]) -> list[_Kept]:
     """One large job through all limits, one after the other."""
     async with AsyncExitStack() as stack:
-        subject = await workers_over(bench, stack, "postgresql", latency_seconds=LATENCY_SECONDS, count=workers)
+        subject = await workers_over(
+            bench, stack, "postgresql", latency_seconds=LATENCY_SECONDS, count=workers
+        )
         _set(subject, {"rate": limits[0][0], "retry_after": 1})
         enough = sum(rate * (held + 2) for rate, held in limits)
         await begun(subject, int(enough // BOOKINGS_PER_SESSION + 1) * BOOKINGS_PER_SESSION)
@@ -150,7 +158,9 @@ def _judged(rate: int, seen: list[dict[str, float]]) -> _Kept:
 def _between(first: dict[str, float], last: dict[str, float]) -> tuple[float, float]:
     """Refunds a second that were made, and the share of calls that were refused."""
     calls = max(1.0, last["count"] - first["count"])
-    return (last["made"] - first["made"]) / (last["at"] - first["at"]), (last["refused"] - first["refused"]) / calls
+    return (last["made"] - first["made"]) / (last["at"] - first["at"]), (
+        last["refused"] - first["refused"]
+    ) / calls
 
 
 def _set(subject: Subject, faults: dict[str, Any]) -> None:

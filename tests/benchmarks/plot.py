@@ -1,7 +1,7 @@
 """Draws the kept figures as SVG, in the environment that only benchmarks have: `kept` runs it as a program.
 
-What is drawn reads on a light page as on a dark one, names no font that has to be fetched, and is the same bytes for
-the same figures.
+What is drawn reads on a light page as on a dark one, names no font that has to be fetched, and is
+the same bytes for the same figures.
 """
 
 import json
@@ -53,7 +53,9 @@ def _rates(raced: list[dict[str, Any]]) -> Figure:
     """Refunds a second of everybody, and of raw sockets in the same rounds."""
     rates = {figure["name"].removeprefix(SIDE_BY_SIDE): figure["median"] for figure in raced}
     rates = {"raw sockets, nothing kept": raced[0]["floor"]} | rates
-    drawing, axes = _axes(len(rates), "refunds a second: 64 calls at once, each answered after 20 ms")
+    drawing, axes = _axes(
+        len(rates), "refunds a second: 64 calls at once, each answered after 20 ms"
+    )
     colours = [GREY, *(OURS if name.startswith("ours") else THEIRS for name in list(rates)[1:])]
     bars = axes.barh(list(rates), list(rates.values()), color=colours)
     axes.bar_label(bars, labels=[f"{rate:,.0f}" for rate in rates.values()], padding=4)
@@ -65,7 +67,14 @@ def _pace(pace: dict[str, list[float]]) -> Figure:
     """Calls a second over time: what the upstream's bucket allows, what passed of ours, and what was refused."""
     drawing = Figure(figsize=(INCHES_WIDE, 3.2), layout="constrained")
     axes = drawing.add_subplot()
-    axes.step(pace["at"], pace["limit"], where="post", color=GREY, linewidth=1.5, label="the upstream's limit")
+    axes.step(
+        pace["at"],
+        pace["limit"],
+        where="post",
+        color=GREY,
+        linewidth=1.5,
+        label="the upstream's limit",
+    )
     axes.plot(pace["at"], pace["passed"], color=OURS, linewidth=1, label="passed, of two workers")
     axes.plot(pace["at"], pace["refused"], color=MISSED, linewidth=1, label="refused")
     axes.set_xlabel("seconds")
@@ -100,7 +109,9 @@ def _margin(figure: dict[str, Any]) -> float:
 
 
 def _axes(lines: int, label: str) -> tuple[Figure, Axes]:
-    drawing = Figure(figsize=(INCHES_WIDE, INCHES_AROUND + INCHES_PER_LINE * lines), layout="constrained")
+    drawing = Figure(
+        figsize=(INCHES_WIDE, INCHES_AROUND + INCHES_PER_LINE * lines), layout="constrained"
+    )
     axes = drawing.add_subplot()
     axes.invert_yaxis()
     axes.set_xlabel(label)

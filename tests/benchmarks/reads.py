@@ -1,6 +1,7 @@
 """What is asked for most, through the API, against FastAPI with the bare query of the same rows, on the same parser.
 
-Rates are those of the serving process's own CPU time: callers and PostgreSQL share the machine with it.
+Rates are those of the serving process's own CPU time: callers and PostgreSQL share the machine with
+it.
 """
 
 import asyncio
@@ -58,7 +59,9 @@ async def measure(bench: Bench) -> list[Figure]:
         redis = stack.enter_context(places.redis_url())
         address, api = stack.enter_context(places.api(bench, database_url=url, redis_url=redis))
         command = "tests.benchmarks.smallest_reads"
-        smallest = stack.enter_context(places.server(bench, command, database_url=places.driver_url(url)))
+        smallest = stack.enter_context(
+            places.server(bench, command, database_url=places.driver_url(url))
+        )
         floor_address = await asyncio.to_thread(places.said, smallest, r"Serving on (http://\S+)")
         figures = []
         for line in await _lines(address, key, job_id):
@@ -91,7 +94,9 @@ async def _lines(address: str, key: str, job_id: str) -> list[Line]:
     job = f"/v1/bulk-cancellations/{job_id}"
     async with connected(address) as connection:
         _, head, _ = await connection.get(job, dict([who]))
-    tag = next(line.split(": ", 1)[1] for line in head.split("\r\n") if line.lower().startswith("etag"))
+    tag = next(
+        line.split(": ", 1)[1] for line in head.split("\r\n") if line.lower().startswith("etag")
+    )
     day = schedule.DAY.isoformat()
     days = f"?date_from={day}&date_to={day}"
     of_client = f"{_BOOKINGS_OF_A_CLIENT} bookings, each with a line"
@@ -107,7 +112,14 @@ async def _lines(address: str, key: str, job_id: str) -> list[Line]:
             (who, ("If-None-Match", tag)),
         ),
         Line(
-            "week list", f"/v1/sessions{days}", f"/sessions/{_BUSINESS}{days}", _KEPT_FOR, 0.7, 200, "50 rows", (who,)
+            "week list",
+            f"/v1/sessions{days}",
+            f"/sessions/{_BUSINESS}{days}",
+            _KEPT_FOR,
+            0.7,
+            200,
+            "50 rows",
+            (who,),
         ),
         Line(
             "a client's bookings",
@@ -134,7 +146,9 @@ async def _lines(address: str, key: str, job_id: str) -> list[Line]:
 async def _job(db: Database) -> str:
     named = {"business_id": _BUSINESS, "timezone": "UTC", "requested_by": "bench"}
     request = Request(schedule.DAY, schedule.DAY, tuple(f"s{n}" for n in range(_SESSIONS // 10)))
-    accepted = await accept.accept(db, LocalQueue(), **named, idempotency_key=uuid.uuid4().hex, request=request)
+    accepted = await accept.accept(
+        db, LocalQueue(), **named, idempotency_key=uuid.uuid4().hex, request=request
+    )
     return str(accepted.job["id"])
 
 
@@ -143,11 +157,23 @@ async def _client(db: Database) -> None:
     client: dict[str, Any] = {"business_id": _BUSINESS, "id": "c1", "name": "Lee"}
     numbers = range(_BOOKINGS_OF_A_CLIENT)
     booked = [
-        {"business_id": _BUSINESS, "id": f"c1-{n}", "session_id": f"s{n}", "client_id": "c1", "status": "booked"}
+        {
+            "business_id": _BUSINESS,
+            "id": f"c1-{n}",
+            "session_id": f"s{n}",
+            "client_id": "c1",
+            "status": "booked",
+        }
         for n in numbers
     ]
     paid = [
-        {"business_id": _BUSINESS, "booking_id": f"c1-{n}", "line_no": 1, "method": "payment", "payment_id": f"c1-{n}"}
+        {
+            "business_id": _BUSINESS,
+            "booking_id": f"c1-{n}",
+            "line_no": 1,
+            "method": "payment",
+            "payment_id": f"c1-{n}",
+        }
         | {"amount_minor": 2000, "currency": "CAD"}
         for n in numbers
     ]

@@ -119,7 +119,9 @@ async def booked(db: Database, refunds: int) -> str:
     """A new business with so many paid bookings; returns its id."""
     business = f"b-{uuid.uuid4().hex[:12]}"
     await schedule.business(db, business)
-    await schedule.sessions(db, business, count=refunds // BOOKINGS_PER_SESSION, bookings_each=BOOKINGS_PER_SESSION)
+    await schedule.sessions(
+        db, business, count=refunds // BOOKINGS_PER_SESSION, bookings_each=BOOKINGS_PER_SESSION
+    )
     return business
 
 
@@ -143,7 +145,10 @@ async def workers_over(
     db = await stack.enter_async_context(places.opened(url))
     if kind == "postgresql":
         redis = stack.enter_context(places.redis_url())
-        workers = [stack.enter_context(places.worker(bench, redis_url=redis, **settings)) for _ in range(count)]
+        workers = [
+            stack.enter_context(places.worker(bench, redis_url=redis, **settings))
+            for _ in range(count)
+        ]
     else:
         redis = None
         _, worker = stack.enter_context(places.api(bench, sweep_seconds=0.1, **settings))
@@ -216,13 +221,19 @@ async def raw_sockets(address: str, refunds: int) -> float:
 async def bare_client(address: str, refunds: int) -> Done:
     """The gateway's HTTP client with nothing around it."""
     upstream = UpstreamClient(
-        f"{address}/payments", token=None, connect_seconds=5, total_seconds=10, max_connections=CONCURRENCY
+        f"{address}/payments",
+        token=None,
+        connect_seconds=5,
+        total_seconds=10,
+        max_connections=CONCURRENCY,
     )
 
     async def slot(left: Callable[[], bool]) -> None:
         while left():
             reference, body = _refund()
-            reply = await upstream.call("POST", "/refunds", headers={"Idempotency-Key": reference}, json=body)
+            reply = await upstream.call(
+                "POST", "/refunds", headers={"Idempotency-Key": reference}, json=body
+            )
             if not isinstance(reply, HttpAnswer) or reply.status != 201:
                 raise RuntimeError(f"not a refund: {reply}")
 
@@ -233,13 +244,20 @@ async def bare_client(address: str, refunds: int) -> Done:
 
 def _refund() -> tuple[str, dict[str, object]]:
     reference = str(uuid.uuid4())
-    body = {"payment_id": reference, "amount_minor": schedule.PRICE_MINOR, "currency": "CAD", "reference": reference}
+    body = {
+        "payment_id": reference,
+        "amount_minor": schedule.PRICE_MINOR,
+        "currency": "CAD",
+        "reference": reference,
+    }
     return reference, body | {"reason": ""}
 
 
 async def _in_slots(refunds: int, slot: Callable[[Callable[[], bool]], Awaitable[None]]) -> Done:
     numbers = iter(range(refunds))
     started, cpu = time.perf_counter(), time.process_time()
-    await asyncio.gather(*(slot(lambda: next(numbers, None) is not None) for _ in range(CONCURRENCY)))
+    await asyncio.gather(
+        *(slot(lambda: next(numbers, None) is not None) for _ in range(CONCURRENCY))
+    )
     seconds = time.perf_counter() - started
     return Done(refunds / seconds, 1000 * (time.process_time() - cpu) / refunds)

@@ -11,14 +11,20 @@ def table(figures: Sequence[Figure]) -> str:
     """One line per figure, columns aligned."""
     rows = [_HEAD, *(_row(figure) for figure in figures)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
     lines.insert(1, "  ".join("-" * width for width in widths))
     return "\n".join(lines)
 
 
 def markdown(dated: Sequence[tuple[str, Figure]]) -> str:
     """One line per figure, each with the day it was taken on and its note."""
-    rows = [(*_HEAD, "taken", "note"), *((*_row(figure), day, figure.note) for day, figure in dated)]
+    rows = [
+        (*_HEAD, "taken", "note"),
+        *((*_row(figure), day, figure.note) for day, figure in dated),
+    ]
     lines = [f"| {' | '.join(row)} |" for row in rows]
     lines.insert(1, "| --- | ---: | --- | ---: | --- | ---: | --- | --- | --- | --- |")
     return "\n".join(lines) + "\n"

@@ -19,8 +19,14 @@ _ROWS_AT_ONCE: Final = 20_000
 async def business(db: Database, business_id: str) -> str:
     """Create a business in UTC that trades in CAD; returns an API key of it, with every scope."""
     async with db.write() as conn:
-        await conn.execute(sa.insert(t.businesses).values(id=business_id, name="Bench", timezone="UTC", currency="CAD"))
-        await conn.execute(sa.insert(t.clients).values(business_id=business_id, id="c", name="Kim", email=None))
+        await conn.execute(
+            sa.insert(t.businesses).values(
+                id=business_id, name="Bench", timezone="UTC", currency="CAD"
+            )
+        )
+        await conn.execute(
+            sa.insert(t.clients).values(business_id=business_id, id="c", name="Kim", email=None)
+        )
     return await keys.create_key(db, business_id, "bench", list(keys.Scope))
 
 

@@ -10,7 +10,8 @@ from benchmarks import bench as places
 async def seed(url: str, statements: Sequence[str], **values: Any) -> None:
     """Run statements, each with `{values}` filled in, and let the planner see what came of them.
 
-    Foreign keys are not looked up meanwhile, which would be most of the time: the rows are ours, and fit.
+    Foreign keys are not looked up meanwhile, which would be most of the time: the rows are ours,
+    and fit.
     """
     connection = await asyncpg.connect(places.driver_url(url))
     try:

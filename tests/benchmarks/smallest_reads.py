@@ -1,6 +1,7 @@
 """The smallest apps that read what the API reads: FastAPI, one bare query through asyncpg, and its rows as JSON.
 
-`python -m tests.benchmarks.smallest_reads` serves them as the API is served, in a process of its own.
+`python -m tests.benchmarks.smallest_reads` serves them as the API is served, in a process of its
+own.
 """
 
 import asyncio
@@ -67,12 +68,16 @@ async def poll(business_id: str, job_id: str, request: Request) -> Response:
 
 
 @app.get("/sessions/{business_id}")
-async def sessions(business_id: str, date_from: dt.date, date_to: dt.date, request: Request) -> Response:
+async def sessions(
+    business_id: str, date_from: dt.date, date_to: dt.date, request: Request
+) -> Response:
     return await _between(request, _WEEK, business_id, date_from, date_to)
 
 
 @app.get("/public/{business_id}")
-async def public(business_id: str, date_from: dt.date, date_to: dt.date, request: Request) -> Response:
+async def public(
+    business_id: str, date_from: dt.date, date_to: dt.date, request: Request
+) -> Response:
     return await _between(request, _PUBLIC, business_id, date_from, date_to)
 
 
@@ -81,7 +86,9 @@ async def bookings(business_id: str, client_id: str, request: Request) -> Respon
     return _json(await request.app.state.pool.fetch(_CLIENT, business_id, client_id))
 
 
-async def _between(request: Request, query: str, business_id: str, date_from: dt.date, date_to: dt.date) -> Response:
+async def _between(
+    request: Request, query: str, business_id: str, date_from: dt.date, date_to: dt.date
+) -> Response:
     from_at = dt.datetime.combine(date_from, dt.time(0), dt.UTC)
     until_at = dt.datetime.combine(date_to, dt.time(0), dt.UTC) + dt.timedelta(days=1)
     return _json(await request.app.state.pool.fetch(query, business_id, from_at, until_at))

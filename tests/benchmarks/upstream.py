@@ -1,7 +1,8 @@
 """A payments service that costs next to nothing: it answers as late as it is told, counts, and errs if asked to.
 
-The sandbox keeps books that tests judge by, which takes more CPU than a worker has for a call; on a machine that both
-share it would be what is measured. Here a refund is only remembered where its answer is kept from the caller.
+The sandbox keeps books that tests judge by, which takes more CPU than a worker has for a call; on a
+machine that both share it would be what is measured. Here a refund is only remembered where its
+answer is kept from the caller.
 """
 
 import asyncio
@@ -38,7 +39,9 @@ class Service:
         self.retry_after = faults.get("retry_after")
         before, self.rate = self.rate, faults.get("rate")
         # Full at first; one that changes holds what it held.
-        self.tokens = float(self.rate or 0) if before is None else min(self.tokens, self.rate or 0.0)
+        self.tokens = (
+            float(self.rate or 0) if before is None else min(self.tokens, self.rate or 0.0)
+        )
         self.filled_at = time.monotonic()
 
     def trouble(self) -> str | None:
@@ -53,7 +56,12 @@ class Service:
         return next((name for name, chance in self.chances if self.random.random() < chance), None)
 
     def counted(self) -> dict[str, float]:
-        return {"count": self.count, "made": self.made, "refused": self.refused, "at": time.monotonic()}
+        return {
+            "count": self.count,
+            "made": self.made,
+            "refused": self.refused,
+            "at": time.monotonic(),
+        }
 
 
 class Connection(asyncio.Protocol):
@@ -81,7 +89,9 @@ class Connection(asyncio.Protocol):
             self._service.set(orjson.loads(rest[:length]))
             self._answer(b"200 OK", {})
         elif self._service.latency_seconds:
-            asyncio.get_running_loop().call_later(self._service.latency_seconds, self._act, head, rest[:length])
+            asyncio.get_running_loop().call_later(
+                self._service.latency_seconds, self._act, head, rest[:length]
+            )
         else:
             self._act(head, rest[:length])
 
@@ -105,7 +115,8 @@ class Connection(asyncio.Protocol):
 
     def _refund(self, asked: dict[str, Any], trouble: str | None) -> None:
         service = self._service
-        service.made += asked.get("reference") not in service.unheard  # what is told of a refund here names none
+        # what is told of a refund here names none
+        service.made += asked.get("reference") not in service.unheard
         refund = {"id": f"re_{service.made}", "status": "succeeded", **asked}
         if trouble is None:
             self._answer(b"201 Created", refund)
@@ -116,10 +127,16 @@ class Connection(asyncio.Protocol):
         else:
             self._answer(b"502 Bad Gateway", {})
 
-    def _answer(self, status: bytes, document: dict[str, Any], *, retry_after: int | None = None) -> None:
+    def _answer(
+        self, status: bytes, document: dict[str, Any], *, retry_after: int | None = None
+    ) -> None:
         body = orjson.dumps(document)
         asks = b"" if retry_after is None else b"\r\nRetry-After: %d" % retry_after
-        head = b"HTTP/1.1 %s%s\r\nContent-Type: application/json\r\nContent-Length: %d" % (status, asks, len(body))
+        head = b"HTTP/1.1 %s%s\r\nContent-Type: application/json\r\nContent-Length: %d" % (
+            status,
+            asks,
+            len(body),
+        )
         self._transport.write(head + _HEAD_ENDS + body)
 
 
@@ -133,7 +150,10 @@ async def serve(latency_seconds: float, *certificate: str) -> None:
     server = await asyncio.get_running_loop().create_server(
         lambda: Connection(service), "127.0.0.1", 0, backlog=1_000, ssl=tls
     )
-    print(f"listening on {'https' if tls else 'http'}://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
+    print(
+        f"listening on {'https' if tls else 'http'}://127.0.0.1:{server.sockets[0].getsockname()[1]}",
+        flush=True,
+    )
     await server.serve_forever()
 
 

@@ -29,7 +29,9 @@ async def measure(bench: Bench) -> list[Figure]:
     """Both ways to run; a round is one bulk cancellation of one session with one booking."""
     samples = max(bench.rounds, bench.size(40, 3))
     return [
-        await _through(bench, "postgresql", "POST answered to first call, arq over Redis", 50.0, samples),
+        await _through(
+            bench, "postgresql", "POST answered to first call, arq over Redis", 50.0, samples
+        ),
         await _through(bench, "sqlite", "POST answered to first call, embedded", 20.0, samples),
     ]
 
@@ -41,7 +43,11 @@ async def _through(bench: Bench, kind: Kind, name: str, goal: float, samples: in
         key = await schedule.business(db, _BUSINESS)
         await schedule.sessions(db, _BUSINESS, count=samples + 1, bookings_each=1)
         upstream = await stack.enter_async_context(_upstream())
-        settings = {"database_url": url, "payments_url": upstream.address, "credits_url": upstream.address}
+        settings = {
+            "database_url": url,
+            "payments_url": upstream.address,
+            "credits_url": upstream.address,
+        }
         if kind == "postgresql":
             settings["redis_url"] = stack.enter_context(places.redis_url())
             stack.enter_context(places.worker(bench, **settings))
@@ -50,11 +56,13 @@ async def _through(bench: Bench, kind: Kind, name: str, goal: float, samples: in
         chance = random.Random(_SEED)
         taken = []
         for number in range(samples + 1):
-            await asyncio.sleep(chance.uniform(0.2, 0.7))  # so that no poll keeps step with the samples
+            # so that no poll keeps step with the samples
+            await asyncio.sleep(chance.uniform(0.2, 0.7))
             taken.append(await _sample(connection, upstream, key, number))
             await _ended(db)
         note = "milliseconds from the answer's last byte at the caller to the call's arrival at an upstream of sockets"
-    return Figure(name, "ms", taken[1:], goal=Goal(AT_MOST, goal), note=note)  # the first one warms up
+    # the first one warms up
+    return Figure(name, "ms", taken[1:], goal=Goal(AT_MOST, goal), note=note)
 
 
 async def _sample(connection: Connection, upstream: "Upstream", key: str, number: int) -> float:
@@ -115,7 +123,14 @@ async def _upstream() -> AsyncIterator[Upstream]:
 def _refund(order: bytes) -> bytes:
     """The answer that `openapi/payments-upstream.yaml` gives to an order that succeeds."""
     asked = json.loads(order)
-    made = {"id": f"rf_{uuid.uuid4().hex}", "status": "succeeded", "created_at": "2027-01-01T00:00:00.000Z"}
-    body = json.dumps(made | {name: asked[name] for name in ("payment_id", "amount_minor", "currency", "reference")})
+    made = {
+        "id": f"rf_{uuid.uuid4().hex}",
+        "status": "succeeded",
+        "created_at": "2027-01-01T00:00:00.000Z",
+    }
+    body = json.dumps(
+        made
+        | {name: asked[name] for name in ("payment_id", "amount_minor", "currency", "reference")}
+    )
     head = f"HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     return f"{head}{body}".encode()

@@ -36,7 +36,7 @@ from app.webhooks.signing import new_secret, signed
 ENDPOINTS: Final = 20
 _TOLD_AT_ONCE: Final = 100
 _ID: Final = str(uuid.UUID(int=0))
-_PAYLOAD: Final = '{"type":"refund.succeeded","data":{"refund_id":"%s"}}' % _ID  # noqa: UP031 - braces are JSON's
+_PAYLOAD: Final = '{"type":"refund.succeeded","data":{"refund_id":"%s"}}' % _ID
 _REACH: Final = AddressPolicy(ports=frozenset(), loopback_http=True)
 
 
@@ -79,9 +79,22 @@ async def _embedded(bench: Bench) -> list[Figure]:
     size = f"{events} events to each of {ENDPOINTS} endpoints, from the first call to the last answer written"
     floor = "the same client's bare loop"
     return [
-        Figure("webhooks delivered", "1/s", taken["ours"], floor, taken["bare"], Goal(AT_LEAST, 0.78), size),
+        Figure(
+            "webhooks delivered",
+            "1/s",
+            taken["ours"],
+            floor,
+            taken["bare"],
+            Goal(AT_LEAST, 0.78),
+            size,
+        ),
         Figure("CPU of a delivery", "ms", our_cpu, floor, bare_cpu, Goal(AT_MOST, 1.3), size),
-        _told(taken, "in one process", "it delivers as far as refunds leave it time", Goal(AT_LEAST, 0.9)),
+        _told(
+            taken,
+            "in one process",
+            "it delivers as far as refunds leave it time",
+            Goal(AT_LEAST, 0.9),
+        ),
     ]
 
 
@@ -93,7 +106,9 @@ async def _divided(bench: Bench) -> Figure:
         url = await stack.enter_async_context(places.database(bench, "postgresql"))
         redis = stack.enter_context(places.redis_url())
         certificate = (public, public.with_suffix(".key"))
-        receiver = stack.enter_context(places.upstream(bench, latency_seconds=0, certificate=certificate))
+        receiver = stack.enter_context(
+            places.upstream(bench, latency_seconds=0, certificate=certificate)
+        )
         settings = _settings(bench, stack, url) | {
             "redis_url": redis,
             "secrets_key": base64.urlsafe_b64encode(bytes(32)).decode(),
@@ -111,10 +126,14 @@ async def _divided(bench: Bench) -> Figure:
             untold=lambda: _refunded(db, queue, address, None, refunds),
             told=lambda: _refunded(db, queue, address, receiver, refunds),
         )
-    return _told(taken, "two workers", "one worker refunds, another delivers on the same two cores, over TLS")
+    return _told(
+        taken, "two workers", "one worker refunds, another delivers on the same two cores, over TLS"
+    )
 
 
-def _told(taken: Mapping[str, list[float]], where: str, note: str, goal: Goal | None = None) -> Figure:
+def _told(
+    taken: Mapping[str, list[float]], where: str, note: str, goal: Goal | None = None
+) -> Figure:
     name = f"durable refunds with an endpoint told of each, {where}"
     return Figure(name, "refunds/s", taken["told"], "with none", taken["untold"], goal, note)
 
@@ -144,7 +163,10 @@ async def _bare(receiver: str, deliveries: int) -> float:
     """Signed and sent by as many at a time as the lanes may, and nothing written."""
     secret, numbers = new_secret(), iter(range(deliveries))
     resolver, tls = Resolver(), ssl.create_default_context()
-    posters = [EndpointClient(_REACH, resolver, tls, most_connections=16, total_seconds=15) for _ in range(ENDPOINTS)]
+    posters = [
+        EndpointClient(_REACH, resolver, tls, most_connections=16, total_seconds=15)
+        for _ in range(ENDPOINTS)
+    ]
 
     async def keep_posting(poster: EndpointClient) -> None:
         while next(numbers, None) is not None:
@@ -171,7 +193,9 @@ async def _business(
     api = httpx.Client(base_url=f"{address}/v1", headers={"Authorization": f"Bearer {key}"})
     made = []
     for _ in range(endpoints):
-        answer = await asyncio.to_thread(api.post, "/webhook-endpoints", json={"url": f"{receiver}/refunds"})
+        answer = await asyncio.to_thread(
+            api.post, "/webhook-endpoints", json={"url": f"{receiver}/refunds"}
+        )
         made.append(answer.raise_for_status().json()["id"])
 
     def delete() -> None:
@@ -182,12 +206,16 @@ async def _business(
     return business, delete
 
 
-async def _delivered(db: Database, process: Server, address: str, receiver: str, events: int) -> tuple[float, float]:
+async def _delivered(
+    db: Database, process: Server, address: str, receiver: str, events: int
+) -> tuple[float, float]:
     """Deliveries a second, from the first that is claimed, and the seconds of a processor that all took."""
     business, delete = await _business(db, address, receiver, endpoints=ENDPOINTS)
     async with db.write() as conn:
         for _ in range(0, events, _TOLD_AT_ONCE):
-            told = [Event(EventType.REFUND_SUCCEEDED, {"refund_id": _ID})] * min(events, _TOLD_AT_ONCE)
+            told = [Event(EventType.REFUND_SUCCEEDED, {"refund_id": _ID})] * min(
+                events, _TOLD_AT_ONCE
+            )
             await tell(conn, business, told)
     cpu_seconds = process.cpu_seconds
     await _some_is_claimed(db)
@@ -203,14 +231,22 @@ async def _some_is_claimed(db: Database) -> None:
     async with asyncio.timeout(60):
         while True:
             async with db.read() as conn:
-                if await conn.scalar(sa.select(sa.exists().where(webhook_deliveries.c.due_at > now()))):
+                if await conn.scalar(
+                    sa.select(sa.exists().where(webhook_deliveries.c.due_at > now()))
+                ):
                     return
             await asyncio.sleep(0.005)
 
 
-async def _refunded(db: Database, queue: Queue, address: str, receiver: str | None, refunds: int) -> float:
-    business, delete = await _business(db, address, receiver, endpoints=0 if receiver is None else 1)
-    await schedule.sessions(db, business, count=refunds // BOOKINGS_PER_SESSION, bookings_each=BOOKINGS_PER_SESSION)
+async def _refunded(
+    db: Database, queue: Queue, address: str, receiver: str | None, refunds: int
+) -> float:
+    business, delete = await _business(
+        db, address, receiver, endpoints=0 if receiver is None else 1
+    )
+    await schedule.sessions(
+        db, business, count=refunds // BOOKINGS_PER_SESSION, bookings_each=BOOKINGS_PER_SESSION
+    )
     seconds = await ended(db, await accepted(db, queue, business), refunds)
     await _nothing_is_due(db)
     await asyncio.to_thread(delete)

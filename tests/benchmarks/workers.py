@@ -1,7 +1,8 @@
 """One large job shared by two workers, against the same job with one: what a second process adds.
 
-The upstream is slow enough for both to spend most of their time waiting, so that what is measured is how they share a
-job and a database, and not how two processes share two cores with the database and the upstream.
+The upstream is slow enough for both to spend most of their time waiting, so that what is measured
+is how they share a job and a database, and not how two processes share two cores with the database
+and the upstream.
 """
 
 from contextlib import AsyncExitStack
@@ -20,7 +21,9 @@ async def measure(bench: Bench) -> list[Figure]:
     refunds = bench.size(10_000, 1_200)
     async with AsyncExitStack() as stack:
         one, two = [
-            await workers_over(bench, stack, "postgresql", latency_seconds=LATENCY_SECONDS, count=count)
+            await workers_over(
+                bench, stack, "postgresql", latency_seconds=LATENCY_SECONDS, count=count
+            )
             for count in (1, 2)
         ]
 

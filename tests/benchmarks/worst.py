@@ -13,7 +13,8 @@ from benchmarks.bench import Bench, said, server
 from benchmarks.figures import AT_MOST, Figure, Goal, in_turns
 
 _BOOKINGS: Final = 20_000
-_BETWEEN_SECONDS: Final = 0.02  # fifty questions a second: what a booking page of a large business asks
+# fifty questions a second: what a booking page of a large business asks
+_BETWEEN_SECONDS: Final = 0.02
 
 
 async def measure(bench: Bench) -> list[Figure]:
@@ -22,13 +23,20 @@ async def measure(bench: Bench) -> list[Figure]:
         url = await stack.enter_async_context(places.database(bench, "postgresql"))
         db = await stack.enter_async_context(places.opened(url))
         worst, other = [await schedule.business(db, name) for name in ("worst", "other")]
-        await schedule.sessions(db, "worst", count=bench.size(100, 2), bookings_each=_BOOKINGS // 100)
+        await schedule.sessions(
+            db, "worst", count=bench.size(100, 2), bookings_each=_BOOKINGS // 100
+        )
         await schedule.sessions(db, "other", count=20, bookings_each=5)
         redis = stack.enter_context(places.redis_url())
-        limits = {"requests_per_second": None, "business_requests_per_second": None}  # the usual ones
-        address, _ = stack.enter_context(places.api(bench, database_url=url, redis_url=redis, **limits))
+        # the usual ones
+        limits = {"requests_per_second": None, "business_requests_per_second": None}
+        address, _ = stack.enter_context(
+            places.api(bench, database_url=url, redis_url=redis, **limits)
+        )
         http = await stack.enter_async_context(
-            httpx.AsyncClient(base_url=address, headers={"Authorization": f"Bearer {other}"}, timeout=60)
+            httpx.AsyncClient(
+                base_url=address, headers={"Authorization": f"Bearer {other}"}, timeout=60
+            )
         )
         questions = bench.size(300, 20)
 
@@ -70,6 +78,8 @@ async def slowest_hundredth(http: httpx.AsyncClient, questions: int) -> float:
         answer = await http.get(f"/v1/sessions?date_from={schedule.DAY}&date_to={schedule.DAY}")
         took.append((time.perf_counter() - began) * 1000)
         if answer.status_code != httpx.codes.OK:
-            raise RuntimeError(f"another business was answered {answer.status_code}: {answer.text[:500]}")
+            raise RuntimeError(
+                f"another business was answered {answer.status_code}: {answer.text[:500]}"
+            )
         await asyncio.sleep(_BETWEEN_SECONDS)
     return statistics.quantiles(took, n=100)[98]

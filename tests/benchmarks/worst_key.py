@@ -21,7 +21,9 @@ async def main(address: str, key: str) -> None:
     """Everything at once, each kind by a few tasks."""
     limits = httpx.Limits(max_connections=None)
     headers = {"Authorization": f"Bearer {key}"}
-    async with httpx.AsyncClient(base_url=address, headers=headers, timeout=60, limits=limits) as http:
+    async with httpx.AsyncClient(
+        base_url=address, headers=headers, timeout=60, limits=limits
+    ) as http:
         job = await _job(http)
         kinds = [_read_slowly(http, job), _send_bodies(http), _send_gzips(http)]
         kinds += [_ask(http) for _ in range(_AT_ONCE)]
@@ -30,8 +32,15 @@ async def main(address: str, key: str) -> None:
 
 
 async def _job(http: httpx.AsyncClient) -> str:
-    body = {"date_from": str(schedule.DAY), "date_to": str(schedule.DAY), "session_ids": "all", "hold_seconds": 86_400}
-    answer = await http.post("/v1/bulk-cancellations", json=body, headers={"Idempotency-Key": "one"})
+    body = {
+        "date_from": str(schedule.DAY),
+        "date_to": str(schedule.DAY),
+        "session_ids": "all",
+        "hold_seconds": 86_400,
+    }
+    answer = await http.post(
+        "/v1/bulk-cancellations", json=body, headers={"Idempotency-Key": "one"}
+    )
     answer.raise_for_status()
     return str(answer.json()["id"])
 
@@ -59,11 +68,17 @@ async def _read_slowly(http: httpx.AsyncClient, job: str) -> None:
 
 async def _send_bodies(http: httpx.AsyncClient) -> None:
     members = ",".join(f'"{number:x}":1' for number in range(190_000))
-    hostile = [f"{{{members}}}", f'{{"ids":[{"[]," * 600_000}[]]}}', f'{{"session_ids":[{"1," * 9_000}1]}}']
+    hostile = [
+        f"{{{members}}}",
+        f'{{"ids":[{"[]," * 600_000}[]]}}',
+        f'{{"session_ids":[{"1," * 9_000}1]}}',
+    ]
     for body in itertools.cycle(hostile):
         _note(
             await http.post(
-                "/v1/bulk-cancellations", content=body.encode(), headers={"Content-Type": "application/json"}
+                "/v1/bulk-cancellations",
+                content=body.encode(),
+                headers={"Content-Type": "application/json"},
             )
         )
 

@@ -1,6 +1,7 @@
 """A real browser on a real service: Chromium, headless, before an API with its worker and sandbox, on both databases.
 
-Every page must load without an error on its console, so a refused script or style fails the test that saw it.
+Every page must load without an error on its console, so a refused script or style fails the test
+that saw it.
 """
 
 import datetime as dt
@@ -25,7 +26,8 @@ from app.schedule.sample import CURRENCY, ZONE, sample_lines
 
 BUSINESS = "studio"
 expect.set_options(timeout=120_000)  # a busy machine is no failure
-# Nothing is asked of Chromium's makers: connections out of the machine would be refused, many at a time.
+# Nothing is asked of Chromium's makers: connections out of the machine would be refused, many at a
+# time.
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -35,7 +37,8 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-# A refusal (4xx) or a broken connection is what some tests are about; the browser notes each on its console.
+# A refusal (4xx) or a broken connection is what some tests are about; the browser notes each on its
+# console.
 EXPECTED = ("Failed to load resource",)
 
 
@@ -147,7 +150,9 @@ def contexts(browser) -> Iterator[Callable[..., BrowserContext]]:
         page.on("pageerror", lambda error: said.append(str(error)))
 
     def make(**options) -> BrowserContext:
-        context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, "locale": "en-GB"} | options)
+        context = browser.new_context(
+            **{"viewport": {"width": 1280, "height": 900}, "locale": "en-GB"} | options
+        )
         context.set_default_timeout(120_000)
         context.on("page", watch)
         made.append(context)

@@ -1,7 +1,7 @@
 """For everybody: no state of a page has what axe objects to, needs a mouse or a wide window, or moves by itself.
 
-Each is examined in light on a desk and in dark on a phone: colours are the same at any width, and what is there is the
-same in any colours.
+Each is examined in light on a desk and in dark on a phone: colours are the same at any width, and
+what is there is the same in any colours.
 """
 
 import datetime as dt
@@ -22,9 +22,11 @@ AXE = Axe()
 RULES = {"resultTypes": ["violations"], "rules": {"target-size": {"enabled": True}}}
 MAX_TABS = 200
 
-sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # nothing of this depends on the database
+# nothing of this depends on the database
+sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 
-# What sticks out of the window at either side; a region that scrolls by itself may hold what is wider.
+# What sticks out of the window at either side; a region that scrolls by itself may hold what is
+# wider.
 OUTSIDE = """() => [...document.querySelectorAll("body *")].filter((one) => {
   const box = one.getBoundingClientRect();
   const isSeen = box.width > 1 && box.height > 1 && !one.closest(".scrolls, .skip") && one.checkVisibility();
@@ -39,7 +41,8 @@ MOVING = """() => [...document.querySelectorAll("*")].flatMap((one) => ["", "::b
 
 # As when a tab is turned to, which has every view look again.
 LOOK_NOW = "() => document.dispatchEvent(new Event('visibilitychange'))"
-# Why what has the focus is not seen to have it, or null. The page's content as a whole has no outline.
+# Why what has the focus is not seen to have it, or null. The page's content as a whole has no
+# outline.
 UNSEEN = """() => {
   const one = document.activeElement;
   if (one === document.body || one.id === "main") return null;
@@ -63,7 +66,9 @@ def examine(page: Page) -> None:
     for scheme, size in (("dark", PHONE), ("light", DESK)):
         page.set_viewport_size(size)
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-        assert page.evaluate("() => document.scrollingElement.scrollWidth <= innerWidth"), page.evaluate(OUTSIDE)
+        assert page.evaluate("() => document.scrollingElement.scrollWidth <= innerWidth"), (
+            page.evaluate(OUTSIDE)
+        )
         assert page.evaluate(OUTSIDE) == []
         found = AXE.run(page, options=RULES)
         assert not found.violations_count, found.generate_report()
@@ -74,7 +79,8 @@ def walk(page: Page, size: dict[str, int] = DESK) -> int:
     page.set_viewport_size(size)
     for key in ("Tab", "Shift+Tab"):
         been: list[int] = []
-        while been.count(been[-1] if been else 0) < 2 or been[-1] == been[-2]:  # a date has several stops
+        # a date has several stops
+        while been.count(been[-1] if been else 0) < 2 or been[-1] == been[-2]:
             page.keyboard.press(key)
             assert page.evaluate(UNSEEN) is None
             been.append(page.evaluate(PLACE))
@@ -98,13 +104,20 @@ def two_weeks() -> list[bytes]:
     return sample_lines(today - dt.timedelta(days=7)) + sample_lines(today + dt.timedelta(days=7))
 
 
-def cancel(studio, name: str, first: dt.date | None = None, last: dt.date | None = None, **more) -> str:
+def cancel(
+    studio, name: str, first: dt.date | None = None, last: dt.date | None = None, **more
+) -> str:
     """Cancel the sessions of that name, of next week if nothing else is said; the job's id."""
     days = (first or studio.monday, last or studio.monday + dt.timedelta(days=6))
     week = dict(zip(("date_from", "date_to"), map(str, days), strict=True))
-    ids = [one["id"] for one in studio.ask("GET", "/sessions", params=week | {"q": name}).json()["data"]]
+    ids = [
+        one["id"]
+        for one in studio.ask("GET", "/sessions", params=week | {"q": name}).json()["data"]
+    ]
     body = week | {"session_ids": ids, "reason": "Snow day"} | more
-    accepted = studio.ask("POST", "/bulk-cancellations", json=body, headers={"Idempotency-Key": name})
+    accepted = studio.ask(
+        "POST", "/bulk-cancellations", json=body, headers={"Idempotency-Key": name}
+    )
     assert accepted.status_code == 202, accepted.text
     return accepted.json()["id"]
 
@@ -165,7 +178,12 @@ def test_following_a_job_and_a_clients_own_view_is_for_everybody(open_studio, co
     page = contexts(bypass_csp=True).new_page()
     studio.town.faults_of(payments={"refuse": {"refund_window_expired": 0.5}})
     failed = cancel(studio, "Boxing")
-    until(lambda: studio.ask("GET", f"/bulk-cancellations/{failed}").json()["status"] == "completed_with_failures")
+    until(
+        lambda: (
+            studio.ask("GET", f"/bulk-cancellations/{failed}").json()["status"]
+            == "completed_with_failures"
+        )
+    )
     studio.town.faults_of(payments={"pending": 0.5, "pending_then": "never"})
     running, held = cancel(studio, "Spin"), cancel(studio, "Barre", hold_seconds=900)
 

@@ -16,15 +16,21 @@ from app.auth import keys
 from app.db.core.engine import Database
 
 MARK = b"\xef\xbb\xbf"
-on_sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # nothing of this depends on the database
+# nothing of this depends on the database
+on_sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 
 
 @pytest.fixture
 def studio(open_studio):
     """A studio with three paid bookings, one of a client with an accent."""
     monday = next_monday()
-    lines = [client("kim", "Zoë"), *(session(f"s{number}", monday, 12 + number) for number in range(3))]
-    return open_studio(lines + [booking(f"b{number}", f"s{number}", ("CAD", 2000)) for number in range(3)])
+    lines = [
+        client("kim", "Zoë"),
+        *(session(f"s{number}", monday, 12 + number) for number in range(3)),
+    ]
+    return open_studio(
+        lines + [booking(f"b{number}", f"s{number}", ("CAD", 2000)) for number in range(3)]
+    )
 
 
 def cut(route: Route) -> None:
@@ -61,15 +67,21 @@ def test_the_csv_of_a_press_is_saved_with_the_mark_of_utf_8(studio, contexts):
     assert saved.startswith(MARK)
     lines = rows(saved.decode())
     assert {line["client_name"] for line in lines} == {"Zoë"}
-    expect(page.get_by_text(ACCEPTED)).to_contain_text("Its CSV has been downloaded for your audit.")
+    expect(page.get_by_text(ACCEPTED)).to_contain_text(
+        "Its CSV has been downloaded for your audit."
+    )
 
 
 @on_sqlite
-def test_a_csv_of_a_press_that_broke_off_is_not_saved_and_the_job_is_shown_all_the_same(studio, page):
+def test_a_csv_of_a_press_that_broke_off_is_not_saved_and_the_job_is_shown_all_the_same(
+    studio, page
+):
     saved = downloads(page)
     page.route(re.compile(r"/v1/bulk-cancellations$"), cut)
     press_all(page, studio)
-    expect(page.get_by_text(ACCEPTED)).to_contain_text("The download of its CSV broke off: take it from here.")
+    expect(page.get_by_text(ACCEPTED)).to_contain_text(
+        "The download of its CSV broke off: take it from here."
+    )
     assert saved == []
     assert len(studio.ask("GET", "/bulk-cancellations").json()["data"]) == 1
 
@@ -77,7 +89,9 @@ def test_a_csv_of_a_press_that_broke_off_is_not_saved_and_the_job_is_shown_all_t
 @on_sqlite
 def test_files_of_a_job_are_saved_whole_or_not_at_all(studio, page):
     body = {"date_from": str(studio.monday), "date_to": str(studio.monday), "session_ids": "all"}
-    job = studio.ask("POST", "/bulk-cancellations", json=body, headers={"Idempotency-Key": "once"}).json()["id"]
+    job = studio.ask(
+        "POST", "/bulk-cancellations", json=body, headers={"Idempotency-Key": "once"}
+    ).json()["id"]
     until(lambda: studio.ask("GET", f"/bulk-cancellations/{job}").json()["status"] == "completed")
     saved = downloads(page)
     sign_in(page, studio, f"/jobs/{job}")
@@ -87,7 +101,9 @@ def test_files_of_a_job_are_saved_whole_or_not_at_all(studio, page):
 
     page.route(re.compile(r"/audit\.(csv|xlsx)"), cut)
     as_csv.click()
-    cut_off = re.compile(r"^The download broke off: [0-2] of 3 lines came\. Nothing was saved: try again\.$")
+    cut_off = re.compile(
+        r"^The download broke off: [0-2] of 3 lines came\. Nothing was saved: try again\.$"
+    )
     expect(trouble).to_have_text(cut_off)
     as_workbook.click()
     expect(trouble).to_have_text("The download broke off. Nothing was saved: try again.")
@@ -114,7 +130,9 @@ def test_a_key_that_may_not_read_the_audit_cancels_without_its_files(studio, pag
     page.get_by_role("button", name="Select all", exact=True).click()
     page.get_by_role("button", name="Cancel Selected", exact=True).click()
     page.get_by_role("dialog").get_by_role("button", name="Cancel 3 sessions").click()
-    expect(page.get_by_text(ACCEPTED)).to_contain_text("Its CSV is for keys that may read the audit.")
+    expect(page.get_by_text(ACCEPTED)).to_contain_text(
+        "Its CSV is for keys that may read the audit."
+    )
     expect(page.get_by_role("heading", name="Progress")).to_contain_text("Completed")
     expect(page.get_by_role("button", name="Download")).to_have_count(0)
 

@@ -9,7 +9,8 @@ from browser.steps import ACCEPTED, PRESS, sign_in
 from crash.processes import until
 from playwright.sync_api import Page, Route, expect
 
-on_sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # nothing of this depends on the database
+# nothing of this depends on the database
+on_sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 PATTERN = re.compile(r"pattern|\^|\[\^|\\x")  # what no page shows of how the service checks
 
 
@@ -42,13 +43,17 @@ def test_a_reason_of_several_lines_is_taken_and_told_on_one(open_studio, page):
     page.get_by_label("Reason").fill("Snow day.\nThe roads are closed.\n\n\tStay home!\n")
     press(page)
     expect(page.get_by_text(ACCEPTED)).to_be_visible()
-    expect(page.get_by_text("Snow day. The roads are closed. Stay home!", exact=True)).to_be_visible()
+    expect(
+        page.get_by_text("Snow day. The roads are closed. Stay home!", exact=True)
+    ).to_be_visible()
     [job] = studio.ask("GET", "/bulk-cancellations").json()["data"]
     assert job["reason"] == "Snow day. The roads are closed. Stay home!"
 
 
 @on_sqlite
-def test_a_field_that_is_refused_is_named_in_words_and_the_plan_stays_until_it_is_mended(open_studio, page):
+def test_a_field_that_is_refused_is_named_in_words_and_the_plan_stays_until_it_is_mended(
+    open_studio, page
+):
     studio = open_studio(week(0))
     choose(page, studio)
     reason, button = page.get_by_label("Reason"), page.get_by_role("button", name=PRESS)
@@ -61,7 +66,8 @@ def test_a_field_that_is_refused_is_named_in_words_and_the_plan_stays_until_it_i
     expect(button).to_be_enabled()
     expect(plan_of(page)).to_contain_text("CA$20.00")
     assert not PATTERN.search(page.locator("main").inner_text())
-    # A plan that is asked for with it is refused too: what was shown stays, and it can't be pressed.
+    # A plan that is asked for with it is refused too: what was shown stays, and it can't be
+    # pressed.
     page.get_by_role("button", name="Select none").click()
     page.locator(".row input").check()
     expect(trouble).to_contain_text("Reason: ")
@@ -99,7 +105,9 @@ def test_a_week_without_sessions_says_so_and_where_to_go_on(open_studio, page):
 
 
 @on_sqlite
-def test_a_date_that_passes_the_other_takes_it_along_and_no_list_of_other_days_stays(open_studio, page):
+def test_a_date_that_passes_the_other_takes_it_along_and_no_list_of_other_days_stays(
+    open_studio, page
+):
     studio = open_studio(week(0, 2))
     choose(page, studio)
     first, last = page.get_by_label("From", exact=True), page.get_by_label("To", exact=True)
@@ -126,7 +134,8 @@ def test_a_date_that_passes_the_other_takes_it_along_and_no_list_of_other_days_s
     last.fill(str(studio.monday + dt.timedelta(days=2)))
     expect(first).to_have_value(str(studio.monday - dt.timedelta(days=4)))
     expect(page.locator(".row")).to_have_attribute("data-session", "s0")
-    # What is typed is another date at each key: the other end is where it was before, once it can be.
+    # What is typed is another date at each key: the other end is where it was before, once it can
+    # be.
     last.fill(str(studio.monday - dt.timedelta(days=200)))
     expect(first).to_have_value(str(studio.monday - dt.timedelta(days=206)))
     last.fill(str(later + dt.timedelta(days=2)))
@@ -143,7 +152,9 @@ def test_nothing_can_be_selected_before_the_sessions_of_the_days_are_there(open_
         held.append(route)
 
     page.route(re.compile(r"/v1/sessions\?"), hold)
-    buttons = [page.get_by_role("button", name=name, exact=True) for name in ("Select all", "Select none")]
+    buttons = [
+        page.get_by_role("button", name=name, exact=True) for name in ("Select all", "Select none")
+    ]
     sign_in(page, studio, f"/bulk-cancel?{studio.week}")
     for days in (7, 14):  # those that the page begins with, and others that a person asks for
         expect(page.get_by_text("Loading the sessions…")).to_be_visible()
@@ -185,7 +196,9 @@ def test_a_session_that_was_moved_after_the_plan_is_named_and_not_cancelled(open
     assert studio.ask("PUT", "/sessions/s0", json=moved).status_code == 200
     page.get_by_role("dialog").get_by_role("button", name="Cancel 1 session").click()
     trouble = page.locator("#trouble")
-    expect(trouble).to_contain_text("The schedule has changed since the plan, so nothing was cancelled.")
+    expect(trouble).to_contain_text(
+        "The schedule has changed since the plan, so nothing was cancelled."
+    )
     expect(trouble).to_contain_text("but not as the plan saw it")
     expect(trouble.get_by_role("listitem")).to_have_text("S0 has moved.")
     assert studio.ask("GET", "/bulk-cancellations").json()["data"] == []

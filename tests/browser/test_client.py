@@ -18,7 +18,8 @@ MARKUP = "<img src=x onerror=alert(1)>"
 REASON = """Snow "day" & 'ice' </script><script>alert(2)</script>"""
 SCHEMA = "https://schema.org/"
 
-# Items as the HTML standard's "microdata" chapter reads them: properties of the nearest item around them.
+# Items as the HTML standard's "microdata" chapter reads them: properties of the nearest item around
+# them.
 READ_ITEMS = """() => {
   const valueOf = (element) => {
     if (element.hasAttribute("itemscope")) return itemOf(element);
@@ -44,7 +45,9 @@ def cancel(studio, session_ids: list[str], **more) -> str:
     """Cancel by the API; gives the job's id."""
     days = {"date_from": str(studio.monday), "date_to": str(studio.monday + dt.timedelta(days=6))}
     body = days | {"session_ids": session_ids, "reason": "Snow day"} | more
-    answer = studio.ask("POST", "/bulk-cancellations", json=body, headers={"Idempotency-Key": session_ids[0]})
+    answer = studio.ask(
+        "POST", "/bulk-cancellations", json=body, headers={"Idempotency-Key": session_ids[0]}
+    )
     assert answer.status_code == 202, answer.text
     return answer.json()["id"]
 
@@ -73,7 +76,8 @@ def as_event(session: dict, business: str) -> dict:
         "name": session["name"],
         "startDate": session["starts_at"],
         "endDate": session["ends_at"],
-        "eventStatus": SCHEMA + {"scheduled": "EventScheduled", "cancelled": "EventCancelled"}[session["status"]],
+        "eventStatus": SCHEMA
+        + {"scheduled": "EventScheduled", "cancelled": "EventCancelled"}[session["status"]],
         "eventAttendanceMode": f"{SCHEMA}OfflineEventAttendanceMode",
         "organizer": {"type": f"{SCHEMA}Organization", "name": business},
         "location": {"type": f"{SCHEMA}Place", "name": session["location"] or business},
@@ -87,7 +91,9 @@ def three_sessions() -> list[bytes]:
     return [session(f"s{number}", next_monday(), 12 + number) for number in range(3)]
 
 
-def test_other_tabs_hear_of_a_cancellation_at_once_and_other_people_soon_without_reload(open_studio, contexts):
+def test_other_tabs_hear_of_a_cancellation_at_once_and_other_people_soon_without_reload(
+    open_studio, contexts
+):
     studio = open_studio(three_sessions())
     schedule, public = f"/?from={studio.monday}", f"/c/studio?from={studio.monday}"
     colleague, visitor, own = contexts().new_page(), contexts().new_page(), contexts()
@@ -96,7 +102,12 @@ def test_other_tabs_hear_of_a_cancellation_at_once_and_other_people_soon_without
         never_poll(page)
     for page in (colleague, visitor):
         page.clock.install()
-    for page, path in ((colleague, schedule), (visitor, public), (own_schedule, schedule), (own_public, public)):
+    for page, path in (
+        (colleague, schedule),
+        (visitor, public),
+        (own_schedule, schedule),
+        (own_public, public),
+    ):
         page.goto(studio.signed_in(path) if path == schedule else studio.url + path)
         expect(page.locator(".card")).to_have_count(3)
         page.evaluate("document.body.dataset.loaded = 'once'")
@@ -117,7 +128,9 @@ def test_other_tabs_hear_of_a_cancellation_at_once_and_other_people_soon_without
         assert page.evaluate("document.body.dataset.loaded") == "once"
     chosen = [one["id"] for one in public_week(studio)["data"][:2]]
     for page in (own_schedule, own_public, colleague, visitor):
-        ids = page.locator(".card.cancelled").evaluate_all("cards => cards.map((card) => card.dataset.session)")
+        ids = page.locator(".card.cancelled").evaluate_all(
+            "cards => cards.map((card) => card.dataset.session)"
+        )
         assert ids == chosen
 
 
@@ -155,7 +168,9 @@ def test_what_is_heard_while_a_page_is_looking_makes_it_look_once_more(open_stud
     expect(page.locator(".card.cancelled")).to_have_count(1)
 
 
-def test_search_engines_and_calendars_read_what_is_cancelled_and_nobody_reads_who_was_booked(open_studio, contexts):
+def test_search_engines_and_calendars_read_what_is_cancelled_and_nobody_reads_who_was_booked(
+    open_studio, contexts
+):
     monday = next_monday()
     studio = open_studio([*sample_lines(monday), session("bare", monday, 12)])
     assert studio.monday == monday
@@ -184,15 +199,22 @@ def test_search_engines_and_calendars_read_what_is_cancelled_and_nobody_reads_wh
     events = icalendar.Calendar.from_ical(feed.content).walk("VEVENT")
     told = {str(event["UID"]).removesuffix("@studio"): str(event["STATUS"]) for event in events}
     assert told == {
-        one["id"]: {"scheduled": "CONFIRMED", "cancelled": "CANCELLED"}[one["status"]] for one in week["data"]
+        one["id"]: {"scheduled": "CONFIRMED", "cancelled": "CANCELLED"}[one["status"]]
+        for one in week["data"]
     }
-    # Nobody is signed in: nothing that was loaded or is shown tells of a person, a booking, a refund or a job.
+    # Nobody is signed in: nothing that was loaded or is shown tells of a person, a booking, a
+    # refund or a job.
     everything = "\n".join([*said, page.content(), feed.text])
     assert week["data"][0]["name"] in everything
     refunds = studio.ask("GET", f"/bulk-cancellations/{job}/refunds?limit=200").json()["data"]
     records = [json.loads(line) for line in sample_lines(monday)]
     secrets = {job, "front desk", "@example.org"}
-    secrets |= {value for one in refunds for name in ("id", "booking_id", "upstream_reference") if (value := one[name])}
+    secrets |= {
+        value
+        for one in refunds
+        for name in ("id", "booking_id", "upstream_reference")
+        if (value := one[name])
+    }
     secrets |= {one["name"] for one in records if one["type"] == "client"}
     secrets |= {f'"{one["id"]}"' for one in records if one["type"] == "client"}
     secrets |= {one["id"] for one in records if one["type"] == "booking"}
@@ -226,7 +248,12 @@ def test_staff_see_what_came_back_to_a_client_and_what_is_on_its_way(open_studio
     page.get_by_role("button", name="Schedule settings").click()
     page.get_by_role("link", name="What clients see").click()
     job = cancel(studio, ["s0", "s1", "s2", "s3"])
-    until(lambda: studio.ask("GET", f"/bulk-cancellations/{job}").json()["refunds"]["succeeded"]["count"] == 1)
+    until(
+        lambda: (
+            studio.ask("GET", f"/bulk-cancellations/{job}").json()["refunds"]["succeeded"]["count"]
+            == 1
+        )
+    )
 
     def shown(who: str) -> dict[str, list[str]]:
         page.get_by_role("textbox", name="Client").fill(who)
@@ -235,7 +262,9 @@ def test_staff_see_what_came_back_to_a_client_and_what_is_on_its_way(open_studio
         answer.value.finished()
         cards = page.locator("[data-booking]")
         for one in studio.ask("GET", f"/clients/{who}/bookings").json()["data"]:
-            expect(page.locator(f"[data-booking='{one['id']}']")).to_contain_text(one["session"]["name"])
+            expect(page.locator(f"[data-booking='{one['id']}']")).to_contain_text(
+                one["session"]["name"]
+            )
         return {
             card.get_attribute("data-booking"): [
                 text.replace("\xa0", " ") for text in card.locator("p").all_inner_texts()[2:]
@@ -319,7 +348,8 @@ def test_names_and_reasons_that_look_like_markup_are_text_on_every_page(open_stu
     def is_text(*texts: str, where: str = "main") -> None:
         for text in texts:
             expect(page.locator(where).get_by_text(text, exact=False).first).to_be_attached()
-        page.evaluate("new Promise((done) => setTimeout(done))")  # what had been let in would have run by then
+        # what had been let in would have run by then
+        page.evaluate("new Promise((done) => setTimeout(done))")
         assert page.locator("img, main script, dialog script").count() == 0
         assert ran == []
 
@@ -357,10 +387,12 @@ def test_the_weeks_follow_one_another_in_the_business_s_own_days(studio, context
     page.goto(f"{studio.url}/c/studio?from={studio.monday}")
     expect(page.locator(".card")).to_have_count(45)
     days = [studio.monday + dt.timedelta(days=number) for number in range(7)]
-    assert page.locator(".day").evaluate_all("days => days.map((day) => day.getAttribute('aria-labelledby'))") == [
-        f"day-{day}" for day in days
-    ]
-    counts = page.locator(".day").evaluate_all("days => days.map((day) => day.querySelectorAll('.card').length)")
+    assert page.locator(".day").evaluate_all(
+        "days => days.map((day) => day.getAttribute('aria-labelledby'))"
+    ) == [f"day-{day}" for day in days]
+    counts = page.locator(".day").evaluate_all(
+        "days => days.map((day) => day.querySelectorAll('.card').length)"
+    )
     assert counts == [7] * 5 + [5] * 2
     first = page.locator(".card").first
     expect(first).to_have_attribute("data-session", f"s-{studio.monday:%Y%m%d}-0630")
@@ -370,11 +402,15 @@ def test_the_weeks_follow_one_another_in_the_business_s_own_days(studio, context
     expect(nearby.locator(".card")).to_have_count(45)
     assert nearby.locator(".week").inner_text() == page.locator(".week").inner_text()
     page.get_by_role("link", name="Next week").click()
-    expect(page).to_have_url(re.compile(rf"/c/studio\?from={studio.monday + dt.timedelta(days=7)}$"))
+    expect(page).to_have_url(
+        re.compile(rf"/c/studio\?from={studio.monday + dt.timedelta(days=7)}$")
+    )
     expect(page.get_by_text("Nothing on.")).to_have_count(7)
     for back in (0, 7):
         page.get_by_role("link", name="Previous week").click()
-        expect(page).to_have_url(re.compile(rf"/c/studio\?from={studio.monday - dt.timedelta(days=back)}$"))
+        expect(page).to_have_url(
+            re.compile(rf"/c/studio\?from={studio.monday - dt.timedelta(days=back)}$")
+        )
         expect(page.locator(".card")).to_have_count(45)
     page.get_by_role("link", name="Next week").click()
     page.get_by_role("link", name="This week").click()
@@ -405,9 +441,16 @@ def test_amounts_on_the_pages_have_the_decimals_of_the_audit_in_every_currency(s
     page.goto(f"{studio.url}/c/studio")
     codes = page.evaluate("Intl.supportedValuesOf('currency')")
     codes = sorted({*codes, *money.DECIMALS_0, *money.DECIMALS_3, *money.DECIMALS_4})
-    amounts = [{"currency": code, "amount_minor": amount} for code in codes for amount in (7, 1_234_567, 10**12)]
-    shown = page.evaluate("amounts => import('/console/words.js').then(({ money }) => amounts.map(money))", amounts)
+    amounts = [
+        {"currency": code, "amount_minor": amount}
+        for code in codes
+        for amount in (7, 1_234_567, 10**12)
+    ]
+    shown = page.evaluate(
+        "amounts => import('/console/words.js').then(({ money }) => amounts.map(money))", amounts
+    )
     figures = [
-        re.sub(r"[^0-9.]", "", text.replace(one["currency"], "")) for text, one in zip(shown, amounts, strict=True)
+        re.sub(r"[^0-9.]", "", text.replace(one["currency"], ""))
+        for text, one in zip(shown, amounts, strict=True)
     ]
     assert figures == [money.major_units(one["amount_minor"], one["currency"]) for one in amounts]

@@ -51,18 +51,30 @@ def test_an_administrator_cancels_a_week_and_every_client_gets_their_money_back(
     with page.expect_download() as download:
         page.get_by_role("button", name="Download the final CSV").click()
     final = rows(Path(download.value.path()).read_text())
-    promised = {row["refund_id"]: (row["amount"], row["credits"]) for row in accepted if row["status"] == "pending"}
-    returned = {row["refund_id"]: (row["amount"], row["credits"]) for row in final if row["status"] == "succeeded"}
+    promised = {
+        row["refund_id"]: (row["amount"], row["credits"])
+        for row in accepted
+        if row["status"] == "pending"
+    }
+    returned = {
+        row["refund_id"]: (row["amount"], row["credits"])
+        for row in final
+        if row["status"] == "succeeded"
+    }
     assert promised == returned
     books = studio.town.books()
-    references = [one["reference"] for service in ("payments", "credits") for one in books[service]["effects"]]
+    references = [
+        one["reference"] for service in ("payments", "credits") for one in books[service]["effects"]
+    ]
     assert sorted(references) == sorted(promised)
     page.get_by_role("link", name="Schedule").click()
     page.goto(f"{studio.url}/?from={studio.monday}")
     expect(page.locator(".card .badge.cancelled")).to_have_count(45)
 
 
-def test_sessions_chosen_again_are_answered_with_already_in_process_and_the_job_that_has_them(studio, contexts):
+def test_sessions_chosen_again_are_answered_with_already_in_process_and_the_job_that_has_them(
+    studio, contexts
+):
     studio.town.faults(answer_503=1)  # so that the job is in process until everybody has looked
     first, second = contexts().new_page(), contexts().new_page()
     never_poll(second)
@@ -77,10 +89,14 @@ def test_sessions_chosen_again_are_answered_with_already_in_process_and_the_job_
     second.get_by_role("dialog").get_by_role("button", name="Cancel 1 session").click()
     trouble = second.get_by_role("alert").filter(has_text="already in process")
     expect(trouble).to_be_visible()
-    expect(trouble.get_by_role("link", name="see the job")).to_have_attribute("href", job.removeprefix(studio.url))
+    expect(trouble.get_by_role("link", name="see the job")).to_have_attribute(
+        "href", job.removeprefix(studio.url)
+    )
     row = second.locator(".row").first
     expect(row.get_by_role("checkbox")).to_be_disabled()
     expect(row).to_contain_text("Already in process")
     studio.town.faults()
-    until(lambda: studio.ask("GET", "/bulk-cancellations").json()["data"][0]["status"] == "completed")
+    until(
+        lambda: studio.ask("GET", "/bulk-cancellations").json()["data"][0]["status"] == "completed"
+    )
     assert len(studio.ask("GET", "/bulk-cancellations").json()["data"]) == 1

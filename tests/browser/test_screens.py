@@ -21,7 +21,8 @@ WIDTH, HEIGHT = 1280, 800
 MAX_BYTES = 150_000
 COLOURS = 256  # of a picture that is kept: those that it has most of
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-# The browser reads the picture, as whoever looks at the README has it read: its pixels, as 32 bits each.
+# The browser reads the picture, as whoever looks at the README has it read: its pixels, as 32 bits
+# each.
 PIXELS = """async (encoded) => {
   const read = await createImageBitmap(new Blob([Uint8Array.from(atob(encoded), (letter) => letter.charCodeAt(0))]));
   const canvas = new OffscreenCanvas(read.width, read.height).getContext("2d");
@@ -43,16 +44,22 @@ def folder(tmp_path) -> Path:
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_the_five_pages_are_pictures_of_a_studio_at_work(open_studio, contexts, folder):
-    studio = open_studio(sample_lines(dt.datetime.now(ZoneInfo(ZONE)).date() + dt.timedelta(days=7)))
+    studio = open_studio(
+        sample_lines(dt.datetime.now(ZoneInfo(ZONE)).date() + dt.timedelta(days=7))
+    )
     # As a studio in Toronto has them, with dollars that need no "CA" before them.
-    context = contexts(viewport={"width": WIDTH, "height": HEIGHT}, locale="en-CA", reduced_motion="reduce")
+    context = contexts(
+        viewport={"width": WIDTH, "height": HEIGHT}, locale="en-CA", reduced_motion="reduce"
+    )
     page, reader = context.new_page(), contexts().new_page()
 
     def take(name: str) -> None:
         png = page.screenshot()
         assert png.startswith(SIGNATURE)
         assert struct.unpack(">II", png[16:24]) == (WIDTH, HEIGHT)
-        pixels = array("I", base64.b64decode(reader.evaluate(PIXELS, base64.b64encode(png).decode())))
+        pixels = array(
+            "I", base64.b64decode(reader.evaluate(PIXELS, base64.b64encode(png).decode()))
+        )
         assert len(set(pixels)) > 50, f"{name} is of one colour, or nearly"
         kept = with_a_palette(pixels)
         assert len(kept) < MAX_BYTES
@@ -86,7 +93,9 @@ def test_the_five_pages_are_pictures_of_a_studio_at_work(open_studio, contexts, 
     expect(page.locator(".card.cancelled")).to_have_count(24)
     take("schedule")
 
-    until(lambda: studio.ask("GET", "/bulk-cancellations").json()["data"][0]["status"] == "completed")
+    until(
+        lambda: studio.ask("GET", "/bulk-cancellations").json()["data"][0]["status"] == "completed"
+    )
     page.goto(f"{studio.url}/c/studio?from={studio.monday}")
     page.get_by_label("Client", exact=True).fill(somebody_with_money_back(studio))
     page.get_by_role("button", name="Show the bookings").click()
@@ -99,11 +108,16 @@ def cancel_earlier(studio) -> None:
     """One cancellation that is over and needs somebody, and one on hold."""
     week = {"date_from": str(studio.monday), "date_to": str(studio.monday + dt.timedelta(days=6))}
     studio.town.faults_of(payments={"refuse": {"refund_window_expired": 0.2}})
-    for name, reason, hold_seconds in (("Boxing", "Ana has the flu", 0), ("Reformer", "No heating", 900)):
+    for name, reason, hold_seconds in (
+        ("Boxing", "Ana has the flu", 0),
+        ("Reformer", "No heating", 900),
+    ):
         sessions = studio.ask("GET", "/sessions", params=week | {"q": name}).json()["data"]
         ids = [one["id"] for one in sessions]
         body = week | {"session_ids": ids, "reason": reason, "hold_seconds": hold_seconds}
-        accepted = studio.ask("POST", "/bulk-cancellations", json=body, headers={"Idempotency-Key": name})
+        accepted = studio.ask(
+            "POST", "/bulk-cancellations", json=body, headers={"Idempotency-Key": name}
+        )
         assert accepted.status_code == 202, accepted.text
     path = "/bulk-cancellations?status=completed_with_failures"
     until(lambda: studio.ask("GET", path).json()["data"])
@@ -115,9 +129,13 @@ def somebody_with_money_back(studio) -> str:
     def is_it(client: str) -> bool:
         bookings = studio.ask("GET", f"/clients/{client}/bookings").json()["data"]
         stands = any(one["session"]["status"] == "scheduled" for one in bookings)
-        return stands and all(any(one["returned"][kind] for one in bookings) for kind in ("amounts", "credits"))
+        return stands and all(
+            any(one["returned"][kind] for one in bookings) for kind in ("amounts", "credits")
+        )
 
-    return next(client for client in (f"c{number}" for number in range(1, CLIENTS + 1)) if is_it(client))
+    return next(
+        client for client in (f"c{number}" for number in range(1, CLIENTS + 1)) if is_it(client)
+    )
 
 
 def with_a_palette(pixels: array) -> bytes:
@@ -127,14 +145,21 @@ def with_a_palette(pixels: array) -> bytes:
     nearest = {pixel: _nearest(struct.pack("=I", pixel)[:3], palette) for pixel, _ in counted}
     places = bytes(nearest[pixel] for pixel in pixels)
     rows = b"".join(b"\0" + places[start : start + WIDTH] for start in range(0, len(places), WIDTH))
-    header = struct.pack(">IIBBBBB", WIDTH, HEIGHT, 8, 3, 0, 0, 0)  # 8 bits a pixel, each a place in the palette
-    chunks = [(b"IHDR", header), (b"PLTE", b"".join(palette)), (b"IDAT", zlib.compress(rows, 9)), (b"IEND", b"")]
+    # 8 bits a pixel, each a place in the palette
+    header = struct.pack(">IIBBBBB", WIDTH, HEIGHT, 8, 3, 0, 0, 0)
+    chunks = [
+        (b"IHDR", header),
+        (b"PLTE", b"".join(palette)),
+        (b"IDAT", zlib.compress(rows, 9)),
+        (b"IEND", b""),
+    ]
     return SIGNATURE + b"".join(_chunk(kind, data) for kind, data in chunks)
 
 
 def _nearest(colour: bytes, palette: list[bytes]) -> int:
     return min(
-        range(len(palette)), key=lambda place: sum((a - b) ** 2 for a, b in zip(palette[place], colour, strict=True))
+        range(len(palette)),
+        key=lambda place: sum((a - b) ** 2 for a, b in zip(palette[place], colour, strict=True)),
     )
 
 

@@ -12,7 +12,8 @@ from playwright.sync_api import Page, expect
 from app.domain.statuses import JobStatus, RefundStatus, SessionOutcome
 
 TEST_MODE = "Test mode: no money moves"
-on_sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # nothing of this depends on the database
+# nothing of this depends on the database
+on_sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 
 
 def small() -> list[bytes]:
@@ -55,18 +56,24 @@ def test_the_table_of_words_has_each_status_of_the_api_and_no_other(open_studio,
 
 
 @on_sqlite
-def test_what_is_on_hold_is_not_said_to_be_processed_and_what_is_undone_not_to_be_cancelled(open_studio, page):
+def test_what_is_on_hold_is_not_said_to_be_processed_and_what_is_undone_not_to_be_cancelled(
+    open_studio, page
+):
     studio = open_studio(small())
     press_on_hold(page, studio)
     main, facts = page.locator("main"), page.locator("dl.facts").first
-    expect(page.get_by_text("Your job is on hold: nothing is returned before that ends.").first).to_be_visible()
+    expect(
+        page.get_by_text("Your job is on hold: nothing is returned before that ends.").first
+    ).to_be_visible()
     expect(page.get_by_text("being processed")).to_have_count(0)
     expect(facts).to_contain_text("Sessions1 cancelled")
     expect(facts).to_contain_text("To returnCA$20.00")
     expect(page.get_by_role("row").filter(has_text="S0")).to_contain_text("Cancelled")
     job = page.url.rpartition("/")[2]
     page.goto(f"{studio.url}/?from={studio.monday}")
-    expect(page.locator(".card.cancelled").get_by_role("link")).to_have_text("Refunds not settled yet")
+    expect(page.locator(".card.cancelled").get_by_role("link")).to_have_text(
+        "Refunds not settled yet"
+    )
 
     page.goto(f"{studio.url}/jobs/{job}")
     page.get_by_role("button", name="Undo").click()
@@ -74,7 +81,9 @@ def test_what_is_on_hold_is_not_said_to_be_processed_and_what_is_undone_not_to_b
     expect(facts).to_contain_text("Sessions1 scheduled again")
     expect(facts).to_contain_text("Would have returnedCA$20.00")
     expect(page.get_by_label("Refunds by status")).to_have_text("Not returned1 · CA$20.00")
-    expect(page.get_by_role("row").filter(has_text="S0")).to_contain_text("Scheduled again1 not returned")
+    expect(page.get_by_role("row").filter(has_text="S0")).to_contain_text(
+        "Scheduled again1 not returned"
+    )
     said = main.inner_text()
     assert not re.search(r"cancelled|To return|Nothing to return|being processed", said), said
     page.goto(f"{studio.url}/jobs")
@@ -106,7 +115,9 @@ def test_where_money_moves_no_page_says_that_none_does(open_studio, page):
 
 
 @on_sqlite
-def test_what_was_paid_and_stays_is_named_with_its_sum_before_the_press_and_after(open_studio, page):
+def test_what_was_paid_and_stays_is_named_with_its_sum_before_the_press_and_after(
+    open_studio, page
+):
     today = dt.datetime.now(dt.UTC).date()
     day = today - dt.timedelta(days=1)
     came = json.loads(booking("b0", "s0", ("CAD", 2000), ("credits", 2))) | {"status": "checked_in"}
@@ -127,5 +138,7 @@ def test_what_was_paid_and_stays_is_named_with_its_sum_before_the_press_and_afte
     expect(dialog).to_contain_text("KeptCA$20.00 + 2 credits")
     dialog.get_by_role("button", name="Cancel 1 session").click()
     expect(page.get_by_role("heading", name="Progress")).to_contain_text("Completed")
-    expect(page.locator("dl.facts").first).to_contain_text("Was to returnCA$7.00KeptCA$20.00 + 2 credits")
+    expect(page.locator("dl.facts").first).to_contain_text(
+        "Was to returnCA$7.00KeptCA$20.00 + 2 credits"
+    )
     expect(page.get_by_label("Refunds by status")).to_contain_text("CA$20.00 + 2 credits kept")

@@ -1,7 +1,7 @@
 """Many tabs of one browser: what a person does goes out at once, however many tabs watch, over HTTP/1.1.
 
-A browser opens six connections to such a service, all tabs together. If a page kept one for as long as it is looked at,
-the seventh tab would hang, and an undo wait until its hold is over.
+A browser opens six connections to such a service, all tabs together. If a page kept one for as long
+as it is looked at, the seventh tab would hang, and an undo wait until its hold is over.
 """
 
 import datetime as dt
@@ -12,7 +12,8 @@ from browser.steps import sign_in
 from playwright.sync_api import expect
 
 TABS = 7
-on_sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # nothing of this depends on the database
+# nothing of this depends on the database
+on_sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 # The tab is one that can be turned away from: headless, all are seen all the time.
 HIDE = """(() => {
   let isHidden = false;
@@ -25,8 +26,13 @@ HIDE = """(() => {
 def studio(open_studio):
     """A studio with a paid session for each tab."""
     monday = next_monday()
-    lines = [client("kim", "Kim Li"), *(session(f"s{number}", monday, 12 + number) for number in range(TABS))]
-    return open_studio(lines + [booking(f"b{number}", f"s{number}", ("CAD", 2000)) for number in range(TABS)])
+    lines = [
+        client("kim", "Kim Li"),
+        *(session(f"s{number}", monday, 12 + number) for number in range(TABS)),
+    ]
+    return open_studio(
+        lines + [booking(f"b{number}", f"s{number}", ("CAD", 2000)) for number in range(TABS)]
+    )
 
 
 def cancel(studio, *, hold_seconds: int, key: str) -> str:
@@ -42,7 +48,9 @@ def cancel(studio, *, hold_seconds: int, key: str) -> str:
 @on_sqlite
 def test_an_undo_is_sent_at_once_from_a_seventh_tab_while_six_others_watch_jobs(studio, contexts):
     studio.town.faults(answer_503=1)  # so that what runs goes on running
-    running = [cancel(studio, hold_seconds=0, key=f"running {number}") for number in range(TABS - 1)]
+    running = [
+        cancel(studio, hold_seconds=0, key=f"running {number}") for number in range(TABS - 1)
+    ]
     held = cancel(studio, hold_seconds=900, key="held")
     context = contexts()
     for job in running:
@@ -52,7 +60,9 @@ def test_an_undo_is_sent_at_once_from_a_seventh_tab_while_six_others_watch_jobs(
     seventh = context.new_page()
     sign_in(seventh, studio, f"/jobs/{held}")
     expect(seventh.get_by_role("heading", name="Progress")).to_contain_text("On hold")
-    with seventh.expect_response(f"**/bulk-cancellations/{held}/withdraw", timeout=60_000) as answer:
+    with seventh.expect_response(
+        f"**/bulk-cancellations/{held}/withdraw", timeout=60_000
+    ) as answer:
         seventh.get_by_role("button", name="Undo").click()
     assert answer.value.status == 200
     expect(seventh.get_by_role("heading", name="Progress")).to_contain_text("Withdrawn")
@@ -69,14 +79,17 @@ def test_what_one_tab_does_to_a_job_the_others_show_at_once(studio, contexts):
         page.clock.install()
         sign_in(page, studio, f"/jobs/{job}")
         expect(page.get_by_role("button", name="Undo")).to_be_visible()
-    other.clock.pause_at(dt.datetime.now(dt.UTC) + dt.timedelta(hours=1))  # it looks only when it is told to
+    # it looks only when it is told to
+    other.clock.pause_at(dt.datetime.now(dt.UTC) + dt.timedelta(hours=1))
     one.get_by_role("button", name="Undo").click()
     expect(other.get_by_role("heading", name="Progress")).to_contain_text("Withdrawn")
 
 
 @on_sqlite
 @pytest.mark.parametrize("path", ["job", "/?from={monday}", "/jobs", "/bulk-cancel?{week}"])
-def test_a_tab_that_is_not_seen_asks_nothing_and_lets_go_of_what_it_had_asked(studio, contexts, path):
+def test_a_tab_that_is_not_seen_asks_nothing_and_lets_go_of_what_it_had_asked(
+    studio, contexts, path
+):
     job = cancel(studio, hold_seconds=900, key="held")
     page = contexts().new_page()
     page.clock.install()

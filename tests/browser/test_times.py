@@ -1,7 +1,8 @@
 """Days and hours on the pages are those of the answer: what the browser knows of zones decides nothing.
 
-Chromium has zone tables of its own, which may be older or newer than the service's. So the service is made to say what
-those tables can't: of two answers that contradict each other, one contradicts the browser.
+Chromium has zone tables of its own, which may be older or newer than the service's. So the service
+is made to say what those tables can't: of two answers that contradict each other, one contradicts
+the browser.
 """
 
 import datetime as dt
@@ -19,7 +20,8 @@ STARTS_AT = dt.datetime(
     2026, 12, 7, 7, 15, tzinfo=dt.UTC
 )  # on the 6th with the rules before November 2026, since on the 7th
 SCHEDULES = re.compile(r"/v1/(sessions|public/studio/schedule)\?")
-on_sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # nothing of this depends on the database
+# nothing of this depends on the database
+on_sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 
 
 @pytest.fixture
@@ -49,7 +51,11 @@ def put_on(day: dt.date, hour: str) -> Callable[[dict], None]:
         for one in body["data"]:
             starts = f"{day}T{hour}:00"
             ends = f"{day}T{hour[:-2]}45:00"
-            one |= {"business_date": str(day), "business_starts_local": starts, "business_ends_local": ends}
+            one |= {
+                "business_date": str(day),
+                "business_starts_local": starts,
+                "business_ends_local": ends,
+            }
             one |= {"local_date": str(day), "starts_local": starts, "ends_local": ends}
 
     return change
@@ -63,7 +69,12 @@ def day_of(page: Page, day: dt.date) -> Locator:
 
 @on_sqlite
 @pytest.mark.parametrize(
-    ("day", "hour"), [(dt.date(2026, 12, 6), "23:15"), (dt.date(2026, 12, 7), "00:15"), (dt.date(2026, 12, 5), "11:15")]
+    ("day", "hour"),
+    [
+        (dt.date(2026, 12, 6), "23:15"),
+        (dt.date(2026, 12, 7), "00:15"),
+        (dt.date(2026, 12, 5), "11:15"),
+    ],
 )
 def test_a_session_is_on_the_day_and_at_the_hour_of_the_answer_whatever_the_browser_knows(
     open_studio, contexts, say, day, hour
@@ -84,7 +95,9 @@ def test_a_session_is_on_the_day_and_at_the_hour_of_the_answer_whatever_the_brow
 
 
 @on_sqlite
-def test_a_session_that_the_answer_puts_outside_the_week_is_on_the_page_all_the_same(open_studio, page, say):
+def test_a_session_that_the_answer_puts_outside_the_week_is_on_the_page_all_the_same(
+    open_studio, page, say
+):
     monday = next_monday()
     studio = open_studio([session("s0", monday, 15), session("s1", monday, 16)])
 
@@ -95,11 +108,15 @@ def test_a_session_that_the_answer_puts_outside_the_week_is_on_the_page_all_the_
     for path in (f"/?from={monday}", f"/c/studio?from={monday}"):
         sign_in(page, studio, path)
         expect(page.locator(".day")).to_have_count(8)
-        expect(day_of(page, monday + dt.timedelta(days=7)).locator(".card")).to_have_attribute("data-session", "s1")
+        expect(day_of(page, monday + dt.timedelta(days=7)).locator(".card")).to_have_attribute(
+            "data-session", "s1"
+        )
 
 
 @on_sqlite
-def test_a_class_elsewhere_is_at_the_business_s_hour_with_its_own_day_and_hour_beside_it(open_studio, page):
+def test_a_class_elsewhere_is_at_the_business_s_hour_with_its_own_day_and_hour_beside_it(
+    open_studio, page
+):
     tokyo = {"timezone": "Asia/Tokyo", "location": "Shibuya"}
     day = dt.date(2027, 1, 5)
     studio = open_studio(
@@ -111,14 +128,20 @@ def test_a_class_elsewhere_is_at_the_business_s_hour_with_its_own_day_and_hour_b
         ]
     )
     own = "Wed 6 Jan, 08:00 in Tokyo"
-    for path in ("/?from=2027-01-04", "/c/studio?from=2027-01-04", "/bulk-cancel?from=2027-01-04&to=2027-01-10"):
+    for path in (
+        "/?from=2027-01-04",
+        "/c/studio?from=2027-01-04",
+        "/bulk-cancel?from=2027-01-04&to=2027-01-10",
+    ):
         sign_in(page, studio, path)
         shown = day_of(page, day).locator("[data-session=online]")
         expect(shown).to_contain_text(re.compile(r"18:00\W+19:00"))
         expect(shown).to_contain_text(own)
         expect(page.locator("[data-session=here]")).not_to_contain_text(" in ")
     body = {"date_from": "2027-01-04", "date_to": "2027-01-10", "session_ids": "all"}
-    job = studio.ask("POST", "/bulk-cancellations", json=body, headers={"Idempotency-Key": "once"}).json()["id"]
+    job = studio.ask(
+        "POST", "/bulk-cancellations", json=body, headers={"Idempotency-Key": "once"}
+    ).json()["id"]
     page.goto(f"{studio.url}/jobs/{job}")
     row = page.get_by_role("row").filter(has_text="Online")
     expect(row).to_contain_text("Tue, 5 Jan 2027, 18:00")
@@ -165,7 +188,13 @@ def test_what_can_t_be_drawn_is_said_to_be_so_and_all_else_stays(open_studio, pa
             if shown.get("id", shown.get("session_id")) == "s1":
                 shown["business_starts_local"] = "half past never"
 
-    say(page, re.compile(r"/v1/(sessions|public/studio/schedule|clients/kim/bookings)\?|/sessions\?limit"), spoil)
+    say(
+        page,
+        re.compile(
+            r"/v1/(sessions|public/studio/schedule|clients/kim/bookings)\?|/sessions\?limit"
+        ),
+        spoil,
+    )
     for path in (f"/?from={monday}", f"/c/studio?from={monday}"):
         sign_in(page, studio, path)
         expect(page.locator(".card")).to_have_count(3)
@@ -180,22 +209,36 @@ def test_what_can_t_be_drawn_is_said_to_be_so_and_all_else_stays(open_studio, pa
     page.goto(f"{studio.url}/bulk-cancel?{studio.week}")
     expect(page.locator(".row")).to_have_count(3)
     expect(page.locator("[data-session=s1]")).to_contain_text("can't be shown in full")
-    page.get_by_role("button", name="Select all", exact=True).click()  # and whoever takes all takes this one too
+    # and whoever takes all takes this one too
+    page.get_by_role("button", name="Select all", exact=True).click()
     expect(page.get_by_role("region", name="What this will do")).to_contain_text("Sessions3")
 
     body = {"date_from": str(monday), "date_to": str(monday), "session_ids": "all"}
-    job = studio.ask("POST", "/bulk-cancellations", json=body, headers={"Idempotency-Key": "once"}).json()["id"]
+    job = studio.ask(
+        "POST", "/bulk-cancellations", json=body, headers={"Idempotency-Key": "once"}
+    ).json()["id"]
     page.goto(f"{studio.url}/jobs/{job}")
-    expect(page.get_by_role("row").filter(has_text="This session can't be shown.")).to_contain_text("S1")
-    expect(page.locator("tbody").last.get_by_role("row").filter(has_text="Cancelled")).to_have_count(2)
+    expect(page.get_by_role("row").filter(has_text="This session can't be shown.")).to_contain_text(
+        "S1"
+    )
+    expect(
+        page.locator("tbody").last.get_by_role("row").filter(has_text="Cancelled")
+    ).to_have_count(2)
 
 
 @on_sqlite
 def test_zones_that_the_browser_lacks_leave_every_page_whole(open_studio, page, say):
     monday = next_monday()
     studio = open_studio([session("s0", monday, 15), session("s1", monday, 16)])
-    body = {"date_from": str(monday), "date_to": str(monday), "session_ids": ["s1"], "reason": "Snow day"}
-    job = studio.ask("POST", "/bulk-cancellations", json=body, headers={"Idempotency-Key": "once"}).json()["id"]
+    body = {
+        "date_from": str(monday),
+        "date_to": str(monday),
+        "session_ids": ["s1"],
+        "reason": "Snow day",
+    }
+    job = studio.ask(
+        "POST", "/bulk-cancellations", json=body, headers={"Idempotency-Key": "once"}
+    ).json()["id"]
 
     def unknown(body: dict) -> None:
         for one in [body, *body.get("data", [])]:
@@ -213,4 +256,5 @@ def test_zones_that_the_browser_lacks_leave_every_page_whole(open_studio, page, 
     for path in ("/jobs", f"/jobs/{job}"):
         page.goto(studio.url + path)
         expect(page.get_by_text("Snow day")).to_be_visible()
-        expect(page.get_by_text(re.compile(r"\d\d:\d\d (UTC|GMT)"))).to_be_visible()  # and by which clock
+        # and by which clock
+        expect(page.get_by_text(re.compile(r"\d\d:\d\d (UTC|GMT)"))).to_be_visible()

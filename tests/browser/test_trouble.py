@@ -28,10 +28,15 @@ def small_studio(open_studio):
     """A studio with six sessions s1 to s6 next week, each booked by Kim (a card), Lee (a credit) and Ana (both)."""
     today = dt.datetime.now(ZoneInfo(ZONE)).date()
     monday = today - dt.timedelta(days=today.weekday()) + dt.timedelta(days=7)
-    records = [{"type": "client", "id": name, "name": name.title()} for name in ("kim", "lee", "ana", "zoe")]
+    records = [
+        {"type": "client", "id": name, "name": name.title()}
+        for name in ("kim", "lee", "ana", "zoe")
+    ]
     for number in range(1, 7):
         session = f"s{number}"
-        starts_at = dt.datetime.combine(monday + dt.timedelta(days=number - 1), dt.time(10), ZoneInfo(ZONE))
+        starts_at = dt.datetime.combine(
+            monday + dt.timedelta(days=number - 1), dt.time(10), ZoneInfo(ZONE)
+        )
         records.append(
             {
                 "type": "session",
@@ -43,15 +48,23 @@ def small_studio(open_studio):
         )
         half = card(f"pay-{session}-ana", 1000)
         records += [
-            {"type": "booking", "id": f"{session}-kim"} | booking(session, "kim", [card(f"pay-{session}-kim", 2000)]),
-            {"type": "booking", "id": f"{session}-lee"} | booking(session, "lee", [credit(f"acc-{session}-lee")]),
-            {"type": "booking", "id": f"{session}-ana"} | booking(session, "ana", [half, credit(f"acc-{session}-ana")]),
+            {"type": "booking", "id": f"{session}-kim"}
+            | booking(session, "kim", [card(f"pay-{session}-kim", 2000)]),
+            {"type": "booking", "id": f"{session}-lee"}
+            | booking(session, "lee", [credit(f"acc-{session}-lee")]),
+            {"type": "booking", "id": f"{session}-ana"}
+            | booking(session, "ana", [half, credit(f"acc-{session}-ana")]),
         ]
     return open_studio(lines=[orjson.dumps(record) for record in records])
 
 
 def card(payment_id: str, amount_minor: int) -> dict:
-    return {"method": "payment", "payment_id": payment_id, "amount_minor": amount_minor, "currency": CURRENCY}
+    return {
+        "method": "payment",
+        "payment_id": payment_id,
+        "amount_minor": amount_minor,
+        "currency": CURRENCY,
+    }
 
 
 def credit(account_id: str) -> dict:
@@ -116,7 +129,9 @@ def returned(studio) -> list[dict]:
 def assert_books_have_each_line_once(studio, lines: list[dict[str, str]]) -> None:
     """The books and these lines of an audit hold the same refunds, and no payment was returned by two."""
     effects = returned(studio)
-    assert sorted(one["reference"] for one in effects) == sorted(line["refund_id"] for line in lines)
+    assert sorted(one["reference"] for one in effects) == sorted(
+        line["refund_id"] for line in lines
+    )
     assert {one["status"] for one in effects} == {"succeeded"}
     payments = [one["subject"] for one in effects if one["currency"] is not None]
     assert len(payments) == len(set(payments))
@@ -132,7 +147,10 @@ def come_to_an_end(page: Page, studio, job: str, *, rejected: int) -> None:
 
     def is_over() -> bool:
         now = studio.ask("GET", job).json()
-        return now["status"].startswith("completed") and now["refunds"]["rejected"]["count"] == rejected
+        return (
+            now["status"].startswith("completed")
+            and now["refunds"]["rejected"]["count"] == rejected
+        )
 
     until(is_over)
     page.clock.run_for(1_500)
@@ -161,7 +179,9 @@ def test_refunds_that_fail_are_resolved_by_hand_or_tried_again(small_studio, pag
         "pay-s1-ana": "payment_disputed",
         "pay-s2-kim": "refund_window_expired",
     }
-    studio.town.faults_of(payments={"refuse_ids": refused}, credits={"refuse_ids": {"acc-s2-lee": "account_closed"}})
+    studio.town.faults_of(
+        payments={"refuse_ids": refused}, credits={"refuse_ids": {"acc-s2-lee": "account_closed"}}
+    )
     page.clock.install()
     choose(page, studio, "s1", "s2")
     press(page).click()
@@ -172,7 +192,9 @@ def test_refunds_that_fail_are_resolved_by_hand_or_tried_again(small_studio, pag
     entry = needed.get_by_role("row").filter(has_text="s1-kim")
     expect(entry).to_contain_text("CA$20.00")
     expect(entry).to_contain_text("The payment is unknown there.")
-    expect(needed.get_by_role("row").filter(has_text="s1-ana")).to_contain_text("The payment is disputed.")
+    expect(needed.get_by_role("row").filter(has_text="s1-ana")).to_contain_text(
+        "The payment is disputed."
+    )
     expect(needed.get_by_role("row").filter(has_text="s2-lee")).to_contain_text("account_closed")
 
     entry.get_by_role("button", name="Resolve by hand: CA$20.00 of booking s1-kim").click()
@@ -196,7 +218,9 @@ def test_refunds_that_fail_are_resolved_by_hand_or_tried_again(small_studio, pag
     expect(
         needed.get_by_role("button", name="Try all of them again")
     ).to_be_hidden()  # a disputed one is tried again by its name only
-    needed.get_by_role("row").filter(has_text="s1-ana").get_by_role("button", name="Try again").click()
+    needed.get_by_role("row").filter(has_text="s1-ana").get_by_role(
+        "button", name="Try again"
+    ).click()
     come_to_an_end(page, studio, job, rejected=0)
     expect(status(page)).to_have_text(COMPLETED)
     expect(needed).to_be_hidden()
@@ -206,14 +230,21 @@ def test_refunds_that_fail_are_resolved_by_hand_or_tried_again(small_studio, pag
     assert len(lines) == 2 * LINES
     [resolved] = [line for line in lines if line["status"] == "resolved"]
     assert (resolved["booking_id"], resolved["upstream_reference"]) == ("s1-kim", "receipt 17")
-    assert (resolved["failure_code"], resolved["failure_detail"]) == ("refunded_elsewhere", "Cash at the desk")
+    assert (resolved["failure_code"], resolved["failure_detail"]) == (
+        "refunded_elsewhere",
+        "Cash at the desk",
+    )
     assert (resolved["amount"], resolved["resolved_amount"]) == ("20.00", "18.15")
     assert lines == audit(studio, job)
-    assert_books_have_each_line_once(studio, [line for line in lines if line["status"] == "succeeded"])
+    assert_books_have_each_line_once(
+        studio, [line for line in lines if line["status"] == "succeeded"]
+    )
     assert len(returned(studio)) == 2 * LINES - 1
 
 
-def test_a_plan_that_is_no_longer_true_is_refused_and_what_is_on_hold_can_be_undone(small_studio, page):
+def test_a_plan_that_is_no_longer_true_is_refused_and_what_is_on_hold_can_be_undone(
+    small_studio, page
+):
     studio = small_studio
     choose(page, studio, "s1", "s2")
     page.get_by_label("Return money and credits").select_option("After 5 minutes")
@@ -227,13 +258,18 @@ def test_a_plan_that_is_no_longer_true_is_refused_and_what_is_on_hold_can_be_und
     expect(trouble).to_contain_text("now it is 2 sessions, 4 people and CA$85.50 + 4 credits.")
     assert jobs(studio) == []
     expect(plan_of(page)).to_contain_text("CA$85.50 + 4 credits")
-    # Another person has the place now, for the same price: no figure changes, and the plan has all the same.
+    # Another person has the place now, for the same price: no figure changes, and the plan has all
+    # the same.
     confirm = press(page)
-    assert studio.ask("PUT", "/bookings/s1-zoe", json=put | {"status": "cancelled"}).status_code == 200
+    assert (
+        studio.ask("PUT", "/bookings/s1-zoe", json=put | {"status": "cancelled"}).status_code == 200
+    )
     put = booking("s2", "zoe", [card("pay-s2-zoe", 2550)])
     assert studio.ask("PUT", "/bookings/s2-zoe", json=put).status_code == 201
     confirm.click()
-    expect(trouble).to_contain_text("It is still 2 sessions, 4 people and CA$85.50 + 4 credits, but of other bookings.")
+    expect(trouble).to_contain_text(
+        "It is still 2 sessions, 4 people and CA$85.50 + 4 credits, but of other bookings."
+    )
     assert jobs(studio) == []
     expect(page.get_by_role("button", name=PRESS)).to_be_enabled()
     press(page).click()
@@ -245,7 +281,9 @@ def test_a_plan_that_is_no_longer_true_is_refused_and_what_is_on_hold_can_be_und
     assert studio.ask("GET", "/sessions/s1").json()["status"] == "cancelled"
     hold.get_by_role("button", name="Undo: schedule the sessions again").click()
     expect(status(page)).to_contain_text("Withdrawn")
-    expect(page.get_by_text("its sessions are scheduled again and nothing was returned")).to_be_visible()
+    expect(
+        page.get_by_text("its sessions are scheduled again and nothing was returned")
+    ).to_be_visible()
     expect(hold).to_be_hidden()
     assert {line["status"] for line in audit(studio, job)} == {"skipped"}
     page.goto(f"{studio.url}/?from={studio.monday}")
@@ -266,7 +304,9 @@ def test_of_two_administrators_at_the_same_moment_each_session_is_taken_once_and
         for page, sessions in zip(pages, chosen, strict=True):
             page.goto("about:blank")
             choose(page, studio, *sessions)
-            page.route(POSTED, lambda route: held.append(route) if len(held) < 2 else route.continue_())
+            page.route(
+                POSTED, lambda route: held.append(route) if len(held) < 2 else route.continue_()
+            )
         for confirm in [press(page) for page in pages]:
             confirm.click()
         until(lambda: [page.wait_for_timeout(10) for page in pages] and len(held) == 2)
@@ -312,8 +352,14 @@ def test_a_service_that_ends_and_one_that_dies_in_the_middle_of_a_job_come_back_
     context = contexts()
     page, schedule = context.new_page(), context.new_page()
     page.clock.install()
-    body = {"date_from": str(studio.monday), "date_to": str(studio.monday + dt.timedelta(days=6)), "session_ids": "all"}
-    job = studio.ask("POST", "/bulk-cancellations", json=body, headers={"Idempotency-Key": "once"}).json()["id"]
+    body = {
+        "date_from": str(studio.monday),
+        "date_to": str(studio.monday + dt.timedelta(days=6)),
+        "session_ids": "all",
+    }
+    job = studio.ask(
+        "POST", "/bulk-cancellations", json=body, headers={"Idempotency-Key": "once"}
+    ).json()["id"]
     sign_in(page, studio, f"/jobs/{job}")
     expect(status(page)).to_contain_text("In process")
     expect(page.get_by_text("returned so far").filter(has_text="CA$")).to_be_visible()
@@ -338,8 +384,14 @@ def test_a_service_that_ends_and_one_that_dies_in_the_middle_of_a_job_come_back_
     studio.api = studio.town.api()
     expect(status(page)).to_have_text(COMPLETED)
     expect(connection_lost(page)).to_be_hidden()
-    expect(schedule.locator(".card").get_by_role("link", name="Refunds", exact=True)).to_have_count(45)
-    lines = [line for line in audit(studio, f"/bulk-cancellations/{job}") if line["status"] == "succeeded"]
+    expect(schedule.locator(".card").get_by_role("link", name="Refunds", exact=True)).to_have_count(
+        45
+    )
+    lines = [
+        line
+        for line in audit(studio, f"/bulk-cancellations/{job}")
+        if line["status"] == "succeeded"
+    ]
     assert len(lines) > 300
     assert_books_have_each_line_once(studio, lines)
 
@@ -353,7 +405,9 @@ def test_a_service_that_ends_and_one_that_dies_in_the_middle_of_a_job_come_back_
 
 
 @on_sqlite
-def test_a_press_whose_answer_is_lost_is_asked_again_under_its_key_and_makes_one_job(small_studio, page):
+def test_a_press_whose_answer_is_lost_is_asked_again_under_its_key_and_makes_one_job(
+    small_studio, page
+):
     studio = small_studio
     page.clock.install()
     keys: list[str] = []
@@ -372,7 +426,9 @@ def test_a_press_whose_answer_is_lost_is_asked_again_under_its_key_and_makes_one
         page.expect_request(lambda sent: sent.method == "POST" and len(keys) == 1) as again,
     ):
         confirm.click()
-        expect(page.get_by_role("alert").filter(has_text="Asking again, under the same key")).to_be_visible()
+        expect(
+            page.get_by_role("alert").filter(has_text="Asking again, under the same key")
+        ).to_be_visible()
     job = on_job_page(page)
     assert [again.value.headers["idempotency-key"]] == keys
     [only] = jobs(studio)
@@ -384,12 +440,15 @@ def test_a_press_whose_answer_is_lost_is_asked_again_under_its_key_and_makes_one
     page.route(POSTED, lose)
     choose(page, studio, "s3")
     press(page).click()
-    expect(page.get_by_role("alert").filter(has_text="Asking again, under the same key")).to_be_visible()
+    expect(
+        page.get_by_role("alert").filter(has_text="Asking again, under the same key")
+    ).to_be_visible()
     for session in ("s4", "s5"):
         row(page, session).get_by_role("checkbox").check()
     expect(row(page, "s3").get_by_role("link", name="See its job")).to_be_visible()
     expect(plan_of(page)).not_to_have_attribute("aria-busy", "true")
-    expect(plan_of(page)).to_contain_text("Sessions2")  # there is another plan, but one press at a time
+    # there is another plan, but one press at a time
+    expect(plan_of(page)).to_contain_text("Sessions2")
     expect(page.get_by_role("button", name="Cancelling…")).to_be_disabled()
     ask_again = page.get_by_role("button", name="Ask what became of it")
     until(lambda: page.clock.fast_forward(10_000) or ask_again.is_visible())
@@ -406,7 +465,9 @@ def test_a_press_whose_answer_is_lost_is_asked_again_under_its_key_and_makes_one
     on_job_page(page)
     assert len(jobs(studio)) == 2
     expect(status(page)).to_have_text(COMPLETED)
-    assert_books_have_each_line_once(studio, promised + rows(Path(download.value.path()).read_text()))
+    assert_books_have_each_line_once(
+        studio, promised + rows(Path(download.value.path()).read_text())
+    )
     page.goto(f"{studio.url}/bulk-cancel?{studio.week}")
     expect(page.get_by_text("0 of 3 sessions selected")).to_be_visible()
     expect(page.get_by_text("There was no answer to the cancellation")).to_have_count(0)
@@ -415,12 +476,19 @@ def test_a_press_whose_answer_is_lost_is_asked_again_under_its_key_and_makes_one
 @on_sqlite
 def test_whoever_is_asked_to_wait_is_told_so_and_goes_on_by_itself(small_studio, page):
     studio = small_studio
-    document = {"type": "/problems/too-many-requests", "title": "Too many requests", "status": 429, "detail": "Later."}
+    document = {
+        "type": "/problems/too-many-requests",
+        "title": "Too many requests",
+        "status": 429,
+        "detail": "Later.",
+    }
 
     def later(route: Route) -> None:
         route.fulfill(status=429, json=document, headers={"Retry-After": "1"})
 
-    note = page.get_by_text(re.compile("More was asked than this key may ask for at once. Going on in 1 s…"))
+    note = page.get_by_text(
+        re.compile("More was asked than this key may ask for at once. Going on in 1 s…")
+    )
     page.route("**/v1/business", later, times=1)
     sign_in(page, studio, f"/bulk-cancel?{studio.week}")
     expect(note).to_be_visible()
@@ -437,13 +505,17 @@ def test_whoever_is_asked_to_wait_is_told_so_and_goes_on_by_itself(small_studio,
     assert len(jobs(studio)) == 1
 
 
-def test_a_wrong_key_is_refused_in_words_and_a_revoked_one_leads_back_to_the_sign_in(small_studio, contexts):
+def test_a_wrong_key_is_refused_in_words_and_a_revoked_one_leads_back_to_the_sign_in(
+    small_studio, contexts
+):
     studio = small_studio
     page, other = contexts().new_page(), contexts().new_page()
     page.goto(studio.url)
     page.get_by_label("API key").fill("bck_" + "x" * 12 + "_" + "y" * 43)
     page.get_by_role("button", name="Sign in").click()
-    unknown = page.get_by_role("alert").filter(has_text="This API key is unknown or has been revoked.")
+    unknown = page.get_by_role("alert").filter(
+        has_text="This API key is unknown or has been revoked."
+    )
     expect(unknown).to_be_visible()
     expect(page.get_by_label("API key")).to_be_focused()
     page.get_by_label("API key").fill(studio.key)
@@ -456,7 +528,9 @@ def test_a_wrong_key_is_refused_in_words_and_a_revoked_one_leads_back_to_the_sig
     for one in (page, other):
         # The process believes for some seconds still in a key that another has revoked.
         expect(one.get_by_role("heading", name="Sign in")).to_be_visible()
-        expect(one.get_by_role("alert")).to_have_text("This API key is unknown or has been revoked.")
+        expect(one.get_by_role("alert")).to_have_text(
+            "This API key is unknown or has been revoked."
+        )
         expect(one.get_by_text("Yoga")).to_have_count(0)
         assert studio.key not in one.evaluate("JSON.stringify(sessionStorage)")
     studio.api.kill()

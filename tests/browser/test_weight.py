@@ -17,9 +17,11 @@ MAX_BYTES = 100_000
 MANY, FEW = 1000, 10
 A_DAY = 143  # of the many: so many make seven days
 
-sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # nothing of this depends on the database
+# nothing of this depends on the database
+sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 
-# Each way to have something run that is no file of ours; which of them did, and how often the browser refused.
+# Each way to have something run that is no file of ours; which of them did, and how often the
+# browser refused.
 INTRUDE = """async () => {
   await new Promise((resolve) => setTimeout(resolve)); // the page's own turn: in the debugger's eval is allowed
   const ran = [];
@@ -47,7 +49,8 @@ INTRUDE = """async () => {
   return { ran, refused };
 }"""
 
-# What ticking a box changes in the document until its plan is shown; the rows that are touched among it.
+# What ticking a box changes in the document until its plan is shown; the rows that are touched
+# among it.
 WATCH = """() => {
   globalThis.changes = [];
   const row = (one) => (one.closest ? one : one.parentElement)?.closest(".row")?.dataset.session;
@@ -91,7 +94,9 @@ def test_the_first_page_is_under_100_kb_and_no_page_asks_anybody_else(studio, pa
     for path in PAGES[1:]:
         page.goto(studio.url + path)
         arrived(page)
-    assert {urlsplit(url).netloc for url in asked if not url.startswith("blob:")} == {urlsplit(studio.url).netloc}
+    assert {urlsplit(url).netloc for url in asked if not url.startswith("blob:")} == {
+        urlsplit(studio.url).netloc
+    }
 
 
 @sqlite
@@ -104,7 +109,10 @@ def test_a_second_visit_finds_every_file_unchanged(studio, page):
     wanted: dict[str, str] = {}
     cdp = page.context.new_cdp_session(page)
     cdp.send("Network.enable")
-    cdp.on("Network.requestWillBeSent", lambda event: wanted.update({event["requestId"]: event["request"]["url"]}))
+    cdp.on(
+        "Network.requestWillBeSent",
+        lambda event: wanted.update({event["requestId"]: event["request"]["url"]}),
+    )
     cdp.on(
         "Network.responseReceivedExtraInfo",
         lambda event: statuses.update({event["requestId"]: event["statusCode"]}),
@@ -125,11 +133,14 @@ def is_data(url: str) -> bool:
 
 @sqlite
 def test_nothing_runs_in_a_page_that_is_no_file_of_ours(studio, browser: Browser):
-    context = browser.new_context()  # not one of those whose consoles must be silent: each refusal is noted there
+    # not one of those whose consoles must be silent: each refusal is noted there
+    context = browser.new_context()
     page = context.new_page()
     for path in PAGES:
         answer = page.goto(studio.signed_in() if path == "/" else studio.url + path)
-        policy = dict(part.split(maxsplit=1) for part in answer.headers["content-security-policy"].split("; "))
+        policy = dict(
+            part.split(maxsplit=1) for part in answer.headers["content-security-policy"].split("; ")
+        )
         assert policy["default-src"] == "'none'"
         assert policy["script-src"] == "'self'"
         if path != "/docs":  # which is Swagger UI, and sets styles itself
@@ -158,27 +169,47 @@ def lines() -> list[bytes]:
     """Next week with a thousand sessions, every fifth in the pool, and a day after it with ten; some have bookings."""
     today = dt.datetime.now(ZoneInfo(ZONE)).date()
     monday = today - dt.timedelta(days=today.weekday()) + dt.timedelta(days=7)
-    return [orjson.dumps(record) for place in range(MANY + FEW) for record in session(monday, place)]
+    return [
+        orjson.dumps(record) for place in range(MANY + FEW) for record in session(monday, place)
+    ]
 
 
 def session(monday: dt.date, place: int) -> Iterator[dict]:
     day, nth = divmod(place, A_DAY) if place < MANY else (7, place - MANY)
-    local = dt.datetime.combine(monday + dt.timedelta(days=day), dt.time(6), ZoneInfo(ZONE)) + nth * dt.timedelta(
-        minutes=5
-    )
-    made = {"type": "session", "id": f"s{place}", "name": f"Class {place}", "timezone": ZONE, "capacity": 20}
+    local = dt.datetime.combine(
+        monday + dt.timedelta(days=day), dt.time(6), ZoneInfo(ZONE)
+    ) + nth * dt.timedelta(minutes=5)
+    made = {
+        "type": "session",
+        "id": f"s{place}",
+        "name": f"Class {place}",
+        "timezone": ZONE,
+        "capacity": 20,
+    }
     made |= {"location": "Pool" if place % 5 == 0 else "Hall", "instructor": f"Trainer {place % 7}"}
     ends_at = local + dt.timedelta(minutes=45)
     yield made | {"starts_at": local.isoformat(), "ends_at": ends_at.isoformat()}
     if place % 100 == 0:
-        paid = {"method": "payment", "payment_id": f"p{place}", "amount_minor": 1000, "currency": "CAD"}
+        paid = {
+            "method": "payment",
+            "payment_id": f"p{place}",
+            "amount_minor": 1000,
+            "currency": "CAD",
+        }
         yield {"type": "client", "id": f"c{place}", "name": "Ada", "email": "ada@example.org"}
-        booking = {"type": "booking", "id": f"b{place}", "session_id": f"s{place}", "client_id": f"c{place}"}
+        booking = {
+            "type": "booking",
+            "id": f"b{place}",
+            "session_id": f"s{place}",
+            "client_id": f"c{place}",
+        }
         yield booking | {"status": "booked", "payments": [paid]}
 
 
 @sqlite
-def test_a_thousand_sessions_are_chosen_by_ranges_and_filters_that_hide_without_unticking(open_studio, page):
+def test_a_thousand_sessions_are_chosen_by_ranges_and_filters_that_hide_without_unticking(
+    open_studio, page
+):
     studio = open_studio(lines())
     page.goto(studio.signed_in(f"/bulk-cancel?{studio.week}"))
     expect(page.locator(".row")).to_have_count(MANY)
@@ -205,7 +236,8 @@ def test_a_thousand_sessions_are_chosen_by_ranges_and_filters_that_hide_without_
     expect(count).to_have_text("440 of 1,000 sessions selected, 438 of them hidden by the filter")
     page.get_by_label("Search").fill("")
     page.locator(".row:visible input").nth(10).uncheck()
-    page.locator(".row:visible input").nth(20).click(modifiers=["Shift"])  # and those between that are shown
+    # and those between that are shown
+    page.locator(".row:visible input").nth(20).click(modifiers=["Shift"])
     expect(count).to_have_text("429 of 1,000 sessions selected, 240 of them hidden by the filter")
     page.get_by_label("Location").select_option("")
     expect(count).to_have_text("429 of 1,000 sessions selected")

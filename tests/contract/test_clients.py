@@ -18,7 +18,11 @@ async def judge(printed, server):
     done = {effect["reference"] for service in books.values() for effect in service["effects"]}
     assert not [service["twice"] for service in books.values() if service["twice"]]
     assert facts["planned"]["refunds"] == len(done) > 300
-    assert facts["planned"]["credits"] == facts["credits"] == books["credits"]["totals"]["sums"]["credits"]
+    assert (
+        facts["planned"]["credits"]
+        == facts["credits"]
+        == books["credits"]["totals"]["sums"]["credits"]
+    )
     assert facts["cancelled"] == [202, None]
     assert facts["replayed"] == [202, "true", True]
     assert facts["status"] == "completed"
@@ -38,23 +42,43 @@ async def server(sqlite_url, tmp_path):
         yield server
 
 
-async def test_the_python_client_generates_without_a_warning_and_makes_the_journey(server, tmp_path):
+async def test_the_python_client_generates_without_a_warning_and_makes_the_journey(
+    server, tmp_path
+):
     folder = tmp_path / "python"
     shutil.copytree(CLIENTS / "python", folder)
-    generate = (BIN / "openapi-python-client", "generate", "--path", DOCUMENT, "--config", "config.yaml")
+    generate = (
+        BIN / "openapi-python-client",
+        "generate",
+        "--path",
+        DOCUMENT,
+        "--config",
+        "config.yaml",
+    )
     said = await run(
-        *generate, "--meta", "none", "--output-path", "bulk_cancel_client", "--fail-on-warning", folder=folder
+        *generate,
+        "--meta",
+        "none",
+        "--output-path",
+        "bulk_cancel_client",
+        "--fail-on-warning",
+        folder=folder,
     )
     assert "WARNING" not in said.upper()
-    # What a client installed from a package would be spared too: complaints of the generated code itself.
+    # What a client installed from a package would be spared too: complaints of the generated code
+    # itself.
     await run(BIN / "mypy", "--strict", "--follow-imports=silent", "journey.py", folder=folder)
-    await judge(await run(BIN / "python", "journey.py", folder=folder, **server.environment()), server)
+    await judge(
+        await run(BIN / "python", "journey.py", folder=folder, **server.environment()), server
+    )
 
 
 async def test_the_typescript_client_generates_and_makes_the_journey(server, tmp_path):
     workshop = await typescript(tmp_path)
     await run("npx", "tsc", folder=workshop)
-    await judge(await run("node", "out/journey.js", folder=workshop, **server.environment()), server)
+    await judge(
+        await run("node", "out/journey.js", folder=workshop, **server.environment()), server
+    )
 
 
 def test_the_lock_of_the_typescript_client_names_hashes_and_no_addresses_to_download_from():

@@ -18,12 +18,23 @@ from app.problem_types import PROBLEM_TYPES
 
 COMMITTED = Path(__file__).parents[2] / "openapi" / "bulk-cancel.json"
 PROBLEM = {"$ref": "#/components/schemas/ProblemDocument"}
-NAMES = ("session_id", "booking_id", "client_id", "job_id", "refund_id", "business_id", "endpoint_id", "event_id")
+NAMES = (
+    "session_id",
+    "booking_id",
+    "client_id",
+    "job_id",
+    "refund_id",
+    "business_id",
+    "endpoint_id",
+    "event_id",
+)
 CSV, EVENTS = "text/csv", "text/event-stream"
 
 
 def printed():
-    return subprocess.run([sys.executable, "-m", "app.document"], capture_output=True, check=True).stdout
+    return subprocess.run(
+        [sys.executable, "-m", "app.document"], capture_output=True, check=True
+    ).stdout
 
 
 def test_the_document_is_valid_openapi_3_1_and_printed_the_same_each_time():
@@ -91,10 +102,15 @@ def test_every_refusal_is_a_problem_document_with_an_example_of_its_own_status(o
             (content,) = response["content"].values()
             assert content["schema"] == PROBLEM, (name, status)
             several = content.get("examples", {}).values()
-            for example in [content["example"]] if "example" in content else [one["value"] for one in several]:
+            for example in (
+                [content["example"]] if "example" in content else [one["value"] for one in several]
+            ):
                 assert example["status"] == int(status), (name, status)
                 kind = PROBLEM_TYPES[example["type"].removeprefix("/problems/")]
-                assert (example["title"], example.keys()) == (kind.title, kind.example().keys()), (name, status)
+                assert (example["title"], example.keys()) == (kind.title, kind.example().keys()), (
+                    name,
+                    status,
+                )
 
 
 OWN_TYPES = {
@@ -108,7 +124,9 @@ OWN_TYPES = {
     "POST /v1/bulk-cancellations/{job_id}/refunds/{refund_id}/resolve": {"409": {"not-resolvable"}},
     "POST /v1/schedule/import": {"400": {"malformed-body", "broken-gzip"}},
     "POST /v1/webhook-endpoints": {"409": {"webhooks-not-configured", "too-many-endpoints"}},
-    "POST /v1/webhook-endpoints/{endpoint_id}/rotate-secret": {"409": {"webhooks-not-configured", "too-many-secrets"}},
+    "POST /v1/webhook-endpoints/{endpoint_id}/rotate-secret": {
+        "409": {"webhooks-not-configured", "too-many-secrets"}
+    },
     "POST /v1/webhook-endpoints/{endpoint_id}/test": {"409": {"endpoint-disabled"}},
     "POST /v1/hooks/payments": {"401": {"hook-signature-invalid"}, "404": {"hooks-not-configured"}},
 }
@@ -120,7 +138,10 @@ def test_each_operation_shows_every_type_of_problem_that_is_its_own(operations):
             [content] = operations[name]["responses"][status]["content"].values()
             several = [one["value"] for one in content.get("examples", {}).values()]
             shown = [content["example"]] if "example" in content else several
-            assert {one["type"].removeprefix("/problems/") for one in shown} == slugs, (name, status)
+            assert {one["type"].removeprefix("/problems/") for one in shown} == slugs, (
+                name,
+                status,
+            )
 
 
 def examples(part):
@@ -132,13 +153,19 @@ def examples(part):
             yield from ((schema, one["value"]) for one in several.values())
         case {"examples": list(several)}:
             yield from ((part, one) for one in several)
-    for inner in part.values() if isinstance(part, dict) else part if isinstance(part, list) else ():
+    for inner in (
+        part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
+    ):
         yield from examples(inner)
 
 
 def test_every_example_fits_its_schema(document):
     named = {"components": document["components"]}  # where references lead
-    found = [(schema, one) for schema, one in examples(document) if not isinstance(one, str) or "enum" in schema]
+    found = [
+        (schema, one)
+        for schema, one in examples(document)
+        if not isinstance(one, str) or "enum" in schema
+    ]
     assert len(found) > 100
     for schema, example in found:
         Draft202012Validator(named | schema).validate(example)
@@ -157,7 +184,9 @@ def test_what_follows_from_a_key_a_path_and_a_body_is_documented_for_each(operat
         refusals = {int(status) for status in responses(operation, "4", "5")}
         if operation.get("security"):
             assert refusals >= {401, 503}, name
-            assert (403 in refusals) == any(scopes for one in operation["security"] for scopes in one.values()), name
+            assert (403 in refusals) == any(
+                scopes for one in operation["security"] for scopes in one.values()
+            ), name
         if "{" in name:
             assert refusals >= {404, 422}, name
         if "requestBody" in operation:
@@ -195,7 +224,9 @@ def test_streams_and_files_are_documented_with_an_example(operations):
 def every_schema(part):
     """The part and whatever is inside it."""
     yield part
-    for inner in part.values() if isinstance(part, dict) else part if isinstance(part, list) else ():
+    for inner in (
+        part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
+    ):
         yield from every_schema(inner)
 
 
@@ -208,11 +239,18 @@ def test_what_generators_of_clients_stumble_over_is_not_in_the_document(document
     for part in parts:
         properties = part.get("properties")
         for name, one in properties.items() if isinstance(properties, dict) else ():
-            assert one.get("type") != "null", f"{name}: a type that is only null aborts openapi-generator's Python"
+            assert one.get("type") != "null", (
+                f"{name}: a type that is only null aborts openapi-generator's Python"
+            )
 
 
 def test_the_events_have_a_tag_of_their_own_so_that_they_overwrite_no_calls(document, operations):
-    events = {tag for methods in document["webhooks"].values() for one in methods.values() for tag in one["tags"]}
+    events = {
+        tag
+        for methods in document["webhooks"].values()
+        for one in methods.values()
+        for tag in one["tags"]
+    }
     assert events == {"events"}
     assert not events & {tag for operation in operations.values() for tag in operation["tags"]}
     assert events <= {tag["name"] for tag in document["tags"]}
@@ -230,7 +268,10 @@ def test_what_a_caller_needs_to_repeat_a_request_or_to_save_one_is_declared(oper
         return {one["name"]: one for one in operations[name]["parameters"] if one["in"] == "header"}
 
     assert headers("POST /v1/bulk-cancellations")["Idempotency-Key"]["required"]
-    for name in ("GET /v1/bulk-cancellations/{job_id}", "GET /v1/public/{business_id}/schedule.ics"):
+    for name in (
+        "GET /v1/bulk-cancellations/{job_id}",
+        "GET /v1/public/{business_id}/schedule.ics",
+    ):
         assert "if-none-match" in {header.lower() for header in headers(name)}, name
         assert "ETag" in operations[name]["responses"]["200"]["headers"], name
         assert "content" not in operations[name]["responses"]["304"], name

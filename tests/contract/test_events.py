@@ -72,8 +72,13 @@ def test_an_event_that_lacks_something_or_is_of_another_type_does_not_fit(docume
             more = content["example"] | {"data": content["example"]["data"] | {"colour": "red"}}
             assert undocumented(document, content["schema"], more) == ["/data/colour"]
         for other in set(EventType) - {event_type}:
-            assert complaints(document, content["schema"], content["example"] | {"type": other}), (event_type, other)
-        assert complaints(document, content["schema"], content["example"] | {"timestamp": "yesterday"})
+            assert complaints(document, content["schema"], content["example"] | {"type": other}), (
+                event_type,
+                other,
+            )
+        assert complaints(
+            document, content["schema"], content["example"] | {"timestamp": "yesterday"}
+        )
 
 
 def test_any_event_is_a_webhook_event_told_apart_by_its_type(document):
@@ -81,7 +86,10 @@ def test_any_event_is_a_webhook_event_told_apart_by_its_type(document):
     assert union["discriminator"]["propertyName"] == "type"
     for event_type in EventType:
         content = body_of(document, event_type)
-        assert complaints(document, {"$ref": "#/components/schemas/WebhookEvent"}, content["example"]) == []
+        assert (
+            complaints(document, {"$ref": "#/components/schemas/WebhookEvent"}, content["example"])
+            == []
+        )
         assert union["discriminator"]["mapping"][event_type] == content["schema"]["$ref"]
 
 
@@ -91,7 +99,8 @@ def test_operations_and_schemas_have_names_of_their_own(document):
     operations = [operation["operationId"] for methods in items for operation in methods.values()]
     assert len(set(operations)) == len(operations)
     schemas = document["components"]["schemas"]
-    assert not [name for name in schemas if "__" in name]  # pydantic's way with two models of one name
+    # pydantic's way with two models of one name
+    assert not [name for name in schemas if "__" in name]
     titles = [schema["title"] for schema in schemas.values()]
     assert len(set(titles)) == len(titles) > 50
 
@@ -104,10 +113,19 @@ def lines():
     """Two sessions, with a booking each; every id as long as may be."""
     yield {"type": "client", "id": long("client"), "name": "Kim Li"}
     for name in ("done", "undone"):
-        times = {"starts_at": f"{MONDAY}T09:00:00Z", "ends_at": f"{MONDAY}T10:00:00Z", "timezone": "UTC"}
+        times = {
+            "starts_at": f"{MONDAY}T09:00:00Z",
+            "ends_at": f"{MONDAY}T10:00:00Z",
+            "timezone": "UTC",
+        }
         yield {"type": "session", "id": long(name), "name": "Yoga"} | times
         for number in (1, 2):
-            payment = {"method": "payment", "payment_id": f"{name}-{number}", "amount_minor": 2000, "currency": "CAD"}
+            payment = {
+                "method": "payment",
+                "payment_id": f"{name}-{number}",
+                "amount_minor": 2000,
+                "currency": "CAD",
+            }
             names = {"session_id": long(name), "client_id": long("client"), "status": "booked"}
             yield {"type": "booking", "id": long(f"{name}-{number}"), "payments": [payment]} | names
 
@@ -128,8 +146,13 @@ async def until(found, seconds=20):
 
 async def cause_every_event(server, http):
     """Endpoints, one of which is gone; a job with a refund that fails and is resolved; a job that is withdrawn."""
-    endpoint = await answered(http.post("/v1/webhook-endpoints", json={"url": f"{server.receiver.address}/all"}), 201)
-    gone = {"url": f"{server.receiver.address}/gone", "event_types": ["bulk_cancellation.withdrawn"]}
+    endpoint = await answered(
+        http.post("/v1/webhook-endpoints", json={"url": f"{server.receiver.address}/all"}), 201
+    )
+    gone = {
+        "url": f"{server.receiver.address}/gone",
+        "event_types": ["bulk_cancellation.withdrawn"],
+    }
     gone = await answered(http.post("/v1/webhook-endpoints", json=gone), 201)
     for one in (endpoint, gone):
         await answered(http.post(f"/v1/webhook-endpoints/{one['id']}/test"), 202)
@@ -142,24 +165,38 @@ async def cause_every_event(server, http):
     job = await cancel("done")
 
     async def failed():
-        page = await answered(http.get(f"{JOBS}/{job['id']}/refunds", params={"status": "rejected"}), 200)
-        ended = (await answered(http.get(f"{JOBS}/{job['id']}"), 200))["status"] == "completed_with_failures"
+        page = await answered(
+            http.get(f"{JOBS}/{job['id']}/refunds", params={"status": "rejected"}), 200
+        )
+        ended = (await answered(http.get(f"{JOBS}/{job['id']}"), 200))[
+            "status"
+        ] == "completed_with_failures"
         return ended and page["data"]
 
     [refund] = await until(failed)
     held = await cancel("undone", hold_seconds=600)
     await answered(http.post(f"{JOBS}/{held['id']}/withdraw"), 200)
     closed = {"resolution": "waived", "reference": "4711"}
-    await answered(http.post(f"{JOBS}/{job['id']}/refunds/{refund['id']}/resolve", json=closed), 200)
+    await answered(
+        http.post(f"{JOBS}/{job['id']}/refunds/{refund['id']}/resolve", json=closed), 200
+    )
     return endpoint["secret"]
 
 
 async def test_what_endpoints_are_sent_is_what_the_document_says(database_url, tmp_path, document):
     week = [json.dumps(line).encode() for line in lines()]
-    async with live(database_url, tmp_path, business=long("business"), lines=week) as server, server.caller() as http:
+    async with (
+        live(database_url, tmp_path, business=long("business"), lines=week) as server,
+        server.caller() as http,
+    ):
         secret = await cause_every_event(server, http)
         expected = sorted(
-            [*set(EventType), "bulk_cancellation.accepted", "session.cancelled", "bulk_cancellation.completed"]
+            [
+                *set(EventType),
+                "bulk_cancellation.accepted",
+                "session.cancelled",
+                "bulk_cancellation.completed",
+            ]
         )
 
         async def all_came():
@@ -178,11 +215,14 @@ async def test_what_endpoints_are_sent_is_what_the_document_says(database_url, t
         assert headers["content-type"] == "application/json"
         for parameter in operation["parameters"]:
             assert parameter["in"] == "header"
-            assert complaints(document, parameter["schema"], headers[parameter["name"]]) == [], parameter["name"]
+            assert complaints(document, parameter["schema"], headers[parameter["name"]]) == [], (
+                parameter["name"]
+            )
         Webhook(secret).verify(body, headers)
     statuses = [event["data"]["status"] for event in events if event["type"] == EventType.COMPLETED]
     assert sorted(statuses) == ["completed", "completed_with_failures"]
     [failed] = [event for event in events if event["type"] == EventType.REFUND_FAILED]
-    assert [len(failed["data"][name]) for name in ("business_id", "session_id", "booking_id", "client_id")] == [
-        LONGEST
-    ] * 4
+    assert [
+        len(failed["data"][name])
+        for name in ("business_id", "session_id", "booking_id", "client_id")
+    ] == [LONGEST] * 4

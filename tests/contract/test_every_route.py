@@ -73,9 +73,12 @@ def keyed_routes(app):
     routes = []
     for context in iter_route_contexts(app.routes):
         if isinstance(context.original_route, HotRoutes):
-            continue  # of paths that come again, and beneath the layer that knows who may call those
+            # of paths that come again, and beneath the layer that knows who may call those
+            continue
         if context.methods is None:
-            assert context.path in OPEN_MOUNTS, f"{context.path} is mounted, and nothing here says who may see it"
+            assert context.path in OPEN_MOUNTS, (
+                f"{context.path} is mounted, and nothing here says who may see it"
+            )
             continue
         for method in context.methods - {"HEAD"}:
             if (method, context.path) in OPEN | SIGNED:
@@ -103,7 +106,10 @@ def smallest(schema, document):
         case {"anyOf": [first, *_]} | {"oneOf": [first, *_]}:
             return smallest(first, document)
         case {"type": "object"}:
-            return {name: smallest(schema["properties"][name], document) for name in schema.get("required", [])}
+            return {
+                name: smallest(schema["properties"][name], document)
+                for name in schema.get("required", [])
+            }
         case {"type": "array"}:
             return [smallest(schema["items"], document)] * schema.get("minItems", 0)
         case {"type": "integer" | "number"}:
@@ -118,7 +124,9 @@ async def other_business(db):
     async with db.write() as conn:
         await create_business(conn, "theirs", name="Theirs", timezone="UTC", currency="EUR")
         await create_business(conn, "ours", name="Ours", timezone="UTC", currency="EUR")
-        await conn.execute(tables.clients.insert().values(business_id="theirs", id=THEIRS["client_id"], name="Ada"))
+        await conn.execute(
+            tables.clients.insert().values(business_id="theirs", id=THEIRS["client_id"], name="Ada")
+        )
         at = dt.datetime(2026, 11, 23, 9, tzinfo=dt.UTC)
         await conn.execute(
             tables.jobs.insert().values(
@@ -148,10 +156,17 @@ async def other_business(db):
                 outcome_seq=1,
             )
         )
-        session = {"business_id": "theirs", "id": THEIRS["session_id"], "name": "Yoga", "timezone": "UTC"}
+        session = {
+            "business_id": "theirs",
+            "id": THEIRS["session_id"],
+            "name": "Yoga",
+            "timezone": "UTC",
+        }
         times = {"starts_at": at, "ends_at": at + dt.timedelta(hours=1)}
         await conn.execute(
-            tables.sessions.insert().values(**session, **times, status="cancelled", job_id=JOB, cancelled_at=at)
+            tables.sessions.insert().values(
+                **session, **times, status="cancelled", job_id=JOB, cancelled_at=at
+            )
         )
         await conn.execute(
             tables.bookings.insert().values(
@@ -206,7 +221,9 @@ async def other_business(db):
         event = {"id": EVENT, "business_id": "theirs", "type": "refund.failed", "occurred_at": at}
         await conn.execute(webhook_events.insert().values(**event, payload="{}"))
         await conn.execute(
-            webhook_deliveries.insert().values(endpoint_id=ENDPOINT, event_id=EVENT, status="failed", due_at=None)
+            webhook_deliveries.insert().values(
+                endpoint_id=ENDPOINT, event_id=EVENT, status="failed", due_at=None
+            )
         )
 
 
@@ -218,14 +235,18 @@ async def app(db, other_business, tmp_path):
 
 @pytest.fixture
 async def client(app):
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app), base_url="http://test"
+    ) as client:
         yield client
 
 
 async def call(client, app, method, path, key=None, ids=THEIRS):
     """One call with a valid body; `key` of None sends no header."""
     unknown = set(re.findall(r"\{(\w+)\}", path)) - ids.keys()
-    assert not unknown, f"{path}: put an object of the other business for {unknown} into THEIRS and NOBODYS"
+    assert not unknown, (
+        f"{path}: put an object of the other business for {unknown} into THEIRS and NOBODYS"
+    )
     document = app.openapi()
     operation = document["paths"][path.partition("?")[0]][method.lower()]
     content = operation.get("requestBody", {}).get("content", {})
@@ -276,7 +297,11 @@ async def test_who_may_not_call_is_told_before_a_byte_of_the_body_is_read(app, d
             headers = [(b"content-length", b"9000000"), (b"content-type", b"application/json")]
             if key is not None:
                 headers.append((b"authorization", f"Bearer {key}".encode()))
-            where = {"path": path.format(**THEIRS), "query_string": b"nobody=knows", "method": method}
+            where = {
+                "path": path.format(**THEIRS),
+                "query_string": b"nobody=knows",
+                "method": method,
+            }
             await app({"type": "http", "headers": headers, **where}, receive, send)
             assert sent[0]["status"] == refusal, (method, path)
 
@@ -285,11 +310,16 @@ async def test_without_a_signature_no_key_opens_a_route_that_is_signed(db, other
     secret = f"whsec_{base64.b64encode(b'k' * 32).decode()}"
     settings = Settings(hooks_secret=secret, stripe_hooks_secret=secret)
     app = create_app(settings, database=db, queue=LocalQueue())
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app), base_url="http://test"
+    ) as client:
         for method, path in SIGNED:
             for key in (None, await create_key(db, "ours", "desk", Scope)):
                 answer = await call(client, app, method, path, key)
-                assert (answer.status_code, answer.json()["type"]) == (401, "/problems/hook-signature-invalid")
+                assert (answer.status_code, answer.json()["type"]) == (
+                    401,
+                    "/problems/hook-signature-invalid",
+                )
                 assert answer.headers["www-authenticate"]
             assert not app.openapi()["paths"][path][method.lower()].get("security")
 
@@ -304,7 +334,12 @@ async def test_every_get_answers_head_with_the_same_status_and_headers_and_no_bo
     ids = THEIRS | {"business_id": "theirs"}
     ids["slug"] = "plan-changed"
     gets = {(path, key) for method, path in OPEN if method == "GET" for key in (None,)}
-    gets |= {(path, key) for method, path, _ in keyed_routes(app) if method == "GET" for key in (None, theirs)}
+    gets |= {
+        (path, key)
+        for method, path, _ in keyed_routes(app)
+        if method == "GET"
+        for key in (None, theirs)
+    }
 
     for path, key in gets:
         headers = {} if key is None else {"Authorization": f"Bearer {key}"}
@@ -317,7 +352,9 @@ async def test_every_get_answers_head_with_the_same_status_and_headers_and_no_bo
         assert whole.status_code in {200, 401}, (path, whole.text)
 
 
-async def test_an_unknown_query_parameter_is_refused_on_every_route_of_the_document(client, app, db):
+async def test_an_unknown_query_parameter_is_refused_on_every_route_of_the_document(
+    client, app, db
+):
     theirs = await create_key(db, "theirs", "desk", Scope)
     ids = THEIRS | {"business_id": "theirs"}
     before = await dump(db)
@@ -337,7 +374,9 @@ async def test_an_unknown_query_parameter_is_refused_on_every_route_of_the_docum
 
 async def dump(db):
     async with db.read() as conn:
-        return [(await conn.execute(table.select())).all() for table in tables.metadata.sorted_tables]
+        return [
+            (await conn.execute(table.select())).all() for table in tables.metadata.sorted_tables
+        ]
 
 
 async def test_no_parameter_may_be_null(app):
@@ -374,11 +413,16 @@ async def test_another_businesss_ids_answer_exactly_as_unknown_ones(client, app,
         foreign = await call(client, app, method, path, ours)
         assert foreign.status_code == 404, (method, path, foreign.text)
         nobodys = await call(client, app, method, path, ours, NOBODYS)
-        assert (foreign.status_code, foreign.content) == (nobodys.status_code, nobodys.content), (method, path)
+        assert (foreign.status_code, foreign.content) == (nobodys.status_code, nobodys.content), (
+            method,
+            path,
+        )
     assert walked >= 5
     app.state.stopping.set()  # so that an owner's stream of events ends
     # What deletes comes last, bookings before their clients and sessions.
-    for method, path, _ in sorted(keyed_routes(app), key=lambda route: (route[0] == "DELETE", route[1])):
+    for method, path, _ in sorted(
+        keyed_routes(app), key=lambda route: (route[0] == "DELETE", route[1])
+    ):
         if "{" not in path or method == "PUT":
             continue
         owner = await call(client, app, method, path, theirs)
@@ -402,7 +446,12 @@ async def test_a_put_under_another_businesss_id_leaves_theirs_alone(client, app,
         async with db.read() as conn:
             rows = [
                 (await conn.execute(table.select().where(table.c.business_id == "theirs"))).all()
-                for table in (tables.sessions, tables.bookings, tables.clients, tables.payment_lines)
+                for table in (
+                    tables.sessions,
+                    tables.bookings,
+                    tables.clients,
+                    tables.payment_lines,
+                )
             ]
         return repr(rows)
 
@@ -421,7 +470,11 @@ async def test_every_keyed_route_declares_the_problems_it_may_answer(app):
         assert ("403" in responses) == bool(scopes), (method, path)
         for status, response in responses.items():
             if status >= "400":
-                assert list(response["content"]) == ["application/problem+json"], (method, path, status)
+                assert list(response["content"]) == ["application/problem+json"], (
+                    method,
+                    path,
+                    status,
+                )
     assert "HTTPValidationError" not in str(document)
 
 

@@ -1,6 +1,7 @@
 """Clients by the generators that others use: each generates, compiles where it can, and is answered by a live server.
 
-Each has an environment of its own, from npm's registry by a lock or from PyPI's by `make .venv-generators/.synced`.
+Each has an environment of its own, from npm's registry by a lock or from PyPI's by `make
+.venv-generators/.synced`.
 """
 
 import json
@@ -33,10 +34,22 @@ TYPESCRIPT = (
     Generator("kubb", ("npx", "kubb", "generate", "--config", "kubb.config.mjs")),
     Generator(
         "swagger-typescript-api",
-        ("npx", "swagger-typescript-api", "generate", "-p", "bulk-cancel.json", "-o", "client", "-n", "bulk-cancel.ts"),
+        (
+            "npx",
+            "swagger-typescript-api",
+            "generate",
+            "-p",
+            "bulk-cancel.json",
+            "-o",
+            "client",
+            "-n",
+            "bulk-cancel.ts",
+        ),
     ),
     Generator("oazapfts", ("npx", "oazapfts", "bulk-cancel.json", "client.ts")),
-    Generator("openapi-zod-client", ("npx", "openapi-zod-client", "bulk-cancel.json", "-o", "client.ts")),
+    Generator(
+        "openapi-zod-client", ("npx", "openapi-zod-client", "bulk-cancel.json", "-o", "client.ts")
+    ),
 )
 
 
@@ -52,7 +65,9 @@ async def workshop(name, folder):
     made = shutil.copytree(GENERATORS / name, folder / name)
     for shared in (GENERATORS / "tsconfig.json", GENERATORS / "week.ts", DOCUMENT):
         shutil.copy(shared, made)
-    await run("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", folder=made, seconds=SECONDS)
+    await run(
+        "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", folder=made, seconds=SECONDS
+    )
     return made
 
 
@@ -63,7 +78,17 @@ async def openapi_generator(language, folder, *options):
         if IN_CI:
             pytest.fail(reason, pytrace=False)
         pytest.skip(reason)
-    generate = (PYTHONS / "openapi-generator-cli", "generate", "-i", DOCUMENT, "-g", language, "-o", "client", *options)
+    generate = (
+        PYTHONS / "openapi-generator-cli",
+        "generate",
+        "-i",
+        DOCUMENT,
+        "-g",
+        language,
+        "-o",
+        "client",
+        *options,
+    )
     said = await run(*generate, folder=folder, seconds=SECONDS, PATH=f"{PYTHONS}:/usr/bin:/bin")
     # Two files of one name: the calls of one tag would be lost.
     assert "COLLISION" not in said
@@ -85,7 +110,9 @@ async def judge(printed, server):
 @pytest.mark.parametrize("generator", TYPESCRIPT, ids=lambda generator: generator.name)
 async def test_a_typescript_client_generates_compiles_and_is_answered(generator, server, tmp_path):
     made = await workshop(generator.name, tmp_path)
-    await run(*generator.command, folder=made, seconds=SECONDS, KUBB_DISABLE_TELEMETRY="1", CI="true")
+    await run(
+        *generator.command, folder=made, seconds=SECONDS, KUBB_DISABLE_TELEMETRY="1", CI="true"
+    )
     await run("npx", "tsc", folder=made, seconds=SECONDS)
     await judge(await run("node", "out/use.js", folder=made, **server.environment()), server)
 
@@ -103,19 +130,29 @@ async def test_openapi_generators_typescript_client_compiles_and_is_answered(ser
 async def test_openapi_generators_python_client_is_answered(server, tmp_path):
     made = await openapi_generator("python", tmp_path)
     shutil.copy(GENERATORS / "use.py", made)
-    await judge(await run(PYTHONS / "python", "use.py", folder=made, **server.environment()), server)
+    await judge(
+        await run(PYTHONS / "python", "use.py", folder=made, **server.environment()), server
+    )
 
 
 async def test_openapi_generators_go_client_compiles_and_is_answered(server, tmp_path):
-    # Without the option all its enumerations' words are constants of one package, and some are of two enumerations.
+    # Without the option all its enumerations' words are constants of one package, and some are of
+    # two enumerations.
     made = await openapi_generator("go", tmp_path, "--additional-properties=enumClassPrefix=true")
     shutil.rmtree(made / "test")
-    # Its only dependency is on no registry of ours; the client calls one function of it, of which it needs no answer.
+    # Its only dependency is on no registry of ours; the client calls one function of it, of which
+    # it needs no answer.
     validator = tmp_path / "validator"
     validator.mkdir()
     (validator / "go.mod").write_text("module gopkg.in/validator.v2\n\ngo 1.23\n")
-    (validator / "validator.go").write_text("package validator\n\nfunc Validate(any) error { return nil }\n")
-    module = (made / "go.mod").read_text().replace("github.com/GIT_USER_ID/GIT_REPO_ID", "bulk-cancel/client")
+    (validator / "validator.go").write_text(
+        "package validator\n\nfunc Validate(any) error { return nil }\n"
+    )
+    module = (
+        (made / "go.mod")
+        .read_text()
+        .replace("github.com/GIT_USER_ID/GIT_REPO_ID", "bulk-cancel/client")
+    )
     (made / "go.mod").write_text(f"{module}\nreplace gopkg.in/validator.v2 => ../validator\n")
     (made / "go.sum").unlink(missing_ok=True)
     (made / "use").mkdir()
@@ -129,9 +166,16 @@ async def test_openapi_generators_go_client_compiles_and_is_answered(server, tmp
 async def test_openapi_generators_java_client_has_every_call(tmp_path):
     made = await openapi_generator("java", tmp_path)
     document = json.loads(DOCUMENT.read_text())
-    names = {operation["operationId"] for methods in document["paths"].values() for operation in methods.values()}
+    names = {
+        operation["operationId"]
+        for methods in document["paths"].values()
+        for operation in methods.values()
+    }
     sources = "".join(path.read_text() for path in (made / "src" / "main").rglob("*Api.java"))
-    called = {re.sub(r"(?<!^)([A-Z])", r"_\1", name).lower() for name in re.findall(r"public \S+ (\w+)\(", sources)}
+    called = {
+        re.sub(r"(?<!^)([A-Z])", r"_\1", name).lower()
+        for name in re.findall(r"public \S+ (\w+)\(", sources)
+    }
     assert names <= called
 
 

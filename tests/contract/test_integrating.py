@@ -45,7 +45,11 @@ def agrees(claimed, printed):
 
 def files(section):
     """The files that a section would have saved, by name."""
-    return {NAME.match(text)[1]: text for language, text in blocks(section) if language not in ("sh", "text")}
+    return {
+        NAME.match(text)[1]: text
+        for language, text in blocks(section)
+        if language not in ("sh", "text")
+    }
 
 
 def shell(section):
@@ -94,7 +98,9 @@ async def breaking(server, method, ending, *, after_bytes):
             broken.append(request.url.path)
         headers = {name: value for name, value in request.headers.items() if name != "host"}
         url = f"{request.url.path}?{request.url.query}"
-        asked = http.build_request(request.method, url, headers=headers, content=await request.body())
+        asked = http.build_request(
+            request.method, url, headers=headers, content=await request.body()
+        )
         answer = await http.send(asked, stream=True)
 
         async def body():
@@ -120,10 +126,17 @@ async def breaking(server, method, ending, *, after_bytes):
 async def demo(folder):
     """What `make demo` runs, with what its line to paste exports."""
     process = await asyncio.create_subprocess_exec(
-        BIN / "bulk-cancel", "demo", "--port", str(free_port()), cwd=folder, stderr=asyncio.subprocess.PIPE
+        BIN / "bulk-cancel",
+        "demo",
+        "--port",
+        str(free_port()),
+        cwd=folder,
+        stderr=asyncio.subprocess.PIPE,
     )
     try:
-        while not (pasted := re.match(r" *export (.*)", (await process.stderr.readline()).decode())):
+        while not (
+            pasted := re.match(r" *export (.*)", (await process.stderr.readline()).decode())
+        ):
             assert process.returncode is None
         told = asyncio.create_task(process.stderr.read())
         exported = dict(one.split("=", 1) for one in pasted[1].split())
@@ -143,7 +156,8 @@ async def demo(folder):
 async def test_the_page_is_a_tour_that_runs_from_top_to_bottom_in_one_demo(tmp_path):
     needs("bash", "curl", "jq")
     workshop = await typescript(tmp_path)
-    for left in ("bulk-cancel.d.ts", "journey.ts", "tsconfig.json", "package.json"):  # the page makes its own
+    # the page makes its own
+    for left in ("bulk-cancel.d.ts", "journey.ts", "tsconfig.json", "package.json"):
         (workshop / left).unlink()
     async with demo(tmp_path) as exported:
         await check(sections(), workshop, exported)
@@ -197,10 +211,16 @@ async def test_a_snippet_that_fails_anywhere_fails_the_test(tmp_path):
 
 def test_the_table_names_every_event_with_the_members_of_its_data():
     document = json.loads(generated())
-    rows = re.findall(r"^\| `([a-z_.]+)` \| .* \| ((?:`\w+` ?)+) \|$", PAGE.read_text(), re.MULTILINE)
+    rows = re.findall(
+        r"^\| `([a-z_.]+)` \| .* \| ((?:`\w+` ?)+) \|$", PAGE.read_text(), re.MULTILINE
+    )
     assert sorted(name for name, _ in rows) == sorted(EventType)
     for name, members in rows:
         schemas = document["components"]["schemas"]
-        body = document["webhooks"][name]["post"]["requestBody"]["content"]["application/json"]["schema"]
-        data = schemas[schemas[body["$ref"].rsplit("/", 1)[1]]["properties"]["data"]["$ref"].rsplit("/", 1)[1]]
+        body = document["webhooks"][name]["post"]["requestBody"]["content"]["application/json"][
+            "schema"
+        ]
+        data = schemas[
+            schemas[body["$ref"].rsplit("/", 1)[1]]["properties"]["data"]["$ref"].rsplit("/", 1)[1]
+        ]
         assert {"business_id", *re.findall(r"\w+", members)} == data["properties"].keys(), name

@@ -1,6 +1,7 @@
 """Schemathesis asks the whole API, on a real socket, for anything that its own document does not promise.
 
-The same requests in the same order each time; TEST_FUZZ_EXAMPLES asks for more of them per operation.
+The same requests in the same order each time; TEST_FUZZ_EXAMPLES asks for more of them per
+operation.
 """
 
 import asyncio
@@ -38,11 +39,13 @@ MAX_ANSWER_SECONDS = 20
 ENDPOINTS = 30  # of webhooks: some are deleted and disabled while the others are asked for
 SPARE = 30  # sessions, bookings and clients beside those that all else is about: some are deleted
 HOOKS_SECRET = f"whsec_{base64.b64encode(b'k' * 32).decode()}"
-# The week and the ids that the document's own examples name, so that these are taken and not only refused.
+# The week and the ids that the document's own examples name, so that these are taken and not only
+# refused.
 WEEK = {"date_from": "2026-11-23", "date_to": "2026-11-29"}
 FIRST = dt.datetime(2026, 11, 23, 15, tzinfo=dt.UTC)
 SESSIONS = [f"s{n}" for n in range(1, 9)]
-# One payment or credit line of each job is refused, so that there is something to retry and to resolve.
+# One payment or credit line of each job is refused, so that there is something to retry and to
+# resolve.
 REFUSED = {"p5": "payment_disputed", "a6": "account_closed", "p7": "refund_window_expired"}
 
 
@@ -98,8 +101,16 @@ def records():
         yield {"type": "booking", "id": f"spare-{n}", "status": "booked", "payments": []} | names
     for n, session_id in enumerate(SESSIONS, start=1):
         starts_at = FIRST + dt.timedelta(hours=12 * n)
-        times = {"starts_at": starts_at.isoformat(), "ends_at": (starts_at + dt.timedelta(hours=1)).isoformat()}
-        place = {"timezone": "America/Toronto", "location": "Hall 1", "instructor": "Ana", "capacity": 12}
+        times = {
+            "starts_at": starts_at.isoformat(),
+            "ends_at": (starts_at + dt.timedelta(hours=1)).isoformat(),
+        }
+        place = {
+            "timezone": "America/Toronto",
+            "location": "Hall 1",
+            "instructor": "Ana",
+            "capacity": 12,
+        }
         yield {"type": "session", "id": session_id, "name": f"Yoga {n}"} | times | place
         card = {"method": "payment", "payment_id": f"p{n}", "amount_minor": 2000, "currency": "CAD"}
         credit = {"method": "credit", "account_id": f"a{n}", "credits": 2}
@@ -110,7 +121,12 @@ def records():
             ("waiting", [], "waitlisted"),
         ):
             names = {"session_id": session_id, "client_id": "c1"}
-            yield {"type": "booking", "id": f"{name}-{n}", "status": status, "payments": payments} | names
+            yield {
+                "type": "booking",
+                "id": f"{name}-{n}",
+                "status": status,
+                "payments": payments,
+            } | names
 
 
 async def endpoints(http):
@@ -126,12 +142,18 @@ async def endpoints(http):
 async def seed(http):
     """Import the schedule, cancel some of it in three jobs, the last on hold; gives the jobs' ids."""
     lines = "\n".join(json.dumps(record) for record in records())
-    answer = await http.post("/v1/schedule/import", content=lines, headers={"Content-Type": "application/x-ndjson"})
+    answer = await http.post(
+        "/v1/schedule/import", content=lines, headers={"Content-Type": "application/x-ndjson"}
+    )
     assert (answer.status_code, answer.json()["errors"]) == (200, 0), answer.text
     jobs = []
-    for number, (sessions, hold_seconds) in enumerate(((["s5", "s6"], 0), (["s7"], 0), (["s8"], 86_400))):
+    for number, (sessions, hold_seconds) in enumerate(
+        ((["s5", "s6"], 0), (["s7"], 0), (["s8"], 86_400))
+    ):
         body = WEEK | {"session_ids": sessions, "reason": "Snow day", "hold_seconds": hold_seconds}
-        answer = await http.post("/v1/bulk-cancellations", json=body, headers={"Idempotency-Key": f"seed-{number}"})
+        answer = await http.post(
+            "/v1/bulk-cancellations", json=body, headers={"Idempotency-Key": f"seed-{number}"}
+        )
         assert answer.status_code == 202, answer.text
         jobs.append(answer.json()["id"])
     return jobs
@@ -143,13 +165,17 @@ async def work(db, settings, jobs):
         served(create_sandbox()) as address,
         httpx.AsyncClient(base_url=address, trust_env=False, verify=False) as upstream,
     ):
-        answer = await upstream.put("/faults", json={name: {"refuse_ids": REFUSED} for name in ("payments", "credits")})
+        answer = await upstream.put(
+            "/faults", json={name: {"refuse_ids": REFUSED} for name in ("payments", "credits")}
+        )
         assert answer.status_code == 200, answer.text
-        calls = gateways(settings, payments_url=f"{address}/payments", credits_url=f"{address}/credits")
+        calls = gateways(
+            settings, payments_url=f"{address}/payments", credits_url=f"{address}/credits"
+        )
         runtime = Runtime(db, Unheard(), calls, settings, jitter=lambda: 0.0)
         for job in jobs:
             async with asyncio.timeout(30):
-                while (again_in := await run_slice(runtime, job, seconds=5)) is not None:  # noqa: ASYNC110 - it says when
+                while (again_in := await run_slice(runtime, job, seconds=5)) is not None:
                     await asyncio.sleep(max(again_in, 0.01))
         await runtime.aclose()
 
@@ -172,21 +198,38 @@ async def seeded(database_url, secrets_file):
         db = Database(database_url)
         stack.push_async_callback(db.close)
         async with db.write() as conn:
-            await create_business(conn, "studio", name="Studio", timezone="America/Toronto", currency="CAD")
+            await create_business(
+                conn, "studio", name="Studio", timezone="America/Toronto", currency="CAD"
+            )
         key = await create_key(db, "studio", "front desk", Scope)
         app = create_app(settings, database=db, queue=Unheard())
         app.state.stopping = StopsWhenAsked()
         address = await stack.enter_async_context(served(app, parser="h11"))
         headers = {"Authorization": f"Bearer {key}"}
-        async with httpx.AsyncClient(base_url=address, headers=headers, trust_env=False, verify=False) as http:
+        async with httpx.AsyncClient(
+            base_url=address, headers=headers, trust_env=False, verify=False
+        ) as http:
             told = await endpoints(http)
             jobs = await seed(http)
             await work(db, settings, jobs[:2])
-            pages = [await http.get(f"/v1/bulk-cancellations/{job}/refunds?status=rejected") for job in jobs[:2]]
-            events = (await http.get(f"/v1/webhook-endpoints/{told[0]}/deliveries?limit=10")).json()["data"]
+            pages = [
+                await http.get(f"/v1/bulk-cancellations/{job}/refunds?status=rejected")
+                for job in jobs[:2]
+            ]
+            events = (
+                await http.get(f"/v1/webhook-endpoints/{told[0]}/deliveries?limit=10")
+            ).json()["data"]
         refunds = [refund["id"] for page in pages for refund in page.json()["data"]]
         assert len(refunds) == len(REFUSED)
-        yield Business(address, key, app.openapi(), jobs, refunds, told, [event["event_id"] for event in events])
+        yield Business(
+            address,
+            key,
+            app.openapi(),
+            jobs,
+            refunds,
+            told,
+            [event["event_id"] for event in events],
+        )
 
 
 @pytest.fixture
@@ -194,7 +237,9 @@ def business(database_url, tmp_path):
     # The server has a loop and a thread of its own: Schemathesis asks and waits.
     with (
         start_blocking_portal(backend_options={"use_uvloop": True}) as portal,
-        portal.wrap_async_context_manager(seeded(database_url, tmp_path / "secrets.key")) as business,
+        portal.wrap_async_context_manager(
+            seeded(database_url, tmp_path / "secrets.key")
+        ) as business,
     ):
         yield business
 
@@ -210,7 +255,15 @@ def known_values(business):
     spare = [f"spare-{n}" for n in range(SPARE)]
     return {
         "path.session_id": SESSIONS + spare,
-        "path.booking_id": ["card-1", "split-2", "free-3", "waiting-4", "card-5", "split-6", *spare],
+        "path.booking_id": [
+            "card-1",
+            "split-2",
+            "free-3",
+            "waiting-4",
+            "card-5",
+            "split-6",
+            *spare,
+        ],
         "path.client_id": ["c1", *spare],
         "path.job_id": business.jobs,
         "path.refund_id": business.refunds,
@@ -231,7 +284,8 @@ def known_values(business):
 def configured(business, *, headers, examples, phases):
     """Schemathesis over the whole document."""
     known = known_values(business)
-    # What a schema can't say (a range that is reversed, an id that differs from the path's) is refused as 422.
+    # What a schema can't say (a range that is reversed, an id that differs from the path's) is
+    # refused as 422.
     unheeded = {"error-feedback": {"enabled": False}}
     understood = ["2xx", "3xx", "401", "403", "404", "409", "422"]
     return schemathesis.openapi.from_dict(
@@ -245,15 +299,25 @@ def configured(business, *, headers, examples, phases):
                 "continue-on-failure": True,
                 "cache": {"enabled": False},
                 "output": {"sanitization": {"enabled": False}},
-                "generation": {"deterministic": True, "database": "none", "no-shrink": True, "max-examples": examples},
+                "generation": {
+                    "deterministic": True,
+                    "database": "none",
+                    "no-shrink": True,
+                    "max-examples": examples,
+                },
                 "phases": {
                     "examples": {"enabled": "examples" in phases},
                     "coverage": {"enabled": "coverage" in phases, "unexpected-methods": ["patch"]},
                     "fuzzing": {"enabled": "fuzzing" in phases} | unheeded,
                     "stateful": {"enabled": False},
                 },
-                "dictionaries": {place.replace(".", "-"): {"values": values} for place, values in known.items()},
-                "parameters": {place: {"dictionary": place.replace(".", "-"), "probability": 0.7} for place in known},
+                "dictionaries": {
+                    place.replace(".", "-"): {"values": values} for place, values in known.items()
+                },
+                "parameters": {
+                    place: {"dictionary": place.replace(".", "-"), "probability": 0.7}
+                    for place in known
+                },
                 "checks": {
                     "positive_data_acceptance": {"expected-statuses": understood},
                     # GET /v1/bulk-cancellations/plan is a job named plan, and there is none.
@@ -266,11 +330,15 @@ def configured(business, *, headers, examples, phases):
                         "include-path": "/v1/bulk-cancellations/plan",
                         "phases": {"coverage": {"enabled": False}},
                     },
-                    {  # Schemathesis holds each event against the schema, which in OpenAPI 3.1 is the whole stream's.
+                    # Schemathesis holds each event against the schema, which in OpenAPI 3.1 is the
+                    # whole stream's.
+                    {
                         "include-path": "/v1/bulk-cancellations/{job_id}/events",
                         "checks": {"response_schema_conformance": {"enabled": False}},
                     },
-                    {  # Any body is a string once it is sent, and one that is said to be gzip has to be.
+                    # Any body is a string once it is sent, and one that is said to be gzip has to
+                    # be.
+                    {
                         "include-path": "/v1/schedule/import",
                         "checks": {
                             "negative_data_rejection": {"enabled": False},
@@ -298,24 +366,32 @@ def sign(_context, case, kwargs):
             text = body if isinstance(body, str) else body.decode()
             request.headers["webhook-id"] = f"msg_{uuid.uuid4().hex}"
             request.headers["webhook-timestamp"] = str(int(at.timestamp()))
-            request.headers["webhook-signature"] = Webhook(HOOKS_SECRET).sign(request.headers["webhook-id"], at, text)
+            request.headers["webhook-signature"] = Webhook(HOOKS_SECRET).sign(
+                request.headers["webhook-id"], at, text
+            )
         return request
 
     def signed_by_stripe(request):
         body = request.body or b""
         with contextlib.suppress(UnicodeDecodeError):
             text = body if isinstance(body, str) else body.decode()
-            request.headers["Stripe-Signature"] = WebhookSignature.generate_signature_header(text, HOOKS_SECRET)
+            request.headers["Stripe-Signature"] = WebhookSignature.generate_signature_header(
+                text, HOOKS_SECRET
+            )
         return request
 
     given = {name.lower() for name in case.headers or {}}
     if case.path == "/v1/hooks/stripe" and "stripe-signature" in given:
         kwargs["auth"] = signed_by_stripe
-    elif case.path.startswith("/v1/hooks/") and {"webhook-id", "webhook-timestamp", "webhook-signature"} <= given:
+    elif (
+        case.path.startswith("/v1/hooks/")
+        and {"webhook-id", "webhook-timestamp", "webhook-signature"} <= given
+    ):
         kwargs["auth"] = signed
 
 
-# The audit of a job on hold, followed: the server is stopping (see `StopsWhenAsked`), and what is not whole breaks off.
+# The audit of a job on hold, followed: the server is stopping (see `StopsWhenAsked`), and what is
+# not whole breaks off.
 FOLLOWED = "GET /v1/bulk-cancellations/{job_id}/audit.csv"
 
 
@@ -327,10 +403,14 @@ def ask(schema):
         match event:
             case events.FatalError():
                 raise event.exception
-            case events.NonFatalError() if event.label == FOLLOWED and "Connection broken" in str(event.value):
+            case events.NonFatalError() if event.label == FOLLOWED and "Connection broken" in str(
+                event.value
+            ):
                 continue
             case events.NonFatalError():
-                findings.setdefault((event.label, type(event.value)), f"{event.label}: {event.value!r}")
+                findings.setdefault(
+                    (event.label, type(event.value)), f"{event.label}: {event.value!r}"
+                )
             case events.ScenarioFinished():
                 for one in event.recorder.interactions.values():
                     answers[event.label][one.response.status_code if one.response else None] += 1
@@ -372,14 +452,18 @@ def test_no_request_gets_an_answer_that_the_document_does_not_promise(business):
     assert not findings, "\n\n".join(findings)
     # A run in which everything is refused would find nothing either.
     refused = {
-        operation: statuses for operation, statuses in answers.items() if not statuses.keys() & {200, 201, 202, 204}
+        operation: statuses
+        for operation, statuses in answers.items()
+        if not statuses.keys() & {200, 201, 202, 204}
     }
     assert refused == {}
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_without_a_key_no_request_gets_anything_but_refusals_that_the_document_promises(business):
-    schema = configured(business, headers={}, examples=min(MAX_EXAMPLES, 4), phases=("examples", "fuzzing"))
+    schema = configured(
+        business, headers={}, examples=min(MAX_EXAMPLES, 4), phases=("examples", "fuzzing")
+    )
     answers, findings = ask(schema)
     assert not findings, "\n\n".join(findings)
     for operation in keyed(business.document):

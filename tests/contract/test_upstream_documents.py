@@ -83,7 +83,9 @@ def holds(operation, answer):
 @pytest.fixture(params=sorted(SERVICES))
 async def service(request):
     transport = httpx.ASGITransport(create_sandbox())
-    async with httpx.AsyncClient(transport=transport, base_url="http://sandbox", verify=False) as http:
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://sandbox", verify=False
+    ) as http:
         whole = document(request.param)
         path, body = SERVICES[request.param]
         yield request.param, http, resolved(whole["paths"][path], whole), body
@@ -127,7 +129,9 @@ async def test_the_sandbox_answers_as_the_document_says(service):
     async def faults(**switches):
         assert (await http.put("/faults", json={name: switches})).status_code == 200
 
-    jsonschema.validate(body, operations["post"]["requestBody"]["content"]["application/json"]["schema"])
+    jsonschema.validate(
+        body, operations["post"]["requestBody"]["content"]["application/json"]["schema"]
+    )
     assert [await post(), await post(), await post(reference="r2"), await post(extra=1)] == [
         201,
         201,
@@ -148,7 +152,10 @@ async def test_the_sandbox_answers_as_the_document_says(service):
     await faults(answer_500_before=1)
     assert await post("k6", reference="r6") == 500
     await faults(throttle_per_second=1)
-    assert {await post(f"t{n}", reference=f"t{n}", **{subject: f"t{n}"}) for n in range(3)} == {201, 429}
+    assert {await post(f"t{n}", reference=f"t{n}", **{subject: f"t{n}"}) for n in range(3)} == {
+        201,
+        429,
+    }
     await faults(latency_seconds=0.1)
     both = await asyncio.gather(*(post("k8", reference="r8", **{subject: "p8"}) for _ in range(2)))
     assert sorted(both) == [201, 409]
@@ -177,7 +184,11 @@ async def test_the_sandbox_sends_the_hooks_that_the_document_describes(name):
         served(create_sandbox()) as sandbox,
         httpx.AsyncClient(base_url=sandbox, trust_env=False, verify=False) as http,
     ):
-        switches = {"hooks": {"url": f"{url}/hooks", "secret": SECRET}, "pending": 1, "pending_seconds": 0.1}
+        switches = {
+            "hooks": {"url": f"{url}/hooks", "secret": SECRET},
+            "pending": 1,
+            "pending_seconds": 0.1,
+        }
         assert (await http.put("/faults", json={name: switches})).status_code == 200
         answer = await http.post(f"/{name}{path}", json=body, headers={"Idempotency-Key": "k1"})
         headers, content = await asyncio.wait_for(heard.get(), 10)
@@ -195,5 +206,7 @@ def test_the_codes_of_the_document_pass_through_the_gateway_unchanged(name):
     codes = [line.split("`")[1] for line in refused.splitlines() if line.startswith("* `")]
     assert len(codes) >= 3
     for code in codes:
-        outcome = classify(HttpAnswer(422, {}, b'{"code":"%s","detail":"x"}' % code.encode()), ORDER, now=utc_now())
+        outcome = classify(
+            HttpAnswer(422, {}, b'{"code":"%s","detail":"x"}' % code.encode()), ORDER, now=utc_now()
+        )
         assert outcome == Rejected(code, "x", None)

@@ -25,13 +25,25 @@ from app.refunds.verify import verify
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     """Of a matrix, `make test` plays one case in so many, on either kind of database; `make test-long` the others."""
-    played = {"test_fault_matrix.py": 2, "test_fault_points.py": 4, "test_fairness.py": 2, "test_hooks.py": 2}
+    played = {
+        "test_fault_matrix.py": 2,
+        "test_fault_points.py": 4,
+        "test_fairness.py": 2,
+        "test_hooks.py": 2,
+    }
     for file, one_in in played.items():
-        cases = [item for item in items if item.path.name == file and "running" in getattr(item, "fixturenames", ())]
+        cases = [
+            item
+            for item in items
+            if item.path.name == file and "running" in getattr(item, "fixturenames", ())
+        ]
         names = dict.fromkeys(item.callspec.params["name"] for item in cases)
         places = {name: place for place, name in enumerate(names)}
         for item in cases:
-            if (places[item.callspec.params["name"]] + (item.callspec.params["running"] == "postgresql")) % one_in:
+            if (
+                places[item.callspec.params["name"]]
+                + (item.callspec.params["running"] == "postgresql")
+            ) % one_in:
                 item.add_marker(pytest.mark.long)
 
 
@@ -41,7 +53,9 @@ def found_localstripe(tmp_path):
     started = []
 
     def found(*, before: float = 0.0, after: float = 0.0) -> Localstripe:
-        started.append(Localstripe(tmp_path / f"localstripe{len(started)}.log", before=before, after=after))
+        started.append(
+            Localstripe(tmp_path / f"localstripe{len(started)}.log", before=before, after=after)
+        )
         return started[-1]
 
     yield found
@@ -66,7 +80,9 @@ def violations():
     return check
 
 
-POSTGRESQL = sa.make_url(os.environ.get("TEST_DATABASE_URL", "postgresql+asyncpg://postgres@127.0.0.1:5432/postgres"))
+POSTGRESQL = sa.make_url(
+    os.environ.get("TEST_DATABASE_URL", "postgresql+asyncpg://postgres@127.0.0.1:5432/postgres")
+)
 
 
 def run_on_server(*statements: str) -> None:
@@ -85,12 +101,17 @@ def fresh_databases(request, tmp_path_factory) -> Iterator[Callable[[str, int], 
             for name in names:
                 shutil.copyfile(request.getfixturevalue("_sqlite_template"), folder / name)
             return [f"sqlite+aiosqlite:///{folder / name}" for name in names]
-        if not listens(POSTGRESQL.port or 5432, POSTGRESQL.host or "127.0.0.1") and os.environ.get("CI") != "true":
+        if (
+            not listens(POSTGRESQL.port or 5432, POSTGRESQL.host or "127.0.0.1")
+            and os.environ.get("CI") != "true"
+        ):
             pytest.skip("PostgreSQL is missing")
         template = request.getfixturevalue("_postgresql_template")
         run_on_server(*(f'CREATE DATABASE "{name}" TEMPLATE "{template}"' for name in names))
         made.extend(names)
-        return [POSTGRESQL.set(database=name).render_as_string(hide_password=False) for name in names]
+        return [
+            POSTGRESQL.set(database=name).render_as_string(hide_password=False) for name in names
+        ]
 
     yield fresh
     if made:
@@ -112,7 +133,9 @@ def copy_database(fresh_databases):
             return url.set(database=str(made)).render_as_string(hide_password=False)
         [empty] = fresh_databases("postgresql", 1)
         name = sa.make_url(empty).database
-        run_on_server(f'DROP DATABASE "{name}"', f'CREATE DATABASE "{name}" TEMPLATE "{url.database}"')
+        run_on_server(
+            f'DROP DATABASE "{name}"', f'CREATE DATABASE "{name}" TEMPLATE "{url.database}"'
+        )
         return empty
 
     return copy
@@ -122,12 +145,26 @@ class BreakableRedis:
     """A Redis of the test's own, on one port."""
 
     def __init__(self, program: str, folder: Path, databases: int = 16) -> None:
-        self.program, self.folder, self.port, self.databases = program, folder, free_port(), databases
+        self.program, self.folder, self.port, self.databases = (
+            program,
+            folder,
+            free_port(),
+            databases,
+        )
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        arguments = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", str(self.folder)]
+        arguments = [
+            "--port",
+            str(self.port),
+            "--bind",
+            "127.0.0.1",
+            "--save",
+            "",
+            "--dir",
+            str(self.folder),
+        ]
         arguments += ["--databases", str(self.databases)]
         self.process = subprocess.Popen([self.program, *arguments], stdout=subprocess.DEVNULL)
         until(lambda: listens(self.port))
@@ -177,10 +214,19 @@ class BreakablePostgresql:
     def run(self, program: str, *arguments: str) -> None:
         user = None if self.owner == getpass.getuser() else self.owner
         command = [self.programs / program, "-D", self.folder / "data", *arguments]
-        subprocess.run(command, check=True, cwd=self.folder, user=user, stdout=subprocess.DEVNULL, timeout=60)
+        subprocess.run(
+            command, check=True, cwd=self.folder, user=user, stdout=subprocess.DEVNULL, timeout=60
+        )
 
     def make(self) -> None:
-        self.run("initdb", "--username=postgres", "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C")
+        self.run(
+            "initdb",
+            "--username=postgres",
+            "--auth=trust",
+            "--no-sync",
+            "--encoding=UTF8",
+            "--locale=C",
+        )
         self.start()
 
     def start(self) -> None:
@@ -194,7 +240,9 @@ class BreakablePostgresql:
 
 
 def _programs() -> Path | None:
-    found = shutil.which("initdb") or max(Path("/usr/lib/postgresql").glob("*/bin/initdb"), default=None)
+    found = shutil.which("initdb") or max(
+        Path("/usr/lib/postgresql").glob("*/bin/initdb"), default=None
+    )
     return None if found is None else Path(found).parent
 
 

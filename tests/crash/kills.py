@@ -12,8 +12,9 @@ from crash.processes import Server, Town
 
 from app.db.core.engine import Database
 
-# A claim of a refund leaves one row, its outcome another: a claim with no outcome that a later claim follows is a row
-# that was claimed again. This is the one look into our own database, and decides nothing but whether a run means much.
+# A claim of a refund leaves one row, its outcome another: a claim with no outcome that a later
+# claim follows is a row that was claimed again. This is the one look into our own database, and
+# decides nothing but whether a run means much.
 CLAIMED_AGAIN = sa.text(
     "SELECT count(*) FROM (SELECT count(*) AS rows, epoch, max(epoch) OVER (PARTITION BY refund_id) AS last"
     " FROM refund_history GROUP BY refund_id, epoch) AS claims WHERE rows = 1 AND epoch > 0 AND epoch < last"
@@ -47,11 +48,15 @@ class Killer:
         servers[number] = again()
         self.kills += 1
 
-    def kill_until_finished(self, town: Town, job_id: str, servers: list[Server], again, *, seconds: float) -> None:
+    def kill_until_finished(
+        self, town: Town, job_id: str, servers: list[Server], again, *, seconds: float
+    ) -> None:
         """Kill while the job runs; the last time is left to whoever lives."""
         deadline = time.monotonic() + seconds
         while self.kills < self.enough and not finished(town, job_id):
-            assert time.monotonic() < deadline, f"after {self.kills} kills: {town.effects()} effects"
+            assert time.monotonic() < deadline, (
+                f"after {self.kills} kills: {town.effects()} effects"
+            )
             self.kill(servers, again)
         town.wait_for(job_id, max(deadline - time.monotonic(), 1))
 

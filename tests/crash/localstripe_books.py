@@ -1,8 +1,9 @@
 """localstripe as a peer: its process, the payments made there for a week, its books, and a relay to it.
 
-It knows no idempotency keys and makes every refund that it is asked for, so its books say what was really sent. Nothing
-of it is imported here: it runs in a process of its own (`localstripe_server.py`). The witness is Stripe's own library:
-it makes the payments and reads the books, and knows nothing of ours.
+It knows no idempotency keys and makes every refund that it is asked for, so its books say what was
+really sent. Nothing of it is imported here: it runs in a process of its own
+(`localstripe_server.py`). The witness is Stripe's own library: it makes the payments and reads the
+books, and knows nothing of ours.
 """
 
 import asyncio
@@ -58,7 +59,12 @@ class Localstripe:
 
     def pay(self, amount: int, currency: str) -> str:
         """A payment that has succeeded; its id."""
-        asked = {"amount": amount, "currency": currency.lower(), "payment_method": self._card, "confirm": True}
+        asked = {
+            "amount": amount,
+            "currency": currency.lower(),
+            "payment_method": self._card,
+            "confirm": True,
+        }
         paid = self.stripe.payment_intents.create(asked)
         assert paid.status == "succeeded"
         self.payments.append(paid.id)
@@ -70,14 +76,23 @@ class Localstripe:
 
     def pay_for(self, made: Week) -> Week:
         """The same week, whose payments are payments here."""
-        lines = [line for record in made.records for line in record.get("payments", ()) if line["method"] == "payment"]
+        lines = [
+            line
+            for record in made.records
+            for line in record.get("payments", ())
+            if line["method"] == "payment"
+        ]
         with ThreadPoolExecutor(_AT_ONCE) as many:
-            ids = list(many.map(lambda line: self.pay(line["amount_minor"], line["currency"]), lines))
+            ids = list(
+                many.map(lambda line: self.pay(line["amount_minor"], line["currency"]), lines)
+            )
         intents = dict(zip((line["payment_id"] for line in lines), ids, strict=True))
         for line in lines:
             line["payment_id"] = intents[line["payment_id"]]
         made.lines = [
-            Line(PAYMENTS, intents[line.subject], line.amount, line.currency) if line.service == PAYMENTS else line
+            Line(PAYMENTS, intents[line.subject], line.amount, line.currency)
+            if line.service == PAYMENTS
+            else line
             for line in made.lines
         ]
         return made
@@ -85,14 +100,20 @@ class Localstripe:
     def refunds(self) -> list[stripe.Refund]:
         """Every refund it has ever made, by payment, each payment's read to the last page."""
         with ThreadPoolExecutor(_AT_ONCE) as many:
-            found = [one for of_payment in many.map(self.refunds_of, self.payments) for one in of_payment]
+            found = [
+                one for of_payment in many.map(self.refunds_of, self.payments) for one in of_payment
+            ]
         everything = {one.id for one in self.stripe.refunds.list({"limit": 100}).auto_paging_iter()}
-        assert everything == {one.id for one in found}, "there are refunds of payments that nobody made"
+        assert everything == {one.id for one in found}, (
+            "there are refunds of payments that nobody made"
+        )
         assert len(everything) == len(found)
         return found
 
     def refunds_of(self, payment_id: str) -> list[stripe.Refund]:
-        found = list(self.stripe.refunds.list({"payment_intent": payment_id, "limit": 10}).auto_paging_iter())
+        found = list(
+            self.stripe.refunds.list({"payment_intent": payment_id, "limit": 10}).auto_paging_iter()
+        )
         assert {one.payment_intent for one in found} <= {payment_id}
         return found
 
@@ -128,8 +149,8 @@ class Localstripe:
 def relay(port: int, cut: Callable[[bytes, Callable[[], bytes]], bool]) -> Iterator[str]:
     """An address that passes HTTP calls on to `port`.
 
-    `cut(request, send)` is asked about each one, in a thread of its own, and may `send` it; if it says true the
-    caller's connection ends without an answer.
+    `cut(request, send)` is asked about each one, in a thread of its own, and may `send` it; if it
+    says true the caller's connection ends without an answer.
     """
     loop = asyncio.new_event_loop()
     loop.set_default_executor(ThreadPoolExecutor(32))
@@ -139,7 +160,9 @@ def relay(port: int, cut: Callable[[bytes, Callable[[], bytes]], bool]) -> Itera
 
     async def message(reader: asyncio.StreamReader) -> bytes:
         head = await reader.readuntil(b"\r\n\r\n")
-        lengths = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
+        lengths = [
+            line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")
+        ]
         return head + (await reader.readexactly(int(lengths[0].split(b":")[1])) if lengths else b"")
 
     async def passed_on(request: bytes) -> bytes:
@@ -173,7 +196,9 @@ def relay(port: int, cut: Callable[[bytes, Callable[[], bytes]], bool]) -> Itera
         await asyncio.sleep(0.05)  # what was aborted closes in the next rounds of the loop
         await loop.shutdown_default_executor()
 
-    server = asyncio.run_coroutine_threadsafe(asyncio.start_server(life, "127.0.0.1", 0), loop).result(10)
+    server = asyncio.run_coroutine_threadsafe(
+        asyncio.start_server(life, "127.0.0.1", 0), loop
+    ).result(10)
     try:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     finally:

@@ -1,7 +1,7 @@
 """A town of real processes: the sandbox, an API and workers, to be killed, stopped and started again from outside.
 
-The invariant: a town ends what it started and nothing else, and whatever happens to the others, its sandbox lives, for
-its books are the judge.
+The invariant: a town ends what it started and nothing else, and whatever happens to the others, its
+sandbox lives, for its books are the judge.
 """
 
 import asyncio
@@ -41,7 +41,8 @@ SHORT: Final = {
     "slice_seconds": 2,
     "concurrency": 8,
 }
-PATIENCE_SECONDS: Final = 600.0  # with what comes if all is well: much, for a busy machine is no failure
+# with what comes if all is well: much, for a busy machine is no failure
+PATIENCE_SECONDS: Final = 600.0
 FINISHED: Final = {"completed", "completed_with_failures"}
 
 
@@ -74,7 +75,9 @@ class Zygote:
     """The process that all others are forked from (see `zygote.py`): of this build, or of another at `root`."""
 
     def __init__(self, python: Path = Path(sys.executable), root: Path = ROOT) -> None:
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("BULK_CANCEL_")}
+        environment = {
+            name: value for name, value in os.environ.items() if not name.startswith("BULK_CANCEL_")
+        }
         self._process = subprocess.Popen(
             [str(python), str(Path(__file__).with_name("zygote.py"))],
             env=environment | {"PYTHONPATH": str(root)},
@@ -85,9 +88,13 @@ class Zygote:
         self._ready = False
         self._one_at_a_time = threading.Lock()
 
-    def fork(self, run: str, arguments: Sequence[str], environment: dict[str, str], log: Path) -> int:
+    def fork(
+        self, run: str, arguments: Sequence[str], environment: dict[str, str], log: Path
+    ) -> int:
         """Start a server; gives its pid."""
-        return self._ask({"run": run, "arguments": list(arguments), "environment": environment, "log": str(log)})
+        return self._ask(
+            {"run": run, "arguments": list(arguments), "environment": environment, "log": str(log)}
+        )
 
     def signal_that_ended(self, pid: int) -> int:
         """Which signal ended a server that is dead; 0: none, it ended by itself."""
@@ -120,7 +127,12 @@ class Zygote:
         **files: str,
     ) -> "Server":
         """Start `python -m` with this module and arguments, in that directory."""
-        order = {"run": "command", "arguments": list(arguments), "environment": environment, "cwd": str(cwd)}
+        order = {
+            "run": "command",
+            "arguments": list(arguments),
+            "environment": environment,
+            "cwd": str(cwd),
+        }
         return Server(self._ask(order | {"module": module, "log": str(log)} | files), log)
 
     def ended(self, pid: int) -> int:
@@ -153,7 +165,8 @@ class Server:
     def alive(self) -> bool:
         with suppress(psutil.NoSuchProcess):
             process = psutil.Process(self.pid)
-            # One that was killed is a zombie while threads of it still hold its port, on a busy machine for a while.
+            # One that was killed is a zombie while threads of it still hold its port, on a busy
+            # machine for a while.
             return process.status() != psutil.STATUS_ZOMBIE or process.num_threads() > 1
         return False
 
@@ -219,7 +232,10 @@ class Town:
 
     def environment(self, **settings: Any) -> dict[str, str]:
         """What the town's processes are set by, and these besides."""
-        return {f"BULK_CANCEL_{name.upper()}": str(value) for name, value in (self.settings | settings).items()}
+        return {
+            f"BULK_CANCEL_{name.upper()}": str(value)
+            for name, value in (self.settings | settings).items()
+        }
 
     def _start(self, run: str, *arguments: str, **settings: Any) -> Server:
         log = self.folder / f"{run}-{len(self.servers)}.log"
@@ -276,7 +292,9 @@ class Town:
         assert answer.status_code == 200, answer.text
 
     def books(self, *, effects: bool = True) -> dict[str, Any]:
-        return self.http.get(f"{self.sandbox_url}/books", params={"effects": str(effects).lower()}).json()
+        return self.http.get(
+            f"{self.sandbox_url}/books", params={"effects": str(effects).lower()}
+        ).json()
 
     def effects(self) -> int:
         """How many refunds the books hold now."""
@@ -285,7 +303,9 @@ class Town:
 
     # The API.
 
-    def call(self, method: str, path: str, *, business: str = BUSINESS, **more: Any) -> httpx.Response:
+    def call(
+        self, method: str, path: str, *, business: str = BUSINESS, **more: Any
+    ) -> httpx.Response:
         headers = {"Authorization": f"Bearer {self.keys[business]}"} | more.pop("headers", {})
         url = f"http://127.0.0.1:{self.api_port}/v1/bulk-cancellations{path}"
         return self.http.request(method, url, headers=headers, **more)
@@ -296,8 +316,15 @@ class Town:
         assert answer.status_code == 202, answer.text
         return answer.json()["id"]
 
-    def ask_to_cancel(self, *, key: str = "once", business: str = BUSINESS, **more: Any) -> httpx.Response:
-        body = {"date_from": FIRST_DAY, "date_to": LAST_DAY, "session_ids": "all", "reason": "Snow day"} | more
+    def ask_to_cancel(
+        self, *, key: str = "once", business: str = BUSINESS, **more: Any
+    ) -> httpx.Response:
+        body = {
+            "date_from": FIRST_DAY,
+            "date_to": LAST_DAY,
+            "session_ids": "all",
+            "reason": "Snow day",
+        } | more
         return self.call("POST", "", business=business, json=body, headers={"Idempotency-Key": key})
 
     def job(self, job_id: str, *, business: str = BUSINESS) -> dict[str, Any]:
@@ -309,7 +336,12 @@ class Town:
         return self.job(job_id, business=business)["status"] in FINISHED
 
     def wait_for(
-        self, job_id: str, seconds: float = PATIENCE_SECONDS, *, business: str = BUSINESS, pause: float = 0.1
+        self,
+        job_id: str,
+        seconds: float = PATIENCE_SECONDS,
+        *,
+        business: str = BUSINESS,
+        pause: float = 0.1,
     ) -> dict[str, Any]:
         """The job once it has ended."""
         until(lambda: self.finished(job_id, business=business), seconds, pause=pause)

@@ -32,7 +32,8 @@ ENDED: Final = {"completed", "completed_with_failures"}
 QUICK: Final = {
     "database_pool": 4,
     "upstream_timeout_seconds": 1,
-    # A sandbox that acts later than this is beyond what can be promised: both share this process and a busy machine.
+    # A sandbox that acts later than this is beyond what can be promised: both share this process
+    # and a busy machine.
     "upstream_quiescence_seconds": 1,
     "lease_seconds": 3,
     "sweep_seconds": 1,
@@ -80,7 +81,9 @@ class Studio:
         books = (await self.sandbox.get("/books?effects=false")).json()
         return books[service]["requests"].get(kind, 0)
 
-    async def ask(self, line: Line, reference: str, *, key: str, amount: int | None = None) -> httpx.Response:
+    async def ask(
+        self, line: Line, reference: str, *, key: str, amount: int | None = None
+    ) -> httpx.Response:
         """Ask the sandbox for a refund, as somebody else who calls it."""
         amount = amount or line.amount
         what = (
@@ -89,10 +92,17 @@ class Studio:
             else {"client_id": "somebody", "account_id": line.subject, "credits": amount}
         )
         body = what | {"business_id": BUSINESS, "reference": reference, "reason": "Snow day"}
-        return await self.sandbox.post(PATHS[line.service], json=body, headers={"Idempotency-Key": key})
+        return await self.sandbox.post(
+            PATHS[line.service], json=body, headers={"Idempotency-Key": key}
+        )
 
     async def cancel(self, **more: Any) -> str:
-        body = {"date_from": FIRST_DAY, "date_to": LAST_DAY, "session_ids": "all", "reason": "Snow day"} | more
+        body = {
+            "date_from": FIRST_DAY,
+            "date_to": LAST_DAY,
+            "session_ids": "all",
+            "reason": "Snow day",
+        } | more
         answer = await self.api.post(_JOBS, json=body, headers={"Idempotency-Key": "once"})
         assert answer.status_code == 202, answer.text
         return answer.json()["id"]
@@ -106,7 +116,9 @@ class Studio:
         db = Database(self.database_url)
         async with db.write() as conn:
             now = dt.datetime.now(dt.UTC)
-            await conn.execute(sa.update(jobs).where(jobs.c.id == job_id).values(hold_until=now, due_at=now))
+            await conn.execute(
+                sa.update(jobs).where(jobs.c.id == job_id).values(hold_until=now, due_at=now)
+            )
         await db.close()
 
     async def job(self, job_id: str) -> dict[str, Any]:
@@ -128,11 +140,15 @@ class Studio:
         return audit_rows((await self.api.get(f"{_JOBS}/{job_id}/audit.csv")).text)
 
     async def refunds(self, job_id: str) -> list[dict[str, Any]]:
-        return (await self.api.get(f"{_JOBS}/{job_id}/refunds", params={"limit": 200})).json()["data"]
+        return (await self.api.get(f"{_JOBS}/{job_id}/refunds", params={"limit": 200})).json()[
+            "data"
+        ]
 
 
 @asynccontextmanager
-async def studio(database_url: str, made: Week, *, absent: bool = False, **settings: Any) -> AsyncIterator[Studio]:
+async def studio(
+    database_url: str, made: Week, *, absent: bool = False, **settings: Any
+) -> AsyncIterator[Studio]:
     """Open one over this database, with the week imported; `absent`: without a sandbox at the upstreams' address."""
     db = Database(database_url)
     async with db.write() as conn:
@@ -155,4 +171,6 @@ async def studio(database_url: str, made: Week, *, absent: bool = False, **setti
 
 
 def _client(url: str, headers: dict[str, str]) -> httpx.AsyncClient:
-    return httpx.AsyncClient(base_url=url, headers=headers, trust_env=False, verify=False, timeout=60)
+    return httpx.AsyncClient(
+        base_url=url, headers=headers, trust_env=False, verify=False, timeout=60
+    )

@@ -1,9 +1,10 @@
 """Everything goes wrong at once, at random, as long as a large job runs: it still ends in good time, each line once.
 
-PostgreSQL is restarted as in a crash, Redis flushed and now and then away, workers killed with -9 and stopped beyond
-their leases. Workers are stopped at any instant here, also between their last look at the clock and a send, so the
-judge honours keys: what an upstream that ignores them makes of that moment no caller can prevent (FAULTS.md, row 19).
-It makes refunds beyond what was paid, though: a second key would show.
+PostgreSQL is restarted as in a crash, Redis flushed and now and then away, workers killed with -9
+and stopped beyond their leases. Workers are stopped at any instant here, also between their last
+look at the clock and a send, so the judge honours keys: what an upstream that ignores them makes of
+that moment no caller can prevent (FAULTS.md, row 19). It makes refunds beyond what was paid,
+though: a second key would show.
 """
 
 import os
@@ -155,7 +156,9 @@ def test_a_job_ends_whole_and_in_good_time_while_everything_breaks(
     for server in workers:
         server.kill()
 
-    town, workers = found_and_opened(found_towns, plan, breakable_postgresql.url, breakable_redis.url, made)
+    town, workers = found_and_opened(
+        found_towns, plan, breakable_postgresql.url, breakable_redis.url, made
+    )
     chaos = Chaos(plan, town, breakable_postgresql, breakable_redis, workers)
     job_id = town.cancel_all()
     with ThreadPoolExecutor() as side_by_side:
@@ -171,11 +174,19 @@ def test_a_job_ends_whole_and_in_good_time_while_everything_breaks(
             trouble.result()
     verdict = assert_whole(town, job_id, made, violations)
     again = claimed_again(town.database_url)
-    limit = 2 * fault_free + chaos.outage_seconds + CHAOTIC["lease_seconds"] + CHAOTIC["sweep_seconds"]
+    limit = (
+        2 * fault_free + chaos.outage_seconds + CHAOTIC["lease_seconds"] + CHAOTIC["sweep_seconds"]
+    )
     print(
         f"\n{len(made.lines)} refunds: {fault_free:.0f} s in peace, {took:.0f} s in chaos (limit {limit:.0f} s, with "
         f"{chaos.outage_seconds:.0f} s without a database); {chaos.counts}, {again} claimed again: {verdict}"
     )
     assert took <= limit
     assert again > 0
-    assert set(chaos.counts) == {"restarts of PostgreSQL", "flushes", "losses of Redis", "kills", "pauses"}
+    assert set(chaos.counts) == {
+        "restarts of PostgreSQL",
+        "flushes",
+        "losses of Redis",
+        "kills",
+        "pauses",
+    }

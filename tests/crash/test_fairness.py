@@ -1,6 +1,7 @@
 """Nobody waits for somebody else's refunds: not another business, not the other service, not an upstream in trouble.
 
-What must hold on any machine is said in counts, of the upstream's books; times and rates are measured in the long form.
+What must hold on any machine is said in counts, of the upstream's books; times and rates are
+measured in the long form.
 """
 
 import statistics
@@ -49,7 +50,14 @@ def foundry(zygote, fresh_databases, fresh_redis, tmp_path_factory):
             with one_at_a_time:
                 [database_url] = fresh_databases(kind, 1)
             redis = {"redis_url": fresh_redis()} if kind == "postgresql" else {}
-            towns.append(Town(zygote, tmp_path_factory.mktemp("town"), database_url, **PATIENT | redis | settings))
+            towns.append(
+                Town(
+                    zygote,
+                    tmp_path_factory.mktemp("town"),
+                    database_url,
+                    **PATIENT | redis | settings,
+                )
+            )
             return towns[-1]
 
         return found
@@ -112,7 +120,11 @@ def done(town: Town, service: str) -> int:
 def of(books: dict[str, Any], made: Week) -> int:
     """How many of this week's lines have come back."""
     subjects = {line.subject for line in made.lines}
-    return sum(one["subject"] in subjects for service in (PAYMENTS, CREDITS) for one in effects(books, service))
+    return sum(
+        one["subject"] in subjects
+        for service in (PAYMENTS, CREDITS)
+        for one in effects(books, service)
+    )
 
 
 # Two businesses.
@@ -135,8 +147,9 @@ def ten_refunds_do_not_wait_for_another_businesss_thousands(found: Found) -> Non
     books = town.books()
     meanwhile = of(books, large) - before
     print(f"\nthe large job did {meanwhile} of its {len(large.lines)} refunds meanwhile")
-    # What one slice of the large job does at most in its 20 s, both services together: who waits for the end of the
-    # slice sees nearly as many, who waits for the job sees all; half is far more than a few calls take.
+    # What one slice of the large job does at most in its 20 s, both services together: who waits
+    # for the end of the slice sees nearly as many, who waits for the job sees all; half is far more
+    # than a few calls take.
     of_a_slice = 2 * concurrency * PATIENT["slice_seconds"] / latency_seconds
     assert meanwhile <= of_a_slice / 4
     assert not town.finished(job_id)
@@ -223,12 +236,16 @@ def test_while_payments_hang_credits_keep_their_pace(found):
         job_id = town.cancel_all(business=business)
         until(lambda before=before: done(town, CREDITS) >= before + count // 10, pause=0.02)
         first, begun = done(town, CREDITS), time.monotonic()
-        until(lambda before=before: done(town, CREDITS) >= before + count * 9 // 10, 200, pause=0.02)
+        until(
+            lambda before=before: done(town, CREDITS) >= before + count * 9 // 10, 200, pause=0.02
+        )
         rates[hanging].append((done(town, CREDITS) - first) / (time.monotonic() - begun))
         town.faults(**HARD)
         town.wait_for(job_id, 300, business=business)
     kept = statistics.median(rates[True]) / statistics.median(rates[False])
-    print(f"\ncredits a second: both well {rates[False]}, while payments hang {rates[True]}: {kept:.0%}")
+    print(
+        f"\ncredits a second: both well {rates[False]}, while payments hang {rates[True]}: {kept:.0%}"
+    )
     assert kept >= 0.95
 
 
@@ -241,7 +258,9 @@ def an_upstream_that_says_503_is_left_alone_and_all_is_done_once_it_is_back(foun
 
 
 @case
-def an_upstream_that_drops_calls_is_left_alone_and_all_is_done_once_it_is_back(found: Found) -> None:
+def an_upstream_that_drops_calls_is_left_alone_and_all_is_done_once_it_is_back(
+    found: Found,
+) -> None:
     down(found, "drop_before")
 
 
@@ -299,14 +318,20 @@ def throttled(town: Town, refunds: int, a_second: int) -> tuple[float, float]:
     job_id = town.cancel_all()
     moments = []
     for share in (0.5, 0.97):
-        until(lambda share=share: done(town, PAYMENTS) >= share * refunds, 30 + 3 * refunds / a_second)
+        until(
+            lambda share=share: done(town, PAYMENTS) >= share * refunds, 30 + 3 * refunds / a_second
+        )
         books = town.books(effects=False)[PAYMENTS]
         asked = books["requests"]
-        moments.append((time.monotonic(), books["totals"]["succeeded"], asked["total"], asked.get("429", 0)))
+        moments.append(
+            (time.monotonic(), books["totals"]["succeeded"], asked["total"], asked.get("429", 0))
+        )
     town.wait_for(job_id)
     assert_once(town.books(), made.lines)
     seconds, gone, asked, refused = (late - early for early, late in zip(*moments, strict=True))
-    print(f"\n{gone / seconds:.1f} a second of {a_second}, {refused / asked:.1%} of {asked} requests were throttled")
+    print(
+        f"\n{gone / seconds:.1f} a second of {a_second}, {refused / asked:.1%} of {asked} requests were throttled"
+    )
     return gone / seconds / a_second, refused / asked
 
 

@@ -1,7 +1,8 @@
 """Every switch of the sandbox, for payments and credits, on both databases: one effect for each line, none missing.
 
-Each case has a studio, a sandbox and a database of its own, and a few run side by side, for they mostly wait. What is
-expected is read from the sandbox's books; the audit is then compared with them.
+Each case has a studio, a sandbox and a database of its own, and a few run side by side, for they
+mostly wait. What is expected is read from the sandbox's books; the audit is then compared with
+them.
 """
 
 import asyncio
@@ -12,7 +13,16 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from crash.studio import Studio, studio, until
-from crash.week import CREDITS, PAYMENTS, Line, assert_audit_tells_the_books, assert_once, effects, judge, week
+from crash.week import (
+    CREDITS,
+    PAYMENTS,
+    Line,
+    assert_audit_tells_the_books,
+    assert_once,
+    effects,
+    judge,
+    week,
+)
 
 from app.db.core.engine import Database
 from app.refunds.verify import verify
@@ -75,7 +85,10 @@ async def running(request, fresh_databases):
             await db.close()
             assert not broken
 
-    tasks = {name: asyncio.create_task(play(CASES[name], url)) for name, url in zip(chosen, databases, strict=True)}
+    tasks = {
+        name: asyncio.create_task(play(CASES[name], url))
+        for name, url in zip(chosen, databases, strict=True)
+    }
     yield tasks
     for task in tasks.values():
         task.cancel()
@@ -121,9 +134,18 @@ def other(service: str) -> str:
     return CREDITS if service == PAYMENTS else PAYMENTS
 
 
-# The effect happened, and the answer does not say so. The hard judge makes a second one for whoever asks.
+# The effect happened, and the answer does not say so. The hard judge makes a second one for whoever
+# asks.
 
-AFTER = ("drop_after", "hang", "answer_500_after", "answer_502_after", "garbage", "huge", "wrong_amount")
+AFTER = (
+    "drop_after",
+    "hang",
+    "answer_500_after",
+    "answer_502_after",
+    "garbage",
+    "huge",
+    "wrong_amount",
+)
 BEFORE = ("drop_before", "answer_500_before", "answer_503")
 
 
@@ -143,7 +165,13 @@ async def an_effect_that_only_some_answers_and_look_ups_tell_of_is_made_once(pla
     await ended(place, await place.cancel())
 
 
-@case(*[{"switch": switch, "keys": keys} for switch in AFTER[:3] for keys in ("forget_keys", "ignore_keys")])
+@case(
+    *[
+        {"switch": switch, "keys": keys}
+        for switch in AFTER[:3]
+        for keys in ("forget_keys", "ignore_keys")
+    ]
+)
 async def without_keys_calls_lost_both_ways_are_no_second_effect(place, switch, keys):
     await place.both(**{switch: 0.4, keys: True}, drop_before=0.2, allow_excess=True, look_ups=True)
     await ended(place, await place.cancel())
@@ -152,7 +180,12 @@ async def without_keys_calls_lost_both_ways_are_no_second_effect(place, switch, 
 # Nothing was done, and the upstream recovers.
 
 
-@case(*[{"switch": switch, "kind": kind} for switch, kind in zip(BEFORE, ("dropped", "500", "503"), strict=True)])
+@case(
+    *[
+        {"switch": switch, "kind": kind}
+        for switch, kind in zip(BEFORE, ("dropped", "500", "503"), strict=True)
+    ]
+)
 async def what_was_not_done_is_done_once_the_upstream_recovers(place, switch, kind):
     await place.both(**HARD, **{switch: 1})
     job_id = await place.cancel()
@@ -197,7 +230,13 @@ async def an_upstream_that_is_not_there_yet_is_waited_for(place):
 # One service must not keep the other.
 
 
-@case(*[{"switch": switch, "service": service} for switch in ("hang", "answer_503", "drop_before") for service in BOTH])
+@case(
+    *[
+        {"switch": switch, "service": service}
+        for switch in ("hang", "answer_503", "drop_before")
+        for service in BOTH
+    ]
+)
 async def while_one_service_fails_the_other_is_done(place, switch, service):
     await place.faults(**{service: HARD | {switch: 1, "look_ups": True}})
     job_id = await place.cancel()
@@ -238,7 +277,8 @@ async def an_upstream_that_asks_for_three_seconds_is_not_called_before(place, fo
 
 @case()
 async def a_pending_refund_that_succeeds_is_done_then_and_not_before(place):
-    await place.both(pending=1, pending_then="succeeded", pending_seconds=20)  # all are seen so, also on a busy machine
+    # all are seen so, also on a busy machine
+    await place.both(pending=1, pending_then="succeeded", pending_seconds=20)
     job_id = await place.cancel()
 
     async def all_processing() -> bool:
@@ -259,7 +299,9 @@ async def a_pending_refund_that_fails_is_named_and_not_made_again(place):
     for service in BOTH:
         assert books[service]["totals"]["failed"] == len(books[service]["effects"]) == EACH
     rows = await not_succeeded(place, job_id)
-    assert {(row["status"], row["failure_code"]) for row in rows} == {("rejected", "declined_by_issuer")}
+    assert {(row["status"], row["failure_code"]) for row in rows} == {
+        ("rejected", "declined_by_issuer")
+    }
 
 
 @case(give_up_after_seconds=4)
@@ -284,11 +326,15 @@ async def what_stays_unknown_is_given_to_a_person_and_never_sent_again(place):
     rows = await not_succeeded(place, job_id)
     assert len(rows) == 2 * EACH
     sent = [row for row in rows if row["status"] == "indeterminate"]
-    # Of those that had no turn before the upstream was left alone a person is told that they were not sent.
+    # Of those that had no turn before the upstream was left alone a person is told that they were
+    # not sent.
     assert {row["status"] for row in rows} - {"indeterminate"} <= {"rejected"}
-    # A busy upstream may not have read a call before its caller left: unknown is what may have been done, not what was.
+    # A busy upstream may not have read a call before its caller left: unknown is what may have been
+    # done, not what was.
     assert (books.effects + len(books.lost), books.twice, books.foreign) == (2 * EACH, [], [])
-    done = {one["reference"] for service in BOTH for one in (await place.books())[service]["effects"]}
+    done = {
+        one["reference"] for service in BOTH for one in (await place.books())[service]["effects"]
+    }
     assert done
     assert done <= {row["refund_id"] for row in sent}
     assert all(row["failure_code"] for row in rows)
@@ -296,7 +342,12 @@ async def what_stays_unknown_is_given_to_a_person_and_never_sent_again(place):
 
 # Refusals.
 
-CODES = ("payment_not_found", "amount_exceeds_remaining", "payment_disputed", "refund_window_expired")
+CODES = (
+    "payment_not_found",
+    "amount_exceeds_remaining",
+    "payment_disputed",
+    "refund_window_expired",
+)
 
 
 @case(*each("code", *CODES))
@@ -328,9 +379,13 @@ async def what_somebody_else_has_refunded_is_told_and_not_refunded_again(place):
     for line in before:
         if line.service == PAYMENTS:
             await place.register(line)
-        assert (await place.ask(line, f"by-hand-{line.subject}", key=f"by-hand-{line.subject}")).status_code == 201
+        assert (
+            await place.ask(line, f"by-hand-{line.subject}", key=f"by-hand-{line.subject}")
+        ).status_code == 201
     # Credits are not limited in the sandbox: it has to be told to refuse.
-    await place.faults(credits={"refuse_ids": {line.subject: "already_refunded" for line in before}})
+    await place.faults(
+        credits={"refuse_ids": {line.subject: "already_refunded" for line in before}}
+    )
     job_id = await place.cancel()
     await place.finished(job_id)
     assert_once(await place.books(), place.week.lines)
@@ -348,7 +403,9 @@ async def already_refunded_by_ourselves_is_a_success(place):
         if line.service == PAYMENTS:
             await place.register(line)
         assert (await place.ask(line, refund_id, key=f"lost-{refund_id}")).status_code == 201
-    await place.faults(credits={"refuse_ids": {line.subject: "already_refunded" for line, _ in lost}})
+    await place.faults(
+        credits={"refuse_ids": {line.subject: "already_refunded" for line, _ in lost}}
+    )
     await place.end_hold(job_id)
     await ended(place, job_id)
 
@@ -362,7 +419,9 @@ async def a_key_in_use_is_waited_for(place):
     ours = (await accepted_ids(place, job_id))[:10]
     # Another caller has the same keys, and its calls take their time.
     await place.both(latency_seconds=4)
-    slow = [asyncio.create_task(place.ask(line, refund_id, key=refund_id)) for line, refund_id in ours]
+    slow = [
+        asyncio.create_task(place.ask(line, refund_id, key=refund_id)) for line, refund_id in ours
+    ]
 
     async def arrived() -> bool:
         return sum([await place.requests(service, "total") for service in BOTH]) == len(ours)
@@ -381,7 +440,9 @@ async def a_key_that_came_with_another_body_is_told_to_a_person(place):
     job_id = await place.hold()
     reused = (await accepted_ids(place, job_id))[:2]
     for line, refund_id in reused:
-        assert (await place.ask(line, "theirs", key=refund_id, amount=line.amount + 1)).status_code == 201
+        assert (
+            await place.ask(line, "theirs", key=refund_id, amount=line.amount + 1)
+        ).status_code == 201
     await place.end_hold(job_id)
     job = await place.finished(job_id)
     assert job["status"] == "completed_with_failures"
@@ -396,7 +457,12 @@ async def a_key_that_came_with_another_body_is_told_to_a_person(place):
 @case(*each("seed", 1, 2, 3))
 async def everything_at_once_ends_with_one_effect_each(place, seed):
     switches = dict.fromkeys((*AFTER, *BEFORE), 0.06)
-    more = {"look_ups": True, "throttle_per_second": 30, "pending": 0.1, "latency_jitter_seconds": 0.3}
+    more = {
+        "look_ups": True,
+        "throttle_per_second": 30,
+        "pending": 0.1,
+        "latency_jitter_seconds": 0.3,
+    }
     await place.both(**HARD, **switches, **more, seed=seed)
     await ended(place, await place.cancel())
 

@@ -1,14 +1,16 @@
 """A process dies, or stops beyond its lease, at every named fault point; each line still has one effect, in the books.
 
-Every point is played with payments and with credits, with calls in flight that take effect and with calls that do not,
-on SQLite inside the API process and on PostgreSQL beside a worker. The judge reads no keys and makes whatever it is
-asked for. A case whose process does not die at its point fails: each of them ends by the signal that was armed.
+Every point is played with payments and with credits, with calls in flight that take effect and with
+calls that do not, on SQLite inside the API process and on PostgreSQL beside a worker. The judge
+reads no keys and makes whatever it is asked for. A case whose process does not die at its point
+fails: each of them ends by the signal that was armed.
 
-One thing is impossible against such a judge (FAULTS.md, row 19), and bounded: a process that stops *between* its last
-look at the clock and the moment that a call leaves it, beyond its lease, and goes on then, sends what another has
-looked up meanwhile, found absent and sent. No more than the calls that were just leaving that one process, and only
-where the upstream ignores keys. So the judge honours them where a worker stops at that very place
-(`refund.*.before`), and everywhere else a worker stops where none of its other calls can be leaving.
+One thing is impossible against such a judge (FAULTS.md, row 19), and bounded: a process that stops
+*between* its last look at the clock and the moment that a call leaves it, beyond its lease, and
+goes on then, sends what another has looked up meanwhile, found absent and sent. No more than the
+calls that were just leaving that one process, and only where the upstream ignores keys. So the
+judge honours them where a worker stops at that very place (`refund.*.before`), and everywhere else
+a worker stops where none of its other calls can be leaving.
 """
 
 import base64
@@ -42,7 +44,8 @@ HARD: Final = {"ignore_keys": True, "forget_keys": True, "allow_excess": True}
 HONEST: Final[dict[str, bool]] = {}
 HOOKS_SECRET: Final = f"whsec_{base64.b64encode(b'k' * 32).decode()}"
 NOBODY: Final = "redis://127.0.0.1:1"
-AT_ONCE: Final = 5  # towns; each has some ten connections to PostgreSQL, and other files are played beside this one
+# towns; each has some ten connections to PostgreSQL, and other files are played beside this one
+AT_ONCE: Final = 5
 BOOKINGS: Final = 16
 LEASE_SECONDS: Final = 2.0
 LATENCY_SECONDS: Final = 0.4
@@ -83,7 +86,9 @@ class Scene:
 
     @property
     def armed(self) -> dict[str, str]:
-        return {"fault_points": f"{self.case.point}={self.case.action}@{self.case.at}"} | self.case.settings
+        return {
+            "fault_points": f"{self.case.point}={self.case.action}@{self.case.at}"
+        } | self.case.settings
 
     @property
     def switches(self) -> dict[str, Any]:
@@ -118,13 +123,17 @@ class Scene:
         return job_id
 
     def _requests(self) -> int:
-        return self.town.books(effects=False)[SERVICE_OF[self.case.method]]["requests"].get("total", 0)
+        return self.town.books(effects=False)[SERVICE_OF[self.case.method]]["requests"].get(
+            "total", 0
+        )
 
     def has_ended(self, server: Server) -> None:
         """Wait until it has, by the signal that was armed and no other; then the upstream is well again."""
         until(lambda: not server.alive)
         number = self.town.zygote.signal_that_ended(server.pid)
-        assert number == signal.SIGKILL, f"it ended otherwise ({number}): {server.log.read_text()[-2000:]}"
+        assert number == signal.SIGKILL, (
+            f"it ended otherwise ({number}): {server.log.read_text()[-2000:]}"
+        )
         self.town.faults(**HARD)
 
 
@@ -146,7 +155,8 @@ def the_worker_dies(scene: Scene) -> list[str]:
             town.ask_to_cancel()
         scene.has_ended(api)
         town.api()
-    return [town.cancel_all()]  # the caller may not have heard the answer: it asks again under its key
+    # the caller may not have heard the answer: it asks again under its key
+    return [town.cancel_all()]
 
 
 def the_worker_dies_waking(scene: Scene) -> list[str]:
@@ -320,12 +330,21 @@ def _methods_at(point: str) -> tuple[str, ...]:
     return tuple(method for method in METHODS if f".{method}." in point) or METHODS
 
 
-def _add(step: str, play: Callable[[Scene], list[str]], *at: int, who: str = "", **more: Any) -> None:
+def _add(
+    step: str, play: Callable[[Scene], list[str]], *at: int, who: str = "", **more: Any
+) -> None:
     """Kill at both points of a step, each time of `at` in turn."""
-    for turn, when in enumerate(("before", "after") if step in list(Call) else ("before_commit", "committed")):
+    for turn, when in enumerate(
+        ("before", "after") if step in list(Call) else ("before_commit", "committed")
+    ):
         point = f"{step}.{when}"
-        # In an order whose every other case, which is what runs on one database, has each value of each column.
-        rows = [(method, done) for done in (True, False) for method in _methods_at(point)[:: 1 if done else -1]]
+        # In an order whose every other case, which is what runs on one database, has each value of
+        # each column.
+        rows = [
+            (method, done)
+            for done in (True, False)
+            for method in _methods_at(point)[:: 1 if done else -1]
+        ]
         for number, (method, done) in enumerate(rows[::-1] if turn else rows):
             name = f"{point}{who} {method} {'done' if done else 'not done'}"
             CASES[name] = Case(play, point, method, done, at=at[(number + turn) % len(at)], **more)
@@ -350,7 +369,9 @@ for _call in (Call.REFUND_PAYMENT, Call.REFUND_CREDIT, Call.LOOK_UP_PAYMENT, Cal
 
 
 def _stop(point: str, method: str, *, done: bool, at: int = 2, bookings: int = 8) -> Case:
-    return Case(the_worker_stops_beyond_its_lease, point, method, done, at, "stop", bookings, concurrency=1)
+    return Case(
+        the_worker_stops_beyond_its_lease, point, method, done, at, "stop", bookings, concurrency=1
+    )
 
 
 # With one call at a time, or with one refund at all, no other call is leaving.
@@ -371,7 +392,9 @@ _STOPS: Final = (
     _stop("record.committed", "credit", done=False, at=1, bookings=1),
     _stop("settle.before_commit", "payment", done=True, at=1, bookings=1),
 )
-STOPS: Final = {f"{case.point} {case.method} {'done' if case.done else 'not done'}": case for case in _STOPS}
+STOPS: Final = {
+    f"{case.point} {case.method} {'done' if case.done else 'not done'}": case for case in _STOPS
+}
 
 
 # Playing.
@@ -393,7 +416,9 @@ class Stage:
             [database_url] = self.fresh_databases(kind, 1)
             folder = self.folders.mktemp("town")
             redis = {"redis_url": self.fresh_redis()} if kind == "postgresql" else {}
-        town = Town(self.zygote, folder, database_url, **QUICK | redis | {"concurrency": case.concurrency})
+        town = Town(
+            self.zygote, folder, database_url, **QUICK | redis | {"concurrency": case.concurrency}
+        )
         try:
             made = week(
                 case.bookings * (1 + case.padding),
@@ -420,7 +445,9 @@ def stage(zygote, fresh_databases, fresh_redis, tmp_path_factory, violations) ->
 
 
 @contextmanager
-def _played(stage: Stage, cases: dict[str, Case], kind: str, chosen: list[str]) -> Iterator[dict[str, Future[None]]]:
+def _played(
+    stage: Stage, cases: dict[str, Case], kind: str, chosen: list[str]
+) -> Iterator[dict[str, Future[None]]]:
     """These cases on one kind of database, side by side: they mostly wait."""
     side_by_side = ThreadPoolExecutor(AT_ONCE)
     try:
@@ -452,7 +479,12 @@ def stopping(request, stage):
 
 
 def test_every_fault_point_is_played_with_every_method_and_effect():
-    due = {(point, method, done) for point in POINTS for method in _methods_at(point) for done in (True, False)}
+    due = {
+        (point, method, done)
+        for point in POINTS
+        for method in _methods_at(point)
+        for done in (True, False)
+    }
     assert {(case.point, case.method, case.done) for case in CASES.values()} == due
 
 
@@ -463,7 +495,10 @@ def test_each_line_has_one_effect_though_a_process_is_killed_at(name, running):
 
 @pytest.mark.parametrize(
     "name",
-    [pytest.param(name, marks=pytest.mark.long) if place % 2 else name for place, name in enumerate(STOPS)],
+    [
+        pytest.param(name, marks=pytest.mark.long) if place % 2 else name
+        for place, name in enumerate(STOPS)
+    ],
 )
 def test_each_line_has_one_effect_though_a_worker_stops_beyond_its_lease_at(name, stopping):
     stopping[name].result()

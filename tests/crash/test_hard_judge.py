@@ -1,17 +1,20 @@
 """localstripe judges: a Stripe that somebody else wrote, which ignores keys and makes every refund it is asked for.
 
-Its own books, as Stripe's library reads them, must show one refund of ours for each payment, of the payment's amount,
-whatever was killed or cut in between. Nothing but the look-up before each second call keeps it from refunding twice.
+Its own books, as Stripe's library reads them, must show one refund of ours for each payment, of the
+payment's amount, whatever was killed or cut in between. Nothing but the look-up before each second
+call keeps it from refunding twice.
 
-What stays impossible against such an upstream: between the look-up that finds nothing and the call that is sent on it,
-nobody but us keeps the refund single. If a worker is stopped there for longer than its lease, another claims the row,
-finds nothing either, and sends; if the first then wakes up and its call still leaves, both are made. No fence of ours
-stops a call that the upstream does not check. How it is bounded: a call is begun only while the lease has time left for
-the whole of it, time-out and quiescence included. That is asked immediately before the call, by a clock that runs on
-while a process is stopped, so the pause has to begin in the instant between that question and the request's leaving.
-Two cases are outside this bound: a machine that is suspended with its clock, where the pause may begin anywhere between
-claim and call; and an upstream that acts on a call later than `UPSTREAM_QUIESCENCE_SECONDS` after its time-out. An
-upstream that honours keys, as Stripe's own service does for a day at least, makes one refund of both calls even then.
+What stays impossible against such an upstream: between the look-up that finds nothing and the call
+that is sent on it, nobody but us keeps the refund single. If a worker is stopped there for longer
+than its lease, another claims the row, finds nothing either, and sends; if the first then wakes up
+and its call still leaves, both are made. No fence of ours stops a call that the upstream does not
+check. How it is bounded: a call is begun only while the lease has time left for the whole of it,
+time-out and quiescence included. That is asked immediately before the call, by a clock that runs on
+while a process is stopped, so the pause has to begin in the instant between that question and the
+request's leaving. Two cases are outside this bound: a machine that is suspended with its clock,
+where the pause may begin anywhere between claim and call; and an upstream that acts on a call later
+than `UPSTREAM_QUIESCENCE_SECONDS` after its time-out. An upstream that honours keys, as Stripe's
+own service does for a day at least, makes one refund of both calls even then.
 """
 
 import os
@@ -26,7 +29,8 @@ from crash.week import assert_audit_tells_the_books, assert_once, audit_rows, we
 
 from app.gateways.stripe.refunds import PAGE
 
-# Longer than the slowest call to it (0.7 s and its work), so that kills are the event and not time-outs.
+# Longer than the slowest call to it (0.7 s and its work), so that kills are the event and not
+# time-outs.
 PATIENT = {
     "upstream_timeout_seconds": 2,
     "upstream_quiescence_seconds": 0.5,
@@ -49,7 +53,13 @@ def assert_whole(town, localstripe, job_id, made, violations) -> str:
 def workers_are_killed(town, localstripe, made, violations, *, kills, workers, seconds) -> int:
     """Kill while the week is refunded; gives how many rows had to be claimed again."""
     town.settle_in(localstripe.pay_for(made))
-    town.faults(ignore_keys=True, forget_keys=True, allow_excess=True, latency_seconds=0.1, latency_jitter_seconds=0.3)
+    town.faults(
+        ignore_keys=True,
+        forget_keys=True,
+        allow_excess=True,
+        latency_seconds=0.1,
+        latency_jitter_seconds=0.3,
+    )
     town.api()
     servers = [town.worker() for _ in range(workers)]
     job_id = town.cancel_all()
@@ -57,7 +67,9 @@ def workers_are_killed(town, localstripe, made, violations, *, kills, workers, s
     killer.kill_until_finished(town, job_id, servers, town.worker, seconds=seconds)
     again = claimed_again(town.database_url)
     verdict = assert_whole(town, localstripe, job_id, made, violations)
-    print(f"\n{killer.kills} kills, {again} rows claimed again, {time.monotonic() - begun:.0f} s: {verdict}")
+    print(
+        f"\n{killer.kills} kills, {again} rows claimed again, {time.monotonic() - begun:.0f} s: {verdict}"
+    )
     assert killer.kills >= kills
     return again
 
@@ -67,7 +79,12 @@ def test_killed_workers_leave_one_refund_for_each_payment_in_localstripes_books(
 ):
     localstripe = found_localstripe(before=0.1, after=0.6)
     town = found_towns(postgresql_url, redis_url=redis_url, payments_url=localstripe.url, **PATIENT)
-    assert workers_are_killed(town, localstripe, week(120), violations, kills=16, workers=2, seconds=90) >= 12
+    assert (
+        workers_are_killed(
+            town, localstripe, week(120), violations, kills=16, workers=2, seconds=90
+        )
+        >= 12
+    )
 
 
 @pytest.mark.long
@@ -80,14 +97,17 @@ def test_many_killed_workers_leave_one_refund_for_each_payment_in_localstripes_b
     busier = PATIENT | {"concurrency": 6}
     town = found_towns(postgresql_url, redis_url=redis_url, payments_url=localstripe.url, **busier)
     made = week(900 // short, places=50)
-    again = workers_are_killed(town, localstripe, made, violations, kills=80 // short, workers=3, seconds=900)
+    again = workers_are_killed(
+        town, localstripe, made, violations, kills=80 // short, workers=3, seconds=900
+    )
     assert again >= 100 // short
 
 
 class Cutter:
     """Cuts the first call for each payment: in turns before its effect and after it.
 
-    After an effect, somebody else refunds the same payment so often that ours is no more on the first page.
+    After an effect, somebody else refunds the same payment so often that ours is no more on the
+    first page.
     """
 
     def __init__(self, localstripe) -> None:
@@ -129,10 +149,12 @@ def test_a_call_that_is_cut_is_looked_up_on_every_page_and_never_taken_for_someb
         localstripe.refund(line.subject, line.amount)
     cutter = Cutter(localstripe)
     with relay(localstripe.port, cutter.cut) as address:
-        # All first calls at once: each is cut, and one after another would be taken for an upstream that is down.
-        # And no look before somebody else has refunded all that often.
+        # All first calls at once: each is cut, and one after another would be taken for an upstream
+        # that is down. And no look before somebody else has refunded all that often.
         busy = PATIENT | {"concurrency": 24, "upstream_quiescence_seconds": 2, "lease_seconds": 6}
-        town = found_towns(postgresql_url, redis_url="redis://127.0.0.1:1", payments_url=address, **busy)
+        town = found_towns(
+            postgresql_url, redis_url="redis://127.0.0.1:1", payments_url=address, **busy
+        )
         town.settle_in(made)
         town.api()
         town.worker()
@@ -141,5 +163,7 @@ def test_a_call_that_is_cut_is_looked_up_on_every_page_and_never_taken_for_someb
     print(f"\n{assert_whole(town, localstripe, job_id, made, violations)}; {dict(cutter.done)}")
     assert cutter.done["cut before the effect"] == cutter.done["cut after the effect"] == 12
     assert cutter.done["passed on"] == 12
-    foreign = Counter(one.payment_intent for one in localstripe.refunds() if OURS not in one.metadata)
+    foreign = Counter(
+        one.payment_intent for one in localstripe.refunds() if OURS not in one.metadata
+    )
     assert sorted(foreign.values()) == [1] * 12 + [PAGE + 2] * 12

@@ -1,6 +1,7 @@
 """Pending refunds whose end is told by hooks: well, badly, ten times, out of order, too early, never. Each line once.
 
-The sandbox sends the hooks over real HTTP and settles by itself; its books say what was done and how often we looked.
+The sandbox sends the hooks over real HTTP and settles by itself; its books say what was done and
+how often we looked.
 """
 
 import asyncio
@@ -13,7 +14,14 @@ import pytest
 import pytest_asyncio
 import sqlalchemy as sa
 from crash.studio import Studio, studio, until
-from crash.week import CREDITS, PAYMENTS, SERVICE_OF, assert_audit_tells_the_books, assert_once, week
+from crash.week import (
+    CREDITS,
+    PAYMENTS,
+    SERVICE_OF,
+    assert_audit_tells_the_books,
+    assert_once,
+    week,
+)
 from standardwebhooks import Webhook
 
 from app.db.core.engine import Database
@@ -56,7 +64,9 @@ async def all_taken(place: Studio, count: int) -> None:
 
     await until(heard)
     books = await place.books()
-    kinds = {kind for service in BOTH for kind in books[service]["requests"] if kind.startswith("hooks_")}
+    kinds = {
+        kind for service in BOTH for kind in books[service]["requests"] if kind.startswith("hooks_")
+    }
     assert kinds == {"hooks_204"}
 
 
@@ -81,7 +91,9 @@ async def told_by_hand(place: Studio, job_id: str, *, times: int = 1) -> None:
             "webhook-signature": Webhook(SECRET).sign(event_id, now, body),
         }
         for _ in range(times):
-            answer = await place.api.post(f"/v1/hooks/{SERVICE_OF[row['method']]}", content=body, headers=headers)
+            answer = await place.api.post(
+                f"/v1/hooks/{SERVICE_OF[row['method']]}", content=body, headers=headers
+            )
             assert answer.status_code == 204, answer.text
 
 
@@ -126,7 +138,9 @@ async def never(place: Studio, db: Database) -> None:
     await hooked(place, seconds=1, tell=[])
     await ended_well(place, await place.cancel())
     books = await place.books()
-    assert not [kind for service in BOTH for kind in books[service]["requests"] if kind.startswith("hooks_")]
+    assert not [
+        kind for service in BOTH for kind in books[service]["requests"] if kind.startswith("hooks_")
+    ]
 
 
 async def with_another_s_signature(place: Studio, db: Database) -> None:
@@ -149,7 +163,9 @@ async def of_a_bad_end(place: Studio, db: Database) -> None:
     for service in BOTH:
         assert books[service]["totals"]["failed"] == len(books[service]["effects"]) == EACH
     rows = await place.audit(job_id)
-    assert {(row["status"], row["failure_code"]) for row in rows} == {("rejected", "declined_by_issuer")}
+    assert {(row["status"], row["failure_code"]) for row in rows} == {
+        ("rejected", "declined_by_issuer")
+    }
 
 
 async def after_the_machine_gave_up(place: Studio, db: Database) -> None:
@@ -173,7 +189,8 @@ CASES = {
         (never, {}),
         (with_another_s_signature, {}),
         (of_a_bad_end, {}),
-        (after_the_machine_gave_up, {"give_up_after_seconds": 0.001}),  # what is pending is not waited for at all
+        # what is pending is not waited for at all
+        (after_the_machine_gave_up, {"give_up_after_seconds": 0.001}),
     )
 }
 
@@ -184,7 +201,11 @@ def pauses():
     as_it_is = AttemptContext.pause_of_look_up
 
     def _pause(trail: AttemptContext) -> float:
-        return HOUR if trail.give_up_after_seconds == NO_POLLS["give_up_after_seconds"] else as_it_is(trail)
+        return (
+            HOUR
+            if trail.give_up_after_seconds == NO_POLLS["give_up_after_seconds"]
+            else as_it_is(trail)
+        )
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(AttemptContext, "pause_of_look_up", _pause)
@@ -209,13 +230,18 @@ async def running(request, fresh_databases, pauses):
             made = week(2 * EACH, kinds=("payment", "credit"), places=10)
             db = Database(database_url)
             try:
-                async with studio(database_url, made, hooks_secret=SECRET, **(PATIENT | settings)) as place:
+                async with studio(
+                    database_url, made, hooks_secret=SECRET, **(PATIENT | settings)
+                ) as place:
                     await play(place, db)
                 assert not await verify(db)
             finally:
                 await db.close()
 
-    tasks = {name: asyncio.create_task(run(name, url)) for name, url in zip(chosen, databases, strict=True)}
+    tasks = {
+        name: asyncio.create_task(run(name, url))
+        for name, url in zip(chosen, databases, strict=True)
+    }
     yield tasks
     for task in tasks.values():
         task.cancel()

@@ -69,7 +69,9 @@ def test_a_job_ends_by_the_sweep_where_redis_never_was(found_towns, postgresql_u
     ends_whole(town, town.cancel_all(), made)
 
 
-def test_the_api_accepts_within_two_seconds_when_redis_has_just_gone(found_towns, postgresql_url, breakable_redis):
+def test_the_api_accepts_within_two_seconds_when_redis_has_just_gone(
+    found_towns, postgresql_url, breakable_redis
+):
     made = week(6 * ROUNDS, places=1)
     town = found_towns(postgresql_url, redis_url=breakable_redis.url)
     town.settle_in(made)
@@ -94,7 +96,9 @@ def test_the_api_accepts_within_two_seconds_where_redis_never_was(found_towns, p
     assert_soon(slowest(town, [session_id]) for session_id in sessions_of(made))
 
 
-def test_a_redis_that_hangs_does_not_keep_a_202_for_two_seconds(found_towns, postgresql_url, breakable_redis):
+def test_a_redis_that_hangs_does_not_keep_a_202_for_two_seconds(
+    found_towns, postgresql_url, breakable_redis
+):
     made = week(2 * ROUNDS, places=1)
     town = found_towns(postgresql_url, redis_url=breakable_redis.url)
     town.settle_in(made)
@@ -104,14 +108,17 @@ def test_a_redis_that_hangs_does_not_keep_a_202_for_two_seconds(found_towns, pos
         sessions = sessions_of(made)
         for _ in range(ROUNDS):
             slowest(town, [next(sessions)])
-            breakable_redis.process.send_signal(signal.SIGSTOP)  # connections stay, answers do not come
+            # connections stay, answers do not come
+            breakable_redis.process.send_signal(signal.SIGSTOP)
             yield slowest(town, [next(sessions)])
             breakable_redis.process.send_signal(signal.SIGCONT)
 
     assert_soon(rounds())
 
 
-def test_flushing_redis_again_and_again_only_costs_time(found_towns, postgresql_url, breakable_redis, ends_whole):
+def test_flushing_redis_again_and_again_only_costs_time(
+    found_towns, postgresql_url, breakable_redis, ends_whole
+):
     made = week(300)
     town = found_towns(postgresql_url, redis_url=breakable_redis.url)
     town.settle_in(made)
@@ -131,7 +138,9 @@ def test_flushing_redis_again_and_again_only_costs_time(found_towns, postgresql_
     assert flushes >= 5
 
 
-def test_workers_outlive_a_redis_that_goes_and_comes_back(found_towns, postgresql_url, breakable_redis, ends_whole):
+def test_workers_outlive_a_redis_that_goes_and_comes_back(
+    found_towns, postgresql_url, breakable_redis, ends_whole
+):
     made = week(350)
     town = found_towns(postgresql_url, redis_url=breakable_redis.url)
     town.settle_in(made)
@@ -172,7 +181,9 @@ def test_postgresql_restarted_at_once_in_the_middle_loses_nothing(
     print(f"\n{len(away)} restarts: {verdict}")
 
 
-def test_connections_ended_in_mid_job_cost_a_503_and_no_refund(found_towns, postgresql_url, ends_whole):
+def test_connections_ended_in_mid_job_cost_a_503_and_no_refund(
+    found_towns, postgresql_url, ends_whole
+):
     made = week(300)
     town = found_towns(postgresql_url)
     town.settle_in(made)
@@ -182,7 +193,9 @@ def test_connections_ended_in_mid_job_cost_a_503_and_no_refund(found_towns, post
     name = sa.make_url(postgresql_url).database
     statuses = Counter()
     for _ in range(25):
-        run_on_server(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
+        run_on_server(
+            f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+        )
         for path in ("", f"/{job_id}", f"/{job_id}/refunds", f"/{job_id}/sessions"):
             statuses[town.call("GET", path).status_code] += 1
     assert set(statuses) <= {200, 503}, statuses

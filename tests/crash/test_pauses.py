@@ -11,7 +11,9 @@ HARD = {"ignore_keys": True, "forget_keys": True, "allow_excess": True}
 LEASE_SECONDS = 2
 
 
-def test_a_worker_stopped_for_three_leases_refunds_nothing_twice(found_towns, postgresql_url, redis_url, violations):
+def test_a_worker_stopped_for_three_leases_refunds_nothing_twice(
+    found_towns, postgresql_url, redis_url, violations
+):
     made = week(500)
     town = found_towns(postgresql_url, redis_url=redis_url, lease_seconds=LEASE_SECONDS)
     town.settle_in(made)
@@ -39,9 +41,12 @@ def test_a_worker_stopped_for_three_leases_refunds_nothing_twice(found_towns, po
 def test_workers_that_are_stopped_in_turns_beyond_their_lease_refund_nothing_twice(
     found_towns, postgresql_url, violations
 ):
-    # Both are away at times, so that each wakes up to rows that the other has since had; many slices, no Redis.
+    # Both are away at times, so that each wakes up to rows that the other has since had; many
+    # slices, no Redis.
     made = week(250)
-    town = found_towns(postgresql_url, redis_url="redis://127.0.0.1:1", lease_seconds=2, concurrency=4)
+    town = found_towns(
+        postgresql_url, redis_url="redis://127.0.0.1:1", lease_seconds=2, concurrency=4
+    )
     town.settle_in(made)
     town.faults(**HARD, latency_seconds=0.1, latency_jitter_seconds=0.2, drop_after=0.1)
     town.api()
@@ -68,7 +73,9 @@ def test_a_worker_told_to_end_finishes_its_calls_and_leaves_nothing_open(
     with_redis, found_towns, postgresql_url, redis_url, violations
 ):
     made = week(450)
-    town = found_towns(postgresql_url, redis_url=redis_url if with_redis else "redis://127.0.0.1:1", concurrency=16)
+    town = found_towns(
+        postgresql_url, redis_url=redis_url if with_redis else "redis://127.0.0.1:1", concurrency=16
+    )
     town.settle_in(made)
     town.faults(**HARD, latency_seconds=0.3, latency_jitter_seconds=0.4)
     town.api()
@@ -91,7 +98,9 @@ def test_a_worker_told_to_end_finishes_its_calls_and_leaves_nothing_open(
     assert not violations(postgresql_url)
 
 
-def test_an_embedded_api_told_to_end_finishes_its_calls_and_leaves_nothing_open(found_towns, sqlite_url, violations):
+def test_an_embedded_api_told_to_end_finishes_its_calls_and_leaves_nothing_open(
+    found_towns, sqlite_url, violations
+):
     made = week(200)
     town = found_towns(sqlite_url)
     town.settle_in(made)

@@ -1,7 +1,8 @@
 """Workers and API processes are killed with -9 at random, again and again: nothing is lost, and nothing twice.
 
-The judge is the sandbox, which lives through it all. The hard one reads no key and makes every refund it is asked for,
-so that nothing but a look-up before each second call keeps it from refunding twice.
+The judge is the sandbox, which lives through it all. The hard one reads no key and makes every
+refund it is asked for, so that nothing but a look-up before each second call keeps it from
+refunding twice.
 """
 
 import os
@@ -94,8 +95,13 @@ def test_killed_workers_and_apis_lose_nothing_and_refund_nothing_twice(
         }
         for name, run in runs.items():
             print(f"\n{name}: {run.result()}")
-    assert [run.result().kills >= least for run, least in zip(runs.values(), (50, 50, 20), strict=True)] == [True] * 3
-    assert [run.result().again >= least for run, least in zip(runs.values(), (100, 100, 30), strict=True)] == [True] * 3
+    assert [
+        run.result().kills >= least for run, least in zip(runs.values(), (50, 50, 20), strict=True)
+    ] == [True] * 3
+    assert [
+        run.result().again >= least
+        for run, least in zip(runs.values(), (100, 100, 30), strict=True)
+    ] == [True] * 3
 
 
 @pytest.mark.long
@@ -120,6 +126,8 @@ def test_a_thousand_kills_lose_nothing_and_refund_nothing_twice(
         killer.kill(apis if one_in_ten else workers, town.api if one_in_ten else town.worker)
     town.wait_for(job_id, 600)
     verdict, again = assert_whole(town, job_id, made, violations), claimed_again(postgresql_url)
-    print(f"\n{killer.kills} kills, {again} rows claimed again, {time.monotonic() - begun:.0f} s: {verdict}")
+    print(
+        f"\n{killer.kills} kills, {again} rows claimed again, {time.monotonic() - begun:.0f} s: {verdict}"
+    )
     assert killer.kills >= kills
     assert again >= 100

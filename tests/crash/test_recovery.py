@@ -18,7 +18,9 @@ HARD: Final = {"ignore_keys": True, "forget_keys": True, "allow_excess": True}
 LATENCY_SECONDS: Final = 0.2
 CONCURRENCY: Final = 4
 A_SECOND: Final = 2 * CONCURRENCY / LATENCY_SECONDS  # refunds at most, of both services
-DEFAULTS: Final = {name: Settings.model_fields[name].default for name in SHORT if name != "concurrency"}
+DEFAULTS: Final = {
+    name: Settings.model_fields[name].default for name in SHORT if name != "concurrency"
+}
 AFTER_A_KILL_SECONDS: Final = 45  # the issue's own two limits, for the default settings
 AFTER_REDIS_SECONDS: Final = 60
 
@@ -70,12 +72,16 @@ def seconds_after_losing_redis(town: Town, breakable_redis: Any) -> float:
     lost_at = time.monotonic()
     breakable_redis.kill()
     gap = longest_gap(town, lambda: town.finished(job_id), since=lost_at)
-    assert time.monotonic() - lost_at > float(town.settings["slice_seconds"]), "no slice had to be found by the sweep"
+    assert time.monotonic() - lost_at > float(town.settings["slice_seconds"]), (
+        "no slice had to be found by the sweep"
+    )
     assert_once(town.books(), made.lines)
     return gap
 
 
-def measured(found_towns, fresh_databases, fresh_redis, breakable_redis, kills: int, **settings: Any):
+def measured(
+    found_towns, fresh_databases, fresh_redis, breakable_redis, kills: int, **settings: Any
+):
     """The waits after kills of embedded APIs and of workers, and after the loss of Redis, side by side."""
     settings |= {"concurrency": CONCURRENCY, "log_level": "warning"}
     with ThreadPoolExecutor() as side_by_side:
@@ -85,7 +91,9 @@ def measured(found_towns, fresh_databases, fresh_redis, breakable_redis, kills: 
         without = found_towns(last, **settings, redis_url=breakable_redis.url)
         lost = side_by_side.submit(seconds_after_losing_redis, without, breakable_redis)
         killed = list(side_by_side.map(seconds_after_a_kill, embedded + workers))
-        print(f"\nafter a kill: {', '.join(f'{took:.1f}' for took in killed)} s; Redis lost: {lost.result():.1f} s")
+        print(
+            f"\nafter a kill: {', '.join(f'{took:.1f}' for took in killed)} s; Redis lost: {lost.result():.1f} s"
+        )
         return max(killed), lost.result()
 
 
@@ -102,6 +110,8 @@ def test_work_goes_on_a_lease_and_a_sweep_after_a_kill_or_the_loss_of_redis(
 def test_with_the_default_settings_work_goes_on_45_seconds_after_a_kill_and_60_after_losing_redis(
     found_towns, fresh_databases, fresh_redis, breakable_redis
 ):
-    killed, lost = measured(found_towns, fresh_databases, fresh_redis, breakable_redis, 3, **DEFAULTS)
+    killed, lost = measured(
+        found_towns, fresh_databases, fresh_redis, breakable_redis, 3, **DEFAULTS
+    )
     assert killed < AFTER_A_KILL_SECONDS
     assert lost < AFTER_REDIS_SECONDS

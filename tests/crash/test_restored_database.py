@@ -1,7 +1,7 @@
 """A database that was restored from a backup has forgotten what was done since: look-up-first finds it, and adopts it.
 
-The same backup, against the same books, shows what happens without that mode: refunds are made twice. So the test can
-tell the one from the other.
+The same backup, against the same books, shows what happens without that mode: refunds are made
+twice. So the test can tell the one from the other.
 """
 
 from typing import Any, Final
@@ -48,7 +48,8 @@ def test_what_a_restored_database_has_forgotten_is_looked_up_and_not_refunded_ag
     made = week(200, places=20)
     [database_url] = fresh_databases(kind, 1)
     redis = {"redis_url": fresh_redis()} if kind == "postgresql" else {}
-    # With few calls at once little is claimed ahead: what is claimed in the backup is looked up in any case.
+    # With few calls at once little is claimed ahead: what is claimed in the backup is looked up in
+    # any case.
     town = found_towns(database_url, **redis, concurrency=3, log_level="warning")
     town.settle_in(made)
     town.faults(**HARD, latency_seconds=0.05)

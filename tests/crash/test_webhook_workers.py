@@ -45,8 +45,13 @@ class Worker:
 
     def local_ports(self) -> set[int]:
         """Those of the connections that it holds."""
-        family = [psutil.Process(self.process.pid), *psutil.Process(self.process.pid).children(recursive=True)]
-        return {one.laddr.port for each in family for one in each.net_connections("tcp") if one.laddr}
+        family = [
+            psutil.Process(self.process.pid),
+            *psutil.Process(self.process.pid).children(recursive=True),
+        ]
+        return {
+            one.laddr.port for each in family for one in each.net_connections("tcp") if one.laddr
+        }
 
     def end(self, within: float) -> float:
         """SIGTERM; the seconds until it has ended."""
@@ -61,12 +66,22 @@ def hire(tmp_path):
     workers: list[Worker] = []
 
     def start(town: Town, *, only: str | None = None, **environment: str) -> Worker:
-        settings = {f"BULK_CANCEL_{name.upper()}": str(value) for name, value in town.settings.items()}
-        mine = {name: value for name, value in os.environ.items() if not name.startswith("BULK_CANCEL_")}
+        settings = {
+            f"BULK_CANCEL_{name.upper()}": str(value) for name, value in town.settings.items()
+        }
+        mine = {
+            name: value for name, value in os.environ.items() if not name.startswith("BULK_CANCEL_")
+        }
         log = tmp_path / f"worker-{len(workers)}.log"
         with log.open("wb") as file:
             process = subprocess.Popen(
-                [sys.executable, "-m", "app.cli", "worker", *([] if only is None else ["--only", only])],
+                [
+                    sys.executable,
+                    "-m",
+                    "app.cli",
+                    "worker",
+                    *([] if only is None else ["--only", only]),
+                ],
                 env=mine | settings | environment | {"PYTHONPATH": str(ROOT)},
                 stdout=file,
                 stderr=subprocess.STDOUT,
@@ -85,7 +100,9 @@ def found_office(found_towns, postgresql_url, redis_url):
     """`found_office(**settings)`: open, with nothing in it yet."""
 
     def found(bookings: int, **settings: Any) -> Office:
-        office = Office(found_towns(postgresql_url, **(SETTINGS | {"redis_url": redis_url} | settings)), 1)
+        office = Office(
+            found_towns(postgresql_url, **(SETTINGS | {"redis_url": redis_url} | settings)), 1
+        )
         office.town.settle_in(week(bookings, places=10))
         office.open()
         return office
@@ -116,7 +133,9 @@ def test_workers_deliver_over_https_to_whom_they_trust(found_office, secured, hi
         hire(office.town, SSL_CERT_FILE=str(certificate))
     endpoints = [office.register(trusted, f"trusted {number}", answers()) for number in range(3)]
     stranger = office.register(strangers, "stranger", answers())
-    plain = office.ask("POST", ENDPOINTS, json={"url": endpoints[0].receiver.url.replace("https", "http")})
+    plain = office.ask(
+        "POST", ENDPOINTS, json={"url": endpoints[0].receiver.url.replace("https", "http")}
+    )
     assert (plain.status_code, plain.json()["errors"][0]["pointer"]) == (422, "/url")
     happened = Happened(office)
     job_id = office.cancel("once", "all")
@@ -133,7 +152,8 @@ def test_workers_deliver_over_https_to_whom_they_trust(found_office, secured, hi
 
 
 def test_a_worker_told_to_stop_leaves_what_hangs_to_the_other(found_office, secured, hire):
-    # A claim lasts longer than a call may: were it not given back, nothing would come before it is out.
+    # A claim lasts longer than a call may: were it not given back, nothing would come before it is
+    # out.
     office = found_office(30, webhook_timeout_seconds=600)
     receivers, certificate = secured("trusted")
     workers = [hire(office.town, SSL_CERT_FILE=str(certificate)) for _ in range(2)]
@@ -146,7 +166,10 @@ def test_a_worker_told_to_stop_leaves_what_hangs_to_the_other(found_office, secu
     happened.look(job_id)
     until(lambda: not missing(healthy, happened))
     calls = list(hanging.receiver.calls)
-    held = [{call.event_id for call in calls if call.from_port in worker.local_ports()} for worker in workers]
+    held = [
+        {call.event_id for call in calls if call.from_port in worker.local_ports()}
+        for worker in workers
+    ]
     assert any(held)
     leaver = max(range(2), key=lambda number: len(held[number]))
     hanging.receiver.behave = answers()
@@ -164,7 +187,9 @@ def test_a_worker_leaves_to_others_what_it_was_not_hired_for(found_office, secur
     endpoint = office.register(receivers, "told", answers())
     happened = Happened(office)
     refunding = hire(office.town, only="refunds", SSL_CERT_FILE=str(certificate))
-    session = next(record["id"] for record in week(20, places=10).records if record["type"] == "session")
+    session = next(
+        record["id"] for record in week(20, places=10).records if record["type"] == "session"
+    )
     job_id = office.cancel("first", [session])
     office.wait_for([job_id])
     happened.look(job_id)
@@ -176,7 +201,9 @@ def test_a_worker_leaves_to_others_what_it_was_not_hired_for(found_office, secur
     later = office.cancel("later", "all")
 
     def hears_of_it() -> bool:
-        return any(call.event["data"].get("job_id") == later for call in list(endpoint.receiver.calls))
+        return any(
+            call.event["data"].get("job_id") == later for call in list(endpoint.receiver.calls)
+        )
 
     until(hears_of_it)
     assert (office.get(f"{JOBS}/{later}")["status"], office.town.effects()) == ("queued", before)
@@ -184,6 +211,11 @@ def test_a_worker_leaves_to_others_what_it_was_not_hired_for(found_office, secur
 
 def test_without_a_key_for_secrets_production_takes_no_endpoints(found_office):
     office = found_office(10, secrets_key="")
-    refused = office.ask("POST", ENDPOINTS, business=BUSINESS, json={"url": "https://127.0.0.1:8443/hook"})
-    assert (refused.status_code, refused.json()["type"]) == (409, "/problems/webhooks-not-configured")
+    refused = office.ask(
+        "POST", ENDPOINTS, business=BUSINESS, json={"url": "https://127.0.0.1:8443/hook"}
+    )
+    assert (refused.status_code, refused.json()["type"]) == (
+        409,
+        "/problems/webhooks-not-configured",
+    )
     assert office.get(ENDPOINTS)["data"] == []

@@ -1,8 +1,8 @@
 """Twenty webhook endpoints, most well and some badly behaved, while processes and the database die: all is heard.
 
-The oracle is the receivers' books against the API's own lists of what happened, and the upstream's books. What holds on
-any machine is said in sets of events; how soon healthy endpoints hear is measured in the long form, against a run
-without the others.
+The oracle is the receivers' books against the API's own lists of what happened, and the upstream's
+books. What holds on any machine is said in sets of events; how soon healthy endpoints hear is
+measured in the long form, against a run without the others.
 """
 
 import datetime as dt
@@ -86,7 +86,11 @@ class Troubles:
         while self.kills < self.plan.kills and not self.over.wait(dice.uniform(*self.plan.pause)):
             self.office.kill_one(dice.randrange(self.office.processes))
             self.kills += 1
-            if self.postgresql is not None and self.restarts < self.plan.restarts and self.kills % every == 0:
+            if (
+                self.postgresql is not None
+                and self.restarts < self.plan.restarts
+                and self.kills % every == 0
+            ):
                 self.over.wait(dice.uniform(*self.plan.pause))
                 self.postgresql.stop_at_once()
                 self.postgresql.start()
@@ -133,7 +137,8 @@ def cancel_in_parts(office: Office, made: Week, plan: Plan, happened: Happened) 
     """Cancel the week, some sessions to a job; two sessions more than once, for the first job is withdrawn."""
     sessions = [record["id"] for record in made.records if record["type"] == "session"]
     held = office.cancel("held", sessions[:2], hold_seconds=600)
-    assert office.ask("POST", f"{JOBS}/{held}/withdraw").status_code in {200, 409}  # 409: it has been, by a killed one
+    # 409: it has been, by a killed one
+    assert office.ask("POST", f"{JOBS}/{held}/withdraw").status_code in {200, 409}
     happened.look(held)
     jobs = []
     for place in range(0, len(sessions), plan.sessions):
@@ -165,9 +170,14 @@ def the_gone_one_hears_nothing_more(office: Office, gone: Endpoint) -> None:
     assert len(gone.receiver.calls) == heard
 
 
-def mend_and_replay(office: Office, bad: dict[str, Endpoint], since: str, happened: Happened) -> list[Endpoint]:
+def mend_and_replay(
+    office: Office, bad: dict[str, Endpoint], since: str, happened: Happened
+) -> list[Endpoint]:
     """Their owners mend them and ask for what they have not taken; gives them."""
-    mended = [bad[name] for name in ("slow", "always failing", "dropping", "redirecting", "gone", "hanging")]
+    mended = [
+        bad[name]
+        for name in ("slow", "always failing", "dropping", "redirecting", "gone", "hanging")
+    ]
     for endpoint in mended:
         endpoint.receiver.behave = answers()
         changed = office.ask("PATCH", f"{ENDPOINTS}/{endpoint.id}", json={"status": "enabled"})
@@ -219,7 +229,9 @@ def all_is_heard(office: Office, receivers: Receivers, plan: Plan, postgresql: A
     assert_only_what_happened([neighbour], there)
     assert_the_upstream_agrees(town, happened, there)
     for endpoint in (*everyone, neighbour):
-        assert assert_the_list_tells_the_books(office, endpoint).keys() == {"delivered"}, endpoint.name
+        assert assert_the_list_tells_the_books(office, endpoint).keys() == {"delivered"}, (
+            endpoint.name
+        )
     calls = [len(endpoint.receiver.calls) for endpoint in healthy]
     print(
         f"\n{len(happened.contents)} events, {troubles.kills} kills and {troubles.restarts} restarts in {dead:.0f} s; "
@@ -229,8 +241,12 @@ def all_is_heard(office: Office, receivers: Receivers, plan: Plan, postgresql: A
     assert (troubles.kills, troubles.restarts) == (plan.kills, plan.restarts if postgresql else 0)
 
 
-def test_all_is_heard_while_processes_and_the_database_die(found_office, breakable_postgresql, receivers):
-    all_is_heard(found_office(breakable_postgresql.url, 2), receivers, SHORT_FORM, breakable_postgresql)
+def test_all_is_heard_while_processes_and_the_database_die(
+    found_office, breakable_postgresql, receivers
+):
+    all_is_heard(
+        found_office(breakable_postgresql.url, 2), receivers, SHORT_FORM, breakable_postgresql
+    )
 
 
 def test_all_is_heard_while_an_embedded_process_dies(found_office, sqlite_url, receivers):
@@ -260,7 +276,9 @@ def test_tens_of_thousands_of_deliveries_are_made_while_processes_and_the_databa
     all_is_heard(found_office(breakable_postgresql.url, 2), receivers, plan, breakable_postgresql)
 
 
-def delays_of_healthy(office: Office, receivers: Receivers, *, beside_bad_ones: bool) -> list[float]:
+def delays_of_healthy(
+    office: Office, receivers: Receivers, *, beside_bad_ones: bool
+) -> list[float]:
     """Jobs at a pace that any machine keeps, and how long each event took to each healthy endpoint, in peace."""
     made = week(120, places=5)
     office.town.settle_in(made)
@@ -277,8 +295,15 @@ def delays_of_healthy(office: Office, receivers: Receivers, *, beside_bad_ones: 
     for job_id in jobs:
         happened.look(job_id)
     all_have_heard(office, healthy, happened)
-    ours = [call for endpoint in healthy for call in endpoint.receiver.calls if "job_id" in call.event["data"]]
-    assert len(ours) == HEALTHY * len(happened.contents), "somebody was told twice where nobody had died"
+    ours = [
+        call
+        for endpoint in healthy
+        for call in endpoint.receiver.calls
+        if "job_id" in call.event["data"]
+    ]
+    assert len(ours) == HEALTHY * len(happened.contents), (
+        "somebody was told twice where nobody had died"
+    )
     for server in office.servers:
         server.kill()
     return sorted(call.delay_seconds for call in ours)
@@ -295,6 +320,8 @@ def test_healthy_endpoints_hear_within_seconds_beside_bad_ones(
     beside = delays_of_healthy(found_office(second, processes), receivers, beside_bad_ones=True)
     for name, delays in (("alone", alone), ("beside bad ones", beside)):
         middle, worst = statistics.median(delays), delays[-1]
-        print(f"\n{kind}, {name}: {len(delays)} deliveries, median {middle:.2f} s, the last {worst:.2f} s")
+        print(
+            f"\n{kind}, {name}: {len(delays)} deliveries, median {middle:.2f} s, the last {worst:.2f} s"
+        )
     assert statistics.median(beside) < 3
     assert statistics.median(beside) < 3 * statistics.median(alone) + 0.5

@@ -1,7 +1,7 @@
 """An office: API processes over one database, each on a port of its own, webhook endpoints, and what they must hear.
 
-What happened is known from the API's own lists of jobs, sessions and refunds, and from the upstream's books; what was
-heard, from the receivers' books. Neither is asked of our database.
+What happened is known from the API's own lists of jobs, sessions and refunds, and from the
+upstream's books; what was heard, from the receivers' books. Neither is asked of our database.
 """
 
 import json
@@ -62,7 +62,9 @@ class Office:
             return self.town.http.get(f"http://127.0.0.1:{port}/livez").status_code == 200
         return False
 
-    def ask(self, method: str, path: str, *, business: str = BUSINESS, **more: Any) -> httpx.Response:
+    def ask(
+        self, method: str, path: str, *, business: str = BUSINESS, **more: Any
+    ) -> httpx.Response:
         """Ask whoever lives, again and again as a caller would, until there is an answer other than a 5xx."""
         headers = {"Authorization": f"Bearer {self.town.keys[business]}"} | more.pop("headers", {})
         deadline = time.monotonic() + PATIENCE_SECONDS
@@ -92,18 +94,29 @@ class Office:
 
     # Jobs.
 
-    def cancel(self, key: str, sessions: Iterable[str] | str, *, business: str = BUSINESS, **more: Any) -> str:
+    def cancel(
+        self, key: str, sessions: Iterable[str] | str, *, business: str = BUSINESS, **more: Any
+    ) -> str:
         """Accept some sessions' cancellation; gives the job's id."""
         chosen = sessions if isinstance(sessions, str) else list(sessions)
-        body = {"date_from": FIRST_DAY, "date_to": LAST_DAY, "session_ids": chosen, "reason": "Snow day"} | more
-        answer = self.ask("POST", JOBS, business=business, json=body, headers={"Idempotency-Key": key})
+        body = {
+            "date_from": FIRST_DAY,
+            "date_to": LAST_DAY,
+            "session_ids": chosen,
+            "reason": "Snow day",
+        } | more
+        answer = self.ask(
+            "POST", JOBS, business=business, json=body, headers={"Idempotency-Key": key}
+        )
         assert answer.status_code == 202, answer.text
         return answer.json()["id"]
 
     def wait_for(self, jobs: Iterable[str], *, business: str = BUSINESS) -> None:
         for job_id in jobs:
             path = f"{JOBS}/{job_id}"
-            until(lambda path=path: self.get(path, business=business)["status"] in FINISHED, pause=0.2)
+            until(
+                lambda path=path: self.get(path, business=business)["status"] in FINISHED, pause=0.2
+            )
 
     def retry(self, job_id: str) -> int:
         answer = self.ask("POST", f"{JOBS}/{job_id}/retry")
@@ -113,10 +126,21 @@ class Office:
     # Endpoints.
 
     def register(
-        self, receivers: Receivers, name: str, behave: Behaviour, *, business: str = BUSINESS, **more: Any
+        self,
+        receivers: Receivers,
+        name: str,
+        behave: Behaviour,
+        *,
+        business: str = BUSINESS,
+        **more: Any,
     ) -> Endpoint:
         receiver = receivers.start(behave)
-        answer = self.ask("POST", ENDPOINTS, business=business, json={"url": receiver.url, "description": name} | more)
+        answer = self.ask(
+            "POST",
+            ENDPOINTS,
+            business=business,
+            json={"url": receiver.url, "description": name} | more,
+        )
         assert answer.status_code == 201, answer.text
         receiver.secret = answer.json()["secret"]
         return Endpoint(name, answer.json()["id"], receiver, business)
@@ -132,7 +156,11 @@ class Office:
         return found
 
     def replay(self, endpoint: Endpoint, since: str) -> int:
-        answer = self.ask("POST", f"{ENDPOINTS}/{endpoint.id}/replay", json={"since": since, "undelivered_only": True})
+        answer = self.ask(
+            "POST",
+            f"{ENDPOINTS}/{endpoint.id}/replay",
+            json={"since": since, "undelivered_only": True},
+        )
         assert answer.status_code == 202, answer.text
         return answer.json()["deliveries"]
 
@@ -165,7 +193,11 @@ class Happened:
         """Add what is said of a job that has ended, or was withdrawn; what was added before stays."""
         job = self.office.get(f"{JOBS}/{job_id}", business=self.business)
         withdrawn = job["status"] == "withdrawn"
-        self.tell("bulk_cancellation.accepted", job_id=job_id, status="held" if job["hold_until"] else "queued")
+        self.tell(
+            "bulk_cancellation.accepted",
+            job_id=job_id,
+            status="held" if job["hold_until"] else "queued",
+        )
         ended = "bulk_cancellation.withdrawn" if withdrawn else "bulk_cancellation.completed"
         self.tell(ended, job_id=job_id, status=job["status"])
         for session in self.office.pages(f"{JOBS}/{job_id}/sessions", business=self.business):
@@ -189,7 +221,9 @@ class Happened:
 def assert_the_upstream_agrees(town: Town, *happened: Happened) -> None:
     """What the API calls refunded is what the upstream's books hold."""
     books = town.books()
-    made = {one["reference"] for service in ("payments", "credits") for one in books[service]["effects"]}
+    made = {
+        one["reference"] for service in ("payments", "credits") for one in books[service]["effects"]
+    }
     assert made == set().union(*(one.refunded for one in happened))
 
 
@@ -204,7 +238,9 @@ def assert_only_what_happened(endpoints: Iterable[Endpoint], happened: Happened)
     for endpoint in endpoints:
         assert endpoint.receiver.wrongs() == [], endpoint.name
         for call in endpoint.receiver.calls:
-            assert bodies.setdefault(call.event_id, call.body) == call.body, f"{call.event_id} says two things"
+            assert bodies.setdefault(call.event_id, call.body) == call.body, (
+                f"{call.event_id} says two things"
+            )
     said = {event_id: content_of(body) for event_id, body in bodies.items()}
     twice = [one for one, count in Counter(said.values()).items() if count > 1]
     assert not twice, f"under several ids: {twice[:3]}"
@@ -226,8 +262,13 @@ def assert_the_list_tells_the_books(office: Office, endpoint: Endpoint) -> dict[
     types = {call.event_id: call.event["type"] for call in endpoint.receiver.calls}
     for event_id, row in listed.items():
         assert row["type"] == types.get(event_id, row["type"])
-        told = Counter(one["status_code"] for one in row["attempts"] if one["status_code"] is not None)
-        assert all(count <= answered[event_id, status] for status, count in told.items()), (endpoint.name, row)
+        told = Counter(
+            one["status_code"] for one in row["attempts"] if one["status_code"] is not None
+        )
+        assert all(count <= answered[event_id, status] for status, count in told.items()), (
+            endpoint.name,
+            row,
+        )
     return Counter(row["status"] for row in listed.values())
 
 

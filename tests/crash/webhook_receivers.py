@@ -1,7 +1,8 @@
 """Receivers of webhooks, each on a port of its own and as well or as badly behaved as a test says, that keep books.
 
-The invariant: a call is in the books, with what is wrong with its signature, before any of its answer is sent, and so
-is the answer's status. The books alone judge; they live in the test's own process, which nothing kills.
+The invariant: a call is in the books, with what is wrong with its signature, before any of its
+answer is sent, and so is the answer's status. The books alone judge; they live in the test's own
+process, which nothing kills.
 """
 
 import asyncio
@@ -59,7 +60,11 @@ class Receiver:
 
     def ids(self, *, taken: bool = False) -> set[str]:
         """The events that it has heard of; `taken`: that it has answered 2xx."""
-        return {call.event_id for call in list(self.calls) if not taken or (call.answered or 0) // 100 == 2}
+        return {
+            call.event_id
+            for call in list(self.calls)
+            if not taken or (call.answered or 0) // 100 == 2
+        }
 
     def wrongs(self) -> list[str]:
         return self.broken + [call.wrong for call in list(self.calls) if call.wrong]
@@ -199,7 +204,10 @@ class Receivers:
 
 
 async def _talk(
-    receiver: Receiver, bodies: dict[bytes, bytes], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    receiver: Receiver,
+    bodies: dict[bytes, bytes],
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
 ) -> None:
     """One connection's life; `bodies` keeps what many are sent once."""
     try:
@@ -253,13 +261,20 @@ def self_signed(folder: Path, name: str) -> tuple[Path, ssl.SSLContext]:
         .not_valid_before(begins)
         .not_valid_after(begins + dt.timedelta(days=1))
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]),
+            critical=False,
+        )
         .sign(key, hashes.SHA256())
     )
     public, private = folder / f"{name}.pem", folder / f"{name}.key"
     public.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
     private.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
     )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(public, private)

@@ -1,7 +1,7 @@
 """A week of paid bookings whose every payment line has a subject of its own, so that the upstream's books alone judge.
 
-Nothing here asks our database: what must come back is known from what was imported, and what did come back is read from
-the sandbox's `GET /books`.
+Nothing here asks our database: what must come back is known from what was imported, and what did
+come back is read from the sandbox's `GET /books`.
 """
 
 import csv
@@ -19,7 +19,17 @@ PAYMENTS, CREDITS = "payments", "credits"
 SERVICE_OF: Final = {"payment": PAYMENTS, "credit": CREDITS}
 DIGITS: Final = {"EUR": 2, "JPY": 0, "KWD": 3}
 FIRST_DAY, LAST_DAY = "2027-01-04", "2027-01-10"
-ALL_KINDS: Final = ("payment", "credit", "split", "yen", "credit", "two cards", "free", "payment", "waitlisted")
+ALL_KINDS: Final = (
+    "payment",
+    "credit",
+    "split",
+    "yen",
+    "credit",
+    "two cards",
+    "free",
+    "payment",
+    "waitlisted",
+)
 _FAILED: Final = "failed"
 
 
@@ -49,7 +59,9 @@ class Week:
         return [line for line in self.lines if line.service == service]
 
 
-def week(bookings: int, *, kinds: Sequence[str] = ALL_KINDS, name: str = "w", places: int = 25) -> Week:
+def week(
+    bookings: int, *, kinds: Sequence[str] = ALL_KINDS, name: str = "w", places: int = 25
+) -> Week:
     """So many bookings, their kinds in turn, `places` to a session."""
     made = Week(name, bookings=bookings)
     start = datetime.fromisoformat(f"{FIRST_DAY}T06:00:00").replace(tzinfo=UTC)
@@ -156,11 +168,14 @@ def audit_rows(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text, newline="")))
 
 
-def assert_audit_tells_the_books(books: Mapping[str, Any], rows: Iterable[Mapping[str, str]]) -> None:
+def assert_audit_tells_the_books(
+    books: Mapping[str, Any], rows: Iterable[Mapping[str, str]]
+) -> None:
     """Each `succeeded` of the audit is one effect of the books and the other way round; the sums are equal."""
     told = [row for row in rows if row["status"] == "succeeded"]
     audited = Counter(
-        (SERVICE_OF[row["method"]], row["upstream_reference"], row["refund_id"], *_amount(row)) for row in told
+        (SERVICE_OF[row["method"]], row["upstream_reference"], row["refund_id"], *_amount(row))
+        for row in told
     )
     booked = Counter(
         (service, one["id"], one["reference"], one["amount"], one["currency"])
@@ -173,7 +188,9 @@ def assert_audit_tells_the_books(books: Mapping[str, Any], rows: Iterable[Mappin
     for row in told:
         amount, currency = _amount(row)
         sums[currency or CREDITS] += amount
-    assert sums == Counter(books[PAYMENTS]["totals"]["sums"]) + Counter(books[CREDITS]["totals"]["sums"])
+    assert sums == Counter(books[PAYMENTS]["totals"]["sums"]) + Counter(
+        books[CREDITS]["totals"]["sums"]
+    )
 
 
 def _amount(row: Mapping[str, str]) -> tuple[int, str | None]:

@@ -1,11 +1,12 @@
 """Forks servers that have their modules already: one starts in milliseconds, so that a test can kill many.
 
-A line of JSON in, `{"run": "api" | "worker" | "sandbox", "arguments": […], "environment": {…}, "log": PATH}`; the pid
-of the new process out. What is forked is what `bulk-cancel` or `python -m workers` would run, from its first line on.
-A command, `{"run": "command", …}`, has a file each for its input and output and a folder to run in besides, "stdin",
-"stdout" and "cwd", and its errors in its log; `"module"` names another than `bulk-cancel`'s.
-`{"ended": PID}` in; its exit code out, which is below 0 and a signal's number where that ended it.
-At the end of its input it kills what it forked. The dead are not reaped before, so no pid is ever somebody else's.
+A line of JSON in, `{"run": "api" | "worker" | "sandbox", "arguments": […], "environment": {…},
+"log": PATH}`; the pid of the new process out. What is forked is what `bulk-cancel` or `python -m
+workers` would run, from its first line on. A command, `{"run": "command", …}`, has a file each for
+its input and output and a folder to run in besides, "stdin", "stdout" and "cwd", and its errors in
+its log; `"module"` names another than `bulk-cancel`'s. `{"ended": PID}` in; its exit code out,
+which is below 0 and a signal's number where that ended it. At the end of its input it kills what it
+forked. The dead are not reaped before, so no pid is ever somebody else's.
 """
 
 import contextlib
@@ -18,16 +19,26 @@ import signal
 import sys
 from typing import Any, NoReturn
 
-MODULES = ("uvloop", "arq.worker", "app.main", "app.cli", "workers.process", "workers.sweep", "workers.tasks")
+MODULES = (
+    "uvloop",
+    "arq.worker",
+    "app.main",
+    "app.cli",
+    "workers.process",
+    "workers.sweep",
+    "workers.tasks",
+)
 
 
 def become(order: dict[str, Any]) -> NoReturn:
     """Be the server, to the end of this process."""
     log = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(os.open(order.get("stdin", os.devnull), os.O_RDONLY), 0)
-    os.dup2(os.open(order["stdout"], os.O_WRONLY | os.O_CREAT, 0o644) if "stdout" in order else log, 1)
+    os.dup2(
+        os.open(order["stdout"], os.O_WRONLY | os.O_CREAT, 0o644) if "stdout" in order else log, 1
+    )
     os.dup2(log, 2)
-    sys.stdin = open(0, closefd=False)  # noqa: SIM115 - its own, not what orders are read from
+    sys.stdin = open(0, closefd=False)
     os.environ.update(order["environment"])
     code = 1
     try:
@@ -45,7 +56,7 @@ def become(order: dict[str, Any]) -> NoReturn:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
         if isinstance(end.code, str):  # as Python itself says it
             sys.stderr.write(f"{end.code}\n")
-    except BaseException:  # noqa: BLE001 - its traceback belongs into its log, as with any process
+    except BaseException:
         sys.excepthook(*sys.exc_info())
     sys.stdout.flush()
     sys.stderr.flush()

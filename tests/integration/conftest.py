@@ -19,13 +19,14 @@ Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 @contextlib.asynccontextmanager
 async def serving(app: Starlette) -> AsyncIterator[str]:
     """Serve an app by uvicorn on an ephemeral loopback port; gives its address."""
-    # The protocol is named because asyncio turns Nagle off only where it is: 40 ms an answer, otherwise.
+    # The protocol is named because asyncio turns Nagle off only where it is: 40 ms an answer,
+    # otherwise.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
     config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve(sockets=[listener]))
-    while not server.started:  # noqa: ASYNC110 - uvicorn has a flag and no event
+    while not server.started:
         await asyncio.sleep(0.005)
     try:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -52,7 +53,10 @@ class UpstreamSandbox:
 
 @contextlib.asynccontextmanager
 async def running(app: Starlette) -> AsyncIterator[UpstreamSandbox]:
-    async with serving(app) as url, httpx.AsyncClient(base_url=url, trust_env=False, verify=False) as http:
+    async with (
+        serving(app) as url,
+        httpx.AsyncClient(base_url=url, trust_env=False, verify=False) as http,
+    ):
         yield UpstreamSandbox(url, http)
 
 
@@ -78,7 +82,9 @@ class Raw:
 
     async def read(self, reader: asyncio.StreamReader) -> bytes:
         head = await reader.readuntil(b"\r\n\r\n")
-        lengths = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
+        lengths = [
+            line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")
+        ]
         body = await reader.readexactly(int(lengths[0].split(b":")[1])) if lengths else b""
         self.requests += 1
         return head + body
@@ -112,7 +118,8 @@ async def upstream_raw():
                 for task in peer.tasks:
                     task.cancel()
                 await asyncio.gather(*peer.tasks, return_exceptions=True)
-                await asyncio.sleep(0.01)  # the aborted transports close in the next rounds of the loop
+                # the aborted transports close in the next rounds of the loop
+                await asyncio.sleep(0.01)
 
             server = await asyncio.start_server(connected, "127.0.0.1", 0)
             stack.push_async_callback(stop)

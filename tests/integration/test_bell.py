@@ -54,7 +54,9 @@ async def test_prompts_of_many_at_once_are_each_heard_once(queue):
 
 async def test_all_who_ring_at_once_are_told_that_redis_is_away():
     queue = ArqQueue("redis://127.0.0.1:1", namespace="ours")
-    assert await asyncio.gather(*(queue.wake(f"job-{number}") for number in range(5))) == [False] * 5
+    assert (
+        await asyncio.gather(*(queue.wake(f"job-{number}") for number in range(5))) == [False] * 5
+    )
     await queue.aclose()
 
 
@@ -66,13 +68,17 @@ async def test_one_who_gives_up_takes_no_other_prompt_along(queue):
     assert {"job-1", "job-2"} <= {await queue.hear(seconds=1) for _ in range(3)}
 
 
-@pytest.mark.parametrize("how", [{"after_seconds": 5.0}, {"once": "slice-1"}, {"once": "helper-0-1", "helper": True}])
+@pytest.mark.parametrize(
+    "how", [{"after_seconds": 5.0}, {"once": "slice-1"}, {"once": "helper-0-1", "helper": True}]
+)
 async def test_prompts_for_later_or_with_a_name_are_not_heard(queue, how):
     assert await queue.wake("job", **how)
     assert await queue.hear(seconds=1) is None
 
 
-async def test_who_commits_deliveries_prompts_a_process_that_delivers_and_rings_once_for_many(db, queue):
+async def test_who_commits_deliveries_prompts_a_process_that_delivers_and_rings_once_for_many(
+    db, queue
+):
     others = Database(str(db.engine.url.render_as_string(hide_password=False)))
     heard = asyncio.Event()
     others.listeners.of_deliveries.append(heard.set)
@@ -109,10 +115,15 @@ async def test_a_worker_that_hears_of_a_job_runs_it_to_its_end(db, queue):
     assert not (await import_file(db, "studio", WEEK)).errors
     runtime = Runtime(db, queue, {}, Settings())
     listening = asyncio.create_task(listen_forever({"runtime": runtime, "slices": set()}))
-    named = {"business_id": "studio", "timezone": "UTC", "requested_by": "test", "idempotency_key": "k"}
+    named = {
+        "business_id": "studio",
+        "timezone": "UTC",
+        "requested_by": "test",
+        "idempotency_key": "k",
+    }
     job_id = (await accept.accept(db, queue, **named, request=Request(DAY, DAY, "all"))).job["id"]
     async with asyncio.timeout(10):
-        while (await read.one(db, "studio", job_id)).row["status"] != "completed":  # noqa: ASYNC110 - rows have no events
+        while (await read.one(db, "studio", job_id)).row["status"] != "completed":
             await asyncio.sleep(0.02)
     runtime.stopping.set()
     async with asyncio.timeout(2):

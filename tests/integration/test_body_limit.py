@@ -75,7 +75,14 @@ async def exchange(server, head, *parts):
 
 def post(path, *headers):
     return "\n".join(
-        [f"POST {path} HTTP/1.1", "Host: test", "Content-Type: application/json", "Connection: close", *headers, ""]
+        [
+            f"POST {path} HTTP/1.1",
+            "Host: test",
+            "Content-Type: application/json",
+            "Connection: close",
+            *headers,
+            "",
+        ]
     )
 
 
@@ -119,7 +126,9 @@ async def test_a_chunked_body_within_the_limit_is_taken(server):
 
 async def test_a_sender_who_never_ends_is_answered_and_cut_off(server):
     reader, writer = await asyncio.open_connection(*server[:2])
-    writer.write(post("/test/take", "Transfer-Encoding: chunked").replace("\n", "\r\n").encode() + b"\r\n")
+    writer.write(
+        post("/test/take", "Transfer-Encoding: chunked").replace("\n", "\r\n").encode() + b"\r\n"
+    )
     writer.write(b"ffffff\r\n" + b"x" * (2 * LIMIT))
     await writer.drain()
     answer = await asyncio.wait_for(reader.read(), 10)
@@ -136,7 +145,9 @@ async def test_a_sender_who_asks_first_is_told_before_it_sends(server):
 
 @pytest.mark.parametrize("path", ["/v1/schedule/import", "/v1/bulk-cancellations"])
 async def test_a_stranger_is_told_so_before_they_send_anything_and_cut_off(server, path):
-    head = post(path, "Content-Length: 1000", "Authorization: Bearer bck_none").replace("Connection: close\n", "")
+    head = post(path, "Content-Length: 1000", "Authorization: Bearer bck_none").replace(
+        "Connection: close\n", ""
+    )
     status, headers, body = await exchange(server, head)
     assert (status, headers["connection"]) == (401, "close")
     assert json.loads(body)["type"] == "/problems/unauthenticated"
@@ -144,7 +155,9 @@ async def test_a_stranger_is_told_so_before_they_send_anything_and_cut_off(serve
 
 async def test_a_stranger_who_sends_on_reads_why_they_are_refused(server):
     body = b"x" * (7 * LIMIT)
-    status, _, _ = await exchange(server, post("/v1/schedule/import", f"Content-Length: {len(body)}"), body)
+    status, _, _ = await exchange(
+        server, post("/v1/schedule/import", f"Content-Length: {len(body)}"), body
+    )
     assert status == 401
 
 
@@ -157,7 +170,9 @@ async def test_the_import_has_a_limit_of_its_own(server):
 
 @pytest.mark.parametrize("settings", [Settings(silence_seconds=0.2)])
 async def test_a_sender_who_falls_silent_is_told_so_and_cut_off(server, settings):
-    status, headers, body = await exchange(server, post("/test/take", "Content-Length: 1000"), b'{"a": "')
+    status, headers, body = await exchange(
+        server, post("/test/take", "Content-Length: 1000"), b'{"a": "'
+    )
     assert (status, headers["connection"]) == (408, "close")
     assert json.loads(body)["type"] == "/problems/request-timeout"
     assert server[2] == []
@@ -166,7 +181,9 @@ async def test_a_sender_who_falls_silent_is_told_so_and_cut_off(server, settings
 @pytest.mark.parametrize("settings", [Settings(body_seconds=0.3)])
 async def test_a_sender_who_drips_is_cut_off_when_the_time_for_a_body_is_over(server, settings):
     reader, writer = await asyncio.open_connection(*server[:2])
-    writer.write(post("/test/take", "Content-Length: 1000000").replace("\n", "\r\n").encode() + b"\r\n")
+    writer.write(
+        post("/test/take", "Content-Length: 1000000").replace("\n", "\r\n").encode() + b"\r\n"
+    )
     answer = asyncio.create_task(reader.readuntil(b"\r\n"))
     while not answer.done():
         writer.write(b"x")
@@ -186,7 +203,9 @@ async def test_a_sender_of_an_import_has_a_limit_of_time_too(server, settings):
 @pytest.mark.parametrize("settings", [Settings(silence_seconds=0.3)])
 @pytest.mark.parametrize("parser", ["h11", "httptools"])
 @pytest.mark.parametrize("begun", [b"", b"G", b"GET /livez HTTP/1.1\r\nHost: test\r\n"])
-async def test_a_head_that_does_not_come_whole_in_time_ends_the_connection(server, settings, parser, begun):
+async def test_a_head_that_does_not_come_whole_in_time_ends_the_connection(
+    server, settings, parser, begun
+):
     reader, writer = await asyncio.open_connection(*server[:2])
     writer.write(begun)
     with contextlib.suppress(ConnectionResetError):

@@ -15,7 +15,8 @@ from app.serving import served
 
 BLOCK = b"x" * 1_000_000
 VERSIONS = ["1.0", "1.1"]
-# What is killed in the middle of an answer: of a line and then nothing for ever, and of one that is all in its hands.
+# What is killed in the middle of an answer: of a line and then nothing for ever, and of one that is
+# all in its hands.
 HALF = """
 import asyncio, sys
 from starlette.applications import Starlette
@@ -51,7 +52,13 @@ def answering(chunks, error=None):
             await receive()
             await send({"type": "lifespan.shutdown.complete"})
             return
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/csv")]})
+        await send(
+            {
+                "type": "http.response.start",
+                "status": 200,
+                "headers": [(b"content-type", b"text/csv")],
+            }
+        )
         for chunk in chunks:
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
         if error is False:
@@ -66,7 +73,9 @@ async def read(address, path="/", *, version, headers="", slowly=False):
     """(the bytes of an answer, whether the connection was reset)."""
     host, port = address.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
-    writer.write(f"GET {path} HTTP/{version}\r\nHost: x\r\nConnection: close\r\n{headers}\r\n".encode())
+    writer.write(
+        f"GET {path} HTTP/{version}\r\nHost: x\r\nConnection: close\r\n{headers}\r\n".encode()
+    )
     received = b""
     try:
         while block := await reader.read(65536):
@@ -111,13 +120,18 @@ async def test_a_connection_is_used_again_after_a_whole_answer():
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize(("path", "number"), [("/", signal.SIGKILL), ("/", signal.SIGTERM), ("/large", signal.SIGKILL)])
+@pytest.mark.parametrize(
+    ("path", "number"), [("/", signal.SIGKILL), ("/", signal.SIGTERM), ("/large", signal.SIGKILL)]
+)
 async def test_a_process_that_is_killed_in_the_middle_of_an_answer_resets_it(path, version, number):
-    process = await asyncio.create_subprocess_exec(sys.executable, "-c", HALF, stdout=subprocess.PIPE)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", HALF, stdout=subprocess.PIPE
+    )
     address = (await process.stdout.readline()).decode().strip()
     host, port = address.removeprefix("http://").split(":")
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as ours:
-        ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # so that nearly all is still with the process
+        # so that nearly all is still with the process
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         ours.connect((host, int(port)))
         ours.setblocking(False)
         reader, writer = await asyncio.open_connection(sock=ours, limit=4096)
@@ -135,13 +149,18 @@ async def test_curl_says_that_half_an_answer_is_one(parameter):
     curl = shutil.which("curl")
     assert curl, "curl is among what the tests need (.ci/services)"
     async with served(answering([b"one\n"]), parser="h11") as address:
-        process = await asyncio.create_subprocess_exec(curl, "-sS", parameter, address, stdout=subprocess.PIPE)
+        process = await asyncio.create_subprocess_exec(
+            curl, "-sS", parameter, address, stdout=subprocess.PIPE
+        )
         said, _ = await process.communicate()
     assert said == b"one\n"
     assert process.returncode != 0
 
 
 async def test_httpx_says_that_half_an_answer_is_one():
-    async with served(answering([b"one\n"]), parser="h11") as address, httpx.AsyncClient(trust_env=False) as http:
+    async with (
+        served(answering([b"one\n"]), parser="h11") as address,
+        httpx.AsyncClient(trust_env=False) as http,
+    ):
         with pytest.raises(httpx.TransportError):
             await http.get(address)

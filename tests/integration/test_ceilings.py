@@ -58,7 +58,13 @@ async def of_before(url):
         for statement in OF_BEFORE.format(at=AT, job=JOB).split(";"):
             await conn.exec_driver_sql(statement)
         for number, (booking, means, status, code) in enumerate(REFUNDS, start=1):
-            values = {"number": number, "booking": booking, "means": means, "status": status, "code": code}
+            values = {
+                "number": number,
+                "booking": booking,
+                "means": means,
+                "status": status,
+                "code": code,
+            }
             await conn.exec_driver_sql(REFUND.format(**values, at=AT, job=JOB))
     await engine.dispose()
 
@@ -85,7 +91,13 @@ def test_what_was_claimed_before_there_were_ceilings_is_claimed(database_url):
     }
 
 
-MINE = {"business_id": "ours", "method": "payment", "subject_id": "p", "booking_id": "", "currency": "EUR"}
+MINE = {
+    "business_id": "ours",
+    "method": "payment",
+    "subject_id": "p",
+    "booking_id": "",
+    "currency": "EUR",
+}
 
 
 @pytest.mark.parametrize(

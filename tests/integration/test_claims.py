@@ -22,9 +22,7 @@ from app.schedule.load import import_file
 DAY = dt.date(2027, 1, 4)
 SESSIONS = 60  # three chunks of an expansion
 CLIENT = b'{"type":"client","id":"c","name":"Kim"}\n'
-SESSION = (
-    b'{"type":"session","id":"s%d","name":"Yoga","starts_at":"2027-01-04T09:00:00Z","ends_at":"2027-01-04T10:00:00Z"}\n'
-)
+SESSION = b'{"type":"session","id":"s%d","name":"Yoga","starts_at":"2027-01-04T09:00:00Z","ends_at":"2027-01-04T10:00:00Z"}\n'
 BOOKING = (
     b'{"type":"booking","id":"b%d","session_id":"s%d","client_id":"c","status":"booked",'
     b'"payments":[{"method":"payment","payment_id":"p%d","amount_minor":100,"currency":"EUR"}]}\n'
@@ -53,7 +51,9 @@ class Witness:
 
     async def refund(self, order):
         async with self.db.read() as conn:
-            status = await conn.scalar(sa.select(refunds.c.status).where(refunds.c.id == order.refund_id))
+            status = await conn.scalar(
+                sa.select(refunds.c.status).where(refunds.c.id == order.refund_id)
+            )
         self.saw.append((order.refund_id, status))
         return Succeeded(f"re_{order.refund_id}")
 
@@ -67,13 +67,25 @@ async def job(database_url):
     db = Unreliable(database_url)
     async with db.write() as conn:
         await businesses.create(conn, "studio", "Studio", "UTC", "EUR")
-    lines = [CLIENT, *(SESSION % n for n in range(SESSIONS)), *(BOOKING % (n, n, n) for n in range(SESSIONS))]
+    lines = [
+        CLIENT,
+        *(SESSION % n for n in range(SESSIONS)),
+        *(BOOKING % (n, n, n) for n in range(SESSIONS)),
+    ]
     assert not (await import_file(db, "studio", lines)).errors
     witness = Witness(db)
     runtime = Runtime(
-        db, LocalQueue(), {UpstreamMethod.PAYMENT: witness, UpstreamMethod.CREDIT: witness}, Settings(concurrency=4)
+        db,
+        LocalQueue(),
+        {UpstreamMethod.PAYMENT: witness, UpstreamMethod.CREDIT: witness},
+        Settings(concurrency=4),
     )
-    named = {"business_id": "studio", "timezone": "UTC", "requested_by": "test", "idempotency_key": "k"}
+    named = {
+        "business_id": "studio",
+        "timezone": "UTC",
+        "requested_by": "test",
+        "idempotency_key": "k",
+    }
     accepted = await accept.accept(db, runtime.queue, **named, request=Request(DAY, DAY, "all"))
     yield runtime, witness, accepted.job["id"]
     await db.close()

@@ -15,7 +15,12 @@ from app.db.core.group_commit import GroupCommitter
 from app.main import create_app
 from app.queue import LocalQueue
 
-SESSION = {"name": "Yoga", "starts_at": "2026-11-23T09:00:00Z", "ends_at": "2026-11-23T10:00:00Z", "timezone": "UTC"}
+SESSION = {
+    "name": "Yoga",
+    "starts_at": "2026-11-23T09:00:00Z",
+    "ends_at": "2026-11-23T10:00:00Z",
+    "timezone": "UTC",
+}
 
 
 class Operator:
@@ -23,14 +28,20 @@ class Operator:
 
     def __init__(self, url):
         self.name = sa.make_url(url).database
-        self.engine = create_async_engine(sa.make_url(url).set(database="postgres"), isolation_level="AUTOCOMMIT")
+        self.engine = create_async_engine(
+            sa.make_url(url).set(database="postgres"), isolation_level="AUTOCOMMIT"
+        )
 
     async def does(self, statement):
         async with self.engine.connect() as conn:
-            await conn.execute(sa.text(statement), {"name": self.name} if ":name" in statement else {})
+            await conn.execute(
+                sa.text(statement), {"name": self.name} if ":name" in statement else {}
+            )
 
     async def ends_connections(self):
-        await self.does("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name")
+        await self.does(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name"
+        )
 
 
 @pytest.fixture
@@ -55,16 +66,23 @@ async def api(db):
     key = await keys.create_key(db, "studio", "tests", list(keys.Scope))
     app = create_app(Settings(), database=db, queue=LocalQueue())
     headers = {"Authorization": f"Bearer {key}"}
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api", headers=headers) as http:
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app), base_url="http://api", headers=headers
+    ) as http:
         yield http
 
 
 async def at_once(api, times=5):
     """As many requests as the pool has connections, so that each is used."""
-    return {one.status_code for one in await asyncio.gather(*(api.get("/v1/sessions") for _ in range(times)))}
+    return {
+        one.status_code
+        for one in await asyncio.gather(*(api.get("/v1/sessions") for _ in range(times)))
+    }
 
 
-async def test_a_server_that_only_reads_is_an_outage_and_over_at_once_when_it_writes_again(api, operator):
+async def test_a_server_that_only_reads_is_an_outage_and_over_at_once_when_it_writes_again(
+    api, operator
+):
     assert (await api.put("/v1/sessions/before", json=SESSION)).status_code in {200, 201}
     await operator.does(f'ALTER DATABASE "{operator.name}" SET default_transaction_read_only = on')
     await operator.ends_connections()
@@ -120,9 +138,16 @@ async def test_connections_that_end_in_the_middle_are_outages_and_nothing_else(a
         statuses = set()
         for n in range(40):
             groups.put(n)
-            calls = [api.get("/v1/sessions"), api.get("/readyz"), api.put(f"/v1/sessions/k{n}", json=SESSION)]
+            calls = [
+                api.get("/v1/sessions"),
+                api.get("/readyz"),
+                api.put(f"/v1/sessions/k{n}", json=SESSION),
+            ]
             statuses |= {
-                one.status_code for one in await asyncio.gather(*calls, *(api.get("/v1/business") for _ in range(3)))
+                one.status_code
+                for one in await asyncio.gather(
+                    *calls, *(api.get("/v1/business") for _ in range(3))
+                )
             }
         ending = False
         await killer

@@ -111,7 +111,7 @@ async def test_a_single_statement_that_is_cancelled_leaves_a_connection_for_the_
 
     sleeping = asyncio.create_task(sleeps())
     async with asyncio.timeout(20):
-        while one.engine.pool.checkedout() == 0:  # noqa: ASYNC110 - the pool tells nobody
+        while one.engine.pool.checkedout() == 0:
             await asyncio.sleep(0.01)
         sleeping.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -128,8 +128,14 @@ async def test_a_database_that_is_away_is_an_outage_to_single_connections_too():
     await away.close()
 
 
-async def test_a_database_that_does_not_know_who_asks_is_an_outage_to_single_connections_too(postgresql_url):
-    unknown = Database(sa.make_url(postgresql_url).set(database="there_is_none").render_as_string(hide_password=False))
+async def test_a_database_that_does_not_know_who_asks_is_an_outage_to_single_connections_too(
+    postgresql_url,
+):
+    unknown = Database(
+        sa.make_url(postgresql_url)
+        .set(database="there_is_none")
+        .render_as_string(hide_password=False)
+    )
     with pytest.raises(sa.exc.SQLAlchemyError) as error:
         async with unknown.single() as conn:
             await fetch(conn, WHO, {})

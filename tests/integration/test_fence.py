@@ -39,7 +39,13 @@ async def job_id(db):
         (
             t.sessions,
             mine
-            | {"id": "s", "name": "Yoga", "starts_at": at, "ends_at": at + dt.timedelta(hours=1), "timezone": "UTC"},
+            | {
+                "id": "s",
+                "name": "Yoga",
+                "starts_at": at,
+                "ends_at": at + dt.timedelta(hours=1),
+                "timezone": "UTC",
+            },
         ),
         (t.bookings, mine | {"id": "b", "session_id": "s", "client_id": "c", "status": "booked"}),
         (t.payment_lines, mine | line),
@@ -47,7 +53,12 @@ async def job_id(db):
     async with db.write() as conn:
         for table, row in rows:
             await conn.execute(sa.insert(table).values(row))
-    named = {"business_id": "studio", "timezone": "UTC", "requested_by": "test", "idempotency_key": "k"}
+    named = {
+        "business_id": "studio",
+        "timezone": "UTC",
+        "requested_by": "test",
+        "idempotency_key": "k",
+    }
     accepted = await accept.accept(db, LocalQueue(), **named, request=Request(DAY, DAY, "all"))
     async with db.write() as conn:
         await expand_chunk(conn, await jobs.lock_any(conn, accepted.job["id"]), at_most=10)
@@ -88,7 +99,9 @@ async def job_status(db):
         return await conn.scalar(sa.select(t.jobs.c.status))
 
 
-async def test_a_claim_whose_lease_ran_out_is_looked_up_and_its_late_words_change_nothing(db, job_id):
+async def test_a_claim_whose_lease_ran_out_is_looked_up_and_its_late_words_change_nothing(
+    db, job_id
+):
     early = await claim(db, job_id, lease_seconds=-1)
     late = await claim(db, job_id, lease_seconds=30)
     assert (early.status, late.status) == ("submitted", "indeterminate")
@@ -98,7 +111,9 @@ async def test_a_claim_whose_lease_ran_out_is_looked_up_and_its_late_words_chang
     assert await state(db) == ("indeterminate", late.epoch, None)
 
 
-async def test_that_money_moved_is_recorded_whoever_heard_it_and_the_second_to_hear_it_changes_nothing(db, job_id):
+async def test_that_money_moved_is_recorded_whoever_heard_it_and_the_second_to_hear_it_changes_nothing(
+    db, job_id
+):
     early = await claim(db, job_id, lease_seconds=-1)
     late = await claim(db, job_id, lease_seconds=30)
     assert await record(db, job_id, early, "succeeded", reference="re_1") == [early.id]

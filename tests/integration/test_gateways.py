@@ -88,7 +88,9 @@ async def gateways(url, **changes):
 
 
 def reset(writer):
-    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.get_extra_info("socket").setsockopt(
+        socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+    )
     writer.transport.abort()
 
 
@@ -176,7 +178,9 @@ async def sends_a_megabyte_of_headers(peer, reader, writer):
         sends_a_megabyte_of_headers,
     ],
 )
-async def test_once_a_connection_is_made_a_failure_is_broken_and_nothing_is_sent_twice(upstream_raw, talk):
+async def test_once_a_connection_is_made_a_failure_is_broken_and_nothing_is_sent_twice(
+    upstream_raw, talk
+):
     peer = await upstream_raw(talk)
     async with pooled(peer.url) as upstream:
         began = time.monotonic()
@@ -191,7 +195,8 @@ async def test_once_a_connection_is_made_a_failure_is_broken_and_nothing_is_sent
 async def test_a_reset_before_anything_was_read_is_never_taken_for_an_answer(upstream_raw):
     peer = await upstream_raw(resets_at_once)
     async with pooled(peer.url) as upstream:
-        for _ in range(20):  # the reset is seen while connecting or after, as it happens: either word is true
+        # the reset is seen while connecting or after, as it happens: either word is true
+        for _ in range(20):
             assert isinstance(await upstream.call("POST", "/refunds", json={}), NotSent | Broken)
     assert peer.requests == 0
 
@@ -215,7 +220,9 @@ async def test_a_connection_that_is_not_made_in_time_is_not_sent():
             waiting.setblocking(False)
             with contextlib.suppress(BlockingIOError):
                 waiting.connect(full.getsockname())
-        async with pooled(f"http://127.0.0.1:{full.getsockname()[1]}", connect_seconds=0.2) as upstream:
+        async with pooled(
+            f"http://127.0.0.1:{full.getsockname()[1]}", connect_seconds=0.2
+        ) as upstream:
             began = time.monotonic()
             assert isinstance(await upstream.call("POST", "/refunds", json={}), NotSent)
             assert time.monotonic() - began < 0.6
@@ -315,7 +322,9 @@ async def test_no_more_of_a_huge_answer_is_read_than_the_cap(upstream_raw):
 async def test_an_answer_is_not_decompressed(upstream_raw):
     async def claims_gzip(peer, reader, writer):
         assert b"accept-encoding" not in (await peer.read(reader)).lower()
-        writer.write(b"HTTP/1.1 201 Created\r\ncontent-encoding: gzip\r\ncontent-length: 2\r\n\r\n{}")
+        writer.write(
+            b"HTTP/1.1 201 Created\r\ncontent-encoding: gzip\r\ncontent-length: 2\r\n\r\n{}"
+        )
         await writer.drain()
 
     peer = await upstream_raw(claims_gzip)
@@ -328,7 +337,9 @@ async def test_an_answer_is_not_decompressed(upstream_raw):
 async def test_headers_that_are_no_text_are_left_out(upstream_raw):
     async def odd(peer, reader, writer):
         await peer.read(reader)
-        writer.write(b"HTTP/1.1 429 Slow\r\nretry-after: \xff\xfe\r\nDate: z\r\ncontent-length: 0\r\n\r\n")
+        writer.write(
+            b"HTTP/1.1 429 Slow\r\nretry-after: \xff\xfe\r\nDate: z\r\ncontent-length: 0\r\n\r\n"
+        )
         await writer.drain()
 
     peer = await upstream_raw(odd)
@@ -338,14 +349,18 @@ async def test_headers_that_are_no_text_are_left_out(upstream_raw):
         assert dict(reply.headers) == {"date": "z"}
 
 
-async def test_what_is_sent_is_the_contract_and_nothing_from_the_environment(upstream_raw, monkeypatch):
+async def test_what_is_sent_is_the_contract_and_nothing_from_the_environment(
+    upstream_raw, monkeypatch
+):
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
     seen = []
 
     async def listens(peer, reader, writer):
         seen.append(await peer.read(reader))
-        writer.write(b'HTTP/1.1 201 Created\r\ncontent-length: 34\r\n\r\n{"id":"rf_1","status":"succeeded"}')
+        writer.write(
+            b'HTTP/1.1 201 Created\r\ncontent-length: 34\r\n\r\n{"id":"rf_1","status":"succeeded"}'
+        )
         await writer.drain()
 
     peer = await upstream_raw(listens)
@@ -420,7 +435,9 @@ async def test_a_refund_is_made_once_and_found_by_its_reference(upstream_sandbox
         ({"pending": 1, "pending_then": "never"}, Processing, 0),
     ],
 )
-async def test_no_fault_makes_an_outcome_say_more_than_the_books(upstream_sandbox, switch, outcome, effects):
+async def test_no_fault_makes_an_outcome_say_more_than_the_books(
+    upstream_sandbox, switch, outcome, effects
+):
     await upstream_sandbox.faults(**switch)
     async with gateways(upstream_sandbox.url) as built:
         for order, service in ((PAYMENT, "payments"), (CREDIT, "credits")):
@@ -443,7 +460,8 @@ async def test_a_call_given_up_may_still_land_later(upstream_sandbox):
     await upstream_sandbox.faults(latency_seconds=0.6)
     async with gateways(upstream_sandbox.url, total_seconds=0.5) as built:
         assert isinstance(await built[UpstreamMethod.PAYMENT].refund(PAYMENT), Indeterminate)
-        assert isinstance(await built[UpstreamMethod.PAYMENT].refund(PAYMENT), Indeterminate)  # 409: the key is in use
+        # 409: the key is in use
+        assert isinstance(await built[UpstreamMethod.PAYMENT].refund(PAYMENT), Indeterminate)
         assert (await upstream_sandbox.books())["totals"]["succeeded"] == 0
         await asyncio.sleep(0.5)
         assert (await upstream_sandbox.books())["totals"]["succeeded"] == 1
@@ -479,21 +497,33 @@ async def test_sixty_four_at_a_time_share_sixty_four_connections(upstream_raw):
         while True:
             await peer.read(reader)
             await asyncio.sleep(0.005)
-            writer.write(b'HTTP/1.1 201 Created\r\ncontent-length: 34\r\n\r\n{"id":"rf_1","status":"succeeded"}')
+            writer.write(
+                b'HTTP/1.1 201 Created\r\ncontent-length: 34\r\n\r\n{"id":"rf_1","status":"succeeded"}'
+            )
 
     peer = await upstream_raw(keeps_alive)
     async with gateways(peer.url) as built:
         for _ in range(5):
-            outcomes = await asyncio.gather(*(built[UpstreamMethod.PAYMENT].refund(PAYMENT) for _ in range(128)))
+            outcomes = await asyncio.gather(
+                *(built[UpstreamMethod.PAYMENT].refund(PAYMENT) for _ in range(128))
+            )
             assert set(outcomes) == {Succeeded("rf_1")}
     assert peer.requests == 640
-    # The client may begin to connect just as another call ends, and then has one more than it needs.
+    # The client may begin to connect just as another call ends, and then has one more than it
+    # needs.
     assert peer.connections <= 64 + 8
 
 
-async def test_five_hundred_refunds_through_dropped_connections_end_with_one_effect_each(upstream_sandbox, caplog):
-    await upstream_sandbox.faults(drop_before=0.15, drop_after=0.15, answer_502_after=0.1, look_ups=True)
-    orders = [replace(CREDIT, refund_id=f"r{n}", idempotency_key=f"r{n}", account_id=f"a{n % 7}") for n in range(500)]
+async def test_five_hundred_refunds_through_dropped_connections_end_with_one_effect_each(
+    upstream_sandbox, caplog
+):
+    await upstream_sandbox.faults(
+        drop_before=0.15, drop_after=0.15, answer_502_after=0.1, look_ups=True
+    )
+    orders = [
+        replace(CREDIT, refund_id=f"r{n}", idempotency_key=f"r{n}", account_id=f"a{n % 7}")
+        for n in range(500)
+    ]
     async with gateways(upstream_sandbox.url) as built:
         gateway = built[UpstreamMethod.CREDIT]
 
@@ -508,7 +538,12 @@ async def test_five_hundred_refunds_through_dropped_connections_end_with_one_eff
         with caplog.at_level(logging.WARNING):
             await asyncio.gather(*(settle(order) for order in orders))
     books = await upstream_sandbox.books("credits")
-    assert books["totals"] == {"succeeded": 500, "pending": 0, "failed": 0, "sums": {"credits": 1000}}
+    assert books["totals"] == {
+        "succeeded": 500,
+        "pending": 0,
+        "failed": 0,
+        "sums": {"credits": 1000},
+    }
     assert books["twice"] == {}
     assert books["requests"]["dropped"] > 100
     assert not caplog.records

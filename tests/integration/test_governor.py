@@ -17,7 +17,12 @@ from app.main import create_app
 from app.rates import Buckets, Quota
 from app.serving import served
 
-ON_HOLD = {"date_from": "2026-11-23", "date_to": "2026-11-23", "session_ids": ["s1"], "hold_seconds": 3600}
+ON_HOLD = {
+    "date_from": "2026-11-23",
+    "date_to": "2026-11-23",
+    "session_ids": ["s1"],
+    "hold_seconds": 3600,
+}
 
 
 class QueueWithoutLoop:
@@ -45,7 +50,9 @@ async def world(db, settings):
             await create_business(conn, business, name=business, timezone="UTC", currency="EUR")
         for name in ("desk", "other"):
             keys[f"{business} {name}"] = await create_key(db, business, name, Scope)
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as http:
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app), base_url="http://test"
+    ) as http:
         yield app, http, keys
 
 
@@ -69,7 +76,9 @@ async def statuses(http, key, times):
 
 
 @pytest.mark.parametrize("settings", [Settings(requests_per_second=0.5)])
-async def test_a_key_has_so_many_requests_and_others_of_its_business_have_their_own(world, settings):
+async def test_a_key_has_so_many_requests_and_others_of_its_business_have_their_own(
+    world, settings
+):
     _, http, keys = world
     assert await statuses(http, keys["ours desk"], 5) == [200] * 5
     assert refused(await ask(http, keys["ours desk"])) == ('"key";r=0;t=2', '"key";q=5;w=10')
@@ -80,7 +89,10 @@ async def test_a_key_has_so_many_requests_and_others_of_its_business_have_their_
 @pytest.mark.parametrize("settings", [Settings(business_requests_per_second=0.5)])
 async def test_a_business_has_so_many_requests_over_all_of_its_keys(world, settings):
     _, http, keys = world
-    assert await statuses(http, keys["ours desk"], 3) + await statuses(http, keys["ours other"], 2) == [200] * 5
+    assert (
+        await statuses(http, keys["ours desk"], 3) + await statuses(http, keys["ours other"], 2)
+        == [200] * 5
+    )
     assert refused(await ask(http, keys["ours desk"]))[1] == '"business";q=5;w=10'
     assert refused(await ask(http, keys["ours other"]))[1] == '"business";q=5;w=10'
     assert await statuses(http, keys["theirs desk"], 5) == [200] * 5
@@ -98,7 +110,9 @@ async def test_who_waits_as_long_as_it_is_told_is_let_in_again(world, settings):
 
 
 @pytest.mark.parametrize("settings", [Settings(wrong_keys_per_minute=3)])
-async def test_wrong_keys_are_slowed_by_address_and_a_right_one_at_that_address_is_not(world, settings):
+async def test_wrong_keys_are_slowed_by_address_and_a_right_one_at_that_address_is_not(
+    world, settings
+):
     _, http, keys = world
     wrong = [f"bck_{'x' * 12}_{number:043}" for number in range(5)]
     assert [(await ask(http, key)).status_code for key in wrong[:3]] == [401] * 3
@@ -108,7 +122,9 @@ async def test_wrong_keys_are_slowed_by_address_and_a_right_one_at_that_address_
     assert refused(await ask(http, wrong[4]))
 
 
-@pytest.mark.parametrize("settings", [Settings(wrong_keys_per_minute=1, trusted_proxies="127.0.0.0/8")])
+@pytest.mark.parametrize(
+    "settings", [Settings(wrong_keys_per_minute=1, trusted_proxies="127.0.0.0/8")]
+)
 async def test_behind_a_trusted_proxy_addresses_are_those_that_it_names(world, settings):
     _, http, _ = world
     for address in ("198.51.100.7", "198.51.100.8"):
@@ -155,7 +171,9 @@ async def two_processes(redis_url):
         await one.aclose()
 
 
-async def test_two_processes_count_together_in_redis_and_apart_from_other_installations(two_processes, redis_url):
+async def test_two_processes_count_together_in_redis_and_apart_from_other_installations(
+    two_processes, redis_url
+):
     quota = Quota("key", 2_000, 3_600)
     assert 2_000 <= await two_processes.given(quota, "a", 2_100) <= 2_001
     assert await two_processes.given(quota, "b", 50) == 50
@@ -186,7 +204,12 @@ async def test_a_redis_that_does_not_answer_keeps_one_request_waiting_and_no_mor
 
 async def on_hold(http, key):
     """A job of a business that stays as it is."""
-    record = {"name": "Yoga", "starts_at": "2026-11-23T09:00:00Z", "ends_at": "2026-11-23T10:00:00Z", "timezone": "UTC"}
+    record = {
+        "name": "Yoga",
+        "starts_at": "2026-11-23T09:00:00Z",
+        "ends_at": "2026-11-23T10:00:00Z",
+        "timezone": "UTC",
+    }
     put = await http.put("/v1/sessions/s1", headers=bearer(key), json=record)
     assert put.is_success, put.text
     headers = bearer(key) | {"Idempotency-Key": "one"}
@@ -199,7 +222,10 @@ async def on_hold(http, key):
 async def test_a_key_and_a_business_have_so_many_streams_at_once(world, settings, db):
     app, http, keys = world
     job_id = await on_hold(http, keys["ours desk"])
-    paths = [f"/v1/bulk-cancellations/{job_id}/events", f"/v1/bulk-cancellations/{job_id}/audit.csv?follow=true"]
+    paths = [
+        f"/v1/bulk-cancellations/{job_id}/events",
+        f"/v1/bulk-cancellations/{job_id}/audit.csv?follow=true",
+    ]
     async with served(app) as address, httpx.AsyncClient(base_url=address) as client:
 
         def stream(key, path=paths[0]):
@@ -208,11 +234,20 @@ async def test_a_key_and_a_business_have_so_many_streams_at_once(world, settings
         async with stream("ours desk") as first, stream("ours desk", paths[1]) as second:
             assert (first.status_code, second.status_code) == (200, 200)
             one_more = await ask(client, keys["ours desk"], paths[0])
-            assert refused(one_more, "too-many-streams")[1] == '"key-streams";q=2;qu="concurrent-requests"'
+            assert (
+                refused(one_more, "too-many-streams")[1]
+                == '"key-streams";q=2;qu="concurrent-requests"'
+            )
             csv = bearer(keys["ours desk"]) | {"Accept": "text/csv", "Idempotency-Key": "two"}
-            refused(await client.post("/v1/bulk-cancellations", headers=csv, json=ON_HOLD), "too-many-streams")
+            refused(
+                await client.post("/v1/bulk-cancellations", headers=csv, json=ON_HOLD),
+                "too-many-streams",
+            )
             lines = bearer(keys["ours desk"]) | {"Content-Type": "application/x-ndjson"}
-            refused(await client.post("/v1/schedule/import", headers=lines, content=b""), "too-many-streams")
+            refused(
+                await client.post("/v1/schedule/import", headers=lines, content=b""),
+                "too-many-streams",
+            )
             assert (await ask(client, keys["ours desk"])).status_code == 200
             async with stream("ours other") as third:
                 assert third.status_code == 200
@@ -225,7 +260,9 @@ async def test_a_key_and_a_business_have_so_many_streams_at_once(world, settings
         assert again == 200
         app.state.stopping.set()
     async with db.read() as conn:
-        assert (await conn.execute(sa.select(sa.func.count()).select_from(tables.jobs))).scalar_one() == 1
+        assert (
+            await conn.execute(sa.select(sa.func.count()).select_from(tables.jobs))
+        ).scalar_one() == 1
 
 
 async def test_an_open_stream_ends_with_its_key(world, db):
@@ -239,7 +276,8 @@ async def test_an_open_stream_ends_with_its_key(world, db):
             client.stream("GET", path, headers=bearer(keys["ours other"])) as stays,
         ):
             chunks, others = ends.aiter_raw(), stays.aiter_raw()
-            for lines in (chunks, others):  # the header, and the line of a session that nobody had booked
+            # the header, and the line of a session that nobody had booked
+            for lines in (chunks, others):
                 await anext(lines)
                 await anext(lines)
             await revoke_key(db, keys["ours desk"].split("_")[1])

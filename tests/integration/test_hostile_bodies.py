@@ -39,7 +39,11 @@ async def answered(app, path, body, content_type=b"application/json", method="PO
 
     async def receive():
         await asyncio.sleep(0)
-        return {"type": "http.request", "body": parts.pop(0) if parts else b"", "more_body": bool(parts)}
+        return {
+            "type": "http.request",
+            "body": parts.pop(0) if parts else b"",
+            "more_body": bool(parts),
+        }
 
     async def send(message):
         sent.append(message)
@@ -97,7 +101,9 @@ async def test_no_body_holds_up_the_loop(app, name, path):
     tries = []
     for _ in range(3):
         with watching() as watched:
-            given, document = await answered(app, path, body, method="PUT" if "sessions" in path else "POST")
+            given, document = await answered(
+                app, path, body, method="PUT" if "sessions" in path else "POST"
+            )
         assert given == status, document
         assert len(document.get("errors", ())) <= 20
         tries.append(watched)
@@ -106,8 +112,15 @@ async def test_no_body_holds_up_the_loop(app, name, path):
 
 async def test_a_choice_of_as_many_sessions_as_may_be_named_is_read(app):
     ids = [f"session-{number}" for number in range(MAX_SESSIONS_NAMED)]
-    members = {"date_from": "2026-11-23", "date_to": "2026-11-29", "session_ids": ids, "reason": "," * 500}
-    body = json.dumps(members | {"hold_seconds": 0, "include_attended": False, "plan_digest": "x"}).encode()
+    members = {
+        "date_from": "2026-11-23",
+        "date_to": "2026-11-29",
+        "session_ids": ids,
+        "reason": "," * 500,
+    }
+    body = json.dumps(
+        members | {"hold_seconds": 0, "include_attended": False, "plan_digest": "x"}
+    ).encode()
     with watching() as watched:
         status, document = await answered(app, "/v1/bulk-cancellations/plan", body)
     assert status == 422
@@ -117,13 +130,19 @@ async def test_a_choice_of_as_many_sessions_as_may_be_named_is_read(app):
 
 async def test_too_many_values_are_refused_in_their_own_words(app):
     status, document = await answered(app, "/v1/bulk-cancellations/plan", b"[" * (MAX_VALUES + 1))
-    assert (status, document["type"], document["limit_values"]) == (413, "/problems/body-too-large", MAX_VALUES)
+    assert (status, document["type"], document["limit_values"]) == (
+        413,
+        "/problems/body-too-large",
+        MAX_VALUES,
+    )
 
 
 async def test_an_import_of_hostile_lines_holds_up_nothing(app):
     lines = b"\n".join(unknown_members(64_000) for _ in range(30))
     with watching() as watched:
-        status, document = await answered(app, "/v1/schedule/import", lines, b"application/x-ndjson")
+        status, document = await answered(
+            app, "/v1/schedule/import", lines, b"application/x-ndjson"
+        )
     assert (status, document["errors"]) == (200, 30)
     watched.check()
 

@@ -42,13 +42,19 @@ async def cancelled(db, upstream_sandbox):
     runtime = Runtime(db, queue, calls, settings)
     headers = {"Authorization": f"Bearer {await create_key(db, 'studio', 'desk', Scope)}"}
     app = create_app(settings, database=db, queue=queue)
-    async with AsyncClient(transport=ASGITransport(app), base_url="http://studio.test", headers=headers) as http:
+    async with AsyncClient(
+        transport=ASGITransport(app), base_url="http://studio.test", headers=headers
+    ) as http:
         imported = await http.post(
-            "/v1/schedule/import", content=SCHEDULE.strip(), headers={"Content-Type": "application/x-ndjson"}
+            "/v1/schedule/import",
+            content=SCHEDULE.strip(),
+            headers={"Content-Type": "application/x-ndjson"},
         )
         assert imported.json()["errors"] == 0, imported.text
         body = {"date_from": "2027-01-04", "date_to": "2027-01-05", "session_ids": "all"}
-        answer = await http.post("/v1/bulk-cancellations", json=body, headers={"Idempotency-Key": "once"})
+        answer = await http.post(
+            "/v1/bulk-cancellations", json=body, headers={"Idempotency-Key": "once"}
+        )
         job_id = answer.json()["id"]
         accepted = await verify(db)
         assert await run_slice(runtime, job_id, seconds=10) is None
@@ -71,7 +77,9 @@ async def broken(db, *statements):
 
 async def refund_of(db, booking_id):
     async with db.read() as conn:
-        return str(await conn.scalar(sa.select(refunds.c.id).where(refunds.c.booking_id == booking_id)))
+        return str(
+            await conn.scalar(sa.select(refunds.c.id).where(refunds.c.booking_id == booking_id))
+        )
 
 
 async def test_a_run_that_went_well_breaks_none(db, cancelled):
@@ -105,8 +113,15 @@ async def test_a_refund_that_is_not_its_payment_line_is_found(db, cancelled, cha
     card = await refund_of(db, "card")
     found = await broken(db, sa.update(refunds).where(CARD).values(**changes))
     assert ("amount", cancelled, card) in found
-    # A refund of another line leaves its own without one, and one of another amount is not what was promised.
-    also = {"line"} if "line_no" in changes else set() if "payment_id" in changes and len(changes) == 1 else {"sums"}
+    # A refund of another line leaves its own without one, and one of another amount is not what was
+    # promised.
+    also = (
+        {"line"}
+        if "line_no" in changes
+        else set()
+        if "payment_id" in changes and len(changes) == 1
+        else {"sums"}
+    )
     if "line_no" not in changes:
         also = also | {"paid"}  # nothing was claimed of what it names now
     assert {code for code, _, _ in found} == {"amount"} | also
@@ -123,20 +138,33 @@ async def test_a_refund_of_more_than_was_paid_is_found(db, cancelled, method):
 
 async def test_a_payment_line_changed_after_acceptance_is_found(db, cancelled):
     card = await refund_of(db, "card")
-    change = sa.update(payment_lines).where(payment_lines.c.booking_id == "card").values(amount_minor=1)
+    change = (
+        sa.update(payment_lines).where(payment_lines.c.booking_id == "card").values(amount_minor=1)
+    )
     assert await broken(db, change) == {("amount", cancelled, card)}
 
 
 async def test_an_open_refund_of_an_ended_job_is_found(db, cancelled):
     card = await refund_of(db, "card")
-    still_open = {"status": "indeterminate", "due_at": now(), "outcome_seq": None, "settled_at": None}
+    still_open = {
+        "status": "indeterminate",
+        "due_at": now(),
+        "outcome_seq": None,
+        "settled_at": None,
+    }
     found = await broken(db, sa.update(refunds).where(CARD).values(**still_open))
     assert ("ended-open", cancelled, card) in found
-    assert found <= {("ended-open", cancelled, card), ("history", cancelled, card), ("status", cancelled, cancelled)}
+    assert found <= {
+        ("ended-open", cancelled, card),
+        ("history", cancelled, card),
+        ("status", cancelled, cancelled),
+    }
 
 
 async def test_an_ended_job_without_all_its_rows_is_found(db, cancelled):
-    assert await broken(db, sa.update(jobs).values(expanded_sessions=1)) == {("ended-unexpanded", cancelled, cancelled)}
+    assert await broken(db, sa.update(jobs).values(expanded_sessions=1)) == {
+        ("ended-unexpanded", cancelled, cancelled)
+    }
 
 
 async def test_an_ended_job_that_says_a_person_is_needed_where_none_is_is_found(db, cancelled):
@@ -162,23 +190,40 @@ async def test_an_effect_without_an_intent_before_it_is_found(db, cancelled):
     found = await broken(
         db,
         sa.insert(payment_lines).values(line | paid),
-        sa.update(refunds).where(free).values(line_no=1, status="succeeded", failure_code=None, **paid),
+        sa.update(refunds)
+        .where(free)
+        .values(line_no=1, status="succeeded", failure_code=None, **paid),
         sa.insert(refund_history).values(heard),
     )
-    assert found == {("intent", cancelled, id_), ("sums", cancelled, cancelled), ("paid", cancelled, id_)}
+    assert found == {
+        ("intent", cancelled, id_),
+        ("sums", cancelled, cancelled),
+        ("paid", cancelled, id_),
+    }
 
 
 @pytest.mark.parametrize("promised", [{"amounts": {"CAD": 1999}}, {"amounts": {}}, {"credits": 3}])
 async def test_refunds_that_do_not_add_up_to_what_was_promised_are_found(db, cancelled, promised):
     async with db.read() as conn:
         totals = await conn.scalar(sa.select(jobs.c.totals))
-    assert await broken(db, sa.update(jobs).values(totals=totals | promised)) == {("sums", cancelled, cancelled)}
+    assert await broken(db, sa.update(jobs).values(totals=totals | promised)) == {
+        ("sums", cancelled, cancelled)
+    }
 
 
 @pytest.mark.parametrize(("epoch", "status"), [(0, "succeeded"), (9, "pending"), (9, "succeeded")])
-async def test_a_history_that_turns_back_or_goes_on_after_success_is_found(db, cancelled, epoch, status):
+async def test_a_history_that_turns_back_or_goes_on_after_success_is_found(
+    db, cancelled, epoch, status
+):
     card = await refund_of(db, "card")
-    heard = {"refund_id": card, "epoch": epoch, "status": status, "attempts": 1, "actor": "x", "recorded_at": now()}
+    heard = {
+        "refund_id": card,
+        "epoch": epoch,
+        "status": status,
+        "attempts": 1,
+        "actor": "x",
+        "recorded_at": now(),
+    }
     found = await broken(db, sa.insert(refund_history).values(heard))
     assert {one for one in found if one[0] != "history"} == {("monotone", cancelled, card)}
 
@@ -190,12 +235,22 @@ async def test_a_history_that_turns_back_or_goes_on_after_success_is_found(db, c
         (9, "processing", "hook:payments", True),
         (9, "processing", "worker", True),
         (9, "rejected", "hook:stripe", True),
-        (1, "processing", "hook:stripe", True),  # the claim that heard of the success would still be in force
+        # the claim that heard of the success would still be in force
+        (1, "processing", "hook:stripe", True),
     ],
 )
-async def test_a_success_is_looked_up_again_on_stripe_s_word_alone(db, cancelled, epoch, status, actor, turns_back):
+async def test_a_success_is_looked_up_again_on_stripe_s_word_alone(
+    db, cancelled, epoch, status, actor, turns_back
+):
     card = await refund_of(db, "card")
-    doubted = {"refund_id": card, "epoch": epoch, "status": status, "attempts": 1, "actor": actor, "recorded_at": now()}
+    doubted = {
+        "refund_id": card,
+        "epoch": epoch,
+        "status": status,
+        "attempts": 1,
+        "actor": actor,
+        "recorded_at": now(),
+    }
     found = await broken(db, sa.insert(refund_history).values(doubted))
     assert (("monotone", cancelled, card) in found) == turns_back
 
@@ -212,7 +267,9 @@ async def test_a_job_that_every_sweep_forgot_is_found(db, cancelled):
 
 
 @pytest.mark.parametrize("job_id", [None, "another"])
-async def test_an_accepted_session_that_the_schedule_does_not_show_as_cancelled_by_it_is_found(db, cancelled, job_id):
+async def test_an_accepted_session_that_the_schedule_does_not_show_as_cancelled_by_it_is_found(
+    db, cancelled, job_id
+):
     if job_id is None:
         values = {"status": "scheduled", "job_id": None, "cancelled_at": None}
         statements = []
@@ -220,31 +277,58 @@ async def test_an_accepted_session_that_the_schedule_does_not_show_as_cancelled_
         other = str(uuid7())
         async with db.read() as conn:
             row = dict((await conn.execute(sa.select(jobs))).mappings().one())
-        copied = row | {"id": other, "idempotency_key": "k2", "accepted_sessions": 0, "expanded_sessions": 0}
+        copied = row | {
+            "id": other,
+            "idempotency_key": "k2",
+            "accepted_sessions": 0,
+            "expanded_sessions": 0,
+        }
         copied["totals"] = row["totals"] | {"refunds": 0, "nothing_to_return": 0}
         statements, values = [sa.insert(jobs).values(copied)], {"job_id": other}
-    found = await broken(db, *statements, sa.update(sessions).where(sessions.c.id == "spin").values(**values))
+    found = await broken(
+        db, *statements, sa.update(sessions).where(sessions.c.id == "spin").values(**values)
+    )
     assert {one for one in found if one[0] != "stranger"} == {("session", cancelled, "spin")}
 
 
 async def test_a_session_cancelled_by_a_job_that_never_accepted_it_is_found(db, cancelled):
     # The other way round: the schedule says cancelled, and no job will ever settle its bookings.
     async with db.read() as conn:
-        row = dict((await conn.execute(sa.select(sessions).where(sessions.c.id == "spin"))).mappings().one())
+        row = dict(
+            (await conn.execute(sa.select(sessions).where(sessions.c.id == "spin")))
+            .mappings()
+            .one()
+        )
     found = await broken(db, sa.insert(sessions).values(row | {"id": "stray"}))
     assert found == {("stranger", cancelled, "stray")}
 
 
 async def test_a_booking_of_an_accepted_session_without_its_refund_row_is_found(db, cancelled):
-    # The job has as many rows as it promised; but somebody booked all the same, and nobody will settle it.
+    # The job has as many rows as it promised; but somebody booked all the same, and nobody will
+    # settle it.
     async with db.read() as conn:
-        row = dict((await conn.execute(sa.select(bookings).where(bookings.c.id == "free"))).mappings().one())
-    assert await broken(db, sa.insert(bookings).values(row | {"id": "smuggled"})) == {("line", cancelled, "smuggled")}
+        row = dict(
+            (await conn.execute(sa.select(bookings).where(bookings.c.id == "free")))
+            .mappings()
+            .one()
+        )
+    assert await broken(db, sa.insert(bookings).values(row | {"id": "smuggled"})) == {
+        ("line", cancelled, "smuggled")
+    }
 
 
 async def test_every_invariant_is_broken_by_some_test_here():
     of_jobs = {"totals", "sums", "ended-open", "ended-unexpanded", "overdue", "status"}
-    known = of_jobs | {"line", "amount", "paid", "intent", "history", "monotone", "session", "stranger"}
+    known = of_jobs | {
+        "line",
+        "amount",
+        "paid",
+        "intent",
+        "history",
+        "monotone",
+        "session",
+        "stranger",
+    }
     assert {one.code for one in invariants(Rows(), overdue_seconds=60)} <= known, (
         "a new invariant needs a test of its own here"
     )
@@ -261,7 +345,9 @@ async def test_another_business_s_rows_are_left_out(db, cancelled):
 async def test_a_worker_checks_the_books_when_it_is_time_and_tells_what_it_found(db, cancelled):
     runtime = Runtime(db, LocalQueue(), {}, Settings(verify_seconds=60))
     assert await check(runtime) == []
-    assert await check(runtime) is None, "one worker checks at a time, and not before the next is due"
+    assert await check(runtime) is None, (
+        "one worker checks at a time, and not before the next is due"
+    )
     await broken(db, FORGET_FREE, IT_IS_TIME)
     assert {one.code for one in await check(runtime)} == {"totals", "line"}
     async with db.read() as conn:

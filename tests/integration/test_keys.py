@@ -13,7 +13,9 @@ from app.errors import Unauthenticated
 @pytest.fixture
 async def studio(db):
     async with db.write() as conn:
-        await create_business(conn, "studio", name="Studio", timezone="America/Toronto", currency="CAD")
+        await create_business(
+            conn, "studio", name="Studio", timezone="America/Toronto", currency="CAD"
+        )
     return "studio"
 
 
@@ -24,7 +26,9 @@ async def refusal(db, header):
 
 
 async def test_a_key_names_its_business_scopes_zone_and_currency(db, studio):
-    key = await create_key(db, studio, "front desk", [Scope.SCHEDULE_READ, Scope.CANCELLATIONS_WRITE])
+    key = await create_key(
+        db, studio, "front desk", [Scope.SCHEDULE_READ, Scope.CANCELLATIONS_WRITE]
+    )
     caller = await authenticate(db, f"Bearer {key}")
     assert caller.business_id == "studio"
     assert caller.name == "key:front desk"
@@ -93,7 +97,9 @@ class Clock:
         return self.now
 
 
-async def test_a_key_that_another_process_revokes_is_out_within_half_a_minute_however_often_it_is_used(db, studio):
+async def test_a_key_that_another_process_revokes_is_out_within_half_a_minute_however_often_it_is_used(
+    db, studio
+):
     key = await create_key(db, studio, "front desk", Scope)
     clock = Clock()
     assert (await authenticate(db, f"Bearer {key}", clock=clock)).business_id == studio
@@ -110,7 +116,9 @@ async def test_a_key_that_another_process_revokes_is_out_within_half_a_minute_ho
         await authenticate(db, f"Bearer {key}", clock=clock)
 
 
-async def test_a_key_in_force_is_looked_up_once_in_a_while_and_one_that_is_none_each_time(db, studio):
+async def test_a_key_in_force_is_looked_up_once_in_a_while_and_one_that_is_none_each_time(
+    db, studio
+):
     key = await create_key(db, studio, "front desk", Scope)
     asked = []
     sa.event.listen(db.engine.sync_engine, "checkout", lambda *_: asked.append(1))
@@ -119,7 +127,8 @@ async def test_a_key_in_force_is_looked_up_once_in_a_while_and_one_that_is_none_
     assert len(asked) == 1
     for n in range(5):
         assert (
-            await refusal(db, f"Bearer bck_{'x' * 12}_{str(n) * 43}") == "This API key is unknown or has been revoked."
+            await refusal(db, f"Bearer bck_{'x' * 12}_{str(n) * 43}")
+            == "This API key is unknown or has been revoked."
         )
     assert len(asked) == 6
 
@@ -139,7 +148,10 @@ async def test_keys_are_listed_oldest_first_with_the_revoked_ones(db, studio):
     await create_key(db, studio, "second", Scope)
     await revoke_key(db, first.split("_")[1])
     listed = await list_keys(db, studio)
-    assert [(key.name, key.revoked_at is not None) for key in listed] == [("first", True), ("second", False)]
+    assert [(key.name, key.revoked_at is not None) for key in listed] == [
+        ("first", True),
+        ("second", False),
+    ]
     assert await list_keys(db, "another") == []
 
 

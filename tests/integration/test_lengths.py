@@ -1,6 +1,7 @@
 """What a person or a stranger writes fits the column where it is kept, on both databases, or is refused at the door.
 
-SQLite takes any length, and PostgreSQL none beyond the column's: what only SQLite takes would be a 500 in production.
+SQLite takes any length, and PostgreSQL none beyond the column's: what only SQLite takes would be a
+500 in production.
 """
 
 from enum import StrEnum
@@ -25,9 +26,7 @@ from app.schedule.load import import_file
 
 MAX_ZONE = 64
 WEEK = {"date_from": "2027-01-04", "date_to": "2027-01-10", "session_ids": "all"}
-SESSION = (
-    b'{"type":"session","id":"s","name":"Yoga","starts_at":"2027-01-04T09:00:00Z","ends_at":"2027-01-04T10:00:00Z"}\n'
-)
+SESSION = b'{"type":"session","id":"s","name":"Yoga","starts_at":"2027-01-04T09:00:00Z","ends_at":"2027-01-04T10:00:00Z"}\n'
 
 
 def longest(model, field):
@@ -78,15 +77,26 @@ DOORS = {
 @pytest.mark.parametrize("column", DOORS)
 def test_no_door_is_wider_than_the_column_behind_it(column):
     table, name = column.split(".")
-    assert DOORS[column] <= webhook_tables.webhook_endpoints.metadata.tables[table].c[name].type.length
+    assert (
+        DOORS[column] <= webhook_tables.webhook_endpoints.metadata.tables[table].c[name].type.length
+    )
 
 
 def test_every_column_of_a_platform_s_id_is_as_wide_as_an_id():
     length = longest_id()
     for table in webhook_tables.webhook_endpoints.metadata.sorted_tables:
         for column in table.columns:
-            if column.name in {"business_id", "session_id", "booking_id", "client_id", "payment_id", "account_id"}:
-                assert getattr(column.type, "length", None) in {None, length} or column.foreign_keys, column
+            if column.name in {
+                "business_id",
+                "session_id",
+                "booking_id",
+                "client_id",
+                "payment_id",
+                "account_id",
+            }:
+                assert (
+                    getattr(column.type, "length", None) in {None, length} or column.foreign_keys
+                ), column
 
 
 @pytest.fixture
@@ -100,7 +110,9 @@ async def key(db):
 async def test_a_key_of_the_longest_name_cancels_and_is_named_whole(db, key):
     app = create_app(Settings(), database=db, queue=LocalQueue())
     headers = {"Authorization": f"Bearer {key}", "Idempotency-Key": "i" * 255}
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api", headers=headers) as http:
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app), base_url="http://api", headers=headers
+    ) as http:
         accepted = await http.post("/v1/bulk-cancellations", json=WEEK | {"reason": "r" * 500})
         assert accepted.status_code == 202, accepted.text
         assert accepted.json()["requested_by"] == "key:" + "k" * _MAX_NAME
@@ -114,5 +126,9 @@ async def test_a_key_of_the_longest_name_cancels_and_is_named_whole(db, key):
 
 
 def test_what_acts_on_a_refund_fits_its_history():
-    assert tables.jobs.c.requested_by.type.length == refund_history.c.actor.type.length == MAX_CALLER_NAME
+    assert (
+        tables.jobs.c.requested_by.type.length
+        == refund_history.c.actor.type.length
+        == MAX_CALLER_NAME
+    )
     assert len("key:") + _MAX_NAME <= MAX_CALLER_NAME

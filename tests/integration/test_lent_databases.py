@@ -19,7 +19,9 @@ def databases(postgresql_url, request):
 
 
 async def connect(url: str) -> asyncpg.Connection:
-    return await asyncpg.connect(sa.make_url(url).set(drivername="postgresql").render_as_string(hide_password=False))
+    return await asyncpg.connect(
+        sa.make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+    )
 
 
 async def state(url: str) -> list:

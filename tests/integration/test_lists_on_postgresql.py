@@ -40,23 +40,32 @@ def steps_of(plan):
 
 
 @pytest.mark.parametrize("include_attended", [False, True])
-async def test_no_step_of_the_count_compares_every_session_with_every_booking(postgresql_url, include_attended):
+async def test_no_step_of_the_count_compares_every_session_with_every_booking(
+    postgresql_url, include_attended
+):
     db = Database(postgresql_url)
     async with db.write() as conn:
-        await conn.execute(sa.insert(t.businesses).values(id="b", name="B", timezone="UTC", currency="CAD"))
+        await conn.execute(
+            sa.insert(t.businesses).values(id="b", name="B", timezone="UTC", currency="CAD")
+        )
         await conn.execute(sa.insert(t.clients).values(business_id="b", id="c"))
         for statement in SEED:
             await conn.execute(sa.text(statement))
-    statement = entitlement_totals._over_all(lines.of_many_sessions(include_attended=include_attended))
+    statement = entitlement_totals._over_all(
+        lines.of_many_sessions(include_attended=include_attended)
+    )
     async with db.read() as conn:
         at = await conn.scalar(sa.select(sa.func.now()))
         given = lines.chosen_many("b", [f"s{n}" for n in range(1, SESSIONS + 1)], as_of=at)
-        compiled = statement.params(given).compile(dialect=dialect.dialect(), compile_kwargs={"literal_binds": True})
+        compiled = statement.params(given).compile(
+            dialect=dialect.dialect(), compile_kwargs={"literal_binds": True}
+        )
         explained = await conn.exec_driver_sql(f"EXPLAIN (ANALYZE, FORMAT JSON) {compiled}")
         [[plan]] = [json.loads(one) if isinstance(one, str) else one for one in explained.scalars()]
     await db.close()
     steps = list(steps_of(plan["Plan"]))
     touched = max(
-        (step["Actual Rows"] + step.get("Rows Removed by Join Filter", 0)) * step["Actual Loops"] for step in steps
+        (step["Actual Rows"] + step.get("Rows Removed by Join Filter", 0)) * step["Actual Loops"]
+        for step in steps
     )
     assert touched <= 10 * SESSIONS * BOOKINGS_EACH

@@ -15,7 +15,9 @@ STATEMENTS = {
     "sessions as cancelled": acceptances._SQLITE_CANCELLED,
     "sessions that are named": jobs._BY_ID,
     "lines to return": sa.select(lines.of_listed_sessions(include_attended=False)),
-    "lines to return, attended ones too": sa.select(lines.of_listed_sessions(include_attended=True)),
+    "lines to return, attended ones too": sa.select(
+        lines.of_listed_sessions(include_attended=True)
+    ),
     "totals": entitlement_totals._over_all(lines.of_listed_sessions(include_attended=False)),
 }
 
@@ -31,7 +33,9 @@ def test_each_session_of_a_list_is_looked_up_by_its_id(sqlite_url, case):
     finally:
         file.close()
     of_sessions = [
-        step for step in steps if step.startswith(("SEARCH s ", "SCAN s ", "SEARCH sessions", "SCAN sessions"))
+        step
+        for step in steps
+        if step.startswith(("SEARCH s ", "SCAN s ", "SEARCH sessions", "SCAN sessions"))
     ]
     assert of_sessions, steps
     assert all(ONE_BY_ONE in step for step in of_sessions), steps

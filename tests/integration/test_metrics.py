@@ -37,7 +37,9 @@ async def test_it_tells_of_the_books_the_jobs_and_the_process(db, caller):
     async with caller() as http:
         before = await told(await http.get("/metrics"))
         async with db.write() as conn:
-            await conn.execute(sa.update(tables.checks).values(checked_at=now(), violations={"line": 3}))
+            await conn.execute(
+                sa.update(tables.checks).values(checked_at=now(), violations={"line": 3})
+            )
         after = await told(await http.get("/metrics"))
     assert before["bulk_cancel_invariant_violations", "line"] == 0
     assert before["bulk_cancel_books_checked_timestamp_seconds",] == 0
@@ -53,12 +55,18 @@ async def test_without_a_token_it_answers_only_who_calls_from_this_machine(calle
     async with caller(host="192.0.2.7") as http:
         assert (await http.get("/metrics")).status_code == 404
     async with caller() as http:
-        assert (await http.get("/metrics", headers={"X-Forwarded-For": "192.0.2.7"})).status_code == 404
+        assert (
+            await http.get("/metrics", headers={"X-Forwarded-For": "192.0.2.7"})
+        ).status_code == 404
         assert (await http.get("/metrics")).status_code == 200
 
 
 async def test_with_a_token_it_answers_whoever_has_it(caller):
     async with caller(host="192.0.2.7", metrics_token="s3cret") as http:
         assert (await http.get("/metrics")).status_code == 404
-        assert (await http.get("/metrics", headers={"Authorization": "Bearer s3cre"})).status_code == 404
-        assert (await http.get("/metrics", headers={"Authorization": "Bearer s3cret"})).status_code == 200
+        assert (
+            await http.get("/metrics", headers={"Authorization": "Bearer s3cre"})
+        ).status_code == 404
+        assert (
+            await http.get("/metrics", headers={"Authorization": "Bearer s3cret"})
+        ).status_code == 200

@@ -71,7 +71,9 @@ def test_text_that_is_stored_is_brought_into_its_one_form(database_url):
     assert rows_after(database_url, "SELECT count(*) FROM clients WHERE name = 'A B'") == [(1001,)]
 
 
-def test_sessions_that_the_platform_cancelled_are_on_again_in_a_schema_that_cannot_say_so(database_url):
+def test_sessions_that_the_platform_cancelled_are_on_again_in_a_schema_that_cannot_say_so(
+    database_url,
+):
     cancelled = "UPDATE sessions SET status = 'cancelled', cancelled_at = starts_at"
     rows_after(database_url, BUSINESS, SESSION.format("s1", "'Yoga'", "NULL", "NULL"), cancelled)
     revise(database_url, command.downgrade, "0006")
@@ -103,7 +105,11 @@ def test_sessions_of_a_job_that_are_gone_are_back_in_a_schema_that_wants_them(da
         """,
     )
     revise(database_url, command.upgrade, "0016")
-    rows_after(database_url, "DELETE FROM sessions", "UPDATE job_sessions SET released_at = session_starts_at")
+    rows_after(
+        database_url,
+        "DELETE FROM sessions",
+        "UPDATE job_sessions SET released_at = session_starts_at",
+    )
     revise(database_url, command.downgrade, "0015")
     query = "SELECT id, name, status, job_id FROM sessions"
     assert rows_after(database_url, query) == [("s1", "Yoga", "cancelled", None)]
@@ -111,13 +117,17 @@ def test_sessions_of_a_job_that_are_gone_are_back_in_a_schema_that_wants_them(da
     assert rows_after(database_url, "SELECT count(*) FROM job_sessions") == [(1,)]
 
 
-def test_businesses_of_before_have_the_usual_limit_of_credits_and_no_token_of_their_own(database_url):
+def test_businesses_of_before_have_the_usual_limit_of_credits_and_no_token_of_their_own(
+    database_url,
+):
     revise(database_url, command.downgrade, "0018")
     rows_after(database_url, BUSINESS)
     revise(database_url, command.upgrade, "0020")
     query = "SELECT credits_per_line, payments_token_sealed, credits_token_sealed FROM businesses"
     assert rows_after(database_url, query) == [(1000, None, None)]
-    rows_after(database_url, "UPDATE businesses SET credits_per_line = 5, payments_token_sealed = 's'")
+    rows_after(
+        database_url, "UPDATE businesses SET credits_per_line = 5, payments_token_sealed = 's'"
+    )
     with pytest.raises(sa.exc.IntegrityError, match="credits_per_line"):
         rows_after(database_url, "UPDATE businesses SET credits_per_line = 0")
     revise(database_url, command.downgrade, "0018")

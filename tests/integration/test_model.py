@@ -1,8 +1,9 @@
 """A model of everything that can happen to refunds and jobs: what Hypothesis draws, an upstream's books judge.
 
-Callers, workers that sleep, die or overhear, an upstream that answers or does not, time, and people, in any order. The
-code under test is the real one on a SQLite file. `make test-long` and `TEST_MODEL_RUNS` make it longer; a failure
-prints the steps that lead to it and a line that runs them again.
+Callers, workers that sleep, die or overhear, an upstream that answers or does not, time, and
+people, in any order. The code under test is the real one on a SQLite file. `make test-long` and
+`TEST_MODEL_RUNS` make it longer; a failure prints the steps that lead to it and a line that runs
+them again.
 """
 
 import asyncio
@@ -14,7 +15,13 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 from integration.model.at_once import Place
 from integration.model.books import Books, Deed, Kind, Look
 from integration.model.desk import DAY, SESSIONS, Desk
@@ -35,13 +42,15 @@ MAX_JOBS = 3
 DATE = dt.date.fromisoformat(DAY)
 
 PICK = st.integers(0, 7)  # of what there is, counted from the newest
-# What leaves a worker in the dark comes most often, and of look-ups the truth: there the protocol has to prove itself.
+# What leaves a worker in the dark comes most often, and of look-ups the truth: there the protocol
+# has to prove itself.
 DARK = [Deed.DONE_UNHEARD, Deed.DONE_UNSEEN, Deed.LOST, Deed.FAILED_UNHEARD, Deed.PENDING]
 DEED = st.sampled_from([*Deed, *DARK, *DARK])
 LOOK = st.sampled_from([*Look, Look.TRUE, Look.TRUE, Look.FORGETFUL])
 SECONDS = st.sampled_from([31, 0, 400, 6, 31, 16, 1, 80 * 3600])
 RARELY = st.sampled_from([False, False, True])
-# A worker's turns, each with the time before it, what becomes of its calls, and whether it dies before it records.
+# A worker's turns, each with the time before it, what becomes of its calls, and whether it dies
+# before it records.
 CALLS = st.lists(st.tuples(DEED, LOOK), min_size=1, max_size=3)
 TURNS = st.lists(st.tuples(PICK, SECONDS, CALLS, RARELY), min_size=1, max_size=3)
 CHOSEN = st.sets(st.integers(0, SESSIONS - 1), min_size=1)
@@ -71,7 +80,9 @@ class Business(RuleBasedStateMachine):
         hold=RARELY,
     )
     def the_first_cancellation(self, kind, limit_code, newest_first, chosen, hold):
-        self.life = Life(self.place.db, self.desk, Books(kind, limit_code, newest_first=newest_first))
+        self.life = Life(
+            self.place.db, self.desk, Books(kind, limit_code, newest_first=newest_first)
+        )
         self.crew, self.watch, self.jobs = self.life.crew, self.life.watch, self.life.jobs
         self.a_caller_cancels(chosen, hold)
         self.a_worker_begins(0, SESSIONS)
@@ -108,7 +119,12 @@ class Business(RuleBasedStateMachine):
         return "already_in_process" if in_process else "already_cancelled", holder
 
     def accept(self, key, request):
-        named = {"business_id": self.name, "timezone": "UTC", "requested_by": "caller", "idempotency_key": key}
+        named = {
+            "business_id": self.name,
+            "timezone": "UTC",
+            "requested_by": "caller",
+            "idempotency_key": key,
+        }
         return self.run(accept(self.place.db, LocalQueue(), **named, request=request))
 
     @rule(one=PICK, another=st.booleans())
@@ -194,7 +210,11 @@ class Business(RuleBasedStateMachine):
             unfinished = self.life.unfinished()
             if unfinished:
                 job_id = picked(unfinished, one)
-                self.run(self.life.calls_of_a_slice(job_id, drawn) if dies else self.life.slice(job_id, drawn))
+                self.run(
+                    self.life.calls_of_a_slice(job_id, drawn)
+                    if dies
+                    else self.life.slice(job_id, drawn)
+                )
             self.watch.look()
 
     # The upstream, time and people
@@ -213,12 +233,16 @@ class Business(RuleBasedStateMachine):
     @precondition(lambda self: self.watch.asleep())
     @rule(one=PICK, any_job=st.booleans(), named=st.booleans(), turns=st.just([]) | TURNS)
     def a_person_retries(self, one, any_job, named, turns):
-        job_id = picked(self.jobs if any_job else [row["job_id"] for row in self.watch.asleep()], one)
+        job_id = picked(
+            self.jobs if any_job else [row["job_id"] for row in self.watch.asleep()], one
+        )
         asleep = [row for row in self.watch.asleep() if row["job_id"] == job_id]
         meant = [row for row in asleep if named or row["failure_code"] != "payment_disputed"]
         retried = Retried(tuple(row["id"] for row in asleep) if named else ())
         _, count = self.run(
-            amend.retry(self.place.db, LocalQueue(), self.name, job_id, actor="person", retried=retried)
+            amend.retry(
+                self.place.db, LocalQueue(), self.name, job_id, actor="person", retried=retried
+            )
         )
         assert count == len(meant)
         assert not count or self.desk.jobs()[job_id]["status"] == "running"
@@ -231,7 +255,9 @@ class Business(RuleBasedStateMachine):
         asleep = self.watch.asleep()
         row = picked(list(self.watch.rows.values()) if any_row else asleep, one)
         said = amend.ByHand(resolution, "by hand", None)
-        resolving = amend.resolve(self.place.db, self.name, row["job_id"], row["id"], said, actor="person")
+        resolving = amend.resolve(
+            self.place.db, self.name, row["job_id"], row["id"], said, actor="person"
+        )
         if row in asleep or row["status"] == "resolved":  # said again otherwise, it corrects
             assert self.run(resolving)["status"] == "resolved"
         else:
@@ -240,15 +266,23 @@ class Business(RuleBasedStateMachine):
             assert refused.value.slug == "not-resolvable"
         self.watch.look()
 
-    @precondition(lambda self: any(job["status"] in ("held", "withdrawn") for job in self.desk.jobs().values()))
+    @precondition(
+        lambda self: any(
+            job["status"] in ("held", "withdrawn") for job in self.desk.jobs().values()
+        )
+    )
     @rule(one=PICK)
     def a_person_withdraws(self, one):
         job_id = picked(self.jobs, one)
         job = self.desk.jobs()[job_id]
-        on_hold = job["status"] == "held" and dt.datetime.fromisoformat(job["hold_until"]) > dt.datetime.now(dt.UTC)
+        on_hold = job["status"] == "held" and dt.datetime.fromisoformat(
+            job["hold_until"]
+        ) > dt.datetime.now(dt.UTC)
         if on_hold or job["status"] == "withdrawn":
             self.run(amend.withdraw(self.place.db, self.name, job_id))
-            self.watch.holder = {session: job for session, job in self.watch.holder.items() if job != job_id}
+            self.watch.holder = {
+                session: job for session, job in self.watch.holder.items() if job != job_id
+            }
         else:
             with pytest.raises(Problem) as refused:
                 self.run(amend.withdraw(self.place.db, self.name, job_id))
@@ -273,9 +307,12 @@ def place(sqlite_url):
         place.close()
 
 
-@pytest.mark.timeout(1200 + RUNS)  # Hypothesis may take minutes to find the shortest way to a failure
+# Hypothesis may take minutes to find the shortest way to a failure
+@pytest.mark.timeout(1200 + RUNS)
 @pytest.mark.parametrize("runs", [RUNS, pytest.param(500, marks=pytest.mark.long)])
-def test_nothing_is_lost_and_nothing_is_refunded_twice_whatever_happens_in_whatever_order(place, runs):
+def test_nothing_is_lost_and_nothing_is_refunded_twice_whatever_happens_in_whatever_order(
+    place, runs
+):
     class Studio(Business):
         pass
 

@@ -1,7 +1,7 @@
 """A business with as much as it may have: whatever it asks for, no step of it holds the loop, so others are answered.
 
-The collector of garbage is off while a test watches: a server freezes what it began with (see the last test), and a
-process of tests holds other tests' objects.
+The collector of garbage is off while a test watches: a server freezes what it began with (see the
+last test), and a process of tests holds other tests' objects.
 """
 
 import asyncio
@@ -32,7 +32,9 @@ class Business:
     def __init__(self, app, key, sessions):
         self.app, self.key, self.sessions = app, key, sessions
 
-    async def ask(self, method, path, body=b"", *, query="", content_type="application/json", **headers):
+    async def ask(
+        self, method, path, body=b"", *, query="", content_type="application/json", **headers
+    ):
         """The status and the whole body of an answer, of which nothing is read faster than it comes."""
         parts = [body[at : at + 64 * 1024] for at in range(0, len(body), 64 * 1024)] or [b""]
         sent = []
@@ -57,7 +59,9 @@ class Business:
             "path": path,
             "method": method,
             "query_string": query.encode(),
-            "headers": [(name.replace("_", "-").encode(), value.encode()) for name, value in given.items()],
+            "headers": [
+                (name.replace("_", "-").encode(), value.encode()) for name, value in given.items()
+            ],
         }
         await asyncio.create_task(self.app(scope, receive, send))
         return sent[0]["status"], b"".join(message.get("body", b"") for message in sent[1:])
@@ -78,7 +82,9 @@ class Business:
         return body
 
 
-@pytest.fixture(params=[3_000, pytest.param(20_000, marks=[pytest.mark.long, pytest.mark.measured])])
+@pytest.fixture(
+    params=[3_000, pytest.param(20_000, marks=[pytest.mark.long, pytest.mark.measured])]
+)
 async def business(request, db):
     key = await schedule.business(db, "studio")
     await schedule.sessions(db, "studio", count=request.param, bookings_each=2)
@@ -92,7 +98,9 @@ async def business(request, db):
 
 
 def a_cancellation(**members):
-    return json.dumps(RANGE | {"session_ids": "all", "reason": "Snow day", "hold_seconds": 3600} | members).encode()
+    return json.dumps(
+        RANGE | {"session_ids": "all", "reason": "Snow day", "hold_seconds": 3600} | members
+    ).encode()
 
 
 async def test_a_plan_and_an_acceptance_of_all_sessions_and_their_audit(business):
@@ -101,7 +109,9 @@ async def test_a_plan_and_an_acceptance_of_all_sessions_and_their_audit(business
     assert len(plan["sessions"]) == business.sessions
     # The first time makes the job; once more is answered with the same.
     accepting = a_cancellation(plan_digest=plan["digest"])
-    job = json.loads(await business.holds_nobody_up(202, "POST", path, accepting, idempotency_key="one"))
+    job = json.loads(
+        await business.holds_nobody_up(202, "POST", path, accepting, idempotency_key="one")
+    )
     assert len(job["sessions"]) == business.sessions
     await business.holds_nobody_up(409, "POST", path, a_cancellation(), idempotency_key="two")
     named = [f"s{number}" for number in range(min(business.sessions, 5_000))]
@@ -113,21 +123,32 @@ async def test_a_plan_and_an_acceptance_of_all_sessions_and_their_audit(business
 
 
 async def test_lists_at_their_limit_and_the_calendar(business):
-    for path in ("/v1/sessions", "/v1/clients/c/bookings", "/v1/sessions/s1/bookings", "/v1/public/studio/schedule"):
+    for path in (
+        "/v1/sessions",
+        "/v1/clients/c/bookings",
+        "/v1/sessions/s1/bookings",
+        "/v1/public/studio/schedule",
+    ):
         query = f"{OF_DAY}&limit=200" if path.endswith(("sessions", "schedule")) else "limit=200"
         await business.holds_nobody_up(200, "GET", path, query=query)
-    feed = await business.holds_nobody_up(200, "GET", "/v1/public/studio/schedule.ics", query=OF_DAY)
+    feed = await business.holds_nobody_up(
+        200, "GET", "/v1/public/studio/schedule.ics", query=OF_DAY
+    )
     assert feed.count(b"BEGIN:VEVENT") == min(business.sessions, 5_000)
 
 
 async def test_an_import_plain_and_gzipped(business):
     line = '{{"type":"booking","id":"i{0}","session_id":"s{1}","client_id":"c{0}","status":"booked","payments":[]}}'
-    lines = "\n".join(line.format(number, number % business.sessions) for number in range(2 * business.sessions))
+    lines = "\n".join(
+        line.format(number, number % business.sessions) for number in range(2 * business.sessions)
+    )
     path, kind = "/v1/schedule/import", "application/x-ndjson"
     await business.holds_nobody_up(200, "POST", path, lines.encode(), content_type=kind)
     packing = zlib.compressobj(wbits=31)
     packed = packing.compress(lines.encode()) + packing.flush()
-    said = await business.holds_nobody_up(200, "POST", path, packed, content_type=kind, content_encoding="gzip")
+    said = await business.holds_nobody_up(
+        200, "POST", path, packed, content_type=kind, content_encoding="gzip"
+    )
     assert json.loads(said)["bookings"]["unchanged"] == 2 * business.sessions
 
 
@@ -153,7 +174,9 @@ asyncio.run(main())
     # In a process of its own: in this one other tests have made requests.
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
     command = [sys.executable, "-c", program, sqlite_url]
-    done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, env=environment)
+    done = await asyncio.to_thread(
+        subprocess.run, command, capture_output=True, text=True, env=environment
+    )
     assert done.returncode == 0, done.stderr[-2000:]
 
 
@@ -174,5 +197,7 @@ async def main():
 
 asyncio.run(main())
 """
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
     assert int(done.stdout) > 10_000

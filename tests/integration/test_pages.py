@@ -95,7 +95,11 @@ class Tags(HTMLParser):
 
     def keys(self) -> list[str | None]:
         """What a page signs in with by itself."""
-        return [of["content"] for tag, of in self.found if tag == "meta" and of.get("name") == "bulk-cancel-demo-key"]
+        return [
+            of["content"]
+            for tag, of in self.found
+            if tag == "meta" and of.get("name") == "bulk-cancel-demo-key"
+        ]
 
 
 def directives(policy: str) -> dict[str, set[str]]:
@@ -111,7 +115,9 @@ def app(db):
 
 
 def calls(app, **headers) -> httpx.AsyncClient:
-    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test", headers=headers)
+    return httpx.AsyncClient(
+        transport=httpx.ASGITransport(app), base_url="http://test", headers=headers
+    )
 
 
 @pytest.fixture
@@ -133,7 +139,9 @@ async def test_each_page_is_html_under_the_strict_policy(http):
         assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
         expected = STRICT | OF_SWAGGER if path == "/docs" else STRICT | TRUSTED_TYPES
         assert directives(answer.headers["Content-Security-Policy"]) == expected, path
-        assert answer.headers.get_list("Content-Security-Policy") == [answer.headers["Content-Security-Policy"]]
+        assert answer.headers.get_list("Content-Security-Policy") == [
+            answer.headers["Content-Security-Policy"]
+        ]
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
         assert answer.headers["X-Frame-Options"] == "DENY"
         assert answer.headers["Referrer-Policy"] == "no-referrer"
@@ -145,7 +153,9 @@ async def test_each_page_is_html_under_the_strict_policy(http):
 async def test_a_page_needs_nothing_that_its_policy_forbids_and_only_files_that_are_there(http):
     for path in PAGES:
         tags = Tags((await http.get(path)).text).found
-        loaded = [of.get("src") or of.get("href") for tag, of in tags if tag in {"script", "link", "img"}]
+        loaded = [
+            of.get("src") or of.get("href") for tag, of in tags if tag in {"script", "link", "img"}
+        ]
         assert None not in loaded  # a script that is written in the page would be refused
         assert not any(name == "style" or name.startswith("on") for _, of in tags for name in of)
         assert not any(tag == "style" for tag, _ in tags)
@@ -162,12 +172,15 @@ async def test_the_console_and_the_client_s_view_are_pages_of_their_own(http):
     assert "/console/client.js" in texts["/c/studio"]
 
 
-async def test_a_page_that_has_not_changed_is_answered_304_and_none_is_shown_without_asking(app, http):
+async def test_a_page_that_has_not_changed_is_answered_304_and_none_is_shown_without_asking(
+    app, http
+):
     for path in PAGES:
         first = await http.get(path)
         tag = first.headers["ETag"]
         assert re.fullmatch(r'"[0-9a-f]{32}"', tag)
-        # `no-cache`: may be kept, and is asked for each time before it is shown (RFC 9111 §5.2.2.4).
+        # `no-cache`: may be kept, and is asked for each time before it is shown (RFC 9111
+        # §5.2.2.4).
         assert first.headers["Cache-Control"] == "no-cache"
         assert not {"Expires", "Age", "Last-Modified"} & {name.title() for name in first.headers}
         for held in (tag, f"W/{tag}", f'"other", {tag}', "*"):
@@ -177,12 +190,17 @@ async def test_a_page_that_has_not_changed_is_answered_304_and_none_is_shown_wit
                 assert again.headers[name] == first.headers[name]
         changed = await http.get(path, headers={"If-None-Match": '"other"'})
         assert (changed.status_code, changed.content) == (200, first.content)
-    async with calls(create_app(Settings(), database=app.state.service.db, queue=Deaf(), demo_key="bck_x_y")) as other:
+    async with calls(
+        create_app(Settings(), database=app.state.service.db, queue=Deaf(), demo_key="bck_x_y")
+    ) as other:
         assert (await other.get("/")).headers["ETag"] != (await http.get("/")).headers["ETag"]
 
 
 async def test_head_answers_as_get_does_without_the_body_and_nothing_can_be_sent_to_a_page(app):
-    async with served(app) as address, httpx.AsyncClient(base_url=address, trust_env=False, verify=False) as http:
+    async with (
+        served(app) as address,
+        httpx.AsyncClient(base_url=address, trust_env=False, verify=False) as http,
+    ):
         for path in (*PAGES, "/console/api.js"):
             got, headed = await http.get(path), await http.head(path)
             assert (headed.status_code, headed.content) == (200, b"")
@@ -196,7 +214,11 @@ async def test_head_answers_as_get_does_without_the_body_and_nothing_can_be_sent
 
 
 async def test_the_console_s_files_come_with_their_types_and_are_asked_for_each_time(http):
-    types = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
+    types = {
+        ".js": "text/javascript; charset=utf-8",
+        ".css": "text/css; charset=utf-8",
+        ".svg": "image/svg+xml",
+    }
     names = sorted(path.name for path in CONSOLE.iterdir() if path.suffix != ".html")
     assert {"api.js", "style.css", "icon.svg", "console.js", "client.js"} <= set(names)
     for name in names:
@@ -205,7 +227,9 @@ async def test_the_console_s_files_come_with_their_types_and_are_asked_for_each_
         assert answer.headers["Content-Type"] == types[Path(name).suffix]
         assert answer.headers["Cache-Control"] == "no-cache"
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
-        again = await http.get(f"/console/{name}", headers={"If-None-Match": answer.headers["ETag"]})
+        again = await http.get(
+            f"/console/{name}", headers={"If-None-Match": answer.headers["ETag"]}
+        )
         assert (again.status_code, again.content) == (304, b"")
 
 
@@ -213,7 +237,10 @@ async def test_no_file_of_ours_names_an_address_elsewhere():
     for path in sorted(CONSOLE.iterdir()):
         text = path.read_text()
         elsewhere = set(re.findall(r"""["'(`](?:https?:)?//[^"'`)\s]+""", text))
-        assert {one[1:] for one in elsewhere} <= {"http://www.w3.org/2000/svg", "https://schema.org/"}, path.name
+        assert {one[1:] for one in elsewhere} <= {
+            "http://www.w3.org/2000/svg",
+            "https://schema.org/",
+        }, path.name
 
 
 async def test_nothing_but_the_console_s_own_files_is_ever_handed_out(app):
@@ -223,12 +250,18 @@ async def test_nothing_but_the_console_s_own_files_is_ever_handed_out(app):
 
         async def get(target: str) -> tuple[int, httpx.Headers, bytes]:
             reader, writer = await asyncio.open_connection(host, int(port))
-            writer.write(f"GET {target} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n".encode())
+            writer.write(
+                f"GET {target} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n".encode()
+            )
             head, _, body = (await reader.read()).partition(b"\r\n\r\n")
             writer.close()
             await writer.wait_closed()
             status, *lines = head.decode().split("\r\n")
-            return int(status.split()[1]), httpx.Headers([line.split(": ", 1) for line in lines]), body
+            return (
+                int(status.split()[1]),
+                httpx.Headers([line.split(": ", 1) for line in lines]),
+                body,
+            )
 
         assert (await get("/console/api.js"))[0] == 200
         for target in OUTSIDE + UNKNOWN:
@@ -287,7 +320,9 @@ class TestWithABusiness:
     async def test_nobody_is_told_without_a_key_in_force(self, app, db):
         await _business(db, "studio", "America/Toronto")
         for authorization in (None, "Bearer bck_x_y", "Bearer "):
-            async with calls(app, **({"Authorization": authorization} if authorization else {})) as http:
+            async with calls(
+                app, **({"Authorization": authorization} if authorization else {})
+            ) as http:
                 answer = await http.get("/v1/business")
             assert answer.status_code == 401, authorization
             assert answer.headers["Content-Type"] == "application/problem+json"
@@ -309,7 +344,11 @@ class TestWithABusiness:
         at = upstream_sandbox.url
         upstreams = gateways(settings, payments_url=f"{at}/payments", credits_url=f"{at}/credits")
         runtime = Runtime(db, Deaf(), upstreams, settings, jitter=lambda: 0.0)
-        async with served(app) as address, _live(address, key) as http, _live(address, stranger) as theirs:
+        async with (
+            served(app) as address,
+            _live(address, key) as http,
+            _live(address, stranger) as theirs,
+        ):
             job = await _cancelled(http)
             path = f"/v1/bulk-cancellations/{job}/events?refunds=false"
             assert (await theirs.get(path)).status_code == 404
@@ -343,7 +382,9 @@ async def _business(db, id_: str, timezone: str) -> str:
 
 def _live(address: str, key: str) -> httpx.AsyncClient:
     headers = {"Authorization": f"Bearer {key}"}
-    return httpx.AsyncClient(base_url=address, headers=headers, trust_env=False, verify=False, timeout=20)
+    return httpx.AsyncClient(
+        base_url=address, headers=headers, trust_env=False, verify=False, timeout=20
+    )
 
 
 async def _cancelled(http: httpx.AsyncClient) -> str:
@@ -352,7 +393,12 @@ async def _cancelled(http: httpx.AsyncClient) -> str:
     assert (await http.put("/v1/sessions/s1", json={"name": "Yoga"} | times)).status_code == 201
     records = [{"type": "client", "id": "kim", "name": "Kim Li"}]
     for number in range(3):
-        payment = {"method": "payment", "payment_id": f"pay-{number}", "amount_minor": 500, "currency": "JPY"}
+        payment = {
+            "method": "payment",
+            "payment_id": f"pay-{number}",
+            "amount_minor": 500,
+            "currency": "JPY",
+        }
         names = {"id": f"b{number}", "session_id": "s1", "client_id": "kim"}
         records.append({"type": "booking", "status": "booked", "payments": [payment]} | names)
     lines = "\n".join(json.dumps(record) for record in records)
@@ -360,7 +406,9 @@ async def _cancelled(http: httpx.AsyncClient) -> str:
     imported = await http.post("/v1/schedule/import", content=lines, headers=headers)
     assert imported.json()["errors"] == 0, imported.text
     body = {"date_from": "2098-11-24", "date_to": "2098-11-24", "session_ids": ["s1"]}
-    answer = await http.post("/v1/bulk-cancellations", json=body, headers={"Idempotency-Key": "once"})
+    answer = await http.post(
+        "/v1/bulk-cancellations", json=body, headers={"Idempotency-Key": "once"}
+    )
     assert answer.status_code == 202, answer.text
     return answer.json()["id"]
 

@@ -1,6 +1,7 @@
 """Every statement of a day reaches the tables that grow by an index, and every index earns its place.
 
-The plans are those of what the databases were really asked, caught at the driver: it doesn't matter who wrote it.
+The plans are those of what the databases were really asked, caught at the driver: it doesn't matter
+who wrote it.
 """
 
 import pytest
@@ -30,7 +31,10 @@ GROWING = {
 }
 # Those that are there for what they forbid need not be read by.
 FOR_READING = {
-    index.name for table in webhook_tables.metadata.sorted_tables for index in table.indexes if not index.unique
+    index.name
+    for table in webhook_tables.metadata.sorted_tables
+    for index in table.indexes
+    if not index.unique
 }
 
 
@@ -58,8 +62,8 @@ async def test_every_statement_reaches_the_tables_that_grow_by_an_index(a_day):
     seen = await a_day()
     assert seen.whole(GROWING) == set()
     assert {one.table for one in seen.readings} >= GROWING
-    # Of a business that nobody has counted yet a line is still looked up by its booking, or by its payment where
-    # bookings may share it, not among all of them.
+    # Of a business that nobody has counted yet a line is still looked up by its booking, or by its
+    # payment where bookings may share it, not among all of them.
     looked_up_by = {one.by for one in seen.of("payment_lines")}
     assert {by for by in looked_up_by if "booking_id" not in by and "payment_id" not in by} == set()
 
@@ -71,4 +75,5 @@ async def test_every_index_is_read_by_and_a_missing_one_is_noticed(a_day, db):
             await conn.execute(sa.text(f"DROP INDEX {name}"))
     seen = await a_day()
     assert FOR_READING - seen.indexes() == missing
-    assert {one.table for one in seen.whole(GROWING)} == {"jobs"}  # the others are then read by a longer way
+    # the others are then read by a longer way
+    assert {one.table for one in seen.whole(GROWING)} == {"jobs"}

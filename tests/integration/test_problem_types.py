@@ -26,7 +26,9 @@ def raised():
 
 def test_every_problem_in_the_source_is_of_a_type_in_the_registry_with_its_status_and_title():
     found = list(raised())
-    assert {"plan-changed", "not-on-hold", "validation", "hook-signature-invalid"} <= {slug for _, _, slug, _ in found}
+    assert {"plan-changed", "not-on-hold", "validation", "hook-signature-invalid"} <= {
+        slug for _, _, slug, _ in found
+    }
     for where, status, slug, title in found:
         assert slug in PROBLEM_TYPES, where
         kind = PROBLEM_TYPES[slug]
@@ -61,14 +63,20 @@ async def http():
 @pytest.mark.parametrize("slug", PROBLEM_TYPES)
 async def test_every_type_has_a_page_for_people_and_the_same_as_json(http, slug):
     kind = PROBLEM_TYPES[slug]
-    page = await http.get(f"/problems/{slug}", headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
+    page = await http.get(
+        f"/problems/{slug}", headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    )
     assert page.status_code == 200
     assert page.headers["content-type"].startswith("text/html")
     assert "script-src 'self'" in page.headers["content-security-policy"]
     for words in (kind.why, kind.todo):
         assert words.replace("'", "&#x27;") in page.text
     told = (await http.get(f"/problems/{slug}", headers={"Accept": "application/json"})).json()
-    assert (told["type"], told["title"], told["status"]) == (f"/problems/{slug}", kind.title, kind.status)
+    assert (told["type"], told["title"], told["status"]) == (
+        f"/problems/{slug}",
+        kind.title,
+        kind.status,
+    )
     assert told["example"]["type"] == told["type"]
     assert (await http.get(f"/problems/{slug}")).headers["content-type"].startswith("text/html")
 

@@ -48,7 +48,9 @@ def with_test_routes(app):
         return {"name": body.name}
 
     @app.get("/test/several")
-    async def several(of: Annotated[list[str] | None, Query()] = None) -> dict[str, list[str] | None]:
+    async def several(
+        of: Annotated[list[str] | None, Query()] = None,
+    ) -> dict[str, list[str] | None]:
         return {"of": of}
 
     @app.get("/test/raise/{what}")
@@ -140,7 +142,11 @@ def errors_of(document):
 async def test_every_field_at_fault_is_named_by_a_pointer(edge):
     answer = await edge.post(
         "/test/orders/abc?limit=0",
-        json={"name": "x" * 11, "lines": [{"amount": 1}, {"amount": "1", "a/b~c": 1}, {}], "colour": "red"},
+        json={
+            "name": "x" * 11,
+            "lines": [{"amount": 1}, {"amount": "1", "a/b~c": 1}, {}],
+            "colour": "red",
+        },
         headers={"Idempotency-Key": "too long"},
     )
     assert errors_of(problem(answer, 422, "validation")) == {
@@ -181,7 +187,9 @@ async def test_a_malformed_path_answers_as_an_unknown_one_to_the_letter(edge):
     ids=["cut off", "empty", "not UTF-8", "deep", "long number"],
 )
 async def test_a_body_that_cannot_be_read_is_refused_without_a_fault_of_ours(edge, body):
-    answer = await edge.post("/test/orders/abc", content=body, headers={"Content-Type": "application/json"})
+    answer = await edge.post(
+        "/test/orders/abc", content=body, headers={"Content-Type": "application/json"}
+    )
     if body:
         problem(answer, 400, "malformed-body")
     else:
@@ -212,7 +220,9 @@ async def test_a_body_of_another_type_is_refused(edge, kind):
     ],
 )
 async def test_what_was_sent_is_not_repeated_and_breaks_nothing(edge, text):
-    answer = await edge.post("/test/orders/abc", content=text.encode(), headers={"Content-Type": "application/json"})
+    answer = await edge.post(
+        "/test/orders/abc", content=text.encode(), headers={"Content-Type": "application/json"}
+    )
     problem(answer, 422, "validation")
     assert "secret-" not in answer.text
     assert "NaN" not in answer.text
@@ -236,8 +246,13 @@ async def test_unknown_addresses_and_wrong_methods_are_problems_too(edge):
 
 async def test_a_head_of_a_stream_begins_no_stream_and_leaves_the_connection_open(sqlite_url):
     db = Database(sqlite_url)
-    app = with_a_long_stream(with_test_routes(create_app(Settings(), database=db, queue=QueueWithoutLoop())))
-    async with served(app) as address, httpx.AsyncClient(limits=httpx.Limits(max_connections=1)) as client:
+    app = with_a_long_stream(
+        with_test_routes(create_app(Settings(), database=db, queue=QueueWithoutLoop()))
+    )
+    async with (
+        served(app) as address,
+        httpx.AsyncClient(limits=httpx.Limits(max_connections=1)) as client,
+    ):
         head = await client.head(f"{address}/test/long")
         assert (head.status_code, head.content, app.state.streams_begun) == (200, b"", 0)
         assert head.headers["x-lines"] == "1000"
@@ -246,13 +261,19 @@ async def test_a_head_of_a_stream_begins_no_stream_and_leaves_the_connection_ope
         assert (len(whole.content), app.state.streams_begun) == (1_000_000, 1)
         assert whole.extensions["network_stream"].get_extra_info("client_addr") == connection
         refused = await client.head(f"{address}/test/orders/abc")
-        assert (refused.status_code, refused.headers["allow"], refused.content) == (405, "POST", b"")
+        assert (refused.status_code, refused.headers["allow"], refused.content) == (
+            405,
+            "POST",
+            b"",
+        )
     await db.close()
 
 
 async def test_a_query_parameter_that_is_unknown_or_given_twice_is_refused(edge):
     order = {"name": "x"}
-    answer = await edge.post("/test/orders/abc?limit=1&colour=red&limit=2&colour=blue&%ff=", json=order)
+    answer = await edge.post(
+        "/test/orders/abc?limit=1&colour=red&limit=2&colour=blue&%ff=", json=order
+    )
     document = problem(answer, 422, "validation")
     assert errors_of(document) == {
         ("?limit", "repeated"),
@@ -261,7 +282,10 @@ async def test_a_query_parameter_that_is_unknown_or_given_twice_is_refused(edge)
     }
     assert "red" not in answer.text
     answer = await edge.post("/test/orders/abc?colour=red&limit=many", json=order)
-    assert {pointer for pointer, _ in errors_of(problem(answer, 422, "validation"))} == {"?colour", "?limit"}
+    assert {pointer for pointer, _ in errors_of(problem(answer, 422, "validation"))} == {
+        "?colour",
+        "?limit",
+    }
     assert (await edge.post("/test/orders/abc?limit=2", json=order)).status_code == 200
     several = await edge.get("/test/several?of=a&of=b")
     assert several.json() == {"of": ["a", "b"]}
@@ -334,7 +358,9 @@ async def test_no_key_and_a_key_without_the_scope_are_refused_as_rfc_6750_says(a
 )
 async def test_without_its_database_a_keyed_call_is_told_to_come_again(url):
     db = Database(url)
-    async with client_of(with_test_routes(create_app(Settings(), database=db, queue=LocalQueue()))) as client:
+    async with client_of(
+        with_test_routes(create_app(Settings(), database=db, queue=LocalQueue()))
+    ) as client:
         key = f"bck_{'a' * 12}_{'b' * 43}"
         answer = await client.get("/test/mine", headers={"Authorization": f"Bearer {key}"})
         problem(answer, 503, "database-unavailable")
@@ -343,7 +369,8 @@ async def test_without_its_database_a_keyed_call_is_told_to_come_again(url):
         assert (ready.status_code, ready.json()["database"]) == (503, "unreachable")
         assert (await client.get("/livez")).status_code == 200
     await db.close()
-    await asyncio.sleep(0.1)  # aiosqlite's thread of a connection that failed to open still reports to this loop
+    # aiosqlite's thread of a connection that failed to open still reports to this loop
+    await asyncio.sleep(0.1)
 
 
 async def test_ready_means_that_the_database_answers_with_this_builds_schema(api, db):

@@ -27,9 +27,7 @@ from app.schedule.load import import_file
 
 DAY = dt.date(2027, 1, 4)
 CLIENT = '{"type":"client","id":"c","name":"Kim"}\n'
-SESSION = (
-    '{"type":"session","id":"s","name":"Yoga","starts_at":"2027-01-04T09:00:00Z","ends_at":"2027-01-04T10:00:00Z"}\n'
-)
+SESSION = '{"type":"session","id":"s","name":"Yoga","starts_at":"2027-01-04T09:00:00Z","ends_at":"2027-01-04T10:00:00Z"}\n'
 BOOKING = (
     '{{"type":"booking","id":"b{n}","session_id":"s","client_id":"c","status":"booked",'
     '"payments":[{{"method":"payment","payment_id":"{paid}","amount_minor":100,"currency":"EUR"}}]}}\n'
@@ -50,7 +48,9 @@ class Peer:
     async def refund(self, order):
         self.sent[order.payment_id] += 1
         self.at_once[order.payment_id] += 1
-        self.most_at_once[order.payment_id] = max(self.most_at_once[order.payment_id], self.at_once[order.payment_id])
+        self.most_at_once[order.payment_id] = max(
+            self.most_at_once[order.payment_id], self.at_once[order.payment_id]
+        )
         await asyncio.sleep(0)
         await self.goes_on.wait()
         self.at_once[order.payment_id] -= 1
@@ -72,11 +72,20 @@ async def job(database_url):
         await businesses.create(conn, "studio", "Studio", "UTC", "EUR")
 
     async def make(peer, payments, **settings):
-        lines = [CLIENT, SESSION, *(BOOKING.format(n=n, paid=paid) for n, paid in enumerate(payments))]
+        lines = [
+            CLIENT,
+            SESSION,
+            *(BOOKING.format(n=n, paid=paid) for n, paid in enumerate(payments)),
+        ]
         assert not (await import_file(db, "studio", [line.encode() for line in lines])).errors
         gateways = {UpstreamMethod.PAYMENT: peer, UpstreamMethod.CREDIT: peer}
         runtime = Runtime(db, LocalQueue(), gateways, Settings(concurrency=CONCURRENCY, **settings))
-        named = {"business_id": "studio", "timezone": "UTC", "requested_by": "test", "idempotency_key": "k"}
+        named = {
+            "business_id": "studio",
+            "timezone": "UTC",
+            "requested_by": "test",
+            "idempotency_key": "k",
+        }
         accepted = await accept.accept(db, runtime.queue, **named, request=Request(DAY, DAY, "all"))
         return runtime, accepted.job["id"]
 
@@ -91,7 +100,7 @@ async def statuses(db):
 
 async def until(holds):
     async with asyncio.timeout(30):
-        while not await holds():  # noqa: ASYNC110 - it asks what sets no event
+        while not await holds():
             await asyncio.sleep(0.01)
 
 
@@ -100,14 +109,19 @@ async def until(holds):
 
 @pytest.mark.parametrize("limit", Limit)
 async def test_a_refund_that_is_put_off_for_long_keeps_no_other_waiting(limit, job):
-    peer = Peer(lambda order: Throttled(600.0, limit) if order.payment_id == "p7" else Succeeded(order.refund_id))
+    peer = Peer(
+        lambda order: (
+            Throttled(600.0, limit) if order.payment_id == "p7" else Succeeded(order.refund_id)
+        )
+    )
     runtime, job_id = await job(peer, [f"p{n}" for n in range(60)])
     due_in = await run.run_slice(runtime, job_id, seconds=20)
     assert 590 < due_in <= 601
     assert await statuses(runtime.db) == {"succeeded": 59, "pending": 1}
     assert peer.sent["p7"] == 1
     async with runtime.db.read() as conn:
-        assert await conn.scalar(sa.select(sa.func.count()).select_from(call_rates)) == 0  # while free nobody writes
+        # while free nobody writes
+        assert await conn.scalar(sa.select(sa.func.count()).select_from(call_rates)) == 0
 
 
 async def test_a_look_up_that_is_refused_is_no_trouble_of_the_upstream(job):
@@ -116,8 +130,16 @@ async def test_a_look_up_that_is_refused_is_no_trouble_of_the_upstream(job):
             self.looked_up[order.payment_id] += 1
             return Indeterminate("look-up: HTTP 429", 600.0, Limit.RATE)
 
-    peer = Busy(lambda order: Indeterminate("HTTP 502") if int(order.payment_id[1:]) % 12 == 0 else Succeeded("re"))
-    settings = {"upstream_timeout_seconds": 0.2, "upstream_quiescence_seconds": 0, "lease_seconds": 5}
+    peer = Busy(
+        lambda order: (
+            Indeterminate("HTTP 502") if int(order.payment_id[1:]) % 12 == 0 else Succeeded("re")
+        )
+    )
+    settings = {
+        "upstream_timeout_seconds": 0.2,
+        "upstream_quiescence_seconds": 0,
+        "lease_seconds": 5,
+    }
     runtime, job_id = await job(peer, [f"p{n}" for n in range(60)], **settings)
 
     async def all_looked_up():
@@ -192,7 +214,10 @@ async def test_no_more_is_claimed_than_goes_in_half_a_second_of_the_pace(job):
 async def workers(database_url):
     """Two tellers of one account, each of a process of its own."""
     runtimes = [Runtime(Database(database_url), LocalQueue(), {}, Settings()) for _ in range(2)]
-    yield [Teller(runtime, "payment:a", Account(AccountRate(f"w{n}"))) for n, runtime in enumerate(runtimes)]
+    yield [
+        Teller(runtime, "payment:a", Account(AccountRate(f"w{n}")))
+        for n, runtime in enumerate(runtimes)
+    ]
     for runtime in runtimes:
         await runtime.db.close()
 

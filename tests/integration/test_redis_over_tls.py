@@ -36,7 +36,11 @@ def certificate(host: str, folder) -> ssl.SSLContext:
     )
     (folder / "certificate.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
     (folder / "key.pem").write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
     )
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(folder / "certificate.pem", folder / "key.pem")
@@ -61,7 +65,9 @@ async def over_tls(redis_url, tmp_path, monkeypatch):
         came.extend(first)
         from_redis, to_redis = await asyncio.open_connection(redis.hostname, redis.port)
         to_redis.write(first)
-        await asyncio.gather(copy(reader, to_redis), copy(from_redis, writer), return_exceptions=True)
+        await asyncio.gather(
+            copy(reader, to_redis), copy(from_redis, writer), return_exceptions=True
+        )
 
     async def serve(host: str) -> tuple[str, bytearray]:
         server = await asyncio.start_server(relay, "127.0.0.1", 0, ssl=certificate(host, tmp_path))
@@ -80,7 +86,9 @@ the_host_or_another = pytest.mark.parametrize(
 
 
 @the_host_or_another
-async def test_prompts_go_only_to_a_redis_whose_certificate_is_the_host_s(over_tls, host, is_spoken_to):
+async def test_prompts_go_only_to_a_redis_whose_certificate_is_the_host_s(
+    over_tls, host, is_spoken_to
+):
     url, came = await over_tls(host)
     queue = ArqQueue(url, namespace="tls")
     assert await queue.wake(JOB) is is_spoken_to
@@ -89,7 +97,9 @@ async def test_prompts_go_only_to_a_redis_whose_certificate_is_the_host_s(over_t
 
 
 @the_host_or_another
-async def test_requests_are_counted_only_by_a_redis_whose_certificate_is_the_host_s(over_tls, host, is_spoken_to):
+async def test_requests_are_counted_only_by_a_redis_whose_certificate_is_the_host_s(
+    over_tls, host, is_spoken_to
+):
     url, came = await over_tls(host)
     buckets = Buckets(url, namespace="tls")
     assert await buckets.take(Quota("key", 1, 10), "one") == 0  # in memory, if not there

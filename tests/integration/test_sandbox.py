@@ -21,7 +21,9 @@ BODY = {
 
 
 async def refund(sandbox, key="k1", **changes):
-    return await sandbox.http.post("/payments/refunds", json=BODY | changes, headers={"Idempotency-Key": key})
+    return await sandbox.http.post(
+        "/payments/refunds", json=BODY | changes, headers={"Idempotency-Key": key}
+    )
 
 
 async def credit(sandbox, key="k1", **changes):
@@ -32,7 +34,9 @@ async def credit(sandbox, key="k1", **changes):
         "credits": 2,
         "reference": "r1",
     } | changes
-    return await sandbox.http.post("/credits/credit-returns", json=body, headers={"Idempotency-Key": key})
+    return await sandbox.http.post(
+        "/credits/credit-returns", json=body, headers={"Idempotency-Key": key}
+    )
 
 
 async def test_a_refund_is_in_the_books_with_all_that_it_was_made_of(upstream_sandbox):
@@ -86,7 +90,9 @@ async def test_the_same_key_while_the_first_call_is_under_way_is_refused(upstrea
         {"reason": 7},
     ],
 )
-async def test_a_body_that_breaks_the_contract_is_refused_and_changes_nothing(upstream_sandbox, changes):
+async def test_a_body_that_breaks_the_contract_is_refused_and_changes_nothing(
+    upstream_sandbox, changes
+):
     answer = await refund(upstream_sandbox, **changes)
     assert (answer.status_code, answer.json()["code"]) == (400, "validation")
     assert answer.headers["content-type"] == "application/problem+json"
@@ -95,7 +101,9 @@ async def test_a_body_that_breaks_the_contract_is_refused_and_changes_nothing(up
 
 async def test_requests_that_are_not_of_the_contract_are_refused(upstream_sandbox):
     http = upstream_sandbox.http
-    assert (await http.post("/payments/refunds", json=BODY)).json()["code"] == "idempotency_key_missing"
+    assert (await http.post("/payments/refunds", json=BODY)).json()[
+        "code"
+    ] == "idempotency_key_missing"
     assert (await refund(upstream_sandbox, key="k" * 256)).status_code == 400
     assert (await refund(upstream_sandbox, reason="x" * 70_000)).status_code == 413
     assert (await http.get("/payments/refunds")).status_code == 400
@@ -105,12 +113,16 @@ async def test_requests_that_are_not_of_the_contract_are_refused(upstream_sandbo
 
 
 async def test_a_payment_is_refunded_up_to_its_amount_and_no_further(upstream_sandbox):
-    registered = await upstream_sandbox.http.put("/payments/pay1", json={"amount_minor": 3000, "currency": "USD"})
+    registered = await upstream_sandbox.http.put(
+        "/payments/pay1", json={"amount_minor": 3000, "currency": "USD"}
+    )
     assert registered.status_code == 200
     assert (await refund(upstream_sandbox)).status_code == 201
     over = await refund(upstream_sandbox, key="k2", reference="r2", amount_minor=501)
     assert (over.status_code, over.json()["code"]) == (422, "amount_exceeds_remaining")
-    other = await refund(upstream_sandbox, key="k2", reference="r2", amount_minor=500, currency="EUR")
+    other = await refund(
+        upstream_sandbox, key="k2", reference="r2", amount_minor=500, currency="EUR"
+    )
     assert other.json()["code"] == "currency_mismatch"
     rest = await refund(upstream_sandbox, key="k2", reference="r2", amount_minor=500)
     assert rest.status_code == 201
@@ -124,8 +136,12 @@ async def test_the_first_refund_of_an_unknown_payment_defines_its_amount(upstrea
     assert again.json()["code"] == "already_refunded"
 
 
-@pytest.mark.parametrize(("send", "code"), [(refund, "payment_not_found"), (credit, "account_not_found")])
-async def test_what_was_first_seen_with_one_business_is_not_there_for_another(upstream_sandbox, send, code):
+@pytest.mark.parametrize(
+    ("send", "code"), [(refund, "payment_not_found"), (credit, "account_not_found")]
+)
+async def test_what_was_first_seen_with_one_business_is_not_there_for_another(
+    upstream_sandbox, send, code
+):
     assert (await send(upstream_sandbox)).status_code == 201
     others = await send(upstream_sandbox, key="k2", reference="r2", business_id="other")
     assert (others.status_code, others.json()["code"]) == (404, code)
@@ -157,7 +173,9 @@ async def test_forgotten_keys_make_a_second_effect(upstream_sandbox):
 
 
 @pytest.mark.parametrize("final", ["succeeded", "failed"])
-async def test_a_pending_refund_becomes_final_and_its_replay_stays_as_it_was(upstream_sandbox, final):
+async def test_a_pending_refund_becomes_final_and_its_replay_stays_as_it_was(
+    upstream_sandbox, final
+):
     await upstream_sandbox.faults(pending=1, pending_then=final, pending_seconds=0.2)
     assert (await refund(upstream_sandbox)).json()["status"] == "pending"
     found = await upstream_sandbox.http.get("/payments/refunds", params={"reference": "r1"})
@@ -178,11 +196,14 @@ async def test_a_failed_refund_leaves_the_payment_to_be_refunded(upstream_sandbo
 
 
 async def test_the_same_payments_are_refused_however_often_they_are_asked_for(upstream_sandbox):
-    await upstream_sandbox.faults(refuse={"payment_disputed": 0.3}, refuse_ids={"named": "payment_not_found"})
+    await upstream_sandbox.faults(
+        refuse={"payment_disputed": 0.3}, refuse_ids={"named": "payment_not_found"}
+    )
 
     async def round_of_calls():
         answers = [
-            await refund(upstream_sandbox, key=f"k{n}", reference=f"r{n}", payment_id=f"p{n}") for n in range(60)
+            await refund(upstream_sandbox, key=f"k{n}", reference=f"r{n}", payment_id=f"p{n}")
+            for n in range(60)
         ]
         return [answer.status_code for answer in answers]
 
@@ -194,7 +215,9 @@ async def test_the_same_payments_are_refused_however_often_they_are_asked_for(up
 
 
 @pytest.mark.parametrize(("switch", "effects"), [("drop_before", 0), ("drop_after", 1)])
-async def test_a_dropped_connection_closes_at_once_and_quietly(upstream_sandbox, caplog, switch, effects):
+async def test_a_dropped_connection_closes_at_once_and_quietly(
+    upstream_sandbox, caplog, switch, effects
+):
     await upstream_sandbox.faults(**{switch: 1})
     with caplog.at_level(logging.WARNING):
         for _ in range(5):
@@ -226,7 +249,9 @@ async def test_a_refusal_by_accident_does_nothing_and_says_when_to_come_again(up
     assert "retry-after" not in (await credit(upstream_sandbox)).headers
 
 
-async def test_the_throttle_lets_a_seconds_worth_through_and_says_when_to_come_again(upstream_sandbox):
+async def test_the_throttle_lets_a_seconds_worth_through_and_says_when_to_come_again(
+    upstream_sandbox,
+):
     await upstream_sandbox.faults(throttle_per_second=2)
     calls = (credit(upstream_sandbox, key=f"k{n}", reference=f"r{n}") for n in range(8))
     answers = await asyncio.gather(*calls)
@@ -240,7 +265,10 @@ async def test_the_throttle_lets_a_seconds_worth_through_and_says_when_to_come_a
 async def test_the_same_seed_draws_the_same_faults(upstream_sandbox):
     async def draw(seed):
         await upstream_sandbox.faults(seed=seed, answer_503=0.5)
-        return [(await credit(upstream_sandbox, key=f"{n}", reference=f"{n}")).status_code for n in range(24)]
+        return [
+            (await credit(upstream_sandbox, key=f"{n}", reference=f"{n}")).status_code
+            for n in range(24)
+        ]
 
     first = await draw(7)
     assert first == await draw(7)
@@ -293,9 +321,13 @@ async def test_the_books_outlive_the_process(tmp_path: Path, upstream_running):
             assert (await refund(sandbox)).headers["idempotent-replayed"] == "true"
             third = await refund(sandbox, key="k3", reference="r3")
             assert third.json()["code"] == "already_refunded"
-            over = await refund(sandbox, key="k9", reference="r9", payment_id="pay9", amount_minor=101)
+            over = await refund(
+                sandbox, key="k9", reference="r9", payment_id="pay9", amount_minor=101
+            )
             assert over.json()["code"] == "amount_exceeds_remaining"
-            others = await refund(sandbox, key="k10", reference="r10", payment_id="pay2", business_id="other")
+            others = await refund(
+                sandbox, key="k10", reference="r10", payment_id="pay2", business_id="other"
+            )
             assert others.json()["code"] == "payment_not_found"
 
 
@@ -315,26 +347,38 @@ async def test_the_services_ask_for_their_token_and_the_books_do_not(upstream_ru
         answer = await refund(sandbox)
         assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized")
         known = {"Authorization": "Bearer t0ken", "Idempotency-Key": "k1"}
-        assert (await sandbox.http.post("/payments/refunds", json=BODY, headers=known)).status_code == 201
+        assert (
+            await sandbox.http.post("/payments/refunds", json=BODY, headers=known)
+        ).status_code == 201
         assert (await sandbox.books())["requests"] == {"total": 2, "401": 1, "201": 1}
 
 
-async def test_a_businesss_own_token_speaks_for_it_alone_and_the_books_say_whose_was_used(upstream_running, tmp_path):
+async def test_a_businesss_own_token_speaks_for_it_alone_and_the_books_say_whose_was_used(
+    upstream_running, tmp_path
+):
     path = tmp_path / "books"
     tokens = {"token": "the-platforms", "tokens_of": {"studio": "its-own"}}
 
     def by(token, key="k1"):
-        return [("Authorization", f"Bearer {one}") for one in token.split()] + [("Idempotency-Key", key)]
+        return [("Authorization", f"Bearer {one}") for one in token.split()] + [
+            ("Idempotency-Key", key)
+        ]
 
     async with upstream_running(create_sandbox(path, **tokens)) as sandbox:
 
         async def asked(token, business="studio", key="k1"):
-            body = BODY | {"business_id": business, "payment_id": f"of-{business}", "reference": key}
+            body = BODY | {
+                "business_id": business,
+                "payment_id": f"of-{business}",
+                "reference": key,
+            }
             answer = await sandbox.http.post("/payments/refunds", json=body, headers=by(token, key))
             return answer.status_code
 
         async def found(token, key="k1"):
-            answer = await sandbox.http.get("/payments/refunds", params={"reference": key}, headers=by(token))
+            answer = await sandbox.http.get(
+                "/payments/refunds", params={"reference": key}, headers=by(token)
+            )
             return len(answer.json()["data"])
 
         assert await asked("its-own") == 201
@@ -356,6 +400,11 @@ async def test_whose_tokens_calls_had_is_counted_by_method(upstream_running):
     async with upstream_running(create_sandbox(tokens_of={"studio": "its-own"})) as sandbox:
         assert (await refund(sandbox)).status_code == 404
         known = {"Authorization": "Bearer its-own", "Idempotency-Key": "k1"}
-        assert (await sandbox.http.post("/payments/refunds", json=BODY, headers=known)).status_code == 201
+        assert (
+            await sandbox.http.post("/payments/refunds", json=BODY, headers=known)
+        ).status_code == 201
         await sandbox.http.get("/payments/refunds", params={"reference": "r1"}, headers=known)
-        assert (await sandbox.books())["callers"] == {"the platform": {"POST": 1}, "studio": {"POST": 1, "GET": 1}}
+        assert (await sandbox.books())["callers"] == {
+            "the platform": {"POST": 1},
+            "studio": {"POST": 1, "GET": 1},
+        }

@@ -57,7 +57,11 @@ CREDIT = {
     "account_id": "a",
     "credits": 1,
 }
-NONE = dict.fromkeys(("payment_id", "amount_minor", "currency")) | {"method": "none", "line_no": 0, "status": "skipped"}
+NONE = dict.fromkeys(("payment_id", "amount_minor", "currency")) | {
+    "method": "none",
+    "line_no": 0,
+    "status": "skipped",
+}
 NEW_JOB = {"id": "019aab00-0000-7000-8000-000000000003", "idempotency_key": "k3"}
 NEW_SESSION = {"id": "s3"}
 NEW_REFUND = {"id": OTHER_REFUND, "line_no": 2}
@@ -79,11 +83,24 @@ async def filled(db):
     return db
 
 
-# Each is another row that differs from the table's first by these columns, and the rule that refuses it.
+# Each is another row that differs from the table's first by these columns, and the rule that
+# refuses it.
 REFUSED = {
-    "a second live acceptance of a session": ("job_sessions", {"job_id": OTHER_JOB}, "one_live_acceptance"),
-    "two sessions at one place of a job": ("job_sessions", NEXT_ACCEPTED | {"position": 0}, "job_sessions_by_position"),
-    "accepted without a place": ("job_sessions", NEXT_ACCEPTED | {"position": None}, "accepted_have_a_place"),
+    "a second live acceptance of a session": (
+        "job_sessions",
+        {"job_id": OTHER_JOB},
+        "one_live_acceptance",
+    ),
+    "two sessions at one place of a job": (
+        "job_sessions",
+        NEXT_ACCEPTED | {"position": 0},
+        "job_sessions_by_position",
+    ),
+    "accepted without a place": (
+        "job_sessions",
+        NEXT_ACCEPTED | {"position": None},
+        "accepted_have_a_place",
+    ),
     "a place without acceptance": (
         "job_sessions",
         NEXT_ACCEPTED | {"outcome": "already_cancelled"},
@@ -95,23 +112,63 @@ REFUSED = {
         "position_fits_refund_id",
     ),
     "a second refund of a payment line": ("refunds", {"id": OTHER_REFUND}, "one_refund_per_line"),
-    "a refund of a session that the job has not": ("refunds", NEW_REFUND | {"session_id": "s2"}, "fk_refunds"),
-    "a refund without an amount": ("refunds", NEW_REFUND | {"amount_minor": None}, "returns_one_line"),
-    "a refund of 0.00": ("refunds", NEW_REFUND | {"amount_minor": 0}, "returns_something_or_keeps_all"),
-    "a line kept whole, and pending": ("refunds", NEW_REFUND | KEPT, "returns_something_or_keeps_all"),
+    "a refund of a session that the job has not": (
+        "refunds",
+        NEW_REFUND | {"session_id": "s2"},
+        "fk_refunds",
+    ),
+    "a refund without an amount": (
+        "refunds",
+        NEW_REFUND | {"amount_minor": None},
+        "returns_one_line",
+    ),
+    "a refund of 0.00": (
+        "refunds",
+        NEW_REFUND | {"amount_minor": 0},
+        "returns_something_or_keeps_all",
+    ),
+    "a line kept whole, and pending": (
+        "refunds",
+        NEW_REFUND | KEPT,
+        "returns_something_or_keeps_all",
+    ),
     "money kept by no rule": ("refunds", NEW_REFUND | {"kept_amount_minor": 1}, "kept_by_a_rule"),
-    "a rule that keeps nothing": ("refunds", NEW_REFUND | {"kept_by": "attended"}, "kept_by_a_rule"),
-    "credits kept of money": ("refunds", NEW_REFUND | {"kept_credits": 1, "kept_by": "attended"}, "keeps_of_its_line"),
+    "a rule that keeps nothing": (
+        "refunds",
+        NEW_REFUND | {"kept_by": "attended"},
+        "kept_by_a_rule",
+    ),
+    "credits kept of money": (
+        "refunds",
+        NEW_REFUND | {"kept_credits": 1, "kept_by": "attended"},
+        "keeps_of_its_line",
+    ),
     "less than nothing kept": (
         "refunds",
         NEW_REFUND | {"kept_amount_minor": -1, "kept_by": "attended"},
         "keeps_of_its_line",
     ),
     "a refund without a currency": ("refunds", NEW_REFUND | {"currency": None}, "returns_one_line"),
-    "a refund of no number of credits": ("refunds", NEW_REFUND | CREDIT | {"credits": None}, "returns_one_line"),
-    "nothing to return, and pending": ("refunds", NONE | {"id": OTHER_REFUND, "status": "pending"}, "returns_one_line"),
-    "a success that is still due": ("refunds", NEW_REFUND | {"status": "succeeded"}, "final_ones_rest"),
-    "a pending refund that nobody will touch": ("refunds", SETTLED | NEW_REFUND, "open_ones_are_due"),
+    "a refund of no number of credits": (
+        "refunds",
+        NEW_REFUND | CREDIT | {"credits": None},
+        "returns_one_line",
+    ),
+    "nothing to return, and pending": (
+        "refunds",
+        NONE | {"id": OTHER_REFUND, "status": "pending"},
+        "returns_one_line",
+    ),
+    "a success that is still due": (
+        "refunds",
+        NEW_REFUND | {"status": "succeeded"},
+        "final_ones_rest",
+    ),
+    "a pending refund that nobody will touch": (
+        "refunds",
+        SETTLED | NEW_REFUND,
+        "open_ones_are_due",
+    ),
     "an end without a number": (
         "refunds",
         SETTLED | NEW_REFUND | {"status": "succeeded", "outcome_seq": None},
@@ -123,23 +180,55 @@ REFUSED = {
         "settled_when",
     ),
     "a refund's status that is none": ("refunds", NEW_REFUND | {"status": "sent"}, "status_known"),
-    "a payment without an amount": ("payment_lines", NEW_LINE | {"amount_minor": None}, "paid_by_one_means"),
-    "a payment below nothing": ("payment_lines", NEW_LINE | {"amount_minor": -1}, "paid_by_one_means"),
-    "a payment without a currency": ("payment_lines", NEW_LINE | {"currency": None}, "paid_by_one_means"),
+    "a payment without an amount": (
+        "payment_lines",
+        NEW_LINE | {"amount_minor": None},
+        "paid_by_one_means",
+    ),
+    "a payment below nothing": (
+        "payment_lines",
+        NEW_LINE | {"amount_minor": -1},
+        "paid_by_one_means",
+    ),
+    "a payment without a currency": (
+        "payment_lines",
+        NEW_LINE | {"currency": None},
+        "paid_by_one_means",
+    ),
     "money and credits in one line": (
         "payment_lines",
         NEW_LINE | {"account_id": "a", "credits": 1},
         "paid_by_one_means",
     ),
-    "a credit below nothing": ("payment_lines", NEW_LINE | CREDIT | {"credits": -1}, "paid_by_one_means"),
-    "a credit of no number": ("payment_lines", NEW_LINE | CREDIT | {"credits": None}, "paid_by_one_means"),
+    "a credit below nothing": (
+        "payment_lines",
+        NEW_LINE | CREDIT | {"credits": -1},
+        "paid_by_one_means",
+    ),
+    "a credit of no number": (
+        "payment_lines",
+        NEW_LINE | CREDIT | {"credits": None},
+        "paid_by_one_means",
+    ),
     "line nought": ("payment_lines", {"line_no": 0}, "counted_from_one"),
-    "a booking of a session that is not": ("bookings", {"id": "b2", "session_id": "nope"}, "fk_bookings"),
-    "a booking of a client who is not": ("bookings", {"id": "b2", "client_id": "nope"}, "fk_bookings"),
+    "a booking of a session that is not": (
+        "bookings",
+        {"id": "b2", "session_id": "nope"},
+        "fk_bookings",
+    ),
+    "a booking of a client who is not": (
+        "bookings",
+        {"id": "b2", "client_id": "nope"},
+        "fk_bookings",
+    ),
     "a second job of one key": ("jobs", {"id": NEW_JOB["id"]}, "one_job_per_key"),
     "a job's status that is none": ("jobs", NEW_JOB | {"status": "odd"}, "status_known"),
     "an open job that nobody looks at": ("jobs", NEW_JOB | {"due_at": None}, "open_jobs_are_due"),
-    "a job that has ended and is due": ("jobs", NEW_JOB | {"status": "completed"}, "open_jobs_are_due"),
+    "a job that has ended and is due": (
+        "jobs",
+        NEW_JOB | {"status": "completed"},
+        "open_jobs_are_due",
+    ),
     "a job on hold for ever": ("jobs", NEW_JOB | {"status": "held"}, "held_until_when"),
     "a reversed range": ("jobs", NEW_JOB | {"date_to": dt.date(2026, 1, 1)}, "range_runs_forward"),
     "more expanded than accepted": ("jobs", NEW_JOB | {"expanded_sessions": 2}, "expansion_within"),
@@ -185,7 +274,8 @@ async def test_a_session_that_was_released_may_be_accepted_again(filled):
 
 
 @pytest.mark.parametrize(
-    "change", [sa.update(tables.refund_history).values(status="succeeded"), sa.delete(tables.refund_history)]
+    "change",
+    [sa.update(tables.refund_history).values(status="succeeded"), sa.delete(tables.refund_history)],
 )
 async def test_history_is_only_ever_added_to(filled, change):
     with pytest.raises(DBAPIError, match="append-only"):
@@ -225,9 +315,13 @@ async def _described(url, make=None):
         inspector = sa.inspect(conn)
         found = {
             name: (
-                sorted((one["name"], str(one["type"]), one["nullable"]) for one in inspector.get_columns(name)),
                 sorted(
-                    (one["name"], " ".join(one["sqltext"].split())) for one in inspector.get_check_constraints(name)
+                    (one["name"], str(one["type"]), one["nullable"])
+                    for one in inspector.get_columns(name)
+                ),
+                sorted(
+                    (one["name"], " ".join(one["sqltext"].split()))
+                    for one in inspector.get_check_constraints(name)
                 ),
                 sorted(
                     (one["name"], tuple(one["column_names"]), bool(one["unique"]))
@@ -270,10 +364,15 @@ def test_the_revisions_write_the_same_checks_as_the_tables(kind, request, tmp_pa
         if kind == "sqlite"
         else request.getfixturevalue("empty_postgresql_url")
     )
-    assert asyncio.run(_described(migrated))[0] == asyncio.run(_described(empty, webhook_tables.metadata.create_all))[0]
+    assert (
+        asyncio.run(_described(migrated))[0]
+        == asyncio.run(_described(empty, webhook_tables.metadata.create_all))[0]
+    )
 
 
-def test_rows_of_before_what_is_kept_was_named_are_as_they_were_and_their_job_s_policy_is_the_first(database_url):
+def test_rows_of_before_what_is_kept_was_named_are_as_they_were_and_their_job_s_policy_is_the_first(
+    database_url,
+):
     revise(database_url, command.downgrade, "0011")
 
     async def written_before():
@@ -286,7 +385,11 @@ def test_rows_of_before_what_is_kept_was_named_are_as_they_were_and_their_job_s_
     async def read_after():
         db = Database(database_url)
         async with db.read() as conn:
-            refunds = (await conn.execute(sa.select(tables.refunds).order_by(tables.refunds.c.id))).mappings().all()
+            refunds = (
+                (await conn.execute(sa.select(tables.refunds).order_by(tables.refunds.c.id)))
+                .mappings()
+                .all()
+            )
             policies = (await conn.scalars(sa.select(tables.jobs.c.policy))).all()
         await insert(db, "payment_lines", **NEW_LINE | {"amount_minor": 0})
         await db.close()
@@ -296,7 +399,11 @@ def test_rows_of_before_what_is_kept_was_named_are_as_they_were_and_their_job_s_
     schema.migrate(database_url)
     (paid, attended), policies = asyncio.run(read_after())
     assert policies == [1]
-    assert (paid["amount_minor"], paid["status"], attended["failure_code"]) == (2000, "pending", "attended")
+    assert (paid["amount_minor"], paid["status"], attended["failure_code"]) == (
+        2000,
+        "pending",
+        "attended",
+    )
     for row in (paid, attended):
         assert (row["kept_amount_minor"], row["kept_credits"], row["kept_by"]) == (0, 0, None)
 
@@ -310,10 +417,24 @@ async def _scopes(url, scopes=None):
     try:
         async with db.write() as conn:
             for place, words in enumerate(scopes or ()):
-                key = {"id": f"019aab00-0000-7000-8000-00000000000{place}", "prefix": f"key-{place}"}
-                row = key | {"business_id": "studio", "secret_hash": "0" * 64, "name": "desk", "scopes": words}
+                key = {
+                    "id": f"019aab00-0000-7000-8000-00000000000{place}",
+                    "prefix": f"key-{place}",
+                }
+                row = key | {
+                    "business_id": "studio",
+                    "secret_hash": "0" * 64,
+                    "name": "desk",
+                    "scopes": words,
+                }
                 await conn.execute(tables.api_keys.insert().values(**row))
-            return dict((await conn.execute(sa.select(tables.api_keys.c.prefix, tables.api_keys.c.scopes))).all())
+            return dict(
+                (
+                    await conn.execute(
+                        sa.select(tables.api_keys.c.prefix, tables.api_keys.c.scopes)
+                    )
+                ).all()
+            )
     finally:
         await db.close()
 
@@ -332,7 +453,9 @@ async def _a_business(url):
 
 
 def test_a_key_that_could_do_all_may_read_names_too_and_a_limited_one_may_not(database_url):
-    could_all = "cancellations:read cancellations:write schedule:read schedule:write webhooks:manage"
+    could_all = (
+        "cancellations:read cancellations:write schedule:read schedule:write webhooks:manage"
+    )
     revise(database_url, command.downgrade, BEFORE_AUDIT_READ)
     asyncio.run(_a_business(database_url))
     asyncio.run(_scopes(database_url, [could_all, "cancellations:read schedule:read"]))

@@ -29,7 +29,10 @@ JOB = "019aab00-0000-7000-8000-000000000001"
 @pytest.fixture
 async def installations(redis_url):
     """The queues of two installations that share a Redis, as their settings make them."""
-    settings = [Settings(database_url=f"postgresql://u@{host}/bulk_cancel", redis_url=redis_url) for host in "ab"]
+    settings = [
+        Settings(database_url=f"postgresql://u@{host}/bulk_cancel", redis_url=redis_url)
+        for host in "ab"
+    ]
     queues = [ArqQueue(redis_url, namespace=one.prompts_namespace) for one in settings]
     yield queues
     for queue in queues:
@@ -50,7 +53,8 @@ async def test_installations_do_not_take_each_others_prompts(installations, redi
     assert await theirs.wake(JOB, once="slice-1")
     assert await theirs.hear(seconds=1) is None
     assert await ours.hear(seconds=1) == JOB
-    # Of one name there is one prompt in an installation, and another's of the same name is not in its way.
+    # Of one name there is one prompt in an installation, and another's of the same name is not in
+    # its way.
     waiting = {key.decode(): await redis.zcard(key) for key in await redis.keys("*:queue")}
     assert sorted(waiting.values()) == [1, 1]
     assert await redis.exists("arq:queue") == 0
@@ -110,11 +114,18 @@ async def test_the_sweep_works_on_what_it_finds_though_its_prompts_are_taken(db)
         await businesses.create(conn, "studio", "Studio", "UTC", "EUR")
     assert not (await import_file(db, "studio", WEEK)).errors
     runtime = Runtime(db, Thief(), {}, Settings(sweep_seconds=0.2))
-    named = {"business_id": "studio", "timezone": "UTC", "requested_by": "test", "idempotency_key": "k"}
-    job_id = (await accept.accept(db, runtime.queue, **named, request=Request(DAY, DAY, "all"))).job["id"]
+    named = {
+        "business_id": "studio",
+        "timezone": "UTC",
+        "requested_by": "test",
+        "idempotency_key": "k",
+    }
+    job_id = (
+        await accept.accept(db, runtime.queue, **named, request=Request(DAY, DAY, "all"))
+    ).job["id"]
     sweeping = asyncio.create_task(sweep_forever(runtime))
     async with asyncio.timeout(20):
-        while (await read.one(db, "studio", job_id)).row["status"] != "completed":  # noqa: ASYNC110 - rows have no events
+        while (await read.one(db, "studio", job_id)).row["status"] != "completed":
             await asyncio.sleep(0.02)
     runtime.stopping.set()
     await sweeping

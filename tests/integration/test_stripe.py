@@ -104,11 +104,16 @@ class Peer:
         await asyncio.sleep(self.page_seconds)
         if (broken := self.broken_pages.get(len(self.queries))) is not None:
             return broken
-        after, limit = request.query_params.get("starting_after"), int(request.query_params["limit"])
+        after, limit = (
+            request.query_params.get("starting_after"),
+            int(request.query_params["limit"]),
+        )
         start = next((n for n, one in enumerate(self.refunds, 1) if one["id"] == after), 0)
         page = self.refunds[start : start + limit]
         has_more = len(self.refunds) > start + limit
-        return JSONResponse({"object": "list", "url": "/v1/refunds", "data": page, "has_more": has_more})
+        return JSONResponse(
+            {"object": "list", "url": "/v1/refunds", "data": page, "has_more": has_more}
+        )
 
 
 @contextlib.asynccontextmanager
@@ -145,7 +150,11 @@ def said(stripe):
     peer, gateway = stripe
 
     async def ask(status, document, order=ORDER, **headers):
-        peer.answer = (status, document, {name.replace("_", "-"): value for name, value in headers.items()})
+        peer.answer = (
+            status,
+            document,
+            {name.replace("_", "-"): value for name, value in headers.items()},
+        )
         return await gateway.refund(order)
 
     return ask
@@ -169,7 +178,9 @@ def found(stripe):
 async def test_a_refund_names_payment_amount_and_our_reference_and_nothing_else(stripe, said):
     peer, _ = stripe
     assert await said(200, refund()) == Succeeded("re_1")
-    assert peer.posts == [{"payment_intent": "pi_1", "amount": "2500", "metadata[reference]": "ref-1"}]
+    assert peer.posts == [
+        {"payment_intent": "pi_1", "amount": "2500", "metadata[reference]": "ref-1"}
+    ]
     assert (peer.keys, peer.tokens) == (["key-1"], {"Bearer sk_test_1"})
 
 
@@ -185,7 +196,9 @@ async def test_a_payment_may_be_a_charge(payment_id, stripe, said, found):
 
 
 @pytest.mark.parametrize("payment_id", ["pay_1", "pi", "", "PI_1", "re_1"])
-async def test_what_is_no_payment_of_stripes_is_refused_without_a_call_and_never_absent(payment_id, stripe):
+async def test_what_is_no_payment_of_stripes_is_refused_without_a_call_and_never_absent(
+    payment_id, stripe
+):
     peer, gateway = stripe
     order = replace(ORDER, payment_id=payment_id)
     refused = await gateway.refund(order)
@@ -208,7 +221,9 @@ async def test_what_is_no_payment_of_stripes_is_refused_without_a_call_and_never
         ("MGA", 2500, 25),
     ],
 )
-async def test_amounts_are_sent_and_compared_in_stripes_unit(currency, ours, theirs, stripe, said, found):
+async def test_amounts_are_sent_and_compared_in_stripes_unit(
+    currency, ours, theirs, stripe, said, found
+):
     peer, _ = stripe
     order = replace(ORDER, currency=currency, amount_minor=ours)
     answer = refund(amount=theirs, currency=currency.lower())
@@ -238,7 +253,9 @@ async def test_a_refund_that_is_under_way_is_processing(status, said, found):
 
 @pytest.mark.parametrize("reason", ["insufficient_funds", "charge_pending", "processing"])
 async def test_what_a_pending_refund_waits_for_is_read(reason, said):
-    assert await said(200, refund(status="pending", pending_reason=reason)) == Processing("re_1", reason)
+    assert await said(200, refund(status="pending", pending_reason=reason)) == Processing(
+        "re_1", reason
+    )
 
 
 @pytest.mark.parametrize("reason", [None, "", "no word", 7, ["x"]])
@@ -250,7 +267,9 @@ async def test_a_refund_that_failed_or_was_canceled_is_rejected_with_its_reason_
     failed = refund(status="failed", failure_reason="lost_or_stolen_card")
     assert await said(200, failed) == Rejected("lost_or_stolen_card", "Stripe says failed", "re_1")
     assert await found(failed) == Rejected("lost_or_stolen_card", "Stripe says failed", "re_1")
-    assert await said(200, refund(status="canceled")) == Rejected("canceled", "Stripe says canceled", "re_1")
+    assert await said(200, refund(status="canceled")) == Rejected(
+        "canceled", "Stripe says canceled", "re_1"
+    )
 
 
 UNREADABLE = [
@@ -267,8 +286,12 @@ UNREADABLE = [
 ]
 
 
-@pytest.mark.parametrize("difference", [*UNREADABLE, {"metadata": {"reference": "ref-2"}}, {"object": "charge"}])
-async def test_an_answer_that_contradicts_the_order_or_cannot_be_read_tells_nothing(difference, said):
+@pytest.mark.parametrize(
+    "difference", [*UNREADABLE, {"metadata": {"reference": "ref-2"}}, {"object": "charge"}]
+)
+async def test_an_answer_that_contradicts_the_order_or_cannot_be_read_tells_nothing(
+    difference, said
+):
     assert isinstance(await said(200, refund() | difference), Indeterminate)
 
 
@@ -313,7 +336,9 @@ async def test_too_little_balance_is_known_by_its_message_where_stripe_gives_no_
     ],
 )
 async def test_more_than_is_left_is_known_by_its_message_where_stripe_gives_no_code(message, said):
-    assert await said(400, error(message=message)) == Rejected("amount_exceeds_remaining", message, None)
+    assert await said(400, error(message=message)) == Rejected(
+        "amount_exceeds_remaining", message, None
+    )
 
 
 async def test_a_refusal_without_a_code_has_its_status_for_one(said):
@@ -323,7 +348,9 @@ async def test_a_refusal_without_a_code_has_its_status_for_one(said):
 
 
 async def test_a_key_that_came_before_with_another_order_is_an_error_of_ours(said):
-    refused = await said(400, error(type="idempotency_error", message="Keys must be used with the same parameters"))
+    refused = await said(
+        400, error(type="idempotency_error", message="Keys must be used with the same parameters")
+    )
     assert isinstance(refused, Rejected)
     assert refused.code == "idempotency_key_reused"
 
@@ -359,7 +386,9 @@ async def test_too_many_calls_and_a_locked_payment_are_throttled(said):
     ],
 )
 async def test_stripe_says_what_a_call_was_too_many_for(reason, limit, said):
-    answer = await said(429, error(code="rate_limit"), retry_after="3", stripe_rate_limited_reason=reason)
+    answer = await said(
+        429, error(code="rate_limit"), retry_after="3", stripe_rate_limited_reason=reason
+    )
     assert answer == Throttled(3, limit)
 
 
@@ -390,8 +419,13 @@ async def test_a_payment_without_refunds_has_none_of_ours(found):
     assert await found() == Absent()
 
 
-async def test_a_refund_of_the_same_payment_and_amount_without_our_reference_is_somebody_elses(found):
-    assert await found(refund(reference=None), refund(reference="ref-2"), refund(metadata=None)) == Absent()
+async def test_a_refund_of_the_same_payment_and_amount_without_our_reference_is_somebody_elses(
+    found,
+):
+    assert (
+        await found(refund(reference=None), refund(reference="ref-2"), refund(metadata=None))
+        == Absent()
+    )
 
 
 async def test_ours_is_found_on_the_third_page(stripe, found):
@@ -413,11 +447,15 @@ async def test_the_best_of_ours_on_all_pages_is_the_finding(found):
     assert await found(failed, *others(PAGE), done) == Succeeded("re_3")
     assert await found(failed, *others(PAGE), pending) == Processing("re_2")
     assert isinstance(await found(failed, *others(PAGE)), Rejected)
-    assert isinstance(await found(failed, *others(PAGE), pending | {"status": "new"}), Indeterminate)
+    assert isinstance(
+        await found(failed, *others(PAGE), pending | {"status": "new"}), Indeterminate
+    )
 
 
 @pytest.mark.parametrize("difference", UNREADABLE)
-async def test_one_of_ours_that_contradicts_the_order_or_cannot_be_read_is_never_absent(difference, found):
+async def test_one_of_ours_that_contradicts_the_order_or_cannot_be_read_is_never_absent(
+    difference, found
+):
     assert isinstance(await found(refund() | difference), Indeterminate)
 
 
@@ -479,7 +517,9 @@ async def test_a_list_that_takes_too_long_is_left_and_tells_nothing(upstream_run
 def test_stripe_has_an_address_of_its_own_and_needs_a_key():
     configured = Settings(payments_provider="stripe", payments_token="sk_test_1")
     assert configured.payments_url == "https://api.stripe.com"
-    elsewhere = Settings(payments_provider="stripe", payments_token="sk_test_1", payments_url="http://127.0.0.1:1")
+    elsewhere = Settings(
+        payments_provider="stripe", payments_token="sk_test_1", payments_url="http://127.0.0.1:1"
+    )
     assert elsewhere.payments_url == "http://127.0.0.1:1"
     assert Settings().payments_url is None
     with pytest.raises(ValidationError, match="PAYMENTS_TOKEN"):

@@ -20,7 +20,9 @@ async def key(db):
     return await keys.create_key(db, "studio", "tests", list(keys.Scope))
 
 
-@pytest.mark.parametrize(("upstreams", "on"), [(SANDBOX, True), (REAL, False)], ids=["sandbox", "real"])
+@pytest.mark.parametrize(
+    ("upstreams", "on"), [(SANDBOX, True), (REAL, False)], ids=["sandbox", "real"]
+)
 async def test_everybody_is_told_whether_money_moves(db, key, upstreams, on):
     app = create_app(Settings(**upstreams), database=db, queue=LocalQueue())
     transport = httpx.ASGITransport(app, client=("127.0.0.1", 1))
@@ -30,11 +32,16 @@ async def test_everybody_is_told_whether_money_moves(db, key, upstreams, on):
         assert asked.json()["test_mode"] is on
         assert f"bulk_cancel_test_mode {float(on)}" in (await http.get("/metrics")).text
         for page in ("/", "/jobs", "/c/studio", "/docs"):
-            assert ('<meta name="bulk-cancel-test-mode" content="true" />' in (await http.get(page)).text) is on
+            assert (
+                '<meta name="bulk-cancel-test-mode" content="true" />'
+                in (await http.get(page)).text
+            ) is on
 
 
 async def test_nothing_answers_for_an_upstream_that_nobody_named(sqlite_url):
     app = create_app(Settings(database_url=sqlite_url))
-    with pytest.raises(WrongSettings, match="BULK_CANCEL_PAYMENTS_URL and BULK_CANCEL_CREDITS_URL must be set"):
+    with pytest.raises(
+        WrongSettings, match="BULK_CANCEL_PAYMENTS_URL and BULK_CANCEL_CREDITS_URL must be set"
+    ):
         async with app.router.lifespan_context(app):
             pytest.fail("it started")

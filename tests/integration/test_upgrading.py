@@ -17,7 +17,11 @@ from app.db.schema import Fit, found_in, newest_version
 from app.main import create_app
 from app.queue import LocalQueue
 
-NEEDED = max(one for one in Path(migrations.__path__[0]).glob("versions/0*.py") if "schema_needs" in one.read_text())
+NEEDED = max(
+    one
+    for one in Path(migrations.__path__[0]).glob("versions/0*.py")
+    if "schema_needs" in one.read_text()
+)
 AHEAD = "UPDATE alembic_version SET version_num = '9999'"
 NOT_ADDITIVE = "UPDATE schema_needs SET revision = '9998'"
 BEHIND = "UPDATE alembic_version SET version_num = '0006'"
@@ -43,14 +47,20 @@ async def test_a_process_is_ready_on_a_newer_schema_and_serves(db, api):
     await run_sql(db, AHEAD, "CREATE TABLE of_the_next_build (id integer)")
     ready = await api.get("/readyz")
     assert (ready.status_code, ready.json()["database"]) == (200, "ok")
-    assert (await api.get("/v1/sessions", headers={"Authorization": f"Bearer {key}"})).status_code == 200
+    assert (
+        await api.get("/v1/sessions", headers={"Authorization": f"Bearer {key}"})
+    ).status_code == 200
 
 
-async def test_a_process_is_unready_on_a_schema_that_it_cannot_run_on_and_says_why_in_one_line(db, api, capfd):
+async def test_a_process_is_unready_on_a_schema_that_it_cannot_run_on_and_says_why_in_one_line(
+    db, api, capfd
+):
     await run_sql(db, AHEAD, NOT_ADDITIVE)
     ready = await api.get("/readyz")
     assert (ready.status_code, ready.json()["database"]) == (503, "too_new")
-    (line,) = [line for line in capfd.readouterr().err.splitlines() if "database.schema_unfit" in line]
+    (line,) = [
+        line for line in capfd.readouterr().err.splitlines() if "database.schema_unfit" in line
+    ]
     assert f"needs a build that knows version 9998; this build knows {newest_version()}" in line
 
 
@@ -74,7 +84,9 @@ def on_database(url, *statements):
     asyncio.run(run())
 
 
-def test_migrate_leaves_a_newer_schema_and_says_whether_this_build_can_run_on_it(command_line, database_url):
+def test_migrate_leaves_a_newer_schema_and_says_whether_this_build_can_run_on_it(
+    command_line, database_url
+):
     on_database(database_url, AHEAD)
     code, (line,) = command_line("migrate", database_url=database_url)
     assert (code, line) == (
@@ -86,7 +98,9 @@ def test_migrate_leaves_a_newer_schema_and_says_whether_this_build_can_run_on_it
     for arguments in (["migrate"], ["keys", "list"]):
         code, (line,) = command_line(*arguments, database_url=database_url)
         assert code == 1
-        assert line.startswith("bulk-cancel: The database's schema is version 9999, and needs a build that knows")
+        assert line.startswith(
+            "bulk-cancel: The database's schema is version 9999, and needs a build that knows"
+        )
     assert asyncio.run(_version(database_url)) == "9999"
 
 
@@ -119,7 +133,12 @@ async def test_a_business_whose_zone_is_none_is_told_so_and_nothing_is_taken(db,
         ("POST", "/v1/bulk-cancellations/plan"),
         ("POST", "/v1/bulk-cancellations"),
     ):
-        answer = await api.request(method, path, headers=headers, json=body if method == "POST" else None)
-        assert (answer.status_code, answer.json()["type"]) == (409, "/problems/business-time-zone-unknown"), path
+        answer = await api.request(
+            method, path, headers=headers, json=body if method == "POST" else None
+        )
+        assert (answer.status_code, answer.json()["type"]) == (
+            409,
+            "/problems/business-time-zone-unknown",
+        ), path
     assert (await api.get("/v1/business", headers=headers)).json()["timezone"] == "Mars/Base"
     assert (await api.get("/v1/bulk-cancellations", headers=headers)).json()["data"] == []

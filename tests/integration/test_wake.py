@@ -48,7 +48,12 @@ async def studio(db):
 
 
 async def accepted(db, queue):
-    named = {"business_id": "studio", "timezone": "UTC", "requested_by": "test", "idempotency_key": "k"}
+    named = {
+        "business_id": "studio",
+        "timezone": "UTC",
+        "requested_by": "test",
+        "idempotency_key": "k",
+    }
     return (await accept.accept(db, queue, **named, request=Request(DAY, DAY, "all"))).job
 
 

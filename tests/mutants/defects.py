@@ -31,7 +31,9 @@ def _however_it_is_laid_out(code: str) -> str:
     tokens = re.findall(r"\w+|\S", code)
     pattern = ""
     for before, token in zip(["", *tokens], tokens, strict=False):
-        pattern += r"\s+" if before and re.match(r"\w", before[-1]) and re.match(r"\w", token) else r"\s*"
+        pattern += (
+            r"\s+" if before and re.match(r"\w", before[-1]) and re.match(r"\w", token) else r"\s*"
+        )
         pattern += (r",?\s*" if token in ")]}" else "") + re.escape(token)
     return pattern.removeprefix(r"\s*")
 

@@ -13,9 +13,15 @@ DEFECTS: tuple[Defect, ...] = (
         "a claim raises no version of its job",
         (
             Change(
-                "app/db/refunds/claims.py", "DO UPDATE SET claims = c.claims + 1", "DO UPDATE SET claims = c.claims"
+                "app/db/refunds/claims.py",
+                "DO UPDATE SET claims = c.claims + 1",
+                "DO UPDATE SET claims = c.claims",
             ),
-            Change("app/db/refunds/claims.py", "DO UPDATE SET claims = claims + 1", "DO UPDATE SET claims = claims"),
+            Change(
+                "app/db/refunds/claims.py",
+                "DO UPDATE SET claims = claims + 1",
+                "DO UPDATE SET claims = claims",
+            ),
         ),
         (VERSIONS, MODEL),
     ),

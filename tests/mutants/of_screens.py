@@ -11,7 +11,9 @@ TIMES = "tests/browser/test_times.py"
 REASON = f"{CHOOSING}::test_a_reason_of_several_lines_is_taken_and_told_on_one"
 REFUSED = f"{CHOOSING}::test_a_field_that_is_refused_is_named_in_words_and_the_plan_stays_until_it_is_mended"
 EMPTY = f"{CHOOSING}::test_a_week_without_sessions_says_so_and_where_to_go_on"
-DATES = f"{CHOOSING}::test_a_date_that_passes_the_other_takes_it_along_and_no_list_of_other_days_stays"
+DATES = (
+    f"{CHOOSING}::test_a_date_that_passes_the_other_takes_it_along_and_no_list_of_other_days_stays"
+)
 READY = f"{CHOOSING}::test_nothing_can_be_selected_before_the_sessions_of_the_days_are_there"
 NAMED = f"{CHOOSING}::test_days_that_are_refused_are_named_as_the_page_names_them"
 MOVED = f"{CHOOSING}::test_a_session_that_was_moved_after_the_plan_is_named_and_not_cancelled"
@@ -22,14 +24,20 @@ SEVENTH = f"{TABS}::test_an_undo_is_sent_at_once_from_a_seventh_tab_while_six_ot
 AT_ONCE = f"{TABS}::test_what_one_tab_does_to_a_job_the_others_show_at_once"
 HIDDEN = f"{TABS}::test_a_tab_that_is_not_seen_asks_nothing_and_lets_go_of_what_it_had_asked"
 DAYS = f"{TIMES}::test_a_session_is_on_the_day_and_at_the_hour_of_the_answer_whatever_the_browser_knows"
-OUTSIDE = f"{TIMES}::test_a_session_that_the_answer_puts_outside_the_week_is_on_the_page_all_the_same"
-ELSEWHERE = f"{TIMES}::test_a_class_elsewhere_is_at_the_business_s_hour_with_its_own_day_and_hour_beside_it"
+OUTSIDE = (
+    f"{TIMES}::test_a_session_that_the_answer_puts_outside_the_week_is_on_the_page_all_the_same"
+)
+ELSEWHERE = (
+    f"{TIMES}::test_a_class_elsewhere_is_at_the_business_s_hour_with_its_own_day_and_hour_beside_it"
+)
 MIDNIGHT = f"{TIMES}::test_clocks_that_are_put_back_and_midnight_are_told_as_the_clocks_show_them"
 BROKEN = f"{TIMES}::test_what_can_t_be_drawn_is_said_to_be_so_and_all_else_stays"
 UNKNOWN = f"{TIMES}::test_zones_that_the_browser_lacks_leave_every_page_whole"
 KEPT = f"{STATES}::test_what_was_paid_and_stays_is_named_with_its_sum_before_the_press_and_after"
 MARKED = f"{AUDIT}::test_the_csv_of_a_press_is_saved_with_the_mark_of_utf_8"
-PRESS_CUT = f"{AUDIT}::test_a_csv_of_a_press_that_broke_off_is_not_saved_and_the_job_is_shown_all_the_same"
+PRESS_CUT = (
+    f"{AUDIT}::test_a_csv_of_a_press_that_broke_off_is_not_saved_and_the_job_is_shown_all_the_same"
+)
 WHOLE = f"{AUDIT}::test_files_of_a_job_are_saved_whole_or_not_at_all"
 NO_AUDIT = f"{AUDIT}::test_a_key_that_may_not_read_the_audit_cancels_without_its_files"
 

@@ -26,7 +26,9 @@ PASSED, FAILED = 0, 1  # pytest's exit codes
 def _seeded() -> tuple[Defect, ...]:
     """The defects of every module `of_….py` beside this one, in the order of their names."""
     names = sorted(path.stem for path in Path(__file__).parent.glob("of_*.py"))
-    return tuple(one for name in names for one in importlib.import_module(f"mutants.{name}").DEFECTS)
+    return tuple(
+        one for name in names for one in importlib.import_module(f"mutants.{name}").DEFECTS
+    )
 
 
 DEFECTS = _seeded()
@@ -44,8 +46,20 @@ def copy_to(folder: Path) -> None:
 
 def run_tests(folder: Path, tests: Iterable[str]) -> tuple[int, str]:
     """Run them in the copy, to the first that fails; gives pytest's exit code and the last of what it said."""
-    environment = os.environ | {"PYTHONPATH": f"{folder}{os.pathsep}{folder / 'tests'}", "TEST_MODEL_RUNS": "500"}
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "--no-header", "--show-capture=no", "--tb=line"]
+    environment = os.environ | {
+        "PYTHONPATH": f"{folder}{os.pathsep}{folder / 'tests'}",
+        "TEST_MODEL_RUNS": "500",
+    }
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-x",
+        "-q",
+        "--no-header",
+        "--show-capture=no",
+        "--tb=line",
+    ]
     ended = subprocess.run(
         [*command, "-m", "not long", *tests],
         cwd=folder,
@@ -88,7 +102,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("words", nargs="*", help="only defects with one of these in their name")
     parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--tested", action="store_true", help="the tests have just passed here: don't run them first")
+    parser.add_argument(
+        "--tested",
+        action="store_true",
+        help="the tests have just passed here: don't run them first",
+    )
     arguments = parser.parse_args()
     defects = chosen(arguments.words)
     if not arguments.tested and not passes_unchanged(defects):
@@ -96,8 +114,13 @@ def main() -> int:
         return 1
     unnoticed = []
     with ThreadPoolExecutor(arguments.processes) as side_by_side:
-        for defect, (seen, seconds, said) in zip(defects, side_by_side.map(notice, defects), strict=True):
-            print(f"{'noticed  ' if seen else 'UNNOTICED'} {seconds:5.0f} s  {defect.name}", flush=True)
+        for defect, (seen, seconds, said) in zip(
+            defects, side_by_side.map(notice, defects), strict=True
+        ):
+            print(
+                f"{'noticed  ' if seen else 'UNNOTICED'} {seconds:5.0f} s  {defect.name}",
+                flush=True,
+            )
             if not seen:
                 unnoticed.append(defect)
                 print(said)

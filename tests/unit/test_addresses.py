@@ -13,7 +13,8 @@ from app.config.settings import Settings
 from app.webhooks.addresses import AddressPolicy, is_localhost, is_public
 from app.webhooks.urls import MAX_URL, check_url
 
-# The IANA registries of special-purpose addresses and of multicast, and what is behind no registered number.
+# The IANA registries of special-purpose addresses and of multicast, and what is behind no
+# registered number.
 SPECIAL = [
     ip_network(block)
     for block in (
@@ -131,7 +132,9 @@ LOOPBACKS = [
 ]
 PRODUCTION = AddressPolicy(frozenset({443, 8443}))
 EMBEDDED = AddressPolicy(frozenset({443, 8443}), loopback_http=True)
-OFFICE = AddressPolicy(frozenset({443}), networks=(ip_network("10.1.0.0/16"), ip_network("fd12::/16")))
+OFFICE = AddressPolicy(
+    frozenset({443}), networks=(ip_network("10.1.0.0/16"), ip_network("fd12::/16"))
+)
 
 
 def is_allowed(text, reach=PRODUCTION):
@@ -165,7 +168,10 @@ def test_public_addresses_stay_public_up_to_the_edge_of_a_special_block(address)
 
 def test_every_neighbour_of_a_special_ipv4_block_is_public_unless_it_is_special_itself():
     edges = [
-        int(end) + step for block in SPECIAL if block.version == 4 for end, step in ((block[0], -1), (block[-1], 1))
+        int(end) + step
+        for block in SPECIAL
+        if block.version == 4
+        for end, step in ((block[0], -1), (block[-1], 1))
     ]
     neighbours = [ipaddress.IPv4Address(edge) for edge in edges if 0 <= edge < 2**32]
     plain = {one for one in neighbours if not any(one in block for block in SPECIAL)}
@@ -206,25 +212,43 @@ def test_this_machine_is_reached_by_an_embedded_process_alone():
 
 
 def test_the_reach_is_what_the_operator_has_set():
-    settings = Settings(redis_url="redis://127.0.0.1", webhook_networks="10.1.0.0/16 fd12::/16", webhook_ports="443")
+    settings = Settings(
+        redis_url="redis://127.0.0.1", webhook_networks="10.1.0.0/16 fd12::/16", webhook_ports="443"
+    )
     assert AddressPolicy.of(settings) == OFFICE
-    assert AddressPolicy.of(Settings(redis_url=None, webhook_networks=None, webhook_ports="443 8443")) == EMBEDDED
+    assert (
+        AddressPolicy.of(Settings(redis_url=None, webhook_networks=None, webhook_ports="443 8443"))
+        == EMBEDDED
+    )
 
 
 @pytest.mark.parametrize("host", LOOPBACKS)
 def test_this_machine_is_refused_in_every_spelling(host):
-    for url in (f"https://{host}/hooks", f"https://{host}:8443", f"http://{host}/hooks", f"http://{host}:8000"):
+    for url in (
+        f"https://{host}/hooks",
+        f"https://{host}:8443",
+        f"http://{host}/hooks",
+        f"http://{host}:8000",
+    ):
         assert not is_allowed(url), url
         assert not is_allowed(url, OFFICE), url
 
 
-@pytest.mark.parametrize("host", [host for host in LOOPBACKS if host != "0177.0.0.1"])  # no URL, says the parser
+# no URL, says the parser
+@pytest.mark.parametrize("host", [host for host in LOOPBACKS if host != "0177.0.0.1"])
 def test_an_embedded_process_takes_this_machine_in_every_spelling_on_any_port_without_tls_too(host):
-    for url in (f"https://{host}/hooks", f"https://{host}:9000", f"http://{host}/hooks", f"http://{host}:8000"):
+    for url in (
+        f"https://{host}/hooks",
+        f"https://{host}:9000",
+        f"http://{host}/hooks",
+        f"http://{host}:8000",
+    ):
         assert is_allowed(url, EMBEDDED), url
 
 
-@pytest.mark.parametrize("address", [str(end) for block in SPECIAL for end in (block[0], block[-1])] + METADATA)
+@pytest.mark.parametrize(
+    "address", [str(end) for block in SPECIAL for end in (block[0], block[-1])] + METADATA
+)
 def test_a_url_with_a_special_address_is_refused(address):
     host = f"[{address}]" if ":" in address else address
     assert not is_allowed(f"https://{host}/")
@@ -299,7 +323,7 @@ def test_a_url_with_a_public_address_is_taken(address):
         'https://hooks".example/',
         f"https://{'a' * 64}.example/",
         f"https://{'a.' * 130}example/",
-        "https://１２７.0.0.1/",  # noqa: RUF001 - full-width digits
+        "https://１２７.0.0.1/",
         "https://ⓛocalhost/",
         "https://127.0.0.256/",
         "https://127.0.0.0.1/",
@@ -349,7 +373,16 @@ def test_a_url_is_normalised_and_then_stays_as_it_is(url, normal):
 @given(
     st.tuples(
         st.sampled_from(["https://", "HTTPS://", "http://"]),
-        st.sampled_from(["hooks.example", "8.8.8.8", "0x8.8.8.8", "[2606:4700::1111]", "\u00e4.example", "localhost."]),
+        st.sampled_from(
+            [
+                "hooks.example",
+                "8.8.8.8",
+                "0x8.8.8.8",
+                "[2606:4700::1111]",
+                "\u00e4.example",
+                "localhost.",
+            ]
+        ),
         st.sampled_from(["", ":443", ":8443", ":00443", ":"]),
         st.sampled_from(["", "/", "?", "/?", "//"]),
         st.text(st.characters(codec="utf-8"), max_size=12),
@@ -383,21 +416,37 @@ def test_names_may_have_any_port_where_an_operators_network_may_hold_them():
 
 
 def test_nothing_but_this_machine_is_reached_without_tls():
-    for url in ("http://10.1.2.3/", "http://hooks.internal/", "http://127.0.0.1/", "http://localhost/"):
+    for url in (
+        "http://10.1.2.3/",
+        "http://hooks.internal/",
+        "http://127.0.0.1/",
+        "http://localhost/",
+    ):
         assert not is_allowed(url, OFFICE), url
     both = AddressPolicy(frozenset({80}), networks=(ip_network("10.1.0.0/16"),), loopback_http=True)
-    for url in ("http://10.1.2.3/", "http://hooks.internal/", "http://8.8.8.8/", "http://localhost.example/"):
+    for url in (
+        "http://10.1.2.3/",
+        "http://hooks.internal/",
+        "http://8.8.8.8/",
+        "http://localhost.example/",
+    ):
         assert not is_allowed(url, both), url
     assert is_allowed("http://127.0.0.1/", both)
 
 
 def test_no_name_is_looked_up_when_a_url_is_checked():
-    # Names that this machine knows without asking anybody, and that lead to itself: whoever looks them up refuses them.
+    # Names that this machine knows without asking anybody, and that lead to itself: whoever looks
+    # them up refuses them.
     lines = [line.split("#")[0].split() for line in Path("/etc/hosts").read_text().splitlines()]
     names = {
-        name.lower() for address, *names in filter(None, lines) for name in names if not is_public(ip_address(address))
+        name.lower()
+        for address, *names in filter(None, lines)
+        for name in names
+        if not is_public(ip_address(address))
     }
-    known = sorted(name for name in names | {socket.gethostname().lower()} if not is_localhost(name))
+    known = sorted(
+        name for name in names | {socket.gethostname().lower()} if not is_localhost(name)
+    )
     assert known
     for name in known:
         assert is_allowed(f"https://{name}/"), name

@@ -66,7 +66,11 @@ async def test_subject_and_floor_take_turns_and_the_first_of_one_round_is_the_la
 
 
 def test_the_columns_of_a_table_line_up():
-    long = figure("one with a name that is longer than the others", rounds=[12_345.6], goal=Goal(AT_LEAST, 0.9))
+    long = figure(
+        "one with a name that is longer than the others",
+        rounds=[12_345.6],
+        goal=Goal(AT_LEAST, 0.9),
+    )
 
     head, rule, *rows = table([figure(goal=Goal(AT_MOST, 2.0)), long]).splitlines()
 
@@ -77,7 +81,9 @@ def test_the_columns_of_a_table_line_up():
 
 
 def test_a_table_has_the_median_the_floor_the_ratio_and_the_goal():
-    row = table([figure(rounds=[12_345.6], floor=[15_000.0], goal=Goal(AT_MOST, 2.0))]).splitlines()[-1]
+    row = table(
+        [figure(rounds=[12_345.6], floor=[15_000.0], goal=Goal(AT_MOST, 2.0))]
+    ).splitlines()[-1]
 
     shown = ["refunds a second", "12,346", "1/s", "15,000", "the wire", "0.82", "at most 2", "yes"]
     assert re.split(" {2,}", row) == shown
@@ -103,16 +109,31 @@ def folder(tmp_path, monkeypatch):
 
 
 def names_in(folder):
-    return [(entry["benchmark"], entry["name"]) for entry in json.loads((folder / "figures.json").read_text())]
+    return [
+        (entry["benchmark"], entry["name"])
+        for entry in json.loads((folder / "figures.json").read_text())
+    ]
 
 
 def test_a_run_replaces_what_is_kept_of_its_benchmarks_and_leaves_the_others(folder):
-    kept.keep({"refunds": [figure("old")], "idle": [figure("CPU"), figure("queries")]}, ORDER, folder)
+    kept.keep(
+        {"refunds": [figure("old")], "idle": [figure("CPU"), figure("queries")]}, ORDER, folder
+    )
     kept.keep({"accept": [figure("one session")], "refunds": [figure("new")]}, ORDER, folder)
 
-    assert names_in(folder) == [("refunds", "new"), ("accept", "one session"), ("idle", "CPU"), ("idle", "queries")]
+    assert names_in(folder) == [
+        ("refunds", "new"),
+        ("accept", "one session"),
+        ("idle", "CPU"),
+        ("idle", "queries"),
+    ]
     lines = (folder / "table.md").read_text().splitlines()
-    assert [line.split(" | ")[0] for line in lines[2:]] == ["| new", "| one session", "| CPU", "| queries"]
+    assert [line.split(" | ")[0] for line in lines[2:]] == [
+        "| new",
+        "| one session",
+        "| CPU",
+        "| queries",
+    ]
 
 
 def test_a_benchmark_that_found_nothing_replaces_nothing(folder):

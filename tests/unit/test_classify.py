@@ -54,7 +54,9 @@ CREDIT = Order(
 
 def answer(status, document=None, body=None, **headers):
     raw = body if body is not None else b"" if document is None else json.dumps(document).encode()
-    return HttpAnswer(status, {name.replace("_", "-"): value for name, value in headers.items()}, raw)
+    return HttpAnswer(
+        status, {name.replace("_", "-"): value for name, value in headers.items()}, raw
+    )
 
 
 def read(status, document=None, body=None, order=ORDER, **headers):
@@ -129,21 +131,33 @@ def test_a_2xx_that_contradicts_the_order_tells_nothing(echo, status):
 
 
 def test_an_echo_of_the_order_is_no_contradiction():
-    echo = {"amount_minor": 2500, "currency": "usd", "reference": "ref-1", "credits": None, "extra": [1]}
+    echo = {
+        "amount_minor": 2500,
+        "currency": "usd",
+        "reference": "ref-1",
+        "credits": None,
+        "extra": [1],
+    }
     echo["business_id"] = "studio"
     assert read(201, {"id": "rf_1", "status": "succeeded"} | echo) == Succeeded("rf_1")
 
 
 def test_another_number_of_credits_tells_nothing():
-    assert isinstance(read(201, {"id": "cr_1", "status": "succeeded", "credits": 3}, order=CREDIT), Indeterminate)
-    assert read(201, {"id": "cr_1", "status": "succeeded", "credits": 2}, order=CREDIT) == Succeeded("cr_1")
+    assert isinstance(
+        read(201, {"id": "cr_1", "status": "succeeded", "credits": 3}, order=CREDIT), Indeterminate
+    )
+    assert read(
+        201, {"id": "cr_1", "status": "succeeded", "credits": 2}, order=CREDIT
+    ) == Succeeded("cr_1")
 
 
 @pytest.mark.parametrize("status", [400, 402, 403, 404, 405, 409, 410, 413, 422, 451])
 def test_a_4xx_is_a_refusal_by_its_code_or_by_its_status(status):
     problem = {"code": "payment_disputed", "detail": "A dispute\nis open.", "title": "x"}
     assert read(status, problem) == Rejected("payment_disputed", "A dispute is open.", None)
-    assert read(status, body=b"<html>no</html>") == Rejected(f"http_{status}", f"HTTP {status}", None)
+    assert read(status, body=b"<html>no</html>") == Rejected(
+        f"http_{status}", f"HTTP {status}", None
+    )
     assert read(status, {"code": ["x"], "detail": {"a": 1}}) == Rejected(f"http_{status}", "", None)
 
 
@@ -156,7 +170,9 @@ def test_a_timeout_told_by_a_server_or_balancer_is_no_refusal(status):
     assert isinstance(read(status), Indeterminate)
 
 
-@pytest.mark.parametrize("status", [100, 204, 301, 302, 307, 308, 500, 501, 502, 504, 520, 599, 999])
+@pytest.mark.parametrize(
+    "status", [100, 204, 301, 302, 307, 308, 500, 501, 502, 504, 520, 599, 999]
+)
 def test_what_is_neither_done_nor_refused_tells_nothing(status):
     assert isinstance(read(status, body=b"<html>Bad gateway</html>"), Indeterminate)
 
@@ -286,7 +302,9 @@ anything = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
-            st.sampled_from(["id", "status", "reference", "code", "data", "amount_minor", "detail", "x"]),
+            st.sampled_from(
+                ["id", "status", "reference", "code", "data", "amount_minor", "detail", "x"]
+            ),
             inner,
         )
     ),

@@ -10,6 +10,11 @@ from app.errors import Invalid
 
 TORONTO = ZoneInfo("America/Toronto")
 LISBON = ZoneInfo("Europe/Lisbon")
+INSTANTS = st.datetimes(
+    dt.datetime(2001, 1, 1),
+    dt.datetime(2099, 1, 1),
+    timezones=st.just(dt.UTC),
+)
 
 
 def utc(text: str) -> dt.datetime:
@@ -28,7 +33,9 @@ def utc(text: str) -> dt.datetime:
         (TORONTO, "2026-01-07T12:00", "2026-01-05T05:00", "2026-01-12T05:00", 168),
     ],
 )
-def test_a_week_runs_from_monday_to_monday_by_the_local_clock(zone, inside, from_at, until_at, hours):
+def test_a_week_runs_from_monday_to_monday_by_the_local_clock(
+    zone, inside, from_at, until_at, hours
+):
     days = week_of(utc(inside), zone)
     assert (days.from_at, days.until_at) == (utc(from_at), utc(until_at))
     assert days.until_at - days.from_at == dt.timedelta(hours=hours)
@@ -47,13 +54,24 @@ def test_the_week_is_that_of_the_local_day_not_of_the_day_in_utc():
         ("America/Havana", dt.date(2026, 11, 1), "2026-11-01T04:00"),  # and show it twice
     ],
 )
-def test_a_day_begins_at_its_first_instant_where_midnight_is_skipped_or_comes_twice(zone, day, first):
+def test_a_day_begins_at_its_first_instant_where_midnight_is_skipped_or_comes_twice(
+    zone, day, first
+):
     assert first_instant(day, ZoneInfo(zone)) == utc(first)
 
 
 @given(
-    zone=st.sampled_from(["America/Toronto", "Europe/Lisbon", "Africa/Cairo", "America/Havana", "Pacific/Apia", "UTC"]),
-    instant=st.datetimes(dt.datetime(2001, 1, 1), dt.datetime(2099, 1, 1), timezones=st.just(dt.UTC)),  # noqa: DTZ001
+    zone=st.sampled_from(
+        [
+            "America/Toronto",
+            "Europe/Lisbon",
+            "Africa/Cairo",
+            "America/Havana",
+            "Pacific/Apia",
+            "UTC",
+        ]
+    ),
+    instant=INSTANTS,
 )
 def test_every_instant_is_in_its_own_week_and_weeks_leave_no_gap(zone, instant):
     days = week_of(instant, ZoneInfo(zone))
@@ -103,12 +121,17 @@ def test_a_reversed_range_is_refused():
 def test_what_is_no_plain_date_is_refused_by_name(text):
     with pytest.raises(Invalid) as refused:
         chosen(text, text)
-    assert [(e.pointer, e.code) for e in refused.value.errors] == [("?date_from", "date"), ("?date_to", "date")]
+    assert [(e.pointer, e.code) for e in refused.value.errors] == [
+        ("?date_from", "date"),
+        ("?date_to", "date"),
+    ]
 
 
 def test_hours_are_those_of_both_clocks_and_the_offset_is_that_of_the_start():
     # Clocks go back in Toronto at 06:00 UTC, while it lasts.
-    night = session_times(utc("2026-11-01T05:30"), utc("2026-11-01T06:15"), "America/Toronto", "Europe/Lisbon")
+    night = session_times(
+        utc("2026-11-01T05:30"), utc("2026-11-01T06:15"), "America/Toronto", "Europe/Lisbon"
+    )
     assert night == SessionTimes(
         timezone="America/Toronto",
         timezone_known=True,
@@ -123,14 +146,20 @@ def test_hours_are_those_of_both_clocks_and_the_offset_is_that_of_the_start():
 
 
 @given(
-    zones=st.tuples(*[st.sampled_from(["America/Toronto", "Asia/Kathmandu", "Pacific/Apia", "UTC"])] * 2),
-    instant=st.datetimes(dt.datetime(2001, 1, 1), dt.datetime(2099, 1, 1), timezones=st.just(dt.UTC)),  # noqa: DTZ001
+    zones=st.tuples(
+        *[st.sampled_from(["America/Toronto", "Asia/Kathmandu", "Pacific/Apia", "UTC"])] * 2
+    ),
+    instant=INSTANTS,
 )
 def test_the_business_s_date_is_the_day_under_which_a_session_is_listed(zones, instant):
     own, business = zones
     instant = instant.replace(microsecond=0)
     times = session_times(instant, instant + dt.timedelta(hours=1), own, business)
     day = dt.date.fromisoformat(times.business_date)
-    assert Days(day, day, ZoneInfo(business)).from_at <= instant < Days(day, day, ZoneInfo(business)).until_at
+    assert (
+        Days(day, day, ZoneInfo(business)).from_at
+        <= instant
+        < Days(day, day, ZoneInfo(business)).until_at
+    )
     assert dt.datetime.fromisoformat(times.starts_local + times.utc_offset) == instant
     assert times.starts_local.startswith(times.local_date)

@@ -49,7 +49,8 @@ def test_a_search_text_is_one_however_it_was_written(said):
 
 
 @pytest.mark.parametrize(
-    ("one", "other"), [("Étirement", "ETIREMENT"), ("Straße", "STRASSE"), ("İstanbul", "istanbul"), ("ﬁt", "FIT")]
+    ("one", "other"),
+    [("Étirement", "ETIREMENT"), ("Straße", "STRASSE"), ("İstanbul", "istanbul"), ("ﬁt", "FIT")],
 )
 def test_case_and_accents_make_no_difference_to_a_search(one, other):
     assert searchable(one) == searchable(other)

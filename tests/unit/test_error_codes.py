@@ -30,20 +30,28 @@ def codes_in_the_source():
                 continue
             name = getattr(node.func, "id", getattr(node.func, "attr", None))
             place = MAKERS.get(name)
-            code = {keyword.arg: keyword.value for keyword in node.keywords}.get("code") if place is not None else None
+            code = (
+                {keyword.arg: keyword.value for keyword in node.keywords}.get("code")
+                if place is not None
+                else None
+            )
             if place is not None and code is None and place < len(node.args):
                 code = node.args[place]
             if isinstance(code, ast.Constant) and isinstance(code.value, str):
                 found.append((f"{path.name}:{node.lineno}", code.value))
             elif isinstance(code, ast.JoinedStr):
-                parts = [part.value if isinstance(part, ast.Constant) else "x" for part in code.values]
+                parts = [
+                    part.value if isinstance(part, ast.Constant) else "x" for part in code.values
+                ]
                 found.append((f"{path.name}:{node.lineno}", "".join(parts)))
     return found
 
 
 def test_every_code_in_the_source_is_spelt_with_hyphens():
     found = codes_in_the_source()
-    assert {"id-differs", "range-reversed", "unknown-x", "plan-changed", "line-too-long"} <= {code for _, code in found}
+    assert {"id-differs", "range-reversed", "unknown-x", "plan-changed", "line-too-long"} <= {
+        code for _, code in found
+    }
     assert [one for one in found if not SPELLING.fullmatch(one[1])] == []
 
 
@@ -78,7 +86,10 @@ def test_what_breaks_a_pattern_is_told_in_words_and_never_shown_the_pattern(patt
     words = fields.PATTERN_WORDS[pattern]
     error = {"type": "string_pattern_mismatch", "msg": f"String should match pattern '{pattern}'"}
     assert sentence_of(error | {"ctx": {"pattern": pattern}}) == words
-    assert sentence_of(error | {"ctx": {"pattern": "^other$"}}) == "Holds characters that are not taken here."
+    assert (
+        sentence_of(error | {"ctx": {"pattern": "^other$"}})
+        == "Holds characters that are not taken here."
+    )
     assert words[0].isupper()
     assert not set(words) & set("^$[]\\{}|*")
 
@@ -87,7 +98,10 @@ def test_words_of_a_value_that_has_an_unknown_form_do_not_repeat_it():
     with pytest.raises(ValidationError) as refused:
         ANY_RECORD.validate_python({"type": "a secret"})
     (error,) = refused.value.errors()
-    assert (code_of(error), sentence_of(error)) == ("unknown-type", "Must be one of 'session', 'client', 'booking'.")
+    assert (code_of(error), sentence_of(error)) == (
+        "unknown-type",
+        "Must be one of 'session', 'client', 'booking'.",
+    )
     with pytest.raises(ValidationError) as refused:
         TypeAdapter(fields.PlatformId).validate_python("a secret")
     assert "secret" not in sentence_of(refused.value.errors()[0])

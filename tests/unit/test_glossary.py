@@ -42,7 +42,13 @@ def test_every_file_that_the_glossary_names_is_there():
 
 
 def test_every_class_that_it_names_is_one():
-    places = ("app.gateways.outcomes", "app.errors", "app.domain.statuses", "app.domain.events", "app.domain.terms")
+    places = (
+        "app.gateways.outcomes",
+        "app.errors",
+        "app.domain.statuses",
+        "app.domain.events",
+        "app.domain.terms",
+    )
     modules = [importlib.import_module(name) for name in (*places, "app.auth.keys")]
     named = {word for word in WORDS if re.fullmatch(r"([A-Z][a-z]+)+", word)}
     assert {word for word in named if not any(hasattr(module, word) for module in modules)} == set()

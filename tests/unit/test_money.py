@@ -35,8 +35,28 @@ NONE = [
 ]
 THREE = ["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"]
 FOUR = ["CLF", "UYW"]
-TWO = ["CAD", "EUR", "USD", "GBP", "CHF", "CNY", "INR", "MXN", "BRL", "MGA", "MRU", "HUF", "TWD", "IDR"]
-PLACES = dict.fromkeys(NONE, 0) | dict.fromkeys(THREE, 3) | dict.fromkeys(FOUR, 4) | dict.fromkeys(TWO, 2)
+TWO = [
+    "CAD",
+    "EUR",
+    "USD",
+    "GBP",
+    "CHF",
+    "CNY",
+    "INR",
+    "MXN",
+    "BRL",
+    "MGA",
+    "MRU",
+    "HUF",
+    "TWD",
+    "IDR",
+]
+PLACES = (
+    dict.fromkeys(NONE, 0)
+    | dict.fromkeys(THREE, 3)
+    | dict.fromkeys(FOUR, 4)
+    | dict.fromkeys(TWO, 2)
+)
 amounts = st.integers(0, 2**63 - 1)
 
 
@@ -69,7 +89,9 @@ def test_the_decimals_are_those_of_iso_4217(currency, places):
 @given(amounts, st.sampled_from(sorted(PLACES)))
 def test_no_digit_is_lost(amount_minor, currency):
     printed = major_units(amount_minor, currency)
-    assert re.fullmatch(r"(0|[1-9]\d*)" + (rf"\.\d{{{PLACES[currency]}}}" if PLACES[currency] else ""), printed)
+    assert re.fullmatch(
+        r"(0|[1-9]\d*)" + (rf"\.\d{{{PLACES[currency]}}}" if PLACES[currency] else ""), printed
+    )
     assert int(printed.replace(".", "")) == amount_minor
 
 
@@ -78,7 +100,10 @@ async def test_the_databases_print_the_same(db):
         for currency in PLACES:
             for amount in (1, 9, 10, 99, 100, 1000, 12345, 10**12, 2**63 - 1):
                 cell = _major(sa.literal(amount, sa.BigInteger), sa.literal(currency, sa.Text))
-                assert await conn.scalar(sa.select(cell)) == major_units(amount, currency), (amount, currency)
+                assert await conn.scalar(sa.select(cell)) == major_units(amount, currency), (
+                    amount,
+                    currency,
+                )
 
 
 async def test_the_databases_escape_the_same_cells(db):
@@ -105,7 +130,8 @@ async def test_the_databases_escape_the_same_cells(db):
         differ = {
             text: told
             for text in texts
-            if (told := await conn.scalar(sa.select(_cell(sa.literal(text, sa.Text))))) != csv_cell(text)
+            if (told := await conn.scalar(sa.select(_cell(sa.literal(text, sa.Text)))))
+            != csv_cell(text)
         }
     assert differ == {}
 
@@ -115,7 +141,9 @@ def test_an_escaped_cell_never_begins_like_a_formula_and_loses_nothing(text):
     cell = csv_cell(text)
     on_one_line = text.replace("\r", " ").replace("\n", " ")
     assert cell in {on_one_line, f"'{on_one_line}"}
-    assert not cell.lstrip().startswith(("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20"))
+    assert not cell.lstrip().startswith(
+        ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+    )
     assert not cell.startswith(("\t", "\r"))
 
 

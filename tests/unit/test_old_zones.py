@@ -38,4 +38,6 @@ def test_young_zone_files_of_the_machine_are_enough(tmp_path):
 
 
 def test_the_check_reads_our_own_lock():
-    subprocess.run([sys.executable, str(ROOT / ".ci/old_zones.py"), str(ROOT / "uv.lock")], check=True)
+    subprocess.run(
+        [sys.executable, str(ROOT / ".ci/old_zones.py"), str(ROOT / "uv.lock")], check=True
+    )

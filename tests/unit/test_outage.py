@@ -30,13 +30,16 @@ async def test_a_database_that_cannot_be_reached_is_an_outage(url):
     db = Database(url)
     assert is_outage(await what_is_raised(db, "SELECT 1"))
     await db.close()
-    await asyncio.sleep(0.1)  # aiosqlite's thread of a connection that failed to open still reports to this loop
+    # aiosqlite's thread of a connection that failed to open still reports to this loop
+    await asyncio.sleep(0.1)
 
 
 async def test_what_the_server_ends_is_an_outage_and_what_we_do_wrong_is_not(postgresql_url):
     db = Database(postgresql_url)
     assert is_outage(await what_is_raised(db, "SELECT pg_terminate_backend(pg_backend_pid())"))
-    assert is_outage(await what_is_raised(db, "DO $$ BEGIN RAISE 'busy' USING ERRCODE = '53300'; END $$"))
+    assert is_outage(
+        await what_is_raised(db, "DO $$ BEGIN RAISE 'busy' USING ERRCODE = '53300'; END $$")
+    )
     assert not is_outage(await what_is_raised(db, "SELECT 1 / 0"))
     assert not is_outage(await what_is_raised(db, "SELECT no_such_column"))
     assert not is_outage(await what_is_raised(db, "SELECT CAST(:n AS bigint)", n=2**70))
@@ -79,7 +82,9 @@ def test_what_the_driver_raises_by_itself_is_an_outage_whoever_wraps_it(error):
         assert is_outage(sa.exc.DBAPIError(None, None, error))
 
 
-@pytest.mark.parametrize("error", [asyncpg.UniqueViolationError("twice"), asyncpg.DataError("too long")])
+@pytest.mark.parametrize(
+    "error", [asyncpg.UniqueViolationError("twice"), asyncpg.DataError("too long")]
+)
 def test_what_we_do_wrong_is_no_outage_whoever_wraps_it(error):
     assert not is_outage(error)
     assert not is_outage(sa.exc.DBAPIError(None, None, error))

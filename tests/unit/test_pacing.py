@@ -71,7 +71,9 @@ async def test_one_that_is_throttled_takes_nothing_from_the_others(pace):
     assert await enter(pace, 64) == [Admission.GO] * 64
 
 
-async def test_too_many_at_once_lower_the_window_to_what_was_left_and_it_grows_by_one_a_second(pace, clock):
+async def test_too_many_at_once_lower_the_window_to_what_was_left_and_it_grows_by_one_a_second(
+    pace, clock
+):
     await enter(pace, 64)
     for _ in range(48):  # of 64 at once, where 16 may be
         pace.leave(Signal.CROWDED, repeat=False)
@@ -135,7 +137,8 @@ async def test_two_lanes_of_one_account_take_turns_and_nobody_goes_before_the_pa
     await asyncio.gather(*(call(lane) for lane in lanes for _ in range(8)))
     await turning
     for (n, earlier), (m, later) in itertools.combinations(enumerate(went), 2):
-        assert m - n <= 100 * (later - earlier) + 3  # a turn that was missed is made up for, two at most
+        # a turn that was missed is made up for, two at most
+        assert m - n <= 100 * (later - earlier) + 3
     assert lanes[0].in_line == lanes[1].in_line == 0
 
 
@@ -153,7 +156,9 @@ async def test_now_and_then_a_failure_breaks_nothing(pace):
     assert pace.room == 64
 
 
-async def test_an_upstream_that_only_fails_is_left_alone_and_then_probed_by_single_calls(pace, clock):
+async def test_an_upstream_that_only_fails_is_left_alone_and_then_probed_by_single_calls(
+    pace, clock
+):
     calls = 0
     while pace.room:
         await hear(pace, Signal.FAILING)
@@ -169,7 +174,8 @@ async def test_an_upstream_that_only_fails_is_left_alone_and_then_probed_by_sing
         pace.leave(Signal.FAILING, repeat=False)
     assert all(1 <= pause <= 30 for pause in pauses)
     assert pauses == sorted(pauses)
-    assert pauses[-1] == pytest.approx((clock.at - pauses[-1] - 1000.0) / 4)  # a quarter of the outage's age
+    # a quarter of the outage's age
+    assert pauses[-1] == pytest.approx((clock.at - pauses[-1] - 1000.0) / 4)
     clock.at += pace.quiet_seconds
     await hear(pace, Signal.WELL)
     assert pace.room == 64
@@ -185,7 +191,9 @@ async def test_a_probe_that_is_throttled_is_followed_by_another_single_call(pace
     assert pace.room == 1
 
 
-async def test_an_upstream_that_only_fails_and_says_when_to_come_again_is_probed_then_too(pace, clock):
+async def test_an_upstream_that_only_fails_and_says_when_to_come_again_is_probed_then_too(
+    pace, clock
+):
     await enter(pace, 64)
     for _ in range(64):
         pace.leave(Signal.FAILING, repeat=False, retry_after_seconds=2)
@@ -201,7 +209,9 @@ async def test_answers_to_calls_from_before_the_break_do_not_lengthen_the_pause(
     assert pace.quiet_seconds == 1
 
 
-async def test_a_balance_that_is_used_up_pauses_at_once_and_one_call_asks_whether_it_is_there_again(pace, clock):
+async def test_a_balance_that_is_used_up_pauses_at_once_and_one_call_asks_whether_it_is_there_again(
+    pace, clock
+):
     await enter(pace, 3)
     assert pace.leave(Signal.OUT_OF_FUNDS, repeat=False) is Signal.OUT_OF_FUNDS
     assert pace.leave(Signal.OUT_OF_FUNDS, repeat=False) is None

@@ -24,7 +24,11 @@ retry_after = st.none() | st.floats(0, 1e9)
 
 def trail(*, attempts=1, age=0.0, jitter=0.5, in_vain=0):
     return AttemptContext(
-        attempts=attempts, age_seconds=age, give_up_after_seconds=3600.0, jitter=jitter, in_vain=in_vain
+        attempts=attempts,
+        age_seconds=age,
+        give_up_after_seconds=3600.0,
+        jitter=jitter,
+        in_vain=in_vain,
     )
 
 
@@ -47,7 +51,10 @@ def trail(*, attempts=1, age=0.0, jitter=0.5, in_vain=0):
     ],
 )
 def test_who_gets_nothing_back_and_why(status, started, include_attended, paid, reason):
-    assert nothing_to_return(status, started=started, include_attended=include_attended, paid=paid) == reason
+    assert (
+        nothing_to_return(status, started=started, include_attended=include_attended, paid=paid)
+        == reason
+    )
 
 
 def test_the_first_policy_kept_what_waiting_clients_had_paid():
@@ -57,7 +64,9 @@ def test_the_first_policy_kept_what_waiting_clients_had_paid():
 
 
 @given(trails, retry_after, st.booleans(), st.floats(0, 1e4))
-def test_every_verdict_is_a_known_status_and_only_what_may_change_is_due_again(one, after, throttled, quiet):
+def test_every_verdict_is_a_known_status_and_only_what_may_change_is_due_again(
+    one, after, throttled, quiet
+):
     verdicts = [
         policy.succeeded("re_1"),
         policy.rejected("code", "detail"),
@@ -97,7 +106,9 @@ def test_what_the_upstream_has_nothing_of_is_sent_again_at_once_but_not_for_ever
 
 
 def test_a_throttled_call_costs_no_attempt_and_waits_as_long_as_it_was_told():
-    verdict = policy.not_done(trail(), "throttled", "wait", retry_after_seconds=30.0, throttled=True)
+    verdict = policy.not_done(
+        trail(), "throttled", "wait", retry_after_seconds=30.0, throttled=True
+    )
     assert (verdict.status, verdict.uncounted) == ("pending", True)
     assert 30.0 <= verdict.due_in_seconds <= 31.0
 
@@ -105,7 +116,9 @@ def test_a_throttled_call_costs_no_attempt_and_waits_as_long_as_it_was_told():
 @pytest.mark.parametrize("age", [0.0, 60.0, 3000.0])
 def test_one_accident_puts_a_refund_off_by_half_a_second_however_old_it_is(age):
     for throttled in (True, False):
-        verdict = policy.not_done(trail(age=age), "code", "wait", retry_after_seconds=None, throttled=throttled)
+        verdict = policy.not_done(
+            trail(age=age), "code", "wait", retry_after_seconds=None, throttled=throttled
+        )
         assert 0.25 <= verdict.due_in_seconds <= 0.5
 
 
@@ -113,7 +126,11 @@ def test_each_refusal_puts_a_refund_off_for_twice_as_long_up_to_half_a_minute_or
     for throttled, longest in ((True, 30.0), (False, 300.0)):
         pauses = [
             policy.not_done(
-                trail(in_vain=n, jitter=1.0), "code", "wait", retry_after_seconds=None, throttled=throttled
+                trail(in_vain=n, jitter=1.0),
+                "code",
+                "wait",
+                retry_after_seconds=None,
+                throttled=throttled,
             ).due_in_seconds
             for n in range(40)
         ]
@@ -123,7 +140,9 @@ def test_each_refusal_puts_a_refund_off_for_twice_as_long_up_to_half_a_minute_or
 
 @given(trails, st.floats(0, 1e9), st.booleans())
 def test_a_wait_that_was_asked_for_is_kept_up_to_a_quarter_of_an_hour(one, seconds, throttled):
-    verdict = policy.not_done(one, "code", "detail", retry_after_seconds=seconds, throttled=throttled)
+    verdict = policy.not_done(
+        one, "code", "detail", retry_after_seconds=seconds, throttled=throttled
+    )
     if verdict.status == "pending":
         assert min(seconds, 900.0) <= verdict.due_in_seconds <= 901.0
 
@@ -131,9 +150,14 @@ def test_a_wait_that_was_asked_for_is_kept_up_to_a_quarter_of_an_hour(one, secon
 def test_out_of_patience_a_person_is_asked():
     late = trail(age=3600.0)
     assert policy.processing(late, "re_1").due_in_seconds is None
-    given_up = policy.not_done(late, "unavailable", "503", retry_after_seconds=None, throttled=False)
+    given_up = policy.not_done(
+        late, "unavailable", "503", retry_after_seconds=None, throttled=False
+    )
     assert (given_up.status, given_up.failure_code) == ("rejected", "upstream_unavailable")
-    assert (policy.not_found(late).status, policy.not_found(late).due_in_seconds) == ("indeterminate", None)
+    assert (policy.not_found(late).status, policy.not_found(late).due_in_seconds) == (
+        "indeterminate",
+        None,
+    )
     verdict = policy.lookup_failed(late, "processing", "502", pause_seconds=1.0)
     assert (verdict.status, verdict.due_in_seconds) == ("processing", None)
 
@@ -143,7 +167,12 @@ DAY = 86_400.0
 
 @pytest.mark.parametrize(
     ("reason", "days"),
-    [("requires_action", 45), ("insufficient_funds", 45), ("charge_pending", 14), ("processing", 59)],
+    [
+        ("requires_action", 45),
+        ("insufficient_funds", 45),
+        ("charge_pending", 14),
+        ("processing", 59),
+    ],
 )
 def test_what_waits_for_somebody_is_not_given_up_before_its_time(reason, days):
     waits = policy.waits_for("processing", reason)

@@ -50,7 +50,8 @@ def test_a_bucket_is_used_to_its_limit_and_hardly_ever_asked_for_more(rate):
 
 
 @pytest.mark.parametrize(
-    ("first", "then", "seconds"), [(100, 25, 1), (400, 100, 1), (400, 25, 1), (100, 400, 2), (25, 100, 3.5)]
+    ("first", "then", "seconds"),
+    [(100, 25, 1), (400, 100, 1), (400, 25, 1), (100, 400, 2), (25, 100, 3.5)],
 )
 def test_a_rate_that_changes_is_followed(first, then, seconds):
     world = World(Bucket(first, [(30.3, then)])).run(60)
@@ -96,7 +97,9 @@ def test_two_workers_are_one_at_a_bucket_and_share_it_evenly(rate):
     assert min(halves) >= 0.9 * max(halves)
 
 
-@pytest.mark.parametrize(("first", "then", "seconds"), [(100, 25, 2.0), (100, 400, 4.0), (25, 100, 5.0)])
+@pytest.mark.parametrize(
+    ("first", "then", "seconds"), [(100, 25, 2.0), (100, 400, 4.0), (25, 100, 5.0)]
+)
 def test_two_workers_follow_a_rate_together(first, then, seconds):
     world = two(World(Bucket(first, [(30.3, then)])), later=5.0).run(60)
     assert world.follows(30.3, then) <= seconds
@@ -106,7 +109,8 @@ def test_two_workers_follow_a_rate_together(first, then, seconds):
 
 def test_two_workers_that_climb_brake_where_each_is_refused():
     world = two(World(Bucket(100, [(30.3, 400)])), later=5.0).run(40)
-    assert world.share_refused(30.3, 40) <= 0.04  # else 0.053: calls of a third of a second at several times the limit
+    # else 0.053: calls of a third of a second at several times the limit
+    assert world.share_refused(30.3, 40) <= 0.04
     assert world.follows(30.3, 400) <= 4.0
     assert world.goodput(35, 40) >= 0.97 * 400
 

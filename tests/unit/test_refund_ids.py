@@ -30,7 +30,10 @@ def test_an_id_is_a_uuidv7_of_the_job_s_millisecond(ms, position, job, booking, 
 
 @given(moments, st.lists(st.tuples(positions, bookings, lines), min_size=2, max_size=20), jobs)
 def test_ids_order_by_the_session_s_position(ms, places, job):
-    ids = [(refund_id(ms, position, job, booking, line), position) for position, booking, line in places]
+    ids = [
+        (refund_id(ms, position, job, booking, line), position)
+        for position, booking, line in places
+    ]
     in_order = [position for _, position in sorted(ids)]
     assert in_order == sorted(in_order)
 
@@ -50,7 +53,11 @@ def test_refunds_of_some_sessions_are_a_range_of_ids_without_the_end():
     with sa.create_engine("sqlite://").connect() as conn:
         conn.execute(sa.text("CREATE TABLE refunds (id TEXT)"))
         conn.execute(sa.insert(rows), [{"id": id_} for id_ in ids])
-        found = conn.execute(sa.select(rows.c.id).where(in_sessions(rows.c.id, job, range(100, 257)))).scalars().all()
+        found = (
+            conn.execute(sa.select(rows.c.id).where(in_sessions(rows.c.id, job, range(100, 257))))
+            .scalars()
+            .all()
+        )
     assert sorted(ids[id_] for id_ in found) == list(range(100, 257))
 
 
@@ -58,7 +65,9 @@ def test_refunds_of_some_sessions_are_a_range_of_ids_without_the_end():
 def test_another_job_booking_or_line_is_another_id(ms, position, job, booking, line):
     id_ = refund_id(ms, position, job, booking, line)
     others = [
-        refund_id(ms, position, job, f"{booking}x"[-128:] if len(booking) < 128 else booking[1:], line),
+        refund_id(
+            ms, position, job, f"{booking}x"[-128:] if len(booking) < 128 else booking[1:], line
+        ),
         refund_id(ms, position, job, booking, line + 1),
         refund_id(ms, position, str(uuid.UUID(int=uuid.UUID(job).int ^ 1)), booking, line),
     ]
@@ -66,7 +75,8 @@ def test_another_job_booking_or_line_is_another_id(ms, position, job, booking, l
 
 
 def test_a_known_id_stays_what_it_is():
-    # It is printed in CSVs that people keep: the same inputs must give it in every version of this service.
+    # It is printed in CSVs that people keep: the same inputs must give it in every version of this
+    # service.
     job = "01a203ea-9df4-71df-aa1d-c9a4dac62b3c"
     assert refund_id(milliseconds(job), 5, job, "b1", 1) == "01a203ea-9df4-7000-8059-18a539c1736d"
 
@@ -80,7 +90,13 @@ async def test_the_databases_compute_the_same_ids(db):
         (2**32, 256, str(uuid7()), "é学", 1),
     ]
     drawn = [
-        (dice.getrandbits(48), dice.getrandbits(20), str(uuid7()), f"b:{dice.getrandbits(64)}", dice.randrange(21))
+        (
+            dice.getrandbits(48),
+            dice.getrandbits(20),
+            str(uuid7()),
+            f"b:{dice.getrandbits(64)}",
+            dice.randrange(21),
+        )
         for _ in range(200)
     ]
     statement = sa.text(

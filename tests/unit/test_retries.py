@@ -19,14 +19,24 @@ def test_after_the_tenth_there_is_none_whatever_the_endpoint_asks_for(tries):
 
 @pytest.mark.parametrize("tries", range(1, 10))
 def test_a_pause_is_never_shorter_than_it_says_and_at_most_a_tenth_longer(tries):
-    shortest, middle, longest = (next_in(tries, jitter=jitter, retry_after_seconds=None) for jitter in (0.0, 0.5, 1.0))
+    shortest, middle, longest = (
+        next_in(tries, jitter=jitter, retry_after_seconds=None) for jitter in (0.0, 0.5, 1.0)
+    )
     assert shortest == PAUSES_SECONDS[tries - 1]
     assert (middle, longest) == pytest.approx((1.05 * shortest, 1.1 * shortest))
 
 
 @pytest.mark.parametrize(
     ("asked", "seconds"),
-    [(0.0, 300), (1.0, 300), (299.9, 300), (301.0, 301), (900.0, 900), (86_400.0, 86_400), (1e9, 86_400)],
+    [
+        (0.0, 300),
+        (1.0, 300),
+        (299.9, 300),
+        (301.0, 301),
+        (900.0, 900),
+        (86_400.0, 86_400),
+        (1e9, 86_400),
+    ],
 )
 def test_retry_after_makes_a_pause_longer_up_to_a_day_and_never_shorter(asked, seconds):
     assert next_in(2, jitter=0.0, retry_after_seconds=asked) == seconds
@@ -37,7 +47,8 @@ def test_retry_after_does_not_shorten_what_jitter_has_made_longer():
 
 
 @pytest.mark.parametrize(
-    ("code", "delivered"), [(None, False), (199, False), (200, True), (204, True), (299, True), (300, False)]
+    ("code", "delivered"),
+    [(None, False), (199, False), (200, True), (204, True), (299, True), (300, False)],
 )
 def test_only_a_2xx_is_a_delivery(code, delivered):
     assert is_delivered(code) is delivered

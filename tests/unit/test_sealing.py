@@ -21,7 +21,9 @@ def test_a_seal_opens_in_its_place_and_shows_nothing():
     assert seals.seal(SECRET, HERE) != sealed
 
 
-@pytest.mark.parametrize("other", [{"table": "webhook_secrets"}, {"column": "secret"}, {"row_id": "b"}])
+@pytest.mark.parametrize(
+    "other", [{"table": "webhook_secrets"}, {"column": "secret"}, {"row_id": "b"}]
+)
 def test_a_seal_that_was_copied_to_another_place_does_not_open_and_is_not_sealed_anew(other):
     seals = SecretBox([OLD])
     sealed = seals.seal(SECRET, HERE)

@@ -24,7 +24,11 @@ class World:
 
     def __post_init__(self):
         self.share = Share(
-            lambda: self.is_busy, self.stopping, clock=lambda: self.at, used=lambda: self.used, sleep=self.sleep
+            lambda: self.is_busy,
+            self.stopping,
+            clock=lambda: self.at,
+            used=lambda: self.used,
+            sleep=self.sleep,
         )
 
     async def sleep(self, seconds):

@@ -23,7 +23,8 @@ def test_a_pointer_leads_to_the_value_it_was_made_for(parts):
 
 
 @pytest.mark.parametrize(
-    ("parts", "pointer"), [([], ""), (["a"], "/a"), (["a/b", "m~n", 0], "/a~1b/m~0n/0"), ([""], "/"), (["~1"], "/~01")]
+    ("parts", "pointer"),
+    [([], ""), (["a"], "/a"), (["a/b", "m~n", 0], "/a~1b/m~0n/0"), ([""], "/"), (["~1"], "/~01")],
 )
 def test_pointers_are_escaped_as_rfc_6901_says(parts, pointer):
     assert json_pointer(parts) == pointer
@@ -38,7 +39,8 @@ def test_what_is_printable_can_be_sent_and_is_short(text):
 
 
 @pytest.mark.parametrize(
-    ("parameter", "what"), [("session_id", "session"), ("job_id", "bulk cancellation"), ("business_id", "business")]
+    ("parameter", "what"),
+    [("session_id", "session"), ("job_id", "bulk cancellation"), ("business_id", "business")],
 )
 def test_a_path_parameter_is_told_in_the_callers_words(parameter, what):
     assert path_names(parameter) == what

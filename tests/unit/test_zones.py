@@ -13,14 +13,19 @@ from app.domain.zones import Rules, newer, region_named, release_of, zone_named,
         (None, "2020a", Rules("2020a", "package")),
     ],
 )
-def test_the_newer_release_decides_and_the_package_where_the_machine_s_is_unknown(machine, package, decides):
+def test_the_newer_release_decides_and_the_package_where_the_machine_s_is_unknown(
+    machine, package, decides
+):
     assert newer(machine, package) == decides
 
 
 @pytest.mark.parametrize(
     ("files", "release"),
     [
-        ({"tzdata.zi": "# version 2025b\n# This zic input file is in the public domain.\n"}, "2025b"),
+        (
+            {"tzdata.zi": "# version 2025b\n# This zic input file is in the public domain.\n"},
+            "2025b",
+        ),
         ({"+VERSION": "2026a\n"}, "2026a"),
         ({"+VERSION": "2026a"}, "2026a"),
         ({"tzdata.zi": "# version unknown\n", "+VERSION": "2026a\n"}, "2026a"),
@@ -74,7 +79,15 @@ def test_an_old_link_still_has_its_hours_where_it_is_stored_and_is_not_taken_any
 
 
 @pytest.mark.parametrize(
-    "name", ["UTC", "Etc/UTC", "America/Argentina/Buenos_Aires", "America/Port-au-Prince", "Etc/GMT+5", "US/Eastern"]
+    "name",
+    [
+        "UTC",
+        "Etc/UTC",
+        "America/Argentina/Buenos_Aires",
+        "America/Port-au-Prince",
+        "Etc/GMT+5",
+        "US/Eastern",
+    ],
 )
 def test_names_of_regions_are_taken(name):
     assert region_named(name).key == name

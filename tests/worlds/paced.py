@@ -1,7 +1,8 @@
 """A world in virtual time: workers pace their calls by the product's own rate against an upstream that refuses.
 
-Nothing waits and nothing is drawn but from a seed, so a scenario is the same on every machine. Each worker has up to 64
-calls in flight and an endless backlog; a call costs it 0.4 ms; a refused refund comes back when the product says so.
+Nothing waits and nothing is drawn but from a seed, so a scenario is the same on every machine. Each
+worker has up to 64 calls in flight and an endless backlog; a call costs it 0.4 ms; a refused refund
+comes back when the product says so.
 """
 
 import heapq
@@ -51,7 +52,11 @@ class Bucket:
 
     def _fill(self, now: float) -> None:
         room = max(1.0, self.rate)
-        self.tokens = room if self.tokens < 0 else min(room, self.tokens + max(0.0, now - self.at) * self.rate)
+        self.tokens = (
+            room
+            if self.tokens < 0
+            else min(room, self.tokens + max(0.0, now - self.at) * self.rate)
+        )
         self.at = max(self.at, now)
 
 
@@ -108,7 +113,8 @@ class World:
     began_at: float = 0.0
     passed: list[float] = field(default_factory=list)
     refused: list[float] = field(default_factory=list)
-    paces: list[tuple[float, float | None]] = field(default_factory=list)  # of the first worker, at each tenth
+    # of the first worker, at each tenth
+    paces: list[tuple[float, float | None]] = field(default_factory=list)
     random: Random = field(default_factory=lambda: Random(1))
     _events: list[tuple[float, int, Callable[[float], None]]] = field(default_factory=list)
     _order: itertools.count = field(default_factory=itertools.count)
@@ -122,7 +128,9 @@ class World:
         """Have all begin, and go on until this moment."""
         for worker in self.workers or [self.join()]:
             begins_at = max(self.began_at, worker.begins_at)
-            self._at(begins_at, lambda now, worker=worker: self._tick(now, worker, looked_at=-math.inf))
+            self._at(
+                begins_at, lambda now, worker=worker: self._tick(now, worker, looked_at=-math.inf)
+            )
         return self.run_on(seconds)
 
     def run_on(self, seconds: float) -> "World":
@@ -174,7 +182,14 @@ class World:
         self._pump(now, worker)
 
     def _answered(
-        self, now: float, worker: Worker, sent: float, refusals: int, *, passed: bool, asked: float | None
+        self,
+        now: float,
+        worker: Worker,
+        sent: float,
+        refusals: int,
+        *,
+        passed: bool,
+        asked: float | None,
     ) -> None:
         worker.flying -= 1
         worker.rate.hear(Heard(now, sent, not passed, asked or 0.0))
@@ -193,7 +208,9 @@ class World:
                 jitter=self.random.random(),
                 in_vain=refusals,
             )
-            put_off = not_done(trail, "throttled", "wait", retry_after_seconds=asked, throttled=True)
+            put_off = not_done(
+                trail, "throttled", "wait", retry_after_seconds=asked, throttled=True
+            )
             assert put_off.due_in_seconds is not None
             due = now + put_off.due_in_seconds
             heapq.heappush(worker.put_off, (due, next(self._order), refusals + 1))
@@ -210,13 +227,18 @@ class World:
 
     def share_refused(self, since: float, until: float) -> float:
         """The share of answers between two moments that were refusals."""
-        good, bad = (sum(since <= at < until for at in times) for times in (self.passed, self.refused))
+        good, bad = (
+            sum(since <= at < until for at in times) for times in (self.passed, self.refused)
+        )
         return bad / max(1, good + bad)
 
     def follows(self, at: float, limit: float, *, within: float = 30.0) -> float:
         """Seconds from a change to the first second in which nine tenths of the limit pass and a tenth is refused."""
         for tenth in range(int(10 * within)):
             begin = at + tenth / 10
-            if self.goodput(begin, begin + 1) >= 0.9 * limit and self.share_refused(begin, begin + 1) <= 0.1:
+            if (
+                self.goodput(begin, begin + 1) >= 0.9 * limit
+                and self.share_refused(begin, begin + 1) <= 0.1
+            ):
                 return begin - at
         return math.inf

@@ -38,11 +38,15 @@ def _as_any_of(schema: JsonDict) -> None:
     schema["anyOf"] = schema.pop("oneOf")  # which more generators of clients read
 
 
-_Named = Annotated[list[PlatformId], Field(min_length=1, max_length=MAX_SESSIONS_NAMED), Tag("list")]
+_Named = Annotated[
+    list[PlatformId], Field(min_length=1, max_length=MAX_SESSIONS_NAMED), Tag("list")
+]
 _All = Annotated[Literal["all"], Tag("all")]
 # What is wrong is told of the form that was sent, and not of the other one too.
 _LIST_OR_ALL: Final = Discriminator(
-    _form_of, custom_error_type="list-or-all", custom_error_message="must be a list of session ids, or the word all"
+    _form_of,
+    custom_error_type="list-or-all",
+    custom_error_message="must be a list of session ids, or the word all",
 )
 
 
@@ -61,12 +65,16 @@ class CancellationRequest(Body):
         None, description="Told to clients and upstreams, kept in the audit on one line."
     )
     plan_digest: Annotated[str, text(MAX_DIGEST)] | None = Field(
-        None, description="A plan's `digest`: refuse if sessions or bookings differ from what that plan saw."
+        None,
+        description="A plan's `digest`: refuse if sessions or bookings differ from what that plan saw.",
     )
     hold_seconds: Annotated[int, Field(ge=0, le=MAX_HOLD_SECONDS, strict=True)] = Field(
-        0, description="Wait so long before returning anything; until then the job can be withdrawn."
+        0,
+        description="Wait so long before returning anything; until then the job can be withdrawn.",
     )
-    include_attended: StrictBool = Field(False, description="Return attended bookings of started sessions, too.")
+    include_attended: StrictBool = Field(
+        False, description="Return attended bookings of started sessions, too."
+    )
 
     def to_request(self) -> Request:
         """The step's own value."""
@@ -95,13 +103,17 @@ class Totals(Answer):
     sessions: int
     bookings: int
     clients: int
-    refunds: int = Field(description="Payment lines to return: a split purchase counts once per line.")
+    refunds: int = Field(
+        description="Payment lines to return: a split purchase counts once per line."
+    )
     amounts: list[Money]
     credits: int
     nothing_to_return: int = Field(
         description="Bookings of which nothing was paid, and payment lines that are kept whole."
     )
-    kept_amounts: list[Money] = Field(description="Paid, and not returned: `warnings` and refunds say by which rule.")
+    kept_amounts: list[Money] = Field(
+        description="Paid, and not returned: `warnings` and refunds say by which rule."
+    )
     kept_credits: int
 
     @classmethod
@@ -120,7 +132,9 @@ class PlannedSession(Times, NamedChoice):
     """A chosen session and what its cancellation would return."""
 
     outcome: SessionOutcome
-    job_id: str | None = Field(description="The bulk cancellation that has it, unless it would be accepted.")
+    job_id: str | None = Field(
+        description="The bulk cancellation that has it, unless it would be accepted."
+    )
     bookings: int
     refunds: int
     amounts: list[Money]
@@ -143,7 +157,9 @@ class PlanWarning(Answer):
 class Plan(Answer):
     """What a bulk cancellation would do now."""
 
-    digest: str = Field(description="Send it back as `plan_digest` to be refused if anything has changed.")
+    digest: str = Field(
+        description="Send it back as `plan_digest` to be refused if anything has changed."
+    )
     totals: Totals
     sessions: list[PlannedSession]
     warnings: list[PlanWarning]
@@ -159,7 +175,9 @@ class Plan(Answer):
                     name=one.name,
                     starts_at=one.starts_at,
                     ends_at=one.ends_at,
-                    **session_times(one.starts_at, one.ends_at, one.timezone, business_timezone)._asdict(),
+                    **session_times(
+                        one.starts_at, one.ends_at, one.timezone, business_timezone
+                    )._asdict(),
                     outcome=one.outcome,
                     job_id=one.job_id,
                     bookings=one.bookings,
@@ -174,7 +192,11 @@ class Plan(Answer):
             ],
             warnings=[
                 PlanWarning(
-                    code=one.code, detail=one.detail, count=one.count, amounts=money(one.amounts), credits=one.credits
+                    code=one.code,
+                    detail=one.detail,
+                    count=one.count,
+                    amounts=money(one.amounts),
+                    credits=one.credits,
                 )
                 for one in plan.warnings
             ],
@@ -251,13 +273,16 @@ class JobSession(Times, ChosenSession):
     name: str
     location: str | None
     instructor: str | None
-    refunds: dict[RefundStatus, int] = Field(description="Refunds by status, once the worker has begun.")
+    refunds: dict[RefundStatus, int] = Field(
+        description="Refunds by status, once the worker has begun."
+    )
 
 
 class Refund(Answer):
     """One payment line's refund, or (method `none`) a booking of which nothing was paid.
 
-    What was paid of a line is what is returned and what is kept of it; `skipped`, with 0 to return: all of it is kept.
+    What was paid of a line is what is returned and what is kept of it; `skipped`, with 0 to return:
+    all of it is kept.
     """
 
     id: Uuid
@@ -275,7 +300,9 @@ class Refund(Answer):
     kept_by: str | None = Field(description="The rule that keeps it.", examples=["attended"])
     status: RefundStatus
     attempts: int
-    next_attempt_at: UtcInstant | None = Field(description="When a machine will next touch it; null: it rests.")
+    next_attempt_at: UtcInstant | None = Field(
+        description="When a machine will next touch it; null: it rests."
+    )
     upstream_reference: str | None
     failure_code: str | None
     failure_detail: str | None
@@ -308,7 +335,8 @@ def money_fields(amounts: Mapping[str, int]) -> list[dict[str, Any]]:
     return [{"currency": currency, "amount_minor": amount} for currency, amount in amounts.items()]
 
 
-# What is within a job is given as members: to make each a model of its own takes five times as long as the whole.
+# What is within a job is given as members: to make each a model of its own takes five times as long
+# as the whole.
 def job_fields(view: JobView, *, as_accepted: bool = False) -> dict[str, Any]:
     """The members of `Job`; `as_accepted`: as the 202 said, whatever has become of the job since."""
     row = view.row
@@ -358,7 +386,9 @@ def holder_of(outcome: str, held_by_job_id: str | None, job_id: str) -> str | No
     return job_id if outcome == SessionOutcome.ACCEPTED else held_by_job_id
 
 
-def job_session(row: Mapping[Any, Any], job_id: str, counts: Mapping[str, int], business_timezone: str) -> JobSession:
+def job_session(
+    row: Mapping[Any, Any], job_id: str, counts: Mapping[str, int], business_timezone: str
+) -> JobSession:
     """A session of a job as shown; `counts` are of its own refunds."""
     # A build before 0011 keeps no end.
     starts_at, ends_at = (

@@ -27,13 +27,18 @@ router = APIRouter(prefix="/bulk-cancellations", tags=["cancellations"])
 
 Reader = Annotated[Caller, caller(Scope.CANCELLATIONS_READ)]
 Writer = Annotated[Caller, caller(Scope.CANCELLATIONS_WRITE)]
-# Documented by hand, because FastAPI would answer a required header that is missing as 422, and the contract says 400.
+# Documented by hand, because FastAPI would answer a required header that is missing as 422, and the
+# contract says 400.
 _KEY: Final = {
     "name": "Idempotency-Key",
     "in": "header",
     "required": True,
     "description": "The same key and body answer the first job again.",
-    "schema": {"type": "string", "maxLength": job_answers.MAX_KEY, "pattern": "^[!-~]([ -~]*[!-~])?$"},
+    "schema": {
+        "type": "string",
+        "maxLength": job_answers.MAX_KEY,
+        "pattern": "^[!-~]([ -~]*[!-~])?$",
+    },
 }
 
 
@@ -43,7 +48,9 @@ _KEY: Final = {
     response_model=bodies.Plan,
     responses=problems("business-time-zone-unknown"),
 )
-async def plan_bulk_cancellation(body: bodies.CancellationRequest, who: Reader, service: Service) -> Response:
+async def plan_bulk_cancellation(
+    body: bodies.CancellationRequest, who: Reader, service: Service
+) -> Response:
     """Sessions, people, money and credits that a bulk cancellation with this body would touch now."""
     would = await plan.plan(service.db, who.business_id, who.timezone, body.to_request())
     content = await aside(len(would.sessions), _plan_body, would, who.timezone)
@@ -87,19 +94,26 @@ async def create_bulk_cancellation(
 ) -> Response:
     """From the answer on every accepted session reads `cancelled` everywhere; refunds follow in the background.
 
-    With `Accept: text/csv` the key needs `audit:read` as well: the CSV has names and e-mail addresses of clients.
+    With `Accept: text/csv` the key needs `audit:read` as well: the CSV has names and e-mail
+    addresses of clients.
     """
     as_csv = prefers_csv(request.headers.get("accept"))
     if as_csv:
         need(who, Scope.AUDIT_READ)
-    accepted = await job_answers.accept(service, who, body, request.headers.getlist("idempotency-key"))
+    accepted = await job_answers.accept(
+        service, who, body, request.headers.getlist("idempotency-key")
+    )
     if not as_csv:
         return await job_answers.accepted_answer(accepted)
     job_id = accepted.job["id"]
     lines = audit_csv.stream(service.db, who.business_id, job_id, as_accepted=True)
     headers = job_answers.accepted_headers(accepted)
-    headers |= audit_headers(job_id, await audit_csv.count_lines(service.db, who.business_id, job_id))
-    return StreamingResponse(lines, HTTP_202_ACCEPTED, headers, media_type="text/csv; charset=utf-8")
+    headers |= audit_headers(
+        job_id, await audit_csv.count_lines(service.db, who.business_id, job_id)
+    )
+    return StreamingResponse(
+        lines, HTTP_202_ACCEPTED, headers, media_type="text/csv; charset=utf-8"
+    )
 
 
 @router.get("", summary="Bulk cancellations, newest first")
@@ -111,7 +125,11 @@ async def list_bulk_cancellations(
     cursor: Annotated[str | None, Query()] = None,
 ) -> Page[bodies.Job]:
     views = await read.newest(
-        service.db, who.business_id, status=status, before=decode_uuid_cursor(cursor), limit=limit + 1
+        service.db,
+        who.business_id,
+        status=status,
+        before=decode_uuid_cursor(cursor),
+        limit=limit + 1,
     )
     shown = [bodies.Job(**bodies.job_fields(view)) for view in views[:limit]]
     return Page(data=shown, next_cursor=encode_cursor(shown[-1].id) if len(views) > limit else None)
@@ -122,8 +140,12 @@ async def list_bulk_cancellations(
     summary="One bulk cancellation, with counts and sums by refund status",
     response_model=bodies.JobDetail,
 )
-async def get_bulk_cancellation(job_id: Uuid, who: Reader, service: Service, request: Request) -> Response:
-    return await job_answers.answer(service, who.business_id, job_id, request.headers.get("if-none-match"))
+async def get_bulk_cancellation(
+    job_id: Uuid, who: Reader, service: Service, request: Request
+) -> Response:
+    return await job_answers.answer(
+        service, who.business_id, job_id, request.headers.get("if-none-match")
+    )
 
 
 @router.get("/{job_id}/sessions", summary="Each chosen session's outcome")
@@ -138,15 +160,26 @@ async def list_bulk_cancellation_sessions(
     rows, counts = await read.sessions(
         service.db, who.business_id, job_id, after_seq=after[0] if after else 0, limit=limit + 1
     )
-    shown = [bodies.job_session(row, job_id, counts.get(row["session_id"], {}), who.timezone) for row in rows[:limit]]
-    return Page(data=shown, next_cursor=encode_cursor(rows[limit - 1]["seq"]) if len(rows) > limit else None)
+    shown = [
+        bodies.job_session(row, job_id, counts.get(row["session_id"], {}), who.timezone)
+        for row in rows[:limit]
+    ]
+    return Page(
+        data=shown, next_cursor=encode_cursor(rows[limit - 1]["seq"]) if len(rows) > limit else None
+    )
 
 
-@router.post("/{job_id}/withdraw", summary="Undo it while it is on hold", responses=problems("not-on-hold"))
-async def withdraw_bulk_cancellation(job_id: Uuid, who: Writer, service: Service) -> bodies.JobDetail:
+@router.post(
+    "/{job_id}/withdraw", summary="Undo it while it is on hold", responses=problems("not-on-hold")
+)
+async def withdraw_bulk_cancellation(
+    job_id: Uuid, who: Writer, service: Service
+) -> bodies.JobDetail:
     """The sessions are scheduled again and take bookings. Once withdrawn it stays so."""
     await amend.withdraw(service.db, who.business_id, job_id)
-    return bodies.JobDetail(**bodies.detail_fields(await read.one(service.db, who.business_id, job_id)))
+    return bodies.JobDetail(
+        **bodies.detail_fields(await read.one(service.db, who.business_id, job_id))
+    )
 
 
 router.include_router(refunds)

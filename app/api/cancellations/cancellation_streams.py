@@ -113,9 +113,13 @@ async def get_audit(
     who: Auditor,
     service: Service,
     request: Request,
-    follow: Annotated[bool, Query(description="Stream each line as it becomes final, and end with the job.")] = False,
+    follow: Annotated[
+        bool, Query(description="Stream each line as it becomes final, and end with the job.")
+    ] = False,
     after: Annotated[int | None, Query(ge=0, le=_MAX_OUTCOME, description=_AFTER)] = None,
-    bom: Annotated[bool, Query(description="Begin with a UTF-8 mark, as some spreadsheets want it.")] = False,
+    bom: Annotated[
+        bool, Query(description="Begin with a UTF-8 mark, as some spreadsheets want it.")
+    ] = False,
 ) -> StreamingResponse:
     """A line for each refund, and one for each cancelled session or booking with nothing to return.
 
@@ -125,13 +129,23 @@ async def get_audit(
         count = None
         _check_after(after, await audit_csv.last_outcome(service.db, who.business_id, job_id))
         stopping = request.app.state.stopping
-        lines = audit_csv.follow(service.db, who.business_id, job_id, stopping, after=after, bom=bom)
+        lines = audit_csv.follow(
+            service.db, who.business_id, job_id, stopping, after=after, bom=bom
+        )
     elif after is not None:
-        raise Invalid([FieldError("?after", "without-follow", "Only a followed audit has lines after an outcome.")])
+        raise Invalid(
+            [
+                FieldError(
+                    "?after", "without-follow", "Only a followed audit has lines after an outcome."
+                )
+            ]
+        )
     else:
         count = await audit_csv.count_lines(service.db, who.business_id, job_id)
         lines = audit_csv.stream(service.db, who.business_id, job_id, bom=bom)
-    return StreamingResponse(lines, headers=audit_headers(job_id, count), media_type="text/csv; charset=utf-8")
+    return StreamingResponse(
+        lines, headers=audit_headers(job_id, count), media_type="text/csv; charset=utf-8"
+    )
 
 
 def _check_after(after: int | None, last: int) -> None:
@@ -173,7 +187,9 @@ async def get_audit_workbook(job_id: Uuid, who: Auditor, service: Service) -> St
         200: {
             "description": "`refund` as each outcome becomes final, `progress` with the job as it changes, "
             "`done` at its end. Ids are the numbers of outcomes.",
-            "content": {"text/event-stream": {"schema": {"type": "string"}, "example": _SSE_EXAMPLE}},
+            "content": {
+                "text/event-stream": {"schema": {"type": "string"}, "example": _SSE_EXAMPLE}
+            },
         },
         **problems("too-many-streams"),
     },
@@ -207,10 +223,14 @@ def _seq(last_event_id: str | None) -> int:
         return 0
     if _EVENT_ID.fullmatch(last_event_id):
         return int(last_event_id)
-    raise Invalid([FieldError("header:Last-Event-ID", "event-id", "This is not an event id of ours.")])
+    raise Invalid(
+        [FieldError("header:Last-Event-ID", "event-id", "This is not an event id of ours.")]
+    )
 
 
-async def _events(steps: AsyncIterator[FollowStep | None], *, refunds: bool) -> AsyncIterator[bytes]:
+async def _events(
+    steps: AsyncIterator[FollowStep | None], *, refunds: bool
+) -> AsyncIterator[bytes]:
     async for step in steps:
         if step is None:
             yield b": still here\n\n"
@@ -218,7 +238,9 @@ async def _events(steps: AsyncIterator[FollowStep | None], *, refunds: bool) -> 
         parts = [_event("refund", row["outcome_seq"], bodies.refund(row)) for row in step.settled]
         if step.job is not None:
             job = bodies.JobDetail(**bodies.detail_fields(step.job))
-            parts.append(_event("done" if step.ended else "progress", step.seq if refunds else None, job))
+            parts.append(
+                _event("done" if step.ended else "progress", step.seq if refunds else None, job)
+            )
         yield b"".join(parts)
 
 

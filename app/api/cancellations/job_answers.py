@@ -1,6 +1,7 @@
 """The answers to who has a job accepted, and to who polls: 304 by one look at its version, or a body kept for that.
 
-A version never stands for two bodies (`job_versions`), nor does one tag: it names the form of the body, too.
+A version never stands for two bodies (`job_versions`), nor does one tag: it names the form of the
+body, too.
 """
 
 import hashlib
@@ -25,7 +26,9 @@ from app.errors import FieldError, Invalid, Problem
 MAX_KEY: Final = 255
 
 
-async def accept(service: State, who: Caller, body: bodies.CancellationRequest, keys: Sequence[str]) -> Accepted:
+async def accept(
+    service: State, who: Caller, body: bodies.CancellationRequest, keys: Sequence[str]
+) -> Accepted:
     """Have a request accepted under the `Idempotency-Key` that it came with: all of its headers of that name.
 
     Raises:
@@ -52,7 +55,9 @@ def accepted_headers(accepted: Accepted) -> dict[str, str]:
 async def accepted_answer(accepted: Accepted) -> Response:
     """The job as it was accepted, with the outcome of each session."""
     content = await aside(len(accepted.outcomes), _accepted_body, accepted)
-    return Response(content, HTTP_202_ACCEPTED, accepted_headers(accepted), media_type="application/json")
+    return Response(
+        content, HTTP_202_ACCEPTED, accepted_headers(accepted), media_type="application/json"
+    )
 
 
 def _accepted_body(accepted: Accepted) -> str:
@@ -71,7 +76,9 @@ def _accepted_body(accepted: Accepted) -> str:
     return answer.model_dump_json()
 
 
-async def answer(service: State, business_id: str, job_id: str, if_none_match: str | None) -> Response:
+async def answer(
+    service: State, business_id: str, job_id: str, if_none_match: str | None
+) -> Response:
     """The job as it is now, with its ETag, or 304 to who has that (RFC 9110 §13.1.2).
 
     Raises:
@@ -83,7 +90,10 @@ async def answer(service: State, business_id: str, job_id: str, if_none_match: s
     body = service.job_bodies.get(job_id, tag)
     if body is None:
         view = await read.one(service.db, business_id, job_id)
-        body, tag = bodies.JobDetail(**bodies.detail_fields(view)).model_dump_json().encode(), _tag(view.version)
+        body, tag = (
+            bodies.JobDetail(**bodies.detail_fields(view)).model_dump_json().encode(),
+            _tag(view.version),
+        )
         service.job_bodies.keep(job_id, tag, body)
     return Response(body, headers=_headers(tag), media_type="application/json")
 
@@ -106,7 +116,9 @@ def _form() -> str:
 def _checked_key(keys: Sequence[str]) -> str:
     key = keys[0] if keys else ""
     if len(set(keys)) > 1:
-        raise Invalid([FieldError("header:Idempotency-Key", "repeated", "Two different keys are given.")])
+        raise Invalid(
+            [FieldError("header:Idempotency-Key", "repeated", "Two different keys are given.")]
+        )
     if not key:
         raise Problem(
             400,

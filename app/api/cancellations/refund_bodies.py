@@ -67,9 +67,14 @@ class RefundDetail(Refund):
             job_id=view.row["job_id"],
             session=_session(view.session, business_timezone),
             client=ClientOfRefund(
-                id=view.row["client_id"], name=client and client["name"], email=client and client["email"]
+                id=view.row["client_id"],
+                name=client and client["name"],
+                email=client and client["email"],
             ),
-            history=[RefundState(**{name: one[name] for name in RefundState.model_fields}) for one in view.history],
+            history=[
+                RefundState(**{name: one[name] for name in RefundState.model_fields})
+                for one in view.history
+            ],
         )
 
 
@@ -91,10 +96,13 @@ class RetryRequest(Body):
     """Which refunds to try again: these, or those that failed with these codes; with neither, all but disputed ones."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"failure_codes": ["account_closed", "insufficient_balance"]}]}
+        json_schema_extra={
+            "examples": [{"failure_codes": ["account_closed", "insufficient_balance"]}]
+        }
     )
 
-    # No default stands in the document: a client made of it would send the empty list, which is no choice.
+    # No default stands in the document: a client made of it would send the empty list, which is no
+    # choice.
     refund_ids: list[Uuid] = Field(default_factory=list, min_length=1, max_length=1000)
     failure_codes: list[Annotated[str, text(64, at_least=1)]] = Field(
         default_factory=list, min_length=1, max_length=100
@@ -123,7 +131,13 @@ class ResolveRequest(Body):
 
     model_config = ConfigDict(
         json_schema_extra={
-            "examples": [{"resolution": "refunded_elsewhere", "reference": "bank transfer 4711", "note": "By Ana"}]
+            "examples": [
+                {
+                    "resolution": "refunded_elsewhere",
+                    "reference": "bank transfer 4711",
+                    "note": "By Ana",
+                }
+            ]
         }
     )
 

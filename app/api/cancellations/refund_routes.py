@@ -47,8 +47,12 @@ async def list_bulk_cancellation_refunds(
     return Page(data=shown, next_cursor=encode_cursor(shown[-1].id) if len(rows) > limit else None)
 
 
-@router.get("/{job_id}/refunds/{refund_id}", summary="One refund, with its session, client and history")
-async def get_bulk_cancellation_refund(job_id: Uuid, refund_id: Uuid, who: Reader, service: Service) -> RefundDetail:
+@router.get(
+    "/{job_id}/refunds/{refund_id}", summary="One refund, with its session, client and history"
+)
+async def get_bulk_cancellation_refund(
+    job_id: Uuid, refund_id: Uuid, who: Reader, service: Service
+) -> RefundDetail:
     """The name and e-mail address of the client are there for a key with `audit:read`."""
     view = await read.refund(service.db, who.business_id, job_id, refund_id)
     return RefundDetail.of(view, who.timezone, with_names=Scope.AUDIT_READ in who.scopes)
@@ -63,10 +67,13 @@ async def retry_bulk_cancellation(
 ) -> bodies.RetriedJob:
     """All without a body; disputed ones (`payment_disputed`) only when they or their code are named.
 
-    Also looks again for refunds that the machine had given up on. With none to try, nothing changes.
+    Also looks again for refunds that the machine had given up on. With none to try, nothing
+    changes.
     """
     retried = body.to_retried()
-    _, count = await amend.retry(service.db, service.queue, who.business_id, job_id, actor=who.name, retried=retried)
+    _, count = await amend.retry(
+        service.db, service.queue, who.business_id, job_id, actor=who.name, retried=retried
+    )
     view = await read.one(service.db, who.business_id, job_id)
     return bodies.RetriedJob(**bodies.detail_fields(view), retried=count)
 

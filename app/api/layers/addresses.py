@@ -1,6 +1,7 @@
 """The address that a request came from: the connection's, or what a proxy that is trusted says of it.
 
-`X-Forwarded-For` is read from its end, where the nearest proxy writes: what callers write stands before that.
+`X-Forwarded-For` is read from its end, where the nearest proxy writes: what callers write stands
+before that.
 """
 
 import ipaddress
@@ -21,13 +22,24 @@ def networks(text: str | None) -> Sequence[Network]:
 def address_of(scope: Scope, trusted: Sequence[Network]) -> str:
     """Whom to count a request to: an IPv4 address, an IPv6 network of one subscriber, or "" where nobody knows."""
     client = scope.get("client")
-    hops = [part.strip() for part in ",".join(Headers(scope=scope).getlist("x-forwarded-for")).split(",")]
+    hops = [
+        part.strip()
+        for part in ",".join(Headers(scope=scope).getlist("x-forwarded-for")).split(",")
+    ]
     found = client[0] if client else ""
-    while (address := _address(found)) is not None and any(address in network for network in trusted) and hops:
+    while (
+        (address := _address(found)) is not None
+        and any(address in network for network in trusted)
+        and hops
+    ):
         found = hops.pop() or found
     if address is None:
         return ""
-    return str(ipaddress.ip_network((address, _OF_ONE_IPV6), strict=False)) if address.version == 6 else str(address)  # noqa: PLR2004
+    return (
+        str(ipaddress.ip_network((address, _OF_ONE_IPV6), strict=False))
+        if address.version == 6
+        else str(address)
+    )
 
 
 def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
@@ -35,4 +47,4 @@ def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
         address = ipaddress.ip_address(text)
     except ValueError:
         return None
-    return (address.version == 6 and address.ipv4_mapped) or address  # noqa: PLR2004
+    return (address.version == 6 and address.ipv4_mapped) or address

@@ -1,8 +1,9 @@
 """Refuses a body that is over a limit while it comes in, so that no request can fill memory or hold up the process.
 
-Limits are of bytes, of values, since reading JSON of a million small ones takes seconds of the one loop, and of time.
-Content-Length is believed when it says too much, and counted against when it says too little or, chunked, nothing. No
-byte is asked for before the app asks; whoever is answered before that, such as a stranger, has the connection closed.
+Limits are of bytes, of values, since reading JSON of a million small ones takes seconds of the one
+loop, and of time. Content-Length is believed when it says too much, and counted against when it
+says too little or, chunked, nothing. No byte is asked for before the app asks; whoever is answered
+before that, such as a stranger, has the connection closed.
 """
 
 import asyncio
@@ -17,11 +18,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.api.layers.problems import response_from
 from app.errors import Problem
 
-# The longest list that a body may hold has 5,000 items. Of this many values, all wrong, each error is made in 50 ms.
+# The longest list that a body may hold has 5,000 items. Of this many values, all wrong, each error
+# is made in 50 ms.
 MAX_VALUES: Final = 20_000
-_MARKS: Final = (b",", b":", b"[", b"{")  # one of them stands before each value; within a text they count too
-# A client that is still sending would take a closed connection for a network fault and never read the refusal, so the
-# rest of its body is read and thrown away: so many times the limit, and so long.
+# one of them stands before each value; within a text they count too
+_MARKS: Final = (b",", b":", b"[", b"{")
+# A client that is still sending would take a closed connection for a network fault and never read
+# the refusal, so the rest of its body is read and thrown away: so many times the limit, and so
+# long.
 _DRAINED_LIMITS: Final = 8
 _DRAIN_SECONDS: Final = 2.0
 
@@ -38,7 +42,9 @@ class Limits:
 class BodyLimit:
     """ASGI: bodies over the limits are answered 413 or 408."""
 
-    def __init__(self, app: ASGIApp, limits: Limits, apart: Mapping[tuple[str, str], Limits]) -> None:
+    def __init__(
+        self, app: ASGIApp, limits: Limits, apart: Mapping[tuple[str, str], Limits]
+    ) -> None:
         """`apart`: other limits, by method and path."""
         self.app = app
         self.limits = limits
@@ -49,7 +55,9 @@ class BodyLimit:
             await self.app(scope, receive, send)
             return
         limits = self.apart.get((scope["method"], scope["path"]), self.limits)
-        exchange = _Exchange(Headers(scope=scope), receive, send, limits, self.limits.size_bytes or 0)
+        exchange = _Exchange(
+            Headers(scope=scope), receive, send, limits, self.limits.size_bytes or 0
+        )
         try:
             await self.app(scope, exchange.receive, exchange.send)
         except _Refused as refused:
@@ -59,7 +67,9 @@ class BodyLimit:
 class _Exchange:
     """One request's body and its answer, with what has been seen of each."""
 
-    def __init__(self, headers: Headers, receive: Receive, send: Send, limits: Limits, drained_bytes: int) -> None:
+    def __init__(
+        self, headers: Headers, receive: Receive, send: Send, limits: Limits, drained_bytes: int
+    ) -> None:
         self._receive = receive
         self._send = send
         self._limits = limits
@@ -80,7 +90,8 @@ class _Exchange:
         Raises:
             _Refused: the body is over a limit; once it answers, the app has no more use for it.
         """
-        if not self._more or self._begun:  # what comes is the word that the caller has left, whenever that is
+        # what comes is the word that the caller has left, whenever that is
+        if not self._more or self._begun:
             return await self._receive()
         if self._waits or not self._bytes:
             self._check_size(self._declared)

@@ -1,7 +1,8 @@
 """What one caller may ask of the process, so that none starves the others: requests by time, and streams at once.
 
-A refusal is 429 and says when to try again (draft-ietf-httpapi-ratelimit-headers-11). Who sends wrong keys is refused
-by address; a key in force is never refused for what others at its address send.
+A refusal is 429 and says when to try again (draft-ietf-httpapi-ratelimit-headers-11). Who sends
+wrong keys is refused by address; a key in force is never refused for what others at its address
+send.
 """
 
 import asyncio
@@ -39,7 +40,9 @@ class Governor:
         self._streams: Counter[tuple[str, str]] = Counter()
         self._looking: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
-    async def identify(self, db: Database, authorization: str | None, *, address: Callable[[], str]) -> Caller:
+    async def identify(
+        self, db: Database, authorization: str | None, *, address: Callable[[], str]
+    ) -> Caller:
         """Who is calling, from an address that is asked for only where it matters.
 
         Raises:

@@ -56,8 +56,9 @@ class _Kept:
 class PublicPages:
     """Pages of businesses' schedules, each for `PUBLIC_SECONDS` at most from when it began to be read.
 
-    Of those who ask for a page at once, one reads it. When a business's schedule is changed by this process its pages
-    are let go, those too that are being read: what anybody asks for from then on is read from then on.
+    Of those who ask for a page at once, one reads it. When a business's schedule is changed by this
+    process its pages are let go, those too that are being read: what anybody asks for from then on
+    is read from then on.
     """
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -67,7 +68,9 @@ class PublicPages:
         self._count = 0
         self._bytes = 0
 
-    async def get(self, business_id: str, page: Hashable, read: Callable[[], Awaitable[bytes]]) -> PublicPage:
+    async def get(
+        self, business_id: str, page: Hashable, read: Callable[[], Awaitable[bytes]]
+    ) -> PublicPage:
         """The page, from `read` where it is not kept; what `read` raises is kept by nobody."""
         kept = self._of.get(business_id, {}).get(page)
         if kept is None or kept.until <= self._clock():
@@ -80,7 +83,9 @@ class PublicPages:
         for kept in self._of.pop(business_id, {}).values():
             self._forget(kept)
 
-    def _begin(self, business_id: str, page: Hashable, read: Callable[[], Awaitable[bytes]]) -> _Kept:
+    def _begin(
+        self, business_id: str, page: Hashable, read: Callable[[], Awaitable[bytes]]
+    ) -> _Kept:
         if self._count >= MAX_PUBLIC_PAGES or self._bytes >= MAX_PUBLIC_BYTES:
             self._of.clear()  # none would have lasted for long
             self._count = self._bytes = 0

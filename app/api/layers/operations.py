@@ -1,6 +1,7 @@
 """Finds the operation that will answer a request, from its method and path alone, before the router does.
 
-Only what needs a key is found. The first that fits is the router's choice too, because both keep the routes' order.
+Only what needs a key is found. The first that fits is the router's choice too, because both keep
+the routes' order.
 """
 
 import re
@@ -35,7 +36,8 @@ class Operations:
     """Those of an app that need a key."""
 
     def __init__(self, routes: Iterable[BaseRoute]) -> None:
-        # By method and number of slashes, so that two or three patterns are tried instead of thirty.
+        # By method and number of slashes, so that two or three patterns are tried instead of
+        # thirty.
         self._by_shape: defaultdict[tuple[str, int], list[tuple[re.Pattern[str], Operation | None]]]
         self._by_shape = defaultdict(list)
         for context in iter_route_contexts(list(routes)):
@@ -53,12 +55,18 @@ class Operations:
         assert context.path is not None
         operation = _operation(route) if _needs_key(route.dependant) else None
         for method in context.methods or ():
-            self._by_shape[method, context.path.count("/")].append((compile_path(context.path)[0], operation))
+            self._by_shape[method, context.path.count("/")].append(
+                (compile_path(context.path)[0], operation)
+            )
 
 
 def _operation(route: APIRoute) -> Operation:
-    taken = (route.openapi_extra or {}).get("requestBody", {}).get("content", {"application/json": {}})
-    given = {media for response in route.responses.values() for media in response.get("content", ())}
+    taken = (
+        (route.openapi_extra or {}).get("requestBody", {}).get("content", {"application/json": {}})
+    )
+    given = {
+        media for response in route.responses.values() for media in response.get("content", ())
+    }
     return Operation(
         tuple(_scopes_of(route.dependant)),
         always_streams=route.response_class is StreamingResponse or "application/json" not in taken,

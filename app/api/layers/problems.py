@@ -1,7 +1,7 @@
 """The only place where an exception becomes a response: a problem document (RFC 9457) with nothing of the inside in it.
 
-An error that nobody expected is logged once, with its traceback, and answered as `internal`; a response that had
-already begun is broken off, so that a caller can't take half of it for all.
+An error that nobody expected is logged once, with its traceback, and answered as `internal`; a
+response that had already begun is broken off, so that a caller can't take half of it for all.
 """
 
 import json
@@ -51,11 +51,16 @@ def response_from(problem: Problem) -> Response:
     }
     if problem.errors:
         document["errors"] = [
-            {"pointer": error.pointer, "code": error.code, "detail": error.detail} for error in problem.errors
+            {"pointer": error.pointer, "code": error.code, "detail": error.detail}
+            for error in problem.errors
         ]
-    document.update({name: value for name, value in problem.extensions.items() if name not in document})
+    document.update(
+        {name: value for name, value in problem.extensions.items() if name not in document}
+    )
     # A lone surrogate in some part becomes "?"; an answer that can't be written helps nobody.
-    body = json.dumps(document, ensure_ascii=False, separators=(",", ":"), default=str).encode(errors="replace")
+    body = json.dumps(document, ensure_ascii=False, separators=(",", ":"), default=str).encode(
+        errors="replace"
+    )
     return Response(body, problem.status, dict(problem.headers), MEDIA_TYPE)
 
 
@@ -82,10 +87,11 @@ class Refusals:
             log.info("request.abandoned")
         except Stopping:
             log.info("request.broken_off")
-        except Exception as error:  # noqa: BLE001 - the edge: nothing may pass it
+        except Exception as error:
             problem = _problem_from_unexpected(error, scope)
             if begun:
-                # Returning without an end makes the server reset the connection: the caller sees a broken answer.
+                # Returning without an end makes the server reset the connection: the caller sees a
+                # broken answer.
                 return
             await response_from(problem)(scope, receive, send)
 
@@ -124,7 +130,8 @@ async def _answer_http_exception(request: Request, error: Exception) -> Response
     assert isinstance(error, HTTPException)
     response = response_from(_problem_from_http(error))
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        # Starlette names the methods of the first route that fits; RFC 9110 §15.5.6 wants those of all.
+        # Starlette names the methods of the first route that fits; RFC 9110 §15.5.6 wants those of
+        # all.
         response.headers["Allow"] = ", ".join(_methods_at(request))
     return response
 
@@ -144,9 +151,12 @@ def _methods_at(request: Request) -> list[str]:
 def _problem_from_http(error: HTTPException) -> Problem:
     headers: Mapping[str, str] = error.headers or {}
     if error.status_code == HTTPStatus.BAD_REQUEST:
-        return malformed("The body could not be read: it is not UTF-8, too deep, or holds a number too long.")
+        return malformed(
+            "The body could not be read: it is not UTF-8, too deep, or holds a number too long."
+        )
     phrase = HTTPStatus(error.status_code).phrase
     slug, title, detail = _SLUGS.get(
-        error.status_code, (phrase.lower().replace(" ", "-"), phrase.capitalize(), f"{error.detail}.")
+        error.status_code,
+        (phrase.lower().replace(" ", "-"), phrase.capitalize(), f"{error.detail}."),
     )
     return Problem(error.status_code, slug, title, detail, headers=headers)

@@ -54,4 +54,10 @@ class Requests:
             await self.app(scope, receive, with_headers)
             milliseconds = round((time.perf_counter() - started) * 1000, 1)
             note = log.debug if scope["path"] in _QUIET else log.info
-            note("request.answered", method=scope["method"], path=scope["path"], status=status, ms=milliseconds)
+            note(
+                "request.answered",
+                method=scope["method"],
+                path=scope["path"],
+                status=status,
+                ms=milliseconds,
+            )

@@ -1,7 +1,7 @@
 """The pages for people: the console, the client's view and the API's documentation, from files of this installation.
 
-They are static and use the public API alone. A strict policy lets them run nothing but their own files and talk to
-nobody but this service.
+They are static and use the public API alone. A strict policy lets them run nothing but their own
+files and talk to nobody but this service.
 """
 
 import asyncio
@@ -50,11 +50,17 @@ _HEADERS: Final = {
 def install(app: FastAPI, *, demo_key: str | None = None, test_mode: bool = False) -> None:
     """Serves the pages, their files and the OpenAPI document; none is part of that.
 
-    With `demo_key` the console signs in by itself: for a demo on loopback alone, because anybody who loads the page
-    reads the key. With `test_mode` every page knows, without a key, that no money moves.
+    With `demo_key` the console signs in by itself: for a demo on loopback alone, because anybody
+    who loads the page reads the key. With `test_mode` every page knows, without a key, that no
+    money moves.
     """
-    metas = {"bulk-cancel-demo-key": demo_key, "bulk-cancel-test-mode": "true" if test_mode else None}
-    told = "".join(f'<meta name="{name}" content="{content}" />' for name, content in metas.items() if content)
+    metas = {
+        "bulk-cancel-demo-key": demo_key,
+        "bulk-cancel-test-mode": "true" if test_mode else None,
+    }
+    told = "".join(
+        f'<meta name="{name}" content="{content}" />' for name, content in metas.items() if content
+    )
     for path, name in _PAGES.items():
         html = (_CONSOLE / name).read_bytes().replace(b"</head>", f"{told}</head>".encode())
         policy = _SWAGGERS if path == "/docs" else OURS_ONLY
@@ -84,7 +90,9 @@ def _document(app: FastAPI) -> Callable[[Request], Awaitable[Response]]:
     return document
 
 
-def _kept(body: bytes, media_type: str, others: Mapping[str, str]) -> Callable[[Request], Awaitable[Response]]:
+def _kept(
+    body: bytes, media_type: str, others: Mapping[str, str]
+) -> Callable[[Request], Awaitable[Response]]:
     tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
     headers = {**others, "ETag": tag}
 

@@ -64,7 +64,9 @@ def _described(found: ProblemType) -> dict[str, object]:
 
 def _page(found: ProblemType) -> str:
     own = [(name, str(MEMBERS[name]["description"])) for name in found.members if name in MEMBERS]
-    terms = "".join(f"<dt><code>{escape(name)}</code></dt><dd>{escape(words)}</dd>\n" for name, words in own)
+    terms = "".join(
+        f"<dt><code>{escape(name)}</code></dt><dd>{escape(words)}</dd>\n" for name, words in own
+    )
     return _PAGE.format(
         title=escape(found.title),
         slug=escape(found.slug),

@@ -18,7 +18,9 @@ class ZoneRules(Answer):
     """By which zone rules local hours are reckoned."""
 
     release: str = Field(description="Of the IANA tz database.", examples=["2026f"])
-    source: RulesSource = Field(description="The newer of the two: the machine's zone files, or the pinned package.")
+    source: RulesSource = Field(
+        description="The newer of the two: the machine's zone files, or the pinned package."
+    )
 
     @classmethod
     def of_process(cls) -> Self:
@@ -42,5 +44,9 @@ class Times(Answer):
     business_date: LocalDate = Field(
         description="The day it starts on in the business's zone: the one that `date_from` and `date_to` count."
     )
-    business_starts_local: LocalHour = Field(description="What the clocks show at its start in the business's zone.")
-    business_ends_local: LocalHour = Field(description="What the clocks show at its end in the business's zone.")
+    business_starts_local: LocalHour = Field(
+        description="What the clocks show at its start in the business's zone."
+    )
+    business_ends_local: LocalHour = Field(
+        description="What the clocks show at its end in the business's zone."
+    )

@@ -103,20 +103,28 @@ async def get_public_calendar(
 ) -> Response:
     """To subscribe to. With no dates, 31 days back and 180 ahead.
 
-    At most 5,000 events: first what is ahead, from today on, then the latest past. Where that leaves some out, the
-    calendar's description says so, and the header `Calendar-Cut: true`.
+    At most 5,000 events: first what is ahead, from today on, then the latest past. Where that
+    leaves some out, the calendar's description says so, and the header `Calendar-Cut: true`.
     """
     now = dt.datetime.now(dt.UTC)
     async with service.db.read() as conn:
         business = await businesses.get(conn, business_id)
-        days = days_of(business.timezone, date_from, date_to, default=_around(now, business.timezone))
+        days = days_of(
+            business.timezone, date_from, date_to, default=_around(now, business.timezone)
+        )
         today = first_instant(now.astimezone(days.zone).date(), days.zone)
         rows, is_cut = await read.nearest(
-            conn, business_id, SessionFilter(days.from_at, days.until_at), from_at=today, at_most=feed.MAX_EVENTS
+            conn,
+            business_id,
+            SessionFilter(days.from_at, days.until_at),
+            from_at=today,
+            at_most=feed.MAX_EVENTS,
         )
     shown = feed.Shown(rows, is_cut, f"{request.base_url}c/{business_id}")
     tag = await aside(len(rows), feed.entity_tag, business, shown)
-    headers = {"ETag": f"W/{tag}", "Cache-Control": lists.PUBLIC_CACHE} | ({"Calendar-Cut": "true"} if is_cut else {})
+    headers = {"ETag": f"W/{tag}", "Cache-Control": lists.PUBLIC_CACHE} | (
+        {"Calendar-Cut": "true"} if is_cut else {}
+    )
     if matches(if_none_match, tag):
         return Response(status_code=304, headers=headers)
     text = await asyncio.to_thread(feed.calendar, business, shown, now=now)
@@ -126,4 +134,6 @@ async def get_public_calendar(
 def _around(now: dt.datetime, timezone: str) -> Days:
     zone = business_zone(timezone)
     today = now.astimezone(zone).date()
-    return Days(today - dt.timedelta(days=feed.DAYS_BACK), today + dt.timedelta(days=feed.DAYS_AHEAD), zone)
+    return Days(
+        today - dt.timedelta(days=feed.DAYS_BACK), today + dt.timedelta(days=feed.DAYS_AHEAD), zone
+    )

@@ -1,6 +1,7 @@
 """Writes the schedule's bodies from rows, member by member as `schedule_bodies` describes them: lists are long.
 
-Checking each member of a hundred rows that the database has checked would take as long as all the rest of the answer.
+Checking each member of a hundred rows that the database has checked would take as long as all the
+rest of the answer.
 """
 
 import datetime as dt
@@ -42,16 +43,24 @@ def session(view: SessionView, business_timezone: str) -> Members:
     }
 
 
-def session_page(days: Days, views: Sequence[SessionView], limit: int, business_timezone: str) -> Members:
+def session_page(
+    days: Days, views: Sequence[SessionView], limit: int, business_timezone: str
+) -> Members:
     """A `SessionPage` of the first `limit` of these, with a cursor where there are more."""
     shown = [session(view, business_timezone) for view in views[:limit]]
-    return {"data": shown, "next_cursor": _cursor([view.session for view in views], limit)} | _days(days)
+    return {"data": shown, "next_cursor": _cursor([view.session for view in views], limit)} | _days(
+        days
+    )
 
 
-def public_page(business: BusinessRow, days: Days, rows: Sequence[SessionRow], limit: int) -> Members:
+def public_page(
+    business: BusinessRow, days: Days, rows: Sequence[SessionRow], limit: int
+) -> Members:
     """A `PublicSchedule`, as `session_page`."""
     shown = [_public(row, business.timezone) for row in rows[:limit]]
-    return {"data": shown, "next_cursor": _cursor(rows, limit), "business": business.name} | _days(days)
+    return {"data": shown, "next_cursor": _cursor(rows, limit), "business": business.name} | _days(
+        days
+    )
 
 
 def booking(row: BookingRow) -> Members:
@@ -72,13 +81,18 @@ def booking_page(rows: Sequence[BookingRow], limit: int) -> Members:
     return {"data": [booking(row) for row in rows[:limit]], "next_cursor": next_cursor}
 
 
-def client_page(rows: Sequence[tuple[BookingRow, SessionRow]], limit: int, business_timezone: str) -> Members:
+def client_page(
+    rows: Sequence[tuple[BookingRow, SessionRow]], limit: int, business_timezone: str
+) -> Members:
     """A page of a client's bookings, as `session_page`."""
     next_cursor = None
     if len(rows) > limit:
         last, of_last = rows[limit - 1]
         next_cursor = place_after(of_last.facts.starts_at, last.id)
-    return {"data": [_client_booking(*row, business_timezone) for row in rows[:limit]], "next_cursor": next_cursor}
+    return {
+        "data": [_client_booking(*row, business_timezone) for row in rows[:limit]],
+        "next_cursor": next_cursor,
+    }
 
 
 def _client_booking(row: BookingRow, of_row: SessionRow, business_timezone: str) -> Members:
@@ -93,7 +107,10 @@ def _client_booking(row: BookingRow, of_row: SessionRow, business_timezone: str)
 def _public(row: SessionRow, business_timezone: str) -> Members:
     had = row.cancellation
     shown = _anybodys(row, business_timezone)
-    shown["cancellation"] = had and {"cancelled_at": instant_text(had.cancelled_at), "reason": had.reason}
+    shown["cancellation"] = had and {
+        "cancelled_at": instant_text(had.cancelled_at),
+        "reason": had.reason,
+    }
     return shown
 
 
@@ -109,11 +126,16 @@ def _anybodys(row: SessionRow, business_timezone: str) -> Members:
     }
 
 
-@lru_cache(maxsize=4096)  # as of `session_times`: to write an instant takes longer than all else of a line
-def _times(starts_at: dt.datetime, ends_at: dt.datetime, timezone: str, business_timezone: str) -> Mapping[str, object]:
+# as of `session_times`: to write an instant takes longer than all else of a line
+@lru_cache(maxsize=4096)
+def _times(
+    starts_at: dt.datetime, ends_at: dt.datetime, timezone: str, business_timezone: str
+) -> Mapping[str, object]:
     """The members of `Times`, for good."""
     times = session_times(starts_at, ends_at, timezone, business_timezone)
-    return MappingProxyType({"starts_at": instant_text(starts_at), "ends_at": instant_text(ends_at)} | times._asdict())
+    return MappingProxyType(
+        {"starts_at": instant_text(starts_at), "ends_at": instant_text(ends_at)} | times._asdict()
+    )
 
 
 def _cancellation(row: SessionRow) -> Members | None:
@@ -153,9 +175,17 @@ def _sum(row: BookingRow, statuses: Collection[RefundStatus]) -> Members:
 
 
 def _days(days: Days) -> Members:
-    return {"date_from": str(days.date_from), "date_to": str(days.date_to), "timezone": days.zone.key}
+    return {
+        "date_from": str(days.date_from),
+        "date_to": str(days.date_to),
+        "timezone": days.zone.key,
+    }
 
 
 def _cursor(rows: Sequence[SessionRow], limit: int) -> str | None:
     """The cursor after the last that is shown, where there are more."""
-    return place_after(rows[limit - 1].facts.starts_at, rows[limit - 1].id) if len(rows) > limit else None
+    return (
+        place_after(rows[limit - 1].facts.starts_at, rows[limit - 1].id)
+        if len(rows) > limit
+        else None
+    )

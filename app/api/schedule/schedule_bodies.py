@@ -25,7 +25,9 @@ _BOOKING: JsonDict = {
     "session_id": "s3",
     "client_id": "c1",
     "status": "booked",
-    "payments": [{"method": "payment", "payment_id": "pay_1", "amount_minor": 2000, "currency": "CAD"}],
+    "payments": [
+        {"method": "payment", "payment_id": "pay_1", "amount_minor": 2000, "currency": "CAD"}
+    ],
 }
 
 

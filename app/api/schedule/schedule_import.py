@@ -42,9 +42,13 @@ class CountsOfType(Answer):
     created: int
     updated: int
     unchanged: int = Field(description="Nothing new, or an echo of our own cancellation.")
-    frozen: int = Field(description="Bookings left as they are, because their session is cancelled.")
+    frozen: int = Field(
+        description="Bookings left as they are, because their session is cancelled."
+    )
     errors: int = Field(description="Not taken.")
-    mended: int = Field(description="Of those taken: with text for display that was tidied or left out.")
+    mended: int = Field(
+        description="Of those taken: with text for display that was tidied or left out."
+    )
 
 
 class LineOfImport(Answer):
@@ -63,8 +67,12 @@ class ImportAnswer(Answer):
     clients: CountsOfType
     sessions: CountsOfType
     bookings: CountsOfType
-    errors: int = Field(description="Lines that were not taken, those whose type could not be read among them.")
-    first_errors: list[LineOfImport] = Field(description="Up to 100 of them, the first few of each code.")
+    errors: int = Field(
+        description="Lines that were not taken, those whose type could not be read among them."
+    )
+    first_errors: list[LineOfImport] = Field(
+        description="Up to 100 of them, the first few of each code."
+    )
     first_frozen: list[LineOfImport] = Field(description="The same of those that are frozen.")
     first_mended: list[LineOfImport] = Field(description="The same of those that were mended.")
 
@@ -104,8 +112,9 @@ async def import_schedule(
 ) -> ImportAnswer:
     """Good lines are kept and bad ones named; the same file again changes nothing.
 
-    A booking may refer to sessions that are stored or stand earlier in the file, and to any client. The body is read
-    to its end first: one that is cut off, too large or a broken gzip changes nothing.
+    A booking may refer to sessions that are stored or stand earlier in the file, and to any client.
+    The body is read to its end first: one that is cut off, too large or a broken gzip changes
+    nothing.
     """
     _check_media_type(request.headers.get("content-type"))
     gzipped = _gzipped(request.headers.get("content-encoding"))

@@ -1,6 +1,7 @@
 """The lists that are asked for most: a week's sessions, a client's bookings, and what anybody may see of a schedule.
 
-FastAPI's routes and the `hot_routes` before them have each answer from here, so that both give the same.
+FastAPI's routes and the `hot_routes` before them have each answer from here, so that both give the
+same.
 """
 
 from dataclasses import dataclass
@@ -22,7 +23,8 @@ from app.domain.statuses import SessionStatus
 from app.schedule import read
 
 PUBLIC_CACHE: Final = "public, max-age=60"
-PRIVATE_CACHE: Final = "private, no-cache"  # kept by the caller's browser, and asked for again each time by its ETag
+# kept by the caller's browser, and asked for again each time by its ETag
+PRIVATE_CACHE: Final = "private, no-cache"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,9 @@ class Asked:
     cursor: str | None = None
 
 
-def json_response(members: answers.Members, status: int = HTTP_200_OK, *, cache: str | None = None) -> Response:
+def json_response(
+    members: answers.Members, status: int = HTTP_200_OK, *, cache: str | None = None
+) -> Response:
     """The members as an answer; without a `cache` nobody keeps it."""
     headers = {} if cache is None else {"Cache-Control": cache}
     return Response(orjson.dumps(members), status, headers, media_type="application/json")
@@ -60,7 +64,9 @@ async def sessions(service: State, who: Caller, asked: Asked) -> Response:
         after=place_of(asked.cursor),
         limit=asked.limit + 1,
     )
-    return json_response(answers.session_page(days, views, asked.limit, who.timezone), cache=PRIVATE_CACHE)
+    return json_response(
+        answers.session_page(days, views, asked.limit, who.timezone), cache=PRIVATE_CACHE
+    )
 
 
 async def bookings_of_client(
@@ -78,7 +84,9 @@ async def bookings_of_client(
     return json_response(answers.client_page(rows, limit, who.timezone), cache=PRIVATE_CACHE)
 
 
-async def public(service: State, business_id: str, asked: Asked, if_none_match: str | None) -> Response:
+async def public(
+    service: State, business_id: str, asked: Asked, if_none_match: str | None
+) -> Response:
     """A page of what anybody may see, which this process keeps for a moment: see `PublicPages`.
 
     Raises:
@@ -92,7 +100,9 @@ async def public(service: State, business_id: str, asked: Asked, if_none_match: 
             business = await businesses.get(conn, business_id)
             days = days_of(business.timezone, asked.date_from, asked.date_to)
             chosen = SessionFilter(days.from_at, days.until_at)
-            rows = await session_pages.page(conn, business_id, chosen, after=after, limit=asked.limit + 1)
+            rows = await session_pages.page(
+                conn, business_id, chosen, after=after, limit=asked.limit + 1
+            )
         return orjson.dumps(answers.public_page(business, days, rows, asked.limit))
 
     page = (asked.date_from, asked.date_to, asked.limit, after)

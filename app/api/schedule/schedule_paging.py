@@ -14,9 +14,7 @@ from app.domain.display_text import MAX_CHARACTERS, displayed
 from app.errors import FieldError, Invalid
 
 _ID: Final = re.compile(r"[A-Za-z0-9._:~-]{1,128}")
-_RANGE: Final = (
-    "With neither date: the business's current week, Monday to Sunday. With one: the seven days from it, or to it."
-)
+_RANGE: Final = "With neither date: the business's current week, Monday to Sunday. With one: the seven days from it, or to it."
 
 DateFrom = Annotated[
     str | None,
@@ -27,17 +25,25 @@ DateFrom = Annotated[
 ]
 DateTo = Annotated[
     str | None,
-    Query(description="Last day, inclusive; see `date_from`.", json_schema_extra={"format": "date"}),
+    Query(
+        description="Last day, inclusive; see `date_from`.", json_schema_extra={"format": "date"}
+    ),
 ]
 PageLimit = Annotated[Limit, Query(description="How many at most.")]
-Cursor = Annotated[str | None, Query(description="`next_cursor` of the page before.", max_length=1000)]
+Cursor = Annotated[
+    str | None, Query(description="`next_cursor` of the page before.", max_length=1000)
+]
 # Of what is kept, no text is longer; and as it is kept, so it is asked for.
 _Displayed = Annotated[str, StringConstraints(max_length=MAX_CHARACTERS), AfterValidator(displayed)]
 Exactly = Annotated[_Displayed | None, Query(description="Exactly this text, white space apart.")]
-PartOfName = Annotated[_Displayed | None, Query(description="Part of the name, whatever its case and accents.")]
+PartOfName = Annotated[
+    _Displayed | None, Query(description="Part of the name, whatever its case and accents.")
+]
 
 
-def days_of(timezone: str, date_from: str | None, date_to: str | None, *, default: Days | None = None) -> Days:
+def days_of(
+    timezone: str, date_from: str | None, date_to: str | None, *, default: Days | None = None
+) -> Days:
     """The days that a query asks for in a business's zone; `default` is the current week when left out.
 
     Raises:
@@ -45,7 +51,9 @@ def days_of(timezone: str, date_from: str | None, date_to: str | None, *, defaul
         Problem: see `business_zone`.
     """
     zone = business_zone(timezone)
-    return chosen_days(date_from, date_to, zone, default=default or week_of(dt.datetime.now(dt.UTC), zone))
+    return chosen_days(
+        date_from, date_to, zone, default=default or week_of(dt.datetime.now(dt.UTC), zone)
+    )
 
 
 def place_after(starts_at: dt.datetime, id_: str) -> str:

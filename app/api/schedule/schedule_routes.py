@@ -20,7 +20,15 @@ from app.api.schedule.schedule_bodies import (
 )
 from app.api.schedule.schedule_import import router as imports
 from app.api.schedule.schedule_lists import PRIVATE_CACHE, json_response
-from app.api.schedule.schedule_paging import Cursor, DateFrom, DateTo, Exactly, PageLimit, PartOfName, id_of
+from app.api.schedule.schedule_paging import (
+    Cursor,
+    DateFrom,
+    DateTo,
+    Exactly,
+    PageLimit,
+    PartOfName,
+    id_of,
+)
 from app.api.shapes import Page
 from app.api.state import Service
 from app.auth.keys import Caller, Scope
@@ -43,7 +51,7 @@ Writer = Annotated[Caller, caller(Scope.SCHEDULE_WRITE)]
     response_model=SessionPage,
     responses=problems("business-time-zone-unknown"),
 )
-async def list_sessions(  # noqa: PLR0913, PLR0917 - one parameter for each filter
+async def list_sessions(
     who: Reader,
     service: Service,
     date_from: DateFrom = None,
@@ -72,10 +80,14 @@ async def get_session(session_id: PlatformId, who: Reader, service: Service) -> 
     response_model=Session,
     responses={201: {"model": Session, "description": "Created."}},
 )
-async def put_session(session_id: PlatformId, body: SessionBody, who: Writer, service: Service) -> Response:
+async def put_session(
+    session_id: PlatformId, body: SessionBody, who: Writer, service: Service
+) -> Response:
     """A cancelled session may be described anew; it stays cancelled."""
     _same_id(session_id, body.id)
-    change, view = await put.put_session(service.db, who.business_id, who.timezone, session_id, body)
+    change, view = await put.put_session(
+        service.db, who.business_id, who.timezone, session_id, body
+    )
     return json_response(answers.session(view, who.timezone), _status(change))
 
 
@@ -93,12 +105,22 @@ async def delete_session(session_id: PlatformId, who: Writer, service: Service) 
     await delete.delete_session(service.db, who.business_id, session_id)
 
 
-@router.get("/sessions/{session_id}/bookings", summary="The bookings of a session", response_model=Page[Booking])
+@router.get(
+    "/sessions/{session_id}/bookings",
+    summary="The bookings of a session",
+    response_model=Page[Booking],
+)
 async def list_session_bookings(
-    session_id: PlatformId, who: Reader, service: Service, limit: PageLimit = 50, cursor: Cursor = None
+    session_id: PlatformId,
+    who: Reader,
+    service: Service,
+    limit: PageLimit = 50,
+    cursor: Cursor = None,
 ) -> Response:
     """In id order, each with what became of its payments when the session was cancelled."""
-    rows = await read.bookings_of_session(service.db, who.business_id, session_id, after=id_of(cursor), limit=limit + 1)
+    rows = await read.bookings_of_session(
+        service.db, who.business_id, session_id, after=id_of(cursor), limit=limit + 1
+    )
     return json_response(answers.booking_page(rows, limit), cache=PRIVATE_CACHE)
 
 
@@ -106,9 +128,14 @@ async def list_session_bookings(
     "/bookings/{booking_id}",
     summary="Create or replace a booking",
     response_model=Booking,
-    responses={201: {"model": Booking, "description": "Created."}, **problems("session-cancelled", "booking-settled")},
+    responses={
+        201: {"model": Booking, "description": "Created."},
+        **problems("session-cancelled", "booking-settled"),
+    },
 )
-async def put_booking(booking_id: PlatformId, body: BookingBody, who: Writer, service: Service) -> Response:
+async def put_booking(
+    booking_id: PlatformId, body: BookingBody, who: Writer, service: Service
+) -> Response:
     """Bookings of a cancelled session are frozen: 409, unless nothing would change."""
     _same_id(booking_id, body.id)
     change, row = await put.put_booking(service.db, who.business_id, who.timezone, booking_id, body)
@@ -176,7 +203,11 @@ async def delete_client(client_id: PlatformId, who: Writer, service: Service) ->
     response_model=Page[ClientBooking],
 )
 async def list_client_bookings(
-    client_id: PlatformId, who: Reader, service: Service, limit: PageLimit = 50, cursor: Cursor = None
+    client_id: PlatformId,
+    who: Reader,
+    service: Service,
+    limit: PageLimit = 50,
+    cursor: Cursor = None,
 ) -> Response:
     """What the client's app shows: the latest session first, with its refunds and what they came to."""
     return await lists.bookings_of_client(service, who, client_id, limit=limit, cursor=cursor)

@@ -57,13 +57,17 @@ async def list_webhook_endpoints(
     cursor: Annotated[str | None, Query()] = None,
 ) -> Page[bodies.Endpoint]:
     async with service.db.read() as conn:
-        found = await rows.oldest(conn, who.business_id, after=decode_uuid_cursor(cursor), limit=limit + 1)
+        found = await rows.oldest(
+            conn, who.business_id, after=decode_uuid_cursor(cursor), limit=limit + 1
+        )
     shown = [bodies.Endpoint(**bodies.Endpoint.fields_of(row)) for row in found[:limit]]
     return Page(data=shown, next_cursor=encode_cursor(shown[-1].id) if len(found) > limit else None)
 
 
 @router.get("/{endpoint_id}", summary="One webhook endpoint")
-async def get_webhook_endpoint(endpoint_id: Uuid, who: Manager, service: Service) -> bodies.Endpoint:
+async def get_webhook_endpoint(
+    endpoint_id: Uuid, who: Manager, service: Service
+) -> bodies.Endpoint:
     async with service.db.read() as conn:
         row = await rows.get(conn, who.business_id, endpoint_id)
     if row is None:
@@ -100,8 +104,8 @@ async def rotate_webhook_secret(
 ) -> bodies.EndpointWithSecret:
     """The old one signs beside it for a day, or as long as you say; the answer holds the new one, this once.
 
-    Those before it sign to their own ends, so a rotation may be made again when its answer was lost. An overlap of 0
-    ends them all. At most 10 sign at a time: 409 `too-many-secrets`.
+    Those before it sign to their own ends, so a rotation may be made again when its answer was
+    lost. An overlap of 0 ends them all. At most 10 sign at a time: 409 `too-many-secrets`.
     """
     seals = _seals(service)
     row, secret = await endpoints.rotate(
@@ -116,9 +120,13 @@ async def rotate_webhook_secret(
     summary="Send it a test event",
     responses=problems("endpoint-disabled"),
 )
-async def send_test_event(endpoint_id: Uuid, who: Manager, service: Service) -> bodies.DeliveryDetail:
+async def send_test_event(
+    endpoint_id: Uuid, who: Manager, service: Service
+) -> bodies.DeliveryDetail:
     """An event of type `webhook_endpoint.test`, to this endpoint alone, whatever types it asks for."""
-    return bodies.DeliveryDetail.of(await endpoints.send_test(service.db, who.business_id, endpoint_id), [])
+    return bodies.DeliveryDetail.of(
+        await endpoints.send_test(service.db, who.business_id, endpoint_id), []
+    )
 
 
 @router.get("/{endpoint_id}/deliveries", summary="What was sent to it, newest first")
@@ -135,10 +143,16 @@ async def list_webhook_deliveries(
     async with service.db.read() as conn:
         if await rows.get(conn, who.business_id, endpoint_id) is None:
             raise NotFound("webhook endpoint")
-        found = await delivery_lists.newest(conn, endpoint_id, status=status, before=before, limit=limit + 1)
-        attempts = await delivery_lists.attempts_at(conn, endpoint_id, [row["event_id"] for row in found])
+        found = await delivery_lists.newest(
+            conn, endpoint_id, status=status, before=before, limit=limit + 1
+        )
+        attempts = await delivery_lists.attempts_at(
+            conn, endpoint_id, [row["event_id"] for row in found]
+        )
     shown = [bodies.Delivery(**bodies.Delivery.fields_of(row, attempts)) for row in found[:limit]]
-    return Page(data=shown, next_cursor=encode_cursor(shown[-1].event_id) if len(found) > limit else None)
+    return Page(
+        data=shown, next_cursor=encode_cursor(shown[-1].event_id) if len(found) > limit else None
+    )
 
 
 @router.get("/{endpoint_id}/deliveries/{event_id}", summary="One delivery, with what is sent")
@@ -151,7 +165,9 @@ async def get_webhook_delivery(
         row = await delivery_lists.one(conn, endpoint_id, event_id)
         if row is None:
             raise NotFound("delivery")
-        return bodies.DeliveryDetail.of(row, await delivery_lists.attempts_at(conn, endpoint_id, [event_id]))
+        return bodies.DeliveryDetail.of(
+            row, await delivery_lists.attempts_at(conn, endpoint_id, [event_id])
+        )
 
 
 @router.post(
@@ -160,11 +176,15 @@ async def get_webhook_delivery(
     summary="Send it once more",
     responses=problems("endpoint-disabled"),
 )
-async def redeliver_webhook(endpoint_id: Uuid, event_id: Uuid, who: Manager, service: Service) -> bodies.DeliveryDetail:
+async def redeliver_webhook(
+    endpoint_id: Uuid, event_id: Uuid, who: Manager, service: Service
+) -> bodies.DeliveryDetail:
     """Now, under the same id, whatever came of it before; if it fails, by the whole schedule again."""
     row = await endpoints.redeliver(service.db, who.business_id, endpoint_id, event_id)
     async with service.db.read() as conn:
-        return bodies.DeliveryDetail.of(row, await delivery_lists.attempts_at(conn, endpoint_id, [event_id]))
+        return bodies.DeliveryDetail.of(
+            row, await delivery_lists.attempts_at(conn, endpoint_id, [event_id])
+        )
 
 
 @router.post(
@@ -173,10 +193,16 @@ async def redeliver_webhook(endpoint_id: Uuid, event_id: Uuid, who: Manager, ser
     summary="Send it all events since an instant",
     responses=problems("endpoint-disabled"),
 )
-async def replay_webhooks(endpoint_id: Uuid, body: bodies.Replay, who: Manager, service: Service) -> bodies.Replayed:
+async def replay_webhooks(
+    endpoint_id: Uuid, body: bodies.Replay, who: Manager, service: Service
+) -> bodies.Replayed:
     """Under their old ids, as far as it asks for their types: also those that it has missed while it was disabled."""
     count = await endpoints.replay(
-        service.db, who.business_id, endpoint_id, since=body.since, undelivered_only=body.undelivered_only
+        service.db,
+        who.business_id,
+        endpoint_id,
+        since=body.since,
+        undelivered_only=body.undelivered_only,
     )
     return bodies.Replayed(deliveries=count)
 

@@ -1,6 +1,7 @@
 """What webhook endpoints are sent, as the document says it: a schema and an OpenAPI webhook for each type of event.
 
-Nothing is made of these models but the document; what is written by `app/db` is held to them by a contract test.
+Nothing is made of these models but the document; what is written by `app/db` is held to them by a
+contract test.
 """
 
 from collections.abc import Mapping
@@ -39,7 +40,9 @@ class _Event(Answer):
 
 
 class BulkCancellationAcceptedData(_JobData):
-    status: Literal[JobStatus.HELD, JobStatus.QUEUED] = Field(description="`held`: it can be withdrawn for a while.")
+    status: Literal[JobStatus.HELD, JobStatus.QUEUED] = Field(
+        description="`held`: it can be withdrawn for a while."
+    )
 
 
 class BulkCancellationAccepted(_Event):
@@ -141,8 +144,16 @@ _REFUND: Final = _JOB | {
 }
 # Each type's model, what it says in a line, and the ids of an example.
 _EVENTS: Final[Mapping[EventType, tuple[type[_Event], str, Mapping[str, str | None]]]] = {
-    EventType.ACCEPTED: (BulkCancellationAccepted, "A bulk cancellation was accepted", _JOB | {"status": "queued"}),
-    EventType.SESSION_CANCELLED: (SessionCancelled, "A session was cancelled", _JOB | {"session_id": "s1"}),
+    EventType.ACCEPTED: (
+        BulkCancellationAccepted,
+        "A bulk cancellation was accepted",
+        _JOB | {"status": "queued"},
+    ),
+    EventType.SESSION_CANCELLED: (
+        SessionCancelled,
+        "A session was cancelled",
+        _JOB | {"session_id": "s1"},
+    ),
     EventType.REFUND_SUCCEEDED: (
         RefundSucceeded,
         "A refund has succeeded",
@@ -153,7 +164,11 @@ _EVENTS: Final[Mapping[EventType, tuple[type[_Event], str, Mapping[str, str | No
         "A refund needs a person",
         _REFUND | {"status": "rejected", "failure_code": "payment_disputed"},
     ),
-    EventType.COMPLETED: (BulkCancellationCompleted, "A bulk cancellation has ended", _JOB | {"status": "completed"}),
+    EventType.COMPLETED: (
+        BulkCancellationCompleted,
+        "A bulk cancellation has ended",
+        _JOB | {"status": "completed"},
+    ),
     EventType.WITHDRAWN: (
         BulkCancellationWithdrawn,
         "A bulk cancellation was withdrawn",
@@ -172,7 +187,9 @@ def schemas() -> dict[str, Any]:
     """The schemas of all events, and `WebhookEvent`: any of them."""
     models = [model for model, _, _ in _EVENTS.values()]
     _, made = models_json_schema([(model, "serialization") for model in models], ref_template=_REF)
-    mapping = {event.value: _REF.format(model=model.__name__) for event, (model, _, _) in _EVENTS.items()}
+    mapping = {
+        event.value: _REF.format(model=model.__name__) for event, (model, _, _) in _EVENTS.items()
+    }
     union = {
         "title": _UNION,
         "description": "The body of what webhook endpoints are sent: any of these, told apart by `type`.",
@@ -189,7 +206,11 @@ def webhooks() -> dict[str, Any]:
 
 def _operation(event: EventType) -> dict[str, Any]:
     model, summary, ids = _EVENTS[event]
-    example = {"type": event.value, "timestamp": "2026-11-23T06:00:00.000Z", "data": {"business_id": "studio", **ids}}
+    example = {
+        "type": event.value,
+        "timestamp": "2026-11-23T06:00:00.000Z",
+        "data": {"business_id": "studio", **ids},
+    }
     schema = {"$ref": _REF.format(model=model.__name__)}
     return {
         "operationId": f"on_{event.value.replace('.', '_')}",
@@ -198,17 +219,29 @@ def _operation(event: EventType) -> dict[str, Any]:
         "description": model.__doc__,
         "security": [],
         "parameters": [
-            _header("webhook-id", "The event's id, the same over all attempts: what comes again is known by it."),
-            _header("webhook-timestamp", "When this attempt was made, in seconds since 1970.", pattern="^[0-9]+$"),
+            _header(
+                "webhook-id",
+                "The event's id, the same over all attempts: what comes again is known by it.",
+            ),
+            _header(
+                "webhook-timestamp",
+                "When this attempt was made, in seconds since 1970.",
+                pattern="^[0-9]+$",
+            ),
             _header(
                 "webhook-signature",
                 "`v1,` and a signature in base64; several, with spaces between, while the secret is changed.",
                 pattern="^v1,[A-Za-z0-9+/=]+( v1,[A-Za-z0-9+/=]+)*$",
             ),
         ],
-        "requestBody": {"required": True, "content": {"application/json": {"schema": schema, "example": example}}},
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": schema, "example": example}},
+        },
         "responses": {
-            "2XX": {"description": "Taken. Anything else, redirects too, is a failure, and the event comes again."},
+            "2XX": {
+                "description": "Taken. Anything else, redirects too, is a failure, and the event comes again."
+            },
             "410": {"description": "Never again: the endpoint is disabled."},
         },
     }
@@ -216,4 +249,10 @@ def _operation(event: EventType) -> dict[str, Any]:
 
 def _header(name: str, description: str, **constraints: str) -> dict[str, Any]:
     schema = {"type": "string", **constraints}
-    return {"name": name, "in": "header", "required": True, "description": description, "schema": schema}
+    return {
+        "name": name,
+        "in": "header",
+        "required": True,
+        "description": description,
+        "schema": schema,
+    }

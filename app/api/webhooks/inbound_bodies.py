@@ -1,7 +1,8 @@
 """What is read of a hook's body: of which refund it speaks, and never how that went.
 
-Of Stripe's, also which refund there is said to have failed: that is asked after even where a success was heard before.
-What is of a type that concerns no refund is not read further than its type.
+Of Stripe's, also which refund there is said to have failed: that is asked after even where a
+success was heard before. What is of a type that concerns no refund is not read further than its
+type.
 """
 
 from typing import Annotated, Any, Final, NamedTuple, TypeVar
@@ -15,7 +16,8 @@ from app.gateways.stripe.refunds import failed_id_of, reference_of
 from app.refunds.inbound_events import AtStripe
 
 REFUND_UPDATED: Final = "refund.updated"
-# docs.stripe.com/api/events/types: of these data.object is a refund. That of `charge.refunded` is a charge.
+# docs.stripe.com/api/events/types: of these data.object is a refund. That of `charge.refunded` is a
+# charge.
 STRIPE_TYPES: Final = (REFUND_UPDATED, "refund.created", "refund.failed", "charge.refund.updated")
 # docs.stripe.com/webhooks?snapshot-or-thin=thin: these name the refund, and hold nothing of it.
 _FAILED: Final = "v1.refund.failed"
@@ -90,7 +92,9 @@ def told_by_stripe(body: bytes, content_type: str | None) -> Told | None:
     if type_ in THIN_TYPES:
         thin = _read(_ThinEvent, document)
         refund_id = thin.related_object.id
-        return Told(thin.id, AtStripe(refund_id, thin.context), refund_id if type_ == _FAILED else None)
+        return Told(
+            thin.id, AtStripe(refund_id, thin.context), refund_id if type_ == _FAILED else None
+        )
     if type_ not in STRIPE_TYPES:
         return None
     event = _read(_StripeEvent, document)

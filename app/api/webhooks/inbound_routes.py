@@ -11,7 +11,14 @@ from fastapi import APIRouter, Request, Response
 
 from app.api.openapi import problems
 from app.api.state import Service, State
-from app.api.webhooks.inbound_bodies import REFUND_UPDATED, STRIPE_TYPES, THIN_TYPES, Told, reference_in, told_by_stripe
+from app.api.webhooks.inbound_bodies import (
+    REFUND_UPDATED,
+    STRIPE_TYPES,
+    THIN_TYPES,
+    Told,
+    reference_in,
+    told_by_stripe,
+)
 from app.errors import Problem
 from app.refunds import inbound_events
 from app.refunds.inbound_events import InboundSource
@@ -32,12 +39,20 @@ def _header(name: str, description: str, example: str) -> dict[str, Any]:
 def _refusal(status: int, slug: str, title: str, detail: str) -> dict[int | str, dict[str, Any]]:
     [(_, response)] = problems(slug).items()
     [content] = response["content"].values()
-    content["example"] = {"type": f"/problems/{slug}", "title": title, "status": status, "detail": detail}
+    content["example"] = {
+        "type": f"/problems/{slug}",
+        "title": title,
+        "status": status,
+        "detail": detail,
+    }
     return {status: response}
 
 
 def _documented(
-    not_configured: _Problem, signature_invalid: _Problem, parameters: list[dict[str, Any]], body: dict[str, Any]
+    not_configured: _Problem,
+    signature_invalid: _Problem,
+    parameters: list[dict[str, Any]],
+    body: dict[str, Any],
 ) -> dict[str, Any]:
     return {
         "status_code": 204,
@@ -60,20 +75,36 @@ def _not_configured(setting: str) -> _Problem:
     return 404, "hooks-not-configured", "Hooks are not configured", detail
 
 
-_OBJECT: Final = {"type": "object", "additionalProperties": True}  # a sender may say more than is read
-_TYPE: Final = {"type": "string", "minLength": 1, "description": "Others are answered 204, and not read further."}
+# a sender may say more than is read
+_OBJECT: Final = {"type": "object", "additionalProperties": True}
+_TYPE: Final = {
+    "type": "string",
+    "minLength": 1,
+    "description": "Others are answered 204, and not read further.",
+}
 _NOT_CONFIGURED: Final = _not_configured("HOOKS_SECRET")
 _STRIPE_NOT_CONFIGURED: Final = _not_configured("STRIPE_HOOKS_SECRET")
 _SIGNATURE: Final = "v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4="
 _EXAMPLE: Final = {
     "type": REFUND_UPDATED,
     "timestamp": "2026-11-23T06:00:00.000Z",
-    "data": {"id": "rf_00000001", "status": "succeeded", "reference": "0199c3a2-6f00-7000-8000-0a1b2c3d4e5f"},
+    "data": {
+        "id": "rf_00000001",
+        "status": "succeeded",
+        "reference": "0199c3a2-6f00-7000-8000-0a1b2c3d4e5f",
+    },
 }
 _REFUND: Final = {
     **_OBJECT,
     "description": "The refund as your document shows it. Only its reference is read.",
-    "properties": {"reference": {"type": "string", "minLength": 1, "maxLength": 255, "description": "As it was sent."}},
+    "properties": {
+        "reference": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 255,
+            "description": "As it was sent.",
+        }
+    },
     "required": ["reference"],
 }
 _SCHEMA: Final = {
@@ -89,9 +120,17 @@ _DOCUMENTED: Final = _documented(
     _NOT_CONFIGURED,
     SIGNATURE_INVALID,
     [
-        _header("webhook-id", "The event's id, the same over all attempts.", "msg_2KWPBgLlAfxdpx2AI54pPJ85f4W"),
+        _header(
+            "webhook-id",
+            "The event's id, the same over all attempts.",
+            "msg_2KWPBgLlAfxdpx2AI54pPJ85f4W",
+        ),
         _header("webhook-timestamp", "Seconds since 1970, within 300 of our clock.", "1795413600"),
-        _header("webhook-signature", "`v1,` and the signature in base64; several, with spaces between.", _SIGNATURE),
+        _header(
+            "webhook-signature",
+            "`v1,` and the signature in base64; several, with spaces between.",
+            _SIGNATURE,
+        ),
     ],
     {"schema": _SCHEMA, "example": _EXAMPLE},
 )
@@ -122,17 +161,30 @@ _STRIPE_OBJECT: Final = {
 _STRIPE_SCHEMA: Final = {
     **_OBJECT,
     "properties": {
-        "id": {"type": "string", "pattern": "^[!-~]{1,255}$", "description": "The event's, `evt_…`: it counts once."},
-        "type": _TYPE | {"description": f"{', '.join(STRIPE_TYPES + THIN_TYPES)}. {_TYPE['description']}"},
+        "id": {
+            "type": "string",
+            "pattern": "^[!-~]{1,255}$",
+            "description": "The event's, `evt_…`: it counts once.",
+        },
+        "type": _TYPE
+        | {"description": f"{', '.join(STRIPE_TYPES + THIN_TYPES)}. {_TYPE['description']}"},
         "data": _OBJECT | {"properties": {"object": _STRIPE_OBJECT}, "required": ["object"]},
     },
     "required": ["id", "type", "data"],
 }
-_STRIPE_SIGNATURE: Final = "t=1795413600,v1=5257a869e7ecebeda32affa62cdca3fa51cad7e77a0e56ff536d0ce8e108d8bd"
+_STRIPE_SIGNATURE: Final = (
+    "t=1795413600,v1=5257a869e7ecebeda32affa62cdca3fa51cad7e77a0e56ff536d0ce8e108d8bd"
+)
 _STRIPE_DOCUMENTED: Final = _documented(
     _STRIPE_NOT_CONFIGURED,
     stripe.SIGNATURE_INVALID,
-    [_header("Stripe-Signature", "`t`, within 300 s of our clock, and one or more `v1`.", _STRIPE_SIGNATURE)],
+    [
+        _header(
+            "Stripe-Signature",
+            "`t`, within 300 s of our clock, and one or more `v1`.",
+            _STRIPE_SIGNATURE,
+        )
+    ],
     {"schema": _STRIPE_SCHEMA, "example": _STRIPE_EXAMPLE},
 )
 
@@ -158,7 +210,9 @@ async def receive_stripe_hook(request: Request, service: Service) -> Response:
     body = await request.body()
     signature = request.headers.get("stripe-signature")
     stripe.verify(secret.get_secret_value().split(), signature, body, now=time.time())
-    return await _take(service, InboundSource.STRIPE, told_by_stripe(body, request.headers.get("content-type")))
+    return await _take(
+        service, InboundSource.STRIPE, told_by_stripe(body, request.headers.get("content-type"))
+    )
 
 
 async def _receive(request: Request, service: State, source: InboundSource) -> Response:
@@ -177,6 +231,11 @@ async def _take(service: State, source: InboundSource, told: Told | None) -> Res
     else:
         db, queue = service.db, service.queue
         await inbound_events.take(
-            db, queue, source, event_id=told.event_id, reference=told.reference, failed_id=told.failed_id
+            db,
+            queue,
+            source,
+            event_id=told.event_id,
+            reference=told.reference,
+            failed_id=told.failed_id,
         )
     return Response(status_code=204)

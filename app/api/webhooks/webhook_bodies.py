@@ -56,10 +56,14 @@ class EndpointRequest(Body):
 class EndpointChanges(Body):
     """What to change; what is left out stays as it is."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"status": "enabled"}], "minProperties": 1})
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"status": "enabled"}], "minProperties": 1}
+    )
 
     url: Url = Field("", description=_URL, json_schema_extra=_without_default)
-    description: Annotated[str, text(200)] | None = Field(None, description="Your own words; null: none.")
+    description: Annotated[str, text(200)] | None = Field(
+        None, description="Your own words; null: none."
+    )
     event_types: Types | None = Field(None, description=_TYPES)
     status: EndpointStatus = Field(
         EndpointStatus.ENABLED,
@@ -92,8 +96,12 @@ class Replay(Body):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"since": "2026-11-23T06:00:00Z"}]})
 
-    since: Moment = Field(description="Events that occurred then or later; they are kept for 30 days.")
-    undelivered_only: StrictBool = Field(False, description="Leave out what the endpoint has taken.")
+    since: Moment = Field(
+        description="Events that occurred then or later; they are kept for 30 days."
+    )
+    undelivered_only: StrictBool = Field(
+        False, description="Leave out what the endpoint has taken."
+    )
 
 
 class Replayed(Answer):
@@ -113,7 +121,9 @@ class Endpoint(Answer):
     disabled_because: DisabledBecause | None = Field(
         description="`gone`: it answered 410. `failing`: nothing was delivered for five days."
     )
-    failing_since: UtcInstant | None = Field(description="The first failure since the last success.")
+    failing_since: UtcInstant | None = Field(
+        description="The first failure since the last success."
+    )
     previous_secret_until: UtcInstant | None = Field(
         description="When the last of the secrets before this one ends, which sign beside it until their own ends."
     )
@@ -132,7 +142,9 @@ class Endpoint(Answer):
 class EndpointWithSecret(Endpoint):
     """A webhook endpoint and its secret, which is shown this once."""
 
-    secret: str = Field(description="`whsec_…`: what verifies the signatures of what is sent.", examples=["whsec_…"])
+    secret: str = Field(
+        description="`whsec_…`: what verifies the signatures of what is sent.", examples=["whsec_…"]
+    )
 
 
 class Attempt(Answer):
@@ -163,7 +175,9 @@ class Delivery(Answer):
         own = [one for one in attempts if one["event_id"] == row["event_id"]]
         shown = ("event_id", "type", "occurred_at", "status", "next_attempt_at")
         return {name: row[name] for name in shown} | {
-            "attempts": [Attempt(**{name: one[name] for name in Attempt.model_fields}) for one in own]
+            "attempts": [
+                Attempt(**{name: one[name] for name in Attempt.model_fields}) for one in own
+            ]
         }
 
 

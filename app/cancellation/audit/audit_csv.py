@@ -1,7 +1,7 @@
 """The audit CSV (RFC 4180): streamed from one snapshot of the rows, or followed line by line as outcomes become final.
 
-Every accepted booking has its line at any time, from the 202 on; memory is flat whatever the job's size. No reader,
-however slow, holds a connection: the rows are read ahead of it.
+Every accepted booking has its line at any time, from the 202 on; memory is flat whatever the job's
+size. No reader, however slow, holds a connection: the rows are read ahead of it.
 """
 
 import asyncio
@@ -39,7 +39,9 @@ async def count_lines(db: Database, business_id: str, job_id: str) -> int:
     """
     async with db.snapshot() as conn:
         job = await jobs.existing(conn, business_id, job_id)
-        unbooked = sa.select(sa.func.count()).select_from(audit_rows.unbooked_lines(job_id).order_by(None).subquery())
+        unbooked = sa.select(sa.func.count()).select_from(
+            audit_rows.unbooked_lines(job_id).order_by(None).subquery()
+        )
         count: int = (await conn.execute(unbooked)).scalar_one()
     return count + int(job["totals"]["refunds"]) + int(job["totals"]["nothing_to_return"])
 
@@ -66,12 +68,16 @@ def stream(
     return read_ahead(_lines(db, business_id, job_id, as_accepted=as_accepted, bom=bom))
 
 
-async def _lines(db: Database, business_id: str, job_id: str, *, as_accepted: bool, bom: bool) -> AsyncIterator[bytes]:
+async def _lines(
+    db: Database, business_id: str, job_id: str, *, as_accepted: bool, bom: bool
+) -> AsyncIterator[bytes]:
     async with db.export() as conn:
         job = await jobs.existing(conn, business_id, job_id)
         yield csv_cells.header(bom=bom)
         for source in _sources(job, as_accepted=as_accepted):
-            async with aclosing(_copy(conn, source) if db.is_postgresql else _select(conn, source)) as chunks:
+            async with aclosing(
+                _copy(conn, source) if db.is_postgresql else _select(conn, source)
+            ) as chunks:
                 async for chunk in chunks:
                     yield chunk
 
@@ -104,7 +110,9 @@ def _sources(job: sa.RowMapping, *, as_accepted: bool) -> Iterator[audit_rows.Li
         yield audit_rows.refund_lines(job_id, positions, as_accepted=as_accepted)
     to_return = lines.of_job(job)
     for positions in _parts(written, job["accepted_sessions"]):
-        yield audit_rows.planned_lines(job, positions, to_return).params(lines.parameters(job, positions))
+        yield audit_rows.planned_lines(job, positions, to_return).params(
+            lines.parameters(job, positions)
+        )
     yield audit_rows.unbooked_lines(job_id, as_accepted=as_accepted)
 
 
@@ -127,8 +135,9 @@ async def follow(
 ) -> AsyncIterator[bytes]:
     """The job's audit, each line as soon as its outcome is final; ends with the job.
 
-    With `after` from that outcome's number on (0: from the beginning), and each line ends with its own number. Lines
-    of sessions that nobody had booked have no outcome: they come first, as number 0.
+    With `after` from that outcome's number on (0: from the beginning), and each line ends with its
+    own number. Lines of sessions that nobody had booked have no outcome: they come first, as number
+    0.
 
     Raises:
         NotFound: no such job (before the first chunk).
@@ -153,7 +162,9 @@ async def follow(
         if settled:
             seq = settled[-1].outcome_seq
             pause = _SHORTEST_PAUSE_SECONDS
-            yield csv_cells.lines_of((*row[:-1], str(row[-1])) if numbered else row[:-1] for row in settled)
+            yield csv_cells.lines_of(
+                (*row[:-1], str(row[-1])) if numbered else row[:-1] for row in settled
+            )
         elif job["due_at"] is None:
             return
         else:
@@ -167,7 +178,9 @@ async def follow(
 async def _unbooked(db: Database, job_id: str, *, numbered: bool) -> AsyncIterator[bytes]:
     unbooked = audit_rows.unbooked_lines(job_id)
     async with db.export() as conn:
-        async for chunk in _select(conn, unbooked.add_columns(sa.literal("0")) if numbered else unbooked):
+        async for chunk in _select(
+            conn, unbooked.add_columns(sa.literal("0")) if numbered else unbooked
+        ):
             yield chunk
 
 
@@ -205,7 +218,9 @@ async def _copy(conn: AsyncConnection, query: audit_rows.Lines) -> AsyncGenerato
 
     async def copy() -> None:
         try:
-            await driver.copy_from_query(str(statement), output=take, format="csv", force_quote=csv_cells.QUOTED)
+            await driver.copy_from_query(
+                str(statement), output=take, format="csv", force_quote=csv_cells.QUOTED
+            )
         finally:
             await chunks.put(bytes(buffer))
             await chunks.put(None)
@@ -217,7 +232,8 @@ async def _copy(conn: AsyncConnection, query: audit_rows.Lines) -> AsyncGenerato
         await copying
     finally:
         copying.cancel()
-        while not chunks.empty():  # or its last words would wait for room in the queue, and we for it
+        # or its last words would wait for room in the queue, and we for it
+        while not chunks.empty():
             chunks.get_nowait()
         with suppress(asyncio.CancelledError):
             await copying

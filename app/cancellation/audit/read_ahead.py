@@ -1,7 +1,7 @@
 """Takes chunks as fast as they are made and gives them as slowly as they are read, so that who makes them is soon free.
 
-So a reader who pauses holds no connection to the database. What waits for it is in memory up to a mebibyte, and on disk
-beyond.
+So a reader who pauses holds no connection to the database. What waits for it is in memory up to a
+mebibyte, and on disk beyond.
 """
 
 import asyncio

@@ -1,8 +1,8 @@
 """The audit as a workbook with typed cells (ECMA-376, Office Open XML), written as it is sent, in flat memory.
 
-Ids and texts are text, and none is ever a formula; amounts are numbers with their currency's decimals; instants are
-dates and times in UTC, which the header says. openpyxl and XlsxWriter write a whole sheet to a temporary file first,
-and a caller (or a proxy) would wait for all of it.
+Ids and texts are text, and none is ever a formula; amounts are numbers with their currency's
+decimals; instants are dates and times in UTC, which the header says. openpyxl and XlsxWriter write
+a whole sheet to a temporary file first, and a caller (or a proxy) would wait for all of it.
 """
 
 import datetime as dt
@@ -16,11 +16,12 @@ from app.domain.csv_cells import COLUMNS, INSTANTS, LOCAL_TIMES, NUMBERS
 
 MEDIA_TYPE: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _MAX_ROWS: Final = 1_048_576  # of a sheet, its header among them
-# Beyond 2 GiB a part of a zip file needs the 64-bit form, which spreadsheets don't take of a file that was streamed.
+# Beyond 2 GiB a part of a zip file needs the 64-bit form, which spreadsheets don't take of a file
+# that was streamed.
 _MAX_SHEET_BYTES: Final = 1_900_000_000
 _MAX_DIGITS: Final = 15  # that a spreadsheet's number has; a longer one stays text, whole
 _MAX_TEXT: Final = 32_767  # characters of a cell
-_FIRST_DAY: Final = dt.datetime(1899, 12, 30)  # noqa: DTZ001 - a sheet's times have no zone
+_FIRST_DAY: Final = dt.datetime(1899, 12, 30)
 _DAY: Final = dt.timedelta(days=1)
 
 _XML: Final = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
@@ -31,7 +32,8 @@ _SHEET_TYPE: Final = "application/vnd.openxmlformats-officedocument.spreadsheetm
 # Styles by their place in `cellXfs`: text, the header, an instant, then numbers by their decimals.
 _TEXT, _HEADER, _INSTANT, _WHOLE = 1, 2, 3, 4
 _BY_DECIMALS: Final = {0: _WHOLE, 2: 5, 3: 6, 4: 7}
-_FORMATS: Final = ((0, 0), (49, 0), (49, 1), (164, 0), (3, 0), (4, 0), (165, 0), (166, 0))  # number format, font
+# number format, font
+_FORMATS: Final = ((0, 0), (49, 0), (49, 1), (164, 0), (3, 0), (4, 0), (165, 0), (166, 0))
 _STYLES: Final = (
     f'{_XML}<styleSheet xmlns="{_MAIN}"><numFmts count="3">'
     '<numFmt numFmtId="164" formatCode="yyyy\\-mm\\-dd\\ hh:mm:ss"/>'
@@ -57,7 +59,9 @@ _LIKE_AN_ESCAPE: Final = re.compile("_(?=x[0-9A-Fa-f]{4}_)")
 class Workbook:
     """A workbook in the making. Each method gives the bytes that are ready to be sent by then."""
 
-    def __init__(self, *, max_rows: int = _MAX_ROWS, max_sheet_bytes: int = _MAX_SHEET_BYTES) -> None:
+    def __init__(
+        self, *, max_rows: int = _MAX_ROWS, max_sheet_bytes: int = _MAX_SHEET_BYTES
+    ) -> None:
         self._max_rows = max_rows
         self._max_sheet_bytes = max_sheet_bytes
         self._sink = _Sink()
@@ -70,7 +74,11 @@ class Workbook:
         """Rows of the audit's columns; a sheet that is full is followed by another."""
         parts: list[str] = []
         for row in rows:
-            if self._sheet is None or self._row >= self._max_rows or self._sheet_bytes >= self._max_sheet_bytes:
+            if (
+                self._sheet is None
+                or self._row >= self._max_rows
+                or self._sheet_bytes >= self._max_sheet_bytes
+            ):
                 self._write(parts)
                 self._open_sheet()
             self._row += 1
@@ -130,7 +138,7 @@ class _Sink:
 
 def _letters(number: int) -> str:
     """The name of a column, from 0: A … Z, AA …."""
-    return ("" if number < 26 else chr(64 + number // 26)) + chr(65 + number % 26)  # noqa: PLR2004 - the alphabet
+    return ("" if number < 26 else chr(64 + number // 26)) + chr(65 + number % 26)
 
 
 _LETTERS: Final = tuple(map(_letters, range(len(COLUMNS))))
@@ -140,7 +148,9 @@ _PLACES: Final = tuple(zip(COLUMNS, _LETTERS, strict=True))
 def _row(number: int, cells: Sequence[str | None]) -> str:
     """One row; an empty cell is left out."""
     written = [
-        _cell(name, f"{letters}{number}", cell) for (name, letters), cell in zip(_PLACES, cells, strict=True) if cell
+        _cell(name, f"{letters}{number}", cell)
+        for (name, letters), cell in zip(_PLACES, cells, strict=True)
+        if cell
     ]
     return f'<row r="{number}">{"".join(written)}</row>'
 
@@ -157,11 +167,14 @@ def _cell(name: str, place: str, cell: str) -> str:
 
 def _text(place: str, text: str, style: int) -> str:
     plain = escape(_LIKE_AN_ESCAPE.sub("_x005F_", _NOT_XML.sub("", text[:_MAX_TEXT])))
-    return f'<c r="{place}" s="{style}" t="inlineStr"><is><t xml:space="preserve">{plain}</t></is></c>'
+    return (
+        f'<c r="{place}" s="{style}" t="inlineStr"><is><t xml:space="preserve">{plain}</t></is></c>'
+    )
 
 
 _TITLES: Final = "".join(
-    _text(f"{letters}1", f"{name} (UTC)" if name in INSTANTS else name, _HEADER) for name, letters in _PLACES
+    _text(f"{letters}1", f"{name} (UTC)" if name in INSTANTS else name, _HEADER)
+    for name, letters in _PLACES
 )
 _SHEET_BEGINS: Final = (
     f'{_XML}<worksheet xmlns="{_MAIN}"><sheetViews><sheetView workbookViewId="0">'
@@ -175,13 +188,16 @@ def _parts_about(sheets: int) -> dict[str, str]:
     """The parts that name the others, by their names."""
     numbers = range(1, sheets + 1)
     overrides = "".join(
-        f'<Override PartName="/xl/worksheets/sheet{n}.xml" ContentType="{_SHEET_TYPE}.worksheet+xml"/>' for n in numbers
+        f'<Override PartName="/xl/worksheets/sheet{n}.xml" ContentType="{_SHEET_TYPE}.worksheet+xml"/>'
+        for n in numbers
     )
     listed = "".join(
-        f'<sheet name="{"Audit" if n == 1 else f"Audit {n}"}" sheetId="{n}" r:id="rId{n}"/>' for n in numbers
+        f'<sheet name="{"Audit" if n == 1 else f"Audit {n}"}" sheetId="{n}" r:id="rId{n}"/>'
+        for n in numbers
     )
     links = "".join(
-        f'<Relationship Id="rId{n}" Type="{_OFFICE}/worksheet" Target="worksheets/sheet{n}.xml"/>' for n in numbers
+        f'<Relationship Id="rId{n}" Type="{_OFFICE}/worksheet" Target="worksheets/sheet{n}.xml"/>'
+        for n in numbers
     )
     styles = f'<Relationship Id="rId{sheets + 1}" Type="{_OFFICE}/styles" Target="styles.xml"/>'
     workbook = f'<Relationship Id="rId1" Type="{_OFFICE}/officeDocument" Target="xl/workbook.xml"/>'

@@ -22,12 +22,18 @@ class BusinessRow:
     currency: str
 
 
-_ONE: Final = sa.select(businesses.c.id, businesses.c.name, businesses.c.timezone, businesses.c.currency).where(
-    businesses.c.id == sa.bindparam("of_id")
-)
+_ONE: Final = sa.select(
+    businesses.c.id, businesses.c.name, businesses.c.timezone, businesses.c.currency
+).where(businesses.c.id == sa.bindparam("of_id"))
 
 
-async def create(conn: AsyncConnection, id: str, name: str, timezone: str, currency: str) -> BusinessRow:  # noqa: A002
+async def create(
+    conn: AsyncConnection,
+    id: str,
+    name: str,
+    timezone: str,
+    currency: str,
+) -> BusinessRow:
     """Insert a business; the caller has checked that zone and currency exist.
 
     Raises:
@@ -37,7 +43,9 @@ async def create(conn: AsyncConnection, id: str, name: str, timezone: str, curre
     try:
         await conn.execute(sa.insert(businesses).values(row))
     except IntegrityError as error:
-        raise Problem(409, "business-exists", "The business exists", f"There is a business {id} already.") from error
+        raise Problem(
+            409, "business-exists", "The business exists", f"There is a business {id} already."
+        ) from error
     return BusinessRow(id, name, timezone, currency)
 
 
@@ -59,7 +67,9 @@ async def credits_per_line(conn: AsyncConnection, business_id: str) -> int:
     Raises:
         NotFound: there is no such business.
     """
-    limit = await conn.scalar(sa.select(businesses.c.credits_per_line).where(businesses.c.id == business_id))
+    limit = await conn.scalar(
+        sa.select(businesses.c.credits_per_line).where(businesses.c.id == business_id)
+    )
     if limit is None:
         raise NotFound("business")
     return int(limit)

@@ -57,7 +57,14 @@ async def page(
 
 
 async def replace(
-    conn: AsyncConnection, table: sa.Table, column: sa.Column[str], row_id: str, before: str, now: str
+    conn: AsyncConnection,
+    table: sa.Table,
+    column: sa.Column[str],
+    row_id: str,
+    before: str,
+    now: str,
 ) -> None:
     """Put another seal in the place of one, unless somebody has put theirs there meanwhile."""
-    await conn.execute(sa.update(table).where(table.c.id == row_id, column == before).values({column: now}))
+    await conn.execute(
+        sa.update(table).where(table.c.id == row_id, column == before).values({column: now})
+    )

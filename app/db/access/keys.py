@@ -104,6 +104,8 @@ async def of_business(conn: AsyncConnection, business_id: str | None) -> Sequenc
 async def revoke(conn: AsyncConnection, prefix: str) -> bool:
     """Revokes a key that is in force; False when there is none."""
     changed = await conn.execute(
-        api_keys.update().where(api_keys.c.prefix == prefix, api_keys.c.revoked_at.is_(None)).values(revoked_at=now())
+        api_keys.update()
+        .where(api_keys.c.prefix == prefix, api_keys.c.revoked_at.is_(None))
+        .values(revoked_at=now())
     )
     return changed.rowcount == 1

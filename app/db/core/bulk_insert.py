@@ -1,7 +1,8 @@
 """Many rows written in one statement, in what each database is fastest at: arrays, or a prepared statement.
 
-A row whose key is taken is replaced where the caller names columns to replace, and left alone where not. Rows are sent
-in the order given: callers sort them by key, so that two writers of the same rows queue instead of deadlocking.
+A row whose key is taken is replaced where the caller names columns to replace, and left alone where
+not. Rows are sent in the order given: callers sort them by key, so that two writers of the same
+rows queue instead of deadlocking.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -30,15 +31,22 @@ async def insert_many(
 ) -> int:
     """Insert `rows` (values of `columns`, in order), each with the `constants`; answers how many were written.
 
-    With `replacing`, those columns of a row that is there already are replaced, and those that `also` names are set to
-    what it makes of the new values; without, such a row is left as it is and not counted.
+    With `replacing`, those columns of a row that is there already are replaced, and those that
+    `also` names are set to what it makes of the new values; without, such a row is left as it is
+    and not counted.
     """
     if not rows:
         return 0
     postgresql = conn.dialect.name == "postgresql"
     shape = (table, tuple(constants), tuple(columns), tuple(replacing), also)
     if postgresql:
-        arrays = dict(zip((f"{column}_" for column in columns), map(list, zip(*rows, strict=True)), strict=True))
+        arrays = dict(
+            zip(
+                (f"{column}_" for column in columns),
+                map(list, zip(*rows, strict=True)),
+                strict=True,
+            )
+        )
         result = await conn.execute(_from_arrays(*shape), {**constants, **arrays})
     else:
         each = [{**constants, **dict(zip(columns, row, strict=True))} for row in rows]
@@ -63,7 +71,9 @@ def _from_arrays(
     also: Also | None,
 ) -> sa.Insert:
     given = (
-        sa.func.unnest(*(sa.bindparam(f"{name}_", type_=ARRAY(table.c[name].type)) for name in columns))
+        sa.func.unnest(
+            *(sa.bindparam(f"{name}_", type_=ARRAY(table.c[name].type)) for name in columns)
+        )
         .table_valued(*(sa.column(name, table.c[name].type) for name in columns), name="given")
         .render_derived()
     )
@@ -74,7 +84,9 @@ def _from_arrays(
     statement = postgresql_insert(table).from_select([*constants, *columns], chosen)
     if not replacing:
         return statement.on_conflict_do_nothing()
-    return statement.on_conflict_do_update(index_elements=_key(table), set_=_set(statement.excluded, replacing, also))
+    return statement.on_conflict_do_update(
+        index_elements=_key(table), set_=_set(statement.excluded, replacing, also)
+    )
 
 
 @lru_cache(maxsize=64)
@@ -88,4 +100,6 @@ def _row_by_row(
     statement = sqlite_insert(table)
     if not replacing:
         return statement.on_conflict_do_nothing()
-    return statement.on_conflict_do_update(index_elements=_key(table), set_=_set(statement.excluded, replacing, also))
+    return statement.on_conflict_do_update(
+        index_elements=_key(table), set_=_set(statement.excluded, replacing, also)
+    )

@@ -1,7 +1,8 @@
 """What a transaction changes that others in this process wait for, noted where the rows are written, told at its end.
 
-Of businesses' schedules, whoever keeps what was read lets go of it then; of deliveries that are due, whoever delivers
-looks. It is told whether the commit went well or not: of one whose answer was lost nobody knows.
+Of businesses' schedules, whoever keeps what was read lets go of it then; of deliveries that are
+due, whoever delivers looks. It is told whether the commit went well or not: of one whose answer was
+lost nobody knows.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,7 +16,8 @@ from typing import Final
 class Listeners:
     """Who is told after a transaction."""
 
-    of_schedules: list[Callable[[str], None]] = field(default_factory=list)  # called with each business's id
+    # called with each business's id
+    of_schedules: list[Callable[[str], None]] = field(default_factory=list)
     of_deliveries: list[Callable[[], None]] = field(default_factory=list)
 
     def tell_of_schedule(self, business_id: str) -> None:

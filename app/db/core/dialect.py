@@ -1,7 +1,7 @@
 """Where PostgreSQL and SQLite differ, each difference once: types, the database's clock, lists as one parameter.
 
-Instants are kept by the database's own clock, so that workers with wrong clocks agree; on SQLite they are text of one
-fixed width (`YYYY-MM-DDTHH:MM:SS.mmmZ`), which orders as time does.
+Instants are kept by the database's own clock, so that workers with wrong clocks agree; on SQLite
+they are text of one fixed width (`YYYY-MM-DDTHH:MM:SS.mmmZ`), which orders as time does.
 """
 
 import datetime as dt
@@ -31,7 +31,8 @@ def instant_text(value: dt.datetime) -> str:
 def instant_of(kept: str) -> dt.datetime:
     """An instant that a statement cast to text; the same text gives the same value, whose hash is then known.
 
-    So a list is read: to make hundreds of datetimes anew, and hash each to find what its clocks show, takes longer.
+    So a list is read: to make hundreds of datetimes anew, and hash each to find what its clocks
+    show, takes longer.
     """
     return dt.datetime.fromisoformat(kept)
 
@@ -57,9 +58,10 @@ class Instant(TypeDecorator[dt.datetime]):
     def result_processor(
         self,
         dialect: sa.Dialect,
-        coltype: object,  # noqa: ARG002 - as it is inherited
+        coltype: object,
     ) -> Callable[[Any], dt.datetime | None] | None:
-        # PostgreSQL's driver gives instants in UTC: nothing is left to do, and lists hold hundreds of them.
+        # PostgreSQL's driver gives instants in UTC: nothing is left to do, and lists hold hundreds
+        # of them.
         return None if dialect.name == "postgresql" else _instant_of
 
 
@@ -79,7 +81,7 @@ class Id(TypeDecorator[str]):
         return dialect.type_descriptor(sa.String(36))
 
 
-class now(sa.sql.functions.FunctionElement[dt.datetime]):  # noqa: N801 - reads as the SQL function it is
+class now(sa.sql.functions.FunctionElement[dt.datetime]):
     """The database's clock at this statement (on PostgreSQL not the transaction's start)."""
 
     type = Instant()
@@ -97,7 +99,7 @@ def _now_sqlite(_element: now, _compiler: SQLCompiler, **_kw: Any) -> str:
     return f"strftime('{SQLITE_FORMAT}', 'now')"
 
 
-class later(sa.sql.functions.FunctionElement[dt.datetime]):  # noqa: N801
+class later(sa.sql.functions.FunctionElement[dt.datetime]):
     """`later(seconds)`: the database's clock plus a number of seconds (a parameter or a column; may be fractional)."""
 
     type = Instant()
@@ -117,19 +119,20 @@ def _later_sqlite(element: later, compiler: SQLCompiler, **kw: Any) -> str:
     return f"strftime('{SQLITE_FORMAT}', 'now', CAST({seconds} AS TEXT) || ' seconds')"
 
 
-class _in_list(sa.sql.functions.FunctionElement[bool]):  # noqa: N801
+class _in_list(sa.sql.functions.FunctionElement[bool]):
     type = sa.Boolean()
     inherit_cache = True
 
-    def self_group(self, against: Any = None) -> "_in_list":  # noqa: ARG002 - as it is inherited
+    def self_group(self, against: Any = None) -> "_in_list":
         """A comparison as it is: as a function's value SQLite would be asked for `… = 1`, and search no index."""
         return self
 
 
 @compiles(_in_list, "postgresql")
 def _in_list_postgresql(element: _in_list, compiler: SQLCompiler, **kw: Any) -> str:
-    # Of an array that a subquery makes the planner supposes ten elements, and looks each up in the index. Of IN
-    # (SELECT …) it joins, and without statistics, as during a first import, reads the whole business every time.
+    # Of an array that a subquery makes the planner supposes ten elements, and looks each up in the
+    # index. Of IN (SELECT …) it joins, and without statistics, as during a first import, reads the
+    # whole business every time.
     column, values = (compiler.process(clause, **kw) for clause in element.clauses)
     each = f"json_array_elements_text(CAST({values} AS json))"
     if isinstance(next(iter(element.clauses)).type, Id):
@@ -140,7 +143,7 @@ def _in_list_postgresql(element: _in_list, compiler: SQLCompiler, **kw: Any) -> 
 @compiles(_in_list, "sqlite")
 def _in_list_sqlite(element: _in_list, compiler: SQLCompiler, **kw: Any) -> str:
     column, values = (compiler.process(clause, **kw) for clause in element.clauses)
-    return f"{column} IN (SELECT value FROM json_each({values}))"  # noqa: S608 - compiled, not text
+    return f"{column} IN (SELECT value FROM json_each({values}))"
 
 
 def in_list(column: sa.ColumnElement[str], values: Iterable[str]) -> sa.ColumnElement[bool]:
@@ -158,11 +161,11 @@ def bound_list(values: Iterable[str]) -> str:
     return json.dumps(list(values))
 
 
-class _is_one_of(sa.sql.functions.FunctionElement[bool]):  # noqa: N801
+class _is_one_of(sa.sql.functions.FunctionElement[bool]):
     type = sa.Boolean()
     inherit_cache = True
 
-    def self_group(self, against: Any = None) -> "_is_one_of":  # noqa: ARG002 - as it is inherited
+    def self_group(self, against: Any = None) -> "_is_one_of":
         """As of `_in_list`."""
         return self
 
@@ -182,8 +185,8 @@ def _is_one_of_sqlite(element: _is_one_of, compiler: SQLCompiler, **kw: Any) -> 
 def is_one_of(column: sa.ColumnElement[str], chosen: sa.Select[Any]) -> sa.ColumnElement[bool]:
     """`column IN (SELECT … LIMIT n FOR UPDATE SKIP LOCKED)`, with a subquery that runs once.
 
-    Of IN PostgreSQL may make a join that runs the subquery for every row, skips what it has locked itself, and so takes
-    all there is instead of n.
+    Of IN PostgreSQL may make a join that runs the subquery for every row, skips what it has locked
+    itself, and so takes all there is instead of n.
     """
     return _is_one_of(column, chosen.scalar_subquery())
 
@@ -196,7 +199,9 @@ def plans_by_values(connection: AsyncConnection) -> bool:
 def rows_of_list(name: str) -> sa.TableValuedAlias:
     """Where `plans_by_values`: the texts of a list parameter as rows, each its `value`."""
     # The database calls the only column as the rows are called.
-    return sa.func.unnest(sa.bindparam(name, type_=postgresql.ARRAY(sa.Text))).table_valued("value", name="value")
+    return sa.func.unnest(sa.bindparam(name, type_=postgresql.ARRAY(sa.Text))).table_valued(
+        "value", name="value"
+    )
 
 
 def insert(connection: AsyncConnection, table: sa.Table) -> postgresql.Insert | sqlite.Insert:

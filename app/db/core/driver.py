@@ -1,7 +1,8 @@
 """The driver's own connection, for the statements that run for every request: SQLAlchemy takes thrice the driver's CPU.
 
-A statement is still written in SQLAlchemy's words, but compiled once, and what it raises is still SQLAlchemy's. Only
-PostgreSQL's driver is spoken to: a call of SQLite's is a change of threads, beside which SQLAlchemy is cheap.
+A statement is still written in SQLAlchemy's words, but compiled once, and what it raises is still
+SQLAlchemy's. Only PostgreSQL's driver is spoken to: a call of SQLite's is a change of threads,
+beside which SQLAlchemy is cheap.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -56,7 +57,8 @@ async def single(engine: AsyncEngine) -> AsyncIterator[Single]:
 async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     """A transaction on PostgreSQL, for statements of both: BEGIN and COMMIT are the driver's.
 
-    Unless it has surely ended, the connection is closed with it; so is one whose driver has lost its place.
+    Unless it has surely ended, the connection is closed with it; so is one whose driver has lost
+    its place.
 
     Raises:
         sqlalchemy.exc.SQLAlchemyError, OSError: as from `engine.begin()`.
@@ -65,7 +67,8 @@ async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     adapted: Any = pooled.dbapi_connection
     adapted.autocommit = True  # as long as SQLAlchemy has it: what it says then is within our BEGIN
     begun = sa.Connection(engine.sync_engine, pooled)
-    begun.begin()  # asks nothing, but keeps it from going on by another connection when this one is lost
+    # asks nothing, but keeps it from going on by another connection when this one is lost
+    begun.begin()
     conn = AsyncConnection(engine, begun)
     driver: Any = pooled.driver_connection
     ended = False
@@ -102,8 +105,9 @@ async def fetch(
 ) -> Sequence[Row]:
     """The rows of a statement that is made once and takes these parameters.
 
-    Values come as the driver has them: the statement casts ids to text; JSON is read on PostgreSQL, and text on SQLite.
-    PostgreSQL may keep one plan for all parameters; with `plan_anew`, for one turn more, it makes one for these.
+    Values come as the driver has them: the statement casts ids to text; JSON is read on PostgreSQL,
+    and text on SQLite. PostgreSQL may keep one plan for all parameters; with `plan_anew`, for one
+    turn more, it makes one for these.
 
     Raises:
         sqlalchemy.exc.DBAPIError: as from `conn.execute`.
@@ -113,7 +117,9 @@ async def fetch(
     driver, compiled = _driver_of(conn), _compiled(statement)
     answered = False
     try:
-        rows: Sequence[Row] = await _told(driver, _asked(driver, compiled, given, plan_anew=plan_anew))
+        rows: Sequence[Row] = await _told(
+            driver, _asked(driver, compiled, given, plan_anew=plan_anew)
+        )
         answered = True
     except Exception as error:
         answered = not driver.is_closed() and not is_broken(error)
@@ -124,7 +130,9 @@ async def fetch(
     return rows
 
 
-async def _asked(driver: Any, compiled: "_Compiled", given: Mapping[str, Any], *, plan_anew: bool) -> Any:
+async def _asked(
+    driver: Any, compiled: "_Compiled", given: Mapping[str, Any], *, plan_anew: bool
+) -> Any:
     if plan_anew:
         # Not by the driver's cache of statements: a plan is kept from a statement's sixth use on.
         prepared = await driver.prepare(compiled.text, name="")
@@ -137,7 +145,8 @@ class _Compiled:
     """A statement as the driver takes it, and how each of its parameters is written, in their order."""
 
     text: str
-    parameters: Sequence[tuple[str, Any, Callable[[Any], Any] | None]]  # name, value unless given, what writes it
+    # name, value unless given, what writes it
+    parameters: Sequence[tuple[str, Any, Callable[[Any], Any] | None]]
 
     def values(self, given: Mapping[str, Any]) -> list[Any]:
         return [

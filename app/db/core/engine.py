@@ -1,7 +1,8 @@
 """The database handle: `read()` and `write()` are the only ways to a connection, and each block is one transaction.
 
-SQLite runs in WAL mode with `BEGIN IMMEDIATE` for writers (the default mode loses updates silently) behind an
-in-process lock (`fair_lock`), so that writers take turns instead of polling the file lock.
+SQLite runs in WAL mode with `BEGIN IMMEDIATE` for writers (the default mode loses updates silently)
+behind an in-process lock (`fair_lock`), so that writers take turns instead of polling the file
+lock.
 """
 
 import asyncio
@@ -36,7 +37,8 @@ _POSTGRES_SETTINGS = {
 _READ_ONLY = sa.text("SELECT current_setting('transaction_read_only')")
 _CONNECTED_AT = "bulk_cancel_connected_at"
 _IDLE_SINCE = "bulk_cancel_idle_since"
-_TRUSTED_IDLE_SECONDS = 1.0  # a connection that has been idle for longer is asked whether it still answers
+# a connection that has been idle for longer is asked whether it still answers
+_TRUSTED_IDLE_SECONDS = 1.0
 
 
 class Database:
@@ -50,14 +52,17 @@ class Database:
             if self.is_postgresql
             else _sqlite(self.url)
         )
-        self.listeners = changes.Listeners()  # called after each transaction that changes what they wait for
+        # called after each transaction that changes what they wait for
+        self.listeners = changes.Listeners()
         self._distrusted_until = float("-inf")
         self._autocommit = self.engine
         if self.is_postgresql:
             self._autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         # Exports hold a connection for as long as their rows take: they never get all of them.
         self._exports = asyncio.Semaphore(max(1, pool_size // 2))
-        self._writer: AbstractAsyncContextManager[Any] = nullcontext() if self.is_postgresql else FairLock()
+        self._writer: AbstractAsyncContextManager[Any] = (
+            nullcontext() if self.is_postgresql else FairLock()
+        )
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
@@ -157,22 +162,28 @@ def _postgresql(url: sa.URL, pool_size: int, distrusted_until: Callable[[], floa
     def _on_connect(_connection: Any, record: sa.pool.ConnectionPoolEntry) -> None:
         record.info[_CONNECTED_AT] = time.monotonic()
 
-    # Instead of the pool's own ping before each use, which would be one round trip in three of a busy worker.
+    # Instead of the pool's own ping before each use, which would be one round trip in three of a
+    # busy worker.
     @sa.event.listens_for(engine.sync_engine, "checkin")
     def _on_checkin(_connection: Any, record: sa.pool.ConnectionPoolEntry) -> None:
         record.info[_IDLE_SINCE] = time.monotonic()
 
     @sa.event.listens_for(engine.sync_engine, "checkout")
     def _on_checkout(connection: Any, record: sa.pool.ConnectionPoolEntry, _proxy: Any) -> None:
-        # Not one that was made for this very use, or with many at once the pool would make and give up by turns.
+        # Not one that was made for this very use, or with many at once the pool would make and give
+        # up by turns.
         is_old = record.info.get(_IDLE_SINCE) is not None
         if is_old and record.info[_CONNECTED_AT] <= distrusted_until():
             raise sa.exc.DisconnectionError  # the pool then connects anew
-        if time.monotonic() - record.info.get(_IDLE_SINCE, time.monotonic()) > _TRUSTED_IDLE_SECONDS:
+        if (
+            time.monotonic() - record.info.get(_IDLE_SINCE, time.monotonic())
+            > _TRUSTED_IDLE_SECONDS
+        ):
             try:
                 engine.dialect.do_ping(connection)
             except Exception as error:
-                raise sa.exc.InvalidatePoolError from error  # the pool then connects anew, and so for all its others
+                # the pool then connects anew, and so for all its others
+                raise sa.exc.InvalidatePoolError from error
 
     return engine
 
@@ -190,7 +201,12 @@ def _sqlite(url: sa.URL) -> AsyncEngine:
         connection.create_function("csv_cell", 1, csv_cell, deterministic=True)
         connection.create_function("major_units", 2, _major_units_or_null, deterministic=True)
         cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000", "foreign_keys=ON"):
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "busy_timeout=30000",
+            "foreign_keys=ON",
+        ):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 

@@ -1,7 +1,7 @@
 """Whose turn it is to write, where only one can at a time: those who have written least lately go first.
 
-So a large job's many transactions don't stand in line before a small one's few. Nobody waits for ever: who goes first
-has written more the next time.
+So a large job's many transactions don't stand in line before a small one's few. Nobody waits for
+ever: who goes first has written more the next time.
 """
 
 import asyncio
@@ -24,7 +24,8 @@ class FairLock:
         self._holder: str | None = None
         self._since = 0.0
         self._waiting: list[tuple[str, asyncio.Future[None]]] = []
-        self._seconds: defaultdict[str, float] = defaultdict(float)  # held, half of it forgotten each second
+        # held, half of it forgotten each second
+        self._seconds: defaultdict[str, float] = defaultdict(float)
         self._counted_at = 0.0
 
     async def __aenter__(self) -> None:
@@ -42,7 +43,10 @@ class FairLock:
             raise
 
     async def __aexit__(
-        self, _type: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+        self,
+        _type: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
     ) -> None:
         self._count()
         self._pass_on()
@@ -57,7 +61,7 @@ class FairLock:
         self._counted_at = now
         for who, seconds in list(self._seconds.items()):
             self._seconds[who] = seconds * kept
-            if self._seconds[who] < 1e-6:  # noqa: PLR2004 - as good as nothing
+            if self._seconds[who] < 1e-6:
                 del self._seconds[who]
         self._seconds[self._holder] += now - self._since
 
@@ -65,7 +69,10 @@ class FairLock:
         self._holder = None
         self._waiting = [waiting for waiting in self._waiting if not waiting[1].done()]
         if self._waiting:
-            first = min(range(len(self._waiting)), key=lambda place: self._seconds.get(self._waiting[place][0], 0.0))
+            first = min(
+                range(len(self._waiting)),
+                key=lambda place: self._seconds.get(self._waiting[place][0], 0.0),
+            )
             who, turn = self._waiting.pop(first)
             self._hold(who)
             turn.set_result(None)

@@ -19,7 +19,8 @@ log = structlog.get_logger()
 One = TypeVar("One")
 
 _MAX_GROUP: Final = 500
-# What is heard meanwhile joins the next group: a transaction costs as much as the rows of ten refunds.
+# What is heard meanwhile joins the next group: a transaction costs as much as the rows of ten
+# refunds.
 _GROUPS_APART_SECONDS: Final = 0.02
 _OUTAGE_PATIENCE_SECONDS: Final = 60.0
 _TRY_AGAIN_SECONDS: Final = 0.2
@@ -28,7 +29,8 @@ _TRY_AGAIN_SECONDS: Final = 0.2
 class GroupCommitter(Generic[One]):
     """Collects from many tasks and hands groups to `write`, one at a time; leaving the block writes the rest.
 
-    A group is written again through an outage of the database, which must change nothing where it had landed after all.
+    A group is written again through an outage of the database, which must change nothing where it
+    had landed after all.
     """
 
     def __init__(self, write: Callable[[list[One]], Awaitable[None]]) -> None:
@@ -44,7 +46,10 @@ class GroupCommitter(Generic[One]):
         return self
 
     async def __aexit__(
-        self, _type: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+        self,
+        _type: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
     ) -> None:
         self._closing.set()
         self._something.set()
@@ -55,7 +60,8 @@ class GroupCommitter(Generic[One]):
         """Have this written in the next group.
 
         Raises:
-            Exception: what ended the writing: so does who hears, instead of hearing what nobody writes.
+            Exception: what ended the writing: so does who hears, instead of hearing what nobody
+                writes.
         """
         self._waiting.append(one)
         assert self._writer is not None

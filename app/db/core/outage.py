@@ -10,15 +10,19 @@ from typing import Final
 import asyncpg
 import sqlalchemy as sa
 
-# PostgreSQL's error classes (appendix A): connection, sign-in, no such database, transaction rollback, insufficient
-# resources, operator intervention (shutting down, starting up, a statement's time is over).
+# PostgreSQL's error classes (appendix A): connection, sign-in, no such database, transaction
+# rollback, insufficient resources, operator intervention (shutting down, starting up, a statement's
+# time is over).
 _PASSING: Final = frozenset({"08", "28", "3D", "40", "53", "57"})
 _NO_RIGHT: Final = "42501"
 _NO_DATABASE: Final = frozenset({sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT})
 _READ_ONLY: Final = "25006"  # the address leads to a standby, or the database was made read-only
-# Those of other classes: also a lock that was not had in time, and a transaction that was idle for too long.
+# Those of other classes: also a lock that was not had in time, and a transaction that was idle for
+# too long.
 _PASSING_STATES: Final = frozenset({_READ_ONLY, "55P03", "25P03"})
-_UNREACHABLE: Final = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN})
+_UNREACHABLE: Final = frozenset(
+    {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN}
+)
 
 DRIVER_ERRORS: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 """All that PostgreSQL's driver raises of its own; SQLAlchemy lets the last of them through as it is."""
@@ -30,7 +34,8 @@ DATABASE_ERRORS: Final = (sa.exc.SQLAlchemyError, OSError, *DRIVER_ERRORS)
 def is_outage(error: BaseException) -> bool:
     """True when the database can't be reached, written or trusted to answer now; the same request may succeed later."""
     if isinstance(error, sa.exc.DBAPIError) and (
-        error.connection_invalidated or isinstance(error, sa.exc.OperationalError)  # SQLite: locked, full, unreadable
+        # SQLite: locked, full, unreadable
+        error.connection_invalidated or isinstance(error, sa.exc.OperationalError)
     ):
         return True
     # The pool fails with SQLAlchemy's own.
@@ -40,7 +45,9 @@ def is_outage(error: BaseException) -> bool:
 def is_unusable(error: BaseException) -> bool:
     """True when it is the operator's to mend: no right to do this there, or a file that is no database."""
     states = {getattr(one, "sqlstate", None) for one in _causes(error)}
-    return _NO_RIGHT in states or any(getattr(one, "sqlite_errorcode", None) in _NO_DATABASE for one in _causes(error))
+    return _NO_RIGHT in states or any(
+        getattr(one, "sqlite_errorcode", None) in _NO_DATABASE for one in _causes(error)
+    )
 
 
 def is_read_only(error: BaseException) -> bool:
@@ -66,12 +73,16 @@ def _passes(error: BaseException) -> bool:
     match error:
         case asyncpg.InternalClientError():
             return True
-        case asyncpg.InterfaceError():  # a closed connection, and, when it is a ValueError too, a wrong parameter
+        # a closed connection, and, when it is a ValueError too, a wrong parameter
+        case asyncpg.InterfaceError():
             return not isinstance(error, ValueError)
         case ConnectionError() | TimeoutError() | socket.gaierror() | ssl.SSLError():  # connecting
             return True
-        case OSError():  # of several addresses that failed each in its own way, asyncio makes one without a number
+        # of several addresses that failed each in its own way, asyncio makes one without a number
+        case OSError():
             return error.errno in _UNREACHABLE or str(error).startswith("Multiple exceptions")
         case _:
             sqlstate = getattr(error, "sqlstate", None)
-            return isinstance(sqlstate, str) and (sqlstate[:2] in _PASSING or sqlstate in _PASSING_STATES)
+            return isinstance(sqlstate, str) and (
+                sqlstate[:2] in _PASSING or sqlstate in _PASSING_STATES
+            )

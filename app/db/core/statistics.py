@@ -1,7 +1,8 @@
 """Fresh planner statistics for young tables: until PostgreSQL has counted them it takes them for empty.
 
-On a new database the first large import and the first large job come before autovacuum's first look, and joins planned
-for empty tables take time that grows with the square of their rows. Once a table has some size, autovacuum keeps up.
+On a new database the first large import and the first large job come before autovacuum's first
+look, and joins planned for empty tables take time that grows with the square of their rows. Once a
+table has some size, autovacuum keeps up.
 """
 
 from typing import Final
@@ -35,7 +36,7 @@ async def _count(conn: AsyncConnection, tables: tuple[str, ...]) -> None:
     if conn.dialect.name != "postgresql":
         return
     listed = ", ".join(f"'{table}'::regclass" for table in tables)
-    young = f"SELECT relname FROM pg_class WHERE oid IN ({listed}) AND reltuples < {_YOUNG_ROWS}"  # noqa: S608 - our words
+    young = f"SELECT relname FROM pg_class WHERE oid IN ({listed}) AND reltuples < {_YOUNG_ROWS}"
     names = (await conn.execute(sa.text(young))).scalars().all()
     if names:
         await conn.execute(sa.text(f"ANALYZE {', '.join(names)}"))

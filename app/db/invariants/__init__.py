@@ -47,18 +47,42 @@ def invariants(scope: CheckScope, *, overdue_seconds: float) -> list[Invariant]:
             of_payments.more_than_was_paid(scope),
         ),
         Invariant("ended-open", "An ended job has no open refund.", of_jobs.ended_but_open(scope)),
-        Invariant("ended-unexpanded", "An ended job has all its refund rows.", of_jobs.ended_unexpanded(scope)),
         Invariant(
-            "status", "An ended job says whether something is left for a person.", of_jobs.status_disagrees(scope)
-        ),
-        Invariant("intent", "No effect without an intent committed before.", of_refunds.effect_without_intent(scope)),
-        Invariant("history", "A refund is in the state its history ends with.", of_refunds.history_disagrees(scope)),
-        Invariant("monotone", "A refund's history never turns back.", of_refunds.history_turns_back(scope)),
-        Invariant("overdue", "No open job, nor a lease of it, is overdue by more than two sweeps.", overdue),
-        Invariant(
-            "session", "Every accepted session reads cancelled by its job.", of_sessions.session_disagrees(scope)
+            "ended-unexpanded",
+            "An ended job has all its refund rows.",
+            of_jobs.ended_unexpanded(scope),
         ),
         Invariant(
-            "stranger", "A session is cancelled by a job that accepted it.", of_sessions.cancelled_by_stranger(scope)
+            "status",
+            "An ended job says whether something is left for a person.",
+            of_jobs.status_disagrees(scope),
+        ),
+        Invariant(
+            "intent",
+            "No effect without an intent committed before.",
+            of_refunds.effect_without_intent(scope),
+        ),
+        Invariant(
+            "history",
+            "A refund is in the state its history ends with.",
+            of_refunds.history_disagrees(scope),
+        ),
+        Invariant(
+            "monotone", "A refund's history never turns back.", of_refunds.history_turns_back(scope)
+        ),
+        Invariant(
+            "overdue",
+            "No open job, nor a lease of it, is overdue by more than two sweeps.",
+            overdue,
+        ),
+        Invariant(
+            "session",
+            "Every accepted session reads cancelled by its job.",
+            of_sessions.session_disagrees(scope),
+        ),
+        Invariant(
+            "stranger",
+            "A session is cancelled by a job that accepted it.",
+            of_sessions.cancelled_by_stranger(scope),
         ),
     ]

@@ -33,7 +33,9 @@ async def claim(conn: AsyncConnection, *, every_seconds: float) -> Check | None:
     return None if row is None else Check(row.checked_at, row.violations)
 
 
-async def record(conn: AsyncConnection, checked_at: dt.datetime, violations: Mapping[str, int]) -> None:
+async def record(
+    conn: AsyncConnection, checked_at: dt.datetime, violations: Mapping[str, int]
+) -> None:
     """Write what a check, begun at `checked_at`, has found."""
     values = {"checked_at": checked_at, "violations": dict(violations)}
     await conn.execute(sa.update(checks).where(checks.c.name == _BOOKS).values(values))

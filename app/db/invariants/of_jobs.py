@@ -14,7 +14,9 @@ _ENDED = jobs.c.status.in_((JobStatus.COMPLETED, JobStatus.COMPLETED_WITH_FAILUR
 def totals_differ(scope: CheckScope) -> Rows:
     """Jobs whose refund rows are not as many as were promised."""
     count = sa.select(sa.func.count()).where(refunds.c.job_id == jobs.c.id).scalar_subquery()
-    promised = jobs.c.totals["refunds"].as_integer() + jobs.c.totals["nothing_to_return"].as_integer()
+    promised = (
+        jobs.c.totals["refunds"].as_integer() + jobs.c.totals["nothing_to_return"].as_integer()
+    )
     return sa.select(text(jobs.c.id), text(jobs.c.id)).where(
         jobs.c.expanded_sessions == jobs.c.accepted_sessions,
         count != promised,
@@ -32,8 +34,10 @@ def sums_differ(scope: CheckScope) -> Rows:
     )
 
     # Both databases read `->` and `->>` alike. Of nothing nothing need be promised.
-    def promised(amounts: str, credits: str) -> sa.ColumnElement[int]:  # noqa: A002 - the domain's word
-        money = jobs.c.totals.op("->")(sa.literal_column(f"'{amounts}'")).op("->>")(per_means.c.currency)
+    def promised(amounts: str, credits: str) -> sa.ColumnElement[int]:
+        money = jobs.c.totals.op("->")(sa.literal_column(f"'{amounts}'")).op("->>")(
+            per_means.c.currency
+        )
         of_means = sa.case(
             (per_means.c.currency.is_not(None), money),
             else_=jobs.c.totals.op("->>")(sa.literal_column(f"'{credits}'")),
@@ -44,11 +48,13 @@ def sums_differ(scope: CheckScope) -> Rows:
         sa.select(text(jobs.c.id), text(jobs.c.id))
         .select_from(per_means.join(jobs, jobs.c.id == per_means.c.job_id))
         .where(
-            scope.of(jobs.c.business_id, jobs.c.id),  # again, or every job would be read for those of the scope
+            # again, or every job would be read for those of the scope
+            scope.of(jobs.c.business_id, jobs.c.id),
             jobs.c.expanded_sessions == jobs.c.accepted_sessions,
             sa.or_(
                 promised("amounts", "credits") != per_means.c.amount_minor + per_means.c.credits,
-                promised("kept_amounts", "kept_credits") != per_means.c.kept_amount_minor + per_means.c.kept_credits,
+                promised("kept_amounts", "kept_credits")
+                != per_means.c.kept_amount_minor + per_means.c.kept_credits,
             ),
         )
         .distinct()
@@ -59,20 +65,28 @@ def ended_but_open(scope: CheckScope) -> Rows:
     return (
         sa.select(text(refunds.c.job_id), text(refunds.c.id))
         .select_from(refunds.join(jobs, jobs.c.id == refunds.c.job_id))
-        .where(_ENDED, refunds.c.due_at.is_not(None), scope.of(refunds.c.business_id, refunds.c.job_id))
+        .where(
+            _ENDED, refunds.c.due_at.is_not(None), scope.of(refunds.c.business_id, refunds.c.job_id)
+        )
     )
 
 
 def ended_unexpanded(scope: CheckScope) -> Rows:
     return sa.select(text(jobs.c.id), text(jobs.c.id)).where(
-        _ENDED, jobs.c.expanded_sessions != jobs.c.accepted_sessions, scope.of(jobs.c.business_id, jobs.c.id)
+        _ENDED,
+        jobs.c.expanded_sessions != jobs.c.accepted_sessions,
+        scope.of(jobs.c.business_id, jobs.c.id),
     )
 
 
 def lease_overdue(scope: CheckScope, overdue_seconds: float) -> Rows:
     return (
         sa.select(text(jobs.c.id), text(jobs.c.id))
-        .where(jobs.c.due_at.is_not(None), jobs.c.status.in_(IN_PROCESS), scope.of(jobs.c.business_id, jobs.c.id))
+        .where(
+            jobs.c.due_at.is_not(None),
+            jobs.c.status.in_(IN_PROCESS),
+            scope.of(jobs.c.business_id, jobs.c.id),
+        )
         .where(jobs.c.due_at < later(sa.literal(-overdue_seconds, sa.Float)))
     )
 
@@ -82,8 +96,12 @@ def status_disagrees(scope: CheckScope) -> Rows:
     needed = sa.exists().where(
         refunds.c.job_id == jobs.c.id,
         refunds.c.method != Method.NONE,
-        refunds.c.status.not_in((RefundStatus.SUCCEEDED, RefundStatus.SKIPPED, RefundStatus.RESOLVED)),
+        refunds.c.status.not_in(
+            (RefundStatus.SUCCEEDED, RefundStatus.SKIPPED, RefundStatus.RESOLVED)
+        ),
     )
     return sa.select(text(jobs.c.id), text(jobs.c.id)).where(
-        _ENDED, (jobs.c.status == JobStatus.COMPLETED_WITH_FAILURES) != needed, scope.of(jobs.c.business_id, jobs.c.id)
+        _ENDED,
+        (jobs.c.status == JobStatus.COMPLETED_WITH_FAILURES) != needed,
+        scope.of(jobs.c.business_id, jobs.c.id),
     )

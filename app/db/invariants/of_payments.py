@@ -20,16 +20,26 @@ def more_than_was_paid(scope: CheckScope) -> Rows:
     ).subquery("live")
     key = [live.c[name] for name in _KEY]
     sums = (
-        sa.select(*key, sa.func.sum(live.c.amount).label("amount"), sa.func.max(live.c.refund_id).label("last"))
+        sa.select(
+            *key,
+            sa.func.sum(live.c.amount).label("amount"),
+            sa.func.max(live.c.refund_id).label("last"),
+        )
         .group_by(*key)
         .subquery("sums")
     )
     under = sa.and_(*(ceilings.c[name] == sums.c[name] for name in _KEY))
-    lower = sa.case((ceilings.c.claimed < ceilings.c.paid, ceilings.c.claimed), else_=ceilings.c.paid)
+    lower = sa.case(
+        (ceilings.c.claimed < ceilings.c.paid, ceilings.c.claimed), else_=ceilings.c.paid
+    )
     last = refunds.alias("last")
     return (
         sa.select(text(last.c.job_id), text(last.c.id))
-        .select_from(sums.outerjoin(ceilings, under).join(last, last.c.id == sa.cast(sums.c.last, last.c.id.type)))
+        .select_from(
+            sums.outerjoin(ceilings, under).join(
+                last, last.c.id == sa.cast(sums.c.last, last.c.id.type)
+            )
+        )
         .where(sums.c.amount > sa.func.coalesce(lower, 0))
     )
 
@@ -37,18 +47,25 @@ def more_than_was_paid(scope: CheckScope) -> Rows:
 def _of_the_same(scope: CheckScope, *subject: str) -> sa.Select[Any]:
     """All refunds, of whatever job, of the payments or accounts that refunds of the scope name.
 
-    What came to its end without ever having been sent has given nothing back, and may claim nothing.
+    What came to its end without ever having been sent has given nothing back, and may claim
+    nothing.
     """
     named = (
         sa.select(refunds.c.business_id, *(refunds.c[name] for name in subject))
-        .where(refunds.c[subject[0]].is_not(None), scope.of(refunds.c.business_id, refunds.c.job_id))
+        .where(
+            refunds.c[subject[0]].is_not(None), scope.of(refunds.c.business_id, refunds.c.job_id)
+        )
         .distinct()
         .subquery("named")
     )
     every = refunds.alias("every")
     same = (every.c[name] == named.c[name] for name in ("business_id", *subject))
     return (
-        sa.select(*of_one_means(every), amount_of(every).label("amount"), text(every.c.id).label("refund_id"))
+        sa.select(
+            *of_one_means(every),
+            amount_of(every).label("amount"),
+            text(every.c.id).label("refund_id"),
+        )
         .select_from(named.join(every, sa.and_(*same)))
         .where(
             every.c.status != RefundStatus.SKIPPED,

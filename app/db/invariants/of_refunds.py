@@ -8,7 +8,15 @@ from app.db.invariants.scope import CheckScope, Rows, text
 from app.db.jobs.ceilings import held_back
 from app.db.jobs.entitlements import is_counted, is_paid
 from app.db.refunds.manual_changes import DOUBTED_BY
-from app.db.tables import NOT_WITHDRAWN, bookings, job_sessions, jobs, payment_lines, refund_history, refunds
+from app.db.tables import (
+    NOT_WITHDRAWN,
+    bookings,
+    job_sessions,
+    jobs,
+    payment_lines,
+    refund_history,
+    refunds,
+)
 from app.domain.statuses import WITHDRAWN_LINE, RefundStatus
 
 
@@ -22,15 +30,20 @@ def _line_of() -> sa.ColumnElement[bool]:
 
 def _means(table: sa.Table, paid: dict[str, sa.ColumnElement[int]]) -> sa.ColumnElement[Any]:
     """What a line was paid by and how much, as one value that can be compared."""
-    filled = [sa.func.coalesce(table.c[name], "") for name in ("payment_id", "currency", "account_id")]
+    filled = [
+        sa.func.coalesce(table.c[name], "") for name in ("payment_id", "currency", "account_id")
+    ]
     return sa.tuple_(
-        table.c.method, *filled, *(sa.func.coalesce(paid[name], 0) for name in ("amount_minor", "credits"))
+        table.c.method,
+        *filled,
+        *(sa.func.coalesce(paid[name], 0) for name in ("amount_minor", "credits")),
     )
 
 
 def _withdrawn() -> sa.ColumnElement[bool]:
     return sa.and_(
-        refunds.c.status == RefundStatus.SKIPPED, sa.func.coalesce(refunds.c.failure_code, "") == WITHDRAWN_LINE
+        refunds.c.status == RefundStatus.SKIPPED,
+        sa.func.coalesce(refunds.c.failure_code, "") == WITHDRAWN_LINE,
     )
 
 
@@ -79,7 +92,9 @@ def amounts_differ(scope: CheckScope) -> Rows:
     still_there = sa.exists().where(
         bookings.c.business_id == refunds.c.business_id, bookings.c.id == refunds.c.booking_id
     )
-    paid = {name: refunds.c[name] + refunds.c[f"kept_{name}"] for name in ("amount_minor", "credits")}
+    paid = {
+        name: refunds.c[name] + refunds.c[f"kept_{name}"] for name in ("amount_minor", "credits")
+    }
     differs = _means(refunds, paid) != _means(payment_lines, dict(payment_lines.c))
     return (
         sa.select(text(refunds.c.job_id), text(refunds.c.id))
@@ -97,10 +112,13 @@ def amounts_differ(scope: CheckScope) -> Rows:
 def effect_without_intent(scope: CheckScope) -> Rows:
     """Refunds that came to an upstream outcome without `submitted` having been committed before."""
     intent = sa.exists().where(
-        refund_history.c.refund_id == refunds.c.id, refund_history.c.status == RefundStatus.SUBMITTED
+        refund_history.c.refund_id == refunds.c.id,
+        refund_history.c.status == RefundStatus.SUBMITTED,
     )
     return sa.select(text(refunds.c.job_id), text(refunds.c.id)).where(
-        refunds.c.status.in_((RefundStatus.SUCCEEDED, RefundStatus.PROCESSING, RefundStatus.REJECTED)),
+        refunds.c.status.in_(
+            (RefundStatus.SUCCEEDED, RefundStatus.PROCESSING, RefundStatus.REJECTED)
+        ),
         ~intent,
         ~held_back(refunds),
         scope.of(refunds.c.business_id, refunds.c.job_id),
@@ -116,21 +134,26 @@ def history_disagrees(scope: CheckScope) -> Rows:
         .limit(1)
         .scalar_subquery()
     )
-    nothing = sa.and_(sa.func.coalesce(refunds.c.amount_minor, 0) == 0, sa.func.coalesce(refunds.c.credits, 0) == 0)
+    nothing = sa.and_(
+        sa.func.coalesce(refunds.c.amount_minor, 0) == 0,
+        sa.func.coalesce(refunds.c.credits, 0) == 0,
+    )
     untouched = sa.case(
         (sa.or_(nothing, _withdrawn()), RefundStatus.SKIPPED.value),
         (held_back(refunds), RefundStatus.REJECTED.value),
         else_=RefundStatus.PENDING.value,
     )
     return sa.select(text(refunds.c.job_id), text(refunds.c.id)).where(
-        sa.func.coalesce(last, untouched) != refunds.c.status, scope.of(refunds.c.business_id, refunds.c.job_id)
+        sa.func.coalesce(last, untouched) != refunds.c.status,
+        scope.of(refunds.c.business_id, refunds.c.job_id),
     )
 
 
 def history_turns_back(scope: CheckScope) -> Rows:
     """Refunds whose history lowers an epoch, or goes on after money had moved or a person had closed them.
 
-    Stripe's word alone has a success looked up again, and a person may correct what they said of one they closed.
+    Stripe's word alone has a success looked up again, and a person may correct what they said of
+    one they closed.
     """
     steps = (
         sa.select(
@@ -160,7 +183,11 @@ def history_turns_back(scope: CheckScope) -> Rows:
         steps.c.status == RefundStatus.RESOLVED,
         steps.c.epoch > steps.c.epoch_before,
     )
-    goes_on = sa.and_(steps.c.status_before.in_((RefundStatus.SUCCEEDED, RefundStatus.RESOLVED)), ~doubted, ~corrected)
+    goes_on = sa.and_(
+        steps.c.status_before.in_((RefundStatus.SUCCEEDED, RefundStatus.RESOLVED)),
+        ~doubted,
+        ~corrected,
+    )
     return (
         sa.select(text(refunds.c.job_id), text(refunds.c.id))
         .select_from(steps.join(refunds, refunds.c.id == steps.c.refund_id))

@@ -15,7 +15,8 @@ def session_disagrees(scope: CheckScope) -> Rows:
             job_sessions.join(
                 sessions,
                 sa.and_(
-                    sessions.c.business_id == job_sessions.c.business_id, sessions.c.id == job_sessions.c.session_id
+                    sessions.c.business_id == job_sessions.c.business_id,
+                    sessions.c.id == job_sessions.c.session_id,
                 ),
             )
         )
@@ -40,5 +41,7 @@ def cancelled_by_stranger(scope: CheckScope) -> Rows:
         job_sessions.c.released_at.is_(None),
     )
     return sa.select(text(sessions.c.job_id), sessions.c.id).where(
-        sessions.c.job_id.is_not(None), ~accepted, scope.of(sessions.c.business_id, sessions.c.job_id)
+        sessions.c.job_id.is_not(None),
+        ~accepted,
+        scope.of(sessions.c.business_id, sessions.c.job_id),
     )

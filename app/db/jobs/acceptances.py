@@ -60,7 +60,7 @@ _GIVEN: Final = (
 _JOB: Final = f"""
 INSERT INTO jobs ({", ".join(_GIVEN)}) VALUES ({", ".join(f":{name}" for name in _GIVEN)})
 ON CONFLICT (business_id, idempotency_key) DO NOTHING RETURNING id, requested_at
-"""  # noqa: S608 - only our own words are in it; every value is a parameter
+"""
 _OUTCOME: Final = """
 job_id, session_id, business_id, seq, position, outcome, held_by_job_id,
 session_name, session_starts_at, session_ends_at, session_timezone, session_starts_local, location, instructor
@@ -68,7 +68,9 @@ session_name, session_starts_at, session_ends_at, session_timezone, session_star
 
 
 def _of_job(statement: str) -> sa.TextClause:
-    return sa.text(statement).bindparams(*(sa.bindparam(name, type_=jobs.c[name].type) for name in _GIVEN))
+    return sa.text(statement).bindparams(
+        *(sa.bindparam(name, type_=jobs.c[name].type) for name in _GIVEN)
+    )
 
 
 # Every part of it sees the rows as they were before, locked by this transaction.
@@ -88,9 +90,10 @@ WITH job AS ({_JOB}), chosen AS MATERIALIZED (
   WHERE s.business_id = :business_id AND s.id = c.id AND c.position IS NOT NULL
 )
 SELECT EXISTS (SELECT 1 FROM webhook_endpoints AS e WHERE e.business_id = :business_id) AS is_heard FROM job
-""")  # noqa: S608 - as above
+""")
 
-# Without statistics SQLite reads all sessions of the business and the list again for each: it reorders no CROSS JOIN.
+# Without statistics SQLite reads all sessions of the business and the list again for each: it
+# reorders no CROSS JOIN.
 _SQLITE_JOB: Final = _of_job(_JOB)
 _SQLITE_OUTCOMES: Final = sa.text(f"""
 INSERT INTO job_sessions ({_OUTCOME})
@@ -98,7 +101,7 @@ SELECT :id, s.id, s.business_id, c.value ->> 'seq', c.value ->> 'position', c.va
   c.value ->> 'held_by', s.name, s.starts_at, s.ends_at, c.value ->> 'timezone', c.value ->> 'starts_local',
   s.location, s.instructor
 FROM json_each(:outcomes) AS c CROSS JOIN sessions AS s ON s.business_id = :business_id AND s.id = c.value ->> 'id'
-""")  # noqa: S608 - as above
+""")
 _SQLITE_CANCELLED: Final = sa.text("""
 UPDATE sessions SET status = 'cancelled', job_id = :id, cancelled_at = :requested_at,
   revision = revision + 1, changed_at = :requested_at
@@ -108,7 +111,10 @@ WHERE business_id = :business_id
 
 
 async def write(
-    conn: AsyncConnection, job: Mapping[str, Any], outcomes: Sequence[Outcome], clocks: Mapping[str, Clock]
+    conn: AsyncConnection,
+    job: Mapping[str, Any],
+    outcomes: Sequence[Outcome],
+    clocks: Mapping[str, Clock],
 ) -> bool | None:
     """Write them, for sessions that the transaction has locked.
 

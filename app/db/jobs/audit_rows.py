@@ -1,7 +1,8 @@
 """The audit's lines as SQL: every cell is text or NULL, and none a spreadsheet would run.
 
-Three sources give the same columns: refunds that exist, lines whose rows the worker has yet to write (from the frozen
-bookings, with the ids that the rows will have), and cancelled sessions that nobody had booked.
+Three sources give the same columns: refunds that exist, lines whose rows the worker has yet to
+write (from the frozen bookings, with the ids that the rows will have), and cancelled sessions that
+nobody had booked.
 """
 
 from typing import Any, Final
@@ -28,7 +29,7 @@ _EMPTY: Final = sa.cast(sa.null(), _TEXT)
 _ALL: Final = range(LAST)
 
 
-class _cell(FunctionElement[str]):  # noqa: N801 - reads as the SQL function it is
+class _cell(FunctionElement[str]):
     """Free text as a cell of one line, with an apostrophe before what a spreadsheet would run as a formula."""
 
     type = _TEXT
@@ -47,7 +48,7 @@ def _cell_postgresql(element: FunctionElement[str], compiler: SQLCompiler, **kw:
     return f"translate(CASE WHEN {text} ~ '{FORMULA}' THEN '''' || {text} ELSE {text} END, E'\\n\\r', '  ')"
 
 
-class _reference_cell(FunctionElement[str]):  # noqa: N801
+class _reference_cell(FunctionElement[str]):
     """As `_cell`, but a text in the alphabet of ids is left alone: it can hold no call, and joins must find it."""
 
     type = _TEXT
@@ -67,7 +68,7 @@ def _reference_cell_postgresql(element: _reference_cell, compiler: SQLCompiler, 
     return f"CASE WHEN {text} ~ '[^{_OF_IDS}]' THEN {_cell_postgresql(element, compiler, **kw)} ELSE {text} END"
 
 
-class _instant_text(FunctionElement[str]):  # noqa: N801
+class _instant_text(FunctionElement[str]):
     type = _TEXT
     inherit_cache = True
     name = "instant_text"
@@ -84,7 +85,7 @@ def _instant_text_postgresql(element: _instant_text, compiler: SQLCompiler, **kw
     return f"""to_char({instant} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')"""
 
 
-class _major(FunctionElement[str]):  # noqa: N801
+class _major(FunctionElement[str]):
     """Minor units and currency as major units: 2000, CAD → 20.00."""
 
     type = _TEXT
@@ -132,7 +133,10 @@ def refund_lines(job_id: str, positions: range = _ALL, *, as_accepted: bool = Fa
     accepted = _accepted(job_id, positions)
     source = (
         refunds.join(
-            accepted, sa.and_(accepted.c.job_id == refunds.c.job_id, accepted.c.session_id == refunds.c.session_id)
+            accepted,
+            sa.and_(
+                accepted.c.job_id == refunds.c.job_id, accepted.c.session_id == refunds.c.session_id
+            ),
         )
         .join(jobs, jobs.c.id == refunds.c.job_id)
         .outerjoin(clients, _client_of(refunds))
@@ -162,7 +166,8 @@ def refund_lines(job_id: str, positions: range = _ALL, *, as_accepted: bool = Fa
 def _accepted(job_id: str, positions: range) -> sa.FromClause:
     """The accepted sessions at these places, or of any place, found once and not again for each of their lines.
 
-    Of a job that has come since the last count the planner expects one session, and would read them all for each line.
+    Of a job that has come since the last count the planner expects one session, and would read them
+    all for each line.
     """
     if positions == _ALL:
         return job_sessions
@@ -189,11 +194,19 @@ def _cells_now() -> tuple[sa.ColumnElement[Any], ...]:
 
 
 def _cells_at_acceptance() -> tuple[sa.ColumnElement[Any], ...]:
-    nothing = sa.and_(sa.func.coalesce(refunds.c.amount_minor, 0) == 0, sa.func.coalesce(refunds.c.credits, 0) == 0)
+    nothing = sa.and_(
+        sa.func.coalesce(refunds.c.amount_minor, 0) == 0,
+        sa.func.coalesce(refunds.c.credits, 0) == 0,
+    )
     # A withdrawn line keeps its own reason in the detail.
-    reason = sa.case((jobs.c.status == JobStatus.WITHDRAWN, refunds.c.failure_detail), else_=refunds.c.failure_code)
+    reason = sa.case(
+        (jobs.c.status == JobStatus.WITHDRAWN, refunds.c.failure_detail),
+        else_=refunds.c.failure_code,
+    )
     return (
-        sa.case((nothing, RefundStatus.SKIPPED.value), else_=RefundStatus.PENDING.value).label("status"),
+        sa.case((nothing, RefundStatus.SKIPPED.value), else_=RefundStatus.PENDING.value).label(
+            "status"
+        ),
         _EMPTY.label("upstream_reference"),
         sa.literal("0").label("attempts"),
         sa.case((nothing, reason), else_=None).label("failure_code"),
@@ -252,8 +265,11 @@ def unbooked_lines(job_id: str, *, as_accepted: bool = False) -> Lines:
         bookings.c.session_id == job_sessions.c.session_id,
         is_counted(),
     )
-    # Until they are counted the bookings are frozen; afterwards a withdrawal may have set them free.
-    unbooked = sa.or_(job_sessions.c.bookings == 0, sa.and_(job_sessions.c.bookings.is_(None), ~booked))
+    # Until they are counted the bookings are frozen; afterwards a withdrawal may have set them
+    # free.
+    unbooked = sa.or_(
+        job_sessions.c.bookings == 0, sa.and_(job_sessions.c.bookings.is_(None), ~booked)
+    )
     reason: sa.ColumnElement[str] = sa.literal("no_bookings")
     if not as_accepted:
         reason = sa.case((jobs.c.status == JobStatus.WITHDRAWN, WITHDRAWN_LINE), else_=reason)
@@ -261,7 +277,10 @@ def unbooked_lines(job_id: str, *, as_accepted: bool = False) -> Lines:
     return (
         sa.select(
             *_session_cells(job_sessions),
-            *(empty[name] for name in ("booking_id", "client_id", "client_name", "client_email", "refund_id")),
+            *(
+                empty[name]
+                for name in ("booking_id", "client_id", "client_name", "client_email", "refund_id")
+            ),
             sa.literal(Method.NONE.value).label("method"),
             *(empty[name] for name in ("amount", "currency", "credits")),
             sa.literal(RefundStatus.SKIPPED.value).label("status"),
@@ -281,7 +300,9 @@ def unbooked_lines(job_id: str, *, as_accepted: bool = False) -> Lines:
 
 
 def _client_of(source: sa.FromClause) -> sa.ColumnElement[bool]:
-    return sa.and_(clients.c.business_id == source.c.business_id, clients.c.id == source.c.client_id)
+    return sa.and_(
+        clients.c.business_id == source.c.business_id, clients.c.id == source.c.client_id
+    )
 
 
 def _session_cells(source: sa.FromClause) -> tuple[sa.ColumnElement[str], ...]:
@@ -325,7 +346,9 @@ def _kept_cells(source: sa.FromClause) -> tuple[sa.ColumnElement[Any], ...]:
     """What was paid of a line, what of it is kept, and by which rule; of credits their number."""
     kept, kept_credits = source.c.kept_amount_minor, source.c.kept_credits
     return (
-        _amount_cell(source, source.c.amount_minor + kept, source.c.credits + kept_credits).label("paid_amount"),
+        _amount_cell(source, source.c.amount_minor + kept, source.c.credits + kept_credits).label(
+            "paid_amount"
+        ),
         _amount_cell(source, kept, kept_credits).label("kept_amount"),
         source.c.kept_by.label("kept_by"),
     )
@@ -345,7 +368,7 @@ def _resolved_cell() -> sa.ColumnElement[str | None]:
 def _amount_cell(
     source: sa.FromClause,
     amount: sa.ColumnElement[int],
-    credits: sa.ColumnElement[int],  # noqa: A002
+    credits: sa.ColumnElement[int],
 ) -> sa.ColumnElement[str | None]:
     return sa.case(
         (source.c.credits.is_not(None), sa.cast(credits, _TEXT)),

@@ -1,8 +1,9 @@
 """What may be given back of one payment, or to one account for one booking, over all jobs: never more than was paid.
 
-The ceiling is the largest sum that the schedule has named at one time, counting lines that are settled no more. So a
-booking that comes again under another id, after its payment was returned, raises nothing (ADR 0012). Rows that claim
-more than the ceiling can't be: `never_more_than_was_paid` is a CHECK. What would is held back, for a person to look at.
+The ceiling is the largest sum that the schedule has named at one time, counting lines that are
+settled no more. So a booking that comes again under another id, after its payment was returned,
+raises nothing (ADR 0012). Rows that claim more than the ceiling can't be:
+`never_more_than_was_paid` is a CHECK. What would is held back, for a person to look at.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +16,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.db.core.dialect import in_list, insert_in
 from app.db.core.refund_ranges import in_sessions
 from app.db.tables import NOT_WITHDRAWN, bookings, ceilings, payment_lines, refunds
-from app.domain.statuses import ALREADY_REFUNDED, ALREADY_REFUNDED_HERE, BookingStatus, Method, RefundStatus
+from app.domain.statuses import (
+    ALREADY_REFUNDED,
+    ALREADY_REFUNDED_HERE,
+    BookingStatus,
+    Method,
+    RefundStatus,
+)
 
 _KEY: Final = ("business_id", "method", "subject_id", "booking_id", "currency")
 _TEXT: Final = sa.Text()
@@ -57,7 +64,12 @@ async def observe(conn: AsyncConnection, lines: sa.Subquery, given: Mapping[str,
 def _observation(lines: sa.Subquery, dialect: str) -> sa.Insert:
     key, paid, _ = _named(lines)
     # SQLite needs a WHERE before ON CONFLICT.
-    rows = sa.select(*key, paid, sa.literal_column("0", sa.BigInteger)).where(sa.true()).group_by(*key).order_by(*key)
+    rows = (
+        sa.select(*key, paid, sa.literal_column("0", sa.BigInteger))
+        .where(sa.true())
+        .group_by(*key)
+        .order_by(*key)
+    )
     statement = insert_in(dialect, ceilings).from_select([*_KEY, "paid", "claimed"], rows)
     larger = sa.case(
         (statement.excluded.paid > ceilings.c.paid, statement.excluded.paid),
@@ -69,23 +81,31 @@ def _observation(lines: sa.Subquery, dialect: str) -> sa.Insert:
 def first_claims(lines: sa.FromClause) -> tuple[sa.CTE, sa.CTE]:
     """On PostgreSQL: the ceilings of these lines, and those of them that are made and wholly claimed by this statement.
 
-    The others were there before: what may be claimed of them is to be seen once they are locked (`observe`).
+    The others were there before: what may be claimed of them is to be seen once they are locked
+    (`observe`).
     """
     key, paid, claimed = _named(lines)
     wanted = sa.select(*key, paid, claimed).group_by(*key).order_by(*key).cte("wanted")
-    put = insert_in("postgresql", ceilings).from_select([*_KEY, "paid", "claimed"], sa.select(*wanted.c))
+    put = insert_in("postgresql", ceilings).from_select(
+        [*_KEY, "paid", "claimed"], sa.select(*wanted.c)
+    )
     made = put.on_conflict_do_nothing().returning(*(ceilings.c[name] for name in _KEY)).cte("made")
     return wanted, made
 
 
-def _named(lines: sa.FromClause) -> tuple[list[sa.ColumnElement[Any]], sa.Label[int], sa.Label[int]]:
+def _named(
+    lines: sa.FromClause,
+) -> tuple[list[sa.ColumnElement[Any]], sa.Label[int], sa.Label[int]]:
     """Groups of lines by ceiling, to be taken in the order of their key by all, or two jobs could wait for each other.
 
-    Of each group what was `paid`, as the schedule names it now, and what these lines would have `claimed` of that.
+    Of each group what was `paid`, as the schedule names it now, and what these lines would have
+    `claimed` of that.
     """
     live = (
         sa.select(
-            *of_one_means(lines), amount_of(lines).label("amount"), (amount_of(lines) + _others(lines)).label("sum")
+            *of_one_means(lines),
+            amount_of(lines).label("amount"),
+            (amount_of(lines) + _others(lines)).label("sum"),
         )
         .where(lines.c.skip_reason.is_(None))
         .subquery("live")
@@ -146,8 +166,15 @@ async def sibling_of(conn: AsyncConnection, refund_id: str) -> Sibling | None:
     )
     query = (
         sa.select(sa.cast(other.c.id, _TEXT), other.c.booking_id, other.c.status)
-        .where(this.c.id == refund_id, other.c.id != this.c.id, _of_the_same(this, other), sa.or_(done, under_way))
-        .order_by(sa.case((other.c.status == RefundStatus.SUCCEEDED, 0), (done, 1), else_=2), other.c.id)
+        .where(
+            this.c.id == refund_id,
+            other.c.id != this.c.id,
+            _of_the_same(this, other),
+            sa.or_(done, under_way),
+        )
+        .order_by(
+            sa.case((other.c.status == RefundStatus.SUCCEEDED, 0), (done, 1), else_=2), other.c.id
+        )
         .limit(1)
     )
     row = (await conn.execute(query)).one_or_none()
@@ -156,9 +183,12 @@ async def sibling_of(conn: AsyncConnection, refund_id: str) -> Sibling | None:
 
 def _of_the_same(this: sa.FromClause, other: sa.FromClause) -> sa.ColumnElement[bool]:
     """Whether two lines or refunds are of the same payment, or of the same account for the same booking."""
-    of_account = sa.and_(other.c.account_id == this.c.account_id, other.c.booking_id == this.c.booking_id)
+    of_account = sa.and_(
+        other.c.account_id == this.c.account_id, other.c.booking_id == this.c.booking_id
+    )
     return sa.and_(
-        other.c.business_id == this.c.business_id, sa.or_(other.c.payment_id == this.c.payment_id, of_account)
+        other.c.business_id == this.c.business_id,
+        sa.or_(other.c.payment_id == this.c.payment_id, of_account),
     )
 
 
@@ -166,12 +196,18 @@ def _of_the_same(this: sa.FromClause, other: sa.FromClause) -> sa.ColumnElement[
 def within(lines: sa.Subquery) -> sa.Subquery:
     """The same lines, with `skip_reason` and `skip_detail` where one would exceed its ceiling as it was observed.
 
-    Of one ceiling's lines the first are returned, in the order of sessions and bookings, as far as it reaches.
+    Of one ceiling's lines the first are returned, in the order of sessions and bookings, as far as
+    it reaches.
     """
-    live = sa.case((lines.c.skip_reason.is_(None), amount_of(lines)), else_=sa.literal_column("0", sa.BigInteger))
+    live = sa.case(
+        (lines.c.skip_reason.is_(None), amount_of(lines)),
+        else_=sa.literal_column("0", sa.BigInteger),
+    )
     key = of_one_means(lines)
     so_far = sa.func.sum(live).over(
-        partition_by=key, order_by=(lines.c.position, lines.c.booking_id, lines.c.line_no), rows=(None, 0)
+        partition_by=key,
+        order_by=(lines.c.position, lines.c.booking_id, lines.c.line_no),
+        rows=(None, 0),
     )
     kept = [column for column in lines.c if column.name != "skip_reason"]
     counted = sa.select(
@@ -191,7 +227,8 @@ def within(lines: sa.Subquery) -> sa.Subquery:
         sa.select(
             *columns,
             sa.case(
-                (exceeds, sa.literal_column(f"'{ALREADY_REFUNDED_HERE}'", _TEXT)), else_=counted.c.own_reason
+                (exceeds, sa.literal_column(f"'{ALREADY_REFUNDED_HERE}'", _TEXT)),
+                else_=counted.c.own_reason,
             ).label("skip_reason"),
             sa.case((exceeds, told)).label("skip_detail"),
         )
@@ -217,7 +254,9 @@ def _sibling(lines: sa.Subquery) -> sa.ScalarSelect[str]:
     )
 
 
-async def claim(conn: AsyncConnection, job_id: str, positions: range, *, only: Sequence[str] | None = None) -> None:
+async def claim(
+    conn: AsyncConnection, job_id: str, positions: range, *, only: Sequence[str] | None = None
+) -> None:
     """Count what the refund rows claim that were just written for these sessions of the job, or `only` some of them.
 
     Raises:
@@ -236,4 +275,6 @@ async def claim(conn: AsyncConnection, job_id: str, positions: range, *, only: S
         .subquery("written")
     )
     same = (ceilings.c[name] == written.c[name] for name in _KEY)
-    await conn.execute(sa.update(ceilings).values(claimed=ceilings.c.claimed + written.c.amount).where(*same))
+    await conn.execute(
+        sa.update(ceilings).values(claimed=ceilings.c.claimed + written.c.amount).where(*same)
+    )

@@ -23,7 +23,11 @@ async def complete_if_nobody_is_needed(conn: AsyncConnection, job_id: str) -> No
     if await job_sessions.any_need_a_person(conn, job_id):
         return
     with_failures = sa.and_(rows.c.id == job_id, rows.c.status == JobStatus.COMPLETED_WITH_FAILURES)
-    completed = sa.update(rows).where(with_failures).values(status=JobStatus.COMPLETED, version=rows.c.version + 1)
+    completed = (
+        sa.update(rows)
+        .where(with_failures)
+        .values(status=JobStatus.COMPLETED, version=rows.c.version + 1)
+    )
     business_id = (await conn.execute(completed.returning(rows.c.business_id))).scalar()
     if business_id is not None:
         await job_events.ended(conn, business_id, job_id, JobStatus.COMPLETED)

@@ -19,17 +19,24 @@ Given = Mapping[str, Any]  # the parameters of lines that were made once
 def sums(source: sa.FromClause) -> tuple[sa.ColumnElement[int], ...]:
     """Of a group of lines or refunds: `count`, and how many of them have something `to_return`; sums, 0 for none.
 
-    What is returned is `amount_minor` and `credits`, what is kept `kept_amount_minor` and `kept_credits`.
+    What is returned is `amount_minor` and `credits`, what is kept `kept_amount_minor` and
+    `kept_credits`.
     """
     something = sa.or_(source.c.amount_minor > 0, source.c.credits > 0)
     added = (
         sa.cast(sa.func.coalesce(sa.func.sum(source.c[name]), 0), sa.BigInteger).label(name)
         for name in ("amount_minor", "credits", "kept_amount_minor", "kept_credits")
     )
-    return (sa.func.count().label("count"), sa.func.count().filter(something).label("to_return"), *added)
+    return (
+        sa.func.count().label("count"),
+        sa.func.count().filter(something).label("to_return"),
+        *added,
+    )
 
 
-async def by_session_and_means(conn: AsyncConnection, lines: sa.Subquery, given: Given) -> Sequence[sa.RowMapping]:
+async def by_session_and_means(
+    conn: AsyncConnection, lines: sa.Subquery, given: Given
+) -> Sequence[sa.RowMapping]:
     """Lines, amounts and credits for each session, method and currency (method `none`: nothing to return)."""
     query = sa.select(
         lines.c.session_id,
@@ -40,7 +47,9 @@ async def by_session_and_means(conn: AsyncConnection, lines: sa.Subquery, given:
     return [row async for part in _parts(conn, query, given) for row in part]
 
 
-async def _parts(conn: AsyncConnection, query: sa.Select[Any], given: Given) -> AsyncGenerator[Sequence[sa.RowMapping]]:
+async def _parts(
+    conn: AsyncConnection, query: sa.Select[Any], given: Given
+) -> AsyncGenerator[Sequence[sa.RowMapping]]:
     """The rows of what may be many thousand sessions, in parts: the loop would wait for all at once."""
     async with conn.stream(query, given) as rows:
         async for part in rows.mappings().partitions(_ROWS_AT_ONCE):
@@ -48,11 +57,17 @@ async def _parts(conn: AsyncConnection, query: sa.Select[Any], given: Given) -> 
             await asyncio.sleep(0)
 
 
-async def bookings_by_session(conn: AsyncConnection, lines: sa.Subquery, given: Given) -> dict[str, int]:
+async def bookings_by_session(
+    conn: AsyncConnection, lines: sa.Subquery, given: Given
+) -> dict[str, int]:
     """Bookings of each session."""
     counted = sa.func.count(lines.c.booking_id.distinct()).label("bookings")
     query = sa.select(lines.c.session_id, counted).group_by(lines.c.session_id)
-    return {row["session_id"]: row["bookings"] async for part in _parts(conn, query, given) for row in part}
+    return {
+        row["session_id"]: row["bookings"]
+        async for part in _parts(conn, query, given)
+        for row in part
+    }
 
 
 async def over_all(
@@ -82,25 +97,33 @@ def _over_all(lines: sa.Subquery) -> sa.Select[Any]:
     ).group_by(counted.c.method, counted.c.currency)
 
 
-async def shared_payments(conn: AsyncConnection, lines: sa.Subquery, given: Given) -> Sequence[sa.RowMapping]:
+async def shared_payments(
+    conn: AsyncConnection, lines: sa.Subquery, given: Given
+) -> Sequence[sa.RowMapping]:
     """By currency: how many payments of the lines to return other bookings name, too, and what is returned of them.
 
     Bookings of the whole business count, whether they are chosen or not.
     """
-    rows: Sequence[sa.RowMapping] = (await conn.execute(_shared_payments(lines), given)).mappings().all()
+    rows: Sequence[sa.RowMapping] = (
+        (await conn.execute(_shared_payments(lines), given)).mappings().all()
+    )
     return rows
 
 
 @cache
 def _shared_payments(lines: sa.Subquery) -> sa.Select[Any]:
-    columns = (lines.c[name] for name in ("business_id", "booking_id", "payment_id", "currency", "amount_minor"))
+    columns = (
+        lines.c[name]
+        for name in ("business_id", "booking_id", "payment_id", "currency", "amount_minor")
+    )
     named = (
         sa.select(*columns)
         .where(lines.c.method == Method.PAYMENT.value, lines.c.amount_minor > 0)
         .cte("named")
         .prefix_with("MATERIALIZED")
     )
-    # As a value, and not by EXISTS: of that PostgreSQL may make a join with all payment lines of the business.
+    # As a value, and not by EXISTS: of that PostgreSQL may make a join with all payment lines of
+    # the business.
     another = (
         sa.select(payment_lines.c.booking_id)
         .where(

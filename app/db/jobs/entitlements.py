@@ -1,8 +1,8 @@
 """What the bookings of chosen sessions get back: one SELECT, read by the plan, the 202's CSV and the expansion alike.
 
-A row is a payment line to return whole, one that is kept whole and why, or (line 0, method `none`) a booking of which
-nothing was paid. A line of 0 counts as nothing paid. The rule itself is `policy`'s; here it becomes the CASE that the
-database runs, so the two can't differ.
+A row is a payment line to return whole, one that is kept whole and why, or (line 0, method `none`)
+a booking of which nothing was paid. A line of 0 counts as nothing paid. The rule itself is
+`policy`'s; here it becomes the CASE that the database runs, so the two can't differ.
 """
 
 from collections.abc import Callable
@@ -19,19 +19,21 @@ COUNTED: Final = (BookingStatus.BOOKED, BookingStatus.WAITLISTED, BookingStatus.
 Rule = Callable[[str, bool, bool], str | None]
 
 
-def returns(source: sa.FromClause, as_of: sa.ColumnElement[Any], rule: Rule, *, names_kept: bool) -> sa.Subquery:
+def returns(
+    source: sa.FromClause, as_of: sa.ColumnElement[Any], rule: Rule, *, names_kept: bool
+) -> sa.Subquery:
     """The lines of all bookings of `source`'s sessions, as at `as_of`.
 
     Args:
         source: has `business_id`, `session_id`, `position` and `starts_at`.
         as_of: the instant that tells started sessions from those to come.
         rule: the policy.
-        names_kept: whether what was paid and is kept has a row a line, or (the first policy) one without a sum.
+        names_kept: whether what was paid and is kept has a row a line, or (the first policy) one
+            without a sum.
 
-    Returns:
-        business_id, session_id, position, booking_id, client_id, line_no, method, payment_id, amount_minor, currency,
-        account_id, credits, kept_amount_minor, kept_credits, kept_by, skip_reason. What was paid of a line is what is
-        returned and what is kept of it.
+    Returns: business_id, session_id, position, booking_id, client_id, line_no, method, payment_id,
+    amount_minor, currency, account_id, credits, kept_amount_minor, kept_credits, kept_by,
+    skip_reason. What was paid of a line is what is returned and what is kept of it.
     """
     started = source.c.starts_at <= as_of
     skipped_though_paid = _case(started, rule, paid=True)
@@ -63,7 +65,9 @@ def returns(source: sa.FromClause, as_of: sa.ColumnElement[Any], rule: Rule, *, 
             _where(kept, payment_lines.c.amount_minor).label("kept_amount_minor"),
             _where(kept, payment_lines.c.credits).label("kept_credits"),
             sa.case((kept, skipped_though_paid)).label("kept_by"),
-            sa.case((nothing, _case(started, rule, paid=False)), else_=skipped_though_paid).label("skip_reason"),
+            sa.case((nothing, _case(started, rule, paid=False)), else_=skipped_though_paid).label(
+                "skip_reason"
+            ),
         )
         .select_from(lines)
         .where(is_counted())
@@ -84,7 +88,9 @@ def is_paid() -> sa.ColumnElement[bool]:
 
 def _unless(kept: sa.ColumnElement[bool], paid: sa.ColumnElement[int]) -> sa.ColumnElement[int]:
     """What is returned of a line: nothing where it is kept, NULL where it is not of this kind."""
-    return sa.case((sa.and_(kept, paid.is_not(None)), sa.literal_column("0", sa.BigInteger)), else_=paid)
+    return sa.case(
+        (sa.and_(kept, paid.is_not(None)), sa.literal_column("0", sa.BigInteger)), else_=paid
+    )
 
 
 def _where(kept: sa.ColumnElement[bool], paid: sa.ColumnElement[int]) -> sa.ColumnElement[int]:
@@ -94,17 +100,29 @@ def _where(kept: sa.ColumnElement[bool], paid: sa.ColumnElement[int]) -> sa.Colu
 
 
 def _in_session(source: sa.FromClause) -> sa.ColumnElement[bool]:
-    return sa.and_(bookings.c.business_id == source.c.business_id, bookings.c.session_id == source.c.session_id)
+    return sa.and_(
+        bookings.c.business_id == source.c.business_id, bookings.c.session_id == source.c.session_id
+    )
 
 
-def _case(started: sa.ColumnElement[bool], rule: Rule, *, paid: bool) -> sa.ColumnElement[str | None]:
+def _case(
+    started: sa.ColumnElement[bool], rule: Rule, *, paid: bool
+) -> sa.ColumnElement[str | None]:
     """The policy's truth table over booking status and started, as SQL text (or NULL)."""
     branches = [
-        (sa.and_(bookings.c.status == sa.literal_column(f"'{status}'"), started.is_(has_started)), reason)
+        (
+            sa.and_(
+                bookings.c.status == sa.literal_column(f"'{status}'"), started.is_(has_started)
+            ),
+            reason,
+        )
         for status in COUNTED
         for has_started in (True, False)
         if (reason := rule(status, has_started, paid)) is not None
     ]
     if not branches:
         return sa.cast(sa.null(), sa.Text)
-    return sa.case(*((when, sa.literal_column(f"'{reason}'", sa.Text)) for when, reason in branches), else_=None)
+    return sa.case(
+        *((when, sa.literal_column(f"'{reason}'", sa.Text)) for when, reason in branches),
+        else_=None,
+    )

@@ -1,7 +1,7 @@
 """What integrations are told of a job's life, each in the transaction that makes it so: names of things, no more.
 
-Told at least once: a refund that is tried again after a failure may fail again or succeed, a job that is retried ends
-again.
+Told at least once: a refund that is tried again after a failure may fail again or succeed, a job
+that is retried ends again.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,12 +19,17 @@ from app.db.webhooks.events import Event, tell
 from app.domain.events import EventType
 from app.domain.statuses import NEEDS_A_PERSON, JobStatus, RefundStatus
 
-# Of one that rests otherwise there is nothing to tell: nothing was to be returned, or a person closed it.
+# Of one that rests otherwise there is nothing to tell: nothing was to be returned, or a person
+# closed it.
 _SUCCEEDED: Final = RefundStatus.SUCCEEDED
 
 
 async def accepted(
-    conn: AsyncConnection, business_id: str, job_id: str, status: JobStatus, session_ids: Sequence[str]
+    conn: AsyncConnection,
+    business_id: str,
+    job_id: str,
+    status: JobStatus,
+    session_ids: Sequence[str],
 ) -> None:
     """A job was accepted, and these sessions are cancelled."""
 
@@ -38,12 +43,18 @@ async def accepted(
 
 async def withdrawn(conn: AsyncConnection, business_id: str, job_id: str) -> None:
     """A job was undone while on hold, and its sessions are scheduled again."""
-    await tell(conn, business_id, [Event(EventType.WITHDRAWN, {"job_id": job_id, "status": JobStatus.WITHDRAWN})])
+    await tell(
+        conn,
+        business_id,
+        [Event(EventType.WITHDRAWN, {"job_id": job_id, "status": JobStatus.WITHDRAWN})],
+    )
 
 
 async def ended(conn: AsyncConnection, business_id: str, job_id: str, status: JobStatus) -> None:
     """No machine has anything left to do for a job, or its last failure was mended after that."""
-    await tell(conn, business_id, [Event(EventType.COMPLETED, {"job_id": job_id, "status": status})])
+    await tell(
+        conn, business_id, [Event(EventType.COMPLETED, {"job_id": job_id, "status": status})]
+    )
 
 
 async def held_back(conn: AsyncConnection, business_id: str, job_id: str, positions: range) -> None:
@@ -60,7 +71,9 @@ async def held_back(conn: AsyncConnection, business_id: str, job_id: str, positi
         await refunds_finalised(conn, business_id, ids)
 
 
-async def refunds_finalised(conn: AsyncConnection, business_id: str, refund_ids: Sequence[str]) -> None:
+async def refunds_finalised(
+    conn: AsyncConnection, business_id: str, refund_ids: Sequence[str]
+) -> None:
     """These refunds have changed; those of them that rest now have succeeded, or need a person."""
     columns = ("id", "job_id", "session_id", "booking_id", "client_id", "status", "failure_code")
     query = sa.select(*(refunds.c[name] for name in columns)).where(
@@ -73,6 +86,11 @@ async def refunds_finalised(conn: AsyncConnection, business_id: str, refund_ids:
     def events() -> Iterator[Event]:
         for row in rows:
             data = {"refund_id": row["id"]} | {name: row[name] for name in columns[1:]}
-            yield Event(EventType.REFUND_SUCCEEDED if row["status"] == _SUCCEEDED else EventType.REFUND_FAILED, data)
+            yield Event(
+                EventType.REFUND_SUCCEEDED
+                if row["status"] == _SUCCEEDED
+                else EventType.REFUND_FAILED,
+                data,
+            )
 
     await tell(conn, business_id, events())

@@ -16,11 +16,15 @@ from app.domain.statuses import Method, RefundStatus, SessionOutcome
 
 Row = sa.RowMapping
 
-# Of a session that has left the schedule, and whose end a build before 0011 did not keep, no end is known.
+# Of a session that has left the schedule, and whose end a build before 0011 did not keep, no end is
+# known.
 _ENDS_AT_NOW: Final = sa.func.coalesce(sessions.c.ends_at, job_sessions.c.session_starts_at)
 _SHOWN: Final = sa.select(job_sessions, _ENDS_AT_NOW.label("ends_at_now")).outerjoin(
     sessions,
-    sa.and_(sessions.c.business_id == job_sessions.c.business_id, sessions.c.id == job_sessions.c.session_id),
+    sa.and_(
+        sessions.c.business_id == job_sessions.c.business_id,
+        sessions.c.id == job_sessions.c.session_id,
+    ),
 )
 _COUNT_BOOKINGS: Final = (
     sa.update(job_sessions)
@@ -60,18 +64,23 @@ async def store_booking_count(conn: AsyncConnection, job_id: str, positions: ran
 
 async def outcomes(conn: AsyncConnection, job_id: str) -> list[Outcome]:
     """Every chosen session's outcome, in start order."""
-    query = sa.select(job_sessions.c.session_id, job_sessions.c.outcome, job_sessions.c.held_by_job_id).where(
-        job_sessions.c.job_id == job_id
-    )
+    query = sa.select(
+        job_sessions.c.session_id, job_sessions.c.outcome, job_sessions.c.held_by_job_id
+    ).where(job_sessions.c.job_id == job_id)
     rows = (await conn.execute(query.order_by(job_sessions.c.seq))).all()
     return await aside(len(rows), _outcomes, rows)
 
 
 def _outcomes(rows: Sequence[sa.Row[str, str, str | None]]) -> list[Outcome]:
-    return [Outcome(session_id, SessionOutcome(outcome), held_by) for session_id, outcome, held_by in rows]
+    return [
+        Outcome(session_id, SessionOutcome(outcome), held_by)
+        for session_id, outcome, held_by in rows
+    ]
 
 
-async def outcome_counts(conn: AsyncConnection, job_ids: Sequence[str]) -> dict[str, dict[str, int]]:
+async def outcome_counts(
+    conn: AsyncConnection, job_ids: Sequence[str]
+) -> dict[str, dict[str, int]]:
     """Sessions by outcome, for each of these jobs."""
     query = (
         sa.select(job_sessions.c.job_id, job_sessions.c.outcome, sa.func.count())
@@ -96,7 +105,9 @@ async def one(conn: AsyncConnection, job_id: str, session_id: str) -> Row:
     return (await conn.execute(query)).mappings().one()
 
 
-async def refund_counts(conn: AsyncConnection, job_id: str, positions: range) -> dict[str, dict[str, int]]:
+async def refund_counts(
+    conn: AsyncConnection, job_id: str, positions: range
+) -> dict[str, dict[str, int]]:
     """Refunds by status for the sessions at these positions; bookings with nothing to return count as `skipped`."""
     query = (
         sa.select(refunds.c.session_id, refunds.c.status, sa.func.count())
@@ -127,7 +138,9 @@ async def any_need_a_person(conn: AsyncConnection, job_id: str) -> bool:
     )
     query = sa.select(
         sa.exists().where(
-            refunds.c.job_id == job_id, refunds.c.status.in_(waiting), refunds.c.method != Method.NONE.value
+            refunds.c.job_id == job_id,
+            refunds.c.status.in_(waiting),
+            refunds.c.method != Method.NONE.value,
         )
     )
     return bool((await conn.execute(query)).scalar_one())

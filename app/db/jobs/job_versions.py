@@ -1,7 +1,8 @@
 """A job as it is shown at one moment, and the name of that moment: the version, which a poll learns by one look.
 
-Whatever changes what a `JobView` says raises the version in the same commit: on the job's row, or of a claim beside it.
-So one version never stands for two views, and who has seen it need not have the refunds counted again.
+Whatever changes what a `JobView` says raises the version in the same commit: on the job's row, or
+of a claim beside it. So one version never stands for two views, and who has seen it need not have
+the refunds counted again.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,9 +16,13 @@ from app.db.jobs import job_sessions
 from app.db.tables import job_claims, jobs
 
 _CLAIMS: Final = sa.func.coalesce(
-    sa.select(sa.func.sum(job_claims.c.claims)).where(job_claims.c.job_id == jobs.c.id).scalar_subquery(), 0
+    sa.select(sa.func.sum(job_claims.c.claims))
+    .where(job_claims.c.job_id == jobs.c.id)
+    .scalar_subquery(),
+    0,
 )
-# The status and the counters beside the version are for workers of a build that doesn't know it, while they still run.
+# The status and the counters beside the version are for workers of a build that doesn't know it,
+# while they still run.
 _VERSION: Final = (
     jobs.c.version,
     sa.cast(_CLAIMS, sa.BigInteger).label("claims"),
@@ -69,13 +74,24 @@ async def whole(conn: Connection, business_id: str, job_id: str) -> Whole | None
 @cache
 def _row() -> sa.Select[Any]:
     id_ = sa.cast(jobs.c.id, sa.Text).label("id")  # the driver's own is no text
-    shown = (id_ if column is jobs.c.id else column for column in jobs.c if column not in _OF_VERSION)
+    shown = (
+        id_ if column is jobs.c.id else column for column in jobs.c if column not in _OF_VERSION
+    )
     return sa.select(*shown, *_VERSION).where(*_THIS)
 
 
 @cache
 def _whole() -> sa.Select[Any]:
-    counts, groups = job_sessions.OUTCOME_COUNTS.subquery("counts"), job_sessions.TALLY.subquery("groups")
-    outcomes = sa.select(sa.func.json_object_agg(counts.c.outcome, counts.c.count)).scalar_subquery()
-    tally = sa.select(sa.func.json_agg(sa.literal_column("groups"))).select_from(groups).scalar_subquery()
+    counts, groups = (
+        job_sessions.OUTCOME_COUNTS.subquery("counts"),
+        job_sessions.TALLY.subquery("groups"),
+    )
+    outcomes = sa.select(
+        sa.func.json_object_agg(counts.c.outcome, counts.c.count)
+    ).scalar_subquery()
+    tally = (
+        sa.select(sa.func.json_agg(sa.literal_column("groups")))
+        .select_from(groups)
+        .scalar_subquery()
+    )
     return _row().add_columns(outcomes.label("outcomes"), tally.label("tally"))

@@ -18,7 +18,10 @@ Holders = Mapping[str, str]  # the statuses of jobs that have sessions, by the j
 
 _OF_BUSINESS: Final = (
     sa.select(
-        *(sessions.c[name] for name in ("id", "name", "starts_at", "ends_at", "timezone", "location", "status")),
+        *(
+            sessions.c[name]
+            for name in ("id", "name", "starts_at", "ends_at", "timezone", "location", "status")
+        ),
         sa.cast(sessions.c.job_id, sa.Text).label("job_id"),
         now().label("read_at"),
     )
@@ -42,17 +45,23 @@ async def clock(conn: AsyncConnection) -> dt.datetime:
 
 async def of_key(conn: AsyncConnection, business_id: str, idempotency_key: str) -> Row | None:
     """The job that this key made, if any."""
-    query = sa.select(jobs).where(jobs.c.business_id == business_id, jobs.c.idempotency_key == idempotency_key)
+    query = sa.select(jobs).where(
+        jobs.c.business_id == business_id, jobs.c.idempotency_key == idempotency_key
+    )
     return (await conn.execute(query)).mappings().one_or_none()
 
 
-async def get(conn: AsyncConnection, business_id: str, job_id: str, *, lock: bool = False) -> Row | None:
+async def get(
+    conn: AsyncConnection, business_id: str, job_id: str, *, lock: bool = False
+) -> Row | None:
     """One job of this business; `lock` keeps every other writer of the job out until the transaction ends."""
     query = sa.select(jobs).where(jobs.c.business_id == business_id, jobs.c.id == job_id)
     return (await conn.execute(query.with_for_update() if lock else query)).mappings().one_or_none()
 
 
-async def existing(conn: AsyncConnection, business_id: str, job_id: str, *, lock: bool = False) -> Row:
+async def existing(
+    conn: AsyncConnection, business_id: str, job_id: str, *, lock: bool = False
+) -> Row:
     """As `get`, of a job that is to be there.
 
     Raises:
@@ -66,7 +75,11 @@ async def existing(conn: AsyncConnection, business_id: str, job_id: str, *, lock
 
 async def lock_any(conn: AsyncConnection, job_id: str) -> Row | None:
     """The job by id alone, locked: for workers, who serve every business."""
-    return (await conn.execute(sa.select(jobs).where(jobs.c.id == job_id).with_for_update())).mappings().one_or_none()
+    return (
+        (await conn.execute(sa.select(jobs).where(jobs.c.id == job_id).with_for_update()))
+        .mappings()
+        .one_or_none()
+    )
 
 
 async def newest(
@@ -93,15 +106,20 @@ async def named_sessions(
 ) -> tuple[Sequence[driver.Row], Holders]:
     """The sessions of these ids (what a plan needs to know of them), in id order, and the jobs that have some of them.
 
-    `read_at` is the database's clock then. They are locked in that order, so that two jobs can't deadlock; on SQLite
-    the write transaction itself is the lock.
+    `read_at` is the database's clock then. They are locked in that order, so that two jobs can't
+    deadlock; on SQLite the write transaction itself is the lock.
     """
     given = {"of_business": business_id, "session_ids": bound_list(session_ids)}
     return await _with_holders(conn, _NAMED[lock], given)
 
 
 async def sessions_in_range(
-    conn: AsyncConnection, business_id: str, from_at: dt.datetime, until_at: dt.datetime, *, lock: bool
+    conn: AsyncConnection,
+    business_id: str,
+    from_at: dt.datetime,
+    until_at: dt.datetime,
+    *,
+    lock: bool,
 ) -> tuple[Sequence[driver.Row], Holders]:
     """The same of all that start at `from_at` or later, and before `until_at`."""
     given = {"of_business": business_id, "from_at": from_at, "until_at": until_at}
@@ -112,7 +130,8 @@ async def _with_holders(
     conn: AsyncConnection, query: sa.Select[Any], given: Mapping[str, Any]
 ) -> tuple[Sequence[driver.Row], Holders]:
     rows = await driver.fetch(conn, query, given)
-    # After the lock was had: a session that another transaction just cancelled is read as it is now, and so is its job.
+    # After the lock was had: a session that another transaction just cancelled is read as it is
+    # now, and so is its job.
     holders = {row["job_id"] for row in rows if row["job_id"] is not None}
     if not holders:
         return rows, {}
@@ -123,7 +142,8 @@ async def _with_holders(
 async def release_sessions(conn: AsyncConnection, business_id: str, job_id: str) -> None:
     """Undo what `acceptances.write` did to them: the sessions are scheduled and may be chosen again."""
     changes.note_schedule(business_id)
-    # Locked in the order in which `named_sessions` and `sessions_in_range` lock, so that neither waits in a circle.
+    # Locked in the order in which `named_sessions` and `sessions_in_range` lock, so that neither
+    # waits in a circle.
     await conn.execute(
         sa.select(sessions.c.id)
         .where(sessions.c.business_id == business_id, sessions.c.job_id == job_id)
@@ -148,14 +168,19 @@ async def release_sessions(conn: AsyncConnection, business_id: str, job_id: str)
     )
 
 
-async def claim_due(conn: AsyncConnection, *, limit: int, grace_seconds: float, skip: Sequence[str] = ()) -> list[str]:
+async def claim_due(
+    conn: AsyncConnection, *, limit: int, grace_seconds: float, skip: Sequence[str] = ()
+) -> list[str]:
     """Ids of jobs that are due, longest first; each is left alone by other sweeps for `grace_seconds`."""
     due = sa.select(jobs.c.id).where(jobs.c.due_at <= now())
     if skip:
         due = due.where(jobs.c.id.not_in(skip))
     due = due.order_by(jobs.c.due_at).limit(limit).with_for_update(skip_locked=True)
     statement = (
-        sa.update(jobs).where(is_one_of(jobs.c.id, due)).values(due_at=later(grace_seconds)).returning(jobs.c.id)
+        sa.update(jobs)
+        .where(is_one_of(jobs.c.id, due))
+        .values(due_at=later(grace_seconds))
+        .returning(jobs.c.id)
     )
     return list((await conn.execute(statement)).scalars())
 
@@ -165,7 +190,9 @@ async def next_due_in(conn: AsyncConnection) -> float | None:
     due_at, clock_now = (
         await conn.execute(
             # Said for SQLite, which else reads every job there ever was.
-            sa.select(sa.func.min(jobs.c.due_at, type_=jobs.c.due_at.type), now()).where(jobs.c.due_at.is_not(None))
+            sa.select(sa.func.min(jobs.c.due_at, type_=jobs.c.due_at.type), now()).where(
+                jobs.c.due_at.is_not(None)
+            )
         )
     ).one()
     return None if due_at is None else (due_at - clock_now).total_seconds()
@@ -173,7 +200,11 @@ async def next_due_in(conn: AsyncConnection) -> float | None:
 
 async def open_by_status(conn: AsyncConnection) -> dict[str, int]:
     """How many jobs have not ended, by status."""
-    query = sa.select(jobs.c.status, sa.func.count()).where(jobs.c.due_at.is_not(None)).group_by(jobs.c.status)
+    query = (
+        sa.select(jobs.c.status, sa.func.count())
+        .where(jobs.c.due_at.is_not(None))
+        .group_by(jobs.c.status)
+    )
     return {row[0]: row[1] for row in (await conn.execute(query)).all()}
 
 

@@ -27,7 +27,9 @@ class Row(NamedTuple):
 async def look(conn: AsyncConnection, account: str) -> tuple[Row | None, float]:
     """The account's row, if it has one, and what time the database has."""
     mine = call_rates.c.account == account
-    query = sa.select(now().label("clock"), call_rates).select_from(_ONE.outerjoin(call_rates, mine))
+    query = sa.select(now().label("clock"), call_rates).select_from(
+        _ONE.outerjoin(call_rates, mine)
+    )
     found = (await conn.execute(query)).mappings().one()
     clock = found["clock"].timestamp()
     return (None if found["account"] is None else _row(found)), clock
@@ -37,12 +39,15 @@ async def lock(conn: AsyncConnection, account: str) -> tuple[Row | None, float]:
     """The same, and nobody else may tell until the transaction ends; a row that is new is made by `write`."""
     query = sa.select(call_rates).where(call_rates.c.account == account).with_for_update()
     found = (await conn.execute(query)).mappings().one_or_none()
-    # Asked after the lock: a statement that has waited for the row is older than what it then finds.
+    # Asked after the lock: a statement that has waited for the row is older than what it then
+    # finds.
     clock = (await conn.execute(sa.select(now()))).scalar_one()
     return (None if found is None else _row(found)), clock.timestamp()
 
 
-async def write(conn: AsyncConnection, account: str, row: Row, *, phase: str, per_second: float | None) -> bool:
+async def write(
+    conn: AsyncConnection, account: str, row: Row, *, phase: str, per_second: float | None
+) -> bool:
     """Keep this instead; False if it was to be the first and another was before it.
 
     Args:
@@ -61,7 +66,9 @@ async def write(conn: AsyncConnection, account: str, row: Row, *, phase: str, pe
         "awake": orjson.dumps(dict(row.awake)).decode(),
     }
     if row.version:
-        changed = await conn.execute(sa.update(call_rates).where(call_rates.c.account == account).values(**values))
+        changed = await conn.execute(
+            sa.update(call_rates).where(call_rates.c.account == account).values(**values)
+        )
     else:
         changed = await conn.execute(
             insert(conn, call_rates).values(account=account, **values).on_conflict_do_nothing()
@@ -73,4 +80,6 @@ _ONE = sa.select(sa.literal(1)).subquery("one")
 
 
 def _row(found: sa.RowMapping) -> Row:
-    return Row(found["version"], found["told_at"].timestamp(), found["state"], orjson.loads(found["awake"]))
+    return Row(
+        found["version"], found["told_at"].timestamp(), found["state"], orjson.loads(found["awake"])
+    )

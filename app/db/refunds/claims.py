@@ -1,7 +1,8 @@
 """Taking due refunds: one statement for a batch, so that a worker asks once for what it will have called for next.
 
-A row is only ever claimed when it is due, and a claim raises its epoch: what an earlier claim still hears is then no
-longer its to write (`outcomes`). A claim is counted for the job's version (`job_versions`), in the same commit.
+A row is only ever claimed when it is due, and a claim raises its epoch: what an earlier claim still
+hears is then no longer its to write (`outcomes`). A claim is counted for the job's version
+(`job_versions`), in the same commit.
 """
 
 from collections.abc import Mapping
@@ -36,8 +37,9 @@ class ClaimedRefund(NamedTuple):
     first_due_at: str  # from when its patience counts, in the database's own words
 
 
-# A submitted row that is due again is one whose worker's lease ran out: whether its call landed is unknown.
-# A look from now on sees what a hint told of. A call may not: its answer under a known key is the first's.
+# A submitted row that is due again is one whose worker's lease ran out: whether its call landed is
+# unknown. A look from now on sees what a hint told of. A call may not: its answer under a known key
+# is the first's.
 _TAKEN: Final = """
   status = CASE r.status WHEN 'pending' THEN 'submitted' WHEN 'submitted' THEN 'indeterminate' ELSE r.status END,
   attempts = r.attempts + CASE r.status WHEN 'pending' THEN 1 ELSE 0 END,
@@ -47,25 +49,29 @@ _TOLD: Final = """
   epoch, status, payment_id, amount_minor, currency, account_id, credits, client_id, failure_code, attempts,
   key_generation, upstream_reference"""
 
-# Rows that were claimed leave dead entries at the index's beginning until a vacuum comes: `from_due_at` begins behind
-# them, or each claim of a large job would walk over all that were claimed before.
-# Of an array the planner supposes a few elements and looks each up by its id, whatever it believes of the table. The
-# clock is the statement's, which an index can be searched by; the lease counts from the later one.
+# Rows that were claimed leave dead entries at the index's beginning until a vacuum comes:
+# `from_due_at` begins behind them, or each claim of a large job would walk over all that were
+# claimed before. Of an array the planner supposes a few elements and looks each up by its id,
+# whatever it believes of the table. The clock is the statement's, which an index can be searched
+# by; the lease counts from the later one.
 _OF_JOB_POSTGRESQL: Final = """job_id = CAST(:job_id AS uuid) AND method = CAST(:method AS varchar)
       AND due_at <= statement_timestamp()"""
-_OF_JOB_SQLITE: Final = f"job_id = :job_id AND method = :method AND due_at <= strftime('{SQLITE_FORMAT}', 'now')"
+_OF_JOB_SQLITE: Final = (
+    f"job_id = :job_id AND method = :method AND due_at <= strftime('{SQLITE_FORMAT}', 'now')"
+)
 _DUE_POSTGRESQL: Final = f"""{_OF_JOB_POSTGRESQL}
       AND due_at >= coalesce(CAST(CAST(:from_due_at AS text) AS timestamptz), '-infinity')
       AND first_due_at <= statement_timestamp() - make_interval(secs => CAST(:waited_seconds AS double precision))"""
 _DUE_SQLITE: Final = f"""{_OF_JOB_SQLITE}
     AND due_at >= coalesce(:from_due_at, '')
     AND first_due_at <= strftime('{SQLITE_FORMAT}', 'now', '-' || :waited_seconds || ' seconds')"""
-# Few of a job are, and are found by the index of its refunds in each state: in the order of when they are due they come
-# after all that have not been sent yet.
+# Few of a job are, and are found by the index of its refunds in each state: in the order of when
+# they are due they come after all that have not been sent yet.
 _UNKNOWN: Final = "status = 'indeterminate'"
 
 
-# The count comes before the refunds: of two who claim at once the second waits with nothing in hand.
+# The count comes before the refunds: of two who claim at once the second waits with nothing in
+# hand.
 def _postgresql(due: str, order: str) -> sa.TextClause:
     return sa.text(f"""
 WITH counted AS (
@@ -88,7 +94,7 @@ SELECT id::text, {_TOLD},
   CAST(extract(epoch FROM statement_timestamp() - first_due_at) AS double precision) AS age_seconds,
   first_due_at::text
 FROM r
-""")  # noqa: S608 - only our own words are in it; every value is a parameter
+""")
 
 
 def _sqlite(due: str, order: str) -> sa.TextClause:
@@ -101,7 +107,7 @@ WHERE r.id IN (
   ORDER BY {order}
   LIMIT :most)
 RETURNING id, {_TOLD}, 86400.0 * (julianday('now') - julianday(first_due_at)) AS age_seconds, first_due_at
-""")  # noqa: S608 - as above
+""")
 
 
 _CLAIM: Final = {
@@ -130,8 +136,9 @@ async def claim(
 ) -> list[ClaimedRefund]:
     """Take up to `most` due refunds of one job and method; they are this worker's for `lease_seconds`.
 
-    With `waited_seconds`, only such as have been due for so long already; with `from_due_at`, only such as became due
-    then or later. Pending ones become `submitted`: once this commits, a call may be made (rule 2).
+    With `waited_seconds`, only such as have been due for so long already; with `from_due_at`, only
+    such as became due then or later. Pending ones become `submitted`: once this commits, a call may
+    be made (rule 2).
     """
     parameters = {
         "job_id": job_id,
@@ -162,6 +169,8 @@ async def _claim(
     rows = await fetch(conn, statements[conn.dialect.name], parameters)
     claimed = [_claimed(*row.values()) for row in rows]
     if claimed and conn.dialect.name == "sqlite":  # which can't do it all in one statement
-        await conn.execute(_SQLITE_COUNTED, {name: parameters[name] for name in ("job_id", "method")})
+        await conn.execute(
+            _SQLITE_COUNTED, {name: parameters[name] for name in ("job_id", "method")}
+        )
         await history.append(conn, (one.id for one in claimed), actor="worker")
     return claimed

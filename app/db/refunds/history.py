@@ -22,14 +22,18 @@ def of(changed: str, *, actor: str, clock: str) -> str:
     """The INSERT, as SQL, that remembers the state of the rows of `changed`; `actor` and `clock` are SQL too."""
     columns = ", ".join(_REMEMBERED)
     return (
-        f"INSERT INTO refund_history (refund_id, {columns}, actor, recorded_at) "  # noqa: S608 - our own words
+        f"INSERT INTO refund_history (refund_id, {columns}, actor, recorded_at) "
         f"SELECT id, {columns}, {actor}, {clock} FROM {changed}"
     )
 
 
 async def of_refund(conn: AsyncConnection, refund_id: str) -> Sequence[sa.RowMapping]:
     """The states that a refund has had, the first one first."""
-    query = sa.select(refund_history).where(refund_history.c.refund_id == refund_id).order_by(refund_history.c.id)
+    query = (
+        sa.select(refund_history)
+        .where(refund_history.c.refund_id == refund_id)
+        .order_by(refund_history.c.id)
+    )
     return (await conn.execute(query)).mappings().all()
 
 
@@ -42,4 +46,8 @@ async def append(conn: AsyncConnection, refund_ids: Iterable[str], *, actor: str
         sa.literal(actor).label("actor"),
         now().label("recorded_at"),
     ).where(in_list(refunds.c.id, refund_ids))
-    await conn.execute(sa.insert(refund_history).from_select(["refund_id", *remembered, "actor", "recorded_at"], state))
+    await conn.execute(
+        sa.insert(refund_history).from_select(
+            ["refund_id", *remembered, "actor", "recorded_at"], state
+        )
+    )

@@ -1,7 +1,7 @@
 """What an upstream's hook leaves in the rows: its event id, once, and that the refund it spoke of is to be looked up.
 
-A hint only ever brings a look-up forward. It never moves the end of a lease or of a quiet time: these keep a refund
-from being sent while an earlier call may still land.
+A hint only ever brings a look-up forward. It never moves the end of a lease or of a quiet time:
+these keep a refund from being sent while an earlier call may still land.
 """
 
 from typing import Final
@@ -20,7 +20,8 @@ _FORGOTTEN_AT_ONCE: Final = 10
 async def record_once(conn: AsyncConnection, source: str, event_id: str) -> bool:
     """Remember an event; False when it has counted before. One that is being remembered elsewhere is waited for.
 
-    Each new one takes up to ten with it that are older than a week: the table is never larger than a week's events.
+    Each new one takes up to ten with it that are older than a week: the table is never larger than
+    a week's events.
     """
     statement = (
         insert(conn, hook_events)
@@ -48,10 +49,13 @@ async def job_of(conn: AsyncConnection, refund_id: str, method: str) -> str | No
     return (await conn.execute(query)).scalar_one_or_none()
 
 
-async def refund_of_stripes(conn: AsyncConnection, stripe_id: str, account: str | None) -> str | None:
+async def refund_of_stripes(
+    conn: AsyncConnection, stripe_id: str, account: str | None
+) -> str | None:
     """The refund that Stripe calls by this id, of a business whose payments are at this connected account.
 
-    None: at no connected account. One that a person closed has that person's reference, and is none of Stripe's.
+    None: at no connected account. One that a person closed has that person's reference, and is none
+    of Stripe's.
     """
     query = (
         sa.select(sa.cast(refunds.c.id, sa.Text))
@@ -61,7 +65,9 @@ async def refund_of_stripes(conn: AsyncConnection, stripe_id: str, account: str 
             sa.text(AT_STRIPE),
             refunds.c.method == Method.PAYMENT,
             refunds.c.status != RefundStatus.RESOLVED,
-            businesses.c.stripe_account == account if account else businesses.c.stripe_account.is_(None),
+            businesses.c.stripe_account == account
+            if account
+            else businesses.c.stripe_account.is_(None),
         )
         .limit(1)
     )
@@ -71,8 +77,8 @@ async def refund_of_stripes(conn: AsyncConnection, stripe_id: str, account: str 
 async def remember(conn: AsyncConnection, refund_id: str) -> None:
     """Note on an open refund that its upstream has spoken of it; one that is `processing` is due now.
 
-    A look at a `processing` refund may be under way. What it hears may be older than the hint: the note has the refund
-    looked up again after it, should it still hear no final word.
+    A look at a `processing` refund may be under way. What it hears may be older than the hint: the
+    note has the refund looked up again after it, should it still hear no final word.
     """
     waits = sa.and_(refunds.c.status == RefundStatus.PROCESSING, refunds.c.due_at > now())
     statement = (

@@ -1,6 +1,7 @@
 """What is changed on refunds from outside: a rejected one tried again, one that no machine can close resolved by hand.
 
-People do so, and an upstream's hint may have one looked up again that a machine gave up on, or that had succeeded.
+People do so, and an upstream's hint may have one looked up again that a machine gave up on, or that
+had succeeded.
 """
 
 from collections.abc import Sequence
@@ -16,10 +17,12 @@ from app.db.refunds import history
 from app.db.tables import refunds
 from app.domain.statuses import RefundStatus
 
-DOUBTED_BY: Final = "hook:stripe"  # the only one after whose word a success is not the end of a refund's history
+# the only one after whose word a success is not the end of a refund's history
+DOUBTED_BY: Final = "hook:stripe"
 
 
-DISPUTED: Final = "payment_disputed"  # the payer's bank has the money: to send it again pays it twice
+# the payer's bank has the money: to send it again pays it twice
+DISPUTED: Final = "payment_disputed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,23 +48,33 @@ class Standing(NamedTuple):
     is_held_back: bool
 
 
-async def standing_of(conn: AsyncConnection, job_id: str, refund_ids: Sequence[str]) -> dict[str, Standing]:
+async def standing_of(
+    conn: AsyncConnection, job_id: str, refund_ids: Sequence[str]
+) -> dict[str, Standing]:
     """How those of these refunds stand that the job has."""
-    query = sa.select(refunds.c.id, refunds.c.status, refunds.c.due_at.is_not(None), held_back(refunds))
-    rows = await conn.execute(query.where(refunds.c.job_id == job_id, in_list(refunds.c.id, refund_ids)))
+    query = sa.select(
+        refunds.c.id, refunds.c.status, refunds.c.due_at.is_not(None), held_back(refunds)
+    )
+    rows = await conn.execute(
+        query.where(refunds.c.job_id == job_id, in_list(refunds.c.id, refund_ids))
+    )
     return {id_: Standing(*standing) for id_, *standing in rows.all()}
 
 
 async def try_again(conn: AsyncConnection, job_id: str, retried: Retried, *, actor: str) -> int:
     """Make the job's rejected refunds pending, as far as they are meant and not held back; returns how many.
 
-    Where the upstream had made a refund and that refund failed, the next try needs a key of its own: under the old
-    one the upstream would only repeat its answer.
+    Where the upstream had made a refund and that refund failed, the next try needs a key of its
+    own: under the old one the upstream would only repeat its answer.
     """
     failed_there = refunds.c.upstream_reference.is_not(None)
     statement = (
         sa.update(refunds)
-        .where(refunds.c.job_id == job_id, refunds.c.status == RefundStatus.REJECTED, retried.condition())
+        .where(
+            refunds.c.job_id == job_id,
+            refunds.c.status == RefundStatus.REJECTED,
+            retried.condition(),
+        )
         .where(~held_back(refunds))
         .values(
             status=RefundStatus.PENDING,
@@ -85,7 +98,9 @@ async def look_again(conn: AsyncConnection, job_id: str, retried: Retried, *, ac
     waiting = (RefundStatus.INDETERMINATE, RefundStatus.PROCESSING)
     statement = (
         sa.update(refunds)
-        .where(refunds.c.job_id == job_id, refunds.c.status.in_(waiting), refunds.c.due_at.is_(None))
+        .where(
+            refunds.c.job_id == job_id, refunds.c.status.in_(waiting), refunds.c.due_at.is_(None)
+        )
         .where(retried.condition())
         .values(
             due_at=now(),
@@ -93,7 +108,8 @@ async def look_again(conn: AsyncConnection, job_id: str, retried: Retried, *, ac
             outcome_seq=None,
             settled_at=None,
             epoch=refunds.c.epoch + 1,
-            # Sends are counted anew, but it has been sent before: a refusal is believed only after a look.
+            # Sends are counted anew, but it has been sent before: a refusal is believed only after
+            # a look.
             attempts=sa.case((refunds.c.attempts > 0, 1), else_=0),
         )
         .returning(refunds.c.id)
@@ -128,7 +144,11 @@ async def reopen_success(conn: AsyncConnection, refund_id: str) -> None:
 
 async def lock_refund(conn: AsyncConnection, job_id: str, refund_id: str) -> sa.RowMapping | None:
     """One refund of the job, locked."""
-    query = sa.select(refunds).where(refunds.c.id == refund_id, refunds.c.job_id == job_id).with_for_update()
+    query = (
+        sa.select(refunds)
+        .where(refunds.c.id == refund_id, refunds.c.job_id == job_id)
+        .with_for_update()
+    )
     return (await conn.execute(query)).mappings().one_or_none()
 
 

@@ -1,10 +1,11 @@
 """Writing what upstreams said: a whole group of outcomes in one statement, guarded row by row.
 
-Success is a fact whoever heard it, even over a refusal; everything else counts only from the claim that is still the
-row's own and only while the row is open. So a second recorder, or a worker that overslept its lease, changes nothing.
+Success is a fact whoever heard it, even over a refusal; everything else counts only from the claim
+that is still the row's own and only while the row is open. So a second recorder, or a worker that
+overslept its lease, changes nothing.
 
-A refund that its upstream has spoken of since it was claimed (`hinted_at`) does not rest or wait as `processing`: what
-was heard may be older than the hint, so it is due at once.
+A refund that its upstream has spoken of since it was claimed (`hinted_at`) does not rest or wait as
+`processing`: what was heard may be older than the hint, so it is due at once.
 """
 
 from collections.abc import Sequence
@@ -24,8 +25,8 @@ from app.domain.statuses import IN_PROCESS, JobStatus
 class Recorded(NamedTuple):
     """One outcome to write.
 
-    Without `due_in_seconds` the row comes to rest and takes a place in the job's order of outcomes; `uncounted` calls
-    are taken off its attempts. With `new_key` its next try has a key of its own.
+    Without `due_in_seconds` the row comes to rest and takes a place in the job's order of outcomes;
+    `uncounted` calls are taken off its attempts. With `new_key` its next try has a key of its own.
     """
 
     id: str
@@ -42,14 +43,16 @@ class Recorded(NamedTuple):
 
 # Who changes a refund, and to what: the same words for both databases.
 _HINTED: Final = "v.st = 'processing' AND r.hinted_at IS NOT NULL"
-# A success that was taken back since is none, whoever heard of it: it was recorded under this epoch or a later one, or
-# the failure of that very refund of the upstream's is what is recorded.
+# A success that was taken back since is none, whoever heard of it: it was recorded under this epoch
+# or a later one, or the failure of that very refund of the upstream's is what is recorded.
 _MAY_CHANGE: Final = """r.id = v.rid
   AND (r.epoch = v.ep AND r.status IN ('submitted', 'indeterminate', 'processing') AND r.due_at IS NOT NULL
        OR v.def AND r.status NOT IN ('succeeded', 'resolved') AND NOT EXISTS (
          SELECT 1 FROM refund_history AS h WHERE h.refund_id = r.id AND h.status = 'succeeded' AND h.epoch >= v.ep)
          AND NOT (r.status = 'rejected' AND coalesce(r.upstream_reference = v.ref, false)))"""
-_IS_HEARD: Final = "EXISTS (SELECT 1 FROM webhook_endpoints AS e WHERE e.business_id = {business_id})"
+_IS_HEARD: Final = (
+    "EXISTS (SELECT 1 FROM webhook_endpoints AS e WHERE e.business_id = {business_id})"
+)
 _OPEN_JOB: Final = f"status IN {tuple(map(str, IN_PROCESS))}"
 
 
@@ -67,9 +70,10 @@ def _changes(*, clock: str, due: str, last: str) -> str:
   hinted_at = CASE WHEN v.st IN ('pending', 'indeterminate') THEN r.hinted_at END"""
 
 
-# One statement for the job's counter, the refunds and their history. No refund is locked before the job's row is: each
-# is joined to what that update returns. A row that changes while this waits for the job is judged as it is then. Of an
-# array the planner supposes a few elements and looks each up by its id, whatever it believes of the table.
+# One statement for the job's counter, the refunds and their history. No refund is locked before the
+# job's row is: each is joined to what that update returns. A row that changes while this waits for
+# the job is judged as it is then. Of an array the planner supposes a few elements and looks each up
+# by its id, whatever it believes of the table.
 _POSTGRESQL: Final = sa.text(f"""
 WITH job AS (
   UPDATE jobs SET
@@ -84,7 +88,11 @@ WITH job AS (
     unc integer, nk integer, due double precision, seq bigint, ref text, code text, detail text)
 ), r AS (
   UPDATE refunds AS r SET {
-    _changes(clock="clock_timestamp()", due="clock_timestamp() + make_interval(secs => v.due)", last="job.last")
+    _changes(
+        clock="clock_timestamp()",
+        due="clock_timestamp() + make_interval(secs => v.due)",
+        last="job.last",
+    )
 }
   FROM job, v
   WHERE r.id = ANY (ARRAY(SELECT rid FROM v)) AND {_MAY_CHANGE}
@@ -93,7 +101,7 @@ WITH job AS (
 SELECT job.status, job.business_id, {_IS_HEARD.format(business_id="job.business_id")} AS is_heard,
   ARRAY(SELECT id::text FROM r) AS changed
 FROM job
-""")  # noqa: S608 - only our own words are in it; every value is a parameter
+""")
 
 _SQLITE_CLOCK: Final = f"strftime('{SQLITE_FORMAT}', 'now')"
 _SQLITE_JOB: Final = sa.text(f"""
@@ -103,10 +111,14 @@ UPDATE jobs SET
   due_at = CASE WHEN {_OPEN_JOB} THEN strftime('{SQLITE_FORMAT}', 'now', :heartbeat_seconds || ' seconds') END
 WHERE id = :job_id
 RETURNING status, outcome_seq - :resting, business_id, {_IS_HEARD.format(business_id="jobs.business_id")}
-""")  # noqa: S608 - as above
+""")
 _SQLITE_REFUNDS: Final = sa.text(f"""
 UPDATE refunds AS r SET {
-    _changes(clock=_SQLITE_CLOCK, due=f"strftime('{SQLITE_FORMAT}', 'now', v.due || ' seconds')", last=":last")
+    _changes(
+        clock=_SQLITE_CLOCK,
+        due=f"strftime('{SQLITE_FORMAT}', 'now', v.due || ' seconds')",
+        last=":last",
+    )
 }
 FROM (
   SELECT value ->> 'rid' AS rid, value ->> 'ep' AS ep, value ->> 'st' AS st, value ->> 'def' AS def,
@@ -115,17 +127,22 @@ FROM (
   FROM json_each(:outcomes)) AS v
 WHERE {_MAY_CHANGE}
 RETURNING id
-""")  # noqa: S608 - as above
+""")
 
 
 async def record(
-    conn: AsyncConnection, job_id: str, outcomes: Sequence[Recorded], *, actor: str, heartbeat_seconds: float
+    conn: AsyncConnection,
+    job_id: str,
+    outcomes: Sequence[Recorded],
+    *,
+    actor: str,
+    heartbeat_seconds: float,
 ) -> list[str]:
     """Write a group of one job's outcomes; returns the ids of the refunds that changed.
 
-    The job's row is taken first and its counter raised: so numbers are given in the order in which groups commit, and a
-    reader that has seen number n has seen all below it (ADR 0006). The job is due `heartbeat_seconds` from now, should
-    this worker never be heard of again.
+    The job's row is taken first and its counter raised: so numbers are given in the order in which
+    groups commit, and a reader that has seen number n has seen all below it (ADR 0006). The job is
+    due `heartbeat_seconds` from now, should this worker never be heard of again.
     """
     seq = 0
     values = []
@@ -146,7 +163,8 @@ async def record(
     if changed and is_heard:
         await job_events.refunds_finalised(conn, business_id, changed)
     if changed and status == JobStatus.COMPLETED_WITH_FAILURES:
-        await completion.complete_if_nobody_is_needed(conn, job_id)  # a late word may have been the last failure's
+        # a late word may have been the last failure's
+        await completion.complete_if_nobody_is_needed(conn, job_id)
     return list(changed)
 
 

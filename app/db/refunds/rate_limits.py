@@ -1,7 +1,8 @@
 """How many calls may be made for an account: one row each, so that all workers together keep to one rate.
 
-Never more is granted than the rate has brought since the row was made, and half a second's calls; by the database's
-clock. A call that was made without being granted is owed, and taken off before anything is granted again.
+Never more is granted than the rate has brought since the row was made, and half a second's calls;
+by the database's clock. A call that was made without being granted is owed, and taken off before
+anything is granted again.
 """
 
 from typing import Final, NamedTuple
@@ -12,7 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.db.core.dialect import SQLITE_FORMAT
 from app.db.core.driver import fetch
 
-BURST_SECONDS: Final = 0.5  # what is saved up while nobody calls; more than workers take from one look to the next
+# what is saved up while nobody calls; more than workers take from one look to the next
+BURST_SECONDS: Final = 0.5
 
 
 class Granted(NamedTuple):
@@ -22,8 +24,11 @@ class Granted(NamedTuple):
     next_in_seconds: float
 
 
-# Two words for the same in either database; the instant is the statement's, for all that is reckoned with it.
-def _statement(*, clock: str, passed: str, counted_at: str, least: str, greatest: str, whole: str) -> sa.TextClause:
+# Two words for the same in either database; the instant is the statement's, for all that is
+# reckoned with it.
+def _statement(
+    *, clock: str, passed: str, counted_at: str, least: str, greatest: str, whole: str
+) -> sa.TextClause:
     wanted, most, owed, per_second = (
         f"CAST(:{name} AS double precision)" for name in ("wanted", "most", "owed", "per_second")
     )
@@ -42,14 +47,15 @@ ON CONFLICT (account) DO UPDATE SET
   granted = {granted(there)},
   counted_at = {counted_at}
 RETURNING granted, calls
-""")  # noqa: S608 - only our own words are in it; every value is a parameter
+""")
 
 
 _TAKE: Final = {
     "postgresql": _statement(
         clock="statement_timestamp()",
-        # A statement that has waited for the row is older than what it then finds: no time has passed since, and none
-        # may be counted twice. It waits for `lock_timeout` at most, so what is later is of a clock that was set back.
+        # A statement that has waited for the row is older than what it then finds: no time has
+        # passed since, and none may be counted twice. It waits for `lock_timeout` at most, so what
+        # is later is of a clock that was set back.
         counted_at="least(greatest(b.counted_at, excluded.counted_at), excluded.counted_at + interval '20 seconds')",
         passed="CAST(extract(epoch FROM excluded.counted_at - b.counted_at) AS double precision)",
         least="least",
@@ -67,18 +73,28 @@ _TAKE: Final = {
 }
 
 
-async def take(conn: AsyncConnection, account: str, *, wanted: int, owed: int, per_second: float) -> Granted:
+async def take(
+    conn: AsyncConnection, account: str, *, wanted: int, owed: int, per_second: float
+) -> Granted:
     """Be granted up to `wanted` calls for an account, as far as they are there.
 
     Args:
-        conn: a connection in a transaction that does nothing else: until its end all others wait for the row.
+        conn: a connection in a transaction that does nothing else: until its end all others wait
+            for the row.
         account: whose calls are counted together.
         wanted: calls.
-        owed: calls made since the last time that were not granted; below nought, granted ones that were not made.
+        owed: calls made since the last time that were not granted; below nought, granted ones that
+            were not made.
         per_second: how many there are of them.
     """
     most = max(1.0, BURST_SECONDS * per_second)
-    given = {"account": account, "wanted": wanted, "owed": owed, "per_second": per_second, "most": most}
+    given = {
+        "account": account,
+        "wanted": wanted,
+        "owed": owed,
+        "per_second": per_second,
+        "most": most,
+    }
     [row] = await fetch(conn, _TAKE[conn.dialect.name], given)
     granted, left = row.values()
     return Granted(granted, max(0.0, (1.0 - left) / per_second))

@@ -24,8 +24,8 @@ async def page(
     conn: AsyncConnection, job_id: str, only: Filter, *, after_id: str | None, limit: int
 ) -> Sequence[sa.RowMapping]:
     """The job's refunds in session order, from the one after `after_id`; bookings with nothing to return included."""
-    # The ids of a job are a range, and so are those of a session of it: without it the planner may walk the whole
-    # primary key in order.
+    # The ids of a job are a range, and so are those of a session of it: without it the planner may
+    # walk the whole primary key in order.
     positions = range(LAST)
     if only.session_id is not None:
         position = await conn.scalar(
@@ -36,7 +36,9 @@ async def page(
         if position is None:
             return ()
         positions = range(position, position + 1)
-    query = sa.select(refunds).where(refunds.c.job_id == job_id, in_sessions(refunds.c.id, job_id, positions))
+    query = sa.select(refunds).where(
+        refunds.c.job_id == job_id, in_sessions(refunds.c.id, job_id, positions)
+    )
     if only.status is not None:
         query = query.where(refunds.c.status == only.status)
     if only.client_id is not None:
@@ -52,14 +54,18 @@ async def one(conn: AsyncConnection, job_id: str, refund_id: str) -> sa.RowMappi
     return (await conn.execute(query)).mappings().one_or_none()
 
 
-async def client_of(conn: AsyncConnection, business_id: str, client_id: str) -> sa.RowMapping | None:
+async def client_of(
+    conn: AsyncConnection, business_id: str, client_id: str
+) -> sa.RowMapping | None:
     """The name and e-mail address of a client."""
     query = sa.select(clients.c.name, clients.c.email)
     query = query.where(clients.c.business_id == business_id, clients.c.id == client_id)
     return (await conn.execute(query)).mappings().one_or_none()
 
 
-async def settled_since(conn: AsyncConnection, job_id: str, *, seq: int, limit: int) -> Sequence[sa.RowMapping]:
+async def settled_since(
+    conn: AsyncConnection, job_id: str, *, seq: int, limit: int
+) -> Sequence[sa.RowMapping]:
     """Refunds of the job whose outcome is numbered above `seq`, in the order of their outcomes."""
     query = sa.select(refunds).where(refunds.c.job_id == job_id, refunds.c.outcome_seq > seq)
     return (await conn.execute(query.order_by(refunds.c.outcome_seq).limit(limit))).mappings().all()

@@ -20,9 +20,9 @@ def _rows(lines: sa.FromClause, *, withdrawn: bool) -> dict[str, sa.ColumnElemen
     """A refund row of each line, by column."""
     at_rest = sa.true() if withdrawn else lines.c.skip_reason.is_not(None)
     held_back = sa.false() if withdrawn else lines.c.skip_reason == ALREADY_REFUNDED_HERE
-    place = sa.bindparam("after_seq", type_=sa.BigInteger) + sa.func.sum(sa.case((at_rest, 1), else_=0)).over(
-        order_by=lines.c.position, rows=(None, 0)
-    )
+    place = sa.bindparam("after_seq", type_=sa.BigInteger) + sa.func.sum(
+        sa.case((at_rest, 1), else_=0)
+    ).over(order_by=lines.c.position, rows=(None, 0))
     job_id = sa.bindparam("of_job", type_=refunds.c.job_id.type)
     ready = now()
     return {
@@ -78,12 +78,20 @@ def _first_claims(returned: sa.Subquery) -> sa.Select[int, bool]:
     not_held_back = sa.cast(sa.null(), _TEXT).label("skip_detail")
     lines = sa.select(*returned.c, not_held_back).cte("lines").prefix_with("MATERIALIZED")
     wanted, made = ceilings.first_claims(lines)
-    # Looked up line by line only where some were there: to join all lines takes as long as to write the ceilings.
+    # Looked up line by line only where some were there: to join all lines takes as long as to write
+    # the ceilings.
     are_all_made = _count(made) == _count(wanted)
     is_made = sa.tuple_(*ceilings.of_one_means(lines)).in_(sa.select(*made.c))
     rows = _rows(lines, withdrawn=False)
-    chosen = sa.select(*rows.values()).where(sa.or_(lines.c.skip_reason.is_not(None), are_all_made, is_made))
-    written = sa.insert(refunds).from_select(list(rows), chosen).returning(refunds.c.line_no).cte("written")
+    chosen = sa.select(*rows.values()).where(
+        sa.or_(lines.c.skip_reason.is_not(None), are_all_made, is_made)
+    )
+    written = (
+        sa.insert(refunds)
+        .from_select(list(rows), chosen)
+        .returning(refunds.c.line_no)
+        .cte("written")
+    )
     return sa.select(_count(written).label("written"), are_all_made.label("are_all_made"))
 
 
@@ -104,12 +112,19 @@ def _left(lines: sa.Subquery) -> sa.Subquery:
 
 
 async def expand(
-    conn: AsyncConnection, job_id: str, lines: sa.Subquery, given: Mapping[str, Any], *, after_seq: int, withdrawn: bool
+    conn: AsyncConnection,
+    job_id: str,
+    lines: sa.Subquery,
+    given: Mapping[str, Any],
+    *,
+    after_seq: int,
+    withdrawn: bool,
 ) -> int:
     """Write the refund rows of `lines` (see `entitlements`) with their parameters `given`; returns how many.
 
-    What would exceed its ceiling is rejected (see `ceilings.held_back`); a withdrawn line claims nothing. Lines
-    that rest from the start get the job's next outcome numbers, from the one after `after_seq`; `withdrawn`: all.
+    What would exceed its ceiling is rejected (see `ceilings.held_back`); a withdrawn line claims
+    nothing. Lines that rest from the start get the job's next outcome numbers, from the one after
+    `after_seq`; `withdrawn`: all.
 
     Raises:
         sqlalchemy.exc.IntegrityError: one of the lines has a refund already.
@@ -120,14 +135,22 @@ async def expand(
     positions = range(given["first_position"], given["end_position"])
     if conn.dialect.name == "postgresql":
         count, are_all_written = (await conn.execute(_first_claims(lines), {**given, **own})).one()
-        return count if are_all_written else count + await _expand_rest(conn, _left(lines), {**given, **own}, positions)
+        return (
+            count
+            if are_all_written
+            else count + await _expand_rest(conn, _left(lines), {**given, **own}, positions)
+        )
     await ceilings.observe(conn, lines, given)
-    written = await conn.execute(_expansion(ceilings.within(lines), withdrawn=False), {**given, **own})
+    written = await conn.execute(
+        _expansion(ceilings.within(lines), withdrawn=False), {**given, **own}
+    )
     await ceilings.claim(conn, job_id, positions)
     return written.rowcount
 
 
-async def _expand_rest(conn: AsyncConnection, lines: sa.Subquery, given: Mapping[str, Any], positions: range) -> int:
+async def _expand_rest(
+    conn: AsyncConnection, lines: sa.Subquery, given: Mapping[str, Any], positions: range
+) -> int:
     """Write the rows of lines whose ceilings others have claimed of before, once those are locked."""
     job_id = given["of_job"]
     after_seq = await conn.scalar(sa.select(last_outcome_seq(job_id, given["after_seq"])))
@@ -148,8 +171,14 @@ def last_outcome_seq(job_id: str, after_seq: int) -> sa.ScalarSelect[int]:
 
 async def count_open(conn: AsyncConnection, job_id: str, *, at_most: int) -> int:
     """How many refunds of the job a machine has still to touch, counted up to `at_most`."""
-    some = sa.select(refunds.c.id).where(refunds.c.job_id == job_id, refunds.c.due_at.is_not(None)).limit(at_most)
-    return int((await conn.execute(sa.select(sa.func.count()).select_from(some.subquery()))).scalar_one())
+    some = (
+        sa.select(refunds.c.id)
+        .where(refunds.c.job_id == job_id, refunds.c.due_at.is_not(None))
+        .limit(at_most)
+    )
+    return int(
+        (await conn.execute(sa.select(sa.func.count()).select_from(some.subquery()))).scalar_one()
+    )
 
 
 async def next_due_in(conn: AsyncConnection, job_id: str, method: str) -> float | None:

@@ -12,7 +12,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.core.dialect import in_list
 from app.db.core.driver import Connection, fetch
-from app.db.schedule.bookings import BOOKING, LINE, LIVE, BookingFacts, BookingRow, LineFacts, RefundRow, lines_of
+from app.db.schedule.bookings import (
+    BOOKING,
+    LINE,
+    LIVE,
+    BookingFacts,
+    BookingRow,
+    LineFacts,
+    RefundRow,
+    lines_of,
+)
 from app.db.schedule.session_pages import COLUMNS, WITH_JOB, session_row
 from app.db.schedule.sessions import SessionRow
 from app.db.tables import bookings, payment_lines, refunds, sessions
@@ -24,8 +33,16 @@ _REFUND = tuple(refunds.c[name] for name in RefundRow.__slots__)
 def _parts(table: sa.Table, columns: Sequence[sa.ColumnElement[Any]], *which: Any) -> sa.Label[Any]:
     """On PostgreSQL: a booking's rows in a table as a list of lists, in the order of its lines."""
     rows = aggregate_order_by(sa.func.json_build_array(*columns), table.c.line_no)
-    of_booking = (table.c.business_id == bookings.c.business_id, table.c.booking_id == bookings.c.id)
-    return sa.select(sa.func.json_agg(rows)).where(*of_booking, *which).scalar_subquery().label(table.name)
+    of_booking = (
+        table.c.business_id == bookings.c.business_id,
+        table.c.booking_id == bookings.c.id,
+    )
+    return (
+        sa.select(sa.func.json_agg(rows))
+        .where(*of_booking, *which)
+        .scalar_subquery()
+        .label(table.name)
+    )
 
 
 _PARTS = (_parts(payment_lines, LINE), _parts(refunds, _REFUND, LIVE))
@@ -43,8 +60,16 @@ async def of_session(
     conn: Connection, business_id: str, session_id: str, *, after: str | None, limit: int
 ) -> list[BookingRow]:
     """Up to `limit` bookings of a session in id order, from the one after `after`."""
-    given = {"of_business": business_id, "of_session": session_id, "at_most": limit, "after_id": after}
-    return [booking for booking, _ in await _whole(conn, _BookingForm("session", after is not None), given)]
+    given = {
+        "of_business": business_id,
+        "of_session": session_id,
+        "at_most": limit,
+        "after_id": after,
+    }
+    return [
+        booking
+        for booking, _ in await _whole(conn, _BookingForm("session", after is not None), given)
+    ]
 
 
 async def of_client(
@@ -78,9 +103,13 @@ def _statement(form: _BookingForm, *, parts: bool) -> sa.Select[*tuple[Any, ...]
         return sa.select(*columns).where(_OF_BUSINESS, id_ == sa.bindparam("of_id"))
     if form.of == "session":
         of_session = bookings.c.session_id == sa.bindparam("of_session")
-        statement = sa.select(*columns).where(_OF_BUSINESS, of_session).order_by(id_).limit(_AT_MOST)
+        statement = (
+            sa.select(*columns).where(_OF_BUSINESS, of_session).order_by(id_).limit(_AT_MOST)
+        )
         return statement.where(id_ > sa.bindparam("after_id")) if form.goes_on else statement
-    of_booking = sa.and_(sessions.c.business_id == bookings.c.business_id, sessions.c.id == bookings.c.session_id)
+    of_booking = sa.and_(
+        sessions.c.business_id == bookings.c.business_id, sessions.c.id == bookings.c.session_id
+    )
     statement = (
         sa.select(*columns, *(column.label(f"session_{n}") for n, column in enumerate(COLUMNS)))
         .select_from(WITH_JOB.join(bookings, of_booking))
@@ -90,7 +119,10 @@ def _statement(form: _BookingForm, *, parts: bool) -> sa.Select[*tuple[Any, ...]
     )
     if not form.goes_on:
         return statement
-    before_at, before_id = sa.bindparam("before_at", type_=starts_at.type), sa.bindparam("before_id", type_=id_.type)
+    before_at, before_id = (
+        sa.bindparam("before_at", type_=starts_at.type),
+        sa.bindparam("before_id", type_=id_.type),
+    )
     return statement.where(starts_at <= before_at, sa.or_(starts_at < before_at, id_ < before_id))
 
 
@@ -99,26 +131,36 @@ async def _whole(
 ) -> list[tuple[BookingRow, Sequence[Any]]]:
     """Bookings with their lines and refunds, each with what else the statement reads.
 
-    On PostgreSQL all in one statement; on SQLite, where a turn costs nothing, in three of the transaction.
+    On PostgreSQL all in one statement; on SQLite, where a turn costs nothing, in three of the
+    transaction.
     """
     width = len(BOOKING)
     if not isinstance(conn, AsyncConnection) or conn.dialect.name == "postgresql":
         whole: list[tuple[BookingRow, Sequence[Any]]] = []
         for row in await fetch(conn, _statement(form, parts=True), given):
             id_, session_id, client_id, status, lines, returned, *rest = row.values()
-            facts = BookingFacts(session_id, client_id, status, tuple(map(LineFacts._make, lines or ())))
+            facts = BookingFacts(
+                session_id, client_id, status, tuple(map(LineFacts._make, lines or ()))
+            )
             whole.append((BookingRow(id_, facts, tuple(map(_refund, returned or ()))), rest))
         return whole
     rows = [list(row.values()) for row in await fetch(conn, _statement(form, parts=False), given)]
     ids = [row[0] for row in rows]
     lines = await lines_of(conn, given["of_business"], ids)
     returned = await _refunds(conn, given["of_business"], ids)
-    return [(_booking(row[:width], lines.get(row[0], ()), returned.get(row[0], ())), row[width:]) for row in rows]
+    return [
+        (_booking(row[:width], lines.get(row[0], ()), returned.get(row[0], ())), row[width:])
+        for row in rows
+    ]
 
 
-def _booking(row: Sequence[str], lines: tuple[LineFacts, ...], returned: Sequence[RefundRow]) -> BookingRow:
+def _booking(
+    row: Sequence[str], lines: tuple[LineFacts, ...], returned: Sequence[RefundRow]
+) -> BookingRow:
     id_, session_id, client_id, status = row
-    return BookingRow(id_, BookingFacts(session_id, client_id, BookingStatus(status), lines), tuple(returned))
+    return BookingRow(
+        id_, BookingFacts(session_id, client_id, BookingStatus(status), lines), tuple(returned)
+    )
 
 
 def _refund(row: Sequence[Any]) -> RefundRow:
@@ -130,7 +172,9 @@ def _refund(row: Sequence[Any]) -> RefundRow:
     return RefundRow(**known)
 
 
-async def _refunds(conn: AsyncConnection, business_id: str, ids: Collection[str]) -> dict[str, list[RefundRow]]:
+async def _refunds(
+    conn: AsyncConnection, business_id: str, ids: Collection[str]
+) -> dict[str, list[RefundRow]]:
     if not ids:
         return {}
     statement = (

@@ -70,11 +70,14 @@ class BookingRow:
 
 LINE = tuple(payment_lines.c[name] for name in LineFacts._fields)
 BOOKING = (bookings.c.id, bookings.c.session_id, bookings.c.client_id, bookings.c.status)
-# As the index of a booking's lines has it, word for word: else every refund of the business would be read.
+# As the index of a booking's lines has it, word for word: else every refund of the business would
+# be read.
 LIVE = sa.text(f"({NOT_WITHDRAWN})")
 
 
-async def lines_of(conn: AsyncConnection, business_id: str, ids: Collection[str]) -> dict[str, tuple[LineFacts, ...]]:
+async def lines_of(
+    conn: AsyncConnection, business_id: str, ids: Collection[str]
+) -> dict[str, tuple[LineFacts, ...]]:
     """The payment lines of these bookings, in the platform's order."""
     if not ids:
         return {}
@@ -99,7 +102,9 @@ async def sessions_of(conn: AsyncConnection, business_id: str, ids: Collection[s
     return set((await conn.execute(statement.distinct())).scalars())
 
 
-async def lock(conn: AsyncConnection, business_id: str, ids: Collection[str]) -> dict[str, BookingFacts]:
+async def lock(
+    conn: AsyncConnection, business_id: str, ids: Collection[str]
+) -> dict[str, BookingFacts]:
     """Those of `ids` that exist, locked in id order until the transaction ends, as they are under the lock."""
     if not ids:
         return {}
@@ -127,7 +132,9 @@ async def settled(conn: AsyncConnection, business_id: str, ids: Collection[str])
     return {row.booking_id: row.job_id for row in await conn.execute(statement)}
 
 
-async def create(conn: AsyncConnection, business_id: str, created: Mapping[str, BookingFacts]) -> bool:
+async def create(
+    conn: AsyncConnection, business_id: str, created: Mapping[str, BookingFacts]
+) -> bool:
     """Insert bookings with their lines; False, and only some written, when another writer made one meanwhile."""
     rows = [(id_, *facts[:3]) for id_, facts in sorted(created.items())]
     columns = ("id", "session_id", "client_id", "status")
@@ -138,13 +145,17 @@ async def create(conn: AsyncConnection, business_id: str, created: Mapping[str, 
     return True
 
 
-async def replace(conn: AsyncConnection, business_id: str, changed: Mapping[str, BookingFacts]) -> None:
+async def replace(
+    conn: AsyncConnection, business_id: str, changed: Mapping[str, BookingFacts]
+) -> None:
     """Replace bookings, locked by `lock`, and their lines."""
     if not changed:
         return
     rows = [(id_, *facts[:3]) for id_, facts in sorted(changed.items())]
     columns = ("id", "session_id", "client_id", "status")
-    await insert_many(conn, bookings, {"business_id": business_id}, columns, rows, replacing=columns[1:])
+    await insert_many(
+        conn, bookings, {"business_id": business_id}, columns, rows, replacing=columns[1:]
+    )
     await conn.execute(
         sa.delete(payment_lines).where(
             payment_lines.c.business_id == business_id, in_list(payment_lines.c.booking_id, changed)
@@ -153,7 +164,9 @@ async def replace(conn: AsyncConnection, business_id: str, changed: Mapping[str,
     await _write_lines(conn, business_id, changed)
 
 
-async def _write_lines(conn: AsyncConnection, business_id: str, written: Mapping[str, BookingFacts]) -> None:
+async def _write_lines(
+    conn: AsyncConnection, business_id: str, written: Mapping[str, BookingFacts]
+) -> None:
     await insert_many(
         conn,
         payment_lines,

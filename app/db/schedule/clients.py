@@ -37,12 +37,16 @@ async def exists(conn: Connection, business_id: str, client_id: str) -> bool:
     return await get(conn, business_id, client_id) is not None
 
 
-async def of_ids(conn: AsyncConnection, business_id: str, ids: Collection[str]) -> dict[str, ClientFacts]:
+async def of_ids(
+    conn: AsyncConnection, business_id: str, ids: Collection[str]
+) -> dict[str, ClientFacts]:
     """Those clients of `ids` that the business has; until the transaction ends nobody deletes them."""
     if not ids:
         return {}
     statement = (
-        _KNOWN.where(in_list(clients.c.id, ids)).order_by(clients.c.id).with_for_update(read=True, key_share=True)
+        _KNOWN.where(in_list(clients.c.id, ids))
+        .order_by(clients.c.id)
+        .with_for_update(read=True, key_share=True)
     )
     return {
         id_: ClientFacts(name, email)
@@ -54,19 +58,29 @@ async def revive(conn: AsyncConnection, business_id: str, ids: Collection[str]) 
     """Bring back those of `ids` that were deleted, as they were."""
     await conn.execute(
         sa.update(clients)
-        .where(clients.c.business_id == business_id, in_list(clients.c.id, ids), clients.c.deleted_at.is_not(None))
+        .where(
+            clients.c.business_id == business_id,
+            in_list(clients.c.id, ids),
+            clients.c.deleted_at.is_not(None),
+        )
         .values(deleted_at=None)
     )
 
 
-async def create(conn: AsyncConnection, business_id: str, created: Mapping[str, ClientFacts]) -> bool:
+async def create(
+    conn: AsyncConnection, business_id: str, created: Mapping[str, ClientFacts]
+) -> bool:
     """Insert clients; False when there was one already, which stays as it is."""
     rows = [(id_, *facts) for id_, facts in sorted(created.items())]
     columns = ("id", *ClientFacts._fields)
-    return await insert_many(conn, clients, {"business_id": business_id}, columns, rows) == len(rows)
+    return await insert_many(conn, clients, {"business_id": business_id}, columns, rows) == len(
+        rows
+    )
 
 
-async def write(conn: AsyncConnection, business_id: str, changed: Mapping[str, ClientFacts]) -> None:
+async def write(
+    conn: AsyncConnection, business_id: str, changed: Mapping[str, ClientFacts]
+) -> None:
     """Create or replace clients, deleted ones too."""
     await insert_many(
         conn,

@@ -37,15 +37,20 @@ async def delete_session(conn: AsyncConnection, business_id: str, session_id: st
 async def go_on_counting(conn: AsyncConnection, business_id: str, ids: Collection[str]) -> None:
     """Have sessions that were just made, under ids of some that are gone, go on from the revisions of those.
 
-    A calendar that knows the one that is gone takes up no event of a lower revision (RFC 5545 §3.8.7.4).
+    A calendar that knows the one that is gone takes up no event of a lower revision (RFC 5545
+    §3.8.7.4).
     """
     if not ids:
         return
     gone = sa.delete(deleted_sessions).where(
         deleted_sessions.c.business_id == business_id, in_list(deleted_sessions.c.id, sorted(ids))
     )
-    for id_, revision in (await conn.execute(gone.returning(deleted_sessions.c.id, deleted_sessions.c.revision))).all():
-        made = sa.update(sessions).where(sessions.c.business_id == business_id, sessions.c.id == id_)
+    for id_, revision in (
+        await conn.execute(gone.returning(deleted_sessions.c.id, deleted_sessions.c.revision))
+    ).all():
+        made = sa.update(sessions).where(
+            sessions.c.business_id == business_id, sessions.c.id == id_
+        )
         await conn.execute(made.values(revision=sessions.c.revision + revision + 1))
 
 
@@ -54,7 +59,9 @@ async def delete_booking(conn: AsyncConnection, business_id: str, booking_id: st
     await _delete_bookings(conn, business_id, bookings.c.id == booking_id)
 
 
-async def _delete_bookings(conn: AsyncConnection, business_id: str, which: sa.ColumnElement[bool]) -> None:
+async def _delete_bookings(
+    conn: AsyncConnection, business_id: str, which: sa.ColumnElement[bool]
+) -> None:
     chosen = sa.and_(bookings.c.business_id == business_id, which)
     await conn.execute(
         sa.delete(payment_lines).where(
@@ -69,7 +76,11 @@ async def lock_client(conn: AsyncConnection, business_id: str, client_id: str) -
     """Whether the business has this client, to whom until the transaction ends nobody gives a booking."""
     statement = (
         sa.select(clients.c.id)
-        .where(clients.c.business_id == business_id, clients.c.id == client_id, clients.c.deleted_at.is_(None))
+        .where(
+            clients.c.business_id == business_id,
+            clients.c.id == client_id,
+            clients.c.deleted_at.is_(None),
+        )
         .with_for_update()
     )
     return (await conn.execute(statement)).first() is not None
@@ -77,7 +88,9 @@ async def lock_client(conn: AsyncConnection, business_id: str, client_id: str) -
 
 async def has_bookings(conn: AsyncConnection, business_id: str, client_id: str) -> bool:
     """Whether the client has a booking of any status."""
-    one = sa.select(bookings.c.id).where(bookings.c.business_id == business_id, bookings.c.client_id == client_id)
+    one = sa.select(bookings.c.id).where(
+        bookings.c.business_id == business_id, bookings.c.client_id == client_id
+    )
     return (await conn.execute(one.limit(1))).first() is not None
 
 

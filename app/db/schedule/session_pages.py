@@ -23,7 +23,10 @@ Key = tuple[dt.datetime, str]
 # How many columns `session_row` reads; a statement may put its own after them.
 COLUMNS = (
     sessions.c.id,
-    *(sa.cast(column, sa.Text).label(column.name) if isinstance(column.type, Instant) else column for column in FACTS),
+    *(
+        sa.cast(column, sa.Text).label(column.name) if isinstance(column.type, Instant) else column
+        for column in FACTS
+    ),
     sessions.c.status,
     sa.cast(sessions.c.job_id, sa.Text).label("job_id"),
     sa.cast(sessions.c.cancelled_at, sa.Text).label("cancelled_at"),
@@ -50,16 +53,33 @@ _FILTERS: Final[Mapping[str, sa.ColumnElement[bool]]] = {
     "status": sessions.c.status == sa.bindparam("status"),
     "location": sessions.c.location == sa.bindparam("location"),
     "instructor": sessions.c.instructor == sa.bindparam("instructor"),
-    "name_part": sessions.c.search_text.contains(sa.bindparam("name_part", type_=sa.Text), escape=_ESCAPE),
+    "name_part": sessions.c.search_text.contains(
+        sa.bindparam("name_part", type_=sa.Text), escape=_ESCAPE
+    ),
 }
 
 
 def session_row(row: Sequence[Any]) -> SessionRow:
     """A row of `COLUMNS` as a value."""
-    id_, name, starts_at, ends_at, *facts, status, job_id, cancelled_at, revision, changed_at, job_status, reason = row
+    (
+        id_,
+        name,
+        starts_at,
+        ends_at,
+        *facts,
+        status,
+        job_id,
+        cancelled_at,
+        revision,
+        changed_at,
+        job_status,
+        reason,
+    ) = row
     cancellation = None
     if job_id is not None:
-        cancellation = Cancellation(job_id, JobStatus(job_status) in IN_PROCESS, instant_of(cancelled_at), reason)
+        cancellation = Cancellation(
+            job_id, JobStatus(job_status) in IN_PROCESS, instant_of(cancelled_at), reason
+        )
     return SessionRow(
         id_,
         SessionFacts(name, instant_of(starts_at), instant_of(ends_at), *facts),
@@ -73,7 +93,10 @@ def session_row(row: Sequence[Any]) -> SessionRow:
 _ONE = (
     sa.select(*COLUMNS)
     .select_from(WITH_JOB)
-    .where(sessions.c.business_id == sa.bindparam("of_business"), sessions.c.id == sa.bindparam("of_id"))
+    .where(
+        sessions.c.business_id == sa.bindparam("of_business"),
+        sessions.c.id == sa.bindparam("of_id"),
+    )
 )
 _ONE_WITH_BOOKED = _ONE.add_columns(_BOOKED)
 
@@ -84,21 +107,30 @@ async def get(conn: Connection, business_id: str, session_id: str) -> SessionRow
     return session_row(tuple(rows[0].values())) if rows else None
 
 
-async def get_with_booked(conn: Connection, business_id: str, session_id: str) -> tuple[SessionRow, int] | None:
+async def get_with_booked(
+    conn: Connection, business_id: str, session_id: str
+) -> tuple[SessionRow, int] | None:
     """One session with how many bookings take a place in it, or None."""
     rows = await fetch(conn, _ONE_WITH_BOOKED, {"of_business": business_id, "of_id": session_id})
     return _with_booked(rows[0]) if rows else None
 
 
 async def page(
-    conn: Connection, business_id: str, chosen: SessionFilter, *, after: Key | None = None, limit: int
+    conn: Connection,
+    business_id: str,
+    chosen: SessionFilter,
+    *,
+    after: Key | None = None,
+    limit: int,
 ) -> list[SessionRow]:
     """Up to `limit` chosen sessions in order of start and id, from the one after the key `after`."""
     rows = await _rows(conn, business_id, chosen, _SessionForm(), after, limit)
     return await aside(len(rows), _session_rows, rows)
 
 
-async def latest(conn: Connection, business_id: str, chosen: SessionFilter, *, limit: int) -> list[SessionRow]:
+async def latest(
+    conn: Connection, business_id: str, chosen: SessionFilter, *, limit: int
+) -> list[SessionRow]:
     """Up to `limit` chosen sessions, those that start last first."""
     rows = await _rows(conn, business_id, chosen, _SessionForm(latest_first=True), None, limit)
     return await aside(len(rows), _session_rows, rows)
@@ -109,7 +141,12 @@ def _session_rows(rows: Sequence[Row]) -> list[SessionRow]:
 
 
 async def page_with_booked(
-    conn: Connection, business_id: str, chosen: SessionFilter, *, after: Key | None = None, limit: int
+    conn: Connection,
+    business_id: str,
+    chosen: SessionFilter,
+    *,
+    after: Key | None = None,
+    limit: int,
 ) -> list[tuple[SessionRow, int]]:
     """`page`, each session with how many bookings take a place in it."""
     rows = await _rows(conn, business_id, chosen, _SessionForm(with_booked=True), after, limit)
@@ -131,7 +168,12 @@ class _SessionForm(NamedTuple):
 
 
 async def _rows(
-    conn: Connection, business_id: str, chosen: SessionFilter, form: _SessionForm, after: Key | None, limit: int
+    conn: Connection,
+    business_id: str,
+    chosen: SessionFilter,
+    form: _SessionForm,
+    after: Key | None,
+    limit: int,
 ) -> Sequence[Row]:
     given: dict[str, Any] = {
         "status": chosen.status,
@@ -140,7 +182,12 @@ async def _rows(
         "name_part": None if chosen.name_part is None else _escaped(searchable(chosen.name_part)),
     }
     filters = tuple(name for name, value in given.items() if value is not None)
-    given |= {"of_business": business_id, "from_at": chosen.from_at, "until_at": chosen.until_at, "at_most": limit}
+    given |= {
+        "of_business": business_id,
+        "from_at": chosen.from_at,
+        "until_at": chosen.until_at,
+        "at_most": limit,
+    }
     if after is not None:
         given |= {"after_at": after[0], "after_id": after[1]}
     statement = _page(form._replace(filters=filters, goes_on=after is not None))
@@ -163,8 +210,13 @@ def _page(form: _SessionForm) -> sa.Select[*tuple[Any, ...]]:
         .limit(sa.bindparam("at_most", type_=sa.Integer))
     )
     if form.goes_on:
-        after_at, after_id = sa.bindparam("after_at", type_=starts_at.type), sa.bindparam("after_id", type_=id_.type)
-        statement = statement.where(starts_at >= after_at, sa.or_(starts_at > after_at, id_ > after_id))
+        after_at, after_id = (
+            sa.bindparam("after_at", type_=starts_at.type),
+            sa.bindparam("after_id", type_=id_.type),
+        )
+        statement = statement.where(
+            starts_at >= after_at, sa.or_(starts_at > after_at, id_ > after_id)
+        )
     return statement
 
 

@@ -1,7 +1,7 @@
 """Class sessions, locked in id order and written. What a job has cancelled, nothing here makes live.
 
-A booking is written only while its session is share-locked; a cancellation takes the same rows for update. So a
-booking either is seen by the cancellation or sees it.
+A booking is written only while its session is share-locked; a cancellation takes the same rows for
+update. So a booking either is seen by the cancellation or sees it.
 """
 
 import datetime as dt
@@ -73,7 +73,8 @@ class SessionFilter:
     name_part: str | None = None
 
 
-_IN_CALENDARS = ("name", "starts_at", "ends_at", "location")  # with the status: what makes a new revision of an event
+# with the status: what makes a new revision of an event
+_IN_CALENDARS = ("name", "starts_at", "ends_at", "location")
 FACTS = tuple(sessions.c[name] for name in SessionFacts._fields)
 
 
@@ -82,8 +83,8 @@ async def lock(
 ) -> dict[str, KnownSession]:
     """Those of `ids` that exist, locked in id order until the transaction ends, as they are under the lock.
 
-    `to_write` locks them for a change of the sessions themselves, else they are shared with other writers of bookings.
-    SQLite has no row locks and needs none: its writers come one at a time.
+    `to_write` locks them for a change of the sessions themselves, else they are shared with other
+    writers of bookings. SQLite has no row locks and needs none: its writers come one at a time.
     """
     if not ids:
         return {}
@@ -94,7 +95,10 @@ async def lock(
         .with_for_update(read=not to_write, key_share=to_write)
     )
     rows = await conn.execute(statement)
-    return {id_: KnownSession(SessionFacts(*facts), status, job_id) for id_, *facts, status, job_id in rows}
+    return {
+        id_: KnownSession(SessionFacts(*facts), status, job_id)
+        for id_, *facts, status, job_id in rows
+    }
 
 
 async def any_has_a_job(conn: AsyncConnection, business_id: str, ids: Collection[str]) -> bool:
@@ -109,7 +113,9 @@ async def any_has_a_job(conn: AsyncConnection, business_id: str, ids: Collection
     return bool((await conn.execute(sa.select(held))).scalar_one())
 
 
-async def write(conn: AsyncConnection, business_id: str, changed: Mapping[str, SessionFacts]) -> None:
+async def write(
+    conn: AsyncConnection, business_id: str, changed: Mapping[str, SessionFacts]
+) -> None:
     """Create or describe anew; the status of one that exists is not touched."""
     changes.note_schedule(business_id)
     columns = (*SessionFacts._fields, "search_text")
@@ -130,7 +136,9 @@ def _revised(new: New) -> dict[str, sa.ColumnElement[Any]]:
     return {"revision": sessions.c.revision + sa.case((seen, 1), else_=0), "changed_at": now()}
 
 
-async def take_status(conn: AsyncConnection, business_id: str, statuses: Mapping[str, SessionStatus]) -> None:
+async def take_status(
+    conn: AsyncConnection, business_id: str, statuses: Mapping[str, SessionStatus]
+) -> None:
     """Cancel or schedule sessions as the platform says, locked by `lock` or new; never those that a job has."""
     changes.note_schedule(business_id)
     for status in SessionStatus:

@@ -25,8 +25,9 @@ _Given = Mapping[str, sa.ColumnElement[Any]]
 class AttemptRow:
     """What came of one claim.
 
-    `due_in_seconds` is for the next attempt, None where there is none. `status_code` is None where no answer came, and
-    `milliseconds` is None where nothing was sent at all: no attempt is kept then, and no try is counted.
+    `due_in_seconds` is for the next attempt, None where there is none. `status_code` is None where
+    no answer came, and `milliseconds` is None where nothing was sent at all: no attempt is kept
+    then, and no try is counted.
     """
 
     endpoint_id: str
@@ -81,7 +82,16 @@ def _record(given: _Given) -> sa.Update:
     )
 
 
-_KEPT: Final = ("endpoint_id", "event_id", "epoch", "ended_at", "status_code", "error", "response", "milliseconds")
+_KEPT: Final = (
+    "endpoint_id",
+    "event_id",
+    "epoch",
+    "ended_at",
+    "status_code",
+    "error",
+    "response",
+    "milliseconds",
+)
 
 
 def _attempts(given: _Given) -> sa.Select[Any]:
@@ -94,14 +104,20 @@ def _attempts(given: _Given) -> sa.Select[Any]:
             now(),
             *(given[name] for name in _KEPT[4:]),
         )
-        .where(_D.endpoint_id == given["of_endpoint"], _D.event_id == given["of_event"], given["is_attempt"])
+        .where(
+            _D.endpoint_id == given["of_endpoint"],
+            _D.event_id == given["of_event"],
+            given["is_attempt"],
+        )
         .order_by(_D.event_id)
         .with_for_update(read=True, key_share=True, of=webhook_deliveries)
     )
 
 
 def _keep_attempts(dialect: str, made: sa.Select[Any]) -> sa.Insert:
-    return insert_in(dialect, webhook_attempts).from_select(list(_KEPT), made).on_conflict_do_nothing()
+    return (
+        insert_in(dialect, webhook_attempts).from_select(list(_KEPT), made).on_conflict_do_nothing()
+    )
 
 
 # All as rows of one JSON text, or each for itself.
@@ -111,8 +127,12 @@ _ROWS: Final = (
     .render_derived(with_types=True)
 )
 _ONE: Final = {name: sa.bindparam(name, type_=kind) for name, kind in _GIVEN.items()}
-# Of rows out of JSON the planner supposes a hundred, and reads the whole table for them: it is told which by lists too.
-_LISTED: Final = (in_bound_list(_D.endpoint_id, "endpoint_ids"), in_bound_list(_D.event_id, "event_ids"))
+# Of rows out of JSON the planner supposes a hundred, and reads the whole table for them: it is told
+# which by lists too.
+_LISTED: Final = (
+    in_bound_list(_D.endpoint_id, "endpoint_ids"),
+    in_bound_list(_D.event_id, "event_ids"),
+)
 _TOGETHER: Final = (
     _record(dict(_ROWS.c)).where(*_LISTED),
     _keep_attempts("postgresql", _attempts(dict(_ROWS.c)).where(*_LISTED)),
@@ -138,7 +158,13 @@ async def record(conn: AsyncConnection, attempts: Sequence[AttemptRow]) -> None:
 
 def _given(one: AttemptRow) -> dict[str, Any]:
     again = one.due_in_seconds is not None
-    status = DeliveryStatus.PENDING if again else DeliveryStatus.DELIVERED if one.delivered else DeliveryStatus.FAILED
+    status = (
+        DeliveryStatus.PENDING
+        if again
+        else DeliveryStatus.DELIVERED
+        if one.delivered
+        else DeliveryStatus.FAILED
+    )
     return {
         "of_endpoint": one.endpoint_id,
         "of_event": one.event_id,

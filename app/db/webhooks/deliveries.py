@@ -1,6 +1,7 @@
 """Deliveries: which endpoints have some that are due, and claiming them.
 
-A claim is a lease: it raises the row's epoch and puts `due_at` to its end, so that what a dead worker had is due again.
+A claim is a lease: it raises the row's epoch and puts `due_at` to its end, so that what a dead
+worker had is due again.
 """
 
 from collections.abc import Iterable
@@ -33,7 +34,9 @@ class ClaimedDelivery:
 
 def _hops() -> sa.CTE:
     """The endpoints that anything is pending for, one look into the index for each."""
-    first = sa.select(_D.endpoint_id).where(_D.due_at.is_not(None)).order_by(_D.endpoint_id).limit(1)
+    first = (
+        sa.select(_D.endpoint_id).where(_D.due_at.is_not(None)).order_by(_D.endpoint_id).limit(1)
+    )
     hops = sa.select(first.scalar_subquery().label("endpoint_id")).cte("hops", recursive=True)
     other = webhook_deliveries.alias("other")
     following = (
@@ -57,7 +60,9 @@ _FIRST_DUE_AT: Final = (
     .scalar_subquery()
 )
 _DUE_ENDPOINTS: Final = (
-    sa.select(webhook_endpoints.c.id, webhook_endpoints.c.failing_since.is_not(None).label("is_failing"))
+    sa.select(
+        webhook_endpoints.c.id, webhook_endpoints.c.failing_since.is_not(None).label("is_failing")
+    )
     .join(_HOPS, _HOPS.c.endpoint_id == webhook_endpoints.c.id)
     .where(now() >= _FIRST_DUE_AT)
     .order_by(_FIRST_DUE_AT)
@@ -94,7 +99,9 @@ _CLAIM: Final = _claim().returning(_D.event_id, _D.epoch, _D.tries)
 _CLAIM_WITH_PAYLOADS: Final = _with_payloads(_CLAIM.cte("claimed"))
 
 
-async def claim(conn: AsyncConnection, endpoint_id: str, *, most: int, lease_seconds: float) -> list[ClaimedDelivery]:
+async def claim(
+    conn: AsyncConnection, endpoint_id: str, *, most: int, lease_seconds: float
+) -> list[ClaimedDelivery]:
     """Take up to `most` that are due to this endpoint, the longest due first; others get them after the lease."""
     given = {"of_endpoint": endpoint_id, "most": most, "lease_seconds": lease_seconds}
     if conn.dialect.name == "postgresql":
@@ -102,20 +109,36 @@ async def claim(conn: AsyncConnection, endpoint_id: str, *, most: int, lease_sec
         return [ClaimedDelivery(*row.values()) for row in rows]
     # An UPDATE gives rows to nothing but its caller here.
     taken = {row.event_id: row for row in await conn.execute(_CLAIM, given)}
-    events = await conn.execute(sa.select(_E.id, _E.payload).where(in_list(_E.id, sorted(taken))).order_by(_E.id))
-    return [ClaimedDelivery(event.id, taken[event.id].epoch, taken[event.id].tries, event.payload) for event in events]
+    events = await conn.execute(
+        sa.select(_E.id, _E.payload).where(in_list(_E.id, sorted(taken))).order_by(_E.id)
+    )
+    return [
+        ClaimedDelivery(event.id, taken[event.id].epoch, taken[event.id].tries, event.payload)
+        for event in events
+    ]
 
 
 async def give_up(conn: AsyncConnection, endpoint_id: str) -> None:
     """Try none of this endpoint's deliveries any more."""
-    statement = sa.update(webhook_deliveries).where(_D.endpoint_id == endpoint_id, _D.due_at.is_not(None))
-    await conn.execute(statement.values(status=DeliveryStatus.FAILED, due_at=None, epoch=_D.epoch + 1))
+    statement = sa.update(webhook_deliveries).where(
+        _D.endpoint_id == endpoint_id, _D.due_at.is_not(None)
+    )
+    await conn.execute(
+        statement.values(status=DeliveryStatus.FAILED, due_at=None, epoch=_D.epoch + 1)
+    )
 
 
 async def forget(conn: AsyncConnection, endpoint_id: str, *, limit: int) -> int:
     """Delete up to `limit` of an endpoint's deliveries, with their attempts; how many."""
-    some = sa.select(_D.event_id).where(_D.endpoint_id == endpoint_id).order_by(_D.event_id).limit(limit)
-    statement = sa.delete(webhook_deliveries).where(_D.endpoint_id == endpoint_id, is_one_of(_D.event_id, some))
+    some = (
+        sa.select(_D.event_id)
+        .where(_D.endpoint_id == endpoint_id)
+        .order_by(_D.event_id)
+        .limit(limit)
+    )
+    statement = sa.delete(webhook_deliveries).where(
+        _D.endpoint_id == endpoint_id, is_one_of(_D.event_id, some)
+    )
     return (await conn.execute(statement)).rowcount
 
 
@@ -133,6 +156,11 @@ async def deliver_again(conn: AsyncConnection, endpoint_id: str, event_ids: Iter
     if not given:
         return
     statement = insert(conn, webhook_deliveries)
-    anew = {name: statement.excluded[name] for name in ("status", "due_at", "tries")} | {"epoch": _D.epoch + 1}
-    await conn.execute(statement.on_conflict_do_update(index_elements=["endpoint_id", "event_id"], set_=anew), given)
+    anew = {name: statement.excluded[name] for name in ("status", "due_at", "tries")} | {
+        "epoch": _D.epoch + 1
+    }
+    await conn.execute(
+        statement.on_conflict_do_update(index_elements=["endpoint_id", "event_id"], set_=anew),
+        given,
+    )
     changes.note_deliveries()

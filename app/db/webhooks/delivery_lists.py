@@ -17,7 +17,13 @@ _D: Final = webhook_deliveries.c
 _E: Final = webhook_events.c
 
 _SHOWN: Final = sa.select(
-    _D.event_id, _E.type, _E.occurred_at, _D.status, _D.tries, _D.due_at.label("next_attempt_at"), _E.payload
+    _D.event_id,
+    _E.type,
+    _E.occurred_at,
+    _D.status,
+    _D.tries,
+    _D.due_at.label("next_attempt_at"),
+    _E.payload,
 ).join(webhook_events, _E.id == _D.event_id)
 
 
@@ -39,7 +45,9 @@ async def one(conn: AsyncConnection, endpoint_id: str, event_id: str) -> sa.RowM
     return (await conn.execute(query)).mappings().one_or_none()
 
 
-async def attempts_at(conn: AsyncConnection, endpoint_id: str, event_ids: Sequence[str]) -> Sequence[sa.RowMapping]:
+async def attempts_at(
+    conn: AsyncConnection, endpoint_id: str, event_ids: Sequence[str]
+) -> Sequence[sa.RowMapping]:
     """The attempts at deliveries of these events, in their order."""
     attempts = webhook_attempts.c
     query = sa.select(webhook_attempts).where(
@@ -79,7 +87,9 @@ async def to_replay(
         query = query.where(_E.type.in_(list(types)))
     if undelivered_only:
         taken = sa.exists().where(
-            _D.endpoint_id == endpoint["id"], _D.event_id == _E.id, _D.status == DeliveryStatus.DELIVERED
+            _D.endpoint_id == endpoint["id"],
+            _D.event_id == _E.id,
+            _D.status == DeliveryStatus.DELIVERED,
         )
         query = query.where(~taken)
     return (await conn.execute(query.order_by(_E.id).limit(limit))).scalars().all()

@@ -18,10 +18,16 @@ _SHOWN: Final = (webhook_endpoints, signing_secrets.last_end().label("previous_s
 
 async def add(conn: AsyncConnection, **values: Any) -> None:
     """Write one, enabled."""
-    await conn.execute(sa.insert(webhook_endpoints).values(status=EndpointStatus.ENABLED, created_at=now(), **values))
+    await conn.execute(
+        sa.insert(webhook_endpoints).values(
+            status=EndpointStatus.ENABLED, created_at=now(), **values
+        )
+    )
 
 
-async def get(conn: AsyncConnection, business_id: str, endpoint_id: str, *, lock: bool = False) -> sa.RowMapping | None:
+async def get(
+    conn: AsyncConnection, business_id: str, endpoint_id: str, *, lock: bool = False
+) -> sa.RowMapping | None:
     """One of this business's; `lock` keeps every other writer of it out until the transaction ends."""
     query = sa.select(*_SHOWN).where(_C.business_id == business_id, _C.id == endpoint_id)
     # Whoever tells it something does not write it, and need not wait.
@@ -35,7 +41,9 @@ async def get_any(conn: AsyncConnection, endpoint_id: str) -> sa.RowMapping | No
     return (await conn.execute(query)).mappings().one_or_none()
 
 
-async def oldest(conn: AsyncConnection, business_id: str, *, after: str | None, limit: int) -> Sequence[sa.RowMapping]:
+async def oldest(
+    conn: AsyncConnection, business_id: str, *, after: str | None, limit: int
+) -> Sequence[sa.RowMapping]:
     """A business's, the oldest first, from the one after `after` (an id)."""
     query = sa.select(*_SHOWN).where(_C.business_id == business_id)
     if after is not None:
@@ -45,7 +53,11 @@ async def oldest(conn: AsyncConnection, business_id: str, *, after: str | None, 
 
 async def count(conn: AsyncConnection, business_id: str) -> int:
     """How many a business has; nobody else counts them, to add one, until the transaction ends."""
-    await conn.execute(sa.select(businesses.c.id).where(businesses.c.id == business_id).with_for_update(key_share=True))
+    await conn.execute(
+        sa.select(businesses.c.id)
+        .where(businesses.c.id == business_id)
+        .with_for_update(key_share=True)
+    )
     query = sa.select(sa.func.count()).where(_C.business_id == business_id)
     return (await conn.execute(query)).scalar_one()
 
@@ -64,13 +76,17 @@ async def update(conn: AsyncConnection, endpoint_id: str, **values: Any) -> None
 
 async def delete(conn: AsyncConnection, business_id: str, endpoint_id: str) -> bool:
     """Delete one with its deliveries; whether there was one."""
-    statement = sa.delete(webhook_endpoints).where(_C.business_id == business_id, _C.id == endpoint_id)
+    statement = sa.delete(webhook_endpoints).where(
+        _C.business_id == business_id, _C.id == endpoint_id
+    )
     return (await conn.execute(statement)).rowcount > 0
 
 
 async def enable(conn: AsyncConnection, endpoint_id: str) -> None:
     """Send it events again, from now on."""
-    await update(conn, endpoint_id, status=EndpointStatus.ENABLED, disabled_because=None, failing_since=None)
+    await update(
+        conn, endpoint_id, status=EndpointStatus.ENABLED, disabled_because=None, failing_since=None
+    )
 
 
 async def disable(conn: AsyncConnection, endpoint_id: str, because: DisabledBecause) -> None:

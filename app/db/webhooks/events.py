@@ -1,7 +1,7 @@
 """Telling a business's endpoints: events and their deliveries, in the transaction of what they report.
 
-Of a business without endpoints nothing is written. What a disabled endpoint would have heard is kept as an event, so
-that it can be replayed.
+Of a business without endpoints nothing is written. What a disabled endpoint would have heard is
+kept as an event, so that it can be replayed.
 """
 
 import datetime as dt
@@ -65,8 +65,13 @@ async def tell(
     if not endpoints:
         return []
     at = endpoints[0]["read_at"]
-    asked = [event for event in events if only is not None or any(asks_for(one, event.type) for one in endpoints)]
-    ids = sorted(_id_at(at) for _ in asked)  # of one millisecond, and yet in the order of what they tell
+    asked = [
+        event
+        for event in events
+        if only is not None or any(asks_for(one, event.type) for one in endpoints)
+    ]
+    # of one millisecond, and yet in the order of what they tell
+    ids = sorted(_id_at(at) for _ in asked)
     told = list(zip(ids, asked, strict=True))
     written = [(event_id, event.type, _payload(event, business_id, at)) for event_id, event in told]
     enabled = [one for one in endpoints if one["status"] == EndpointStatus.ENABLED]
@@ -77,7 +82,11 @@ async def tell(
         if only is not None or asks_for(one, event.type)
     ]
     await insert_many(
-        conn, webhook_events, {"business_id": business_id, "occurred_at": at}, ("id", "type", "payload"), written
+        conn,
+        webhook_events,
+        {"business_id": business_id, "occurred_at": at},
+        ("id", "type", "payload"),
+        written,
     )
     await insert_many(conn, webhook_deliveries, _fresh(at), ("endpoint_id", "event_id"), deliveries)
     if deliveries:
@@ -101,8 +110,11 @@ async def forget(conn: AsyncConnection, *, before: dt.datetime, limit: int) -> i
     """Delete up to `limit` events from before an instant, with their deliveries and attempts; returns how many."""
     old = sa.select(webhook_events.c.id).where(webhook_events.c.id < first_id_at(before))
     ids = (await conn.execute(old.order_by(webhook_events.c.id).limit(limit))).scalars().all()
-    # Before the events, in the order in which they would be had one by one; their attempts go with them.
-    await conn.execute(sa.delete(webhook_deliveries).where(in_list(webhook_deliveries.c.event_id, ids)))
+    # Before the events, in the order in which they would be had one by one; their attempts go with
+    # them.
+    await conn.execute(
+        sa.delete(webhook_deliveries).where(in_list(webhook_deliveries.c.event_id, ids))
+    )
     await conn.execute(sa.delete(webhook_events).where(in_list(webhook_events.c.id, ids)))
     return len(ids)
 
@@ -113,13 +125,18 @@ def types_of(text: str | None) -> Collection[EventType] | None:
 
 
 def _id_at(at: dt.datetime) -> str:
-    # The id carries the database's milliseconds, so that events since an instant are found by their ids.
+    # The id carries the database's milliseconds, so that events since an instant are found by their
+    # ids.
     return str(uuid7(nanoseconds=int(at.timestamp() * 1000) * 1_000_000))
 
 
 def _payload(event: Event, business_id: str, at: dt.datetime) -> str:
     # Standard Webhooks 1.0.0, "Payload structure".
-    whole = {"type": event.type, "timestamp": instant_text(at), "data": {"business_id": business_id, **event.data}}
+    whole = {
+        "type": event.type,
+        "timestamp": instant_text(at),
+        "data": {"business_id": business_id, **event.data},
+    }
     return orjson.dumps(whole).decode()
 
 

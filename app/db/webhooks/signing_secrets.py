@@ -13,7 +13,7 @@ _C: Final = webhook_secrets.c
 _IN_FORCE: Final = sa.or_(_C.ends_at.is_(None), _C.ends_at > now())
 
 
-async def add(conn: AsyncConnection, endpoint_id: str, *, id: str, sealed: str) -> None:  # noqa: A002
+async def add(conn: AsyncConnection, endpoint_id: str, *, id: str, sealed: str) -> None:
     """Write the current one; `id` is later than those of all before it (UUIDv7)."""
     row = {"id": id, "endpoint_id": endpoint_id, "secret": sealed, "created_at": now()}
     await conn.execute(sa.insert(webhook_secrets).values(row))
@@ -21,7 +21,11 @@ async def add(conn: AsyncConnection, endpoint_id: str, *, id: str, sealed: str) 
 
 async def in_force(conn: AsyncConnection, endpoint_id: str) -> Sequence[tuple[str, str]]:
     """Ids and seals of those that sign now, the newest first."""
-    query = sa.select(_C.id, _C.secret).where(_C.endpoint_id == endpoint_id, _IN_FORCE).order_by(_C.id.desc())
+    query = (
+        sa.select(_C.id, _C.secret)
+        .where(_C.endpoint_id == endpoint_id, _IN_FORCE)
+        .order_by(_C.id.desc())
+    )
     return [(row[0], row[1]) for row in await conn.execute(query)]
 
 
@@ -36,7 +40,9 @@ async def end_current(conn: AsyncConnection, endpoint_id: str, *, after_seconds:
     of_endpoint = _C.endpoint_id == endpoint_id
     await conn.execute(sa.delete(webhook_secrets).where(of_endpoint, ~_IN_FORCE))
     end = later(sa.literal(after_seconds, sa.Float))
-    await conn.execute(sa.update(webhook_secrets).where(of_endpoint, _C.ends_at.is_(None)).values(ends_at=end))
+    await conn.execute(
+        sa.update(webhook_secrets).where(of_endpoint, _C.ends_at.is_(None)).values(ends_at=end)
+    )
 
 
 async def delete_all(conn: AsyncConnection, endpoint_id: str) -> None:
@@ -47,4 +53,9 @@ async def delete_all(conn: AsyncConnection, endpoint_id: str) -> None:
 def last_end() -> sa.ScalarSelect[Any]:
     """Of the endpoint that is selected beside it: when the last of the secrets before its current one ends."""
     of_endpoint = (_C.endpoint_id == webhook_endpoints.c.id, _C.ends_at > now())
-    return sa.select(sa.func.max(_C.ends_at)).where(*of_endpoint).correlate(webhook_endpoints).scalar_subquery()
+    return (
+        sa.select(sa.func.max(_C.ends_at))
+        .where(*of_endpoint)
+        .correlate(webhook_endpoints)
+        .scalar_subquery()
+    )

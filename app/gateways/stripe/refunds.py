@@ -1,15 +1,17 @@
 """Stripe's refunds (`POST` and `GET /v1/refunds`), for payments whose ids are Stripe's `pi_…`, `ch_…` or `py_…`.
 
-Our refund's id is kept in Stripe's metadata, and a refund without it is somebody else's. The invariant: a look-up says
-`Absent` only when it has read the payment's refunds to the last page.
+Our refund's id is kept in Stripe's metadata, and a refund without it is somebody else's. The
+invariant: a look-up says `Absent` only when it has read the payment's refunds to the last page.
 
-Where Stripe's words mean less than our contract's, less is believed. Its 503 is like any 5xx, for it promises of none
-that nothing was done (docs.stripe.com/api/errors). Its 409 may tell of another call under the same key, and its 424 of
-a third party. A key that it does not know (401) or that may not refund (403) is the operator's to mend, and no fault of
-the refund. A refund is asked for without a currency, because Stripe uses the payment's: an answer in another than the
-order's is a contradiction for a person to look at.
+Where Stripe's words mean less than our contract's, less is believed. Its 503 is like any 5xx, for
+it promises of none that nothing was done (docs.stripe.com/api/errors). Its 409 may tell of another
+call under the same key, and its 424 of a third party. A key that it does not know (401) or that may
+not refund (403) is the operator's to mend, and no fault of the refund. A refund is asked for
+without a currency, because Stripe uses the payment's: an answer in another than the order's is a
+contradiction for a person to look at.
 
-Every call for an order is made for the account that its payment is at: docs.stripe.com/connect/authentication.
+Every call for an order is made for the account that its payment is at:
+docs.stripe.com/connect/authentication.
 """
 
 import re
@@ -19,7 +21,15 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final, assert_never
 
-from app.gateways.answers import best_of, code_of, json_of, one_line, outcome_of, read_refund, retry_after
+from app.gateways.answers import (
+    best_of,
+    code_of,
+    json_of,
+    one_line,
+    outcome_of,
+    read_refund,
+    retry_after,
+)
 from app.gateways.by_reference import utc_now
 from app.gateways.http import Broken, HttpAnswer, NotSent, Reply, UpstreamClient, bearer
 from app.gateways.outcomes import (
@@ -39,7 +49,8 @@ from app.gateways.outcomes import (
     UnreadableAccount,
 )
 
-# Stripe gives up to 100 a page; so few fit into `http.MAX_ANSWER_BYTES` whatever metadata others give their refunds.
+# Stripe gives up to 100 a page; so few fit into `http.MAX_ANSWER_BYTES` whatever metadata others
+# give their refunds.
 PAGE: Final = 25
 MAX_PAGES: Final = 40
 _PATH: Final = "/v1/refunds"
@@ -52,7 +63,8 @@ _STATUS: Final = {
     "failed": "failed",
     "canceled": "failed",
 }
-# docs.stripe.com/error-codes. There is none for a refund that comes too late: banks say that later, as a failed refund.
+# docs.stripe.com/error-codes. There is none for a refund that comes too late: banks say that later,
+# as a failed refund.
 _CODES: Final = {
     "charge_already_refunded": "already_refunded",
     "charge_disputed": "payment_disputed",
@@ -66,8 +78,9 @@ _MESSAGES: Final = (
     (re.compile(r"Refund amount .*is greater than"), "amount_exceeds_remaining"),
     (re.compile(r"Insufficient funds in your Stripe balance"), "insufficient_balance"),
 )
-# Where Stripe's unit is not that of ISO 4217, as (times, divided by): docs.stripe.com/currencies takes ISK and UGX in
-# hundredths that are always 00, and MGA whole. HUF and TWD are special for payouts only.
+# Where Stripe's unit is not that of ISO 4217, as (times, divided by): docs.stripe.com/currencies
+# takes ISK and UGX in hundredths that are always 00, and MGA whole. HUF and TWD are special for
+# payouts only.
 _UNITS: Final = {"ISK": (100, 1), "UGX": (100, 1), "MGA": (1, 100)}
 
 
@@ -75,7 +88,11 @@ class StripeRefunds:
     """The `Gateway` to Stripe. `upstream`'s token is the platform's secret key."""
 
     def __init__(
-        self, upstream: UpstreamClient, *, look_up_seconds: float, clock: Callable[[], datetime] = utc_now
+        self,
+        upstream: UpstreamClient,
+        *,
+        look_up_seconds: float,
+        clock: Callable[[], datetime] = utc_now,
     ) -> None:
         """Take over `upstream`: closing the gateway closes it. A look-up begins no page after `look_up_seconds`."""
         self._upstream = upstream
@@ -89,7 +106,9 @@ class StripeRefunds:
         if payment is None:
             return Rejected("payment_not_found", "this is no id of a Stripe payment", None)
         if theirs is None:
-            return Rejected("amount_not_possible", "Stripe has no such fraction of the currency", None)
+            return Rejected(
+                "amount_not_possible", "Stripe has no such fraction of the currency", None
+            )
         if isinstance(order.merchant, UnreadableAccount):
             return Unavailable(order.merchant.detail, None)
         reply = await self._upstream.call(
@@ -97,7 +116,8 @@ class StripeRefunds:
             _PATH,
             headers=_account(order.merchant) | {"Idempotency-Key": order.idempotency_key},
             # Not our reason: it is free text, and Stripe's `reason` a choice of three.
-            form=payment | {"amount": str(theirs.amount_minor), f"metadata[{_REFERENCE}]": order.refund_id},
+            form=payment
+            | {"amount": str(theirs.amount_minor), f"metadata[{_REFERENCE}]": order.refund_id},
         )
         return outcome_of(reply, theirs, now=self._clock(), classifier=_classify)
 
@@ -121,7 +141,9 @@ class StripeRefunds:
             if isinstance(page, Indeterminate):
                 return page
             refunds, after = page
-            ours += [finding for refund in refunds if (finding := read_ours(refund, theirs)) is not None]
+            ours += [
+                finding for refund in refunds if (finding := read_ours(refund, theirs)) is not None
+            ]
             best = best_of(ours, order)
             if after is None:
                 return best or Absent()
@@ -135,7 +157,9 @@ class StripeRefunds:
         await self._upstream.aclose()
 
 
-def read_stripe_refund(refund: object, order: Order) -> Succeeded | Processing | Rejected | Indeterminate:
+def read_stripe_refund(
+    refund: object, order: Order
+) -> Succeeded | Processing | Rejected | Indeterminate:
     """Read a refund as Stripe shows it against the order it is for, whose amount is in Stripe's unit."""
     if not isinstance(refund, dict) or refund.get("object") != "refund":
         return Indeterminate("the answer is not a refund")
@@ -155,7 +179,9 @@ def read_stripe_refund(refund: object, order: Order) -> Succeeded | Processing |
         "failure_detail": f"Stripe says {status}",
     }
     outcome = read_refund(in_our_words, order)
-    return replace(outcome, reason=_waits_for(refund)) if isinstance(outcome, Processing) else outcome
+    return (
+        replace(outcome, reason=_waits_for(refund)) if isinstance(outcome, Processing) else outcome
+    )
 
 
 def _waits_for(refund: Mapping[str, Any]) -> str | None:
@@ -189,7 +215,9 @@ def read_ours(refund: Mapping[str, Any], order: Order) -> Finding | None:
     return read_stripe_refund(refund, order) if reference_of(refund) == order.refund_id else None
 
 
-def page_of(reply: Reply, *, now: datetime) -> tuple[list[dict[str, Any]], str | None] | Indeterminate:
+def page_of(
+    reply: Reply, *, now: datetime
+) -> tuple[list[dict[str, Any]], str | None] | Indeterminate:
     """One page's refunds and, unless it is the last, the id to go on after."""
     match reply:
         case NotSent(detail) | Broken(detail):
@@ -197,14 +225,18 @@ def page_of(reply: Reply, *, now: datetime) -> tuple[list[dict[str, Any]], str |
         case HttpAnswer(200):
             page = json_of(reply)
         case HttpAnswer():
-            limit = _limit(reply) if reply.status == 429 else None  # noqa: PLR2004
-            return Indeterminate(f"look-up: HTTP {reply.status}", retry_after(reply.headers, now=now), limit)
+            limit = _limit(reply) if reply.status == 429 else None
+            return Indeterminate(
+                f"look-up: HTTP {reply.status}", retry_after(reply.headers, now=now), limit
+            )
         case _:
             assert_never(reply)
     refunds = page.get("data") if isinstance(page, dict) else None
     if not isinstance(page, dict) or not isinstance(refunds, list):
         return Indeterminate("look-up: the answer is not a list in JSON")
-    if not all(isinstance(refund, dict) and isinstance(refund.get("id"), str) for refund in refunds):
+    if not all(
+        isinstance(refund, dict) and isinstance(refund.get("id"), str) for refund in refunds
+    ):
         return Indeterminate("look-up: the list holds something that is no refund")
     match page.get("has_more"):
         case False:
@@ -218,13 +250,13 @@ def page_of(reply: Reply, *, now: datetime) -> tuple[list[dict[str, Any]], str |
 def _classify(answer: HttpAnswer, order: Order, *, now: datetime) -> Outcome:
     status = answer.status
     wait = retry_after(answer.headers, now=now)
-    if 200 <= status < 300:  # noqa: PLR2004 - the classes of RFC 9110, section 15
+    if 200 <= status < 300:
         return read_stripe_refund(json_of(answer), order)
-    if status == 429:  # noqa: PLR2004
+    if status == 429:
         return Throttled(wait, _limit(answer))
     if status in {401, 403}:
         return Unavailable(f"HTTP {status}: Stripe does not accept the key", wait)
-    if not 400 <= status < 500 or status in {408, 409, 424, 425}:  # noqa: PLR2004
+    if not 400 <= status < 500 or status in {408, 409, 424, 425}:
         return Indeterminate(f"HTTP {status}", wait)
     document = json_of(answer)
     error = document.get("error") if isinstance(document, dict) else None
@@ -236,7 +268,9 @@ def _limit(answer: HttpAnswer) -> Limit:
     reason = answer.headers.get("stripe-rate-limited-reason", "")
     document = json_of(answer)
     error = document.get("error") if isinstance(document, dict) else None
-    if reason == "resource-specific" or (isinstance(error, dict) and error.get("code") == "lock_timeout"):
+    if reason == "resource-specific" or (
+        isinstance(error, dict) and error.get("code") == "lock_timeout"
+    ):
         return Limit.OBJECT
     return Limit.CONCURRENCY if reason.endswith("-concurrency") else Limit.RATE
 

@@ -1,7 +1,7 @@
 """Leaves an upstream that is in trouble alone, and lets single calls ask whether it is over.
 
-Pure but for the clock that it is given. An accident or two open nothing; what opens it is that most of the last answers
-said nothing, or that a balance is used up.
+Pure but for the clock that it is given. An accident or two open nothing; what opens it is that most
+of the last answers said nothing, or that a balance is used up.
 """
 
 from collections.abc import Callable
@@ -29,7 +29,9 @@ class Breaker:
 
     def well(self) -> None:
         """An answer that was one."""
-        self.sickness = 0.0 if self.is_open else max(0.0, self.sickness * (1 - _SICKNESS_OF_ONE) - 1e-3)
+        self.sickness = (
+            0.0 if self.is_open else max(0.0, self.sickness * (1 - _SICKNESS_OF_ONE) - 1e-3)
+        )
         self.is_open = False
         if self.sickness < _SICKNESS_OF_ONE:
             self._since = None
@@ -50,6 +52,8 @@ class Breaker:
         if was_open and self.quiet_until > now:
             return  # an answer to a call from before, or one that has asked for quiet
         self._since = now if self._since is None else self._since
-        pause = min(_MAX_PAUSE_SECONDS, max(_FIRST_PAUSE_SECONDS, (now - self._since) / _PAUSE_PER_AGE))
+        pause = min(
+            _MAX_PAUSE_SECONDS, max(_FIRST_PAUSE_SECONDS, (now - self._since) / _PAUSE_PER_AGE)
+        )
         drawn = _LEAST_OF_PAUSE + (1 - _LEAST_OF_PAUSE) * self.jitter()
         self.quiet_until = max(self.quiet_until, now + pause * drawn)

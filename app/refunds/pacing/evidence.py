@@ -1,8 +1,8 @@
 """Refusals weighed against accidents: pure counting, so that no single refusal is ever taken for a rate.
 
-A sum of evidence (CUSUM, Page 1954) grows with each refusal by the logarithm of how much likelier it is where calls are
-too fast than where refusals are accidents, and shrinks with each call that passed. From where it left nought, what
-passed is counted: that is what an upstream lets through.
+A sum of evidence (CUSUM, Page 1954) grows with each refusal by the logarithm of how much likelier
+it is where calls are too fast than where refusals are accidents, and shrinks with each call that
+passed. From where it left nought, what passed is counted: that is what an upstream lets through.
 """
 
 import math

@@ -1,8 +1,9 @@
 """How many calls one business may have at one upstream, and when each goes: at the rate that its account has.
 
-The window, the breaker and the budget of repeats are of this process, from what it hears itself; the rate is the
-account's (`sharing`). One business's trouble at one upstream leaves every other business, and its own other upstream,
-as fast as they were; and one refusal leaves the lane as fast as it was.
+The window, the breaker and the budget of repeats are of this process, from what it hears itself;
+the rate is the account's (`sharing`). One business's trouble at one upstream leaves every other
+business, and its own other upstream, as fast as they were; and one refusal leaves the lane as fast
+as it was.
 """
 
 import asyncio
@@ -85,7 +86,8 @@ class Pace:
     clock: Callable[[], float] = time.monotonic
     account: Account = field(default_factory=lambda: Account(AccountRate("alone")))
     sends: _Places = field(default_factory=_Places)
-    look_ups: _Places = field(default_factory=_Places)  # beside the sends, and not counted with them
+    # beside the sends, and not counted with them
+    look_ups: _Places = field(default_factory=_Places)
     in_line: int = 0  # for a turn
     breaker: Breaker = field(init=False)
     _grown: float = _FIRST_WINDOW
@@ -108,7 +110,9 @@ class Pace:
     @property
     def quiet_seconds(self) -> float:
         """How much longer nothing may go; 0 or less: calls may."""
-        return max(self.breaker.quiet_until - self.clock(), self.account.rate.quiet_until - self._now())
+        return max(
+            self.breaker.quiet_until - self.clock(), self.account.rate.quiet_until - self._now()
+        )
 
     @property
     def window(self) -> int:
@@ -135,8 +139,11 @@ class Pace:
     @property
     def is_default(self) -> bool:
         """Whether nothing is remembered that a new pace would not say too."""
-        is_held = self.in_flight or self.breaker.sickness or self.is_shut or self._may_have < self.most
-        return not is_held and not self.account.rate.has_news  # what was told is in the account's row
+        is_held = (
+            self.in_flight or self.breaker.sickness or self.is_shut or self._may_have < self.most
+        )
+        # what was told is in the account's row
+        return not is_held and not self.account.rate.has_news
 
     async def enter(self, *, repeat: bool, look_up: bool = False) -> Admission:
         """Ask for a call's place and turn, waiting for both while the upstream is well; who is let in calls `leave`.
@@ -180,7 +187,12 @@ class Pace:
             self.account.ring()
 
     def leave(
-        self, sign: Signal | None, *, repeat: bool, look_up: bool = False, retry_after_seconds: float = 0.0
+        self,
+        sign: Signal | None,
+        *,
+        repeat: bool,
+        look_up: bool = False,
+        retry_after_seconds: float = 0.0,
     ) -> Signal | None:
         """Give the place back and learn from the answer; returns why the lane is paused, if it has just been.
 
@@ -188,8 +200,8 @@ class Pace:
             sign: what the answer says about the upstream; None: no call was made after all.
             repeat: as at `enter`.
             look_up: as at `enter`.
-            retry_after_seconds: for how long the upstream asks to be left alone: the lane does so where it is in
-                trouble, and else the refund alone.
+            retry_after_seconds: for how long the upstream asks to be left alone: the lane does so
+                where it is in trouble, and else the refund alone.
         """
         places = self.look_ups if look_up else self.sends
         places.taken -= 1
@@ -203,7 +215,10 @@ class Pace:
                 if self.breaker.is_open:
                     self.breaker.open(retry_after_seconds)
             case Signal.CROWDED:
-                self._cut_to, self._cut_at = float(max(1, min(self.in_flight, self.window))), self.clock()
+                self._cut_to, self._cut_at = (
+                    float(max(1, min(self.in_flight, self.window))),
+                    self.clock(),
+                )
             case Signal.OUT_OF_FUNDS:
                 self.breaker.open()
             case Signal.FAILING:
@@ -218,7 +233,9 @@ class Pace:
         """How many more may be in flight, of this kind."""
         if self.is_shut:
             return self.room - self.in_flight
-        most = self.window if places is self.sends else max(1, int(self.window * _LOOK_UPS_PER_CALL))
+        most = (
+            self.window if places is self.sends else max(1, int(self.window * _LOOK_UPS_PER_CALL))
+        )
         return most - places.taken
 
     async def _take_turn(self) -> bool:
@@ -237,7 +254,9 @@ class Pace:
 
     def _well(self, *, repeat: bool) -> None:
         self._grown = min(float(self.most), self._grown + 1)
-        self._repeats = min(self._most_repeats, self._repeats + (1.0 if repeat else _REPEATS_PER_SUCCESS))
+        self._repeats = min(
+            self._most_repeats, self._repeats + (1.0 if repeat else _REPEATS_PER_SUCCESS)
+        )
         self.breaker.well()
 
     @property
@@ -256,7 +275,9 @@ class Pace:
 
     def _take_repeat(self) -> bool:
         now = self.clock()
-        self._repeats = min(self._most_repeats, self._repeats + (now - self._repeats_at) * _REPEATS_PER_SECOND)
+        self._repeats = min(
+            self._most_repeats, self._repeats + (now - self._repeats_at) * _REPEATS_PER_SECOND
+        )
         self._repeats_at = now
         if self._repeats < 1.0:
             return False

@@ -1,6 +1,7 @@
 """The paces of a process, one for each business at each upstream, over the accounts that these have there.
 
-Businesses that are at an upstream at the same time share its calls evenly; what is of an account is theirs together.
+Businesses that are at an upstream at the same time share its calls evenly; what is of an account is
+theirs together.
 """
 
 import time
@@ -17,7 +18,9 @@ from app.refunds.pacing.sharing import AccountRate
 class Paces:
     """The paces of a process; businesses that are at an upstream at the same time share its `total` calls evenly."""
 
-    def __init__(self, *, most: int, total: int, jitter: Callable[[], float], worker: str = "alone") -> None:
+    def __init__(
+        self, *, most: int, total: int, jitter: Callable[[], float], worker: str = "alone"
+    ) -> None:
         """Begin with every upstream well.
 
         Args:

@@ -1,8 +1,9 @@
 """The rate that an upstream takes of one account: found, held and followed from what was refused and what passed.
 
-Pure: instants are given, nothing is drawn. A single refusal never sets a pace, and a pace is never below what was just
-measured to pass. Calls are reckoned with when they were sent: when they are answered, jitter would be taken for rate.
-`docs/performance.md` draws it against a bucket that changes; ADR 15 says why it is so.
+Pure: instants are given, nothing is drawn. A single refusal never sets a pace, and a pace is never
+below what was just measured to pass. Calls are reckoned with when they were sent: when they are
+answered, jitter would be taken for rate. `docs/performance.md` draws it against a bucket that
+changes; ADR 15 says why it is so.
 """
 
 from dataclasses import dataclass, field
@@ -27,7 +28,8 @@ class Phase(StrEnum):
 
     FREE = "free"  # none: refusals are weighed
     MEASURE = "measure"  # what has passed since the first refusal of it, and a little more
-    CHECK = "check"  # a little under what was measured: if as many are refused as before, it is not the rate
+    # a little under what was measured: if as many are refused as before, it is not the rate
+    CHECK = "check"
     CRUISE = "cruise"  # a little under the rate, then a probe a little above it
     CLIMB = "climb"  # more passed than the rate allows: faster and faster, until refusals say stop
     DARK = "dark"  # nothing at all passes: nothing is sent, then one call
@@ -49,7 +51,8 @@ class Rate:
 
     phase: Phase = Phase.FREE
     per_second: float | None = None  # the rate that was measured last
-    is_measured: bool = False  # else it is a guess, and refusals at it are not known to be accidents
+    # else it is a guess, and refusals at it are not known to be accidents
+    is_measured: bool = False
     before: float | None = None  # what passed before the alarm; None: there was no pace
     quiet_until: float = 0.0
     evidence: Evidence = field(default_factory=Evidence)
@@ -127,7 +130,13 @@ class Rate:
 
     def measure(self, now: float) -> None:
         """Take the pace from what passes: refusals are surely of it."""
-        self.before = self.per_second if self.phase is Phase.CRUISE else None if self.phase is Phase.FREE else self.top
+        self.before = (
+            self.per_second
+            if self.phase is Phase.CRUISE
+            else None
+            if self.phase is Phase.FREE
+            else self.top
+        )
         self.top = FASTEST if self.phase is Phase.FREE else self.top
         self.phase, self.measured_at = Phase.MEASURE, now
         self.alarm_share = self.evidence.share

@@ -1,7 +1,8 @@
 """One rate for all workers of an account: each weighs for itself while it is free, and one row decides once it is not.
 
-Pure: the row and the database's clock are given. What a worker heard since it told last is played on the row's rate; so
-two workers at one bucket are one probe, and each has the part of the pace that falls to those who are awake.
+Pure: the row and the database's clock are given. What a worker heard since it told last is played
+on the row's rate; so two workers at one bucket are one probe, and each has the part of the pace
+that falls to those who are awake.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,7 +22,8 @@ _IDLE_SECONDS: Final = 2.0  # nobody told for so long: nobody calls
 REMEMBERED_SECONDS: Final = 600.0  # a rate that was told longer ago says nothing
 _LATE_SECONDS: Final = 0.02  # a turn that was missed by less is made up for
 _SLOWEST: Final = 0.2
-# Refusals close together in a climb, of which the row will hear a few tenths of a second later than we do.
+# Refusals close together in a climb, of which the row will hear a few tenths of a second later than
+# we do.
 _BRAKE_ACCIDENTS: Final = 0.05
 _BRAKE_SURE: Final = 6.0
 _BRAKED_SECONDS: Final = 0.5
@@ -89,7 +91,9 @@ class AccountRate:
     def has_news(self) -> bool:
         """Whether there is something to tell."""
         is_over = self.rate.phase is Phase.FREE
-        return self.is_new or (self.version is not None and (is_over or self._wants or bool(self._heard)))
+        return self.is_new or (
+            self.version is not None and (is_over or self._wants or bool(self._heard))
+        )
 
     @property
     def quiet_until(self) -> float:
@@ -156,7 +160,11 @@ class AccountRate:
 
     def tell(self, kept: Kept | None, now: float) -> Kept:
         """What the row is to be, now that this worker has told; it is taken up at once."""
-        others = {} if kept is None else {name: at for name, at in kept.awake.items() if now - at <= _AWAKE_SECONDS}
+        others = (
+            {}
+            if kept is None
+            else {name: at for name, at in kept.awake.items() if now - at <= _AWAKE_SECONDS}
+        )
         if kept is not None and self._is_another(kept, now):
             self._adopt(kept, kept.rate, now)
         elif self.awake == 1:
@@ -167,7 +175,9 @@ class AccountRate:
         if now - self._active_at <= _AWAKE_SECONDS:
             others[self.worker] = now
         self._share(others)
-        state = orjson.dumps({"rate": asdict(self.rate), "waiting": [astuple(one) for one in waiting]}).decode()
+        state = orjson.dumps(
+            {"rate": asdict(self.rate), "waiting": [astuple(one) for one in waiting]}
+        ).decode()
         written = Kept(0 if kept is None else kept.version + 1, now, state, others)
         self.version = None if self.rate.phase is Phase.FREE else written.version
         return written
@@ -175,12 +185,18 @@ class AccountRate:
     def _weigh_climb(self, one: Heard) -> None:
         """Go back to what passes as soon as a climb is refused: until all have told of it, it would go on."""
         self._climb.accidents = self.rate.evidence.accidents
-        if self._climb.weigh(one.sent_at, refused=one.refused, base=_BRAKE_ACCIDENTS, sure=_BRAKE_SURE):
+        if self._climb.weigh(
+            one.sent_at, refused=one.refused, base=_BRAKE_ACCIDENTS, sure=_BRAKE_SURE
+        ):
             self._climb.weight = 0.0
             self._braked_until = one.at + _BRAKED_SECONDS
 
     def _is_braked(self, now: float) -> bool:
-        return now < self._braked_until and self.awake > 1 and self.rate.phase in {Phase.CLIMB, Phase.MEASURE}
+        return (
+            now < self._braked_until
+            and self.awake > 1
+            and self.rate.phase in {Phase.CLIMB, Phase.MEASURE}
+        )
 
     def _is_active(self, now: float) -> None:
         if self.awake == 1 and now - self._active_at > _IDLE_SECONDS:

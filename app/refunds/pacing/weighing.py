@@ -1,7 +1,7 @@
 """What each answer makes of a rate, phase by phase: it is measured, checked, probed, or found to be no rate at all.
 
-Pure, as `rate` is. What passed between two moments at which the upstream's bucket was empty is the rate; what is
-refused at other times is an accident, until there is too much of it.
+Pure, as `rate` is. What passed between two moments at which the upstream's bucket was empty is the
+rate; what is refused at other times is an accident, until there is too much of it.
 """
 
 import math
@@ -9,17 +9,19 @@ from typing import Final
 
 from app.refunds.pacing.rate import CHECK_UNDER, FASTEST, Heard, Phase, Rate
 
-_FREE_ACCIDENTS: Final = 0.05  # reckoned with while there is no pace; seven refusals in a row are sure
+# reckoned with while there is no pace; seven refusals in a row are sure
+_FREE_ACCIDENTS: Final = 0.05
 _FREE_SURE: Final = 12.0
 _ACCIDENTS: Final = 0.01  # and at a pace; two close together are sure
 _SURE: Final = 6.0
 _PROBE_SURE: Final = 3.0  # one, where there are no accidents
 _CHECKED: Final = 20  # calls
+_MEASURED: Final = 20  # that passed, for a rate to be known of less than a second
 _DARK_AFTER: Final = 8  # refusals in a row
 _STEPS: Final = (1.1, 1.1, 1.1, 1.25, 1.25)
 _LATER_STEPS: Final = 1.5
-# Where the rate is shared each step takes longer: bolder at first, for the bucket fills meanwhile, and smaller later,
-# for its end is heard of late.
+# Where the rate is shared each step takes longer: bolder at first, for the bucket fills meanwhile,
+# and smaller later, for its end is heard of late.
 _SHARED_STEPS: Final = (1.1, 1.3, 1.3, 1.3, 1.3)
 _SHARED_LATER_STEPS: Final = 1.25
 _SHORT: Final = 5  # steps of a climb in which we could not send so fast
@@ -36,7 +38,11 @@ def hear(rate: Rate, one: Heard) -> None:
     if rate.phase is Phase.DARK:
         if one.sent_at >= rate.quiet_until:
             rate.darken(one.at, one.retry_after_seconds)
-    elif rate.refused_in_a_row >= _DARK_AFTER and rate.phase is not Phase.FREE and _is_dark(rate, one.at):
+    elif (
+        rate.refused_in_a_row >= _DARK_AFTER
+        and rate.phase is not Phase.FREE
+        and _is_dark(rate, one.at)
+    ):
         rate.darken(one.at, rate.least_asked or 0.0)
     else:
         _weigh(rate, one)
@@ -89,10 +95,15 @@ def _measuring(rate: Rate, one: Heard) -> None:
     rate.expected += more / seen.passing
     rate.refused_after += one.refused
     rate.after += 1
-    if rate.refused_after > 1.5 * rate.expected + 8:  # a bucket would have refused fewer of what we send above it
+    # a bucket would have refused fewer of what we send above it
+    if rate.refused_after > 1.5 * rate.expected + 8:
         _not_the_rate(rate, one.at, rate.refused_after / rate.after)
         return
-    if seen.seconds <= 0.3 + rate.delay or not seen.passed or (seen.passed < 20 and seen.seconds <= 1.0):  # noqa: PLR2004
+    if (
+        seen.seconds <= 0.3 + rate.delay
+        or not seen.passed
+        or (seen.passed < _MEASURED and seen.seconds <= 1.0)
+    ):
         return
     if seen.last_at - seen.first_at > seen.seconds / 2:  # its bucket was empty at both ends
         rate.cruise(seen.last_at, seen.passed_at_last / (seen.last_at - seen.first_at))
@@ -127,7 +138,11 @@ def _was_refused_for(rate: Rate, passing: float) -> bool:
     """Whether what was refused before the pace was lowered fits a rate of what passes now."""
     seen, before = rate.evidence, rate.before or passing
     calls, refused = seen.passed + seen.refused - rate.after, seen.refused - rate.refused_after
-    return calls >= _CHECKED and passing < 0.7 * before and refused >= 0.5 * calls * (1 - passing / before)
+    return (
+        calls >= _CHECKED
+        and passing < 0.7 * before
+        and refused >= 0.5 * calls * (1 - passing / before)
+    )
 
 
 def _checking(rate: Rate, one: Heard) -> None:
@@ -142,10 +157,11 @@ def _checking(rate: Rate, one: Heard) -> None:
         return
     share = rate.refused_after / rate.after
     if share >= max(0.1, 0.6 * rate.alarm_share):
-        _not_the_rate(rate, one.at, share)  # as many as before, though we are slower than what passed
+        # as many as before, though we are slower than what passed
+        _not_the_rate(rate, one.at, share)
         return
     rate.phase = Phase.CRUISE
-    if share > 0.15:  # noqa: PLR2004
+    if share > 0.15:
         rate.per_second = rate.known * CHECK_UNDER
 
 
@@ -192,7 +208,7 @@ def _cruising(rate: Rate, one: Heard) -> None:
 
 def _climbing(rate: Rate, one: Heard) -> None:
     rate.since_anchor += not one.refused
-    if _is_sure(rate, one, _ACCIDENTS, _PROBE_SURE if rate.steps < 3 else _SURE):  # noqa: PLR2004
+    if _is_sure(rate, one, _ACCIDENTS, _PROBE_SURE if rate.steps < 3 else _SURE):
         _climbed(rate, one)
         return
     since = one.at - rate.step_at
@@ -216,8 +232,14 @@ def _step(rate: Rate) -> float:
 
 def _climbed(rate: Rate, one: Heard) -> None:
     known = rate.per_second
-    if rate.steps < len(_STEPS) and known and rate.anchor is not None and one.sent_at > rate.anchor + 0.3:
-        rate.cruise(one.sent_at, rate.since_anchor / (one.sent_at - rate.anchor))  # it had been a little too low
+    if (
+        rate.steps < len(_STEPS)
+        and known
+        and rate.anchor is not None
+        and one.sent_at > rate.anchor + 0.3
+    ):
+        # it had been a little too low
+        rate.cruise(one.sent_at, rate.since_anchor / (one.sent_at - rate.anchor))
         rate.measured_at = one.at
         return
     passed = max(rate.climbed[0], known or 1.0)

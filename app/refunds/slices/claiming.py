@@ -49,7 +49,10 @@ async def keep_claiming(this: Slice, lane: Lane) -> None:
 
 async def _look_again(this: Slice, lane: Lane) -> None:
     """Until a claim may find something: calls have ended, or some time has passed."""
-    seconds = min(this.stop_at - time.monotonic(), _LOOK_AGAIN_SECONDS if lane.low < 0 else LOOK_UPS_EVERY_SECONDS)
+    seconds = min(
+        this.stop_at - time.monotonic(),
+        _LOOK_AGAIN_SECONDS if lane.low < 0 else LOOK_UPS_EVERY_SECONDS,
+    )
     if lane.place.budget is not None and lane.waits_for_calls:
         seconds = min(seconds, lane.place.budget.retry_at - time.monotonic())
     with suppress(TimeoutError):
@@ -57,16 +60,19 @@ async def _look_again(this: Slice, lane: Lane) -> None:
             await lane.look.wait()
 
 
-async def _claim(this: Slice, lane: Lane, *, most: int, waited_seconds: float = 0.0) -> Sequence[ClaimedRefund]:
+async def _claim(
+    this: Slice, lane: Lane, *, most: int, waited_seconds: float = 0.0
+) -> Sequence[ClaimedRefund]:
     settings = this.runtime.settings
-    # The lease runs by the database's clock from the commit on; counted here from before it, so we end early. A call
-    # sent by then is over, and can no longer land, when the lease ends.
+    # The lease runs by the database's clock from the commit on; counted here from before it, so we
+    # end early. A call sent by then is over, and can no longer land, when the lease ends.
     send_before = seconds_since_boot() + settings.lease_seconds - settings.upstream_timeout_seconds
     send_before -= settings.upstream_quiescence_seconds
     try:
         batch = await _claim_granted(this, lane, most=most, waited_seconds=waited_seconds)
     except Exception as error:
-        # The calls in flight still have outcomes to write; whatever was claimed without our knowing comes due again.
+        # The calls in flight still have outcomes to write; whatever was claimed without our knowing
+        # comes due again.
         if not is_outage(error):
             raise
         log.warning("claim.failed", job_id=this.job_id, error=type(error).__name__)
@@ -78,7 +84,9 @@ async def _claim(this: Slice, lane: Lane, *, most: int, waited_seconds: float = 
     return batch
 
 
-async def _claim_granted(this: Slice, lane: Lane, *, most: int, waited_seconds: float) -> Sequence[ClaimedRefund]:
+async def _claim_granted(
+    this: Slice, lane: Lane, *, most: int, waited_seconds: float
+) -> Sequence[ClaimedRefund]:
     """Claim no more than the account has calls for; those that waited for too long are few, and counted afterwards."""
     counted = lane.place.budget
     if counted is None:
@@ -96,21 +104,37 @@ async def _claim_granted(this: Slice, lane: Lane, *, most: int, waited_seconds: 
     return batch
 
 
-async def _take(this: Slice, lane: Lane, *, most: int, waited_seconds: float) -> Sequence[ClaimedRefund]:
+async def _take(
+    this: Slice, lane: Lane, *, most: int, waited_seconds: float
+) -> Sequence[ClaimedRefund]:
     """Claim, and commit: only then may a call be made."""
-    job_id, method, lease_seconds = this.job_id, lane.place.method, this.runtime.settings.lease_seconds
+    job_id, method, lease_seconds = (
+        this.job_id,
+        lane.place.method,
+        this.runtime.settings.lease_seconds,
+    )
     unknown: list[ClaimedRefund] = []
     batch: list[ClaimedRefund] = []
     async with this.runtime.db.write(Step.CLAIM) as conn:
-        take = partial(claims.claim, conn, job_id, method, lease_seconds=lease_seconds, waited_seconds=waited_seconds)
+        take = partial(
+            claims.claim,
+            conn,
+            job_id,
+            method,
+            lease_seconds=lease_seconds,
+            waited_seconds=waited_seconds,
+        )
         if (most_unknown := lane.wanted_unknown) > 0:
             lane.looked_up_at = time.monotonic()
-            unknown = await claims.claim_unknown(conn, job_id, method, most=most_unknown, lease_seconds=lease_seconds)
+            unknown = await claims.claim_unknown(
+                conn, job_id, method, most=most_unknown, lease_seconds=lease_seconds
+            )
         if most:
             batch = await take(most=most, from_due_at=lane.from_due_at)
         if most and len(batch) == most:
             lane.from_due_at = max(claimed.first_due_at for claimed in batch)
-        elif most and lane.from_due_at is not None:  # what was put off may be due by now, and has an earlier place
+        # what was put off may be due by now, and has an earlier place
+        elif most and lane.from_due_at is not None:
             lane.from_due_at = None
             batch += await take(most=most - len(batch))
     return unknown + batch

@@ -1,6 +1,7 @@
 """A lane: one job's due refunds of one method while a slice runs, and how many of them are to be claimed next.
 
-Where an account's calls are counted, or go at a pace, no more is claimed than may be called for at once.
+Where an account's calls are counted, or go at a pace, no more is claimed than may be called for at
+once.
 """
 
 import asyncio
@@ -17,9 +18,11 @@ from app.refunds.runtime import Runtime
 from app.refunds.settle import GroupCommit
 from app.refunds.telling import Teller
 
-_CLAIMED_PER_CALL: Final = 4  # refunds for each call in flight; when half of them are left, more are claimed
+# refunds for each call in flight; when half of them are left, more are claimed
+_CLAIMED_PER_CALL: Final = 4
 LOOK_UPS_EVERY_SECONDS: Final = 1.0
-_CLAIMED_SECONDS: Final = 0.5  # of a pace: a lease must not run out while its refund waits for its turn
+# of a pace: a lease must not run out while its refund waits for its turn
+_CLAIMED_SECONDS: Final = 0.5
 
 Job = tuple[ClaimedRefund, float]  # a refund, and until when its call may be sent
 
@@ -31,13 +34,17 @@ class Lane:
     place: LaneContext
     teller: Teller
     sends: asyncio.Queue[Job | None] = field(default_factory=asyncio.Queue)
-    look_ups: asyncio.Queue[Job | None] = field(default_factory=asyncio.Queue)  # they have callers of their own
-    at_object: dict[str, deque[Job]] = field(default_factory=dict)  # what waits for the call at its payment to end
+    # they have callers of their own
+    look_ups: asyncio.Queue[Job | None] = field(default_factory=asyncio.Queue)
+    # what waits for the call at its payment to end
+    at_object: dict[str, deque[Job]] = field(default_factory=dict)
     at_work: int = 0  # claimed, and without a verdict
     resting: bool = False  # all are there, nothing was due, and nothing is at work
     low: int = -1  # with so many left to call for, the next batch is claimed
-    from_due_at: str | None = None  # what became due earlier has been claimed, as far as the last look saw
-    looked_up_at: float = float("-inf")  # monotonic: when such as are to be looked up were claimed by themselves
+    # what became due earlier has been claimed, as far as the last look saw
+    from_due_at: str | None = None
+    # monotonic: when such as are to be looked up were claimed by themselves
+    looked_up_at: float = float("-inf")
     look: asyncio.Event = field(default_factory=asyncio.Event)  # it is time to claim
 
     @property
@@ -67,7 +74,8 @@ class Lane:
         """How many refunds are to be claimed now."""
         pace = self.place.pace
         if self.place.budget is not None:
-            # A granted call is for now: kept for later, it would be made beside those of that second.
+            # A granted call is for now: kept for later, it would be made beside those of that
+            # second.
             return 0 if self.waits_for_calls else pace.room - self.at_work
         most = _CLAIMED_PER_CALL * pace.room
         if pace.per_second is not None:
@@ -77,7 +85,10 @@ class Lane:
     @property
     def wanted_unknown(self) -> int:
         """How many of unknown outcome are to be claimed before all others, once a second unless calls are counted."""
-        if self.place.budget is not None or time.monotonic() - self.looked_up_at < LOOK_UPS_EVERY_SECONDS:
+        if (
+            self.place.budget is not None
+            or time.monotonic() - self.looked_up_at < LOOK_UPS_EVERY_SECONDS
+        ):
             return 0
         return self.place.pace.room - self.look_ups.qsize()
 
@@ -96,7 +107,8 @@ class Slice:
     stop_at: float  # monotonic: claim nothing after
     commits: GroupCommit
     lanes: Sequence[Lane]
-    filled: asyncio.Event = field(default_factory=asyncio.Event)  # no more refunds are being written
+    # no more refunds are being written
+    filled: asyncio.Event = field(default_factory=asyncio.Event)
     trouble: list[Exception] = field(default_factory=list)  # of writing them
 
     def look(self) -> None:
@@ -106,4 +118,6 @@ class Slice:
 
     @property
     def is_over(self) -> bool:
-        return self.runtime.stopping.is_set() or time.monotonic() >= self.stop_at or bool(self.trouble)
+        return (
+            self.runtime.stopping.is_set() or time.monotonic() >= self.stop_at or bool(self.trouble)
+        )

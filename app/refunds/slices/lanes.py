@@ -1,7 +1,8 @@
 """The lanes of a slice: each claims one job's due refunds of one method in batches and keeps their calls going.
 
-A lane that is slow or hangs keeps no other waiting: while it still has calls in flight the others go on claiming, and
-when the slice's time is over another slice is prompted before the last calls are back.
+A lane that is slow or hangs keeps no other waiting: while it still has calls in flight the others
+go on claiming, and when the slice's time is over another slice is prompted before the last calls
+are back.
 """
 
 import asyncio
@@ -53,14 +54,26 @@ async def run_lanes(
             payments,
             of_payments,
         ),
-        _paced(runtime, UpstreamMethod.CREDIT, merchants[UpstreamMethod.CREDIT], business_id) as (credit, of_credit),
+        _paced(runtime, UpstreamMethod.CREDIT, merchants[UpstreamMethod.CREDIT], business_id) as (
+            credit,
+            of_credit,
+        ),
     ):
         at = merchants[UpstreamMethod.PAYMENT]
         counted = rate_limit.of_payments(runtime, at, business_id)
         lanes = [
-            Lane(LaneContext(business_id, reason, UpstreamMethod.PAYMENT, payments, at, counted), of_payments),
             Lane(
-                LaneContext(business_id, reason, UpstreamMethod.CREDIT, credit, merchants[UpstreamMethod.CREDIT]),
+                LaneContext(business_id, reason, UpstreamMethod.PAYMENT, payments, at, counted),
+                of_payments,
+            ),
+            Lane(
+                LaneContext(
+                    business_id,
+                    reason,
+                    UpstreamMethod.CREDIT,
+                    credit,
+                    merchants[UpstreamMethod.CREDIT],
+                ),
                 of_credit,
             ),
         ]
@@ -111,8 +124,8 @@ async def _hand_over(this: Slice) -> bool:
     await asyncio.sleep(this.stop_at - time.monotonic())
     if this.runtime.stopping.is_set():
         return False
-    # One name for all who prompt within a slice's time, so that slices of a job don't multiply; a slice that was
-    # prompted by such a name ends in another turn than it began.
+    # One name for all who prompt within a slice's time, so that slices of a job don't multiply; a
+    # slice that was prompted by such a name ends in another turn than it began.
     return await this.runtime.queue.wake(this.job_id, once=f"slice-{this.runtime.turn}")
 
 
@@ -125,7 +138,7 @@ async def _keep_filling(this: Slice, chunks: AsyncIterator[None]) -> None:
     try:
         async for _ in chunks:
             this.look()
-    except Exception as error:  # noqa: BLE001 - raised when the calls in flight have ended and are written
+    except Exception as error:
         this.trouble.append(error)
     this.filled.set()
     this.look()

@@ -44,13 +44,15 @@ async def _sweep(runtime: Runtime, queue: LocalQueue, running: dict[Task[None], 
             return pause if due_in is None else min(pause, max(due_in, 0.05))
         for job_id in await recover.due_jobs(runtime, limit=room, skip=set(running.values())):
             _start(runtime, queue, running, job_id)
-    except Exception as error:  # noqa: BLE001 - the worker's edge: a database that is away comes back
+    except Exception as error:
         log.warning("sweep.failed", error=type(error).__name__)
         return pause
     return 0.05
 
 
-def _start(runtime: Runtime, queue: LocalQueue, running: dict[Task[None], str], job_id: str) -> None:
+def _start(
+    runtime: Runtime, queue: LocalQueue, running: dict[Task[None], str], job_id: str
+) -> None:
     task = asyncio.create_task(run_job(runtime, job_id))
     running[task] = job_id
     task.add_done_callback(partial(_ended, running, queue))

@@ -7,13 +7,16 @@ from app.db.jobs import jobs
 from app.fault_points import Step
 from app.refunds.runtime import Runtime
 
-MAX_WAKE_SECONDS: Final = 60.0  # what is due later than this is left to the sweep; look-ups are due sooner
+# what is due later than this is left to the sweep; look-ups are due sooner
+MAX_WAKE_SECONDS: Final = 60.0
 
 
 async def due_jobs(runtime: Runtime, *, limit: int, skip: Collection[str] = ()) -> list[str]:
     """Ids of due jobs, the longest due first; no other sweep is given them for one sweep's time."""
     async with runtime.db.write(Step.SWEEP) as conn:
-        return await jobs.claim_due(conn, limit=limit, grace_seconds=runtime.settings.sweep_seconds, skip=tuple(skip))
+        return await jobs.claim_due(
+            conn, limit=limit, grace_seconds=runtime.settings.sweep_seconds, skip=tuple(skip)
+        )
 
 
 async def due_in(runtime: Runtime) -> float | None:

@@ -1,7 +1,7 @@
 """One slice of one job: expand what is not expanded while what is due is executed, settle, give way to other jobs.
 
-A slice may be started twice, stopped anywhere or run beside another of the same job: the rows decide, so none of this
-changes what is done.
+A slice may be started twice, stopped anywhere or run beside another of the same job: the rows
+decide, so none of this changes what is done.
 """
 
 import asyncio
@@ -36,11 +36,13 @@ MAX_CHUNK = 200  # as many as group commits may be kept waiting for
 _REFUNDS_PER_HELPER = 1_000
 
 
-async def run_slice(runtime: Runtime, job_id: str, *, seconds: float, helper: bool = False) -> float | None:
+async def run_slice(
+    runtime: Runtime, job_id: str, *, seconds: float, helper: bool = False
+) -> float | None:
     """Work on a job for about `seconds`; a `helper` calls no others.
 
-    Returns:
-        Seconds until it should be run again (0 or less: at once), or None when it has ended or another slice goes on.
+    Returns: Seconds until it should be run again (0 or less: at once), or None when it has ended or
+    another slice goes on.
     """
     begun = await _begin(runtime, job_id)
     if begun is None:
@@ -50,7 +52,13 @@ async def run_slice(runtime: Runtime, job_id: str, *, seconds: float, helper: bo
     chunks = _go_on(runtime, job, stop_at, is_expanded=is_expanded, helper=helper)
     async with aclosing(chunks), GroupCommit(runtime, job_id) as commits:
         handed_over = await run_lanes(
-            runtime, job, chunks, merchants=whose, stop_at=stop_at, commits=commits, hands_over=not helper
+            runtime,
+            job,
+            chunks,
+            merchants=whose,
+            stop_at=stop_at,
+            commits=commits,
+            hands_over=not helper,
         )
     again_in = await settle_job(runtime, job_id)
     return None if handed_over else again_in
@@ -61,9 +69,8 @@ async def _begin(
 ) -> tuple[sa.RowMapping, bool, Mapping[UpstreamMethod, PaymentAccount]] | None:
     """Start the job, or go on with it, and write its first refund rows, which may be all.
 
-    Returns:
-        its row, whether all its refunds are there, and at whose accounts its payments and credits are;
-        None when there is nothing to run (ended, withdrawn, on hold).
+    Returns: its row, whether all its refunds are there, and at whose accounts its payments and
+    credits are; None when there is nothing to run (ended, withdrawn, on hold).
     """
     async with runtime.db.write(Step.BEGIN) as conn:
         job = await jobs.lock_any(conn, job_id)
@@ -76,7 +83,11 @@ async def _begin(
         if job["status"] == JobStatus.HELD and job["hold_until"] > await jobs.clock(conn):
             await jobs.update(conn, job_id, due_at=job["hold_until"])
             return None
-        started = {} if job["status"] == JobStatus.RUNNING else {"status": JobStatus.RUNNING, "started_at": now()}
+        started = (
+            {}
+            if job["status"] == JobStatus.RUNNING
+            else {"status": JobStatus.RUNNING, "started_at": now()}
+        )
         await _beat(runtime, conn, job_id, **started)
         _, is_expanded = await expand_chunk(conn, job, at_most=FIRST_CHUNK)
         whose = await payment_account.of_business(runtime, conn, job["business_id"])
@@ -90,7 +101,8 @@ async def _go_on(
 ) -> AsyncGenerator[None]:
     """Write the rest of the refund rows, a chunk of sessions per transaction, and yield after each.
 
-    Each chunk is under the job row's lock. Other workers are called as soon as there is work for them.
+    Each chunk is under the job row's lock. Other workers are called as soon as there is work for
+    them.
     """
     job_id, is_long, chunk = begun["id"], not is_expanded, FIRST_CHUNK
     if begun["expanded_sessions"] == 0:
@@ -110,7 +122,8 @@ async def _go_on(
             _, is_expanded = await expand_chunk(conn, job, at_most=chunk)
             await _beat(runtime, conn, job_id)
         yield
-        await asyncio.sleep(time.monotonic() - began)  # half of the database's time is for the calls under way
+        # half of the database's time is for the calls under way
+        await asyncio.sleep(time.monotonic() - began)
     if is_long:
         async with runtime.db.write() as conn:
             await statistics.analyze_young_tables(conn)
@@ -120,7 +133,9 @@ async def _go_on(
 
 async def _beat(runtime: Runtime, conn: AsyncConnection, job_id: str, **changes: Any) -> None:
     """Have a sweep look at the job when a lease has passed, should nothing be heard of this worker by then."""
-    await jobs.update(conn, job_id, due_at=jobs.seconds_from_now(runtime.settings.lease_seconds), **changes)
+    await jobs.update(
+        conn, job_id, due_at=jobs.seconds_from_now(runtime.settings.lease_seconds), **changes
+    )
 
 
 async def _call_helpers(runtime: Runtime, job_id: str) -> None:
@@ -130,7 +145,8 @@ async def _call_helpers(runtime: Runtime, job_id: str) -> None:
     most = runtime.settings.slices_per_job
     async with runtime.db.read() as conn:
         count = await refunds.count_open(conn, job_id, at_most=most * _REFUNDS_PER_HELPER)
-    # One name for all who ask within a slice's time, so that however many ask, there are no more helpers.
+    # One name for all who ask within a slice's time, so that however many ask, there are no more
+    # helpers.
     turn = runtime.turn
     for number in range(-(-count // _REFUNDS_PER_HELPER) - 1):
         await runtime.queue.wake(job_id, helper=True, once=f"helper-{number}-{turn}")
@@ -139,15 +155,17 @@ async def _call_helpers(runtime: Runtime, job_id: str) -> None:
 async def run_job(runtime: Runtime, job_id: str, *, helper: bool = False) -> None:
     """A worker's whole turn with a job: one slice, then a wake for what is left of it.
 
-    A `helper` only takes part in what is going on elsewhere: in a process that is at work on the job already there is
-    nothing for it to do.
+    A `helper` only takes part in what is going on elsewhere: in a process that is at work on the
+    job already there is nothing for it to do.
     """
     if helper and runtime.at_work[job_id]:
         return
     current_writer.set(job_id)
     runtime.at_work[job_id] += 1
     try:
-        again_in = await run_slice(runtime, job_id, seconds=runtime.settings.slice_seconds, helper=helper)
+        again_in = await run_slice(
+            runtime, job_id, seconds=runtime.settings.slice_seconds, helper=helper
+        )
     except Exception as error:
         log.exception("slice.failed", job_id=job_id, error=type(error).__name__)
         return
@@ -160,11 +178,14 @@ async def run_job(runtime: Runtime, job_id: str, *, helper: bool = False) -> Non
 
 
 async def _prompt_again(runtime: Runtime, job_id: str, again_in: float, *, helper: bool) -> None:
-    # Prompts of one name count once while one of them waits or runs, so that slices of a job don't multiply. Names are
-    # of the future, or of another turn: a slice must not be kept from prompting by the name that it was prompted with.
+    # Prompts of one name count once while one of them waits or runs, so that slices of a job don't
+    # multiply. Names are of the future, or of another turn: a slice must not be kept from prompting
+    # by the name that it was prompted with.
     if helper:
         await runtime.queue.wake(job_id, once=f"slice-{runtime.turn}")
     elif again_in < 1:
         await runtime.queue.wake(job_id, after_seconds=max(again_in, 0.0))
     else:
-        await runtime.queue.wake(job_id, after_seconds=again_in, once=f"again-{int(time.time() + again_in)}")
+        await runtime.queue.wake(
+            job_id, after_seconds=again_in, once=f"again-{int(time.time() + again_in)}"
+        )

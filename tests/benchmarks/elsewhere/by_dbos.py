@@ -1,7 +1,7 @@
 """The refunds as DBOS steps: a workflow with one step for each, from a queue, as its documentation has it.
 
-Plain functions in threads did as well here as coroutines, and as one workflow with all the steps. DBOS keeps what came
-of each step by itself, so there is no row of the application's beside it.
+Plain functions in threads did as well here as coroutines, and as one workflow with all the steps.
+DBOS keeps what came of each step by itself, so there is no row of the application's beside it.
 """
 
 import sys
@@ -59,7 +59,12 @@ def enqueue(client: DBOSClient, batch: str, count: int) -> None:
     for number in range(count):
         reference = f"{batch}-{number}"
         client.enqueue(
-            {"queue_name": QUEUE, "workflow_name": "cancel", "workflow_id": reference, "app_version": VERSION},
+            {
+                "queue_name": QUEUE,
+                "workflow_name": "cancel",
+                "workflow_id": reference,
+                "app_version": VERSION,
+            },
             reference,
         )
 
@@ -76,7 +81,9 @@ if __name__ == "__main__":
     else:
         run_dbos_database_migrations(DATABASE)
         client = DBOSClient(system_database_url=DATABASE)
-        client.register_queue(QUEUE, worker_concurrency=given().concurrency, polling_interval_sec=POLL_SECONDS)
+        client.register_queue(
+            QUEUE, worker_concurrency=given().concurrency, polling_interval_sec=POLL_SECONDS
+        )
         race(
             [["by_dbos", "work"]],
             packages=("dbos", "psycopg", "pyreqwest"),

@@ -1,7 +1,8 @@
 """What the programs here do alike: start workers, pile refunds up while they are held, let them go, say how it went.
 
-A program reads what is `Given` as JSON from its standard input and prints what came of it as JSON. Its workers are
-processes of their own, as anybody would run them, and find the same in their environment.
+A program reads what is `Given` as JSON from its standard input and prints what came of it as JSON.
+Its workers are processes of their own, as anybody would run them, and find the same in their
+environment.
 """
 
 import functools
@@ -74,7 +75,8 @@ def race(
     Args:
         workers: for each a module, run as `python -m`, and its arguments.
         packages: whose versions to print.
-        enqueue: put so many refunds of a batch, which is a prefix of their references, before the workers.
+        enqueue: put so many refunds of a batch, which is a prefix of their references, before the
+            workers.
         seconds: from the start of the batch's first refund to the end of its last; None until then.
 
     Raises:
@@ -101,7 +103,9 @@ def _batch() -> str:
 @contextmanager
 def _running(worker: Sequence[str]) -> Iterator[psutil.Process]:
     # Its output is an error's text, and what we print last has to stay the last line.
-    started = subprocess.Popen([sys.executable, "-m", *worker], cwd=HERE, stdin=subprocess.DEVNULL, stdout=sys.stderr)
+    started = subprocess.Popen(
+        [sys.executable, "-m", *worker], cwd=HERE, stdin=subprocess.DEVNULL, stdout=sys.stderr
+    )
     try:
         yield psutil.Process(started.pid)
     finally:
@@ -120,7 +124,10 @@ def _held(running: Sequence[psutil.Process]) -> Iterator[None]:
 
 
 def _wait(
-    running: Sequence[psutil.Process], batch: str, count: int, seconds: Callable[[str, int], float | None]
+    running: Sequence[psutil.Process],
+    batch: str,
+    count: int,
+    seconds: Callable[[str, int], float | None],
 ) -> float:
     deadline = time.monotonic() + _WITHIN_SECONDS
     while time.monotonic() < deadline:
@@ -133,5 +140,9 @@ def _wait(
 
 
 def _cpu_seconds(running: Sequence[psutil.Process]) -> float:
-    used = [one.cpu_times() for process in running for one in (process, *process.children(recursive=True))]
+    used = [
+        one.cpu_times()
+        for process in running
+        for one in (process, *process.children(recursive=True))
+    ]
     return sum(times.user + times.system for times in used)

@@ -45,15 +45,20 @@ def create(batch: str, count: int) -> list[str]:
     ids = [f"{batch}-{number}" for number in range(count)]
     with engine.begin() as conn:
         conn.execute(
-            sa.insert(refunds), [{"id": one, "amount_minor": PRICE_MINOR, "currency": CURRENCY} for one in ids]
+            sa.insert(refunds),
+            [{"id": one, "amount_minor": PRICE_MINOR, "currency": CURRENCY} for one in ids],
         )
     return ids
 
 
 def seconds(batch: str, count: int) -> float | None:
     """From the first call of the batch to the end of its last, by the database's clock; None until then."""
-    took = sa.func.extract("epoch", sa.func.max(refunds.c.finished_at) - sa.func.min(refunds.c.submitted_at))
+    took = sa.func.extract(
+        "epoch", sa.func.max(refunds.c.finished_at) - sa.func.min(refunds.c.submitted_at)
+    )
     done = sa.func.count().filter(refunds.c.status == "succeeded")
     with engine.begin() as conn:
-        made, elapsed = conn.execute(sa.select(done, took).where(refunds.c.id.startswith(batch))).one()
+        made, elapsed = conn.execute(
+            sa.select(done, took).where(refunds.c.id.startswith(batch))
+        ).one()
     return float(elapsed) if made == count else None

@@ -1,6 +1,7 @@
 """A live server for programs of any language: the embedded API, a sample week, its upstreams' books, and a receiver.
 
-What the upstreams' books and the receiver say is the tests' oracle; nothing of it is asked of the API.
+What the upstreams' books and the receiver say is the tests' oracle; nothing of it is asked of the
+API.
 """
 
 import contextlib
@@ -26,9 +27,14 @@ from app.schedule.sample import CURRENCY, ZONE, sample_lines
 from app.serving import served
 
 BUSINESS = "studio"
-# A Monday to come, so that no session has started and what is paid back does not depend on when this runs.
-MONDAY = dt.date.today() + dt.timedelta(days=14 - dt.date.today().weekday())  # noqa: DTZ011 - any zone's will do
-WEEK = {"date_from": str(MONDAY), "date_to": str(MONDAY + dt.timedelta(days=6)), "session_ids": "all"}
+# A Monday to come, so that no session has started and what is paid back does not depend on when
+# this runs.
+MONDAY = dt.date.today() + dt.timedelta(days=14 - dt.date.today().weekday())
+WEEK = {
+    "date_from": str(MONDAY),
+    "date_to": str(MONDAY + dt.timedelta(days=6)),
+    "session_ids": "all",
+}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -36,7 +42,8 @@ class Receiver:
     """An endpoint that takes everything, but answers at `/gone` that it is; `heard` is what came, in order."""
 
     address: str
-    heard: list[tuple[str, dict[str, str], bytes]] = dataclasses.field(default_factory=list)  # path, headers, body
+    # path, headers, body
+    heard: list[tuple[str, dict[str, str], bytes]] = dataclasses.field(default_factory=list)
 
     def at(self, path: str) -> list[tuple[dict[str, str], bytes]]:
         return [(headers, body) for heard_at, headers, body in self.heard if heard_at == path]
@@ -65,16 +72,22 @@ class Live:
     def caller(self) -> httpx.AsyncClient:
         """A client of the API with the key."""
         headers = {"Authorization": f"Bearer {self.key}"}
-        return httpx.AsyncClient(base_url=self.api, headers=headers, trust_env=False, verify=False, timeout=30)
+        return httpx.AsyncClient(
+            base_url=self.api, headers=headers, trust_env=False, verify=False, timeout=30
+        )
 
     async def books(self) -> dict:
         """What the upstreams have done."""
-        async with httpx.AsyncClient(base_url=self.sandbox, trust_env=False, verify=False) as upstream:
+        async with httpx.AsyncClient(
+            base_url=self.sandbox, trust_env=False, verify=False
+        ) as upstream:
             return (await upstream.get("/books")).json()
 
     async def refuse(self, codes: dict[str, str]) -> None:
         """Let the payment service refuse these payments."""
-        async with httpx.AsyncClient(base_url=self.sandbox, trust_env=False, verify=False) as upstream:
+        async with httpx.AsyncClient(
+            base_url=self.sandbox, trust_env=False, verify=False
+        ) as upstream:
             answer = await upstream.put("/faults", json={"payments": {"refuse_ids": codes}})
             assert answer.status_code == 200, answer.text
 

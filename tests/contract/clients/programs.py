@@ -58,6 +58,14 @@ async def typescript(folder: Path) -> Path:
     needs("node", "npm")
     workshop = shutil.copytree(CLIENTS / "typescript", folder / "typescript")
     await run("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", folder=workshop)
-    generate = ("npx", "openapi-typescript", DOCUMENT, "--default-non-nullable", "false", "-o", "bulk-cancel.d.ts")
+    generate = (
+        "npx",
+        "openapi-typescript",
+        DOCUMENT,
+        "--default-non-nullable",
+        "false",
+        "-o",
+        "bulk-cancel.d.ts",
+    )
     await run(*generate, folder=workshop)
     return workshop

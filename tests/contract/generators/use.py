@@ -13,6 +13,8 @@ with openapi_client.ApiClient(configuration) as client:
         date_from=date_from, date_to=date_to, session_ids=openapi_client.SessionIds("all")
     )
     plan = openapi_client.CancellationsApi(client).plan_bulk_cancellation(request)
-    page = openapi_client.ScheduleApi(client).list_sessions(date_from=str(date_from), date_to=str(date_to), limit=200)
+    page = openapi_client.ScheduleApi(client).list_sessions(
+        date_from=str(date_from), date_to=str(date_to), limit=200
+    )
     assert openapi_client.WebhooksApi(client).list_webhook_endpoints().data == []
 print(json.dumps({"refunds": plan.totals.refunds, "sessions": len(page.data)}))

@@ -79,13 +79,21 @@ class Audit(list):
 
 
 def client(id_, **members):
-    return {"type": "client", "id": id_, "name": id_.title(), "email": f"{id_}@example.org"} | members
+    return {
+        "type": "client",
+        "id": id_,
+        "name": id_.title(),
+        "email": f"{id_}@example.org",
+    } | members
 
 
 def session(id_, *, starts_in_hours=48, starts_at=None, **members):
     """A class of an hour."""
     starts_at = starts_at or NOW + dt.timedelta(hours=starts_in_hours)
-    times = {"starts_at": starts_at.isoformat(), "ends_at": (starts_at + dt.timedelta(hours=1)).isoformat()}
+    times = {
+        "starts_at": starts_at.isoformat(),
+        "ends_at": (starts_at + dt.timedelta(hours=1)).isoformat(),
+    }
     place = {"timezone": "America/Toronto", "location": "Hall 1", "instructor": "Ana"}
     return {"type": "session", "id": id_, "name": id_.title()} | times | place | members
 
@@ -95,7 +103,12 @@ def booking(id_, session_id, *lines, status="booked", client_id="kim"):
     payments = [
         {"method": "credit", "account_id": f"{id_}-account", "credits": amount}
         if means == "credits"
-        else {"method": "payment", "payment_id": f"{id_}-payment-{number}", "amount_minor": amount, "currency": means}
+        else {
+            "method": "payment",
+            "payment_id": f"{id_}-payment-{number}",
+            "amount_minor": amount,
+            "currency": means,
+        }
         for number, (means, amount) in enumerate(lines, start=1)
     ]
     names = {"session_id": session_id, "client_id": client_id}
@@ -120,7 +133,9 @@ class Desk:
 
     def record(self, type_, *arguments, **members):
         """A client, session or booking to load."""
-        return {"client": client, "session": session, "booking": booking}[type_](*arguments, **members)
+        return {"client": client, "session": session, "booking": booking}[type_](
+            *arguments, **members
+        )
 
     async def session(self, id_, **members):
         await self.load(session(id_, **members))
@@ -130,15 +145,22 @@ class Desk:
 
     def body(self, session_ids="all", **members):
         """A request that chooses from a range wide enough for every session of the studio."""
-        days = {"date_from": str(TODAY - dt.timedelta(days=3)), "date_to": str(TODAY + dt.timedelta(days=30))}
+        days = {
+            "date_from": str(TODAY - dt.timedelta(days=3)),
+            "date_to": str(TODAY + dt.timedelta(days=30)),
+        }
         return days | {"session_ids": session_ids} | members
 
     async def plan(self, session_ids="all", **members):
-        return await self.http.post("/v1/bulk-cancellations/plan", json=self.body(session_ids, **members))
+        return await self.http.post(
+            "/v1/bulk-cancellations/plan", json=self.body(session_ids, **members)
+        )
 
     async def cancel(self, session_ids="all", *, key=None, accept="application/json", **members):
         headers = {"Idempotency-Key": key or f"key-{next(self._names)}", "Accept": accept}
-        return await self.http.post("/v1/bulk-cancellations", json=self.body(session_ids, **members), headers=headers)
+        return await self.http.post(
+            "/v1/bulk-cancellations", json=self.body(session_ids, **members), headers=headers
+        )
 
     async def accepted(self, session_ids="all", **arguments):
         """The body of a 202."""
@@ -191,11 +213,13 @@ class Studio(Desk):
     async def work(self, job_id, *, seconds=30):
         """The worker: slices of the job, each when it is due, until it has ended (or is on hold)."""
         async with asyncio.timeout(seconds):
-            while (again_in := await run_slice(self.runtime, job_id, seconds=5)) is not None:  # noqa: ASYNC110 - it says when
+            while (again_in := await run_slice(self.runtime, job_id, seconds=5)) is not None:
                 await asyncio.sleep(max(again_in, 0.01))
 
     async def faults(self, **switches):
-        answer = await self.upstream.put("/faults", json={"payments": switches, "credits": switches})
+        answer = await self.upstream.put(
+            "/faults", json={"payments": switches, "credits": switches}
+        )
         assert answer.status_code == 200, answer.text
 
     async def books(self):
@@ -213,12 +237,18 @@ class Studio(Desk):
 
     async def everything(self):
         """All rows of all tables, but the keys."""
-        return {t.name: await self.rows(t) for t in tables.metadata.sorted_tables if t is not tables.api_keys}
+        return {
+            t.name: await self.rows(t)
+            for t in tables.metadata.sorted_tables
+            if t is not tables.api_keys
+        }
 
 
 def _caller(app, key):
     headers = {"Authorization": f"Bearer {key}"}
-    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://studio.test", headers=headers)
+    return httpx.AsyncClient(
+        transport=httpx.ASGITransport(app), base_url="http://studio.test", headers=headers
+    )
 
 
 @pytest.fixture
@@ -236,7 +266,9 @@ def settings(database_url):
 async def studio(db, settings):
     """An empty studio in Toronto with one client, Kim, served without a worker."""
     async with db.write() as conn:
-        await create_business(conn, "studio", name="Studio", timezone="America/Toronto", currency="CAD")
+        await create_business(
+            conn, "studio", name="Studio", timezone="America/Toronto", currency="CAD"
+        )
     key = await create_key(db, "studio", "front desk", Scope)
     queue = Prompts()
     app = create_app(settings, database=db, queue=queue)
@@ -245,7 +277,9 @@ async def studio(db, settings):
         httpx.AsyncClient(base_url=address, trust_env=False, verify=False) as upstream,
         _caller(app, key) as http,
     ):
-        calls = gateways(settings, payments_url=f"{address}/payments", credits_url=f"{address}/credits")
+        calls = gateways(
+            settings, payments_url=f"{address}/payments", credits_url=f"{address}/credits"
+        )
         runtime = Runtime(db, queue, calls, settings, jitter=lambda: 0.0)
         studio = Studio(http, db, runtime, upstream, queue)
         studio.app, studio.key = app, key
@@ -297,7 +331,9 @@ async def live(studio):
     headers = {"Authorization": f"Bearer {studio.key}"}
     async with (
         served(studio.app) as address,
-        httpx.AsyncClient(base_url=address, headers=headers, trust_env=False, verify=False, timeout=20) as http,
+        httpx.AsyncClient(
+            base_url=address, headers=headers, trust_env=False, verify=False, timeout=20
+        ) as http,
     ):
         yield http
 

@@ -22,7 +22,9 @@ def path(job, step):
 
 async def test_a_job_on_hold_says_until_when_and_returns_nothing_yet(week):
     job = await week.accepted(hold_seconds=600)
-    held = dt.datetime.fromisoformat(job["hold_until"]) - dt.datetime.fromisoformat(job["requested_at"])
+    held = dt.datetime.fromisoformat(job["hold_until"]) - dt.datetime.fromisoformat(
+        job["requested_at"]
+    )
     assert (job["status"], held.total_seconds()) == ("held", 600)
     assert (await week.get("/sessions/yoga"))["status"] == "cancelled"
     await week.work(job["id"])
@@ -86,7 +88,9 @@ async def test_a_job_without_a_hold_can_t_be_withdrawn(week, worked):
 @pytest.fixture
 async def refused(week):
     """A job that has ended with two refunds refused."""
-    await week.faults(refuse_ids={"card-payment-1": "refund_window_expired", "credit-account": "account_closed"})
+    await week.faults(
+        refuse_ids={"card-payment-1": "refund_window_expired", "credit-account": "account_closed"}
+    )
     job = await week.accepted(["yoga"])
     await week.work(job["id"])
     return await week.job(job["id"])
@@ -96,7 +100,11 @@ async def test_refused_refunds_are_tried_again_under_the_same_id_and_no_other_is
     before = (await week.books())["effects"]
     await week.faults()
     answer = await week.post(path(refused, "retry"))
-    assert (answer.status_code, answer.json()["retried"], answer.json()["status"]) == (202, 2, "running")
+    assert (answer.status_code, answer.json()["retried"], answer.json()["status"]) == (
+        202,
+        2,
+        "running",
+    )
     assert (await week.get("/sessions/yoga"))["cancellation"]["in_process"] is True
     await week.work(refused["id"])
     after = await week.job(refused["id"])
@@ -105,7 +113,9 @@ async def test_refused_refunds_are_tried_again_under_the_same_id_and_no_other_is
     assert (books["sums"], books["twice"]) == ({"CAD": 6499, "credits": 3}, {})
     assert {id_: books["effects"][id_] for id_ in before} == before
     audit = await week.audit(refused["id"])
-    assert set(books["effects"]) == {line["refund_id"] for line in audit if line["status"] == "succeeded"}
+    assert set(books["effects"]) == {
+        line["refund_id"] for line in audit if line["status"] == "succeeded"
+    }
     assert {line["failure_code"] for line in audit.by_booking()["card"]} == {""}
     assert await verify(week.db) == []
 
@@ -115,30 +125,43 @@ async def test_what_is_refused_again_is_told_again(week, refused):
     assert answer.json()["retried"] == 2
     await week.work(refused["id"])
     after = await week.job(refused["id"])
-    assert (after["status"], after["refunds"]["rejected"]["count"]) == ("completed_with_failures", 2)
+    assert (after["status"], after["refunds"]["rejected"]["count"]) == (
+        "completed_with_failures",
+        2,
+    )
     assert await verify(week.db) == []
 
 
 @pytest.fixture
 async def failed(week):
     """A job that has ended with three refunds refused, one of them as disputed."""
-    codes = {"card-payment-1": "payment_disputed", "credit-account": "account_closed", "split-payment-1": "gone"}
+    codes = {
+        "card-payment-1": "payment_disputed",
+        "credit-account": "account_closed",
+        "split-payment-1": "gone",
+    }
     await week.faults(refuse_ids=codes)
     job = await week.accepted(["yoga"])
     await week.work(job["id"])
-    assert {one["failure_code"] for one in await week.refunds(job["id"], status="rejected")} == set(codes.values())
+    assert {one["failure_code"] for one in await week.refunds(job["id"], status="rejected")} == set(
+        codes.values()
+    )
     await week.faults()
     return await week.job(job["id"])
 
 
 async def by_code(week, job):
-    return {one["failure_code"]: one["id"] for one in await week.refunds(job["id"], status="rejected")}
+    return {
+        one["failure_code"]: one["id"] for one in await week.refunds(job["id"], status="rejected")
+    }
 
 
 @pytest.mark.parametrize("body", [b"", b"{}"])
 async def test_a_retry_without_a_choice_leaves_disputed_ones_alone(week, failed, body):
     url = f"/v1{path(failed, 'retry')}"
-    answer = await week.http.post(url, content=body, headers={"Content-Type": "application/json"} if body else {})
+    answer = await week.http.post(
+        url, content=body, headers={"Content-Type": "application/json"} if body else {}
+    )
     assert (answer.status_code, answer.json()["retried"]) == (202, 2)
     await week.work(failed["id"])
     assert (await by_code(week, failed)).keys() == {"payment_disputed"}
@@ -157,7 +180,9 @@ async def test_only_what_is_named_is_tried_again(week, failed, named_by, code):
     again = await week.post(path(failed, "retry"), **{named_by: chosen})
     assert (again.status_code, again.json()["retried"]) == (202, 0)
     await week.work(failed["id"])
-    assert await by_code(week, failed) == {other: id_ for other, id_ in had.items() if other != code}
+    assert await by_code(week, failed) == {
+        other: id_ for other, id_ in had.items() if other != code
+    }
     assert set((await week.books())["effects"]) == {*before, had[code]}
     assert await verify(week.db) == []
 
@@ -171,7 +196,10 @@ async def test_only_what_is_named_is_tried_again(week, failed, named_by, code):
         ({"refund_ids": None}, {("/refund_ids", "list-type")}),
         ({"refund_ids": ["nonsense"]}, {("/refund_ids/0", "string-pattern-mismatch")}),
         ({"failure_codes": ["a\nb"]}, {("/failure_codes/0", "string-pattern-mismatch")}),
-        ({"refund_ids": ["REJECTED"], "failure_codes": ["gone"]}, {("/failure_codes", "one-or-the-other")}),
+        (
+            {"refund_ids": ["REJECTED"], "failure_codes": ["gone"]},
+            {("/failure_codes", "one-or-the-other")},
+        ),
         (
             {"refund_ids": ["REJECTED", "UNKNOWN", "SUCCEEDED", "ELSEWHERE", "SKIPPED"]},
             {
@@ -183,7 +211,9 @@ async def test_only_what_is_named_is_tried_again(week, failed, named_by, code):
         ),
     ],
 )
-async def test_a_choice_that_can_t_be_is_refused_and_nothing_is_tried(week, failed, members, errors):
+async def test_a_choice_that_can_t_be_is_refused_and_nothing_is_tried(
+    week, failed, members, errors
+):
     other = await week.accepted(["spin"])
     await week.work(other["id"])
     ids = {
@@ -194,7 +224,10 @@ async def test_a_choice_that_can_t_be_is_refused_and_nothing_is_tried(week, fail
         "ELSEWHERE": (await week.refunds(other["id"]))[0]["id"],
     }
     before = await week.everything()
-    sent = {name: [ids.get(one, one) for one in value] if value else value for name, value in members.items()}
+    sent = {
+        name: [ids.get(one, one) for one in value] if value else value
+        for name, value in members.items()
+    }
     answer = await week.http.post(f"/v1{path(failed, 'retry')}", json=sent)
     assert answer.status_code == 422, answer.text
     assert {(error["pointer"], error["code"]) for error in answer.json()["errors"]} == errors
@@ -206,7 +239,11 @@ async def test_a_retry_with_nothing_to_try_changes_nothing(week):
     await week.work(job["id"])
     before = await week.everything()
     answer = await week.post(path(job, "retry"))
-    assert (answer.status_code, answer.json()["retried"], answer.json()["status"]) == (202, 0, "completed")
+    assert (answer.status_code, answer.json()["retried"], answer.json()["status"]) == (
+        202,
+        0,
+        "completed",
+    )
     assert await week.everything() == before
 
 
@@ -224,7 +261,9 @@ async def test_a_refund_that_failed_at_the_upstream_is_made_anew_on_retry(week):
     assert (await week.job(job["id"]))["status"] == "completed"
 
 
-async def resolve(week, job, refund, resolution="refunded_elsewhere", reference="transfer 4711", **members):
+async def resolve(
+    week, job, refund, resolution="refunded_elsewhere", reference="transfer 4711", **members
+):
     body = {"resolution": resolution, "reference": reference} | members
     return await week.post(path(job, f"refunds/{refund['id']}/resolve"), **body)
 
@@ -232,7 +271,11 @@ async def resolve(week, job, refund, resolution="refunded_elsewhere", reference=
 async def test_the_job_is_completed_when_its_last_failure_is_resolved(week, refused):
     first, second = await week.refunds(refused["id"], status="rejected")
     answer = await resolve(week, refused, first, note="Paid by Ana")
-    assert (answer.status_code, answer.json()["status"], answer.json()["next_attempt_at"]) == (200, "resolved", None)
+    assert (answer.status_code, answer.json()["status"], answer.json()["next_attempt_at"]) == (
+        200,
+        "resolved",
+        None,
+    )
     assert (await week.job(refused["id"]))["status"] == "completed_with_failures"
     assert (await resolve(week, refused, second, "waived", "none")).status_code == 200
     after = await week.job(refused["id"])
@@ -246,8 +289,12 @@ async def test_the_job_is_completed_when_its_last_failure_is_resolved(week, refu
     assert await verify(week.db) == []
 
 
-async def test_what_a_person_says_came_back_is_in_the_audit_and_beside_the_booking(week, audit_from):
-    await week.faults(refuse_ids={"card-payment-1": "refund_window_expired", "credit-account": "account_closed"})
+async def test_what_a_person_says_came_back_is_in_the_audit_and_beside_the_booking(
+    week, audit_from
+):
+    await week.faults(
+        refuse_ids={"card-payment-1": "refund_window_expired", "credit-account": "account_closed"}
+    )
     refused = await week.accepted(["yoga"], key="button")
     await week.work(refused["id"])
     by_method = {one["method"]: one for one in await week.refunds(refused["id"], status="rejected")}
@@ -266,24 +313,51 @@ async def test_what_a_person_says_came_back_is_in_the_audit_and_beside_the_booki
         assert audit.by_refund()[refund["id"]]["resolved_amount"] == shown, members
     assert {line["resolved_amount"] for line in audit if line["status"] != "resolved"} == {""}
     booking = await week.get(f"/bookings/{money['booking_id']}")
-    assert [one["resolved_amount_minor"] for one in booking["refunds"] if one["id"] == money["id"]] == [5]
+    assert [
+        one["resolved_amount_minor"] for one in booking["refunds"] if one["id"] == money["id"]
+    ] == [5]
     first = audit_from((await week.cancel(["yoga"], key="button", accept="text/csv")).content)
     assert {line["resolved_amount"] for line in first} == {""}  # what the 202 said, as it was
 
 
-async def test_a_resolution_said_again_changes_nothing_and_said_otherwise_it_corrects(week, refused, caller_with):
-    [refund] = [one for one in await week.refunds(refused["id"], status="rejected") if one["method"] == "payment"]
-    first = await resolve(week, refused, refund, reference="transfer 4177", note="By Ana", amount_minor=1500)
+async def test_a_resolution_said_again_changes_nothing_and_said_otherwise_it_corrects(
+    week, refused, caller_with
+):
+    [refund] = [
+        one
+        for one in await week.refunds(refused["id"], status="rejected")
+        if one["method"] == "payment"
+    ]
+    first = await resolve(
+        week, refused, refund, reference="transfer 4177", note="By Ana", amount_minor=1500
+    )
     assert first.json()["resolved_amount_minor"] == 1500
     before = await week.everything()
-    again = await resolve(week, refused, refund, reference="transfer 4177", note="By Ana", amount_minor=1500)
+    again = await resolve(
+        week, refused, refund, reference="transfer 4177", note="By Ana", amount_minor=1500
+    )
     assert (again.status_code, again.json()) == (200, first.json())
     assert await week.everything() == before
     other = await caller_with(Scope.CANCELLATIONS_WRITE)
     said = [
-        {"resolution": "refunded_elsewhere", "reference": "transfer 4711", "note": "By Ana", "amount_minor": 1500},
-        {"resolution": "refunded_elsewhere", "reference": "transfer 4711", "note": "By Kim", "amount_minor": 1500},
-        {"resolution": "refunded_elsewhere", "reference": "transfer 4711", "note": "By Kim", "amount_minor": 2000},
+        {
+            "resolution": "refunded_elsewhere",
+            "reference": "transfer 4711",
+            "note": "By Ana",
+            "amount_minor": 1500,
+        },
+        {
+            "resolution": "refunded_elsewhere",
+            "reference": "transfer 4711",
+            "note": "By Kim",
+            "amount_minor": 1500,
+        },
+        {
+            "resolution": "refunded_elsewhere",
+            "reference": "transfer 4711",
+            "note": "By Kim",
+            "amount_minor": 2000,
+        },
         {"resolution": "refunded_elsewhere", "reference": "transfer 4711", "note": "By Kim"},
         {"resolution": "waived", "reference": "transfer 4711", "note": "By Kim"},
     ]
@@ -293,13 +367,21 @@ async def test_a_resolution_said_again_changes_nothing_and_said_otherwise_it_cor
     shown = await week.get(path(refused, f"refunds/{refund['id']}"))
     assert shown["status"] == "resolved"
     told = [
-        (one["failure_code"], one["upstream_reference"], one["failure_detail"], one["resolved_amount_minor"])
+        (
+            one["failure_code"],
+            one["upstream_reference"],
+            one["failure_detail"],
+            one["resolved_amount_minor"],
+        )
         for one in shown["history"]
         if one["status"] == "resolved"
     ]
     assert told == [
         ("refunded_elsewhere", "transfer 4177", "By Ana", 1500),
-        *((body["resolution"], body["reference"], body["note"], body.get("amount_minor")) for body in said),
+        *(
+            (body["resolution"], body["reference"], body["note"], body.get("amount_minor"))
+            for body in said
+        ),
     ]
     actors = [one["actor"] for one in shown["history"] if one["status"] == "resolved"]
     assert actors[0] != actors[1]
@@ -335,7 +417,11 @@ async def test_what_has_succeeded_or_was_skipped_can_t_be_resolved(week, refused
 )
 async def test_a_resolution_that_can_t_be_is_refused(week, refused, members, pointer):
     method = members.get("method", "payment")
-    [refund] = [one for one in await week.refunds(refused["id"], status="rejected") if one["method"] == method]
+    [refund] = [
+        one
+        for one in await week.refunds(refused["id"], status="rejected")
+        if one["method"] == method
+    ]
     said = {name: value for name, value in members.items() if name != "method"}
     body = {"resolution": "refunded_elsewhere", "reference": "r"} | said
     answer = await week.post(path(refused, f"refunds/{refund['id']}/resolve"), **body)

@@ -4,7 +4,12 @@ import asyncio
 
 import pytest
 
-from app.api.layers.kept_bodies import MAX_PUBLIC_BYTES, MAX_PUBLIC_PAGES, PUBLIC_SECONDS, PublicPages
+from app.api.layers.kept_bodies import (
+    MAX_PUBLIC_BYTES,
+    MAX_PUBLIC_PAGES,
+    PUBLIC_SECONDS,
+    PublicPages,
+)
 from app.api.schedule import public_routes as anybodys
 from app.api.schedule import schedule_bodies as bodies
 from app.api.shapes import Page
@@ -17,7 +22,9 @@ PUBLIC = "/v1/public/studio/schedule"
 async def settled(week):
     """The week with names from everywhere, one that the platform cancelled, and refunds of every kind."""
     await week.load(
-        week.record("session", "soft", name='Étirement "doux" \\ 柔', location=None, instructor="Zoë"),
+        week.record(
+            "session", "soft", name='Étirement "doux" \\ 柔', location=None, instructor="Zoë"
+        ),
         week.record("session", "there", timezone="Asia/Kathmandu"),
         week.record("session", "off", status="cancelled"),
         week.record("client", "mo", name=None),
@@ -50,7 +57,11 @@ async def test_what_is_written_from_rows_is_what_the_document_describes(settled)
         assert body.model_validate_json(answer.content).model_dump_json() == answer.text, path
     sessions = {one["id"]: one for one in await week.pages("/sessions", **days)}
     assert sessions["yoga"]["cancellation"]["reason"] is None
-    statuses = {refund["status"] for one in await week.pages("/clients/kim/bookings") for refund in one["refunds"]}
+    statuses = {
+        refund["status"]
+        for one in await week.pages("/clients/kim/bookings")
+        for refund in one["refunds"]
+    }
     assert statuses >= {"succeeded", "rejected", "skipped"}
 
 
@@ -60,8 +71,19 @@ async def test_every_json_answer_to_a_get_has_an_etag_that_is_304_until_it_chang
     days = "?date_from={date_from}&date_to={date_to}".format_map(week.body())
     sessions, public = f"/v1/sessions{days}", f"{PUBLIC}{days}"
     paths = (
-        *("/v1/business", sessions, "/v1/sessions/spin", "/v1/sessions/spin/bookings", "/v1/bookings/yen"),
-        *("/v1/clients/kim", "/v1/clients/kim/bookings", "/v1/bulk-cancellations", f"/v1/bulk-cancellations/{job_id}"),
+        *(
+            "/v1/business",
+            sessions,
+            "/v1/sessions/spin",
+            "/v1/sessions/spin/bookings",
+            "/v1/bookings/yen",
+        ),
+        *(
+            "/v1/clients/kim",
+            "/v1/clients/kim/bookings",
+            "/v1/bulk-cancellations",
+            f"/v1/bulk-cancellations/{job_id}",
+        ),
         *(f"/v1/bulk-cancellations/{job_id}/{what}" for what in ("sessions", "refunds")),
         *(public, "/v1/webhook-endpoints"),
     )
@@ -71,7 +93,9 @@ async def test_every_json_answer_to_a_get_has_an_etag_that_is_304_until_it_chang
         for method in ("GET", "HEAD"):
             for known in (tag, f'"other", W/{tag}', "*"):
                 same = await week.http.request(method, path, headers={"If-None-Match": known})
-                assert (same.status_code, same.content, same.headers["ETag"]) == (304, b"", tag), path
+                assert (same.status_code, same.content, same.headers["ETag"]) == (304, b"", tag), (
+                    path
+                )
                 assert "Content-Type" not in same.headers
                 assert same.headers["Cache-Control"] == whole.headers["Cache-Control"]
             for unknown in ('"other"', tag[1:-1]):
@@ -79,7 +103,9 @@ async def test_every_json_answer_to_a_get_has_an_etag_that_is_304_until_it_chang
                 assert (other.status_code, other.headers["ETag"]) == (200, tag), path
         before[path] = tag
     await week.accepted(["spin"])
-    changed = {path for path in paths if (await week.http.get(path)).headers["ETag"] != before[path]}
+    changed = {
+        path for path in paths if (await week.http.get(path)).headers["ETag"] != before[path]
+    }
     assert changed == {
         sessions,
         "/v1/sessions/spin",
@@ -91,7 +117,11 @@ async def test_every_json_answer_to_a_get_has_an_etag_that_is_304_until_it_chang
 
 async def test_what_is_refused_or_not_json_has_no_tag(settled):
     week, job_id = settled
-    for path in ("/v1/sessions/none", "/v1/sessions?limit=0", f"/v1/bulk-cancellations/{job_id}/audit.csv"):
+    for path in (
+        "/v1/sessions/none",
+        "/v1/sessions?limit=0",
+        f"/v1/bulk-cancellations/{job_id}/audit.csv",
+    ):
         answer = await week.http.get(path, headers={"If-None-Match": "*"})
         assert answer.status_code != 304
         assert "ETag" not in answer.headers, path
@@ -100,7 +130,9 @@ async def test_what_is_refused_or_not_json_has_no_tag(settled):
 async def test_an_etag_of_one_business_is_worth_nothing_to_another(settled, stranger):
     week, _ = settled
     ours = await week.http.get("/v1/bulk-cancellations")
-    theirs = await stranger.http.get("/v1/bulk-cancellations", headers={"If-None-Match": ours.headers["ETag"]})
+    theirs = await stranger.http.get(
+        "/v1/bulk-cancellations", headers={"If-None-Match": ours.headers["ETag"]}
+    )
     assert (theirs.status_code, theirs.json()["data"]) == (200, [])
     answer = await stranger.http.get("/v1/sessions/yoga", headers={"If-None-Match": "*"})
     assert answer.status_code == 404
@@ -114,7 +146,9 @@ async def public_sessions(studio):
     return {one["id"]: one["status"] for one in answer.json()["data"]}
 
 
-async def test_from_its_commit_on_a_change_of_the_schedule_is_public_in_the_process_that_made_it(week):
+async def test_from_its_commit_on_a_change_of_the_schedule_is_public_in_the_process_that_made_it(
+    week,
+):
     assert (await public_sessions(week))["yoga"] == "scheduled"
     job = await week.accepted(["yoga"], hold_seconds=600)
     assert (await public_sessions(week))["yoga"] == "cancelled"
@@ -169,7 +203,9 @@ async def test_a_page_is_read_once_for_all_who_ask_within_its_time(kept):
     assert (await pages.get("studio", 1, reads)).body == b"4"
 
 
-async def test_a_page_that_is_being_read_while_its_schedule_changes_is_read_again_for_who_asks_later(kept):
+async def test_a_page_that_is_being_read_while_its_schedule_changes_is_read_again_for_who_asks_later(
+    kept,
+):
     pages, reads, _ = kept
     reads.may_end.clear()
     before = asyncio.create_task(pages.get("studio", 1, reads))

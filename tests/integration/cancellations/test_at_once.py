@@ -49,16 +49,22 @@ async def test_of_requests_that_all_come_several_times_each_key_makes_one_job_or
 
     for job in jobs.values():
         await studio.work(job["id"])
-        assert {line["session_id"] for line in await studio.refunds(job["id"])} == set(accepted_by(job))
+        assert {line["session_id"] for line in await studio.refunds(job["id"])} == set(
+            accepted_by(job)
+        )
     assert (await studio.books())["sums"].get("CAD") == 100 * len(taken)
 
 
-async def test_of_one_key_with_many_different_bodies_one_is_a_job_and_the_others_change_nothing(studio):
+async def test_of_one_key_with_many_different_bodies_one_is_a_job_and_the_others_change_nothing(
+    studio,
+):
     await load_sessions(studio)
     answers = await asyncio.gather(*(studio.cancel([id_], key="once") for id_ in SESSIONS))
     (job,) = [answer.json() for answer in answers if answer.status_code == 202]
     refused = [answer.json() for answer in answers if answer.status_code == 422]
-    assert [problem["type"] for problem in refused] == ["/problems/idempotency-key-reused"] * (len(SESSIONS) - 1)
+    assert [problem["type"] for problem in refused] == ["/problems/idempotency-key-reused"] * (
+        len(SESSIONS) - 1
+    )
     assert {problem["job_id"] for problem in refused} == {job["id"]}
     statuses = {id_: (await studio.get(f"/sessions/{id_}"))["status"] for id_ in SESSIONS}
     assert [id_ for id_, status in statuses.items() if status == "cancelled"] == accepted_by(job)

@@ -58,7 +58,8 @@ async def test_the_202_may_carry_the_csv_as_an_attachment(week, audit_from):
     assert answer.headers["Content-Type"].startswith("text/csv")
     assert answer.headers["Content-Disposition"].startswith("attachment;")
     assert audit.columns == COLUMNS
-    assert len(audit) == 13  # 10 refunds, 2 bookings with nothing to return, 1 session that nobody had booked
+    # 10 refunds, 2 bookings with nothing to return, 1 session that nobody had booked
+    assert len(audit) == 13
     assert {line["job_id"] for line in audit} == {job_id}
     assert {line["reason"] for line in audit} == {"Snow day"}
     assert audit.statuses() == {"pending": 10, "skipped": 3}
@@ -70,8 +71,17 @@ async def test_the_lines_say_who_what_when_and_why(week):
     audit = await week.audit(job["id"])
     (card,) = audit.by_booking()["card"]
     assert (card["session_name"], card["location"], card["instructor"]) == ("Yoga", "Hall 1", "Ana")
-    assert (card["client_id"], card["client_name"], card["client_email"]) == ("kim", "Kim", "kim@example.org")
-    assert (card["amount"], card["currency"], card["credits"], card["method"]) == ("20.00", "CAD", "", "payment")
+    assert (card["client_id"], card["client_name"], card["client_email"]) == (
+        "kim",
+        "Kim",
+        "kim@example.org",
+    )
+    assert (card["amount"], card["currency"], card["credits"], card["method"]) == (
+        "20.00",
+        "CAD",
+        "",
+        "payment",
+    )
     assert (card["status"], card["attempts"], card["failure_code"]) == ("succeeded", "1", "")
     assert (card["requested_by"], card["requested_at"]) == ("key:front desk", job["requested_at"])
     assert card["session_starts_at"] == (await week.get("/sessions/yoga"))["starts_at"]
@@ -82,7 +92,10 @@ async def test_the_lines_say_who_what_when_and_why(week):
 async def test_amounts_are_in_major_units_of_their_currency(week):
     job = await week.accepted()
     lines = (await week.audit(job["id"])).by_booking()
-    told = {id_: (lines[id_][0]["amount"], lines[id_][0]["currency"]) for id_ in ("card", "yen", "dinar", "late")}
+    told = {
+        id_: (lines[id_][0]["amount"], lines[id_][0]["currency"])
+        for id_ in ("card", "yen", "dinar", "late")
+    }
     assert told == {
         "card": ("20.00", "CAD"),
         "yen": ("500", "JPY"),
@@ -96,13 +109,19 @@ async def test_what_has_nothing_to_return_has_its_line_and_the_reason(week):
     job = await week.accepted()
     await week.work(job["id"])
     audit = await week.audit(job["id"])
-    skipped = {line["booking_id"]: line["failure_code"] for line in audit if line["status"] == "skipped"}
+    skipped = {
+        line["booking_id"]: line["failure_code"] for line in audit if line["status"] == "skipped"
+    }
     assert {id_: skipped[id_] for id_ in ("free", "attended")} == {
         "free": "nothing_paid",
         "attended": "attended",
     }
     (unbooked,) = [line for line in audit if not line["booking_id"]]
-    assert (unbooked["session_id"], unbooked["status"], unbooked["amount"]) == ("empty", "skipped", "")
+    assert (unbooked["session_id"], unbooked["status"], unbooked["amount"]) == (
+        "empty",
+        "skipped",
+        "",
+    )
     assert (unbooked["paid_amount"], unbooked["kept_amount"], unbooked["kept_by"]) == ("", "", "")
     assert "gone" not in audit.by_booking()
 
@@ -115,22 +134,34 @@ async def test_plan_202_refunds_and_final_csv_reconcile_line_by_line(week, audit
     await week.work(job_id)
     final = await week.audit(job_id)
     refunds = {one["id"]: one for one in await week.refunds(job_id)}
-    assert set(first.by_refund()) == set(waiting.by_refund()) == set(final.by_refund()) == set(refunds)
+    assert (
+        set(first.by_refund()) == set(waiting.by_refund()) == set(final.by_refund()) == set(refunds)
+    )
     for id_, line in final.by_refund().items():
         frozen = [line[name] for name in FROZEN]
         assert frozen == [first.by_refund()[id_][name] for name in FROZEN]
         row = refunds[id_]
         assert (line["status"], line["booking_id"]) == (row["status"], row["booking_id"])
-        assert (line["credits"], line["attempts"]) == (str(row["credits"] or ""), str(row["attempts"]))
+        assert (line["credits"], line["attempts"]) == (
+            str(row["credits"] or ""),
+            str(row["attempts"]),
+        )
     amounts = {one["currency"]: one["amount_minor"] for one in plan["totals"]["amounts"]}
-    assert first.sums("pending") == final.sums("succeeded") == amounts | {"credits": plan["totals"]["credits"]}
+    assert (
+        first.sums("pending")
+        == final.sums("succeeded")
+        == amounts | {"credits": plan["totals"]["credits"]}
+    )
 
 
 async def test_while_the_worker_is_half_way_through_writing_refunds_the_csv_is_whole(studio):
     await studio.load(
         *({"type": "client", "id": f"c{n}", "name": "Kim"} for n in range(120)),
         *(studio.record("session", f"s{n}") for n in range(120)),
-        *(studio.record("booking", f"b{n}", f"s{n}", ("CAD", n + 1), client_id=f"c{n}") for n in range(120)),
+        *(
+            studio.record("booking", f"b{n}", f"s{n}", ("CAD", n + 1), client_id=f"c{n}")
+            for n in range(120)
+        ),
     )
     job = await studio.accepted()
     before = await studio.audit(job["id"])
@@ -140,13 +171,18 @@ async def test_while_the_worker_is_half_way_through_writing_refunds_the_csv_is_w
     half = await studio.audit(job["id"])
     assert list(half) == list(before)
     sums = (await studio.job(job["id"]))["refunds"]["pending"]
-    assert (sums["count"], sums["amounts"]) == (120, [{"currency": "CAD", "amount_minor": 120 * 121 // 2}])
+    assert (sums["count"], sums["amounts"]) == (
+        120,
+        [{"currency": "CAD", "amount_minor": 120 * 121 // 2}],
+    )
     await studio.work(job["id"])
     assert (await studio.books())["sums"] == {"CAD": 120 * 121 // 2}
 
 
 async def test_it_is_rfc_4180_with_crlf_and_quotes_that_are_doubled(week):
-    await week.load({"type": "client", "id": "kim", "name": 'Kim "K", Lee', "email": "é@example.org"})
+    await week.load(
+        {"type": "client", "id": "kim", "name": 'Kim "K", Lee', "email": "é@example.org"}
+    )
     job = await week.accepted(["yoga"])
     content = (await week.audit(job["id"])).content
     assert content.endswith(b"\r\n")
@@ -154,7 +190,10 @@ async def test_it_is_rfc_4180_with_crlf_and_quotes_that_are_doubled(week):
     assert not content.startswith(b"\xef\xbb\xbf")
     assert b'"Kim ""K"", Lee"' in content
     assert "é@example.org".encode() in content
-    assert all(len(row) == len(COLUMNS) for row in csv.reader(io.StringIO(content.decode(), newline=""), strict=True))
+    assert all(
+        len(row) == len(COLUMNS)
+        for row in csv.reader(io.StringIO(content.decode(), newline=""), strict=True)
+    )
 
 
 RUN = [
@@ -180,16 +219,23 @@ async def test_a_cell_that_a_spreadsheet_would_run_is_escaped(studio, db):
     await studio.load(
         *(studio.record("client", f"c{n}") for n in texts),
         *(studio.record("session", f"s{n}") for n in texts),
-        *(studio.record("booking", f"b{n}", f"s{n}", ("CAD", 100), client_id=f"c{n}") for n in texts),
+        *(
+            studio.record("booking", f"b{n}", f"s{n}", ("CAD", 100), client_id=f"c{n}")
+            for n in texts
+        ),
         *(studio.record("session", f"unbooked{n}") for n in texts),
     )
     async with db.write() as conn:
         # By SQL: the API takes no tabs, but a cell must be safe wherever its text came from.
         for n, text in texts.items():
             client, named = tables.clients, tables.sessions
-            await conn.execute(sa.update(client).where(client.c.id == f"c{n}").values(name=text, email=text))
+            await conn.execute(
+                sa.update(client).where(client.c.id == f"c{n}").values(name=text, email=text)
+            )
             ours = named.c.id.in_([f"s{n}", f"unbooked{n}"])
-            await conn.execute(sa.update(named).where(ours).values(name=text, location=text, instructor=text))
+            await conn.execute(
+                sa.update(named).where(ours).values(name=text, location=text, instructor=text)
+            )
     job = await studio.accepted()
     waiting = await studio.audit(job["id"])
     await studio.work(job["id"])
@@ -207,7 +253,15 @@ async def test_a_reason_that_a_spreadsheet_would_run_is_escaped(studio):
 
 
 async def test_what_is_no_formula_is_left_as_it_is(studio):
-    names = ["O'Neil-Ray", "a=b", "1-2", "'=1", "Ünïcode 学校", "; rm", "a\\b %s %(x)s :colon $1 {0}"]
+    names = [
+        "O'Neil-Ray",
+        "a=b",
+        "1-2",
+        "'=1",
+        "Ünïcode 学校",
+        "; rm",
+        "a\\b %s %(x)s :colon $1 {0}",
+    ]
     for n, name in enumerate(names):
         await studio.load(
             studio.record("client", "kim", name=name, email=None),
@@ -252,7 +306,9 @@ async def test_a_utf_8_mark_comes_first_where_it_is_asked_for(week):
     job = await week.accepted()
     await week.work(job["id"])
     path = f"/v1/bulk-cancellations/{job['id']}/audit.csv"
-    plain, marked = [(await week.http.get(path, params={"bom": wanted})).content for wanted in ("false", "true")]
+    plain, marked = [
+        (await week.http.get(path, params={"bom": wanted})).content for wanted in ("false", "true")
+    ]
     assert marked == b"\xef\xbb\xbf" + plain
     followed = await week.http.get(path, params={"bom": "true", "follow": "true"})
     assert followed.content.startswith(b"\xef\xbb\xbfjob_id,")

@@ -30,7 +30,9 @@ async def job_of(db, name, sessions, *, expanded):
 def touched(node) -> float:
     """Rows that a plan's nodes gave or threw away, each as often as it was looked at."""
     thrown = sum(value for name, value in node.items() if name.startswith("Rows Removed by"))
-    return (node["Actual Rows"] + thrown) * node["Actual Loops"] + sum(map(touched, node.get("Plans", ())))
+    return (node["Actual Rows"] + thrown) * node["Actual Loops"] + sum(
+        map(touched, node.get("Plans", ()))
+    )
 
 
 async def test_no_line_of_an_audit_reads_all_sessions_of_its_job(postgresql_url):
@@ -44,7 +46,9 @@ async def test_no_line_of_an_audit_reads_all_sessions_of_its_job(postgresql_url)
     rows = lines = 0
     async with db.snapshot() as conn:
         for source in audit_csv._sources(job, as_accepted=False):
-            query = source.compile(dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True})
+            query = source.compile(
+                dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True}
+            )
             explained = await conn.exec_driver_sql(f"EXPLAIN (ANALYZE, FORMAT JSON) {query}")
             found = explained.scalar_one()
             [plan] = json.loads(found) if isinstance(found, str) else found

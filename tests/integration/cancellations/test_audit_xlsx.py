@@ -16,7 +16,17 @@ from app.domain.csv_cells import COLUMNS, INSTANTS, LOCAL_TIMES, NUMBERS
 
 MIB = 1024 * 1024
 IDS = ["-5", "00123", "1e5", "12345678901234567890"]
-RUN = ["=1+1", "+1", "@SUM(A1)", '=cmd|"/c calc"!A1', "'=1", " both ends ", "<&>\"'", "_x0041_", "Ünïcode 学校"]
+RUN = [
+    "=1+1",
+    "+1",
+    "@SUM(A1)",
+    '=cmd|"/c calc"!A1',
+    "'=1",
+    " both ends ",
+    "<&>\"'",
+    "_x0041_",
+    "Ünïcode 学校",
+]
 
 
 def opened(content):
@@ -58,7 +68,11 @@ async def test_it_is_the_csvs_table_with_types(week):
                 assert abs(cell.value - written) < dt.timedelta(milliseconds=1)
             else:
                 assert (cell.data_type, cell.value, cell.number_format) == ("s", of_csv[name], "@")
-    formats = {row["currency"].value: row["amount"].number_format for row in rows if row["amount"].value is not None}
+    formats = {
+        row["currency"].value: row["amount"].number_format
+        for row in rows
+        if row["amount"].value is not None
+    }
     assert formats == {"CAD": "#,##0.00", "JPY": "#,##0", "KWD": "#,##0.000"}
     assert answer.headers["Content-Disposition"].endswith('.xlsx"')
 
@@ -77,7 +91,8 @@ async def test_ids_and_texts_are_text_as_they_are_and_never_a_formula(studio, db
         rows, _ = await sheet_of(studio, job["id"])
         for name in ("reason", "session_name", "client_name"):
             told = {row[name].value for row in rows}
-            # openpyxl takes an escaped underscore for what it is written as, which spreadsheets undo.
+            # openpyxl takes an escaped underscore for what it is written as, which spreadsheets
+            # undo.
             assert {one.replace("_x005F_", "_") for one in told} == {text}
             assert {row[name].data_type for row in rows} == {"s"}
         assert sorted(row["session_id"].value for row in rows) == sorted(IDS)
@@ -94,7 +109,10 @@ async def test_who_may_not_read_the_csv_may_not_have_the_workbook(week, stranger
 def test_a_sheet_that_is_full_is_followed_by_another():
     for limits, in_each in (({"max_rows": 101}, 100), ({"max_sheet_bytes": 10_000}, None)):
         book = Workbook(**limits)
-        content = b"".join(book.add([line(booking_id=f"b{n}", amount="1.00")] * 3) for n in range(100)) + book.end()
+        content = (
+            b"".join(book.add([line(booking_id=f"b{n}", amount="1.00")] * 3) for n in range(100))
+            + book.end()
+        )
         sheets = opened(content).worksheets
         assert len(sheets) > 1
         counts = [sheet.max_row - 1 for sheet in sheets]
@@ -110,7 +128,10 @@ def test_a_workbook_of_no_lines_opens():
 
 def test_what_a_number_of_a_sheet_cannot_hold_stays_text():
     book = Workbook()
-    content = book.add([line(amount="92233720368547758.07"), line(amount="1234567890123.45")]) + book.end()
+    content = (
+        book.add([line(amount="92233720368547758.07"), line(amount="1234567890123.45")])
+        + book.end()
+    )
     (sheet,) = opened(content).worksheets
     column = COLUMNS.index("amount") + 1
     assert sheet.cell(2, column).value == "92233720368547758.07"

@@ -70,7 +70,10 @@ async def test_each_bad_field_is_pointed_at_and_nothing_is_changed(week, strange
             headers = {"Idempotency-Key": "bad", "Content-Type": "application/json"}
             answer = await week.http.post(path, content=content, headers=headers)
             problem = answer.json()
-            told[name, path] = [answer.status_code, *(error["pointer"] for error in problem.get("errors", ()))]
+            told[name, path] = [
+                answer.status_code,
+                *(error["pointer"] for error in problem.get("errors", ())),
+            ]
             assert all(error["code"] and error["detail"] for error in problem.get("errors", ()))
     assert told == {case: [422, BAD[case[0]][1]] for case in told}
     assert await week.everything() == before
@@ -101,7 +104,9 @@ async def test_a_body_that_is_no_request_is_refused(week, content):
     headers = {"Idempotency-Key": "bad", "Content-Type": "application/json"}
     answer = await week.http.post(PATHS[0], content=content, headers=headers)
     assert answer.status_code in {400, 422}, answer.text
-    check_problem(answer, answer.status_code, {400: "malformed-body", 422: "validation"}[answer.status_code])
+    check_problem(
+        answer, answer.status_code, {400: "malformed-body", 422: "validation"}[answer.status_code]
+    )
     assert await week.everything() == before
 
 
@@ -121,7 +126,17 @@ async def test_366_days_and_5000_sessions_are_taken(studio):
 
 async def test_a_cursor_that_is_not_of_the_list_is_refused(week):
     job = await week.accepted()
-    garbled = ["nonsense", "", "e30", "W10", "WzEuNV0", "WzEsMl0", "W251bGxd", "é", "WyIwMWEyMDNlYyJd"]
+    garbled = [
+        "nonsense",
+        "",
+        "e30",
+        "W10",
+        "WzEuNV0",
+        "WzEsMl0",
+        "W251bGxd",
+        "é",
+        "WyIwMWEyMDNlYyJd",
+    ]
     for path in ("", f"/{job['id']}/sessions", f"/{job['id']}/refunds"):
         for cursor in garbled:
             answer = await week.http.get(f"/v1/bulk-cancellations{path}", params={"cursor": cursor})
@@ -133,11 +148,15 @@ async def test_a_cursor_that_is_not_of_the_list_is_refused(week):
 async def test_a_made_up_cursor_is_refused_or_leads_past_the_end(week, place):
     job = await week.accepted()
     cursor = base64.urlsafe_b64encode(json.dumps([place]).encode()).decode().rstrip("=")
-    answer = await week.http.get(f"/v1/bulk-cancellations/{job['id']}/sessions", params={"cursor": cursor})
+    answer = await week.http.get(
+        f"/v1/bulk-cancellations/{job['id']}/sessions", params={"cursor": cursor}
+    )
     assert answer.status_code in {200, 422}, answer.text
 
 
-@pytest.mark.parametrize("query", [{"limit": "0"}, {"limit": "201"}, {"limit": "x"}, {"status": "odd"}])
+@pytest.mark.parametrize(
+    "query", [{"limit": "0"}, {"limit": "201"}, {"limit": "x"}, {"status": "odd"}]
+)
 async def test_a_query_that_can_t_be_is_refused(week, query):
     (name,) = query
     answer = await week.http.get("/v1/bulk-cancellations", params=query)
@@ -178,11 +197,17 @@ async def test_reading_and_cancelling_need_their_scopes(week, caller_with):
     refused = check_problem(await reader.cancel(["spin"]), 403, "missing-scope")
     assert refused["scope"] == "cancellations:write"
     for step in ("withdraw", "retry"):
-        check_problem(await reader.post(f"/bulk-cancellations/{job['id']}/{step}"), 403, "missing-scope")
-    check_problem(await reader.http.get(f"/v1/bulk-cancellations/{job['id']}/audit.csv"), 403, "missing-scope")
+        check_problem(
+            await reader.post(f"/bulk-cancellations/{job['id']}/{step}"), 403, "missing-scope"
+        )
+    check_problem(
+        await reader.http.get(f"/v1/bulk-cancellations/{job['id']}/audit.csv"), 403, "missing-scope"
+    )
     writer = await caller_with(Scope.CANCELLATIONS_WRITE)
     assert (await writer.cancel(["spin"])).status_code == 202
-    check_problem(await writer.http.get(f"/v1/bulk-cancellations/{job['id']}"), 403, "missing-scope")
+    check_problem(
+        await writer.http.get(f"/v1/bulk-cancellations/{job['id']}"), 403, "missing-scope"
+    )
 
 
 async def test_names_and_e_mails_need_a_scope_of_their_own_which_is_looked_at_before_anything_is_done(
@@ -194,11 +219,15 @@ async def test_names_and_e_mails_need_a_scope_of_their_own_which_is_looked_at_be
     assert refused["scope"] == "audit:read"
     assert await week.everything() == before
     # A replay of what another key has asked for is no way round.
-    auditor = await caller_with(Scope.CANCELLATIONS_READ, Scope.CANCELLATIONS_WRITE, Scope.AUDIT_READ)
+    auditor = await caller_with(
+        Scope.CANCELLATIONS_READ, Scope.CANCELLATIONS_WRITE, Scope.AUDIT_READ
+    )
     accepted = await auditor.cancel(["yoga"], key="theirs", accept="text/csv")
     assert accepted.status_code == 202
     assert "@" in accepted.text
-    replayed = check_problem(await writer.cancel(["yoga"], key="theirs", accept="text/csv"), 403, "missing-scope")
+    replayed = check_problem(
+        await writer.cancel(["yoga"], key="theirs", accept="text/csv"), 403, "missing-scope"
+    )
     assert replayed["scope"] == "audit:read"
     without = await writer.cancel(["yoga"], key="theirs")
     assert (without.status_code, without.headers["Idempotent-Replayed"]) == (202, "true")

@@ -15,7 +15,9 @@ import pytest
 from app.serving import listen, served
 
 DOCUMENTED = re.search(
-    r"```nginx\n(.*?)```", (Path(__file__).parents[3] / "docs" / "proxies.md").read_text(), re.DOTALL
+    r"```nginx\n(.*?)```",
+    (Path(__file__).parents[3] / "docs" / "proxies.md").read_text(),
+    re.DOTALL,
 )[1]
 WITH_HTTP_1_0 = DOCUMENTED.replace("    proxy_http_version 1.1;\n", "")
 CONFIGURATION = """
@@ -74,7 +76,9 @@ def behind(nginx, week, tmp_path):
                         await asyncio.sleep(0.02)
                 headers = {"Authorization": f"Bearer {week.key}"}
                 base = f"http://127.0.0.1:{port}/v1/bulk-cancellations"
-                async with httpx.AsyncClient(base_url=base, headers=headers, trust_env=False, timeout=30) as http:
+                async with httpx.AsyncClient(
+                    base_url=base, headers=headers, trust_env=False, timeout=30
+                ) as http:
                     yield http
             finally:
                 process.terminate()
@@ -98,18 +102,27 @@ async def test_a_whole_audit_arrives_whole(week, behind):
 
 async def test_each_line_arrives_when_it_is_final_and_not_in_lumps(week, behind):
     job = await week.accepted()
-    async with behind(DOCUMENTED) as http, http.stream("GET", f"/{job['id']}/audit.csv?follow=true") as answer:
+    async with (
+        behind(DOCUMENTED) as http,
+        http.stream("GET", f"/{job['id']}/audit.csv?follow=true") as answer,
+    ):
         lines = answer.aiter_lines()
         await anext(lines)
-        assert '"no_bookings"' in await asyncio.wait_for(anext(lines), 10)  # while all others are still to come
+        # while all others are still to come
+        assert '"no_bookings"' in await asyncio.wait_for(anext(lines), 10)
         await week.work(job["id"])
         assert len([line async for line in lines]) == len(await week.audit(job["id"])) - 1
 
 
-@pytest.mark.parametrize("location", [DOCUMENTED, WITH_HTTP_1_0], ids=["as documented", "HTTP/1.0 to the API"])
+@pytest.mark.parametrize(
+    "location", [DOCUMENTED, WITH_HTTP_1_0], ids=["as documented", "HTTP/1.0 to the API"]
+)
 async def test_an_audit_that_is_cut_short_is_broken_off_for_the_caller_too(week, behind, location):
     job = await week.accepted()
-    async with behind(location) as http, http.stream("GET", f"/{job['id']}/audit.csv?follow=true") as answer:
+    async with (
+        behind(location) as http,
+        http.stream("GET", f"/{job['id']}/audit.csv?follow=true") as answer,
+    ):
         lines = answer.aiter_lines()
         await anext(lines)
         week.app.state.stopping.set()

@@ -16,10 +16,16 @@ async def test_the_answer_names_the_job_and_tells_each_session_s_outcome(week):
     answer = await week.cancel("all", reason="Snow day")
     assert answer.status_code == 202
     job = answer.json()
-    assert re.fullmatch(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", job["id"])
+    assert re.fullmatch(
+        r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", job["id"]
+    )
     assert answer.headers["Location"] == f"/v1/bulk-cancellations/{job['id']}"
     assert "Idempotent-Replayed" not in answer.headers
-    assert (job["status"], job["reason"], job["requested_by"]) == ("queued", "Snow day", "key:front desk")
+    assert (job["status"], job["reason"], job["requested_by"]) == (
+        "queued",
+        "Snow day",
+        "key:front desk",
+    )
     assert job["requested_at"].endswith("Z")
     assert job["session_counts"] == {"accepted": 5, "already_in_process": 0, "already_cancelled": 0}
     taken = await outcomes(job)
@@ -43,7 +49,8 @@ async def test_line_breaks_and_tabs_of_a_reason_are_taken_and_folded_to_blanks_e
     answer = await week.cancel("all", key="several lines", reason=typed)
     assert (answer.status_code, answer.json()["reason"]) == (202, folded)
     again = await week.cancel("all", key="several lines", reason=folded)
-    assert again.headers["Idempotent-Replayed"] == "true"  # what is kept is the same, and so is the request
+    # what is kept is the same, and so is the request
+    assert again.headers["Idempotent-Replayed"] == "true"
     assert (await week.get("/sessions/yoga"))["cancellation"]["reason"] == folded
     assert {line["reason"] for line in await week.audit(answer.json()["id"])} == {folded}
 
@@ -54,10 +61,16 @@ async def test_from_the_202_on_every_view_says_cancelled_and_no_booking_is_taken
     session = await week.get("/sessions/yoga")
     assert session["status"] == "cancelled"
     cancellation = session["cancellation"]
-    assert (cancellation["job_id"], cancellation["in_process"], cancellation["reason"]) == (job["id"], True, "Snow day")
+    assert (cancellation["job_id"], cancellation["in_process"], cancellation["reason"]) == (
+        job["id"],
+        True,
+        "Snow day",
+    )
     assert cancellation["cancelled_at"] == job["requested_at"]
     listed = {one["id"]: one["status"] for one in (await week.get("/sessions", **days))["data"]}
-    assert listed == {"yoga": "cancelled"} | dict.fromkeys(["spin", "empty", "begun", "over"], "scheduled")
+    assert listed == {"yoga": "cancelled"} | dict.fromkeys(
+        ["spin", "empty", "begun", "over"], "scheduled"
+    )
     public = (await week.http.get("/v1/public/studio/schedule", params=days)).text
     assert public.count('"cancelled"') == 1
     feed = (await week.http.get("/v1/public/studio/schedule.ics", params=days)).text
@@ -74,7 +87,12 @@ async def test_from_the_202_on_every_view_says_cancelled_and_no_booking_is_taken
 async def test_a_booking_is_frozen_from_acceptance_on(week):
     job = await week.accepted(["yoga"])
     changed = {"session_id": "yoga", "client_id": "kim", "status": "booked"}
-    line = {"method": "payment", "payment_id": "card-payment-1", "amount_minor": 1, "currency": "CAD"}
+    line = {
+        "method": "payment",
+        "payment_id": "card-payment-1",
+        "amount_minor": 1,
+        "currency": "CAD",
+    }
     answer = await week.http.put("/v1/bookings/card", json=changed | {"payments": [line]})
     assert answer.status_code == 409, answer.text
     moved = changed | {"session_id": "empty", "payments": []}
@@ -100,10 +118,16 @@ async def test_what_is_left_is_accepted_and_the_rest_is_told_who_has_it(week):
         "spin": ("already_in_process", second["id"]),
         "empty": ("accepted", third["id"]),
     }
-    assert third["session_counts"] == {"accepted": 1, "already_in_process": 1, "already_cancelled": 1}
+    assert third["session_counts"] == {
+        "accepted": 1,
+        "already_in_process": 1,
+        "already_cancelled": 1,
+    }
     assert third["totals"]["sessions"] == 1
     listed = await week.get(f"/bulk-cancellations/{third['id']}/sessions")
-    assert {one["session_id"]: (one["outcome"], one["job_id"]) for one in listed["data"]} == await outcomes(third)
+    assert {
+        one["session_id"]: (one["outcome"], one["job_id"]) for one in listed["data"]
+    } == await outcomes(third)
 
 
 async def test_with_no_session_left_the_refusal_names_each_session_s_job(week):
@@ -138,7 +162,9 @@ async def test_a_plan_that_no_longer_holds_is_refused_saying_how(week):
     assert problem["planned"] == plan["totals"]  # sums are lists, as everywhere
     assert problem["now"] == (await week.plan(["yoga"])).json()["totals"]
     assert await week.everything() == before
-    assert (await week.cancel(["yoga"], plan_digest=(await week.plan(["yoga"])).json()["digest"])).status_code == 202
+    assert (
+        await week.cancel(["yoga"], plan_digest=(await week.plan(["yoga"])).json()["digest"])
+    ).status_code == 202
 
 
 def packed(totals):
@@ -146,10 +172,19 @@ def packed(totals):
 
 
 async def test_a_digest_that_no_plan_gave_is_refused_as_changed(week):
-    made_up = ({"amounts": [1]}, {"amounts": {"CAD": "much"}}, {"sessions": None}, ["sessions"], 7, None)
+    made_up = (
+        {"amounts": [1]},
+        {"amounts": {"CAD": "much"}},
+        {"sessions": None},
+        ["sessions"],
+        7,
+        None,
+    )
     for digest in ("nonsense", "a.b", "é.\N{SNOWMAN}", ".", *map(packed, made_up)):
         refused = await week.cancel(["yoga"], plan_digest=digest)
-        assert (refused.status_code, refused.json()["type"]) == (409, "/problems/plan-changed"), digest
+        assert (refused.status_code, refused.json()["type"]) == (409, "/problems/plan-changed"), (
+            digest
+        )
         assert refused.json()["planned"] is None
 
 

@@ -37,7 +37,9 @@ async def test_each_way_of_making_the_csv_gives_the_same_bytes(week):
     assert answer.content == waiting == written_again(waiting)
     await week.work(job_id)
     whole = (await week.audit(job_id)).content
-    followed = (await week.http.get(f"/v1/bulk-cancellations/{job_id}/audit.csv?follow=true")).content
+    followed = (
+        await week.http.get(f"/v1/bulk-cancellations/{job_id}/audit.csv?follow=true")
+    ).content
     assert whole == written_again(whole)
     assert sorted(followed.split(b"\r\n")) == sorted(whole.split(b"\r\n"))
 
@@ -55,7 +57,9 @@ async def test_no_empty_cell_is_quoted_and_no_number_either(week):
 @pytest.fixture
 async def warehouse(empty_postgresql_url):
     """A table with a type for each column, in a database of somebody who keeps our audits."""
-    conn = await asyncpg.connect(sa.make_url(empty_postgresql_url).set(drivername="postgresql").render_as_string(False))
+    conn = await asyncpg.connect(
+        sa.make_url(empty_postgresql_url).set(drivername="postgresql").render_as_string(False)
+    )
     yield conn
     await conn.close()
 
@@ -65,16 +69,31 @@ async def test_postgresqls_copy_takes_it_into_typed_columns(week, warehouse):
     job = await week.accepted()
     await week.work(job["id"])
     audit = await week.audit(job["id"])
-    kind = dict.fromkeys(NUMBERS, "numeric") | dict.fromkeys(INSTANTS, "timestamptz") | {"refund_id": "uuid"}
+    kind = (
+        dict.fromkeys(NUMBERS, "numeric")
+        | dict.fromkeys(INSTANTS, "timestamptz")
+        | {"refund_id": "uuid"}
+    )
     columns = ", ".join(f"{name} {kind.get(name, 'text')}" for name in audit.columns)
     await warehouse.execute(f"CREATE TABLE audit ({columns})")
-    await warehouse.copy_to_table("audit", source=io.BytesIO(audit.content), format="csv", header=True)
+    await warehouse.copy_to_table(
+        "audit", source=io.BytesIO(audit.content), format="csv", header=True
+    )
     assert await warehouse.fetchval("SELECT count(*) FROM audit") == len(audit)
-    paid = await warehouse.fetch("SELECT currency, sum(amount) FROM audit WHERE status = 'succeeded' GROUP BY 1")
+    paid = await warehouse.fetch(
+        "SELECT currency, sum(amount) FROM audit WHERE status = 'succeeded' GROUP BY 1"
+    )
     decimals = {"CAD": 2, "JPY": 0, "KWD": 3}
     sums = {row[0]: int(row[1].scaleb(decimals[row[0]])) for row in paid if row[0]}
-    assert sums == {name: sum_ for name, sum_ in audit.sums("succeeded").items() if name != "credits"}
-    assert await warehouse.fetchval("SELECT count(*) FROM audit WHERE session_id = '-5' AND booking_id IS NULL") == 1
+    assert sums == {
+        name: sum_ for name, sum_ in audit.sums("succeeded").items() if name != "credits"
+    }
+    assert (
+        await warehouse.fetchval(
+            "SELECT count(*) FROM audit WHERE session_id = '-5' AND booking_id IS NULL"
+        )
+        == 1
+    )
 
 
 async def test_ids_are_left_as_they_are(studio, db):
@@ -113,7 +132,9 @@ async def test_a_line_break_within_a_text_is_a_blank_so_that_lines_can_be_counte
     job = await week.accepted()
     await week.work(job["id"])
     async with db.write() as conn:
-        await conn.execute(sa.update(tables.jobs).values(reason="Snow\nday\r\n=1", requested_by=uuid.uuid4().hex))
+        await conn.execute(
+            sa.update(tables.jobs).values(reason="Snow\nday\r\n=1", requested_by=uuid.uuid4().hex)
+        )
     audit = await week.audit(job["id"])
     assert {line["reason"] for line in audit} == {"Snow day  =1"}
     assert audit.content.count(b"\n") == audit.content.count(b"\r\n") == len(audit) + 1

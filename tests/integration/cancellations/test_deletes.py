@@ -37,7 +37,10 @@ async def test_what_is_deleted_is_gone_and_its_id_may_be_given_anew(yoga):
     assert await deleted(yoga, "/bookings/b1") == GONE
     assert await deleted(yoga, "/bookings/b1") == NOT_FOUND
     assert (await yoga.http.get("/v1/bookings/b1")).status_code == 404
-    assert [one["id"] for one in (await yoga.get("/sessions/yoga/bookings"))["data"]] == ["b2", "b3"]
+    assert [one["id"] for one in (await yoga.get("/sessions/yoga/bookings"))["data"]] == [
+        "b2",
+        "b3",
+    ]
     assert (await yoga.plan()).json()["totals"]["refunds"] == 2
     assert await deleted(yoga, "/sessions/yoga") == GONE  # with its bookings
     assert await deleted(yoga, "/sessions/yoga") == NOT_FOUND
@@ -48,13 +51,24 @@ async def test_what_is_deleted_is_gone_and_its_id_may_be_given_anew(yoga):
     await yoga.session("yoga")
     await yoga.booking("b1", "yoga", ("CAD", 100), client_id="bo")
     shown = await yoga.get("/bookings/b1")
-    assert (shown["client_id"], shown["payments"][0]["amount_minor"], shown["refunds"]) == ("bo", 100, [])
+    assert (shown["client_id"], shown["payments"][0]["amount_minor"], shown["refunds"]) == (
+        "bo",
+        100,
+        [],
+    )
 
 
 async def test_a_client_is_created_read_replaced_and_deleted(yoga, caller_with):
-    put = await yoga.http.put("/v1/clients/zoe", json={"name": " Zoe\u0308 ", "email": "zoe@example.org"})
-    assert (put.status_code, put.json()) == (201, {"id": "zoe", "name": "Zoë", "email": "zoe@example.org"})
-    again = await yoga.http.put("/v1/clients/zoe", json={"name": "Zoë", "email": "zoe@example.org", "id": "zoe"})
+    put = await yoga.http.put(
+        "/v1/clients/zoe", json={"name": " Zoe\u0308 ", "email": "zoe@example.org"}
+    )
+    assert (put.status_code, put.json()) == (
+        201,
+        {"id": "zoe", "name": "Zoë", "email": "zoe@example.org"},
+    )
+    again = await yoga.http.put(
+        "/v1/clients/zoe", json={"name": "Zoë", "email": "zoe@example.org", "id": "zoe"}
+    )
     assert (again.status_code, again.json()) == (200, put.json())
     assert await yoga.get("/clients/zoe") == put.json()
     bare = await yoga.http.put("/v1/clients/zoe", json={})
@@ -101,7 +115,8 @@ async def test_what_was_settled_outlives_its_session_bookings_and_clients(yoga):
     assert await yoga.job(job) == detail
     assert await yoga.get(f"/bulk-cancellations/{job}/sessions") == sessions
     assert await verify(yoga.db) == []
-    # The class is given anew under its old id, and its settled bookings are not: nobody is paid twice.
+    # The class is given anew under its old id, and its settled bookings are not: nobody is paid
+    # twice.
     await yoga.load(
         yoga.record("session", "yoga"),
         yoga.record("booking", "b1", "yoga", ("CAD", 2000)),
@@ -118,9 +133,9 @@ async def test_what_was_settled_outlives_its_session_bookings_and_clients(yoga):
     assert (await yoga.http.get("/v1/clients/bo")).status_code == 404
     second = (await yoga.accepted())["id"]
     await yoga.work(second)
-    assert [(line["booking_id"], line["amount"], line["status"]) for line in await yoga.audit(second)] == [
-        ("b9", "7.00", "succeeded")
-    ]
+    assert [
+        (line["booking_id"], line["amount"], line["status"]) for line in await yoga.audit(second)
+    ] == [("b9", "7.00", "succeeded")]
     after = await yoga.books()
     assert after["sums"] == books["sums"] | {"CAD": books["sums"]["CAD"] + 700}
     assert after["twice"] == {}
@@ -128,7 +143,9 @@ async def test_what_was_settled_outlives_its_session_bookings_and_clients(yoga):
     assert await verify(yoga.db) == []
 
 
-async def test_a_booking_of_a_cancelled_session_that_is_over_is_deleted_and_its_job_still_tries_again(yoga):
+async def test_a_booking_of_a_cancelled_session_that_is_over_is_deleted_and_its_job_still_tries_again(
+    yoga,
+):
     await yoga.faults(refuse_ids={"b1-payment-1": "card_closed"})
     job = (await yoga.accepted())["id"]
     await yoga.work(job)
@@ -150,9 +167,13 @@ async def test_a_booking_made_while_its_client_is_deleted_has_a_client(yoga):
         body = {"session_id": "chess", "client_id": "zoe", "status": "booked"}
         return (await yoga.http.put(f"/v1/bookings/z{n}", json=body)).status_code
 
-    results = await asyncio.gather(*(book(n) for n in range(4)), deleted(yoga, "/clients/zoe"), *map(book, range(4, 8)))
+    results = await asyncio.gather(
+        *(book(n) for n in range(4)), deleted(yoga, "/clients/zoe"), *map(book, range(4, 8))
+    )
     assert [status for status in results if isinstance(status, int)] == [201] * 8
     assert (await yoga.http.get("/v1/clients/zoe/bookings")).status_code == 200
     async with yoga.db.read() as conn:
-        query = sa.select(tables.clients.c.deleted_at, tables.clients.c.name).where(tables.clients.c.id == "zoe")
+        query = sa.select(tables.clients.c.deleted_at, tables.clients.c.name).where(
+            tables.clients.c.id == "zoe"
+        )
         assert (await conn.execute(query)).one() == (None, "Zoe")

@@ -63,7 +63,8 @@ async def test_a_followed_audit_of_a_job_that_has_ended_ends_as_usual(week, vers
         assert not await is_reset(*await asked(address, path, week.key, version=version))
 
 
-@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)  # SQLite has no connection to cut
+# SQLite has no connection to cut
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 @pytest.mark.parametrize("version", VERSIONS)
 async def test_an_audit_whose_database_connection_is_cut_is_reset(studio, db, version):
     await schedule.business(db, "large")

@@ -85,12 +85,16 @@ def signed(body, *, event_id=None, secret=NEW, late_seconds=0.0):
 
 def about(reference, **said):
     data = {"id": "rf_1", "status": "succeeded", "reference": reference} | said
-    return json.dumps({"type": "refund.updated", "timestamp": "2026-11-23T06:00:00.000Z", "data": data})
+    return json.dumps(
+        {"type": "refund.updated", "timestamp": "2026-11-23T06:00:00.000Z", "data": data}
+    )
 
 
 async def post(studio, body, headers, service="payments"):
     """As an upstream does: without a key."""
-    return await studio.http.post(f"/v1/hooks/{service}", content=body, headers=headers | {"authorization": ""})
+    return await studio.http.post(
+        f"/v1/hooks/{service}", content=body, headers=headers | {"authorization": ""}
+    )
 
 
 async def hook(studio, reference, service="payments", *, event_id=None, secret=NEW, **said):
@@ -103,7 +107,9 @@ async def hook(studio, reference, service="payments", *, event_id=None, secret=N
 
 
 @pytest.mark.parametrize(("service", "method"), [("payments", "payment"), ("credits", "credit")])
-async def test_a_refund_that_was_to_be_looked_up_later_is_looked_up_at_once(studio, pending, service, method):
+async def test_a_refund_that_was_to_be_looked_up_later_is_looked_up_at_once(
+    studio, pending, service, method
+):
     assert await run(studio, pending) > 1
     refund = await refund_of(studio, pending, method)
     assert refund["status"] == "processing"
@@ -119,7 +125,9 @@ async def test_a_refund_that_was_to_be_looked_up_later_is_looked_up_at_once(stud
     assert (await look_ups(studio, service), await look_ups(studio, other)) == (1, 0)
 
 
-async def test_without_a_hook_nothing_is_looked_up_before_its_time_and_polling_ends_the_job(studio, pending):
+async def test_without_a_hook_nothing_is_looked_up_before_its_time_and_polling_ends_the_job(
+    studio, pending
+):
     await run(studio, pending)
     assert await run(studio, pending) > 0
     assert await look_ups(studio) == 0
@@ -127,7 +135,9 @@ async def test_without_a_hook_nothing_is_looked_up_before_its_time_and_polling_e
     assert (await studio.job(pending["id"]))["status"] == "completed"
 
 
-@pytest.mark.parametrize("said", [{"status": "failed", "failure_code": "no"}, {"amount_minor": 1}, {"status": None}])
+@pytest.mark.parametrize(
+    "said", [{"status": "failed", "failure_code": "no"}, {"amount_minor": 1}, {"status": None}]
+)
 async def test_nothing_that_a_hook_says_is_believed(studio, pending, said):
     await run(studio, pending)
     refund = await refund_of(studio, pending)
@@ -168,14 +178,19 @@ async def test_an_event_counts_once_however_often_it_comes(studio, pending):
 async def test_an_id_of_one_service_is_not_an_id_of_the_other(studio, pending):
     await run(studio, pending)
     for service, method in (("payments", "payment"), ("credits", "credit")):
-        await hook(studio, (await refund_of(studio, pending, method))["id"], service, event_id="msg_same")
+        await hook(
+            studio, (await refund_of(studio, pending, method))["id"], service, event_id="msg_same"
+        )
     assert await run(studio, pending) is None
     assert (await studio.job(pending["id"]))["status"] == "completed"
 
 
 async def test_events_are_forgotten_after_a_week_some_with_each_new_one(studio, pending):
     now = await clock(studio)
-    old = [{"source": "payments", "event_id": f"old-{n}", "received_at": now - dt.timedelta(days=8)} for n in range(15)]
+    old = [
+        {"source": "payments", "event_id": f"old-{n}", "received_at": now - dt.timedelta(days=8)}
+        for n in range(15)
+    ]
     young = {"source": "payments", "event_id": "young", "received_at": now - dt.timedelta(days=6)}
     async with studio.db.write() as conn:
         await conn.execute(sa.insert(tables.hook_events), [*old, young])
@@ -220,9 +235,16 @@ async def send_by_hand(studio, job):
         await conn.execute(sa.update(tables.refunds).values(due_at=tables.now(), status="pending"))
     await studio.faults(pending=1, pending_seconds=0)
     [claimed] = await claim(studio, job)
-    body = {"business_id": "studio", "payment_id": claimed.payment_id, "amount_minor": 2000, "currency": "CAD"}
+    body = {
+        "business_id": "studio",
+        "payment_id": claimed.payment_id,
+        "amount_minor": 2000,
+        "currency": "CAD",
+    }
     body["reference"] = claimed.id
-    answer = await studio.upstream.post("/payments/refunds", json=body, headers={"Idempotency-Key": claimed.id})
+    answer = await studio.upstream.post(
+        "/payments/refunds", json=body, headers={"Idempotency-Key": claimed.id}
+    )
     assert answer.json()["status"] == "pending"
     return claimed
 
@@ -240,10 +262,13 @@ async def test_a_hook_that_comes_before_our_own_commit_is_not_lost(studio, pendi
     assert (again.id, again.status) == (claimed.id, "processing")
 
 
-async def test_a_hook_that_comes_before_our_own_commit_is_remembered_through_a_wait_and_a_look(studio, pending):
+async def test_a_hook_that_comes_before_our_own_commit_is_remembered_through_a_wait_and_a_look(
+    studio, pending
+):
     claimed = await send_by_hand(studio, pending)
     await hook(studio, claimed.id)
-    await record(studio, pending, claimed, "pending", due_in_seconds=0.0)  # sent again: its answer is the first one's
+    # sent again: its answer is the first one's
+    await record(studio, pending, claimed, "pending", due_in_seconds=0.0)
     [claimed] = await claim(studio, pending)
     await record(studio, pending, claimed, "processing", due_in_seconds=300.0)
     assert (await row_of(studio, claimed.id))["due_at"] <= await clock(studio)
@@ -255,7 +280,9 @@ async def test_a_look_that_began_after_the_hook_was_heard_is_followed_by_none(st
     await record(studio, pending, claimed, "indeterminate", due_in_seconds=0.0)
     [claimed] = await claim(studio, pending)
     await record(studio, pending, claimed, "processing", due_in_seconds=300.0)
-    assert (await row_of(studio, claimed.id))["due_at"] > await clock(studio) + dt.timedelta(seconds=200)
+    assert (await row_of(studio, claimed.id))["due_at"] > await clock(studio) + dt.timedelta(
+        seconds=200
+    )
 
 
 @pytest.mark.parametrize("status", ["submitted", "indeterminate"])
@@ -272,7 +299,9 @@ async def test_a_hook_moves_neither_a_lease_nor_a_quiet_time(studio, pending, st
     assert await claim(studio, pending) == []
 
 
-async def test_a_hook_that_comes_during_a_look_that_hears_nothing_new_has_another_follow(studio, pending):
+async def test_a_hook_that_comes_during_a_look_that_hears_nothing_new_has_another_follow(
+    studio, pending
+):
     claimed = await send_by_hand(studio, pending)
     await record(studio, pending, claimed, "processing", due_in_seconds=0.0)
     [looking] = await claim(studio, pending)
@@ -281,14 +310,26 @@ async def test_a_hook_that_comes_during_a_look_that_hears_nothing_new_has_anothe
     assert (await row_of(studio, claimed.id))["due_at"] <= await clock(studio)
 
 
-async def test_a_hook_that_comes_during_the_last_look_keeps_the_refund_from_being_given_up(studio, pending):
+async def test_a_hook_that_comes_during_the_last_look_keeps_the_refund_from_being_given_up(
+    studio, pending
+):
     claimed = await send_by_hand(studio, pending)
     await record(studio, pending, claimed, "processing", due_in_seconds=0.0)
     [looking] = await claim(studio, pending)
     await hook(studio, claimed.id)
-    await record(studio, pending, looking, "processing", due_in_seconds=None, code="gave_up", detail="never said")
+    await record(
+        studio,
+        pending,
+        looking,
+        "processing",
+        due_in_seconds=None,
+        code="gave_up",
+        detail="never said",
+    )
     row = await row_of(studio, claimed.id)
-    assert (row["outcome_seq"], row["settled_at"], row["failure_code"], row["failure_detail"]) == (None,) * 4
+    assert (row["outcome_seq"], row["settled_at"], row["failure_code"], row["failure_detail"]) == (
+        None,
+    ) * 4
     assert row["due_at"] <= await clock(studio)
 
 
@@ -306,9 +347,15 @@ async def test_a_refund_that_was_given_up_while_processing_is_looked_up_again(st
     job = await studio.job(pending["id"])
     assert (job["status"], job["finished_at"]) == ("running", None)
     async with studio.db.read() as conn:
-        query = sa.select(tables.refund_history).order_by(tables.refund_history.c.id.desc()).limit(1)
+        query = (
+            sa.select(tables.refund_history).order_by(tables.refund_history.c.id.desc()).limit(1)
+        )
         last = (await conn.execute(query)).mappings().one()
-    assert (last["refund_id"], last["status"], last["actor"]) == (claimed.id, "processing", "hook:payments")
+    assert (last["refund_id"], last["status"], last["actor"]) == (
+        claimed.id,
+        "processing",
+        "hook:payments",
+    )
     await studio.work(pending["id"])
     assert (await studio.job(pending["id"]))["status"] == "completed"
     assert (await refund_of(studio, pending))["status"] == "succeeded"
@@ -322,7 +369,9 @@ async def test_only_the_refund_that_was_spoken_of_is_looked_up_again(studio, pen
     for method in ("payment", "credit"):
         [claimed] = await claim(studio, pending, method)
         await record(studio, pending, claimed, "processing", due_in_seconds=None, code="gave_up")
-    payment, credit = [(await refund_of(studio, pending, method))["id"] for method in ("payment", "credit")]
+    payment, credit = [
+        (await refund_of(studio, pending, method))["id"] for method in ("payment", "credit")
+    ]
     before = await row_of(studio, credit)
     await hook(studio, payment)
     assert (await row_of(studio, payment))["due_at"] is not None
@@ -331,7 +380,9 @@ async def test_only_the_refund_that_was_spoken_of_is_looked_up_again(studio, pen
     assert (await studio.job(pending["id"]))["status"] == "completed_with_failures"
 
 
-async def test_a_refund_of_which_nothing_is_known_and_that_was_given_up_stays_a_person_s(studio, pending):
+async def test_a_refund_of_which_nothing_is_known_and_that_was_given_up_stays_a_person_s(
+    studio, pending
+):
     claimed = await send_by_hand(studio, pending)
     await record(studio, pending, claimed, "indeterminate", due_in_seconds=None, code="gave_up")
     before = await studio.rows(tables.refunds)
@@ -351,7 +402,9 @@ async def test_what_is_final_stays_as_it_is(studio):
     refunds_ = await studio.refunds(job["id"])
     [by_hand] = [one["id"] for one in refunds_ if one["booking_id"] == "by-hand"]
     path = f"/bulk-cancellations/{job['id']}/refunds/{by_hand}/resolve"
-    assert (await studio.post(path, resolution="waived", reference="r", note="n")).status_code == 200
+    assert (
+        await studio.post(path, resolution="waived", reference="r", note="n")
+    ).status_code == 200
     refunds_ = await studio.refunds(job["id"])
     assert {one["status"] for one in refunds_} == {"succeeded", "rejected", "resolved", "skipped"}
     before = await studio.everything()
@@ -368,7 +421,14 @@ async def test_what_is_final_stays_as_it_is(studio):
 async def test_a_reference_that_nobody_has_is_answered_and_changes_nothing(studio, pending):
     await run(studio, pending)
     before = await studio.everything()
-    for reference in ("019aab00-0000-7000-8000-0000000000f1", "order 7", "' OR 1=1", "x" * 255, "a\x00b", "019AAB00"):
+    for reference in (
+        "019aab00-0000-7000-8000-0000000000f1",
+        "order 7",
+        "' OR 1=1",
+        "x" * 255,
+        "a\x00b",
+        "019AAB00",
+    ):
         await hook(studio, reference)
     after = await studio.everything()
     assert before | {"hook_events": after["hook_events"]} == after
@@ -408,12 +468,19 @@ async def test_a_body_that_is_no_such_hook_is_refused_by_its_field(studio, pendi
     before = await studio.everything()
     for body, (status, pointer) in NO_HOOKS.items():
         answer = await post(studio, body, signed(body))
-        assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json"), body
-        assert [error["pointer"] for error in answer.json().get("errors", ())] == [pointer][: status == 422], body
+        assert (answer.status_code, answer.headers["content-type"]) == (
+            status,
+            "application/problem+json",
+        ), body
+        assert [error["pointer"] for error in answer.json().get("errors", ())] == [pointer][
+            : status == 422
+        ], body
     assert await studio.everything() == before
 
 
-async def test_an_id_that_is_too_long_to_be_kept_and_a_body_of_another_type_are_refused(studio, pending):
+async def test_an_id_that_is_too_long_to_be_kept_and_a_body_of_another_type_are_refused(
+    studio, pending
+):
     body = about("r")
     answer = await post(studio, body, signed(body, event_id="m" * 256))
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "header:webhook-id")
@@ -467,9 +534,14 @@ async def test_what_is_not_signed_by_the_upstream_now_is_refused_in_the_same_wor
     words = set()
     for fault, spoil in SPOILT.items():
         answer = await post(
-            studio, body, {name: value.encode("latin-1") for name, value in spoil(signed(body)).items()}
+            studio,
+            body,
+            {name: value.encode("latin-1") for name, value in spoil(signed(body)).items()},
         )
-        assert (answer.status_code, answer.headers["content-type"]) == (401, "application/problem+json"), fault
+        assert (answer.status_code, answer.headers["content-type"]) == (
+            401,
+            "application/problem+json",
+        ), fault
         assert answer.json()["type"] == "/problems/hook-signature-invalid", fault
         words.add(answer.content)
     assert len(words) == 1
@@ -496,7 +568,9 @@ async def test_clocks_may_differ_by_less_than_five_minutes(studio, late_seconds)
     assert (await post(studio, body, signed(body, late_seconds=late_seconds))).status_code == 204
 
 
-async def test_while_the_secret_is_changed_both_are_taken_and_one_good_signature_of_several_is_enough(studio):
+async def test_while_the_secret_is_changed_both_are_taken_and_one_good_signature_of_several_is_enough(
+    studio,
+):
     body = about("r")
     for secret in (OLD, NEW):
         assert (await post(studio, body, signed(body, secret=secret))).status_code == 204
@@ -517,15 +591,29 @@ async def test_without_a_secret_there_are_no_hooks(studio, settings):
     body = about("r")
     for service in ("payments", "credits"):
         answer = await post(studio, body, signed(body), service)
-        assert (answer.status_code, answer.json()["type"]) == (404, "/problems/hooks-not-configured")
+        assert (answer.status_code, answer.json()["type"]) == (
+            404,
+            "/problems/hooks-not-configured",
+        )
     assert await studio.rows(tables.hook_events) == []
 
 
 @pytest.mark.parametrize(
     "secret",
-    ["secret", "whsec_", "whsec_###", "whsec_c2hvcnQ=", OLD[6:], f"{OLD} x", f"{OLD},{NEW}", "whsec_é" + "a" * 40],
+    [
+        "secret",
+        "whsec_",
+        "whsec_###",
+        "whsec_c2hvcnQ=",
+        OLD[6:],
+        f"{OLD} x",
+        f"{OLD},{NEW}",
+        "whsec_é" + "a" * 40,
+    ],
 )
 def test_a_secret_that_is_none_stops_the_start_and_is_not_repeated(secret):
-    with pytest.raises(ValidationError, match="whsec_ and then 24 to 64 bytes in base64") as refused:
+    with pytest.raises(
+        ValidationError, match="whsec_ and then 24 to 64 bytes in base64"
+    ) as refused:
         Settings(hooks_secret=secret)
     assert "input_value" not in str(refused.value)

@@ -24,7 +24,9 @@ class Both:
             await app(scope | {COLD: True}, receive, send)
 
         self.hot, self.cold = (
-            httpx.AsyncClient(transport=httpx.ASGITransport(one), base_url="http://studio.test", headers=headers)
+            httpx.AsyncClient(
+                transport=httpx.ASGITransport(one), base_url="http://studio.test", headers=headers
+            )
             for one in (app, cold)
         )
 
@@ -102,7 +104,9 @@ ODD = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("path", ["/v1/sessions", "/v1/clients/kim/bookings", "/v1/public/studio/schedule"])
+@pytest.mark.parametrize(
+    "path", ["/v1/sessions", "/v1/clients/kim/bookings", "/v1/public/studio/schedule"]
+)
 async def test_both_routes_say_the_same_of_odd_queries(both, path):
     for query in ODD:
         answer = await both.say_the_same("GET", f"{path}?{query}")
@@ -112,7 +116,12 @@ async def test_both_routes_say_the_same_of_odd_queries(both, path):
 
 async def test_both_routes_say_the_same_of_odd_paths_and_methods(both):
     for path in (
-        *("/v1/bulk-cancellations/plan", "/v1/bulk-cancellations/x", "/v1/bulk-cancellations/", "/v1/sessions/"),
+        *(
+            "/v1/bulk-cancellations/plan",
+            "/v1/bulk-cancellations/x",
+            "/v1/bulk-cancellations/",
+            "/v1/sessions/",
+        ),
         f"/v1/bulk-cancellations/{both.job_id.upper()}",
         f"/v1/bulk-cancellations/{both.job_id}%0A",
         *(
@@ -121,7 +130,11 @@ async def test_both_routes_say_the_same_of_odd_paths_and_methods(both):
             "/v1/clients//bookings",
             "/v1/clients/a%2Fb/bookings",
         ),
-        *("/v1/public/nobody/schedule", "/v1/public/b\u00e9/schedule", "/v1/public/" + "x" * 129 + "/schedule"),
+        *(
+            "/v1/public/nobody/schedule",
+            "/v1/public/b\u00e9/schedule",
+            "/v1/public/" + "x" * 129 + "/schedule",
+        ),
     ):
         for method in ("GET", "HEAD", "POST", "DELETE", "OPTIONS"):
             await both.say_the_same(method, path)
@@ -130,13 +143,23 @@ async def test_both_routes_say_the_same_of_odd_paths_and_methods(both):
 async def test_both_routes_refuse_the_same_callers(both, caller_with):
     for headers in ({}, {"Authorization": "Bearer x"}, {"Authorization": "Basic x"}):
         stranger = Both(both.hot._transport.app, headers)
-        for path in ("/v1/sessions?x=1", f"/v1/bulk-cancellations/{both.job_id}", "/v1/clients/kim/bookings"):
+        for path in (
+            "/v1/sessions?x=1",
+            f"/v1/bulk-cancellations/{both.job_id}",
+            "/v1/clients/kim/bookings",
+        ):
             assert (await stranger.say_the_same("GET", path)).status_code == 401
-        assert (await stranger.say_the_same("POST", "/v1/bulk-cancellations", json={})).status_code == 401
+        assert (
+            await stranger.say_the_same("POST", "/v1/bulk-cancellations", json={})
+        ).status_code == 401
         assert (await stranger.say_the_same("GET", "/v1/public/studio/schedule")).status_code == 200
     auditor = await caller_with(Scope.AUDIT_READ)
     scopeless = Both(both.hot._transport.app, dict(auditor.http.headers))
-    for path in ("/v1/sessions", f"/v1/bulk-cancellations/{both.job_id}", "/v1/clients/kim/bookings"):
+    for path in (
+        "/v1/sessions",
+        f"/v1/bulk-cancellations/{both.job_id}",
+        "/v1/clients/kim/bookings",
+    ):
         assert (await scopeless.say_the_same("GET", path)).status_code == 403
 
 
@@ -148,10 +171,13 @@ async def test_both_routes_say_the_same_of_acceptances(both, week):
     assert first.status_code == 202, first.text
     again = await both.say_the_same("POST", path, json=body, headers=keyed)
     assert (again.headers["Idempotent-Replayed"], again.json()) == ("true", first.json())
-    await both.say_the_same("POST", path, json=body, headers={"Idempotency-Key": "another"})  # 409: it is in process
+    # 409: it is in process
+    await both.say_the_same("POST", path, json=body, headers={"Idempotency-Key": "another"})
     await both.say_the_same("POST", path, json=body | {"reason": "x"}, headers=keyed)
     for key in ("", " ", "x" * 256, "\u00e9"):
-        await both.say_the_same("POST", path, json=body, headers={"Idempotency-Key": key.encode("latin-1")})
+        await both.say_the_same(
+            "POST", path, json=body, headers={"Idempotency-Key": key.encode("latin-1")}
+        )
     await both.say_the_same("POST", path, json=body)
     csv = await both.say_the_same("POST", path, json=body, headers=keyed | {"Accept": "text/csv"})
     assert csv.headers["Content-Type"].startswith("text/csv")
@@ -169,15 +195,24 @@ async def test_both_routes_say_the_same_of_odd_bodies(both, week):
         )),
     ]  # fmt: skip
     for content in odd:
-        for content_type in ("application/json", "application/json; charset=utf-8", "text/plain", ""):
+        for content_type in (
+            "application/json",
+            "application/json; charset=utf-8",
+            "text/plain",
+            "",
+        ):
             headers = keyed | {"Content-Type": content_type}
             answer = await both.say_the_same("POST", path, content=content, headers=headers)
             assert answer.status_code in {400, 409, 415, 422}, (content[:80], answer.text)
     await both.say_the_same("POST", f"{path}?x=1", json=body, headers=keyed)
-    assert (await week.get("/bulk-cancellations"))["data"][0]["id"] == both.job_id  # nothing was accepted
+    # nothing was accepted
+    assert (await week.get("/bulk-cancellations"))["data"][0]["id"] == both.job_id
 
 
-@given(st.binary(max_size=60) | st.from_regex(rb"(limit|cursor|status|date_from)=[0-9a-z%&=+]*", fullmatch=True))
+@given(
+    st.binary(max_size=60)
+    | st.from_regex(rb"(limit|cursor|status|date_from)=[0-9a-z%&=+]*", fullmatch=True)
+)
 def test_a_plain_query_is_read_as_starlette_reads_it(query):
     allowed = frozenset({"limit", "cursor", "status", "date_from"})
     read = plain_query(query, allowed)

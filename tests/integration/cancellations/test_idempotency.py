@@ -22,7 +22,9 @@ async def test_without_a_key_it_is_refused(week, headers):
 
 async def test_two_keys_are_refused_and_one_said_twice_is_one(week):
     before = await week.everything()
-    answer = await week.http.post(PATH, json=week.body(), headers=[("Idempotency-Key", key) for key in ("one", "two")])
+    answer = await week.http.post(
+        PATH, json=week.body(), headers=[("Idempotency-Key", key) for key in ("one", "two")]
+    )
     assert answer.status_code == 422
     assert [(one["pointer"], one["code"]) for one in answer.json()["errors"]] == [
         ("header:Idempotency-Key", "repeated")
@@ -41,15 +43,27 @@ async def test_a_key_of_255_characters_is_taken_and_one_of_256_is_not(week):
 async def test_a_key_used_again_with_another_body_is_refused(week):
     await week.accepted(["yoga"], key="once")
     before = await week.everything()
-    for other in ({"session_ids": ["spin"]}, {"reason": "Flood"}, {"hold_seconds": 60}, {"include_attended": True}):
+    for other in (
+        {"session_ids": ["spin"]},
+        {"reason": "Flood"},
+        {"hold_seconds": 60},
+        {"include_attended": True},
+    ):
         answer = await week.cancel(**({"session_ids": ["yoga"]} | other), key="once")
-        assert (answer.status_code, answer.json()["type"]) == (422, "/problems/idempotency-key-reused")
+        assert (answer.status_code, answer.json()["type"]) == (
+            422,
+            "/problems/idempotency-key-reused",
+        )
     assert await week.everything() == before
 
 
 async def test_the_same_request_answers_the_first_job_again_to_the_byte(week):
     first = await week.cancel(["yoga", "spin"], key="once", reason="Snow day")
-    members = dict(reversed(week.body(["spin", "yoga"], reason="Snow day", hold_seconds=0, plan_digest=None).items()))
+    members = dict(
+        reversed(
+            week.body(["spin", "yoga"], reason="Snow day", hold_seconds=0, plan_digest=None).items()
+        )
+    )
     again = await week.http.post(
         PATH,
         content=json.dumps(members, indent=3),
@@ -74,7 +88,9 @@ async def test_the_answer_stays_the_same_after_the_job_has_ended(week):
 
 async def test_the_answer_stays_the_same_after_the_job_was_withdrawn(week):
     first = await week.cancel(["yoga"], key="once", hold_seconds=600)
-    assert (await week.post(f"/bulk-cancellations/{first.json()['id']}/withdraw")).status_code == 200
+    assert (
+        await week.post(f"/bulk-cancellations/{first.json()['id']}/withdraw")
+    ).status_code == 200
     again = await week.cancel(["yoga"], key="once", hold_seconds=600)
     assert (again.status_code, again.content) == (202, first.content)
     assert (await week.get("/sessions/yoga"))["status"] == "scheduled"
@@ -114,11 +130,16 @@ async def test_of_two_different_requests_at_once_each_session_has_one_job(studio
         for id_ in shared + left + right:
             await studio.session(id_)
         # In opposite orders, so that locks taken as they come would be a deadlock.
-        answers = await asyncio.gather(studio.cancel(shared + left), studio.cancel(right + shared[::-1]))
+        answers = await asyncio.gather(
+            studio.cancel(shared + left), studio.cancel(right + shared[::-1])
+        )
         jobs = [answer.json() for answer in answers]
         assert [answer.status_code for answer in answers] == [202, 202], jobs
         accepted = {
-            one["session_id"]: job["id"] for job in jobs for one in job["sessions"] if one["outcome"] == "accepted"
+            one["session_id"]: job["id"]
+            for job in jobs
+            for one in job["sessions"]
+            if one["outcome"] == "accepted"
         }
         assert set(accepted) == {*shared, *left, *right}
         assert sum(job["session_counts"]["accepted"] for job in jobs) == 8
@@ -128,7 +149,9 @@ async def test_of_two_different_requests_at_once_each_session_has_one_job(studio
             assert {one["outcome"] for one in job["sessions"]} <= {"accepted", "already_in_process"}
 
 
-async def test_of_many_requests_for_one_session_one_is_accepted_and_all_others_are_told_which(studio):
+async def test_of_many_requests_for_one_session_one_is_accepted_and_all_others_are_told_which(
+    studio,
+):
     await studio.session("yoga")
     answers = await asyncio.gather(*(studio.cancel(["yoga"]) for _ in range(20)))
     (winner,) = [answer.json()["id"] for answer in answers if answer.status_code == 202]
@@ -145,7 +168,8 @@ async def test_a_booking_made_at_the_moment_of_acceptance_is_settled_or_refused(
         line = {"method": "payment", "amount_minor": 100, "currency": "CAD"}
         puts = [
             studio.http.put(
-                f"/v1/bookings/{id_}-{n}", json=body | {"payments": [line | {"payment_id": f"{id_}-{n}-payment"}]}
+                f"/v1/bookings/{id_}-{n}",
+                json=body | {"payments": [line | {"payment_id": f"{id_}-{n}-payment"}]},
             )
             for n in range(12)
         ]

@@ -13,7 +13,9 @@ async def begun(studio):
     """A class that has begun, with what its clients paid, attended, waited for and missed."""
     await studio.load(
         studio.record("session", "begun", starts_in_hours=-0.5),
-        studio.record("booking", "split", "begun", ("CAD", 1500), ("credits", 2), status="checked_in"),
+        studio.record(
+            "booking", "split", "begun", ("CAD", 1500), ("credits", 2), status="checked_in"
+        ),
         studio.record("booking", "yen", "begun", ("JPY", 500), status="checked_in"),
         studio.record("booking", "member", "begun", status="checked_in"),
         studio.record("booking", "waiting", "begun", ("CAD", 3000), status="waitlisted"),
@@ -33,9 +35,15 @@ async def test_whoever_got_no_place_gets_back_what_they_paid(begun):
     await begun.work(job["id"])
     assert (await begun.books())["sums"] == {"CAD": 3800, "credits": 1}
     lines = (await begun.audit(job["id"])).by_booking()
-    assert cells(lines["waiting"], "status", "amount", "kept_amount") == [("succeeded", "30.00", "0.00")]
-    assert cells(lines["waiting-credit"], "status", "credits", "kept_amount") == [("succeeded", "1", "0")]
-    assert cells(lines["waiting-free"], "status", "failure_code", "paid_amount") == [("skipped", "nothing_paid", "")]
+    assert cells(lines["waiting"], "status", "amount", "kept_amount") == [
+        ("succeeded", "30.00", "0.00")
+    ]
+    assert cells(lines["waiting-credit"], "status", "credits", "kept_amount") == [
+        ("succeeded", "1", "0")
+    ]
+    assert cells(lines["waiting-free"], "status", "failure_code", "paid_amount") == [
+        ("skipped", "nothing_paid", "")
+    ]
 
 
 async def test_each_line_that_is_kept_is_named_with_its_sum_and_its_rule(begun, audit_from):
@@ -66,7 +74,9 @@ async def test_each_line_that_is_kept_is_named_with_its_sum_and_its_rule(begun, 
         assert cells(lines["yen"], *named) == [
             ("payment", "0", "JPY", "", "skipped", "attended", "500", "500", "attended")
         ]
-        assert cells(lines["member"], *named) == [("none", "", "", "", "skipped", "attended", "", "", "")]
+        assert cells(lines["member"], *named) == [
+            ("none", "", "", "", "skipped", "attended", "", "", "")
+        ]
         assert cells(lines["absent"], "amount", "paid_amount", "kept_amount", "kept_by") == [
             ("8.00", "8.00", "0.00", "")
         ]
@@ -94,7 +104,14 @@ async def test_a_job_that_was_withdrawn_says_what_it_would_have_kept(begun):
 
 async def test_a_job_accepted_under_the_first_policy_keeps_to_what_it_promised(begun, db):
     job = await begun.accepted()
-    promised = {"sessions": 1, "bookings": 7, "clients": 1, "refunds": 1, "amounts": {"CAD": 800}, "credits": 0}
+    promised = {
+        "sessions": 1,
+        "bookings": 7,
+        "clients": 1,
+        "refunds": 1,
+        "amounts": {"CAD": 800},
+        "credits": 0,
+    }
     async with db.write() as conn:
         totals = promised | {"nothing_to_return": 6}
         await conn.execute(sa.update(jobs).values(policy=FIRST_POLICY, totals=totals))
@@ -125,7 +142,9 @@ async def test_a_line_of_0_counts_as_nothing_paid_and_the_rest_of_the_split_stan
     assert (await studio.books())["sums"] == {"CAD": 500}
     lines = (await studio.audit(job["id"])).by_booking()
     assert cells(lines["split"], "amount", "status") == [("5.00", "succeeded")]
-    assert cells(lines["nothing"], "method", "status", "failure_code") == [("none", "skipped", "nothing_paid")]
+    assert cells(lines["nothing"], "method", "status", "failure_code") == [
+        ("none", "skipped", "nothing_paid")
+    ]
     assert await verify(studio.db) == []
 
 
@@ -133,7 +152,11 @@ async def test_lines_of_0_are_read_as_they_were_put_and_an_echo_is_unchanged(stu
     record = studio.record("booking", "split", "yoga", ("CAD", 0), ("credits", 0), ("CAD", 500))
     await studio.load(studio.record("session", "yoga"), record)
     (booking,) = (await studio.get("/sessions/yoga/bookings"))["data"]
-    assert [one.get("amount_minor", one.get("credits")) for one in booking["payments"]] == [0, 0, 500]
+    assert [one.get("amount_minor", one.get("credits")) for one in booking["payments"]] == [
+        0,
+        0,
+        500,
+    ]
     answer = await studio.http.post(
         "/v1/schedule/import", json=record, headers={"Content-Type": "application/x-ndjson"}
     )
@@ -144,7 +167,9 @@ async def test_lines_of_0_are_read_as_they_were_put_and_an_echo_is_unchanged(stu
 async def test_a_line_below_0_is_refused_by_the_name_of_its_field(studio, means, member):
     await studio.session("yoga")
     body = studio.record("booking", "less", "yoga", ("CAD", 500), (means, -1))
-    refused = await studio.http.put("/v1/bookings/less", json={k: v for k, v in body.items() if k != "type"})
+    refused = await studio.http.put(
+        "/v1/bookings/less", json={k: v for k, v in body.items() if k != "type"}
+    )
     assert refused.status_code == 422
     assert [one["pointer"] for one in refused.json()["errors"]] == [f"/payments/1/{member}"]
     assert (await studio.get("/sessions/yoga/bookings"))["data"] == []

@@ -41,7 +41,12 @@ async def test_sessions_are_told_one_by_one_in_start_order_and_add_up_to_the_tot
     assert list(sessions) == ["over", "begun", "yoga", "spin", "empty"]
     assert {one["outcome"] for one in sessions.values()} == {"accepted"}
     yoga = sessions["yoga"]
-    assert (yoga["bookings"], yoga["refunds"], yoga["credits"], yoga["nothing_to_return"]) == (6, 6, 3, 1)
+    assert (yoga["bookings"], yoga["refunds"], yoga["credits"], yoga["nothing_to_return"]) == (
+        6,
+        6,
+        3,
+        1,
+    )
     assert money(yoga["amounts"]) == {"CAD": 6499}
     assert sessions["empty"]["bookings"] == 0
     for count in ("bookings", "refunds", "credits", "nothing_to_return", "kept_credits"):
@@ -63,9 +68,17 @@ async def test_it_warns_of_sessions_begun_or_over_and_of_attended_bookings(week)
 
 
 async def test_it_says_how_much_of_what_attended_bookings_paid_is_kept(week):
-    await week.booking("often", "begun", ("USD", 50), ("credits", 4), status="checked_in", client_id="lee")
-    (attended,) = [one for one in (await plan_of(week))["warnings"] if one["code"] == "attended-skipped"]
-    assert (attended["count"], money(attended["amounts"]), attended["credits"]) == (2, {"CAD": 700, "USD": 50}, 4)
+    await week.booking(
+        "often", "begun", ("USD", 50), ("credits", 4), status="checked_in", client_id="lee"
+    )
+    (attended,) = [
+        one for one in (await plan_of(week))["warnings"] if one["code"] == "attended-skipped"
+    ]
+    assert (attended["count"], money(attended["amounts"]), attended["credits"]) == (
+        2,
+        {"CAD": 700, "USD": 50},
+        4,
+    )
 
 
 async def test_a_plan_changes_nothing(week):
@@ -79,10 +92,16 @@ async def test_the_digest_is_the_same_until_a_booking_differs(week, db):
     digest = (await plan_of(week))["digest"]
     assert (await plan_of(week))["digest"] == digest
     named = ["yoga", "spin", "empty", "begun", "over"]
-    assert (await plan_of(week, named))["digest"] == (await plan_of(week, named[::-1]))["digest"] == digest
+    assert (
+        (await plan_of(week, named))["digest"]
+        == (await plan_of(week, named[::-1]))["digest"]
+        == digest
+    )
     async with db.write() as conn:
         lines = tables.payment_lines
-        await conn.execute(sa.update(lines).where(lines.c.booking_id == "card").values(amount_minor=2001))
+        await conn.execute(
+            sa.update(lines).where(lines.c.booking_id == "card").values(amount_minor=2001)
+        )
     dearer = (await plan_of(week))["digest"]
     await week.booking("new", "empty")
     assert len({digest, dearer, (await plan_of(week))["digest"]}) == 3
@@ -117,7 +136,10 @@ async def test_days_are_local_days_of_the_business_on_the_day_the_clocks_change(
     assert [one["session_id"] for one in plan["sessions"]] == ["first-of-14th", "last-of-14th"]
     refused = await studio.cancel(["first-of-14th", "first-of-15th", "last-of-13th"], **day)
     assert refused.status_code == 422
-    assert [one["pointer"] for one in refused.json()["errors"]] == ["/session_ids/1", "/session_ids/2"]
+    assert [one["pointer"] for one in refused.json()["errors"]] == [
+        "/session_ids/1",
+        "/session_ids/2",
+    ]
 
 
 async def test_it_warns_of_payments_that_several_bookings_name_chosen_or_not(studio):
@@ -140,6 +162,12 @@ async def test_it_warns_of_payments_that_several_bookings_name_chosen_or_not(stu
         (["spin"], 1, {"CAD": 6000}),  # the other booking of it is not chosen
     ):
         (shared,) = (await plan_of(studio, chosen))["warnings"]
-        assert (shared["code"], shared["count"], money(shared["amounts"])) == ("payment-shared", count, amounts)
+        assert (shared["code"], shared["count"], money(shared["amounts"])) == (
+            "payment-shared",
+            count,
+            amounts,
+        )
     await studio.accepted(["yoga"])
-    assert [one["code"] for one in (await plan_of(studio, ["later"]))["warnings"]] == ["payment-shared"]
+    assert [one["code"] for one in (await plan_of(studio, ["later"]))["warnings"]] == [
+        "payment-shared"
+    ]

@@ -23,7 +23,9 @@ async def refusal(studio, session_ids="all"):
     """The problem of a press that changed nothing."""
     before = await studio.everything()
     refused = await studio.cancel(session_ids, plan_digest=studio.digest)
-    assert (refused.status_code, refused.json()["type"]) == (409, "/problems/plan-changed"), refused.text
+    assert (refused.status_code, refused.json()["type"]) == (409, "/problems/plan-changed"), (
+        refused.text
+    )
     assert await studio.everything() == before
     return refused.json()
 
@@ -59,7 +61,10 @@ async def test_a_session_that_came_and_one_that_went_are_named(planned):
     await planned.session("late", starts_in_hours=60)
     await planned.session("quiet", starts_in_hours=24 * 60)  # out of the range
     problem = await refusal(planned)
-    assert [(one["session_id"], one["change"]) for one in problem["changes"]] == [("late", "came"), ("quiet", "went")]
+    assert [(one["session_id"], one["change"]) for one in problem["changes"]] == [
+        ("late", "came"),
+        ("quiet", "went"),
+    ]
 
 
 async def test_what_another_job_has_cancelled_meanwhile_is_named(planned):
@@ -85,7 +90,9 @@ async def test_another_treatment_of_attended_bookings_is_another_plan(planned):
 def seen(count, *, changed=()):
     return [
         digests.Seen(
-            f"{n:0128}", f"2026-11-{n % 28 + 1:02}", ([str(n)], "Yin" if n in changed else "Yoga", None, "a", None)
+            f"{n:0128}",
+            f"2026-11-{n % 28 + 1:02}",
+            ([str(n)], "Yin" if n in changed else "Yoga", None, "a", None),
         )
         for n in range(count)
     ]

@@ -21,7 +21,9 @@ async def six_jobs(studio):
 async def test_jobs_are_listed_newest_first_whatever_the_page_size(studio, six_jobs):
     newest_first = six_jobs[::-1]
     for limit in (1, 2, 3, 5, 6, 200):
-        assert [one["id"] for one in await studio.pages("/bulk-cancellations", limit=limit)] == newest_first
+        assert [
+            one["id"] for one in await studio.pages("/bulk-cancellations", limit=limit)
+        ] == newest_first
 
 
 async def test_jobs_are_listed_by_status_across_pages(studio, six_jobs):
@@ -54,7 +56,10 @@ async def test_sessions_and_refunds_are_listed_whole_whatever_the_page_size(week
     in_session_order = list(dict.fromkeys(one["session_id"] for one in refunds))
     assert in_session_order == ["over", "begun", "yoga", "spin"]
     counts = {one["session_id"]: one["refunds"] for one in sessions}
-    assert {status: count for status, count in counts["yoga"].items() if count} == {"succeeded": 6, "skipped": 1}
+    assert {status: count for status, count in counts["yoga"].items() if count} == {
+        "succeeded": 6,
+        "skipped": 1,
+    }
     assert len(await week.pages(f"{path}/refunds", status="skipped", limit=2)) == 2
 
 
@@ -71,11 +76,18 @@ async def test_refunds_are_listed_by_client_session_and_status_whatever_the_page
                 meant = [one for one in every if one[name] == value]
                 assert await week.pages(path, limit=limit, **{name: value}) == meant
                 rejected = [one for one in meant if one["status"] == "rejected"]
-                assert await week.pages(path, limit=limit, status="rejected", **{name: value}) == rejected
+                assert (
+                    await week.pages(path, limit=limit, status="rejected", **{name: value})
+                    == rejected
+                )
         both = {"client_id": every[0]["client_id"], "session_id": every[0]["session_id"]}
         meant = [one for one in every if both.items() <= one.items()]
         assert await week.pages(path, limit=limit, **both) == meant
-    assert await week.pages(path, client_id="nobody") == await week.pages(path, session_id="none") == []
+    assert (
+        await week.pages(path, client_id="nobody")
+        == await week.pages(path, session_id="none")
+        == []
+    )
     assert await week.pages(path, session_id="empty") == []
 
 
@@ -131,9 +143,15 @@ async def test_the_counts_and_sums_are_whole_at_every_step(week):
         amounts = {}
         for status in one["refunds"].values():
             for money in status["amounts"]:
-                amounts[money["currency"]] = amounts.get(money["currency"], 0) + money["amount_minor"]
+                amounts[money["currency"]] = (
+                    amounts.get(money["currency"], 0) + money["amount_minor"]
+                )
         returned = sum(status["credits"] for status in one["refunds"].values())
-        kept = {status: of_it["kept_amounts"] for status, of_it in one["refunds"].items() if of_it["kept_amounts"]}
+        kept = {
+            status: of_it["kept_amounts"]
+            for status, of_it in one["refunds"].items()
+            if of_it["kept_amounts"]
+        }
         return counted, amounts, returned, kept
 
     kept = {"skipped": [{"currency": "CAD", "amount_minor": 700}]}
@@ -165,16 +183,25 @@ async def test_the_schedule_tells_a_job_in_process_from_one_that_has_ended(week)
     bookings = await week.pages("/sessions/yoga/bookings")
     assert all(one["refunds"] == [] for one in bookings)
     await week.work(job["id"])
-    bookings = {one["id"]: one["refunds"] for one in await week.pages("/sessions/yoga/bookings", limit=2)}
+    bookings = {
+        one["id"]: one["refunds"] for one in await week.pages("/sessions/yoga/bookings", limit=2)
+    }
     assert [one["status"] for one in bookings["card"]] == ["succeeded"]
     assert [one["job_id"] for one in bookings["split"]] == [job["id"]] * 2
     assert bookings["gone"] == []
     days = {name: week.body()[name] for name in ("date_from", "date_to")}
-    assert {one["id"] for one in await week.pages("/sessions", status="cancelled", **days)} == {"yoga", "empty"}
+    assert {one["id"] for one in await week.pages("/sessions", status="cancelled", **days)} == {
+        "yoga",
+        "empty",
+    }
 
 
-async def test_a_booking_shows_nothing_of_what_another_business_returned_for_one_of_the_same_id(week, stranger):
-    await stranger.load(stranger.record("client", "kim"), stranger.record("booking", "card", "theirs", ("EUR", 700)))
+async def test_a_booking_shows_nothing_of_what_another_business_returned_for_one_of_the_same_id(
+    week, stranger
+):
+    await stranger.load(
+        stranger.record("client", "kim"), stranger.record("booking", "card", "theirs", ("EUR", 700))
+    )
     await week.work((await stranger.accepted(["theirs"]))["id"])
     theirs = await stranger.pages("/sessions/theirs/bookings")
     assert [(one["id"], len(one["refunds"])) for one in theirs] == [("card", 1)]

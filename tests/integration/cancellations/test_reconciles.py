@@ -22,18 +22,27 @@ class Draw:
         self.random = random.Random(number)
         self.session_id = f"s{number}"
         self.include_attended = self.random.random() < 0.2
-        self.records = [studio.record("session", self.session_id, starts_in_hours=self.random.choice((-0.5, 48)))]
-        self.payments = []  # that the sandbox is told of, since a part of them was given back before
+        self.records = [
+            studio.record(
+                "session", self.session_id, starts_in_hours=self.random.choice((-0.5, 48))
+            )
+        ]
+        # that the sandbox is told of, since a part of them was given back before
+        self.payments = []
         for place in range(self.random.randint(0, 4)):
             lines = [self._line() for _ in range(self.random.choice((0, 1, 1, 2, 3)))]
             status = self.random.choice((*COUNTED, *COUNTED, "cancelled"))
-            record = studio.record("booking", f"b{number}-{place}", self.session_id, *lines, status=status)
+            record = studio.record(
+                "booking", f"b{number}-{place}", self.session_id, *lines, status=status
+            )
             self._share_or_part(record["payments"])
             self.records.append(record)
 
     def _line(self):
         means = self.random.choice(("CAD", "CAD", "JPY", "credits"))
-        return means, self.random.choice((0, 1, self.random.randint(2, 90 if means == "credits" else 9000)))
+        return means, self.random.choice(
+            (0, 1, self.random.randint(2, 90 if means == "credits" else 9000))
+        )
 
     def _share_or_part(self, lines):
         paid = [one for one in lines if one["method"] == "payment" and one["amount_minor"] > 1]
@@ -47,7 +56,9 @@ class Draw:
         sums = Counter()
         for record in self.records[1:]:
             for line in record["payments"] if record["status"] in COUNTED else ():
-                sums[line.get("currency", "credits")] += line.get("amount_minor", 0) + line.get("credits", 0)
+                sums[line.get("currency", "credits")] += line.get("amount_minor", 0) + line.get(
+                    "credits", 0
+                )
         return +sums
 
 
@@ -86,7 +97,12 @@ async def give_back_a_part(studio, line):
     payment_id = line["payment_id"]
     told = {"amount_minor": line["amount_minor"], "currency": line["currency"]}
     assert (await studio.upstream.put(f"/payments/{payment_id}", json=told)).is_success
-    part = told | {"amount_minor": 1, "payment_id": payment_id, "reference": "by hand", "business_id": "studio"}
+    part = told | {
+        "amount_minor": 1,
+        "payment_id": payment_id,
+        "reference": "by hand",
+        "business_id": "studio",
+    }
     headers = {"Idempotency-Key": f"by hand {payment_id}"}
     answer = await studio.upstream.post("/payments/refunds", json=part, headers=headers)
     assert answer.status_code == 201, answer.text
@@ -98,7 +114,9 @@ async def settles(studio, draw, audit_from):
     chosen = {"include_attended": draw.include_attended}
     plan = (await studio.plan([draw.session_id], **chosen)).json()
     assert named(plan["totals"]) == named(plan["sessions"][0]) == paid
-    pressed = await studio.cancel([draw.session_id], accept="text/csv", plan_digest=plan["digest"], **chosen)
+    pressed = await studio.cancel(
+        [draw.session_id], accept="text/csv", plan_digest=plan["digest"], **chosen
+    )
     assert pressed.status_code == 202, pressed.text
     first = audit_from(pressed.content)
     adds_up(first, paid)
@@ -108,7 +126,11 @@ async def settles(studio, draw, audit_from):
     adds_up(final, paid)
     assert first.by_refund().keys() == final.by_refund().keys()
     job = await studio.job(job_id)
-    assert sum((named(one) for one in job["refunds"].values()), Counter()) == named(job["totals"]) == paid
+    assert (
+        sum((named(one) for one in job["refunds"].values()), Counter())
+        == named(job["totals"])
+        == paid
+    )
     assert {line["status"] for line in final} <= {"succeeded", "rejected", "skipped"}
     return final
 
@@ -122,8 +144,11 @@ def returned(audit):
     }
 
 
-@pytest.mark.parametrize("count", [80, pytest.param(250, marks=pytest.mark.long)])  # draws, on each database
-async def test_what_is_returned_and_what_is_named_as_kept_or_failed_is_what_was_paid(studio, audit_from, count):
+# draws, on each database
+@pytest.mark.parametrize("count", [80, pytest.param(250, marks=pytest.mark.long)])
+async def test_what_is_returned_and_what_is_named_as_kept_or_failed_is_what_was_paid(
+    studio, audit_from, count
+):
     draws = [Draw(studio, number) for number in range(count)]
     await studio.load(*(record for draw in draws for record in draw.records))
     told, reasons = {}, set()
@@ -136,5 +161,7 @@ async def test_what_is_returned_and_what_is_named_as_kept_or_failed_is_what_was_
     assert reasons == {"attended", "nothing_paid", "no_bookings", "amount_exceeds_remaining"}
     effects = (await studio.books())["effects"]
     effects.pop("by hand")
-    assert {id_: (one["currency"] or "credits", one["amount"]) for id_, one in effects.items()} == told
+    assert {
+        id_: (one["currency"] or "credits", one["amount"]) for id_, one in effects.items()
+    } == told
     assert await verify(studio.db, most=1_000) == []

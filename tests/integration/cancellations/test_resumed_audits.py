@@ -28,7 +28,9 @@ async def test_each_line_tells_its_outcome_and_any_of_them_may_be_the_last_that_
     assert numbers.count(0) == 1  # the session that nobody had booked
     for seen in range(1, len(lines) + 1):
         assert await followed(week, job["id"], numbers[seen - 1]) == [
-            line for line in lines if int(line["outcome"]) > numbers[seen - 1] or numbers[seen - 1] == 0
+            line
+            for line in lines
+            if int(line["outcome"]) > numbers[seen - 1] or numbers[seen - 1] == 0
         ]
 
 
@@ -41,7 +43,10 @@ async def test_a_reader_that_is_cut_off_in_the_middle_misses_nothing(week, live)
         columns = next(csv.reader([await anext(lines)]))
         await run_slice(week.runtime, job["id"], seconds=0)
         await week.work(job["id"])
-        received = [dict(zip(columns, row, strict=True)) for row in csv.reader([await anext(lines) for _ in range(5)])]
+        received = [
+            dict(zip(columns, row, strict=True))
+            for row in csv.reader([await anext(lines) for _ in range(5)])
+        ]
     rest = await followed(week, job["id"], received[-1]["outcome"])
     refunds = {one["id"] for one in await week.refunds(job["id"])}
     told = [line["refund_id"] for line in received + rest if line["refund_id"]]

@@ -22,7 +22,9 @@ async def test_every_booking_gets_exactly_what_the_rules_say(week):
     await week.work(job["id"])
     found = by_booking(await week.refunds(job["id"]))
     told = {
-        id_: [tuple(one[name] for name in ("method", "status", "failure_code", *LINE)) for one in rows]
+        id_: [
+            tuple(one[name] for name in ("method", "status", "failure_code", *LINE)) for one in rows
+        ]
         for id_, rows in found.items()
     }
     assert told == {
@@ -43,7 +45,11 @@ async def test_every_booking_gets_exactly_what_the_rules_say(week):
         ("payment", "succeeded", 1500, "CAD", None),
     ]
     (attended,) = found["attended"]
-    assert [attended[f"kept_{name}"] for name in ("amount_minor", "credits", "by")] == [700, 0, "attended"]
+    assert [attended[f"kept_{name}"] for name in ("amount_minor", "credits", "by")] == [
+        700,
+        0,
+        "attended",
+    ]
     assert await verify(week.db) == []
 
 
@@ -96,8 +102,14 @@ async def test_the_client_sees_each_refund_and_what_they_came_to(week):
     await week.work(job["id"])
     bookings = {one["id"]: one for one in (await week.get("/clients/kim/bookings"))["data"]}
     assert [one["status"] for one in bookings["split"]["refunds"]] == ["succeeded", "succeeded"]
-    assert bookings["split"]["returned"] == {"amounts": [{"currency": "CAD", "amount_minor": 1500}], "credits": 1}
-    assert bookings["waiting"]["returned"] == {"amounts": [{"currency": "CAD", "amount_minor": 2000}], "credits": 0}
+    assert bookings["split"]["returned"] == {
+        "amounts": [{"currency": "CAD", "amount_minor": 1500}],
+        "credits": 1,
+    }
+    assert bookings["waiting"]["returned"] == {
+        "amounts": [{"currency": "CAD", "amount_minor": 2000}],
+        "credits": 0,
+    }
     assert bookings["attended"]["returned"] == {"amounts": [], "credits": 0}
     assert [one["kept_amount_minor"] for one in bookings["attended"]["refunds"]] == [700]
 
@@ -112,12 +124,17 @@ async def test_a_job_is_not_run_twice(week):
 
 
 async def test_a_refund_that_the_upstream_refuses_leaves_the_rest_alone(week):
-    await week.faults(refuse_ids={"card-payment-1": "payment_disputed", "credit-account": "account_not_found"})
+    await week.faults(
+        refuse_ids={"card-payment-1": "payment_disputed", "credit-account": "account_not_found"}
+    )
     job = await week.accepted()
     await week.work(job["id"])
     after = await week.job(job["id"])
     assert after["status"] == "completed_with_failures"
-    refused = {one["booking_id"]: one["failure_code"] for one in await week.refunds(job["id"], status="rejected")}
+    refused = {
+        one["booking_id"]: one["failure_code"]
+        for one in await week.refunds(job["id"], status="rejected")
+    }
     assert refused == {"card": "payment_disputed", "credit": "account_not_found"}
     assert (after["refunds"]["rejected"]["count"], after["refunds"]["succeeded"]["count"]) == (2, 8)
     books = await week.books()
@@ -126,10 +143,19 @@ async def test_a_refund_that_the_upstream_refuses_leaves_the_rest_alone(week):
 
 
 async def test_a_payment_that_somebody_else_has_refunded_is_skipped_and_says_so(week):
-    await week.upstream.put("/payments/card-payment-1", json={"amount_minor": 2000, "currency": "CAD"})
-    theirs = {"business_id": "studio", "payment_id": "card-payment-1", "amount_minor": 2000, "currency": "CAD"}
+    await week.upstream.put(
+        "/payments/card-payment-1", json={"amount_minor": 2000, "currency": "CAD"}
+    )
+    theirs = {
+        "business_id": "studio",
+        "payment_id": "card-payment-1",
+        "amount_minor": 2000,
+        "currency": "CAD",
+    }
     answer = await week.upstream.post(
-        "/payments/refunds", json=theirs | {"reference": "by hand"}, headers={"Idempotency-Key": "by hand"}
+        "/payments/refunds",
+        json=theirs | {"reference": "by hand"},
+        headers={"Idempotency-Key": "by hand"},
     )
     assert answer.status_code == 201
     job = await week.accepted(["yoga"])
@@ -161,7 +187,10 @@ async def test_four_workers_at_once_settle_each_refund_once(week):
     await asyncio.gather(*(run_slice(week.runtime, job["id"], seconds=5) for _ in range(4)))
     await week.work(job["id"])
     books = await week.books()
-    assert (books["sums"], books["twice"]) == ({"CAD": 7599, "JPY": 500, "KWD": 12345, "credits": 3}, {})
+    assert (books["sums"], books["twice"]) == (
+        {"CAD": 7599, "JPY": 500, "KWD": 12345, "credits": 3},
+        {},
+    )
     assert {one["attempts"] for one in await week.refunds(job["id"], status="succeeded")} == {1}
     assert (await week.job(job["id"]))["status"] == "completed"
     assert await verify(week.db) == []
@@ -172,7 +201,9 @@ async def test_clicks_on_retry_at_once_try_each_refused_refund_once(week):
     job = await week.accepted(["yoga"])
     await week.work(job["id"])
     await week.faults()
-    answers = await asyncio.gather(*(week.post(f"/bulk-cancellations/{job['id']}/retry") for _ in range(8)))
+    answers = await asyncio.gather(
+        *(week.post(f"/bulk-cancellations/{job['id']}/retry") for _ in range(8))
+    )
     assert sum(answer.json()["retried"] for answer in answers) == 2
     await week.work(job["id"])
     assert (await week.books())["twice"] == {}

@@ -38,7 +38,12 @@ def schedule():
         yield {"type": "session", "id": f"s{number}", "name": f"Yoga {number}", **times}
     yield {"type": "client", "id": "kim", "name": "Kim Li"}
     for number in range(BOOKINGS):
-        line = {"method": "payment", "payment_id": f"p{number}", "amount_minor": 100, "currency": "EUR"}
+        line = {
+            "method": "payment",
+            "payment_id": f"p{number}",
+            "amount_minor": 100,
+            "currency": "EUR",
+        }
         booked = {"session_id": "s0", "client_id": "kim", "status": "booked"}
         yield {"type": "booking", "id": f"b{number}", **booked, "payments": [line]}
 
@@ -56,14 +61,20 @@ async def world(database_url, settings):
         await create_business(conn, "studio", name="Studio", timezone="UTC", currency="EUR")
         await create_business(conn, "other", name="Other", timezone="UTC", currency="EUR")
     await import_file(db, "studio", [json.dumps(record).encode() for record in schedule()])
-    keys = {business: await create_key(db, business, "desk", Scope) for business in ("studio", "other")}
+    keys = {
+        business: await create_key(db, business, "desk", Scope) for business in ("studio", "other")
+    }
     app = create_app(settings, database=db, queue=QueueWithoutLoop())
     listener = listen("127.0.0.1", 0)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SMALL)
     async with served(app, listener, silence_seconds=settings.silence_seconds) as address:
-        async with httpx.AsyncClient(base_url=address, headers=bearer(keys["studio"]), timeout=30) as desk:
+        async with httpx.AsyncClient(
+            base_url=address, headers=bearer(keys["studio"]), timeout=30
+        ) as desk:
             body = {"date_from": DAY, "date_to": DAY, "session_ids": ["s0"], "hold_seconds": 3600}
-            answer = await desk.post("/v1/bulk-cancellations", json=body, headers={"Idempotency-Key": "one"})
+            answer = await desk.post(
+                "/v1/bulk-cancellations", json=body, headers={"Idempotency-Key": "one"}
+            )
             assert answer.status_code == 202, answer.text
         yield World(app, db, address, keys, answer.json()["id"], body)
         app.state.stopping.set()
@@ -76,7 +87,14 @@ def bearer(key):
 
 class World:
     def __init__(self, app, db, address, keys, job_id, body):
-        self.app, self.db, self.address, self.keys, self.job_id, self.body = app, db, address, keys, job_id, body
+        self.app, self.db, self.address, self.keys, self.job_id, self.body = (
+            app,
+            db,
+            address,
+            keys,
+            job_id,
+            body,
+        )
 
     @property
     def checked_out(self):
@@ -90,9 +108,18 @@ class World:
         loop = asyncio.get_running_loop()
         host, port = self.address.removeprefix("http://").split(":")
         await loop.sock_connect(own, (host, int(port)))
-        head = [f"{method} {path} HTTP/1.1", "Host: test", f"Authorization: Bearer {self.keys['studio']}", *headers]
+        head = [
+            f"{method} {path} HTTP/1.1",
+            "Host: test",
+            f"Authorization: Bearer {self.keys['studio']}",
+            *headers,
+        ]
         if body:
-            head += ["Content-Type: application/json", f"Content-Length: {len(body)}", "Idempotency-Key: one"]
+            head += [
+                "Content-Type: application/json",
+                f"Content-Length: {len(body)}",
+                "Idempotency-Key: one",
+            ]
         await loop.sock_sendall(own, ("\r\n".join(head) + "\r\n\r\n").encode() + body)
         begun = await loop.sock_recv(own, 12)
         assert begun in {b"HTTP/1.1 200", b"HTTP/1.1 202"}, begun
@@ -108,7 +135,12 @@ async def silent_readers(world, times):
         "audit": ("GET", f"{job}/audit.csv"),
         "followed": ("GET", f"{job}/audit.csv?follow=true&after=0"),
         "events": ("GET", f"{job}/events"),
-        "accepted": ("POST", "/v1/bulk-cancellations", json.dumps(world.body).encode(), "Accept: text/csv"),
+        "accepted": (
+            "POST",
+            "/v1/bulk-cancellations",
+            json.dumps(world.body).encode(),
+            "Accept: text/csv",
+        ),
         "public": ("GET", f"/v1/public/studio/schedule?date_from={DAY}&date_to={DAY}&limit=200"),
     }
     assert asked.keys() == set(KINDS)
@@ -117,12 +149,17 @@ async def silent_readers(world, times):
 
 async def test_twenty_silent_readers_hold_no_connection_and_keep_nobody_waiting(world):
     readers = await silent_readers(world, 4)
-    async with httpx.AsyncClient(base_url=world.address, headers=bearer(world.keys["other"]), timeout=30) as other:
+    async with httpx.AsyncClient(
+        base_url=world.address, headers=bearer(world.keys["other"]), timeout=30
+    ) as other:
         for _ in range(10):
-            answers = await asyncio.gather(*(other.get("/v1/sessions?date_from=2026-11-23") for _ in range(8)))
+            answers = await asyncio.gather(
+                *(other.get("/v1/sessions?date_from=2026-11-23") for _ in range(8))
+            )
             assert {answer.status_code for answer in answers} == {200}
     await until(lambda: not world.checked_out)  # those that follow look in now and then; none stays
-    assert len(world.app.state.governor._streams) == 2  # they are all still there, of one key and business
+    # they are all still there, of one key and business
+    assert len(world.app.state.governor._streams) == 2
     assert sum(world.app.state.governor._streams.values()) == 2 * 4 * 4
     for reader in readers:
         reader.close()
@@ -135,12 +172,14 @@ async def test_a_silent_reader_who_reads_on_gets_every_line(world):
     read = b""
     while not read.endswith(b"0\r\n\r\n"):
         read += await asyncio.wait_for(loop.sock_recv(reader, 1024 * 1024), 30)
-    assert sum(f'"b{number}"'.encode() in read for number in range(0, BOOKINGS, 97)) == len(range(0, BOOKINGS, 97))
+    assert sum(f'"b{number}"'.encode() in read for number in range(0, BOOKINGS, 97)) == len(
+        range(0, BOOKINGS, 97)
+    )
     reader.close()
 
 
 async def until(is_so):
-    while not is_so():  # noqa: ASYNC110 - neither a pool nor a socket has an event for it
+    while not is_so():
         await asyncio.sleep(0.01)
 
 
@@ -154,7 +193,11 @@ def is_reset(reader):
 async def test_readers_who_stay_silent_are_cut_off_and_their_places_are_free(world, settings):
     readers = await silent_readers(world, 1)
     # Those that follow have taken all that there is.
-    long_ones = [reader for kind, reader in zip(KINDS, readers, strict=True) if kind not in {"followed", "events"}]
+    long_ones = [
+        reader
+        for kind, reader in zip(KINDS, readers, strict=True)
+        if kind not in {"followed", "events"}
+    ]
     await until(lambda: all(map(is_reset, long_ones)))
     for reader in readers:
         reader.close()

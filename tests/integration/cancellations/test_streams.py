@@ -55,7 +55,8 @@ async def test_a_followed_csv_gives_each_line_when_it_is_final_and_ends_with_the
         assert answer.headers["Content-Type"].startswith("text/csv")
         lines = answer.aiter_lines()
         header = await anext(lines)
-        first = await asyncio.wait_for(anext(lines), 5)  # the session that nobody had booked needs no worker
+        # the session that nobody had booked needs no worker
+        first = await asyncio.wait_for(anext(lines), 5)
         assert '"no_bookings"' in first
         waiting = asyncio.ensure_future(anext(lines))
         await asyncio.sleep(0.3)
@@ -70,14 +71,19 @@ async def test_a_followed_csv_gives_each_line_when_it_is_final_and_ends_with_the
 
 async def test_lines_come_while_the_job_is_still_running(week, live):
     await week.faults(pending=1, pending_then="never")
-    await week.upstream.put("/faults", json={"payments": {"pending": 1, "pending_then": "never"}, "credits": {}})
+    await week.upstream.put(
+        "/faults", json={"payments": {"pending": 1, "pending_then": "never"}, "credits": {}}
+    )
     job = await week.accepted(["yoga"])
-    async with live.stream("GET", f"/v1/bulk-cancellations/{job['id']}/audit.csv?follow=true") as answer:
+    async with live.stream(
+        "GET", f"/v1/bulk-cancellations/{job['id']}/audit.csv?follow=true"
+    ) as answer:
         lines = answer.aiter_lines()
         await anext(lines)
         await run_slice(week.runtime, job["id"], seconds=2)
         told = [await asyncio.wait_for(anext(lines), 5) for _ in range(3)]
-        assert sum('"succeeded"' in line for line in told) == 2  # the credits; the payments are still processing
+        # the credits; the payments are still processing
+        assert sum('"succeeded"' in line for line in told) == 2
         assert sum('"skipped"' in line for line in told) == 1  # the free booking
         assert (await week.job(job["id"]))["status"] == "running"
 
@@ -160,7 +166,9 @@ async def test_two_followers_hear_the_same(week, events):
 async def test_an_event_id_that_is_not_ours_is_refused(week, live, last):
     job = await week.accepted()
     headers = {b"Last-Event-ID": last.encode()}
-    async with live.stream("GET", f"/v1/bulk-cancellations/{job['id']}/events", headers=headers) as answer:
+    async with live.stream(
+        "GET", f"/v1/bulk-cancellations/{job['id']}/events", headers=headers
+    ) as answer:
         assert answer.status_code == 422
         await answer.aread()
     assert answer.json()["errors"][0]["pointer"] == "header:Last-Event-ID"
@@ -172,7 +180,9 @@ async def test_the_events_of_a_withdrawn_job_end_at_once(week, events):
     async with events(job["id"]) as answer:
         found = await asyncio.wait_for(Events(answer).rest(), 5)
     assert {data["failure_code"] for name, _, data in found if name == "refund"} == {"withdrawn"}
-    assert [(name, data["status"]) for name, _, data in found if name != "refund"] == [("done", "withdrawn")]
+    assert [(name, data["status"]) for name, _, data in found if name != "refund"] == [
+        ("done", "withdrawn")
+    ]
 
 
 async def test_a_followed_csv_of_a_withdrawn_job_is_the_whole_audit(week, live):

@@ -58,10 +58,16 @@ class Stripe:
     async def create(self, request):
         account = self.account_of(request)
         if account is None:
-            return JSONResponse({"error": {"type": "invalid_request_error", "message": "Invalid API Key"}}, 401)
+            return JSONResponse(
+                {"error": {"type": "invalid_request_error", "message": "Invalid API Key"}}, 401
+            )
         form = dict(parse_qsl((await request.body()).decode()))
         if self.at.get(form["payment_intent"]) != account:
-            error = {"type": "invalid_request_error", "code": "resource_missing", "message": "No such payment_intent"}
+            error = {
+                "type": "invalid_request_error",
+                "code": "resource_missing",
+                "message": "No such payment_intent",
+            }
             return JSONResponse({"error": error}, 404)
         refund = {
             "id": f"re_{next(self._numbers)}",
@@ -87,11 +93,16 @@ class Stripe:
     def books(self):
         """The payments that were refunded at each account."""
         return {
-            account: sorted(one["payment_intent"] for one in made) for account, made in self.refunds.items() if made
+            account: sorted(one["payment_intent"] for one in made)
+            for account, made in self.refunds.items()
+            if made
         }
 
     def app(self):
-        routes = [Route("/v1/refunds", self.create, methods=["POST"]), Route("/v1/refunds", self.listed)]
+        routes = [
+            Route("/v1/refunds", self.create, methods=["POST"]),
+            Route("/v1/refunds", self.listed),
+        ]
         return Starlette(routes=routes)
 
 
@@ -117,7 +128,9 @@ def peer():
 @pytest.fixture
 async def studio(studio, settings, peer):
     async with served(peer.app()) as address:
-        calls = gateways(settings, payments_url=address, credits_url=f"{studio.upstream.base_url}/credits")
+        calls = gateways(
+            settings, payments_url=address, credits_url=f"{studio.upstream.base_url}/credits"
+        )
         studio.runtime = dataclasses.replace(studio.runtime, gateways=calls)
         yield studio
         await studio.runtime.aclose()
@@ -133,7 +146,9 @@ async def accepted_at(studio, db, peer):
             await stripe_accounts.put(conn, business, account)
         key = await create_key(db, business, "desk", Scope)
         headers = {"Authorization": f"Bearer {key}"}
-        http = httpx.AsyncClient(transport=httpx.ASGITransport(studio.app), base_url="http://x.test", headers=headers)
+        http = httpx.AsyncClient(
+            transport=httpx.ASGITransport(studio.app), base_url="http://x.test", headers=headers
+        )
         desk = type(studio).__mro__[1](http)
         await desk.load(desk.record("client", "kim"), desk.record("session", "yoga"))
         booking = desk.record("booking", "two", "yoga", ("CAD", 2000), ("CAD", 700))
@@ -144,7 +159,9 @@ async def accepted_at(studio, db, peer):
         job = await desk.accepted()
         answer = await http.get("/v1/business")
         assert answer.status_code == 200, answer.text
-        assert not any(word in answer.text for word in ("acct_", "stripe", OWN)), "no API shows the account"
+        assert not any(word in answer.text for word in ("acct_", "stripe", OWN)), (
+            "no API shows the account"
+        )
         await http.aclose()
         return job["id"]
 
@@ -171,12 +188,18 @@ async def run(studio, job_id, **settings):
     runtime = studio.runtime
     if settings:
         runtime = Runtime(
-            runtime.db, runtime.queue, runtime.gateways, runtime.settings.model_copy(update=settings), lambda: 0.0
+            runtime.db,
+            runtime.queue,
+            runtime.gateways,
+            runtime.settings.model_copy(update=settings),
+            lambda: 0.0,
         )
     return await run_slice(runtime, job_id, seconds=5)
 
 
-async def test_each_business_is_refunded_at_its_own_account_and_by_its_own_key(studio, db, accepted_at, peer, capfd):
+async def test_each_business_is_refunded_at_its_own_account_and_by_its_own_key(
+    studio, db, accepted_at, peer, capfd
+):
     jobs = [
         await accepted_at("on-the-platform", StripeAccount(), "platform"),
         await accepted_at("connected", StripeAccount(CONNECTED), CONNECTED),
@@ -197,8 +220,14 @@ async def test_each_business_is_refunded_at_its_own_account_and_by_its_own_key(s
 
 
 @pytest.mark.parametrize("account", [CONNECTED, "their own", "platform"])
-async def test_what_was_never_answered_is_looked_up_where_it_was_sent(studio, db, accepted_at, peer, account):
-    given = {CONNECTED: StripeAccount(CONNECTED), "their own": own_key(), "platform": StripeAccount()}[account]
+async def test_what_was_never_answered_is_looked_up_where_it_was_sent(
+    studio, db, accepted_at, peer, account
+):
+    given = {
+        CONNECTED: StripeAccount(CONNECTED),
+        "their own": own_key(),
+        "platform": StripeAccount(),
+    }[account]
     job_id = await accepted_at("b", given, account)
     peer.answers_lost = 2
     await studio.work(job_id)
@@ -221,13 +250,18 @@ async def test_a_business_that_moves_is_asked_for_at_its_new_account_from_the_ne
 
 
 @pytest.mark.parametrize(
-    "why", ["another sealing key", "no sealing key", "no seal", "a broken file", "another row's seal"]
+    "why",
+    ["another sealing key", "no sealing key", "no seal", "a broken file", "another row's seal"],
 )
 async def test_with_a_key_that_cannot_be_opened_nothing_is_sent_and_others_go_on(
     studio, db, accepted_at, peer, why, tmp_path, capfd
 ):
     account = own_key(of="unreadable")
-    account = own_key(sealed_by=Fernet.generate_key(), of="unreadable") if why == "another sealing key" else account
+    account = (
+        own_key(sealed_by=Fernet.generate_key(), of="unreadable")
+        if why == "another sealing key"
+        else account
+    )
     account = own_key(of="readable") if why == "another row's seal" else account
     account = StripeAccount(key_sealed="not a seal") if why == "no seal" else account
     broken = tmp_path / "secrets.key"
@@ -247,7 +281,9 @@ async def test_with_a_key_that_cannot_be_opened_nothing_is_sent_and_others_go_on
     await studio.work(other)
     assert peer.books() == {"their own": refunds_at("readable")}
     async with db.read() as conn:
-        attempts = await conn.scalars(sa.select(tables.refunds.c.attempts).where(tables.refunds.c.job_id == job_id))
+        attempts = await conn.scalars(
+            sa.select(tables.refunds.c.attempts).where(tables.refunds.c.job_id == job_id)
+        )
         assert set(attempts) == {0}
     async with db.write() as conn:
         await stripe_accounts.put(conn, "unreadable", own_key(of="unreadable"))
@@ -255,7 +291,9 @@ async def test_with_a_key_that_cannot_be_opened_nothing_is_sent_and_others_go_on
     assert peer.books() == {"their own": refunds_at("readable", "unreadable")}
 
 
-async def test_while_a_refund_is_looked_up_a_key_that_cannot_be_opened_tells_nothing(studio, db, accepted_at, peer):
+async def test_while_a_refund_is_looked_up_a_key_that_cannot_be_opened_tells_nothing(
+    studio, db, accepted_at, peer
+):
     job_id = await accepted_at("b", own_key(), "their own")
     peer.answers_lost = 2
     await run(studio, job_id)
@@ -278,7 +316,9 @@ async def test_a_business_is_at_one_account_at_most(db, studio):
             await stripe_accounts.put(conn, "studio", StripeAccount(CONNECTED, "x"))
 
 
-async def test_seals_are_made_once_in_a_process_and_only_where_a_key_is_sealed(studio, settings, tmp_path, monkeypatch):
+async def test_seals_are_made_once_in_a_process_and_only_where_a_key_is_sealed(
+    studio, settings, tmp_path, monkeypatch
+):
     monkeypatch.chdir(tmp_path)
     file = tmp_path / "var" / "secrets.key"
     own = settings.model_copy(update={"secrets_key": None, "secrets_file": file})
@@ -298,10 +338,17 @@ def test_businesses_and_what_is_theirs_outlive_the_revision_up_and_down(database
             await create_key(db, "b", "desk", Scope)
         columns = ("id", "name", "timezone", "currency", "created_at")
         async with db.read() as conn:
-            kept = (await conn.execute(sa.select(*(tables.businesses.c[name] for name in columns)))).all()
-            of_keys = [column for column in tables.api_keys.c if column.name != "scopes"]  # a later revision's
+            kept = (
+                await conn.execute(sa.select(*(tables.businesses.c[name] for name in columns)))
+            ).all()
+            # a later revision's
+            of_keys = [column for column in tables.api_keys.c if column.name != "scopes"]
             keys = (await conn.execute(sa.select(*of_keys))).all()
-            broken = [] if db.is_postgresql else (await conn.exec_driver_sql("PRAGMA foreign_key_check")).all()
+            broken = (
+                []
+                if db.is_postgresql
+                else (await conn.exec_driver_sql("PRAGMA foreign_key_check")).all()
+            )
         await db.close()
         assert not broken
         return kept, keys

@@ -72,7 +72,11 @@ class Stripe:
 
     async def listed(self, request):
         self.look_ups += 1
-        ours = [one for one in self.refunds if one["payment_intent"] == request.query_params["payment_intent"]]
+        ours = [
+            one
+            for one in self.refunds
+            if one["payment_intent"] == request.query_params["payment_intent"]
+        ]
         return JSONResponse({"object": "list", "data": ours, "has_more": False})
 
     def end(self, status, **more):
@@ -80,7 +84,10 @@ class Stripe:
             one.update(status=status, **more)
 
     def app(self):
-        routes = [Route("/v1/refunds", self.create, methods=["POST"]), Route("/v1/refunds", self.listed)]
+        routes = [
+            Route("/v1/refunds", self.create, methods=["POST"]),
+            Route("/v1/refunds", self.listed),
+        ]
         return Starlette(routes=routes)
 
 
@@ -109,7 +116,9 @@ def peer():
 async def studio(studio, settings, peer):
     """The studio, whose payments are Stripe's and whose credits are the sandbox's."""
     async with served(peer.app()) as address:
-        calls = gateways(settings, payments_url=address, credits_url=f"{studio.upstream.base_url}/credits")
+        calls = gateways(
+            settings, payments_url=address, credits_url=f"{studio.upstream.base_url}/credits"
+        )
         studio.runtime = dataclasses.replace(studio.runtime, gateways=calls)
         yield studio
         await studio.runtime.aclose()
@@ -144,8 +153,15 @@ async def payment_of(studio, job):
 
 def evt(object_, *, type_="refund.updated", event_id=None):
     """An event as Stripe sends it."""
-    head = {"id": event_id or next(ids), "object": "event", "api_version": "2025-04-30.basil", "created": 1795413600}
-    return json.dumps(head | {"type": type_, "livemode": False, "data": {"object": object_}}, indent=2)
+    head = {
+        "id": event_id or next(ids),
+        "object": "event",
+        "api_version": "2025-04-30.basil",
+        "created": 1795413600,
+    }
+    return json.dumps(
+        head | {"type": type_, "livemode": False, "data": {"object": object_}}, indent=2
+    )
 
 
 def signed(body, *, secret=NEW, late_seconds=0):
@@ -157,7 +173,9 @@ def signed(body, *, secret=NEW, late_seconds=0):
 
 async def post(studio, body, headers):
     """As Stripe does: without a key of ours."""
-    return await studio.http.post("/v1/hooks/stripe", content=body, headers=headers | {"authorization": ""})
+    return await studio.http.post(
+        "/v1/hooks/stripe", content=body, headers=headers | {"authorization": ""}
+    )
 
 
 async def post_standard(studio, event_id, body):
@@ -183,7 +201,9 @@ async def hook(studio, object_, **event_):
 
 
 @pytest.mark.parametrize("type_", TYPES)
-async def test_a_refund_that_was_to_be_looked_up_later_is_looked_up_at_once(studio, pending, peer, type_):
+async def test_a_refund_that_was_to_be_looked_up_later_is_looked_up_at_once(
+    studio, pending, peer, type_
+):
     studio.queue.woken.clear()
     peer.end("succeeded")
     assert await run(studio, pending) > 0  # nothing is due yet
@@ -196,7 +216,9 @@ async def test_a_refund_that_was_to_be_looked_up_later_is_looked_up_at_once(stud
     assert (peer.look_ups, len(peer.refunds)) == (1, 1)
 
 
-@pytest.mark.parametrize("said", [{"status": "failed", "failure_reason": "declined"}, {"amount": 1}, {"status": None}])
+@pytest.mark.parametrize(
+    "said", [{"status": "failed", "failure_reason": "declined"}, {"amount": 1}, {"status": None}]
+)
 async def test_nothing_that_a_hook_says_is_believed(studio, pending, peer, said):
     peer.end("succeeded")
     await hook(studio, peer.refunds[0] | said)
@@ -224,7 +246,11 @@ async def test_a_refund_that_ends_badly_is_rejected_with_its_reason_and_not_sent
         await hook(studio, peer.refunds[0])
         await run(studio, pending)
     refund = await payment_of(studio, pending)
-    assert (refund["status"], refund["failure_code"], refund["upstream_reference"]) == ("rejected", code, "re_1")
+    assert (refund["status"], refund["failure_code"], refund["upstream_reference"]) == (
+        "rejected",
+        code,
+        "re_1",
+    )
     assert f"Stripe says {status}" in refund["failure_detail"]
     assert len(peer.refunds) == 1
 
@@ -276,20 +302,27 @@ async def test_an_event_that_comes_before_our_own_commit_is_not_lost(studio, acc
         await hook(studio, refund, type_="refund.created")
 
     peer.before_answer = tell
-    if (again_in := await run(studio, accepted)) is not None:  # it is due again at once, perhaps in the same slice
+    # it is due again at once, perhaps in the same slice
+    if (again_in := await run(studio, accepted)) is not None:
         assert again_in == 0
         assert await run(studio, accepted) is None
     assert (await payment_of(studio, accepted))["status"] == "succeeded"
     assert (peer.look_ups, len(peer.refunds)) == (1, 1)
 
 
-async def test_a_refund_that_was_given_up_while_processing_is_looked_up_again(studio, pending, peer):
+async def test_a_refund_that_was_given_up_while_processing_is_looked_up_again(
+    studio, pending, peer
+):
     async with studio.db.write() as conn:
         await conn.execute(
-            sa.update(tables.refunds).where(tables.refunds.c.due_at.is_not(None)).values(due_at=sa.func.now())
+            sa.update(tables.refunds)
+            .where(tables.refunds.c.due_at.is_not(None))
+            .values(due_at=sa.func.now())
         )
     impatient = studio.runtime.settings.model_copy(update={"give_up_after_seconds": 0.0})
-    await run_slice(dataclasses.replace(studio.runtime, settings=impatient), pending["id"], seconds=5)
+    await run_slice(
+        dataclasses.replace(studio.runtime, settings=impatient), pending["id"], seconds=5
+    )
     assert (await payment_of(studio, pending))["failure_code"] == "gave_up"
     assert (await studio.job(pending["id"]))["status"] == "completed_with_failures"
     peer.end("succeeded")
@@ -306,14 +339,18 @@ async def test_a_refund_that_was_given_up_while_processing_is_looked_up_again(st
         ({"status": "pending", "pending_reason": "insufficient_funds"}, "insufficient_funds"),
     ],
 )
-async def test_what_a_refund_waits_for_is_shown_and_a_machine_waits_with_it(studio, pending, peer, shown, reason):
+async def test_what_a_refund_waits_for_is_shown_and_a_machine_waits_with_it(
+    studio, pending, peer, shown, reason
+):
     peer.refunds[0].update(shown)
     impatient = studio.runtime.settings.model_copy(update={"give_up_after_seconds": 0.0})
     for _ in range(2):  # the second look begins with what the first has left
         async with studio.db.write() as conn:
             due = tables.refunds.c.due_at.is_not(None)
             await conn.execute(sa.update(tables.refunds).where(due).values(due_at=sa.func.now()))
-        await run_slice(dataclasses.replace(studio.runtime, settings=impatient), pending["id"], seconds=5)
+        await run_slice(
+            dataclasses.replace(studio.runtime, settings=impatient), pending["id"], seconds=5
+        )
         payment = await payment_of(studio, pending)
         assert (payment["status"], payment["failure_code"]) == ("processing", reason)
         assert payment["failure_detail"]
@@ -322,7 +359,11 @@ async def test_what_a_refund_waits_for_is_shown_and_a_machine_waits_with_it(stud
     await hook(studio, peer.refunds[0])
     assert await run(studio, pending) is None
     payment = await payment_of(studio, pending)
-    assert (payment["status"], payment["failure_code"], payment["failure_detail"]) == ("succeeded", None, None)
+    assert (payment["status"], payment["failure_code"], payment["failure_detail"]) == (
+        "succeeded",
+        None,
+        None,
+    )
 
 
 # A success that Stripe takes back.
@@ -341,9 +382,15 @@ async def refunded(studio, pending, peer):
 
 
 async def histories(studio):
-    columns = (tables.refund_history.c.status, tables.refund_history.c.actor, tables.refund_history.c.failure_code)
+    columns = (
+        tables.refund_history.c.status,
+        tables.refund_history.c.actor,
+        tables.refund_history.c.failure_code,
+    )
     async with studio.db.read() as conn:
-        query = sa.select(*columns).join(tables.refunds, tables.refunds.c.id == tables.refund_history.c.refund_id)
+        query = sa.select(*columns).join(
+            tables.refunds, tables.refunds.c.id == tables.refund_history.c.refund_id
+        )
         found = await conn.execute(
             query.where(tables.refunds.c.method == "payment").order_by(tables.refund_history.c.id)
         )
@@ -370,7 +417,11 @@ async def test_a_success_that_stripe_takes_back_is_a_failure_with_its_reason_and
     assert await broken_rules(studio.db) == []
     assert await run(studio, refunded) is None
     failed = await payment_of(studio, refunded)
-    assert (failed["status"], failed["failure_code"], failed["upstream_reference"]) == ("rejected", code, "re_1")
+    assert (failed["status"], failed["failure_code"], failed["upstream_reference"]) == (
+        "rejected",
+        code,
+        "re_1",
+    )
     assert (await studio.job(refunded["id"]))["status"] == "completed_with_failures"
     assert (await studio.audit(refunded["id"])).statuses() == {"rejected": 1, "succeeded": 1}
     assert (await histories(studio))[-4:] == [
@@ -400,7 +451,11 @@ async def test_a_success_that_stripe_takes_back_is_a_failure_with_its_reason_and
 
 async def test_that_a_success_was_taken_back_is_not_believed_but_looked_up(studio, refunded, peer):
     before = await payment_of(studio, refunded)
-    await hook(studio, peer.refunds[0] | {"status": "failed", "failure_reason": "declined"}, type_="refund.failed")
+    await hook(
+        studio,
+        peer.refunds[0] | {"status": "failed", "failure_reason": "declined"},
+        type_="refund.failed",
+    )
     assert (await studio.job(refunded["id"]))["status"] == "running"
     assert await run(studio, refunded) is None
     after = await payment_of(studio, refunded)
@@ -414,7 +469,9 @@ async def test_that_a_success_was_taken_back_is_not_believed_but_looked_up(studi
 async def test_a_success_is_doubted_once_for_each_event(studio, refunded, peer):
     said = peer.refunds[0] | {"status": "failed"}
     for _ in range(4):
-        await asyncio.gather(*(hook(studio, said, event_id="evt_same", type_="refund.failed") for _ in range(3)))
+        await asyncio.gather(
+            *(hook(studio, said, event_id="evt_same", type_="refund.failed") for _ in range(3))
+        )
         await run(studio, refunded)
     assert peer.look_ups == 1
     assert [status for status, *_ in await histories(studio)].count("succeeded") == 2
@@ -424,7 +481,10 @@ async def test_a_success_is_not_doubted_for_anything_else_that_stripe_says(studi
     before = await studio.rows(tables.refunds), await studio.rows(tables.jobs)
     ours = peer.refunds[0]
     for said in (
-        *({"status": status} for status in ("succeeded", "pending", "requires_action", "new", None, ["failed"])),
+        *(
+            {"status": status}
+            for status in ("succeeded", "pending", "requires_action", "new", None, ["failed"])
+        ),
         *({"status": "failed", "id": refund_id} for refund_id in ("re_2", "", None, ["re_1"])),
         {"status": "failed", "object": "charge"},
         {"status": "failed", "metadata": {}},
@@ -439,21 +499,33 @@ async def test_no_other_service_takes_a_success_back(studio, refunded, peer):
     before = await studio.rows(tables.refunds)
     refund = await payment_of(studio, refunded)
     body = {"id": refund["upstream_reference"], "reference": refund["id"], "status": "failed"}
-    answer = await post_standard(studio, "evt_other", json.dumps({"type": "refund.updated", "data": body}))
+    answer = await post_standard(
+        studio, "evt_other", json.dumps({"type": "refund.updated", "data": body})
+    )
     assert answer.status_code == 204, answer.text
     assert await studio.rows(tables.refunds) == before
 
 
-async def test_a_refund_that_a_person_closed_is_not_opened_by_a_success_taken_back(studio, refunded, peer):
+async def test_a_refund_that_a_person_closed_is_not_opened_by_a_success_taken_back(
+    studio, refunded, peer
+):
     async with studio.db.write() as conn:
-        [refund_id] = await conn.scalars(sa.select(tables.refunds.c.id).where(tables.refunds.c.method == "payment"))
-        await conn.execute(sa.update(tables.refunds).where(tables.refunds.c.id == refund_id).values(status="resolved"))
+        [refund_id] = await conn.scalars(
+            sa.select(tables.refunds.c.id).where(tables.refunds.c.method == "payment")
+        )
+        await conn.execute(
+            sa.update(tables.refunds)
+            .where(tables.refunds.c.id == refund_id)
+            .values(status="resolved")
+        )
     before = await studio.rows(tables.refunds)
     await hook(studio, peer.refunds[0] | {"status": "failed"}, type_="refund.failed")
     assert await studio.rows(tables.refunds) == before
 
 
-async def test_who_follows_a_job_hears_of_its_success_and_then_of_its_failure(studio, live, refunded, peer):
+async def test_who_follows_a_job_hears_of_its_success_and_then_of_its_failure(
+    studio, live, refunded, peer
+):
     path = f"/v1/bulk-cancellations/{refunded['id']}/audit.csv"
     peer.end("failed", failure_reason="declined")
     await hook(studio, peer.refunds[0], type_="refund.failed")
@@ -467,13 +539,17 @@ async def test_who_follows_a_job_hears_of_its_success_and_then_of_its_failure(st
 
 async def test_who_heard_of_a_success_before_it_was_taken_back_is_late(studio, refunded, peer):
     async with studio.db.read() as conn:
-        query = sa.select(tables.refunds.c.id, tables.refunds.c.epoch).where(tables.refunds.c.method == "payment")
+        query = sa.select(tables.refunds.c.id, tables.refunds.c.epoch).where(
+            tables.refunds.c.method == "payment"
+        )
         refund_id, epoch = (await conn.execute(query)).one()
     late = Recorded(refund_id, epoch, "succeeded", True, False, None, "re_1", None, None)
 
     async def told_late():
         async with studio.db.write() as conn:
-            return await outcomes.record(conn, refunded["id"], [late], actor="worker", heartbeat_seconds=30)
+            return await outcomes.record(
+                conn, refunded["id"], [late], actor="worker", heartbeat_seconds=30
+            )
 
     peer.end("failed", failure_reason="declined")
     await hook(studio, peer.refunds[0], type_="refund.failed")
@@ -492,7 +568,12 @@ async def test_who_heard_of_a_success_before_it_was_taken_back_is_late(studio, r
 
 def thin(refund_id, *, type_="v1.refund.updated", **members):
     """An event as Stripe sends it of API version 2026-09-30."""
-    head = {"id": next(ids), "object": "v2.core.event", "created": "2026-11-23T06:00:00.000Z", "livemode": False}
+    head = {
+        "id": next(ids),
+        "object": "v2.core.event",
+        "created": "2026-11-23T06:00:00.000Z",
+        "livemode": False,
+    }
     related = {"id": refund_id, "type": "refund", "url": f"/v1/refunds/{refund_id}"}
     return json.dumps(head | {"type": type_, "related_object": related} | members)
 
@@ -519,18 +600,23 @@ async def test_a_thin_event_counts_once(studio, pending, peer):
     assert peer.look_ups == 1
 
 
-async def test_a_success_that_a_thin_event_takes_back_is_a_failure_with_its_reason(studio, refunded, peer):
+async def test_a_success_that_a_thin_event_takes_back_is_a_failure_with_its_reason(
+    studio, refunded, peer
+):
     peer.end("failed", failure_reason="expired_or_canceled_card")
     await thin_hook(studio, "re_1", type_="v1.refund.updated")
     await run(studio, refunded)
-    assert (await payment_of(studio, refunded))["status"] == "succeeded"  # an update alone puts nothing in doubt
+    # an update alone puts nothing in doubt
+    assert (await payment_of(studio, refunded))["status"] == "succeeded"
     await thin_hook(studio, "re_1", type_="v1.refund.failed")
     await run(studio, refunded)
     refund = await payment_of(studio, refunded)
     assert (refund["status"], refund["failure_code"]) == ("rejected", "expired_or_canceled_card")
 
 
-async def test_a_thin_event_of_another_account_or_of_an_unknown_refund_changes_nothing(studio, pending, peer):
+async def test_a_thin_event_of_another_account_or_of_an_unknown_refund_changes_nothing(
+    studio, pending, peer
+):
     before = await studio.everything()
     await thin_hook(studio, "re_1", context="acct_another")
     await thin_hook(studio, "re_2")
@@ -561,7 +647,10 @@ async def test_a_thin_event_that_is_none_is_refused_by_its_field(studio, pending
     before = await studio.everything()
     body = thin("re_1", **members)
     answer = await post(studio, body, signed(body))
-    assert (answer.status_code, [one["pointer"] for one in answer.json()["errors"]]) == (422, [pointer])
+    assert (answer.status_code, [one["pointer"] for one in answer.json()["errors"]]) == (
+        422,
+        [pointer],
+    )
     assert await studio.everything() == before
 
 
@@ -571,7 +660,12 @@ async def test_a_thin_event_that_is_none_is_refused_by_its_field(studio, pending
 async def test_events_of_other_types_are_answered_and_not_read_further(studio, pending, peer):
     before = await studio.everything()
     ours = peer.refunds[0]
-    charge = {"id": "ch_1", "object": "charge", "metadata": ours["metadata"], "refunds": {"data": [ours]}}
+    charge = {
+        "id": "ch_1",
+        "object": "charge",
+        "metadata": ours["metadata"],
+        "refunds": {"data": [ours]},
+    }
     for type_, object_ in (
         ("charge.refunded", charge),
         ("charge.refunded", ours),
@@ -588,9 +682,19 @@ async def test_events_of_other_types_are_answered_and_not_read_further(studio, p
 async def test_a_refund_that_is_not_ours_is_answered_and_changes_nothing(studio, pending, peer):
     before = await studio.everything()
     ours = peer.refunds[0]
-    unknown = ("019aab00-0000-7000-8000-0000000000f1", "order 7", "' OR 1=1", "x" * 500, "a\x00b", "")
+    unknown = (
+        "019aab00-0000-7000-8000-0000000000f1",
+        "order 7",
+        "' OR 1=1",
+        "x" * 500,
+        "a\x00b",
+        "",
+    )
     for object_ in (
-        *(ours | {"metadata": metadata} for metadata in (None, {}, {"order": "7"}, ["reference"], "reference")),
+        *(
+            ours | {"metadata": metadata}
+            for metadata in (None, {}, {"order": "7"}, ["reference"], "reference")
+        ),
         *(ours | {"metadata": {"reference": reference}} for reference in (None, 7, {}, *unknown)),
         ours | {"object": "charge"},
         {name: value for name, value in ours.items() if name != "metadata"},
@@ -632,10 +736,17 @@ async def test_a_body_that_is_no_event_is_refused_by_its_field(studio, pending):
     before = await studio.everything()
     for body, (status, pointer) in NO_EVENTS.items():
         answer = await post(studio, body, signed(body))
-        assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json"), body
-        assert [error["pointer"] for error in answer.json().get("errors", ())] == [pointer][: status == 422], body
+        assert (answer.status_code, answer.headers["content-type"]) == (
+            status,
+            "application/problem+json",
+        ), body
+        assert [error["pointer"] for error in answer.json().get("errors", ())] == [pointer][
+            : status == 422
+        ], body
     body = evt({})
-    assert (await post(studio, body, signed(body) | {"content-type": "text/plain"})).status_code == 415
+    assert (
+        await post(studio, body, signed(body) | {"content-type": "text/plain"})
+    ).status_code == 415
     assert await studio.everything() == before
 
 
@@ -701,11 +812,17 @@ async def test_what_stripe_did_not_sign_now_is_refused_in_the_same_words_as_its_
     for fault, spoil in (REFUSED | ONLY_BY_US).items():
         headers = spoil(body)
         if fault in REFUSED:
-            with pytest.raises((SignatureVerificationError, TypeError)):  # the latter for what is no ASCII
+            # the latter for what is no ASCII
+            with pytest.raises((SignatureVerificationError, TypeError)):
                 Webhook.construct_event(body, headers.get("stripe-signature"), NEW)
-        sent = {name: value.encode() for name, value in headers.items()} | {"content-type": b"application/json"}
+        sent = {name: value.encode() for name, value in headers.items()} | {
+            "content-type": b"application/json"
+        }
         answer = await post(studio, body, sent)
-        assert (answer.status_code, answer.headers["content-type"]) == (401, "application/problem+json"), fault
+        assert (answer.status_code, answer.headers["content-type"]) == (
+            401,
+            "application/problem+json",
+        ), fault
         assert answer.json()["type"] == "/problems/hook-signature-invalid", fault
         assert answer.headers["www-authenticate"].startswith("Stripe-Signature"), fault
         words.add(answer.content)
@@ -729,7 +846,9 @@ async def test_what_stripes_library_accepts_is_accepted(studio, pending, peer, f
     body = evt(peer.refunds[0] | {"description": "für Ζωή 🧘"})
     headers = ACCEPTED[form](body)
     secret = OLD if "replaced" in form else NEW
-    assert Webhook.construct_event(body, headers["stripe-signature"], secret).type == "refund.updated"
+    assert (
+        Webhook.construct_event(body, headers["stripe-signature"], secret).type == "refund.updated"
+    )
     answer = await post(studio, body, {"content-type": "application/json"} | headers)
     assert (answer.status_code, answer.content) == (204, b""), answer.text
     await run(studio, pending)
@@ -737,13 +856,31 @@ async def test_what_stripes_library_accepts_is_accepted(studio, pending, peer, f
 
 
 PARTS = st.sampled_from(
-    ["t={t}", "t={t}", "v1={v1}", "v1={v1}", "v1=", "v0={v1}", "t=7", "t=", "t=0{t}", "=", "", "v1", "t"]
+    [
+        "t={t}",
+        "t={t}",
+        "v1={v1}",
+        "v1={v1}",
+        "v1=",
+        "v0={v1}",
+        "t=7",
+        "t=",
+        "t=0{t}",
+        "=",
+        "",
+        "v1",
+        "t",
+    ]
 )
 ASCII = st.text(st.characters(codec="ascii"), max_size=4)
 
 
-@given(parts=st.lists(PARTS | ASCII, max_size=5), late_seconds=st.sampled_from([0, 0, 290, 310, -290]))
-def test_no_header_is_accepted_that_stripes_library_refuses_and_none_refused_without_a_reason(parts, late_seconds):
+@given(
+    parts=st.lists(PARTS | ASCII, max_size=5), late_seconds=st.sampled_from([0, 0, 290, 310, -290])
+)
+def test_no_header_is_accepted_that_stripes_library_refuses_and_none_refused_without_a_reason(
+    parts, late_seconds
+):
     body, now = "{}", time.time()
     at = str(int(now) - late_seconds)
     signature = hmac.new(NEW.encode(), f"{at}.{body}".encode(), "sha256").hexdigest()
@@ -759,7 +896,9 @@ def test_no_header_is_accepted_that_stripes_library_refuses_and_none_refused_wit
         theirs = False
     event(f"ours {ours}, theirs {theirs}")
     whole = header.split(",")
-    plain = all("=" in part for part in whole) and [part for part in whole if part.startswith("t=")] == [f"t={at}"]
+    plain = all("=" in part for part in whole) and [
+        part for part in whole if part.startswith("t=")
+    ] == [f"t={at}"]
     assert ours == theirs if plain else not ours
 
 
@@ -778,13 +917,18 @@ async def test_a_body_over_the_limit_is_refused_unread(studio):
     assert (await post(studio, body, signed(body))).status_code == 413
 
 
-async def test_without_its_secret_there_are_no_hooks_of_stripes_whatever_others_there_are(studio, settings):
+async def test_without_its_secret_there_are_no_hooks_of_stripes_whatever_others_there_are(
+    studio, settings
+):
     bare = settings.model_copy(update={"stripe_hooks_secret": None})
     studio.http._transport.app = create_app(bare, database=studio.db, queue=studio.queue)
     body = evt({})
     for headers in (signed(body), signed(body, secret=STANDARD), JSON):
         answer = await post(studio, body, headers)
-        assert (answer.status_code, answer.json()["type"]) == (404, "/problems/hooks-not-configured")
+        assert (answer.status_code, answer.json()["type"]) == (
+            404,
+            "/problems/hooks-not-configured",
+        )
         assert "STRIPE_HOOKS_SECRET" in answer.json()["detail"]
     assert await studio.rows(tables.hook_events) == []
 
@@ -794,14 +938,25 @@ async def test_the_secret_of_the_other_hooks_signs_none_of_stripes(studio):
     assert (await post(studio, body, signed(body, secret=STANDARD))).status_code == 401
 
 
-@pytest.mark.parametrize("secret", [OLD, f"{OLD} {NEW}", f"  {OLD}  ", f"whsec_{'a' * 64}", "whsec_" + "Ab+/=_-9" * 4])
+@pytest.mark.parametrize(
+    "secret", [OLD, f"{OLD} {NEW}", f"  {OLD}  ", f"whsec_{'a' * 64}", "whsec_" + "Ab+/=_-9" * 4]
+)
 def test_a_secret_as_stripe_gives_it_is_taken(secret):
     assert Settings(stripe_hooks_secret=secret).stripe_hooks_secret.get_secret_value() == secret
 
 
 @pytest.mark.parametrize(
     "secret",
-    ["secret", "whsec_", "whsec_short", OLD[6:], f"{OLD} x", f"{OLD},{NEW}", f"sk_test_{OLD}", f"whsec_{'a' * 256}"],
+    [
+        "secret",
+        "whsec_",
+        "whsec_short",
+        OLD[6:],
+        f"{OLD} x",
+        f"{OLD},{NEW}",
+        f"sk_test_{OLD}",
+        f"whsec_{'a' * 256}",
+    ],
 )
 def test_a_secret_that_is_none_stops_the_start_and_is_not_repeated(secret):
     with pytest.raises(ValidationError, match="whsec_ and then 24 to 255 characters") as refused:

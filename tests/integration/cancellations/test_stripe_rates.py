@@ -61,7 +61,11 @@ class Stripe:
         form = dict(parse_qsl((await request.body()).decode()))
         await self.answers.wait()
         if account in self.refunded_by_somebody_else:
-            error = {"type": "invalid_request_error", "code": "charge_already_refunded", "message": "It is."}
+            error = {
+                "type": "invalid_request_error",
+                "code": "charge_already_refunded",
+                "message": "It is.",
+            }
             return JSONResponse({"error": error}, 400)
         refund = {
             "id": f"re_{form['payment_intent']}",
@@ -79,7 +83,10 @@ class Stripe:
         return JSONResponse({"object": "list", "data": [], "has_more": False})
 
     def app(self):
-        routes = [Route("/v1/refunds", self.create, methods=["POST"]), Route("/v1/refunds", self.listed)]
+        routes = [
+            Route("/v1/refunds", self.create, methods=["POST"]),
+            Route("/v1/refunds", self.listed),
+        ]
         return Starlette(routes=routes)
 
     def most_within(self, account, seconds):
@@ -116,7 +123,9 @@ async def worker(database_url, peer):
     def make(*, path="", **changes):
         named = {"payments_provider": "stripe", "payments_token": "sk_test_1", "concurrency": 16}
         settings = Settings(**named | changes)
-        calls = gateways(settings, payments_url=peer.address + path, credits_url="http://127.0.0.1:1")
+        calls = gateways(
+            settings, payments_url=peer.address + path, credits_url="http://127.0.0.1:1"
+        )
         made.append(Runtime(Counting(database_url), LocalQueue(), calls, settings))
         return made[-1]
 
@@ -158,7 +167,12 @@ async def cancelled(db, business, account, refunds):
     report = await import_file(db, business, [json.dumps(record).encode() for record in records])
     assert not report.errors, report.first_errors
     day = dt.date(2027, 1, 4)
-    named = {"business_id": business, "timezone": "UTC", "requested_by": "test", "idempotency_key": "k"}
+    named = {
+        "business_id": business,
+        "timezone": "UTC",
+        "requested_by": "test",
+        "idempotency_key": "k",
+    }
     accepted = await accept.accept(db, LocalQueue(), **named, request=Request(day, day, "all"))
     return accepted.job["id"]
 
@@ -173,10 +187,13 @@ async def test_two_workers_keep_to_an_account_s_rate_together_and_use_it_and_ano
     db, worker, peer
 ):
     jobs = [await cancelled(db, "one", ONE, 400), await cancelled(db, "other", OTHER, 400)]
-    peer.refunded_by_somebody_else = {OTHER}  # so that each refusal is looked up: twice as many calls as are granted
+    # so that each refusal is looked up: twice as many calls as are granted
+    peer.refunded_by_somebody_else = {OTHER}
     workers = [worker(), worker()]
     begun = time.monotonic()
-    await asyncio.gather(*(keep_running(one, job, begun + SECONDS) for one in workers for job in jobs))
+    await asyncio.gather(
+        *(keep_running(one, job, begun + SECONDS) for one in workers for job in jobs)
+    )
     took = max(time.monotonic() - begun, SECONDS)
     told = {account: len(came) for account, came in peer.came.items()}
     print(f"\nin {took:.1f} s: {told} calls; {dict(peer.methods)}")
@@ -196,7 +213,9 @@ async def test_waiting_for_calls_claims_nothing_counts_no_attempt_and_asks_seldo
     begun = time.monotonic()
     await run_slice(slow, job_id, seconds=3.0)
     assert slow.queue.take(2) == [job_id], "there is still something to do"
-    assert time.monotonic() - begun >= 2.5, "the slice waits, instead of ending to be run again at once"
+    assert time.monotonic() - begun >= 2.5, (
+        "the slice waits, instead of ending to be run again at once"
+    )
     calls = len(peer.came[ONE])
     assert 1 <= calls <= 3
     assert slow.db.writes <= 25
@@ -206,7 +225,9 @@ async def test_waiting_for_calls_claims_nothing_counts_no_attempt_and_asks_seldo
     assert found == {("succeeded", 1): calls, ("pending", 0): 40 - calls}
 
 
-async def test_where_nothing_is_due_the_slice_ends_and_the_calls_are_left_to_others(db, worker, peer):
+async def test_where_nothing_is_due_the_slice_ends_and_the_calls_are_left_to_others(
+    db, worker, peer
+):
     job_id = await cancelled(db, "one", ONE, 5)
     begun = time.monotonic()
     assert await run_slice(worker(), job_id, seconds=5.0) is None
@@ -217,7 +238,9 @@ async def test_where_nothing_is_due_the_slice_ends_and_the_calls_are_left_to_oth
     assert left >= BURST_SECONDS * RATE - 5
 
 
-async def test_while_a_slice_only_waits_for_an_answer_the_calls_are_left_to_others(db, worker, peer):
+async def test_while_a_slice_only_waits_for_an_answer_the_calls_are_left_to_others(
+    db, worker, peer
+):
     job_id = await cancelled(db, "one", ONE, 3)
     peer.answers = asyncio.Event()
     waiting = asyncio.create_task(run_slice(worker(), job_id, seconds=5.0))
@@ -248,7 +271,9 @@ async def test_calls_of_a_service_that_does_not_count_them_are_not_counted(db, w
 def ask(db):
     async def ask(wanted, *, owed=0, account="a", per_second=10.0):
         async with db.write() as conn:
-            return await rate_limits.take(conn, account, wanted=wanted, owed=owed, per_second=per_second)
+            return await rate_limits.take(
+                conn, account, wanted=wanted, owed=owed, per_second=per_second
+            )
 
     return ask
 
@@ -274,7 +299,9 @@ async def test_another_account_has_calls_of_its_own(ask):
     assert (await ask(9, account="b")).calls == 5
 
 
-async def test_what_is_owed_is_paid_before_more_is_granted_and_what_was_not_made_comes_back(db, ask):
+async def test_what_is_owed_is_paid_before_more_is_granted_and_what_was_not_made_comes_back(
+    db, ask
+):
     assert (await ask(1, per_second=0.1)).calls == 1
     assert await ask(1, owed=3, per_second=0.1) == (0, pytest.approx(40, abs=2))
     await after(db, 30)
@@ -283,9 +310,13 @@ async def test_what_is_owed_is_paid_before_more_is_granted_and_what_was_not_made
     assert (await ask(5, per_second=0.1)).calls == 1
     assert (await ask(5, owed=-1, per_second=0.1)).calls == 1
     await after(db, 3600)
-    assert (await ask(5, owed=-3, per_second=0.1)).calls == 1, "what comes back is no reason to save up more"
+    assert (await ask(5, owed=-3, per_second=0.1)).calls == 1, (
+        "what comes back is no reason to save up more"
+    )
     await after(db, 3600)
-    assert (await ask(5, owed=1, per_second=0.1)).calls == 0, "nor is what time has passed, to be owed nothing"
+    assert (await ask(5, owed=1, per_second=0.1)).calls == 0, (
+        "nor is what time has passed, to be owed nothing"
+    )
 
 
 async def test_a_rate_below_one_a_second_grants_single_calls(db, ask):
@@ -305,12 +336,17 @@ async def test_many_who_ask_at_once_are_granted_what_is_there_together(db, ask):
 
 
 @pytest.mark.parametrize("seconds_ahead", [15, 3600])
-async def test_no_time_is_counted_twice_and_a_clock_that_was_set_back_is_not_waited_for(db, ask, seconds_ahead):
+async def test_no_time_is_counted_twice_and_a_clock_that_was_set_back_is_not_waited_for(
+    db, ask, seconds_ahead
+):
     assert (await ask(9)).calls == 5
-    await after(db, -seconds_ahead)  # counted by a statement that came later and waited less, or by another clock
+    # counted by a statement that came later and waited less, or by another clock
+    await after(db, -seconds_ahead)
     assert (await ask(9)).calls == 0
     async with db.read() as conn:
-        counted_at, clock = (await conn.execute(sa.select(tables.call_budgets.c.counted_at, now()))).one()
+        counted_at, clock = (
+            await conn.execute(sa.select(tables.call_budgets.c.counted_at, now()))
+        ).one()
     ahead = (counted_at - clock).total_seconds()
     assert 14 < ahead < 21 if db.is_postgresql else ahead <= 0
 

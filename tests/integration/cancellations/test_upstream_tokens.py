@@ -53,7 +53,9 @@ async def studio(studio, settings):
         served(app) as address,
         httpx.AsyncClient(base_url=address, trust_env=False, verify=False) as upstream,
     ):
-        calls = gateways(settings, payments_url=f"{address}/payments", credits_url=f"{address}/credits")
+        calls = gateways(
+            settings, payments_url=f"{address}/payments", credits_url=f"{address}/credits"
+        )
         studio.runtime = dataclasses.replace(studio.runtime, gateways=calls)
         studio.upstream = upstream
         yield studio
@@ -80,10 +82,14 @@ def accepted_for(studio, db):
         await put(studio, business, tokens)
         headers = {"Authorization": f"Bearer {await create_key(db, business, 'desk', Scope)}"}
         transport = httpx.ASGITransport(studio.app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://x.test", headers=headers) as http:
+        async with httpx.AsyncClient(
+            transport=transport, base_url="http://x.test", headers=headers
+        ) as http:
             desk = type(studio).__mro__[1](http)
             await desk.load(desk.record("client", "kim"), desk.record("session", "yoga"))
-            await desk.load(desk.record("booking", f"{business}-booking", "yoga", ("CAD", 2000), ("credits", 2)))
+            await desk.load(
+                desk.record("booking", f"{business}-booking", "yoga", ("CAD", 2000), ("credits", 2))
+            )
             job = await desk.accepted()
             answer = await http.get("/v1/business")
             assert "token" not in answer.text, "no API shows one"
@@ -94,19 +100,25 @@ def accepted_for(studio, db):
 
 async def callers(studio):
     """Of each upstream, whose tokens its calls had, by method."""
-    return {name: book["callers"] for name, book in (await studio.upstream.get("/books")).json().items()}
+    return {
+        name: book["callers"] for name, book in (await studio.upstream.get("/books")).json().items()
+    }
 
 
 async def made(studio):
     """(business, whose token) of each refund that an upstream made."""
     books = (await studio.upstream.get("/books")).json()
-    return sorted((one["business"], one["caller"]) for book in books.values() for one in book["effects"])
+    return sorted(
+        (one["business"], one["caller"]) for book in books.values() for one in book["effects"]
+    )
 
 
 async def states(db, job_id, *columns):
     columns = columns or ("method", "status", "failure_code")
     async with db.read() as conn:
-        query = sa.select(*(tables.refunds.c[name] for name in columns)).where(tables.refunds.c.job_id == job_id)
+        query = sa.select(*(tables.refunds.c[name] for name in columns)).where(
+            tables.refunds.c.job_id == job_id
+        )
         return sorted(map(tuple, await conn.execute(query)))
 
 
@@ -121,7 +133,9 @@ async def test_each_business_is_given_back_by_its_own_token_and_the_others_by_th
     for job_id in jobs:
         await studio.work(job_id)
         assert await states(db, job_id) == DONE
-    assert await made(studio) == sorted([("own", "own"), ("second", "second"), ("without", PLATFORM)] * 2)
+    assert await made(studio) == sorted(
+        [("own", "own"), ("second", "second"), ("without", PLATFORM)] * 2
+    )
     of_each = {caller: {"POST": 1} for caller in (*TOKENS, PLATFORM)}
     assert await callers(studio) == {"payments": of_each, "credits": of_each}
     kept, said = repr(await studio.everything()), "".join(capfd.readouterr())
@@ -134,12 +148,19 @@ async def test_a_token_for_one_upstream_is_sent_to_that_one_alone(studio, db, ac
     await run_slice(studio.runtime, job_id, seconds=5)
     with_own = BOOK[method]
     [without] = set(BOOK.values()) - {with_own}
-    assert await callers(studio) == {with_own: {"own": {"POST": 1}}, without: {PLATFORM: {"POST": 1}}}
-    assert await made(studio) == [("own", "own")], "where the business has a token, the platform's speaks for nothing"
+    assert await callers(studio) == {
+        with_own: {"own": {"POST": 1}},
+        without: {PLATFORM: {"POST": 1}},
+    }
+    assert await made(studio) == [("own", "own")], (
+        "where the business has a token, the platform's speaks for nothing"
+    )
 
 
 @pytest.mark.parametrize("faults", [{"drop_after": 1}, {"pending": 1, "pending_seconds": 0.1}])
-async def test_what_is_not_known_is_looked_up_by_the_token_that_asked_for_it(studio, db, accepted_for, faults):
+async def test_what_is_not_known_is_looked_up_by_the_token_that_asked_for_it(
+    studio, db, accepted_for, faults
+):
     job_id = await accepted_for("own", {method: seal(method, "own") for method in BOTH})
     await studio.faults(**faults, look_ups=False)
     await studio.work(job_id)
@@ -160,7 +181,9 @@ async def test_a_token_that_was_revoked_is_waited_for_and_the_new_one_is_sent_fr
         studio.runtime = dataclasses.replace(studio.runtime, settings=changed)
     job_id = await accepted_for("own", {method: seal(method, "own", "revoked") for method in BOTH})
     assert await run_slice(studio.runtime, job_id, seconds=5) > 0
-    assert await callers(studio) == {"payments": {}, "credits": {}}, "known by no token: refused, all of them"
+    assert await callers(studio) == {"payments": {}, "credits": {}}, (
+        "known by no token: refused, all of them"
+    )
     assert not {status for _, status, _ in await states(db, job_id)} & {"succeeded", "rejected"}
     await put(studio, "own", {method: seal(method, "own") for method in BOTH})
     await studio.work(job_id)
@@ -168,7 +191,14 @@ async def test_a_token_that_was_revoked_is_waited_for_and_the_new_one_is_sent_fr
     assert await made(studio) == [("own", "own")] * 2
 
 
-WHY = ["another sealing key", "no sealing key", "no seal", "a broken file", "another row's seal", "another column's"]
+WHY = [
+    "another sealing key",
+    "no sealing key",
+    "no seal",
+    "a broken file",
+    "another row's seal",
+    "another column's",
+]
 
 
 def unreadable(method, why):
@@ -192,12 +222,16 @@ async def test_with_a_token_that_cannot_be_opened_nothing_is_sent_there_and_all_
         "a broken file": {"secrets_key": None, "secrets_file": broken},
     }.get(why, {})
     runtime = studio.runtime
-    there = Runtime(runtime.db, runtime.queue, runtime.gateways, runtime.settings.model_copy(update=changes))
+    there = Runtime(
+        runtime.db, runtime.queue, runtime.gateways, runtime.settings.model_copy(update=changes)
+    )
     job_id = await accepted_for("own", {method: unreadable(method, why)})
     assert await run_slice(there, job_id, seconds=5) > 0
     asked = await callers(studio)
     assert asked.pop(BOOK[method]) == {}, "nothing, and least of all by the platform's token"
-    assert [*asked.values()] == [{PLATFORM: {"POST": 1}}], "the other upstream's calls are not in its way"
+    assert [*asked.values()] == [{PLATFORM: {"POST": 1}}], (
+        "the other upstream's calls are not in its way"
+    )
     assert (method, "pending", "unavailable", 0) in await states(
         db, job_id, "method", "status", "failure_code", "attempts"
     )
@@ -212,7 +246,9 @@ async def test_with_a_token_that_cannot_be_opened_nothing_is_sent_there_and_all_
     assert [one for one in await made(studio) if one[0] == "own"] == [("own", "own")]
 
 
-async def test_while_it_is_looked_up_a_token_that_cannot_be_opened_tells_nothing(studio, db, accepted_for):
+async def test_while_it_is_looked_up_a_token_that_cannot_be_opened_tells_nothing(
+    studio, db, accepted_for
+):
     job_id = await accepted_for("own", {method: seal(method, "own") for method in BOTH})
     await studio.faults(answer_500_after=1, look_ups=True)
     await run_slice(studio.runtime, job_id, seconds=5)
@@ -248,6 +284,11 @@ async def test_beside_payments_at_stripe_credits_have_their_token_and_no_payment
     await put(studio, "studio", tokens)
     async with db.write() as conn:
         await stripe_accounts.put(conn, "studio", account)
-        runtime = Runtime(db, studio.queue, {}, settings.model_copy(update={"payments_provider": provider}))
+        runtime = Runtime(
+            db, studio.queue, {}, settings.model_copy(update={"payments_provider": provider})
+        )
         found = await payment_account.of_business(runtime, conn, "studio")
-    assert found == {UpstreamMethod.PAYMENT: payments, UpstreamMethod.CREDIT: SecretKeyAccount("t-credits")}
+    assert found == {
+        UpstreamMethod.PAYMENT: payments,
+        UpstreamMethod.CREDIT: SecretKeyAccount("t-credits"),
+    }

@@ -42,7 +42,9 @@ class Upstream:
         return JSONResponse({"data": [one | reference for one in listed]})
 
     def app(self):
-        return Starlette(routes=[Route("/refunds", self.post, methods=["POST"]), Route("/refunds", self.get)])
+        return Starlette(
+            routes=[Route("/refunds", self.post, methods=["POST"]), Route("/refunds", self.get)]
+        )
 
 
 def answer(status, body=None, **headers):
@@ -64,7 +66,9 @@ def scripted(week, settings):
                 for _ in range(turns):
                     async with week.db.write() as conn:  # as if the pauses were over
                         await conn.execute(
-                            sa.update(tables.refunds).where(tables.refunds.c.due_at > now()).values(due_at=now())
+                            sa.update(tables.refunds)
+                            .where(tables.refunds.c.due_at > now())
+                            .values(due_at=now())
                         )
                     # A runtime of its own has a pace of its own, that knows of no quiet.
                     if await run_slice(dataclasses.replace(runtime), job["id"], seconds=5) is None:
@@ -89,7 +93,8 @@ async def test_a_refund_that_was_accepted_is_not_sent_again_because_a_look_up_is
 
 
 async def test_a_refusal_after_a_call_that_was_not_heard_is_believed_after_a_look_only(scripted):
-    # A look-up finds nothing, so it is sent again; and only then is the first call seen to have landed.
+    # A look-up finds nothing, so it is sent again; and only then is the first call seen to have
+    # landed.
     refusal = answer(422, {"code": "amount_exceeds_remaining"})
     upstream = Upstream(answer(500), refusal, listed=[MADE], listed_from=2)
     async with scripted(upstream, ["over"]) as (job, work):
@@ -102,7 +107,9 @@ async def test_a_refusal_after_a_call_that_was_not_heard_is_believed_after_a_loo
 
 
 async def test_a_retry_that_fails_as_well_is_told_and_not_sent_again(week, scripted):
-    upstream = Upstream(answer(201, MADE | {"status": "failed"}), answer(201, PENDING | {"id": "re_2"}))
+    upstream = Upstream(
+        answer(201, MADE | {"status": "failed"}), answer(201, PENDING | {"id": "re_2"})
+    )
     async with scripted(upstream, ["over"]) as (job, work):
         [refund] = await work(1)
         assert (refund["status"], refund["upstream_reference"]) == ("rejected", "re_1")
@@ -145,14 +152,17 @@ async def test_a_refusal_for_lack_of_balance_is_not_asked_for_again_by_its_key(s
     assert upstream.keys == [refund["id"], f"{refund['id']}.1", f"{refund['id']}.2"]
 
 
-async def test_an_upstream_that_asks_everybody_to_wait_is_left_alone_by_the_business_s_other_refunds(week, scripted):
+async def test_an_upstream_that_asks_everybody_to_wait_is_left_alone_by_the_business_s_other_refunds(
+    week, scripted
+):
     lines = [("CAD", 100)]
     await week.load(week.record("session", "full", starts_in_hours=30))
     await week.load(*(week.record("booking", f"full-{n}", "full", *lines) for n in range(60)))
     upstream = Upstream(answer(429, retry_after="60"))
     async with scripted(upstream, ["full"]) as (_job, work):
         refunds = await work(1)
-    assert len(upstream.keys) <= 8 + 8  # eight in a row, and the calls that were open when the last of them came
+    # eight in a row, and the calls that were open when the last of them came
+    assert len(upstream.keys) <= 8 + 8
     assert {one["status"] for one in refunds} == {"pending"}
     assert {one["attempts"] for one in refunds} == {0}
 

@@ -61,7 +61,9 @@ async def claimed_by(db, job_id, method="payment", *, most=1, lease_seconds=60.0
         return await claims.claim(conn, job_id, method, most=most, lease_seconds=lease_seconds)
 
 
-async def recorded(db, job_id, claimed, status, *, due_in=None, reference=None, definitive=False, epoch=None):
+async def recorded(
+    db, job_id, claimed, status, *, due_in=None, reference=None, definitive=False, epoch=None
+):
     outcome = Recorded(
         claimed.id, epoch or claimed.epoch, status, definitive, False, due_in, reference, None, None
     )  # fmt: skip
@@ -76,7 +78,8 @@ async def expanded(db, job_id, *, at_most=10):
 
 async def test_every_step_of_a_worker_gives_the_job_another_etag(week, poll, db):
     job_id = poll.job_id
-    await run_slice(week.runtime, job_id, seconds=0)  # begins, writes the refunds, and has no time to claim
+    # begins, writes the refunds, and has no time to claim
+    await run_slice(week.runtime, job_id, seconds=0)
     assert (await poll.sees_a_change())["status"] == "running"
     [sent] = await claimed_by(db, job_id, lease_seconds=0.0)
     assert (await poll.sees_a_change())["refunds"]["submitted"]["count"] == 1
@@ -86,7 +89,15 @@ async def test_every_step_of_a_worker_gives_the_job_another_etag(week, poll, db)
     await claimed_by(db, job_id, most=9)  # there is nothing more to claim
     await poll.sees_none()
     for status, due_in in (("processing", 60.0), ("succeeded", None)):
-        await recorded(db, job_id, again, status, due_in=due_in, reference="re_1", definitive=status == "succeeded")
+        await recorded(
+            db,
+            job_id,
+            again,
+            status,
+            due_in=due_in,
+            reference="re_1",
+            definitive=status == "succeeded",
+        )
         assert (await poll.sees_a_change())["refunds"][status]["count"] == 1
     [credit] = await claimed_by(db, job_id, "credit")
     assert (await poll.sees_a_change())["refunds"]["submitted"]["count"] == 4
@@ -100,15 +111,25 @@ async def test_refund_rows_that_are_held_back_for_a_person_give_another_etag(stu
     await studio.load(*(studio.record("booking", *line) for line in lines))
     first = Poll(studio, (await studio.accepted(["yoga"]))["id"])
     await first.sees_a_change()
-    async with db.write() as conn:  # the schedule has named half of what it names now, and all of that is claimed
-        row = {"business_id": "studio", "method": "payment", "subject_id": "card-payment-1", "booking_id": ""}
-        await conn.execute(sa.insert(t.ceilings).values(row | {"currency": "CAD", "paid": 2000, "claimed": 2000}))
+    # the schedule has named half of what it names now, and all of that is claimed
+    async with db.write() as conn:
+        row = {
+            "business_id": "studio",
+            "method": "payment",
+            "subject_id": "card-payment-1",
+            "booking_id": "",
+        }
+        await conn.execute(
+            sa.insert(t.ceilings).values(row | {"currency": "CAD", "paid": 2000, "claimed": 2000})
+        )
     await expanded(db, first.job_id)
     assert (await first.sees_a_change())["refunds"]["rejected"]["count"] == 1
 
 
 async def test_the_end_a_retry_and_a_person_s_word_give_the_job_another_etag(week, poll):
-    await week.faults(refuse_ids={"card-payment-1": "account_closed", "split-payment-1": "account_closed"})
+    await week.faults(
+        refuse_ids={"card-payment-1": "account_closed", "split-payment-1": "account_closed"}
+    )
     await week.work(poll.job_id)
     assert (await poll.sees_a_change())["status"] == "completed_with_failures"
     await settle_job(week.runtime, poll.job_id)
@@ -121,7 +142,9 @@ async def test_the_end_a_retry_and_a_person_s_word_give_the_job_another_etag(wee
     one, two = await week.refunds(poll.job_id, status="rejected")
     said = {"resolution": "waived", "reference": "desk-1"}
     for refund, status in ((one, "completed_with_failures"), (two, "completed")):
-        answer = await week.post(f"/bulk-cancellations/{poll.job_id}/refunds/{refund['id']}/resolve", **said)
+        answer = await week.post(
+            f"/bulk-cancellations/{poll.job_id}/refunds/{refund['id']}/resolve", **said
+        )
         assert answer.status_code == 200, answer.text
         assert (await poll.sees_a_change())["status"] == status
     await week.post(f"/bulk-cancellations/{poll.job_id}/refunds/{one['id']}/resolve", **said)
@@ -135,7 +158,9 @@ async def test_what_an_upstream_says_later_gives_the_job_another_etag(week, poll
     [refused] = await week.refunds(poll.job_id, status="rejected")
     late = Recorded(refused["id"], 1, "succeeded", True, False, None, "re_late", None, None)
     async with db.write() as conn:
-        assert await outcomes.record(conn, poll.job_id, [late], actor="worker", heartbeat_seconds=30)
+        assert await outcomes.record(
+            conn, poll.job_id, [late], actor="worker", heartbeat_seconds=30
+        )
     assert (await poll.sees_a_change())["status"] == "completed"
     hint = {"event_id": "evt_1", "reference": refused["id"], "failed_id": "re_late"}
     assert (
@@ -144,7 +169,9 @@ async def test_what_an_upstream_says_later_gives_the_job_another_etag(week, poll
     )
     shown = await poll.sees_a_change()
     assert (shown["status"], shown["refunds"]["processing"]["count"]) == ("running", 1)
-    await inbound_events.take(db, week.queue, inbound_events.InboundSource.STRIPE, **(hint | {"event_id": "evt_2"}))
+    await inbound_events.take(
+        db, week.queue, inbound_events.InboundSource.STRIPE, **(hint | {"event_id": "evt_2"})
+    )
     await poll.sees_none()  # it is due sooner: nobody is shown when
     async with db.write() as conn:  # the machine has given up on it
         rest = {"due_at": None, "outcome_seq": 99, "settled_at": t.refunds.c.first_due_at}
@@ -153,7 +180,11 @@ async def test_what_an_upstream_says_later_gives_the_job_another_etag(week, poll
     await settle_job(week.runtime, poll.job_id)
     assert (await poll.sees_a_change())["status"] == "completed_with_failures"
     assert await inbound_events.take(
-        db, week.queue, inbound_events.InboundSource.STRIPE, event_id="evt_3", reference=refused["id"]
+        db,
+        week.queue,
+        inbound_events.InboundSource.STRIPE,
+        event_id="evt_3",
+        reference=refused["id"],
     ) is (inbound_events.InboundResult.LOOK_UP)
     assert (await poll.sees_a_change())["status"] == "running"
 
@@ -162,7 +193,8 @@ async def test_a_withdrawal_gives_the_job_another_etag(week):
     job = await week.accepted(["spin"], hold_seconds=600)
     poll = Poll(week, job["id"])
     assert (await poll.sees_a_change())["status"] == "held"
-    assert await run_slice(week.runtime, job["id"], seconds=0) is None  # it only notes when the hold ends
+    # it only notes when the hold ends
+    assert await run_slice(week.runtime, job["id"], seconds=0) is None
     await poll.sees_none()
     await week.post(f"/bulk-cancellations/{job['id']}/withdraw")
     assert (await poll.sees_a_change())["status"] == "withdrawn"
@@ -170,7 +202,9 @@ async def test_a_withdrawal_gives_the_job_another_etag(week):
 
 async def test_an_etag_is_worth_nothing_to_another_business(poll, stranger):
     for known in (poll.tag, "*"):
-        answer = await stranger.http.get(f"/v1/bulk-cancellations/{poll.job_id}", headers={"If-None-Match": known})
+        answer = await stranger.http.get(
+            f"/v1/bulk-cancellations/{poll.job_id}", headers={"If-None-Match": known}
+        )
         assert answer.status_code == 404, answer.text
         assert "ETag" not in answer.headers
 
@@ -189,7 +223,8 @@ async def test_a_poll_of_a_known_version_counts_no_refunds(week, poll, db):
     sa.event.remove(looks, "before_cursor_execute", note)
     assert answer.status_code == 200
     assert not [statement for statement in asked if "refunds" in statement]
-    async with db.write() as conn:  # on PostgreSQL no statement is seen there: what can't be read is not read
+    # on PostgreSQL no statement is seen there: what can't be read is not read
+    async with db.write() as conn:
         await conn.execute(sa.text("ALTER TABLE refunds RENAME TO refunds_elsewhere"))
     poll.tag = answer.headers["ETag"]
     await poll.sees_none()
@@ -197,14 +232,22 @@ async def test_a_poll_of_a_known_version_counts_no_refunds(week, poll, db):
     assert (await poll.asks()).content == answer.content
 
 
-async def test_two_processes_give_a_job_one_body_and_one_etag_whether_it_was_kept_or_not(week, poll, db, settings):
+async def test_two_processes_give_a_job_one_body_and_one_etag_whether_it_was_kept_or_not(
+    week, poll, db, settings
+):
     await week.work(poll.job_id)
     path = f"/v1/bulk-cancellations/{poll.job_id}"
     answers = [await week.http.get(path), await week.http.get(path)]
     another = httpx.ASGITransport(create_app(settings, database=db, queue=week.queue))
-    async with httpx.AsyncClient(transport=another, base_url="http://studio.test", headers=week.http.headers) as http:
+    async with httpx.AsyncClient(
+        transport=another, base_url="http://studio.test", headers=week.http.headers
+    ) as http:
         answers.append(await http.get(path))
-    assert len({answer.content for answer in answers}) == len({answer.headers["ETag"] for answer in answers}) == 1
+    assert (
+        len({answer.content for answer in answers})
+        == len({answer.headers["ETag"] for answer in answers})
+        == 1
+    )
 
 
 def test_no_more_bodies_are_kept_than_there_is_room_for_and_those_asked_for_last_stay():
@@ -229,7 +272,14 @@ async def test_two_workers_who_claim_record_and_write_refunds_at_once_never_wait
         while await open_refunds(handle, job["id"]):
             for method in ("payment", "credit"):
                 for one in await claimed_by(handle, job["id"], method, most=2):
-                    await recorded(handle, job["id"], one, "succeeded", reference=f"re_{one.id}", definitive=True)
+                    await recorded(
+                        handle,
+                        job["id"],
+                        one,
+                        "succeeded",
+                        reference=f"re_{one.id}",
+                        definitive=True,
+                    )
 
     async def writes():
         is_expanded = False
@@ -243,7 +293,9 @@ async def test_two_workers_who_claim_record_and_write_refunds_at_once_never_wait
     finally:
         await other.close()
     shown = (await week.job(job["id"]))["refunds"]
-    assert shown["succeeded"]["count"] + shown["skipped"]["count"] == sum(one["count"] for one in shown.values())
+    assert shown["succeeded"]["count"] + shown["skipped"]["count"] == sum(
+        one["count"] for one in shown.values()
+    )
 
 
 async def open_refunds(handle, job_id):
@@ -252,11 +304,18 @@ async def open_refunds(handle, job_id):
             sa.select(sa.func.count())
             .select_from(t.jobs.outerjoin(t.refunds, t.refunds.c.job_id == t.jobs.c.id))
             .where(t.jobs.c.id == job_id)
-            .where(sa.or_(t.refunds.c.due_at.is_not(None), t.jobs.c.expanded_sessions < t.jobs.c.accepted_sessions))
+            .where(
+                sa.or_(
+                    t.refunds.c.due_at.is_not(None),
+                    t.jobs.c.expanded_sessions < t.jobs.c.accepted_sessions,
+                )
+            )
         )
 
 
 async def test_a_key_without_the_scope_learns_no_version(poll, caller_with):
     desk = await caller_with(Scope.SCHEDULE_READ)
-    answer = await desk.http.get(f"/v1/bulk-cancellations/{poll.job_id}", headers={"If-None-Match": poll.tag})
+    answer = await desk.http.get(
+        f"/v1/bulk-cancellations/{poll.job_id}", headers={"If-None-Match": poll.tag}
+    )
     assert answer.status_code == 403

@@ -30,7 +30,9 @@ def class_with(desk, id_, line, subject):
 
 
 @pytest.mark.parametrize("method", SUBJECTS)
-async def test_what_is_anothers_is_refused_and_the_owner_is_still_given_it_back(studio, stranger, method):
+async def test_what_is_anothers_is_refused_and_the_owner_is_still_given_it_back(
+    studio, stranger, method
+):
     subject = {"payment_id": "p"} if method == "payment" else {"account_id": "a"}
     line = SUBJECTS[method]
     if method == "payment":
@@ -59,7 +61,9 @@ async def returned(studio, session_id, *bookings):
 async def cancelled_class(studio, session_id):
     job = await studio.accepted([session_id])
     await studio.work(job["id"])
-    return {one["booking_id"]: one | {"job_id": job["id"]} for one in await studio.refunds(job["id"])}
+    return {
+        one["booking_id"]: one | {"job_id": job["id"]} for one in await studio.refunds(job["id"])
+    }
 
 
 def paid_by(studio, id_, session_id, amount, payment_id="p", currency="CAD"):
@@ -83,7 +87,9 @@ async def without_limits(studio):
     await studio.faults(allow_excess=True)
 
 
-async def test_a_payment_of_several_bookings_is_returned_whole_though_they_are_cancelled_one_by_one(studio):
+async def test_a_payment_of_several_bookings_is_returned_whole_though_they_are_cancelled_one_by_one(
+    studio,
+):
     await without_limits(studio)
     await studio.load(studio.record("session", "spin"), paid_by(studio, "b3", "spin", 1000))
     pair = paid_by(studio, "b1", "yoga", 3000), paid_by(studio, "b2", "yoga", 2000)
@@ -103,9 +109,16 @@ async def test_a_booking_that_comes_again_under_another_id_is_not_returned_again
     assert await verify(studio.db) == []
 
 
-async def test_beside_a_payment_that_was_returned_before_others_are_returned_and_all_are_counted(studio):
+async def test_beside_a_payment_that_was_returned_before_others_are_returned_and_all_are_counted(
+    studio,
+):
     await without_limits(studio)
-    await returned(studio, "yoga", paid_by(studio, "b1", "yoga", 6000), studio.record("booking", "free", "yoga"))
+    await returned(
+        studio,
+        "yoga",
+        paid_by(studio, "b1", "yoga", 6000),
+        studio.record("booking", "free", "yoga"),
+    )
     mixed = (
         paid_by(studio, "renamed", "anew", 6000),
         paid_by(studio, "new", "anew", 700, "q"),
@@ -119,7 +132,9 @@ async def test_beside_a_payment_that_was_returned_before_others_are_returned_and
     assert found["nothing"]["status"] == "skipped"
     assert (await studio.books())["sums"] == {"CAD": 7000, "credits": 2}
     async with studio.db.read() as conn:
-        claims = (await conn.execute(sa.select(tables.ceilings.c.paid, tables.ceilings.c.claimed))).all()
+        claims = (
+            await conn.execute(sa.select(tables.ceilings.c.paid, tables.ceilings.c.claimed))
+        ).all()
     assert sorted(map(tuple, claims)) == [(2, 2), (1000, 1000), (6000, 6000)]
     assert await verify(studio.db) == []
 
@@ -129,12 +144,16 @@ async def test_what_is_held_back_is_a_persons_who_is_told_of_it_and_resolves_it(
     await returned(studio, "monday", paid_by(studio, "b1", "monday", 1000, "course"))
     office = Office(studio.http, studio.db, settings)
     await office.endpoint("http://127.0.0.1:9/hook")
-    later = (await returned(studio, "friday", paid_by(studio, "b2", "friday", 1000, "course")))["b2"]
+    later = (await returned(studio, "friday", paid_by(studio, "b2", "friday", 1000, "course")))[
+        "b2"
+    ]
     assert words(later) == HELD_BACK
     path = f"/bulk-cancellations/{later['job_id']}"
     assert (await studio.job(later["job_id"]))["status"] == "completed_with_failures"
     told = [data for kind, data in await office.events() if kind == "refund.failed"]
-    assert [(one["refund_id"], one["failure_code"]) for one in told] == [(later["id"], "already_refunded_here")]
+    assert [(one["refund_id"], one["failure_code"]) for one in told] == [
+        (later["id"], "already_refunded_here")
+    ]
     # A retry sends nothing: it says so of what is named, and has nothing else to try.
     named = await studio.post(f"{path}/retry", refund_ids=[later["id"]])
     assert (named.status_code, named.json()["errors"][0]["code"]) == (422, "not-retriable")
@@ -202,7 +221,13 @@ async def test_two_cancellations_at_once_claim_what_is_left_of_a_payment_once(st
         paid_by(studio, "b1", "s1", 6000),
         paid_by(studio, "b2", "s2", 6000),
     )
-    one = {"business_id": "studio", "method": "payment", "subject_id": "p", "booking_id": "", "currency": "CAD"}
+    one = {
+        "business_id": "studio",
+        "method": "payment",
+        "subject_id": "p",
+        "booking_id": "",
+        "currency": "CAD",
+    }
     async with studio.db.write() as conn:
         await conn.execute(sa.insert(tables.ceilings).values(**one, paid=12000, claimed=6000))
     jobs = [await studio.accepted([id_]) for id_ in ("s1", "s2")]
@@ -220,8 +245,12 @@ async def paid_once(studio):
     return [paid_by(studio, f"b{number}", "yoga", 6000) for number in (1, 2)]
 
 
-@pytest.mark.parametrize("faults", [{}, {"latency_seconds": 0.2}, {"pending": 1}, {"drop_after": 0.7, "seed": 3}])
-async def test_a_whole_payment_on_each_booking_is_returned_once_and_the_other_says_by_which(studio, faults):
+@pytest.mark.parametrize(
+    "faults", [{}, {"latency_seconds": 0.2}, {"pending": 1}, {"drop_after": 0.7, "seed": 3}]
+)
+async def test_a_whole_payment_on_each_booking_is_returned_once_and_the_other_says_by_which(
+    studio, faults
+):
     bookings = await paid_once(studio)
     await studio.faults(**faults, **({"pending_seconds": 0.1} if "pending" in faults else {}))
     found = await returned(studio, "yoga", *bookings)
@@ -239,7 +268,9 @@ async def test_where_no_sibling_did_it_each_line_says_that_somebody_else_has(stu
     bookings = await paid_once(studio)
     theirs = {"business_id": "studio", "payment_id": "p", "amount_minor": 6000, "currency": "CAD"}
     key = {"Idempotency-Key": "by hand"}
-    answer = await studio.upstream.post("/payments/refunds", json=theirs | {"reference": "by hand"}, headers=key)
+    answer = await studio.upstream.post(
+        "/payments/refunds", json=theirs | {"reference": "by hand"}, headers=key
+    )
     assert answer.status_code == 201
     found = await returned(studio, "yoga", *bookings)
     assert {words(one) for one in found.values()} == {("skipped", "already_refunded_elsewhere")}

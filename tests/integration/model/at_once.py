@@ -1,6 +1,7 @@
 """SQLite in the event loop's own thread: the driver's way to a thread and back is most of what a short statement takes.
 
-The database, its file and every statement are those of the service; only nobody else gets a turn meanwhile.
+The database, its file and every statement are those of the service; only nobody else gets a turn
+meanwhile.
 """
 
 import asyncio
@@ -25,7 +26,7 @@ class _Here:
         future, function = task
         try:
             result = function()
-        except BaseException as error:  # noqa: BLE001 - whatever it is, it is the caller's, as with the thread
+        except BaseException as error:
             future.set_exception(error)
         else:
             future.set_result(result)
@@ -42,7 +43,8 @@ class _AtOnce(aiosqlite.Connection):
 class Place:
     """Where runs live: one event loop, and a database for some of them, a business for each.
 
-    Looking through all rows takes longer the more runs have left theirs: so the file is now and then a fresh one.
+    Looking through all rows takes longer the more runs have left theirs: so the file is now and
+    then a fresh one.
     """
 
     def __init__(self, runner: asyncio.Runner, template: str) -> None:
@@ -70,7 +72,9 @@ class Place:
         self.run(self.db.close())
 
     def _connect(self, _dialect: Any, _record: Any, args: Any, named: Any) -> None:
-        named["async_creator_fn"] = lambda _path, **named: _AtOnce(lambda: sqlite3.connect(self.path, **named), 64)
+        named["async_creator_fn"] = lambda _path, **named: _AtOnce(
+            lambda: sqlite3.connect(self.path, **named), 64
+        )
 
 
 def _without_waiting_for_the_disk(connection: Any, _record: Any) -> None:

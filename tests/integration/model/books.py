@@ -1,7 +1,8 @@
 """The model's upstream: it keeps its own books, and does with each call what the run has drawn for it.
 
-It speaks the contracts' words (`openapi/*-upstream.yaml`) into the real gateways, so that what is judged is what they
-read. It is never caught in a lie that the contracts forbid; where they leave room it takes it.
+It speaks the contracts' words (`openapi/*-upstream.yaml`) into the real gateways, so that what is
+judged is what they read. It is never caught in a lie that the contracts forbid; where they leave
+room it takes it.
 """
 
 from dataclasses import dataclass
@@ -55,7 +56,8 @@ class Look(StrEnum):
     SILENT = "no answer"
     BROKEN = "500"
     THROTTLED = "429"
-    # Only of a refund that it has told us of: that it does not show it now is no leave to send it again.
+    # Only of a refund that it has told us of: that it does not show it now is no leave to send it
+    # again.
     FORGETFUL = "shows nothing but failures, of what it had accepted"
 
 
@@ -159,7 +161,8 @@ class Books:
         deed = self.deed
         unseen = [entry for entry in self.of(order["reference"]) if entry.unseen]
         if unseen:
-            # What look-ups did not show yet it knows of here: it answers or refuses by that, and shows it from now on.
+            # What look-ups did not show yet it knows of here: it answers or refuses by that, and
+            # shows it from now on.
             deed = Deed.DONE
             self.catch_up()
         match deed:
@@ -171,7 +174,9 @@ class Books:
                 return NotSent("refused")
             case Deed.KEY_IN_USE | Deed.THROTTLED | Deed.UNAVAILABLE:
                 status, code = _REFUSALS[deed]
-                return _answer(status, {"code": code}, **({} if status == 409 else {"retry_after": "2"}))
+                return _answer(
+                    status, {"code": code}, **({} if status == 409 else {"retry_after": "2"})
+                )
         return self._decide(deed, key, order)
 
     def _decide(self, deed: Deed, key: str, order: dict[str, Any]) -> Reply:
@@ -193,7 +198,16 @@ class Books:
             return _answer(status, {"code": code})
         status = _MADE.get(deed, SUCCEEDED)
         unseen = deed is Deed.DONE_UNSEEN and self.kind is not Kind.JUDGE
-        entry = Entry(f"re_{len(self.entries)}", order["reference"], key, subject, amount, status, status, unseen)
+        entry = Entry(
+            f"re_{len(self.entries)}",
+            order["reference"],
+            key,
+            subject,
+            amount,
+            status,
+            status,
+            unseen,
+        )
         self.entries.append(entry)
         return self._tell(deed, entry, amount)
 
@@ -211,4 +225,8 @@ class Books:
 
 
 def _answer(status: int, body: dict[str, Any], **headers: str) -> HttpAnswer:
-    return HttpAnswer(status, {name.replace("_", "-"): value for name, value in headers.items()}, orjson.dumps(body))
+    return HttpAnswer(
+        status,
+        {name.replace("_", "-"): value for name, value in headers.items()},
+        orjson.dumps(body),
+    )

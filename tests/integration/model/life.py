@@ -38,7 +38,11 @@ class Life:
     def unexpanded(self) -> list[str]:
         """Jobs that have not all their refund rows."""
         jobs = self.desk.jobs()
-        return [one for one in self.jobs if jobs[one]["expanded_sessions"] < jobs[one]["accepted_sessions"]]
+        return [
+            one
+            for one in self.jobs
+            if jobs[one]["expanded_sessions"] < jobs[one]["accepted_sessions"]
+        ]
 
     def unfinished(self) -> list[str]:
         """Jobs that a sweep would find, now or later."""
@@ -72,7 +76,9 @@ class Life:
         rows = {row["id"]: row for row in self.desk.refunds()}
         due = {held.claimed.id for held in group if _lets_through(rows[held.claimed.id], held)}
         changed = set(await self.crew.record(group))
-        assert changed == due, f"{[rows[held.claimed.id] for held in group]} changed: {changed}, not {due}"
+        assert changed == due, (
+            f"{[rows[held.claimed.id] for held in group]} changed: {changed}, not {due}"
+        )
 
     async def settle(self, job_id: str) -> float | None:
         """Settle the job: it ends if nothing of it is open, and not before."""
@@ -82,7 +88,9 @@ class Life:
             assert due_in is None
             return None
         rows = [row for row in self.desk.refunds() if row["job_id"] == job_id]
-        is_open = job["expanded_sessions"] < job["accepted_sessions"] or any(row["due_at"] for row in rows)
+        is_open = job["expanded_sessions"] < job["accepted_sessions"] or any(
+            row["due_at"] for row in rows
+        )
         assert (due_in is not None) == is_open, (job, rows, due_in)
         assert (job["status"] in ENDED) != is_open, (job, rows)
         return due_in
@@ -98,9 +106,13 @@ class Life:
             left = {row["job_id"] for row in self.watch.asleep()}
             for job_id in sorted(left):
                 # By their names: disputed ones are tried again no other way.
-                named = Retried(tuple(row["id"] for row in self.watch.asleep() if row["job_id"] == job_id))
+                named = Retried(
+                    tuple(row["id"] for row in self.watch.asleep() if row["job_id"] == job_id)
+                )
                 queue, business_id = LocalQueue(), self.desk.business_id
-                await amend.retry(self.db, queue, business_id, job_id, actor="person", retried=named)
+                await amend.retry(
+                    self.db, queue, business_id, job_id, actor="person", retried=named
+                )
                 self.watch.look()
             if not left:
                 break

@@ -1,6 +1,7 @@
 """What must hold after every step of a run: our rows against the upstream's books and against their own past.
 
-The books are the oracle of money; of states, the promises that the modules under test make in their docstrings.
+The books are the oracle of money; of states, the promises that the modules under test make in their
+docstrings.
 """
 
 from collections import Counter
@@ -28,7 +29,11 @@ class Watch:
 
     def asleep(self) -> list[Row]:
         """Refunds that only a person can go on with, as last seen."""
-        return [row for row in self.rows.values() if row["due_at"] is None and row["status"] in NEEDS_A_PERSON]
+        return [
+            row
+            for row in self.rows.values()
+            if row["due_at"] is None and row["status"] in NEEDS_A_PERSON
+        ]
 
     def look(self) -> None:
         """Every rule, now.
@@ -51,7 +56,10 @@ class Watch:
             self._tells_its_version(job, its_rows)
         for session in self.desk.sessions().values():
             told = self.holder.get(session["id"])
-            assert (session["status"], session["job_id"]) == ("cancelled" if told else "scheduled", told), session
+            assert (session["status"], session["job_id"]) == (
+                "cancelled" if told else "scheduled",
+                told,
+            ), session
         self.rows = rows
 
     def _books_are_right(self, rows: dict[str, Row]) -> None:
@@ -59,25 +67,39 @@ class Watch:
             assert reference in rows, f"{reference} was refunded, and there is no such row"
             effects = self.books.effects(reference)
             assert len(effects) <= 1, f"refunded {len(effects)} times: {effects}"
-            assert not effects or rows[reference]["attempts"] >= 1, f"an effect of no attempt: {rows[reference]}"
+            assert not effects or rows[reference]["attempts"] >= 1, (
+                f"an effect of no attempt: {rows[reference]}"
+            )
 
     def _tells_the_books(self, row: Row) -> None:
         entries = self.books.of(row["id"])
         if row["status"] == "succeeded":
             amount = row["amount_minor"] or row["credits"]
             told = (row["upstream_reference"], SUCCEEDED, amount)
-            assert told in [(entry.id, entry.status, entry.amount) for entry in entries], (row, entries)
+            assert told in [(entry.id, entry.status, entry.amount) for entry in entries], (
+                row,
+                entries,
+            )
         elif row["status"] in _SAID_NO:
-            assert not self.books.effects(row["id"]), f"{row['status']}, and the books say {entries}: {row}"
+            assert not self.books.effects(row["id"]), (
+                f"{row['status']}, and the books say {entries}: {row}"
+            )
 
     def _tells_its_version(self, job: Row, rows: list[Row]) -> None:
         version = (job["id"], job["version"], job["claims"])
-        shown = (job["status"], job["started_at"], job["finished_at"], Counter(row["status"] for row in rows))
+        shown = (
+            job["status"],
+            job["started_at"],
+            job["finished_at"],
+            Counter(row["status"] for row in rows),
+        )
         before = self._shown.setdefault(version, shown)
         assert shown == before, f"one version of {job['id']} stands for {before} and for {shown}"
 
     def _is_where_its_rows_say(self, job: Row, rows: list[Row]) -> None:
-        is_open = job["expanded_sessions"] < job["accepted_sessions"] or any(row["due_at"] for row in rows)
+        is_open = job["expanded_sessions"] < job["accepted_sessions"] or any(
+            row["due_at"] for row in rows
+        )
         person = any(row["status"] in NEEDS_A_PERSON for row in rows)
         match job["status"]:
             case "held" | "queued":
@@ -97,7 +119,9 @@ class Watch:
         before = self._last_number.get(job["id"], 0)
         for row in rows:
             number, old = row["outcome_seq"], self.rows.get(row["id"], {}).get("outcome_seq")
-            assert number in (None, old) or number > before, f"{row} came to rest after number {before}"
+            assert number in (None, old) or number > before, (
+                f"{row} came to rest after number {before}"
+            )
         self._last_number[job["id"]] = max([before, *numbers])
         assert self._last_number[job["id"]] <= job["outcome_seq"], job
 
@@ -107,7 +131,13 @@ def _agrees_with_its_history(row: Row) -> None:
         assert row["status"] in ("pending", "skipped"), row
         assert row["epoch"] == 0, row
         return
-    assert (row["last_status"], row["last_epoch"], row["last_attempts"], row["last_reference"], row["last_code"]) == (
+    assert (
+        row["last_status"],
+        row["last_epoch"],
+        row["last_attempts"],
+        row["last_reference"],
+        row["last_code"],
+    ) == (
         row["status"],
         row["epoch"],
         row["attempts"],
@@ -126,15 +156,31 @@ def _goes_on_from(before: Row | None, row: Row) -> None:
     assert row["epoch"] >= before["epoch"], (before, row)
     raised = row["key_generation"] - before["key_generation"]
     assert raised in (0, 1), (before, row)
-    # A new key only for a try that a person asked for after the upstream's own refund had failed, or after a refusal
-    # for lack of balance, which an upstream may repeat under its key when there is some.
+    # A new key only for a try that a person asked for after the upstream's own refund had failed,
+    # or after a refusal for lack of balance, which an upstream may repeat under its key when there
+    # is some.
     asked_again = before["status"] == "rejected" and row["status"] == "pending"
-    without_balance = (row["status"], row["failure_code"]) == ("pending", "insufficient_balance") and row != before
+    without_balance = (row["status"], row["failure_code"]) == (
+        "pending",
+        "insufficient_balance",
+    ) and row != before
     failed_there = asked_again and before["upstream_reference"] is not None
-    claimed_since = before["status"] in ("pending", "indeterminate") and row["epoch"] > before["epoch"]
+    claimed_since = (
+        before["status"] in ("pending", "indeterminate") and row["epoch"] > before["epoch"]
+    )
     sent_since = before["status"] == "submitted" or claimed_since
     assert bool(raised) == (failed_there or (without_balance and sent_since)), (before, row)
-    # Taken off: one call that surely had no effect. Counted anew from 1: a person has it looked up again.
+    # Taken off: one call that surely had no effect. Counted anew from 1: a person has it looked up
+    # again.
     assert row["attempts"] >= before["attempts"] - 1 or row["attempts"] == 1, (before, row)
-    frozen = ("job_id", "session_id", "booking_id", "line_no", "method", "amount_minor", "credits", "payment_id")
+    frozen = (
+        "job_id",
+        "session_id",
+        "booking_id",
+        "line_no",
+        "method",
+        "amount_minor",
+        "credits",
+        "payment_id",
+    )
     assert all(row[name] == before[name] for name in frozen), (before, row)

@@ -1,7 +1,8 @@
 """The model's workers and their clock: they call as the protocol says, and may record late, twice or never.
 
-They promise what `execute` promises: a call only for a claim of their own, none so late that it could outlive the
-lease, and a look-up instead of a call unless the row was committed as `submitted` for it.
+They promise what `execute` promises: a call only for a claim of their own, none so late that it
+could outlive the lease, and a look-up instead of a call unless the row was committed as `submitted`
+for it.
 """
 
 from dataclasses import dataclass
@@ -29,7 +30,8 @@ LEASE_SECONDS: Final = 30.0
 TIMEOUT_SECONDS: Final = 10.0
 QUIESCENCE_SECONDS: Final = 5.0
 GIVE_UP_AFTER_SECONDS: Final = 72 * 3600.0
-# The database's clock goes on while a run is computed: what the model calls still in time is so by this much.
+# The database's clock goes on while a run is computed: what the model calls still in time is so by
+# this much.
 _SLACK_SECONDS: Final = 3.0
 _LAGS_AT_MOST_SECONDS: Final = 3600.0  # look-ups, after what the upstream did
 _LANDS_WITHIN: Final = TIMEOUT_SECONDS + QUIESCENCE_SECONDS - _SLACK_SECONDS
@@ -107,7 +109,10 @@ class Crew:
 
     def must_not_call(self, held: Held) -> bool:
         """Whether its lease might end before a call made now can no longer land."""
-        return self.clock - held.claimed_at >= LEASE_SECONDS - TIMEOUT_SECONDS - QUIESCENCE_SECONDS - _SLACK_SECONDS
+        return (
+            self.clock - held.claimed_at
+            >= LEASE_SECONDS - TIMEOUT_SECONDS - QUIESCENCE_SECONDS - _SLACK_SECONDS
+        )
 
     async def act(self, held: Held, deed: Deed, look: Look) -> None:
         """The worker does what the claim asks for, and hears at once what comes of it."""
@@ -170,7 +175,9 @@ class Crew:
             for held in group
         ]
         async with self.db.write() as conn:
-            return await outcomes.record(conn, group[0].job_id, said, actor="worker", heartbeat_seconds=LEASE_SECONDS)
+            return await outcomes.record(
+                conn, group[0].job_id, said, actor="worker", heartbeat_seconds=LEASE_SECONDS
+            )
 
     async def _post(self, held: Held, deed: Deed) -> Outcome:
         self._prepare(held, deed, Look.TRUE)
@@ -197,4 +204,6 @@ class Crew:
         self.books.look = Look.TRUE if look is Look.FORGETFUL and not accepted else look
 
     def _trail(self, held: Held) -> AttemptContext:
-        return AttemptContext(held.claimed.attempts, held.claimed.age_seconds, GIVE_UP_AFTER_SECONDS, jitter=1.0)
+        return AttemptContext(
+            held.claimed.attempts, held.claimed.age_seconds, GIVE_UP_AFTER_SECONDS, jitter=1.0
+        )

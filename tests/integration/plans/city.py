@@ -20,11 +20,18 @@ FIRST_DAY = dt.datetime(2026, 1, 1, 9, tzinfo=dt.UTC)
 
 async def build(db: Database) -> None:
     """Fill every table, and have it counted."""
-    numbers = [(f"b{business}", number) for business in range(BUSINESSES) for number in range(JOBS_EACH)]
-    businesses = [{"id": f"b{n}", "name": "Studio", "timezone": "UTC", "currency": "CAD"} for n in range(BUSINESSES)]
+    numbers = [
+        (f"b{business}", number) for business in range(BUSINESSES) for number in range(JOBS_EACH)
+    ]
+    businesses = [
+        {"id": f"b{n}", "name": "Studio", "timezone": "UTC", "currency": "CAD"}
+        for n in range(BUSINESSES)
+    ]
     async with db.write() as conn:
         await conn.execute(sa.insert(t.businesses), businesses)
-        await conn.execute(sa.insert(t.jobs), [_job(*one, place) for place, one in enumerate(numbers)])
+        await conn.execute(
+            sa.insert(t.jobs), [_job(*one, place) for place, one in enumerate(numbers)]
+        )
         for statement in _statements():
             await conn.execute(statement)
     async with db.write() as conn:
@@ -57,10 +64,16 @@ def _job(business_id: str, number: int, place: int) -> dict:
 
 
 def _statements() -> list[sa.Insert]:
-    each = sa.values(sa.column("n", sa.Integer)).data([(n,) for n in range(BOOKINGS_EACH)]).cte("each")
+    each = (
+        sa.values(sa.column("n", sa.Integer)).data([(n,) for n in range(BOOKINGS_EACH)]).cte("each")
+    )
     n = sa.cast(each.c.n, sa.String)
     one = sa.literal(1)
-    paid = {"method": sa.literal("payment"), "amount_minor": sa.literal(2000), "currency": sa.literal("CAD")}
+    paid = {
+        "method": sa.literal("payment"),
+        "amount_minor": sa.literal(2000),
+        "currency": sa.literal("CAD"),
+    }
     session_id = sa.literal("s-") + t.jobs.c.idempotency_key
     booking_id = t.job_sessions.c.session_id + "-" + n
     at_rest = t.jobs.c.due_at.is_(None)
@@ -72,7 +85,9 @@ def _statements() -> list[sa.Insert]:
         one,
         type_=t.refunds.c.id.type,
     )
-    jobs_sessions_each = t.job_sessions.join(t.jobs, t.jobs.c.id == t.job_sessions.c.job_id).join(each, sa.true())
+    jobs_sessions_each = t.job_sessions.join(t.jobs, t.jobs.c.id == t.job_sessions.c.job_id).join(
+        each, sa.true()
+    )
     clock = sa.literal(FIRST_DAY, t.sessions.c.starts_at.type)
     businesses_each = t.businesses.join(each, sa.true())
     endpoint_id = sa.func.refund_id(
@@ -248,5 +263,9 @@ def _statements() -> list[sa.Insert]:
 
 
 def _insert(table: sa.Table, source: sa.FromClause, /, *where, **columns) -> sa.Insert:
-    chosen = sa.select(*(column.label(name) for name, column in columns.items())).select_from(source).where(*where)
+    chosen = (
+        sa.select(*(column.label(name) for name, column in columns.items()))
+        .select_from(source)
+        .where(*where)
+    )
     return sa.insert(table).from_select(list(columns), chosen, include_defaults=False)

@@ -70,7 +70,9 @@ class Day:
     async def schedule_is_read(self) -> None:
         page = (await self.get("/v1/sessions", **_DAYS, limit="2")).json()
         await self.get("/v1/sessions", **_DAYS, limit="2", cursor=page["next_cursor"])
-        await self.get("/v1/sessions", **_DAYS, status="scheduled", location="Hall", instructor="Ana", q="yo")
+        await self.get(
+            "/v1/sessions", **_DAYS, status="scheduled", location="Hall", instructor="Ana", q="yo"
+        )
         await self.get("/v1/sessions/s0")
         await self.get("/v1/sessions/s0/bookings")
         await self.get("/v1/clients/c/bookings")
@@ -85,11 +87,15 @@ class Day:
         await self.post(f"{here}/test")
         await self.deliver()
         page = (await self.get(f"{here}/deliveries", limit="2")).json()
-        await self.get(f"{here}/deliveries", limit="2", status="pending", cursor=page["next_cursor"])
+        await self.get(
+            f"{here}/deliveries", limit="2", status="pending", cursor=page["next_cursor"]
+        )
         one = f"{here}/deliveries/{page['data'][0]['event_id']}"
         await self.get(one)
         await self.post(f"{one}/redeliver")
-        await self.post(f"{here}/replay", {"since": "2026-01-01T00:00:00Z", "undelivered_only": True})
+        await self.post(
+            f"{here}/replay", {"since": "2026-01-01T00:00:00Z", "undelivered_only": True}
+        )
         await self.post(f"{here}/rotate-secret", {})
         await self.get("/v1/webhook-endpoints", limit="1")
         await self.http.patch(here, json={"status": "disabled"})
@@ -100,9 +106,11 @@ class Day:
     async def deliver(self) -> None:
         """Until each has been tried once; the sandbox takes none of them."""
         stop = asyncio.Event()
-        delivering = asyncio.create_task(deliver_forever(self.runtime.db, self.runtime.settings, stop))
+        delivering = asyncio.create_task(
+            deliver_forever(self.runtime.db, self.runtime.settings, stop)
+        )
         async with asyncio.timeout(20):
-            while await self.something_is_due():  # noqa: ASYNC110 - only the database knows
+            while await self.something_is_due():
                 await asyncio.sleep(0.1)
         stop.set()
         await delivering
@@ -113,7 +121,11 @@ class Day:
 
     async def a_plan_is_made_and_withdrawn(self) -> None:
         plan = await self.post("/v1/bulk-cancellations/plan", _DAYS | {"session_ids": ["s0", "s1"]})
-        on_hold = _DAYS | {"session_ids": ["s0", "s1"], "hold_seconds": 600, "plan_digest": plan["digest"]}
+        on_hold = _DAYS | {
+            "session_ids": ["s0", "s1"],
+            "hold_seconds": 600,
+            "plan_digest": plan["digest"],
+        }
         job = await self.post("/v1/bulk-cancellations", on_hold, **{"Idempotency-Key": "first"})
         await self.post(f"/v1/bulk-cancellations/{job['id']}/withdraw")
 
@@ -155,7 +167,9 @@ class Day:
         await self.upstream.faults()
         await self.post(f"{here}/retry")
         source = inbound_events.InboundSource.PAYMENTS
-        await inbound_events.take(self.runtime.db, self.runtime.queue, source, event_id="e", reference=refused[1]["id"])
+        await inbound_events.take(
+            self.runtime.db, self.runtime.queue, source, event_id="e", reference=refused[1]["id"]
+        )
         await self.work(job_id)
         async with asyncio.timeout(10):
             while (await self.get(here)).json()["finished_at"] is None:
@@ -166,13 +180,21 @@ class Day:
     async def worker_sweeps_and_checks(self) -> None:
         named = inbound_events.AtStripe("re_1", None)
         await inbound_events.take(
-            self.runtime.db, self.runtime.queue, inbound_events.InboundSource.STRIPE, event_id="thin", reference=named
+            self.runtime.db,
+            self.runtime.queue,
+            inbound_events.InboundSource.STRIPE,
+            event_id="thin",
+            reference=named,
         )
         await recover.due_in(self.runtime)
-        await recover.due_jobs(self.runtime, limit=10, skip=["00000000-0000-7000-8000-000000000000"])
+        await recover.due_jobs(
+            self.runtime, limit=10, skip=["00000000-0000-7000-8000-000000000000"]
+        )
         async with self.runtime.db.write() as conn:
             # Not the first check ever, which reads all there is.
-            await conn.execute(sa.update(t.checks).values(due_at=now(), checked_at=now(), violations={}))
+            await conn.execute(
+                sa.update(t.checks).values(due_at=now(), checked_at=now(), violations={})
+            )
         await check(self.runtime)
 
 
@@ -184,7 +206,9 @@ async def pass_by(db: Database, settings: Settings, upstream) -> None:
     queue = LocalQueue()
     app = create_app(settings, database=db, queue=queue)
     headers = {"Authorization": f"Bearer {key}"}
-    calls = gateways(settings, payments_url=f"{upstream.url}/payments", credits_url=f"{upstream.url}/credits")
+    calls = gateways(
+        settings, payments_url=f"{upstream.url}/payments", credits_url=f"{upstream.url}/credits"
+    )
     runtime = Runtime(db, queue, calls, settings, jitter=lambda: 0.0)
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app), base_url="http://day.test", headers=headers
@@ -196,11 +220,19 @@ async def pass_by(db: Database, settings: Settings, upstream) -> None:
 def _records():
     yield {"type": "client", "id": "c", "name": "Kim", "email": "kim@example.org"}
     for n in range(SESSIONS):
-        times = {"starts_at": f"{FIRST_DAY}T{9 + n:02}:00:00Z", "ends_at": f"{FIRST_DAY}T{10 + n:02}:00:00Z"}
+        times = {
+            "starts_at": f"{FIRST_DAY}T{9 + n:02}:00:00Z",
+            "ends_at": f"{FIRST_DAY}T{10 + n:02}:00:00Z",
+        }
         yield {"type": "session", "id": f"s{n}", "name": "Yoga", "timezone": "UTC"} | times
     for n in range(SESSIONS * BOOKINGS_EACH):
         paid = {"method": "payment", "payment_id": f"b{n}", "amount_minor": 2000, "currency": "CAD"}
         if n % 3 == 0:
             paid = {"method": "credit", "account_id": "a", "credits": 1}
-        booked = {"session_id": f"s{n % SESSIONS}", "client_id": "c", "status": "booked", "payments": [paid]}
+        booked = {
+            "session_id": f"s{n % SESSIONS}",
+            "client_id": "c",
+            "status": "booked",
+            "payments": [paid],
+        }
         yield {"type": "booking", "id": f"b{n}"} | booked

@@ -17,8 +17,12 @@ _POSTGRESQL_SETTINGS = {
     "auto_explain.log_format": "json",
     "auto_explain.log_level": "notice",  # to the client, and not into the server's log
 }
-_SQLITE_STEP = re.compile(r"(?P<how>SCAN|SEARCH) (?P<table>\w+)(?: AS \w+)?(?: USING.* INDEX (?P<index>\w+))?")
-_NOT_PLANNED = re.compile(r"\s*(--|BEGIN|COMMIT|ROLLBACK|SAVEPOINT|RELEASE|PRAGMA|EXPLAIN)", re.IGNORECASE)
+_SQLITE_STEP = re.compile(
+    r"(?P<how>SCAN|SEARCH) (?P<table>\w+)(?: AS \w+)?(?: USING.* INDEX (?P<index>\w+))?"
+)
+_NOT_PLANNED = re.compile(
+    r"\s*(--|BEGIN|COMMIT|ROLLBACK|SAVEPOINT|RELEASE|PRAGMA|EXPLAIN)", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,9 @@ async def watched(db: Database) -> AsyncIterator[Watched]:
             yield seen
     else:
         statements: list[str] = []
-        async with _every_connection(db, lambda driver: driver.set_trace_callback(statements.append)):
+        async with _every_connection(
+            db, lambda driver: driver.set_trace_callback(statements.append)
+        ):
             yield seen
         async with db.read() as conn:
             for statement in dict.fromkeys(statements):
@@ -69,7 +75,9 @@ async def watched(db: Database) -> AsyncIterator[Watched]:
 async def _plans_told(db: Database, seen: Watched) -> AsyncIterator[None]:
     async with db.write() as conn:
         for name, value in _POSTGRESQL_SETTINGS.items():
-            await conn.execute(sa.text(f"ALTER DATABASE \"{db.url.database}\" SET {name} = '{value}'"))
+            await conn.execute(
+                sa.text(f"ALTER DATABASE \"{db.url.database}\" SET {name} = '{value}'")
+            )
 
     def told(_connection, message) -> None:
         _, found, plan = message.message.partition("plan:\n")
@@ -110,7 +118,9 @@ def _of_postgresql(statement: str, plan: dict) -> Iterator[Reading]:
             yield Reading(statement, plan["Relation Name"], plan["Index Name"], searched_by)
         case "Bitmap Heap Scan":
             for part in _bitmaps(plan):
-                yield Reading(statement, plan["Relation Name"], part["Index Name"], part.get("Index Cond", ""))
+                yield Reading(
+                    statement, plan["Relation Name"], part["Index Name"], part.get("Index Cond", "")
+                )
     for part in plan.get("Plans", ()):
         yield from _of_postgresql(statement, part)
 

@@ -31,7 +31,11 @@ class Studio:
     id: str = "studio"
 
     async def put_session(self, id_="s1", **changes):
-        body = {"name": "Lane Swim", "starts_at": "2026-11-23T07:00:00-05:00", "ends_at": "2026-11-23T08:00:00-05:00"}
+        body = {
+            "name": "Lane Swim",
+            "starts_at": "2026-11-23T07:00:00-05:00",
+            "ends_at": "2026-11-23T08:00:00-05:00",
+        }
         return await self.http.put(f"/v1/sessions/{id_}", json=body | changes)
 
     async def put_booking(self, id_="b1", **changes):
@@ -44,8 +48,12 @@ class Studio:
         return answer.json()
 
     async def send(self, *records, **headers):
-        lines = [record if isinstance(record, bytes) else orjson.dumps(record) for record in records]
-        return await self.http.post("/v1/schedule/import", content=b"\n".join(lines), headers=NDJSON | headers)
+        lines = [
+            record if isinstance(record, bytes) else orjson.dumps(record) for record in records
+        ]
+        return await self.http.post(
+            "/v1/schedule/import", content=b"\n".join(lines), headers=NDJSON | headers
+        )
 
     async def load(self, *records):
         answer = await self.send(*records)
@@ -131,7 +139,9 @@ def session(id_="s1", **changes):
 
 
 def booking(id_="b1", **changes):
-    payments = [{"method": "payment", "payment_id": f"pay-{id_}", "amount_minor": 2000, "currency": "CAD"}]
+    payments = [
+        {"method": "payment", "payment_id": f"pay-{id_}", "amount_minor": 2000, "currency": "CAD"}
+    ]
     return {
         "type": "booking",
         "id": id_,
@@ -161,10 +171,14 @@ async def studio_on(db, stack_of_clients):
     async with db.write() as conn:
         await businesses.create(conn, "studio", "The Studio", "America/Toronto", "CAD")
     key = await create_key(db, "studio", "front desk", Scope)
-    settings = Settings(import_limit_bytes=IMPORT_LIMIT_BYTES, payments_url="sandbox", credits_url="sandbox")
+    settings = Settings(
+        import_limit_bytes=IMPORT_LIMIT_BYTES, payments_url="sandbox", credits_url="sandbox"
+    )
     app = create_app(settings, database=db, queue=LocalQueue())
     http = httpx.AsyncClient(
-        transport=httpx.ASGITransport(app), base_url="http://test", headers={"Authorization": f"Bearer {key}"}
+        transport=httpx.ASGITransport(app),
+        base_url="http://test",
+        headers={"Authorization": f"Bearer {key}"},
     )
     stack_of_clients.append(http)
     return Studio(db, http, app)

@@ -57,7 +57,9 @@ async def test_a_booking_is_created_replaced_with_its_lines_and_the_same_again_i
         ({"payments": [CREDIT] * 21}, "/payments"),
     ],
 )
-async def test_a_booking_that_is_not_right_is_refused_by_field_and_nothing_is_stored(ready, changes, pointer):
+async def test_a_booking_that_is_not_right_is_refused_by_field_and_nothing_is_stored(
+    ready, changes, pointer
+):
     refused = await ready.put_booking(**changes)
     assert refused.status_code == 422, refused.text
     assert [error["pointer"] for error in refused.json()["errors"]] == [pointer]
@@ -85,16 +87,27 @@ async def test_a_line_has_no_more_credits_than_the_businesss_limit_and_a_thousan
     most = limit or 1000
     over = credit(min(most + 1, 10**9))
     if over["credits"] > most:
-        refused = await ready.put_booking(payments=[CARD, over, credit(most), over | {"account_id": "acc2"}])
+        refused = await ready.put_booking(
+            payments=[CARD, over, credit(most), over | {"account_id": "acc2"}]
+        )
         assert refused.status_code == 422, refused.text
         errors = refused.json()["errors"]
-        assert [error["pointer"] for error in errors] == ["/payments/1/credits", "/payments/3/credits"]
+        assert [error["pointer"] for error in errors] == [
+            "/payments/1/credits",
+            "/payments/3/credits",
+        ]
         assert {error["code"] for error in errors} == {"less-than-equal"}
         assert all(f"equal to {most}, the business's limit" in error["detail"] for error in errors)
-        report = await ready.load(a_booking("b1", payments=[over]), a_booking("b2", payments=[credit(most)]))
+        report = await ready.load(
+            a_booking("b1", payments=[over]), a_booking("b2", payments=[credit(most)])
+        )
         assert (report["errors"], report["bookings"]["created"]) == (1, 1)
         [note] = report["first_errors"]
-        assert (note["line"], note["pointer"], note["detail"]) == (1, "/payments/0/credits", errors[0]["detail"])
+        assert (note["line"], note["pointer"], note["detail"]) == (
+            1,
+            "/payments/0/credits",
+            errors[0]["detail"],
+        )
     stored = {one["id"] for one in (await ready.get("/sessions/s1/bookings"))["data"]}
     assert "b1" not in stored
     assert (await ready.put_booking(payments=[credit(most), credit(0)])).status_code == 201
@@ -109,11 +122,18 @@ async def test_what_stands_above_a_limit_that_was_lowered_stays_and_can_be_cance
     assert same.status_code == 200
     report = await ready.load(a_booking(payments=[credit(900), CARD]))
     assert (report["errors"], report["bookings"]["unchanged"]) == (0, 1)
-    for more in ([credit(900), credit(900)], [credit(901)], [credit(900) | {"account_id": "acc2"}], [credit(11), CARD]):
+    for more in (
+        [credit(900), credit(900)],
+        [credit(901)],
+        [credit(900) | {"account_id": "acc2"}],
+        [credit(11), CARD],
+    ):
         refused = await ready.put_booking(payments=more)
         assert refused.status_code == 422, more
         assert (await ready.get("/bookings/b1")) == same.json()
-    moved = await ready.put_booking(payments=[CARD, credit(900)], session_id="s2", status="cancelled")
+    moved = await ready.put_booking(
+        payments=[CARD, credit(900)], session_id="s2", status="cancelled"
+    )
     assert (moved.status_code, moved.json()["status"]) == (200, "cancelled")
     assert (await ready.put_booking(payments=[credit(10)])).status_code == 200
 
@@ -137,29 +157,54 @@ async def test_a_cancelled_session_takes_no_booking_and_lets_none_go(ready):
         assert refused.status_code == 409
         problem = refused.json()
         assert problem["type"] == "/problems/session-cancelled"
-        assert (problem["session_id"], problem["job_id"]) == ("s1", "019aab00-0000-7000-8000-0000000000aa")
-    for same in ({"payments": [CARD]}, {"status": "cancelled"}, {"status": "cancelled", "payments": [CARD]}):
-        echoed = await ready.put_booking("in", **same)  # as it is, or as our own cancellation comes back
+        assert (problem["session_id"], problem["job_id"]) == (
+            "s1",
+            "019aab00-0000-7000-8000-0000000000aa",
+        )
+    for same in (
+        {"payments": [CARD]},
+        {"status": "cancelled"},
+        {"status": "cancelled", "payments": [CARD]},
+    ):
+        # as it is, or as our own cancellation comes back
+        echoed = await ready.put_booking("in", **same)
         assert (echoed.status_code, echoed.json()["status"]) == (200, "booked")
     assert await ready.get("/sessions/s1/bookings") == before
 
 
 async def test_a_booking_of_another_business_is_neither_seen_nor_replaced(ready):
     async with ready.db.write() as conn:
-        await conn.execute(sa.insert(tables.businesses).values(id="other", name="O", timezone="UTC", currency="EUR"))
-        await conn.execute(sa.insert(tables.clients).values(business_id="other", id="theirs", name="X"))
+        await conn.execute(
+            sa.insert(tables.businesses).values(
+                id="other", name="O", timezone="UTC", currency="EUR"
+            )
+        )
+        await conn.execute(
+            sa.insert(tables.clients).values(business_id="other", id="theirs", name="X")
+        )
     assert (await ready.http.get("/v1/clients/theirs/bookings")).status_code == 404
-    assert (await ready.put_booking(client_id="theirs")).status_code == 201  # a client of ours with the same id
+    # a client of ours with the same id
+    assert (await ready.put_booking(client_id="theirs")).status_code == 201
     async with ready.db.read() as conn:
-        rows = sa.select(tables.clients.c.business_id, tables.clients.c.name).where(tables.clients.c.id == "theirs")
-        assert {tuple(row) for row in await conn.execute(rows)} == {("other", "X"), ("studio", None)}
+        rows = sa.select(tables.clients.c.business_id, tables.clients.c.name).where(
+            tables.clients.c.id == "theirs"
+        )
+        assert {tuple(row) for row in await conn.execute(rows)} == {
+            ("other", "X"),
+            ("studio", None),
+        }
 
 
 async def test_a_client_sees_the_latest_session_first_and_what_came_back(ready, a_session):
     await ready.put_session(
-        "later", starts_at="2026-11-24T12:00:00Z", ends_at="2026-11-24T13:00:00Z", timezone="Europe/Lisbon"
+        "later",
+        starts_at="2026-11-24T12:00:00Z",
+        ends_at="2026-11-24T13:00:00Z",
+        timezone="Europe/Lisbon",
     )
-    await ready.put_booking("b1", payments=[CARD, CREDIT, CARD | {"payment_id": "pay2", "amount_minor": 1}])
+    await ready.put_booking(
+        "b1", payments=[CARD, CREDIT, CARD | {"payment_id": "pay2", "amount_minor": 1}]
+    )
     await ready.put_booking("b2", session_id="later")
     await ready.cancel("s1")
     await store_refunds(ready.db)
@@ -175,8 +220,14 @@ async def test_a_client_sees_the_latest_session_first_and_what_came_back(ready, 
         ("credit", "succeeded"),
         ("payment", "pending"),
     ]
-    assert shown["returned"] == {"amounts": [{"currency": "CAD", "amount_minor": 2000}], "credits": 1}
-    assert shown["on_the_way"] == {"amounts": [{"currency": "CAD", "amount_minor": 1}], "credits": 0}
+    assert shown["returned"] == {
+        "amounts": [{"currency": "CAD", "amount_minor": 2000}],
+        "credits": 1,
+    }
+    assert shown["on_the_way"] == {
+        "amounts": [{"currency": "CAD", "amount_minor": 1}],
+        "credits": 0,
+    }
     (in_session,) = (await ready.get("/sessions/s1/bookings"))["data"]
     assert in_session["refunds"] == shown["refunds"]
 
@@ -207,7 +258,9 @@ async def store_refunds(db):
             await conn.execute(sa.insert(tables.refunds).values(ours | line))
 
 
-async def test_a_booking_that_meets_a_cancellation_waits_for_it_and_is_refused(postgresql_studio, a_client, a_session):
+async def test_a_booking_that_meets_a_cancellation_waits_for_it_and_is_refused(
+    postgresql_studio, a_client, a_session
+):
     studio = postgresql_studio
     await studio.load(a_client(), a_session())
     async with studio.db.write() as conn:
@@ -234,7 +287,9 @@ async def test_a_booking_that_was_moved_meanwhile_into_a_cancelled_session_stays
     assert (left["status"], len(left["payments"])) == ("booked", 1)
 
 
-async def test_a_cancellation_that_meets_an_import_sees_its_bookings(postgresql_studio, a_client, a_session, a_booking):
+async def test_a_cancellation_that_meets_an_import_sees_its_bookings(
+    postgresql_studio, a_client, a_session, a_booking
+):
     studio = postgresql_studio
     await studio.load(a_client(), a_session(), a_booking("b0"))
 
@@ -258,7 +313,10 @@ async def test_one_booking_put_many_ways_at_once_ends_as_one_of_them_with_its_ow
     studio = postgresql_studio
     await studio.load(a_client(), *(a_session(f"s{n}") for n in range(6)))
     wanted = {
-        f"s{n}": [CARD | {"payment_id": f"pay{n}-{line}", "amount_minor": n + 1} for line in range(n)] for n in range(6)
+        f"s{n}": [
+            CARD | {"payment_id": f"pay{n}-{line}", "amount_minor": n + 1} for line in range(n)
+        ]
+        for n in range(6)
     }
     answers = await asyncio.gather(
         *(studio.put_booking(session_id=id_, payments=payments) for id_, payments in wanted.items())
@@ -284,12 +342,18 @@ def by_its_older_word(line):
     return {("kind" if name == "method" else name): value for name, value in line.items()}
 
 
-async def test_the_older_word_of_a_payment_line_is_taken_in_its_place_and_never_given(ready, a_booking):
-    put = await ready.put_booking("b1", payments=[by_its_older_word(CARD), CREDIT | {"kind": "credit"}])
+async def test_the_older_word_of_a_payment_line_is_taken_in_its_place_and_never_given(
+    ready, a_booking
+):
+    put = await ready.put_booking(
+        "b1", payments=[by_its_older_word(CARD), CREDIT | {"kind": "credit"}]
+    )
     assert put.status_code == 201
     assert put.json()["payments"] == [CARD, CREDIT]
     lines = [by_its_older_word(CREDIT), CARD | {"kind": "payment"}]
-    imported = await ready.load(a_booking("b1", payments=[CARD, CREDIT]), a_booking("b2", payments=lines))
+    imported = await ready.load(
+        a_booking("b1", payments=[CARD, CREDIT]), a_booking("b2", payments=lines)
+    )
     assert (imported["bookings"]["unchanged"], imported["bookings"]["created"]) == (1, 1)
     shown = await ready.http.get("/v1/sessions/s1/bookings")
     assert [one["payments"] for one in shown.json()["data"]] == [[CARD, CREDIT], [CREDIT, CARD]]
@@ -306,7 +370,9 @@ async def test_the_older_word_of_a_payment_line_is_taken_in_its_place_and_never_
         ({}, "/payments/0/method", "missing"),
     ],
 )
-async def test_a_payment_line_of_two_words_or_an_odd_one_is_refused_by_field(ready, a_booking, line, pointer, code):
+async def test_a_payment_line_of_two_words_or_an_odd_one_is_refused_by_field(
+    ready, a_booking, line, pointer, code
+):
     refused = await ready.put_booking("b1", payments=[line])
     assert [(e["pointer"], e["code"]) for e in refused.json()["errors"]] == [(pointer, code)]
     answer = await ready.load(a_booking("b1", payments=[line]))

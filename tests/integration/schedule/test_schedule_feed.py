@@ -26,12 +26,16 @@ def event(studio):
 
 async def cancelled(studio, key, **members):
     body = {**WEEK, "session_ids": ["s1"]} | members
-    answer = await studio.http.post("/v1/bulk-cancellations", json=body, headers={"Idempotency-Key": key})
+    answer = await studio.http.post(
+        "/v1/bulk-cancellations", json=body, headers={"Idempotency-Key": key}
+    )
     assert answer.status_code == 202, answer.text
     return answer.json()["id"]
 
 
-async def test_each_change_that_calendars_show_is_a_revision_and_the_count_only_grows(studio, a_session, event):
+async def test_each_change_that_calendars_show_is_a_revision_and_the_count_only_grows(
+    studio, a_session, event
+):
     seen, modified = [], []
 
     async def look():
@@ -43,7 +47,10 @@ async def test_each_change_that_calendars_show_is_a_revision_and_the_count_only_
     await look()
     await studio.load(a_session())  # the same again
     await look()
-    await studio.put_session(starts_at="2026-11-24T07:00:00-05:00", ends_at="2026-11-24T08:30:00-05:00")  # moved
+    # moved
+    await studio.put_session(
+        starts_at="2026-11-24T07:00:00-05:00", ends_at="2026-11-24T08:30:00-05:00"
+    )
     await look()
     await studio.load(a_session(name="Aqua Fit"))  # and back, renamed, by an import
     await look()
@@ -53,7 +60,8 @@ async def test_each_change_that_calendars_show_is_a_revision_and_the_count_only_
     await look()
     job = await cancelled(studio, "first", hold_seconds=600)
     await look()
-    await studio.put_session(name="Aqua Fit", location="Pool", **STARTS)  # a cancelled one, described anew
+    # a cancelled one, described anew
+    await studio.put_session(name="Aqua Fit", location="Pool", **STARTS)
     await look()
     assert (await studio.http.post(f"/v1/bulk-cancellations/{job}/withdraw")).status_code == 200
     await look()
@@ -101,7 +109,13 @@ async def test_a_session_that_is_deleted_and_made_anew_goes_on_from_the_revision
     await delete()
     await studio.load(a_session("s1"), a_session("s1", name="Twice in a file"))
     await look()
-    assert seen == [(1, "CANCELLED"), (2, "CONFIRMED"), (3, "CONFIRMED"), (5, "CANCELLED"), (6, "CONFIRMED")]
+    assert seen == [
+        (1, "CANCELLED"),
+        (2, "CONFIRMED"),
+        (3, "CONFIRMED"),
+        (5, "CANCELLED"),
+        (6, "CONFIRMED"),
+    ]
     assert (await event("s2"))["SEQUENCE"] == 0
 
 
@@ -112,7 +126,9 @@ async def test_what_calendars_do_not_show_is_no_revision(studio, a_session, even
     assert (await event())["DESCRIPTION"] == "With Bo."
 
 
-async def test_a_session_that_the_platform_cancels_and_schedules_again_is_revised_each_time(studio, a_session, event):
+async def test_a_session_that_the_platform_cancels_and_schedules_again_is_revised_each_time(
+    studio, a_session, event
+):
     seen = []
     for status in ("scheduled", "cancelled", "cancelled", "scheduled"):
         await studio.load(a_session(status=status))
@@ -140,8 +156,13 @@ async def test_a_feed_that_is_cut_keeps_what_is_ahead_and_then_the_latest_past_a
     studio, a_session, small_feeds
 ):
     def day(offset):
-        start = dt.datetime.now(dt.UTC).replace(hour=17, minute=0, second=0, microsecond=0) + dt.timedelta(days=offset)
-        return {"starts_at": start.isoformat(), "ends_at": (start + dt.timedelta(hours=1)).isoformat()}
+        start = dt.datetime.now(dt.UTC).replace(
+            hour=17, minute=0, second=0, microsecond=0
+        ) + dt.timedelta(days=offset)
+        return {
+            "starts_at": start.isoformat(),
+            "ends_at": (start + dt.timedelta(hours=1)).isoformat(),
+        }
 
     async def feed():
         answer = await studio.http.get("/v1/public/studio/schedule.ics")
@@ -150,7 +171,8 @@ async def test_a_feed_that_is_cut_keeps_what_is_ahead_and_then_the_latest_past_a
         return kept, answer.headers.get("Calendar-Cut"), "X-WR-CALDESC" in calendar
 
     await studio.load(
-        *(a_session(f"past{n}", **day(-n)) for n in (3, 4)), *(a_session(f"next{n}", **day(n)) for n in (2, 3))
+        *(a_session(f"past{n}", **day(-n)) for n in (3, 4)),
+        *(a_session(f"next{n}", **day(n)) for n in (2, 3)),
     )
     assert await feed() == (["past4", "past3", "next2", "next3"], None, False)
     await studio.load(a_session("past2", **day(-2)))

@@ -36,13 +36,21 @@ async def test_a_real_schedule_comes_in_whole_and_again_changes_nothing_even_whe
     lines = gzip.decompress(TORONTO.read_bytes()).splitlines()
     first = await import_file(studio.db, "studio", lines)
     assert (first.lines, first.errors) == (11386, 0)
-    assert (first.clients.created, first.sessions.created, first.bookings.created) == (2110, 1055, 8221)
+    assert (first.clients.created, first.sessions.created, first.bookings.created) == (
+        2110,
+        1055,
+        8221,
+    )
     chosen = [orjson.loads(line)["id"] for line in lines if b'"session",' in line][:40]
     await studio.cancel(*chosen)
     before = await rows_of(studio)
     again = await import_file(studio.db, "studio", lines)
     assert (again.lines, again.errors) == (11386, 0)
-    assert (again.clients.unchanged, again.sessions.unchanged, again.bookings.unchanged) == (2110, 1055, 8221)
+    assert (again.clients.unchanged, again.sessions.unchanged, again.bookings.unchanged) == (
+        2110,
+        1055,
+        8221,
+    )
     if studio.db.is_postgresql:  # locks are kept in xmax
         assert await rows_of(studio) == before
 
@@ -96,7 +104,10 @@ async def test_only_the_first_hundred_errors_are_listed_and_all_are_counted(stud
 
 async def test_no_code_hides_another_among_the_hundred_that_are_listed(studio, a_client, a_booking):
     answer = await studio.load(
-        *[b"?"] * 250, *(a_booking(f"b{n}") for n in range(150)), *[a_client(colour="red")] * 20, a_client(email=5)
+        *[b"?"] * 250,
+        *(a_booking(f"b{n}") for n in range(150)),
+        *[a_client(colour="red")] * 20,
+        a_client(email=5),
     )
     assert answer["errors"] == 421
     listed = answer["first_errors"]
@@ -115,19 +126,30 @@ async def test_an_echo_of_our_own_cancellation_changes_nothing_and_hides_no_erro
     before = await rows_of(studio)
     echo = [one | {"status": "cancelled", "payments": []} for one in bookings]
     answer = await studio.load(
-        a_session(status="cancelled"), a_session(), *echo, a_booking("late", status="cancelled"), b"bad"
+        a_session(status="cancelled"),
+        a_session(),
+        *echo,
+        a_booking("late", status="cancelled"),
+        b"bad",
     )
     assert answer["sessions"] == NONE | {"unchanged": 2}
     assert answer["bookings"] == NONE | {"unchanged": 120, "frozen": 1}
     assert (answer["errors"], [e["code"] for e in answer["first_errors"]]) == (1, ["json-invalid"])
     if studio.db.is_postgresql:
         assert await rows_of(studio) == before
-    assert {one["status"] for one in (await studio.get("/sessions/s1/bookings", limit=200))["data"]} == {"booked"}
+    assert {
+        one["status"] for one in (await studio.get("/sessions/s1/bookings", limit=200))["data"]
+    } == {"booked"}
 
 
 async def test_of_one_id_twice_the_later_line_wins(studio, a_client, a_session, a_booking):
     answer = await studio.load(
-        a_client(), a_client(name="Mei"), a_session(), a_session(), a_booking(), a_booking(payments=[])
+        a_client(),
+        a_client(name="Mei"),
+        a_session(),
+        a_session(),
+        a_booking(),
+        a_booking(payments=[]),
     )
     assert answer["clients"] == NONE | {"created": 1, "updated": 1}
     assert answer["sessions"] == NONE | {"created": 1, "unchanged": 1}
@@ -136,8 +158,12 @@ async def test_of_one_id_twice_the_later_line_wins(studio, a_client, a_session, 
     assert left["payments"] == []
 
 
-async def test_a_cancelled_sessions_bookings_are_frozen_for_an_import_too(studio, a_client, a_session, a_booking):
-    await studio.load(a_client(), a_session(), a_session("s2"), a_booking("b1"), a_booking("b2", session_id="s2"))
+async def test_a_cancelled_sessions_bookings_are_frozen_for_an_import_too(
+    studio, a_client, a_session, a_booking
+):
+    await studio.load(
+        a_client(), a_session(), a_session("s2"), a_booking("b1"), a_booking("b2", session_id="s2")
+    )
     await studio.cancel("s1")
     before = await studio.get("/sessions/s1/bookings")
     answer = await studio.load(
@@ -151,13 +177,17 @@ async def test_a_cancelled_sessions_bookings_are_frozen_for_an_import_too(studio
     assert answer["sessions"] == NONE | {"updated": 1}
     assert answer["bookings"] == NONE | {"unchanged": 1, "frozen": 4}
     assert (answer["lines"], answer["errors"]) == (6, 0)
-    assert [(e["line"], e["code"]) for e in answer["first_frozen"]] == [(n, "session-cancelled") for n in (3, 4, 5, 6)]
+    assert [(e["line"], e["code"]) for e in answer["first_frozen"]] == [
+        (n, "session-cancelled") for n in (3, 4, 5, 6)
+    ]
     assert await studio.get("/sessions/s1/bookings") == before
 
 
 async def test_a_gzip_comes_in_as_it_would_unpacked(studio, a_client, a_session):
     text = b"\n".join(map(orjson.dumps, (a_client(), a_session())))
-    answer = await studio.send(gzip.compress(text[:20]) + gzip.compress(text[20:]), **{"Content-Encoding": "gzip"})
+    answer = await studio.send(
+        gzip.compress(text[:20]) + gzip.compress(text[20:]), **{"Content-Encoding": "gzip"}
+    )
     assert answer.status_code == 200, answer.text
     assert (answer.json()["clients"]["created"], answer.json()["sessions"]["created"]) == (1, 1)
 
@@ -187,7 +217,9 @@ async def test_an_import_over_the_limit_is_refused_and_nothing_changes(studio, a
     assert (await studio.http.get("/v1/clients/c1/bookings")).status_code == 404
 
 
-async def test_a_gzip_may_hold_sixty_four_times_its_own_size_and_a_small_one_anything(studio, a_client):
+async def test_a_gzip_may_hold_sixty_four_times_its_own_size_and_a_small_one_anything(
+    studio, a_client
+):
     def padded(mebibytes):
         return gzip.compress(orjson.dumps(a_client()) + b"\n" + b" " * (mebibytes * 1024 * 1024))
 
@@ -200,7 +232,9 @@ async def test_a_gzip_may_hold_sixty_four_times_its_own_size_and_a_small_one_any
 MANY = 8_000
 
 
-async def test_an_import_ends_when_its_sender_leaves_and_the_file_can_be_sent_again(studio, a_client):
+async def test_an_import_ends_when_its_sender_leaves_and_the_file_can_be_sent_again(
+    studio, a_client
+):
     lines = b"\n".join(orjson.dumps(a_client(f"c{number}")) for number in range(MANY))
     came = [{"type": "http.request", "body": lines[: 512 * 1024], "more_body": True}]
     came += [{"type": "http.request", "body": lines[512 * 1024 :]}, {"type": "http.disconnect"}]
@@ -212,30 +246,44 @@ async def test_an_import_ends_when_its_sender_leaves_and_the_file_can_be_sent_ag
     async def send(message):
         answered.append(message)
 
-    headers = [(b"authorization", studio.http.headers["authorization"].encode()), (b"content-length", b"1")]
+    headers = [
+        (b"authorization", studio.http.headers["authorization"].encode()),
+        (b"content-length", b"1"),
+    ]
     headers.append((b"content-type", NDJSON["Content-Type"].encode()))
     where = {"path": "/v1/schedule/import", "method": "POST", "query_string": b""}
     await studio.app({"type": "http", "headers": headers, **where}, receive, send)
     async with studio.db.read() as conn:
-        count = (await conn.execute(sa.select(sa.func.count()).select_from(tables.clients))).scalar_one()
+        count = (
+            await conn.execute(sa.select(sa.func.count()).select_from(tables.clients))
+        ).scalar_one()
     assert (answered, came) == ([], [])
     assert count < MANY
     again = await studio.send(lines)
     assert again.json()["clients"]["created"] == MANY - count
 
 
-async def test_an_import_that_takes_too_long_ends_and_says_that_what_was_read_stays(studio, a_client):
+async def test_an_import_that_takes_too_long_ends_and_says_that_what_was_read_stays(
+    studio, a_client
+):
     settings = studio.app.state.service.settings.model_copy(update={"import_seconds": 0.05})
-    studio.http._transport.app = create_app(settings, database=studio.db, queue=studio.app.state.service.queue)
+    studio.http._transport.app = create_app(
+        settings, database=studio.db, queue=studio.app.state.service.queue
+    )
     late = await studio.send(*(a_client(f"c{number}") for number in range(4_000)))
     assert (late.status_code, late.json()["type"]) == (408, "/problems/request-timeout")
     assert "What was read in stays" in late.json()["detail"]
 
 
-@pytest.mark.parametrize("headers", [{"Content-Type": "application/json"}, {"Content-Encoding": "br"}])
+@pytest.mark.parametrize(
+    "headers", [{"Content-Type": "application/json"}, {"Content-Encoding": "br"}]
+)
 async def test_an_import_of_another_type_or_encoding_is_refused(studio, a_client, headers):
     refused = await studio.send(a_client(), **headers)
-    assert (refused.status_code, refused.json()["type"]) == (415, "/problems/unsupported-media-type")
+    assert (refused.status_code, refused.json()["type"]) == (
+        415,
+        "/problems/unsupported-media-type",
+    )
 
 
 async def test_an_import_that_breaks_off_half_way_changes_nothing(studio, a_client):
@@ -282,7 +330,9 @@ def test_lines_are_cut_beyond_their_limit_and_never_held_whole(tmp_path):
 async def test_a_session_that_the_platform_cancelled_reads_so_and_takes_nobody_in(
     studio, a_client, a_session, a_booking
 ):
-    await studio.load(a_client(), a_session(), a_session("s2"), a_booking("b1"), a_booking("b2"), a_booking("b3"))
+    await studio.load(
+        a_client(), a_session(), a_session("s2"), a_booking("b1"), a_booking("b2"), a_booking("b3")
+    )
     answer = await studio.load(
         a_session(status="cancelled"),
         a_booking("b1", status="cancelled"),  # what becomes of those in it is the platform's to say
@@ -301,7 +351,9 @@ async def test_a_session_that_the_platform_cancelled_reads_so_and_takes_nobody_i
     refused = await studio.put_booking("b4")
     assert (refused.status_code, refused.json()["type"]) == (409, "/problems/session-cancelled")
     assert refused.json()["job_id"] is None
-    assert await studio.load(a_session(status="cancelled")) == await studio.load(a_session(status="cancelled"))
+    assert await studio.load(a_session(status="cancelled")) == await studio.load(
+        a_session(status="cancelled")
+    )
     answer = await studio.load(a_session(status="cancelled"), a_session(), a_booking("b4"))
     assert answer["sessions"] == NONE | {"unchanged": 1, "updated": 1}
     assert answer["bookings"] == NONE | {"created": 1}
@@ -311,14 +363,18 @@ async def test_a_session_that_the_platform_cancelled_reads_so_and_takes_nobody_i
 async def test_a_session_comes_in_cancelled_and_its_calendar_says_so(studio, a_session):
     answer = await studio.load(a_session(status="cancelled"), a_session("s2"))
     assert answer["sessions"] == NONE | {"created": 2}
-    feed = await studio.http.get("/v1/public/studio/schedule.ics", params={"date_from": "2026-11-23"})
+    feed = await studio.http.get(
+        "/v1/public/studio/schedule.ics", params={"date_from": "2026-11-23"}
+    )
     assert feed.text.count("STATUS:CANCELLED") == feed.text.count("STATUS:CONFIRMED") == 1
 
 
 async def test_a_bulk_cancellation_finds_what_the_platform_cancelled_already_cancelled(
     studio, a_client, a_session, a_booking
 ):
-    await studio.load(a_client(), a_session(), a_session("s2"), a_booking("b1"), a_session(status="cancelled"))
+    await studio.load(
+        a_client(), a_session(), a_session("s2"), a_booking("b1"), a_session(status="cancelled")
+    )
     chosen = {"date_from": "2026-11-23", "date_to": "2026-11-29", "session_ids": "all"}
     plan = (await studio.http.post("/v1/bulk-cancellations/plan", json=chosen)).json()
     assert [(one["session_id"], one["outcome"], one["job_id"]) for one in plan["sessions"]] == [
@@ -327,10 +383,17 @@ async def test_a_bulk_cancellation_finds_what_the_platform_cancelled_already_can
     ]
     assert plan["totals"]["bookings"] == 0
     answer = await studio.http.post(
-        "/v1/bulk-cancellations", json=chosen | {"session_ids": ["s1"]}, headers={"Idempotency-Key": "k"}
+        "/v1/bulk-cancellations",
+        json=chosen | {"session_ids": ["s1"]},
+        headers={"Idempotency-Key": "k"},
     )
-    assert (answer.status_code, answer.json()["type"]) == (409, "/problems/sessions-already-in-process")
-    answer = await studio.http.post("/v1/bulk-cancellations", json=chosen, headers={"Idempotency-Key": "k"})
+    assert (answer.status_code, answer.json()["type"]) == (
+        409,
+        "/problems/sessions-already-in-process",
+    )
+    answer = await studio.http.post(
+        "/v1/bulk-cancellations", json=chosen, headers={"Idempotency-Key": "k"}
+    )
     job = answer.json()["id"]
     listed = (await studio.get(f"/bulk-cancellations/{job}/sessions"))["data"]
     for shown in (answer.json()["sessions"], listed):

@@ -5,7 +5,8 @@ import sqlalchemy as sa
 
 from app.db import tables
 
-# A class of Tokyo, 24 hours "early" under the business's day: Tuesday 18:00 in Toronto is Wednesday 08:00 there.
+# A class of Tokyo, 24 hours "early" under the business's day: Tuesday 18:00 in Toronto is Wednesday
+# 08:00 there.
 TOKYO = {
     "timezone": "Asia/Tokyo",
     "timezone_known": True,
@@ -32,13 +33,29 @@ async def test_each_answer_about_a_session_shows_the_same_clocks(zones):
     (listed,) = (await zones.get("/sessions", **day))["data"]
     (public,) = (await zones.get("/public/studio/schedule", **day))["data"]
     (booking,) = (await zones.get("/clients/c1/bookings"))["data"]
-    (planned,) = (await zones.http.post("/v1/bulk-cancellations/plan", json=chosen)).json()["sessions"]
-    job = await zones.http.post("/v1/bulk-cancellations", json=chosen, headers={"Idempotency-Key": "k"})
+    (planned,) = (await zones.http.post("/v1/bulk-cancellations/plan", json=chosen)).json()[
+        "sessions"
+    ]
+    job = await zones.http.post(
+        "/v1/bulk-cancellations", json=chosen, headers={"Idempotency-Key": "k"}
+    )
     (cancelled,) = (await zones.get(f"/bulk-cancellations/{job.json()['id']}/sessions"))["data"]
-    for shown in (listed, await zones.get("/sessions/s1"), public, booking["session"], planned, cancelled):
+    for shown in (
+        listed,
+        await zones.get("/sessions/s1"),
+        public,
+        booking["session"],
+        planned,
+        cancelled,
+    ):
         assert {name: shown[name] for name in TOKYO} == TOKYO
-        assert (shown["starts_at"], shown["ends_at"]) == ("2027-01-05T23:00:00.000Z", "2027-01-06T00:30:00.000Z")
-    assert (await zones.get("/sessions", date_from="2027-01-06", date_to="2027-01-06"))["data"] == []
+        assert (shown["starts_at"], shown["ends_at"]) == (
+            "2027-01-05T23:00:00.000Z",
+            "2027-01-06T00:30:00.000Z",
+        )
+    assert (await zones.get("/sessions", date_from="2027-01-06", date_to="2027-01-06"))[
+        "data"
+    ] == []
 
 
 async def test_a_zone_that_is_unknown_here_is_said_and_shown_by_the_business_s_clocks(zones, db):
@@ -52,7 +69,16 @@ async def test_a_zone_that_is_unknown_here_is_said_and_shown_by_the_business_s_c
 
 async def test_only_names_of_regions_come_in_as_zones(studio, a_session):
     taken = ["UTC", "Etc/UTC", "US/Eastern", "America/Argentina/Buenos_Aires"]
-    refused = ["localtime", "posixrules", "Factory", "EST5EDT", "GMT", "Japan", "right/America/Toronto", "Mars/Base"]
+    refused = [
+        "localtime",
+        "posixrules",
+        "Factory",
+        "EST5EDT",
+        "GMT",
+        "Japan",
+        "right/America/Toronto",
+        "Mars/Base",
+    ]
     names = taken + refused
     answer = await studio.load(*(a_session(f"s{n}", timezone=name) for n, name in enumerate(names)))
     assert answer["sessions"]["created"] == len(taken)

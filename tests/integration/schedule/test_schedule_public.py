@@ -22,7 +22,11 @@ async def test_anybody_sees_the_schedule_without_people_or_jobs(shown):
     assert answer.status_code == 200
     assert answer.headers["Cache-Control"] == "public, max-age=60"
     page = answer.json()
-    assert (page["business"], page["timezone"], page["date_to"]) == ("The Studio", "America/Toronto", "2026-11-29")
+    assert (page["business"], page["timezone"], page["date_to"]) == (
+        "The Studio",
+        "America/Toronto",
+        "2026-11-29",
+    )
     assert page["data"][0] == {
         "id": "s1",
         "name": "Swim, slowly; really",
@@ -49,19 +53,27 @@ async def test_anybody_sees_the_schedule_without_people_or_jobs(shown):
 
 async def test_the_public_schedule_comes_in_pages(shown):
     first = await shown.get("/public/studio/schedule", date_from="2026-11-23", limit=1)
-    second = await shown.get("/public/studio/schedule", date_from="2026-11-23", limit=1, cursor=first["next_cursor"])
+    second = await shown.get(
+        "/public/studio/schedule", date_from="2026-11-23", limit=1, cursor=first["next_cursor"]
+    )
     assert [first["data"][0]["id"], second["data"][0]["id"]] == ["s1", "s2"]
     assert second["next_cursor"] is None
 
 
 async def test_the_feed_marks_a_cancelled_session_so(shown):
-    answer = await shown.http.get("/v1/public/studio/schedule.ics", params={"date_from": "2026-11-23"})
+    answer = await shown.http.get(
+        "/v1/public/studio/schedule.ics", params={"date_from": "2026-11-23"}
+    )
     assert answer.status_code == 200
     assert answer.headers["Content-Type"] == "text/calendar; charset=utf-8"
     feed = icalendar.Calendar.from_ical(answer.content)
     assert feed["X-WR-CALNAME"] == "The Studio"
     cancelled, held = feed.walk("VEVENT")
-    assert (cancelled["UID"], cancelled["STATUS"], cancelled["SEQUENCE"]) == ("s1@studio", "CANCELLED", 1)
+    assert (cancelled["UID"], cancelled["STATUS"], cancelled["SEQUENCE"]) == (
+        "s1@studio",
+        "CANCELLED",
+        1,
+    )
     assert (held["UID"], held["STATUS"], held["SEQUENCE"]) == ("s2@studio", "CONFIRMED", 0)
     assert (cancelled["SUMMARY"], held["SUMMARY"]) == ("Cancelled: Swim, slowly; really", "Chess")
     assert (cancelled["TRANSP"], "TRANSP" in held) == ("TRANSPARENT", False)
@@ -82,7 +94,8 @@ async def test_the_feed_is_not_sent_again_until_it_changes(shown, db):
     unchanged = await shown.http.get(path, headers={"If-None-Match": first.headers["ETag"]})
     assert (unchanged.status_code, unchanged.content) == (304, b"")
     other_days = await shown.http.get(
-        "/v1/public/studio/schedule.ics?date_from=2026-10-23", headers={"If-None-Match": first.headers["ETag"]}
+        "/v1/public/studio/schedule.ics?date_from=2026-10-23",
+        headers={"If-None-Match": first.headers["ETag"]},
     )
     assert other_days.status_code == 200
 

@@ -63,7 +63,9 @@ async def test_a_session_is_created_then_replaced_and_reads_as_it_was_put(studio
         ({"location": ["Pool"]}, "/location"),
     ],
 )
-async def test_a_session_that_is_not_right_is_refused_by_field_and_nothing_is_stored(studio, changes, pointer):
+async def test_a_session_that_is_not_right_is_refused_by_field_and_nothing_is_stored(
+    studio, changes, pointer
+):
     refused = await studio.put_session(**changes)
     assert refused.status_code == 422, refused.text
     assert [error["pointer"] for error in refused.json()["errors"]] == [pointer]
@@ -92,26 +94,50 @@ async def test_a_cancellation_is_no_longer_in_process_when_its_job_is_over(studi
 
 
 async def test_sessions_come_in_start_order_page_by_page_each_once(studio, a_session):
-    starts = ["2026-11-24T10:00:00Z", "2026-11-23T10:00:00Z", "2026-11-23T10:00:00Z", "2026-11-29T10:00:00Z"]
+    starts = [
+        "2026-11-24T10:00:00Z",
+        "2026-11-23T10:00:00Z",
+        "2026-11-23T10:00:00Z",
+        "2026-11-29T10:00:00Z",
+    ]
     records = [
-        a_session(f"s{n}", starts_at=start, ends_at=start.replace("T10", "T11")) for n, start in enumerate(starts)
+        a_session(f"s{n}", starts_at=start, ends_at=start.replace("T10", "T11"))
+        for n, start in enumerate(starts)
     ]
     await studio.load(*records)
     seen, cursor = [], None
     for _ in range(4):
-        page = await studio.get("/sessions", date_from="2026-11-23", limit=1, **({"cursor": cursor} if cursor else {}))
+        page = await studio.get(
+            "/sessions", date_from="2026-11-23", limit=1, **({"cursor": cursor} if cursor else {})
+        )
         seen += ids(page)
         cursor = page["next_cursor"]
     assert seen == ["s1", "s2", "s0", "s3"]
     assert cursor is None
-    assert (page["date_from"], page["date_to"], page["timezone"]) == ("2026-11-23", "2026-11-29", "America/Toronto")
+    assert (page["date_from"], page["date_to"], page["timezone"]) == (
+        "2026-11-23",
+        "2026-11-29",
+        "America/Toronto",
+    )
 
 
 @pytest.mark.parametrize(
     ("change_day", "before", "first", "last", "after"),
     [
-        ("2026-03-08", "2026-03-08T04:59:59Z", "2026-03-08T05:00:00Z", "2026-03-09T03:59:59Z", "2026-03-09T04:00:00Z"),
-        ("2026-11-01", "2026-11-01T03:59:59Z", "2026-11-01T04:00:00Z", "2026-11-02T04:59:59Z", "2026-11-02T05:00:00Z"),
+        (
+            "2026-03-08",
+            "2026-03-08T04:59:59Z",
+            "2026-03-08T05:00:00Z",
+            "2026-03-09T03:59:59Z",
+            "2026-03-09T04:00:00Z",
+        ),
+        (
+            "2026-11-01",
+            "2026-11-01T03:59:59Z",
+            "2026-11-01T04:00:00Z",
+            "2026-11-02T04:59:59Z",
+            "2026-11-02T05:00:00Z",
+        ),
     ],
 )
 async def test_a_day_on_which_the_clocks_change_holds_what_starts_in_it(
@@ -120,10 +146,18 @@ async def test_a_day_on_which_the_clocks_change_holds_what_starts_in_it(
     await studio.load(
         *(
             a_session(id_, starts_at=start, ends_at="2026-12-31T00:00:00Z")
-            for id_, start in (("before", before), ("first", first), ("last", last), ("after", after))
+            for id_, start in (
+                ("before", before),
+                ("first", first),
+                ("last", last),
+                ("after", after),
+            )
         )
     )
-    assert ids(await studio.get("/sessions", date_from=change_day, date_to=change_day)) == ["first", "last"]
+    assert ids(await studio.get("/sessions", date_from=change_day, date_to=change_day)) == [
+        "first",
+        "last",
+    ]
 
 
 async def test_with_no_dates_the_business_sees_its_current_week(studio):
@@ -162,7 +196,8 @@ async def test_filters_narrow_the_list_together(studio, a_session):
         ({"cursor": "x"}, ["?cursor"]),
         ({"cursor": "\0"}, ["?cursor"]),
         ({"cursor": "WyJub3ctaXNoIiwiczEiXQ"}, ["?cursor"]),
-        ({"cursor": "WyIyMDI2LTExLTIzVDEyOjAwOjAwLjAwMFoiLCJcdTAwMDAiXQ"}, ["?cursor"]),  # a NUL for an id
+        # a NUL for an id
+        ({"cursor": "WyIyMDI2LTExLTIzVDEyOjAwOjAwLjAwMFoiLCJcdTAwMDAiXQ"}, ["?cursor"]),
     ],
 )
 async def test_a_query_that_is_not_right_is_refused_by_parameter(studio, query, pointers):
@@ -177,14 +212,18 @@ async def test_only_bookings_that_take_a_place_are_counted(studio, a_client, a_s
         a_session(),
         *(
             a_booking(f"b{n}", status=status)
-            for n, status in enumerate(["booked", "checked_in", "waitlisted", "cancelled", "booked"])
+            for n, status in enumerate(
+                ["booked", "checked_in", "waitlisted", "cancelled", "booked"]
+            )
         ),
     )
     assert (await studio.get("/sessions/s1"))["booked"] == 3
     assert (await studio.get("/sessions", date_from="2026-11-23"))["data"][0]["booked"] == 3
 
 
-@pytest.mark.parametrize("path", ["/v1/sessions/s%00", "/v1/sessions/none", "/v1/clients/none/bookings"])
+@pytest.mark.parametrize(
+    "path", ["/v1/sessions/s%00", "/v1/sessions/none", "/v1/clients/none/bookings"]
+)
 async def test_what_does_not_exist_or_could_not_is_not_found(studio, path):
     answer = await studio.http.get(path)
     assert (answer.status_code, answer.json()["type"]) == (404, "/problems/not-found")

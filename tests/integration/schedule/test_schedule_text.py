@@ -70,7 +70,11 @@ async def test_a_sessions_text_is_mended_by_import_and_by_put_alike(studio, a_se
     assert (await studio.put_session("s3", **odd)).status_code == 201
     for id_ in ("s1", "s3"):
         shown = await studio.get(f"/sessions/{id_}")
-        assert (shown["name"], shown["location"], shown["instructor"]) == ("Lane Swim", "Studio 1", None)
+        assert (shown["name"], shown["location"], shown["instructor"]) == (
+            "Lane Swim",
+            "Studio 1",
+            None,
+        )
     assert (await studio.get("/sessions/s2"))["name"] == "s2"
 
 
@@ -85,7 +89,9 @@ async def test_half_an_emoji_costs_no_session_no_booking_and_no_name(studio, a_s
     assert answer["errors"] == 0
     assert (1, "/location", "text-tidied") in notes(answer)
     put = await studio.http.put(
-        "/v1/clients/c2", content=b'{"name": ' + half + b"}", headers={"Content-Type": "application/json"}
+        "/v1/clients/c2",
+        content=b'{"name": ' + half + b"}",
+        headers={"Content-Type": "application/json"},
     )
     assert put.status_code == 201, put.text
     assert (await studio.get("/sessions/s1"))["location"] == "Hall"
@@ -107,15 +113,22 @@ async def test_only_half_pairs_are_taken_out_of_a_line_and_never_of_an_id(studio
 
 async def test_equal_places_are_one_filter_however_they_were_written(studio, a_session):
     written = ["Studio 1", "Studio 1 ", "Studio\u00a01", "Studio\t1", "\u200eStudio 1\u200f"]
-    await studio.load(*(a_session(f"s{n}", location=text, instructor=text) for n, text in enumerate(written)))
+    await studio.load(
+        *(a_session(f"s{n}", location=text, instructor=text) for n, text in enumerate(written))
+    )
     for text in written:
         for by in ("location", "instructor"):
             found = await studio.get("/sessions", **WEEK, **{by: text})
-            assert [one["id"] for one in found["data"]] == ["s0", "s1", "s2", "s3", "s4"], (by, text)
+            assert [one["id"] for one in found["data"]] == ["s0", "s1", "s2", "s3", "s4"], (
+                by,
+                text,
+            )
     assert (await studio.get("/sessions", **WEEK, location="studio 1"))["data"] == []
 
 
-@pytest.mark.parametrize("q", ["étirement", "ÉTIREMENT", "etirement", "E\u0301tirement", " tirement "])
+@pytest.mark.parametrize(
+    "q", ["étirement", "ÉTIREMENT", "etirement", "E\u0301tirement", " tirement "]
+)
 async def test_a_search_finds_a_name_in_any_case_with_or_without_accents(studio, a_session, q):
     await studio.load(a_session("s1", name="Étirement doux"), a_session("s2", name="Chess"))
     assert [one["id"] for one in (await studio.get("/sessions", **WEEK, q=q))["data"]] == ["s1"]
@@ -123,7 +136,9 @@ async def test_a_search_finds_a_name_in_any_case_with_or_without_accents(studio,
     assert (await studio.get("/sessions", **WEEK, q=q))["data"] == []
 
 
-async def test_a_booking_whose_client_was_refused_or_never_named_is_kept(studio, a_client, a_session, a_booking):
+async def test_a_booking_whose_client_was_refused_or_never_named_is_kept(
+    studio, a_client, a_session, a_booking
+):
     answer = await studio.load(
         a_session(),
         a_client("c1", name=7),
@@ -134,8 +149,14 @@ async def test_a_booking_whose_client_was_refused_or_never_named_is_kept(studio,
     )
     assert answer["clients"] == NONE | {"updated": 1, "errors": 1}
     assert answer["bookings"] == NONE | {"created": 3, "mended": 2}
-    assert notes(answer) == [(3, "/client_id", "unknown-client"), (4, "/client_id", "unknown-client")]
-    assert await clients_of(studio) == {"c1": (None, None), "later": ("Noor Li", "noor@example.org")}
+    assert notes(answer) == [
+        (3, "/client_id", "unknown-client"),
+        (4, "/client_id", "unknown-client"),
+    ]
+    assert await clients_of(studio) == {
+        "c1": (None, None),
+        "later": ("Noor Li", "noor@example.org"),
+    }
     plan = await studio.http.post("/v1/bulk-cancellations/plan", json=WEEK | {"session_ids": "all"})
     assert (plan.json()["totals"]["clients"], plan.json()["totals"]["refunds"]) == (2, 3)
 
@@ -150,8 +171,12 @@ async def test_a_booking_put_for_an_unknown_client_makes_a_bare_one(studio, a_cl
     assert (await clients_of(studio))["c1"] == ("Noor Li", "noor@example.org")
 
 
-async def test_bookings_of_one_new_client_put_at_once_are_all_kept_beside_its_name(studio, a_client):
+async def test_bookings_of_one_new_client_put_at_once_are_all_kept_beside_its_name(
+    studio, a_client
+):
     await studio.put_session()
-    answers = await asyncio.gather(studio.send(a_client()), *(studio.put_booking(f"b{n}") for n in range(6)))
+    answers = await asyncio.gather(
+        studio.send(a_client()), *(studio.put_booking(f"b{n}") for n in range(6))
+    )
     assert [answer.status_code for answer in answers] == [200, *[201] * 6]
     assert await clients_of(studio) == {"c1": ("Noor Li", "noor@example.org")}

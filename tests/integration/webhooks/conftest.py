@@ -22,13 +22,18 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from integration.cancellations.conftest import Desk, Prompts, stranger, studio  # noqa: F401 - fixtures
+from integration.cancellations.conftest import Desk, Prompts, stranger, studio
 
 from app.auth.keys import Scope, create_key
 from app.config.settings import Settings
 from app.db.access.businesses import create as create_business
 from app.db.core.dialect import now
-from app.db.webhook_tables import webhook_deliveries, webhook_endpoints, webhook_events, webhook_secrets
+from app.db.webhook_tables import (
+    webhook_deliveries,
+    webhook_endpoints,
+    webhook_events,
+    webhook_secrets,
+)
 from app.db.webhooks.events import tell
 from app.main import create_app
 from app.webhooks.deliver import deliver_forever
@@ -45,7 +50,9 @@ class Peer:
 
     async def read(self, reader: asyncio.StreamReader) -> bytes:
         head = await reader.readuntil(b"\r\n\r\n")
-        lengths = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
+        lengths = [
+            line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")
+        ]
         body = await reader.readexactly(int(lengths[0].split(b":")[1])) if lengths else b""
         self.requests.append(head + body)
         return head + body
@@ -77,7 +84,8 @@ async def peer_on():
                 for task in peer.tasks:
                     task.cancel()
                 await asyncio.gather(*peer.tasks, return_exceptions=True)
-                await asyncio.sleep(0.01)  # the aborted transports close in the next rounds of the loop
+                # the aborted transports close in the next rounds of the loop
+                await asyncio.sleep(0.01)
 
             server = await asyncio.start_server(connected, host, port, ssl=tls)
             stack.push_async_callback(stop)
@@ -115,19 +123,29 @@ class Authority:
         )
 
     def server_context(
-        self, names: Iterable[str], *, asks_for_certificate: bool = False, as_rfc_5280_has_it: bool = True
+        self,
+        names: Iterable[str],
+        *,
+        asks_for_certificate: bool = False,
+        as_rfc_5280_has_it: bool = True,
     ) -> ssl.SSLContext:
         """What a peer serves TLS with under these names; else without the key identifiers that strict clients want."""
         key = ec.generate_private_key(ec.SECP256R1())
         names = list(names)
         drafted = self._draft(
-            x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])]), key, key_identifiers=as_rfc_5280_has_it
-        ).add_extension(x509.SubjectAlternativeName([_general(name) for name in names]), critical=False)
+            x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])]),
+            key,
+            key_identifiers=as_rfc_5280_has_it,
+        ).add_extension(
+            x509.SubjectAlternativeName([_general(name) for name in names]), critical=False
+        )
         certificate = drafted.sign(self._key, hashes.SHA256())
         path = self._folder / f"{names[0]}.pem".replace("*", "any").replace(":", "-")
         path.write_bytes(
             key.private_bytes(
-                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.PKCS8,
+                serialization.NoEncryption(),
             )
             + certificate.public_bytes(serialization.Encoding.PEM)
         )
@@ -309,7 +327,9 @@ class Office(Desk):
     async def secrets(self, endpoint):
         """The endpoint's rows of secrets, the oldest first."""
         async with self.db.read() as conn:
-            query = sa.select(webhook_secrets).where(webhook_secrets.c.endpoint_id == endpoint["id"])
+            query = sa.select(webhook_secrets).where(
+                webhook_secrets.c.endpoint_id == endpoint["id"]
+            )
             return (await conn.execute(query.order_by(webhook_secrets.c.id))).mappings().all()
 
     async def set_secret(self, secret_id, **values):
@@ -340,7 +360,9 @@ class Office(Desk):
         """One that delivers, until the block ends; it looks at once and then every second."""
         stopping = asyncio.Event()
         changed = self.settings.model_copy(update=settings)
-        task = asyncio.create_task(deliver_forever(self.db, changed, stopping, jitter=lambda: jitter, yields=yields))
+        task = asyncio.create_task(
+            deliver_forever(self.db, changed, stopping, jitter=lambda: jitter, yields=yields)
+        )
         try:
             yield task
         finally:
@@ -352,7 +374,7 @@ class Office(Desk):
         """A worker that ends once nothing is due: calls have a second to end, then."""
         async with self.worker(**settings):
             async with asyncio.timeout(20):
-                while await self.is_due():  # noqa: ASYNC110 - a database has no event
+                while await self.is_due():
                     await asyncio.sleep(0.01)
 
     @contextlib.asynccontextmanager
@@ -361,7 +383,10 @@ class Office(Desk):
         trigger = f"CREATE TRIGGER refuse BEFORE {operation} ON {table} FOR EACH ROW WHEN"
         if self.db.is_postgresql:
             body = "LANGUAGE plpgsql AS 'BEGIN RAISE ''refused''; END'"
-            make = [f"CREATE FUNCTION refuse() RETURNS trigger {body}", f"{trigger} ({when}) EXECUTE FUNCTION refuse()"]
+            make = [
+                f"CREATE FUNCTION refuse() RETURNS trigger {body}",
+                f"{trigger} ({when}) EXECUTE FUNCTION refuse()",
+            ]
             drop = ["DROP FUNCTION refuse CASCADE"]
         else:
             make = [f"{trigger} {when} BEGIN SELECT RAISE(ABORT, 'refused'); END"]
@@ -382,7 +407,9 @@ class Office(Desk):
 async def office(db, settings):
     """Of the business `studio`, with no schedule, no upstreams and no worker."""
     async with db.write() as conn:
-        await create_business(conn, "studio", name="Studio", timezone="America/Toronto", currency="CAD")
+        await create_business(
+            conn, "studio", name="Studio", timezone="America/Toronto", currency="CAD"
+        )
     headers = {"Authorization": f"Bearer {await create_key(db, 'studio', 'front desk', Scope)}"}
     app = create_app(settings, database=db, queue=Prompts())
     async with httpx.AsyncClient(

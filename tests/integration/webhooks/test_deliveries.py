@@ -16,7 +16,12 @@ from uuid_utils import uuid7
 from app.db.access.encrypted import webhook_secret
 from app.db.core.dialect import now as db_now
 from app.db.jobs.jobs import clock
-from app.db.webhook_tables import webhook_attempts, webhook_deliveries, webhook_endpoints, webhook_events
+from app.db.webhook_tables import (
+    webhook_attempts,
+    webhook_deliveries,
+    webhook_endpoints,
+    webhook_events,
+)
 from app.db.webhooks import attempts, deliveries, signing_secrets
 from app.db.webhooks.attempts import AttemptRow
 from app.db.webhooks.events import Event
@@ -63,7 +68,9 @@ def at(peer):
 # The schedule.
 
 
-async def test_ten_attempts_are_made_by_the_schedule_under_one_id_and_then_it_has_failed(office, receiving):
+async def test_ten_attempts_are_made_by_the_schedule_under_one_id_and_then_it_has_failed(
+    office, receiving
+):
     receiver = await receiving(500)
     endpoint = await office.endpoint(receiver.url)
     event_id = await office.test(endpoint)
@@ -78,7 +85,11 @@ async def test_ten_attempts_are_made_by_the_schedule_under_one_id_and_then_it_ha
     assert paused == pytest.approx([5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400], abs=1)
     await office.deliver()
     delivery = await office.delivery(endpoint, event_id)
-    assert (delivery["status"], delivery["next_attempt_at"], codes(delivery)) == ("failed", None, [500] * 10)
+    assert (delivery["status"], delivery["next_attempt_at"], codes(delivery)) == (
+        "failed",
+        None,
+        [500] * 10,
+    )
     await office.make_due()
     await office.deliver()
     assert receiver.ids() == [event_id] * 10
@@ -117,17 +128,30 @@ async def test_a_pause_is_longer_by_up_to_a_tenth(office, receiving):
         assert waits(await office.delivery(endpoint, event_id)) == pytest.approx(first, abs=0.2)
 
 
-async def test_what_an_endpoint_asks_for_by_retry_after_is_heeded_but_never_sooner_than_the_schedule(office, receiving):
+async def test_what_an_endpoint_asks_for_by_retry_after_is_heeded_but_never_sooner_than_the_schedule(
+    office, receiving
+):
     receiver = await receiving()
     endpoint = await office.endpoint(receiver.url)
     now = dt.datetime.now(dt.UTC)
     date = email.utils.format_datetime(now + dt.timedelta(seconds=200), usegmt=True)
-    asked = {"120": 120, date: 200, "1": 5, "0": 5, "soon": 5, "-7": 5, "": 5, "Thu, 01 Jan 1970 00:00:00 GMT": 5}
+    asked = {
+        "120": 120,
+        date: 200,
+        "1": 5,
+        "0": 5,
+        "soon": 5,
+        "-7": 5,
+        "": 5,
+        "Thu, 01 Jan 1970 00:00:00 GMT": 5,
+    }
     for value, seconds in asked.items():
         receiver.reply = (503, {"Retry-After": value}, b"")
         event_id = await office.test(endpoint)
         await office.deliver(jitter=0.0)
-        assert waits(await office.delivery(endpoint, event_id)) == pytest.approx(seconds, abs=3), value
+        assert waits(await office.delivery(endpoint, event_id)) == pytest.approx(seconds, abs=3), (
+            value
+        )
 
 
 # What counts as taken.
@@ -141,7 +165,11 @@ async def test_any_2xx_is_a_delivery(office, receiving):
         event_id = await office.test(endpoint)
         await office.deliver()
         delivery = await office.delivery(endpoint, event_id)
-        assert (delivery["status"], delivery["next_attempt_at"], codes(delivery)) == ("delivered", None, [code])
+        assert (delivery["status"], delivery["next_attempt_at"], codes(delivery)) == (
+            "delivered",
+            None,
+            [code],
+        )
     await office.make_due()
     await office.deliver()
     assert len(receiver.heard) == 6
@@ -169,7 +197,11 @@ async def test_an_attempt_without_an_answer_says_why(office, receiving, peer_on)
         event_id = await office.test(endpoint)
         await office.deliver(webhook_timeout_seconds=0.3)
         [attempt] = (await office.delivery(endpoint, event_id))["attempts"]
-        assert (attempt["status_code"], attempt["error"], attempt["response"]) == (None, error, None)
+        assert (attempt["status_code"], attempt["error"], attempt["response"]) == (
+            None,
+            error,
+            None,
+        )
         assert attempt["milliseconds"] < 1000
 
 
@@ -194,7 +226,9 @@ async def test_of_an_answer_its_first_kibibyte_is_kept_whatever_it_holds(office,
 # Giving endpoints up.
 
 
-async def test_410_disables_an_endpoint_fails_what_was_on_its_way_and_tells_the_others(office, receiving):
+async def test_410_disables_an_endpoint_fails_what_was_on_its_way_and_tells_the_others(
+    office, receiving
+):
     receiver, other = await receiving(500), await receiving()
     endpoint, hearing = await office.endpoint(receiver.url), await office.endpoint(other.url)
     before = await office.tell([ACCEPTED])
@@ -219,7 +253,9 @@ async def test_410_disables_an_endpoint_fails_what_was_on_its_way_and_tells_the_
     assert (await office.shown(hearing))["status"] == "enabled"
 
 
-async def test_five_days_of_nothing_but_failure_disable_an_endpoint_and_tell_the_others(office, receiving):
+async def test_five_days_of_nothing_but_failure_disable_an_endpoint_and_tell_the_others(
+    office, receiving
+):
     receiver, other = await receiving(500), await receiving()
     endpoint = await office.endpoint(receiver.url)
     await office.endpoint(other.url)
@@ -283,7 +319,11 @@ async def test_an_endpoint_that_is_enabled_again_begins_anew(office, receiving):
     await office.deliver()
     assert (await office.change(endpoint, status="disabled"))["failing_since"] is not None
     shown = await office.change(endpoint, status="enabled")
-    assert (shown["status"], shown["disabled_because"], shown["failing_since"]) == ("enabled", None, None)
+    assert (shown["status"], shown["disabled_because"], shown["failing_since"]) == (
+        "enabled",
+        None,
+        None,
+    )
     receiver.reply = 204
     event_id = await office.test(endpoint)
     await office.deliver()
@@ -312,7 +352,9 @@ async def test_410_from_where_an_endpoint_was_before_disables_nothing(office, re
 # In mid-flight.
 
 
-async def test_an_endpoint_that_is_deleted_while_it_is_called_leaves_nothing_and_harms_nobody(office, receiving):
+async def test_an_endpoint_that_is_deleted_while_it_is_called_leaves_nothing_and_harms_nobody(
+    office, receiving
+):
     other = await receiving()
     hearing = await office.endpoint(other.url)
     for code in (204, 500, 410):
@@ -353,18 +395,27 @@ async def test_an_endpoint_that_is_disabled_while_it_is_called_is_called_no_more
         shown = await office.shown(endpoint)
         assert (shown["status"], shown["disabled_because"]) == ("disabled", "by_hand")
         [delivery] = (await office.deliveries(endpoint)).values()
-        assert (delivery["status"], delivery["next_attempt_at"], codes(delivery)) == (status, None, [code])
+        assert (delivery["status"], delivery["next_attempt_at"], codes(delivery)) == (
+            status,
+            None,
+            [code],
+        )
 
 
 async def test_what_was_told_while_an_endpoint_was_being_disabled_is_not_sent(office, receiving):
     receiver = await receiving()
     endpoint = await office.endpoint(receiver.url)
     await office.tell([ACCEPTED])
-    await office.set(endpoint, status="disabled", disabled_because="by_hand")  # who told had read it as enabled
+    # who told had read it as enabled
+    await office.set(endpoint, status="disabled", disabled_because="by_hand")
     await office.deliver()
     assert receiver.heard == []
     [delivery] = (await office.deliveries(endpoint)).values()
-    assert (delivery["status"], delivery["next_attempt_at"], delivery["attempts"]) == ("failed", None, [])
+    assert (delivery["status"], delivery["next_attempt_at"], delivery["attempts"]) == (
+        "failed",
+        None,
+        [],
+    )
 
 
 async def test_an_event_that_is_forgotten_while_it_is_sent_loses_no_other_result(office):
@@ -375,7 +426,9 @@ async def test_an_event_that_is_forgotten_while_it_is_sent_loses_no_other_result
         await conn.execute(sa.delete(webhook_events).where(webhook_events.c.id == old.event_id))
     await record(office, came(endpoint, old, 204), came(endpoint, young, 204))
     found = await office.deliveries(endpoint)
-    assert {event_id: one["status"] for event_id, one in found.items()} == {young.event_id: "delivered"}
+    assert {event_id: one["status"] for event_id, one in found.items()} == {
+        young.event_id: "delivered"
+    }
 
 
 async def test_a_secret_that_can_t_be_opened_waits_for_the_operator_and_is_no_failure_of_the_endpoint(
@@ -415,7 +468,9 @@ async def test_no_more_is_claimed_than_was_asked_for(office):
     await office.tell([CANCELLED] * 200)
     if office.db.is_postgresql:
         async with office.db.write() as conn:
-            await conn.execute(sa.text("ANALYZE webhook_deliveries, webhook_events, webhook_endpoints"))
+            await conn.execute(
+                sa.text("ANALYZE webhook_deliveries, webhook_events, webhook_endpoints")
+            )
     newcomer = await office.endpoint("http://127.0.0.1:9/hook")
     await office.tell([CANCELLED] * 2_000)
     async with office.db.write() as conn:
@@ -426,7 +481,8 @@ async def test_a_worker_without_a_key_leaves_what_is_due_to_one_that_has_it(offi
     receiver = await receiving()
     endpoint = await office.endpoint(receiver.url)
     event_id = await office.test(endpoint)
-    async with office.worker(redis_url="redis://127.0.0.1:6379"):  # so it is not embedded, and has no file of its own
+    # so it is not embedded, and has no file of its own
+    async with office.worker(redis_url="redis://127.0.0.1:6379"):
         await asyncio.sleep(0.3)
     delivery = await office.delivery(endpoint, event_id)
     assert (receiver.heard, delivery["status"], delivery["attempts"]) == ([], "pending", [])
@@ -458,13 +514,17 @@ async def test_a_worker_that_is_stopped_while_a_call_hangs_ends_soon_and_another
     assert (delivery["status"], codes(delivery)) == ("delivered", [204])
 
 
-async def test_a_lease_ends_soon_after_the_deadline_of_the_call_and_not_before(office, peer_on, eventually):
+async def test_a_lease_ends_soon_after_the_deadline_of_the_call_and_not_before(
+    office, peer_on, eventually
+):
     peer = await peer_on(hang)
     endpoint = await office.endpoint(at(peer))
     event_id = await office.test(endpoint)
     async with office.worker(webhook_timeout_seconds=60):
         await eventually(lambda: peer.requests)
-        until = dt.datetime.fromisoformat((await office.delivery(endpoint, event_id))["next_attempt_at"])
+        until = dt.datetime.fromisoformat(
+            (await office.delivery(endpoint, event_id))["next_attempt_at"]
+        )
     assert 60 < (until - dt.datetime.now(dt.UTC)).total_seconds() < 90
 
 
@@ -603,7 +663,11 @@ async def test_what_was_under_way_when_the_database_refused_a_claim_is_recorded(
         receiver.reply = first_four
         async with office.worker():
             await asyncio.sleep(0.9)
-    done = {event_id for event_id, one in (await office.deliveries(endpoint)).items() if one["status"] == "delivered"}
+    done = {
+        event_id
+        for event_id, one in (await office.deliveries(endpoint)).items()
+        if one["status"] == "delivered"
+    }
     assert done == set(receiver.ids())
     receiver.reply = 204
     await office.make_due()
@@ -614,7 +678,9 @@ async def test_what_was_under_way_when_the_database_refused_a_claim_is_recorded(
 # Lanes.
 
 
-async def test_a_slow_endpoint_and_a_hanging_one_delay_no_healthy_one(office, peer_on, receiving, eventually):
+async def test_a_slow_endpoint_and_a_hanging_one_delay_no_healthy_one(
+    office, peer_on, receiving, eventually
+):
     sleepy, dead, receiver = await peer_on(slow(10)), await peer_on(hang), await receiving()
     for url in (at(sleepy), at(dead), receiver.url):
         await office.endpoint(url)
@@ -627,7 +693,9 @@ async def test_a_slow_endpoint_and_a_hanging_one_delay_no_healthy_one(office, pe
         assert dead.requests
 
 
-async def test_many_failing_endpoints_leave_lanes_for_healthy_ones(office, peer_on, receiving, eventually):
+async def test_many_failing_endpoints_leave_lanes_for_healthy_ones(
+    office, peer_on, receiving, eventually
+):
     dead, receiver = await peer_on(hang), await receiving()
     async with office.db.write() as conn:
         failing_since = await clock(conn)
@@ -651,7 +719,9 @@ async def added(office, url):
     """An endpoint beyond the fifty of a business."""
     row = {"id": str(uuid7()), "business_id": "studio", "url": url, "status": "enabled"}
     async with office.db.write() as conn:
-        await conn.execute(sa.insert(webhook_endpoints).values(row | {"created_at": await clock(conn)}))
+        await conn.execute(
+            sa.insert(webhook_endpoints).values(row | {"created_at": await clock(conn)})
+        )
         await keep(office, conn, row["id"], "whsec_aGVhcnM=")
     return row
 
@@ -662,7 +732,9 @@ async def keep(office, conn, endpoint_id, secret):
     await signing_secrets.add(conn, endpoint_id, id=secret_id, sealed=sealed)
 
 
-async def test_a_failing_endpoint_is_called_one_at_a_time_and_a_healthy_one_by_more_and_more(office, receiving):
+async def test_a_failing_endpoint_is_called_one_at_a_time_and_a_healthy_one_by_more_and_more(
+    office, receiving
+):
     most = {}
     for name, is_failing in (("failing", True), ("healthy", False)):
         calls = Counter()
@@ -687,7 +759,9 @@ async def test_a_failing_endpoint_is_called_one_at_a_time_and_a_healthy_one_by_m
     assert 4 < most["healthy"] <= 16
 
 
-async def test_new_events_do_not_wait_for_a_call_that_hangs_at_the_same_endpoint(office, peer_on, eventually):
+async def test_new_events_do_not_wait_for_a_call_that_hangs_at_the_same_endpoint(
+    office, peer_on, eventually
+):
     async def hang_once(peer, reader, writer):
         while True:
             await peer.read(reader)
@@ -728,7 +802,9 @@ async def claimed_count(office, **having):
     """How many deliveries are some worker's; or are to be tried again later, unless they have `tries=0`."""
     async with office.db.read() as conn:
         query = sa.select(sa.func.count()).select_from(webhook_deliveries).filter_by(**having)
-        return (await conn.execute(query.where(webhook_deliveries.c.due_at > db_now()))).scalar_one()
+        return (
+            await conn.execute(query.where(webhook_deliveries.c.due_at > db_now()))
+        ).scalar_one()
 
 
 async def closed_with_a_stock(office, gate, eventually):
@@ -744,7 +820,9 @@ async def closed_with_a_stock(office, gate, eventually):
         await eventually(lambda answered=answered: gate.answered > answered + 16, seconds=60)
 
 
-async def test_of_an_endpoint_that_takes_all_quickly_more_is_claimed_than_is_on_its_way(office, receiving, eventually):
+async def test_of_an_endpoint_that_takes_all_quickly_more_is_claimed_than_is_on_its_way(
+    office, receiving, eventually
+):
     gate = Gate()
     receiver = await receiving(gate.answer)
     await office.endpoint(receiver.url)
@@ -761,7 +839,9 @@ async def test_of_an_endpoint_that_takes_all_quickly_more_is_claimed_than_is_on_
     assert set(receiver.ids()) == set(ids)
 
 
-async def test_while_refunds_are_under_way_no_more_is_claimed_than_is_on_its_way(office, receiving, eventually):
+async def test_while_refunds_are_under_way_no_more_is_claimed_than_is_on_its_way(
+    office, receiving, eventually
+):
     gate = Gate()
     receiver = await receiving(gate.answer)
     await office.endpoint(receiver.url)
@@ -777,7 +857,9 @@ async def test_while_refunds_are_under_way_no_more_is_claimed_than_is_on_its_way
         await eventually(no_more_is_claimed_than_is_on_its_way, seconds=20)
 
 
-async def test_what_has_been_claimed_for_long_and_not_been_sent_is_claimed_anew(office, receiving, eventually):
+async def test_what_has_been_claimed_for_long_and_not_been_sent_is_claimed_anew(
+    office, receiving, eventually
+):
     gate = Gate()
     old, new = await receiving(gate.answer), await receiving()
     endpoint = await office.endpoint(old.url)
@@ -785,7 +867,8 @@ async def test_what_has_been_claimed_for_long_and_not_been_sent_is_claimed_anew(
     async with office.worker(webhook_timeout_seconds=300):  # so that no lease ends meanwhile
         await closed_with_a_stock(office, gate, eventually)
         await office.change(endpoint, url=new.url)
-        await asyncio.sleep(2.1)  # longer than anything may wait; where it takes longer still, that is the same
+        # longer than anything may wait; where it takes longer still, that is the same
+        await asyncio.sleep(2.1)
         before = len(old.heard)
         gate.opened.set()
         await eventually(lambda: len(set(old.ids() + new.ids())) == 1_000, seconds=60)
@@ -793,7 +876,9 @@ async def test_what_has_been_claimed_for_long_and_not_been_sent_is_claimed_anew(
     assert set(old.ids() + new.ids()) == set(ids)
 
 
-async def test_what_was_claimed_for_an_endpoint_that_then_fails_is_given_back_untried(office, receiving, eventually):
+async def test_what_was_claimed_for_an_endpoint_that_then_fails_is_given_back_untried(
+    office, receiving, eventually
+):
     gate = Gate()
     receiver = await receiving(gate.answer)
     endpoint = await office.endpoint(receiver.url)
@@ -815,7 +900,9 @@ async def test_what_was_claimed_for_an_endpoint_that_then_fails_is_given_back_un
     assert {len(one["attempts"]) for one in found.values()} == {0, 1}
 
 
-async def test_what_was_claimed_and_not_sent_when_the_worker_stops_is_due_at_once(office, receiving, eventually):
+async def test_what_was_claimed_and_not_sent_when_the_worker_stops_is_due_at_once(
+    office, receiving, eventually
+):
     gate = Gate()
     receiver = await receiving(gate.answer)
     await office.endpoint(receiver.url)
@@ -832,7 +919,9 @@ async def test_what_was_claimed_and_not_sent_when_the_worker_stops_is_due_at_onc
 # Forgetting.
 
 
-async def test_events_are_forgotten_after_thirty_days_with_their_deliveries_and_attempts(office, receiving, eventually):
+async def test_events_are_forgotten_after_thirty_days_with_their_deliveries_and_attempts(
+    office, receiving, eventually
+):
     receiver = await receiving(500)
     endpoint = await office.endpoint(receiver.url)
     young = await office.test(endpoint)
@@ -841,7 +930,13 @@ async def test_events_are_forgotten_after_thirty_days_with_their_deliveries_and_
         for days in (31, 29):
             at_ = now - dt.timedelta(days=days)
             id_ = str(uuid7(nanoseconds=int(at_.timestamp() * 1000) * 1_000_000))
-            row = {"id": id_, "business_id": "studio", "type": "session.cancelled", "occurred_at": at_, "payload": "{}"}
+            row = {
+                "id": id_,
+                "business_id": "studio",
+                "type": "session.cancelled",
+                "occurred_at": at_,
+                "payload": "{}",
+            }
             await conn.execute(sa.insert(webhook_events).values(row))
             await deliveries.deliver_again(conn, endpoint["id"], [id_])
     await office.deliver()

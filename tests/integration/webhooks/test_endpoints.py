@@ -84,7 +84,9 @@ async def rows(office):
     """All of this noun, to see that nothing was changed."""
     tables_ = (webhook_endpoints, webhook_events, webhook_deliveries)
     async with office.db.read() as conn:
-        return [sorted(map(repr, (await conn.execute(sa.select(table))).all())) for table in tables_]
+        return [
+            sorted(map(repr, (await conn.execute(sa.select(table))).all())) for table in tables_
+        ]
 
 
 async def post(office, path, **body):
@@ -144,7 +146,10 @@ async def test_what_is_left_out_of_a_change_stays_as_it_is_and_null_empties(offi
     assert sorted(endpoint.pop("event_types")) == types
     for change, expected in (
         ({"description": "Theirs"}, {"description": "Theirs", "event_types": types}),
-        ({"url": "http://localhost:9/other"}, {"url": "http://localhost:9/other", "description": "Theirs"}),
+        (
+            {"url": "http://localhost:9/other"},
+            {"url": "http://localhost:9/other", "description": "Theirs"},
+        ),
         ({"event_types": ["refund.failed", "refund.failed"]}, {"event_types": ["refund.failed"]}),
         ({"event_types": None}, {"event_types": None, "description": "Theirs"}),
         ({"description": None}, {"event_types": None, "description": None}),
@@ -154,7 +159,9 @@ async def test_what_is_left_out_of_a_change_stays_as_it_is_and_null_empties(offi
     ):
         shown = await office.change(endpoint, **change)
         assert {
-            name: sorted(v) if isinstance(v, list) else v for name, v in shown.items() if name in expected
+            name: sorted(v) if isinstance(v, list) else v
+            for name, v in shown.items()
+            if name in expected
         } == expected
         assert shown == await office.shown(endpoint)
     unchanged = {"id", "created_at", "failing_since", "previous_secret_until"}
@@ -165,8 +172,12 @@ async def test_a_change_that_can_t_be_is_refused_and_changes_nothing(office):
     endpoint = await office.endpoint(NOWHERE)
     before = await rows(office)
     for body, pointer in BAD_CHANGES:
-        answer = await office.http.patch(f"/v1/webhook-endpoints/{endpoint['id']}", json={"url": NOWHERE} | body)
-        assert pointer in {error["pointer"] for error in problem(answer, 422, "validation")["errors"]}, body
+        answer = await office.http.patch(
+            f"/v1/webhook-endpoints/{endpoint['id']}", json={"url": NOWHERE} | body
+        )
+        assert pointer in {
+            error["pointer"] for error in problem(answer, 422, "validation")["errors"]
+        }, body
     assert await rows(office) == before
 
 
@@ -182,11 +193,16 @@ async def test_a_bad_url_is_pointed_at_and_changes_nothing(office):
     for url in BAD_URLS:
         for answer in (
             await post(office, "", url=url, description="fine"),
-            await office.http.patch(f"/v1/webhook-endpoints/{endpoint['id']}", json={"url": url, "status": "disabled"}),
+            await office.http.patch(
+                f"/v1/webhook-endpoints/{endpoint['id']}", json={"url": url, "status": "disabled"}
+            ),
         ):
             errors = problem(answer, 422, "validation")["errors"]
             assert [error["pointer"] for error in errors] == ["/url"], url
-            assert all(not isinstance(url, str) or not url or url not in error["detail"] for error in errors)
+            assert all(
+                not isinstance(url, str) or not url or url not in error["detail"]
+                for error in errors
+            )
     assert await rows(office) == before
 
 
@@ -199,7 +215,9 @@ async def test_a_deleted_endpoint_is_gone_with_all_that_was_sent_to_it(office):
     problem(await office.http.get(f"/v1/webhook-endpoints/{endpoint['id']}"), 404, "not-found")
     assert len(await office.deliveries(other)) == 1
     async with office.db.read() as conn:
-        assert set((await conn.execute(sa.select(webhook_deliveries.c.endpoint_id))).scalars()) == {other["id"]}
+        assert set((await conn.execute(sa.select(webhook_deliveries.c.endpoint_id))).scalars()) == {
+            other["id"]
+        }
 
 
 async def test_endpoints_are_listed_oldest_first_page_by_page(office):
@@ -214,7 +232,9 @@ async def test_endpoints_are_listed_oldest_first_page_by_page(office):
 
 
 async def test_a_business_has_fifty_endpoints_at_most_however_many_come_at_once(office):
-    answers = await asyncio.gather(*(post(office, "", url=NOWHERE) for _ in range(MAX_ENDPOINTS + 14)))
+    answers = await asyncio.gather(
+        *(post(office, "", url=NOWHERE) for _ in range(MAX_ENDPOINTS + 14))
+    )
     refused = [answer for answer in answers if answer.status_code != 201]
     assert len(refused) == 14
     for answer in refused:
@@ -233,7 +253,9 @@ async def test_a_secret_is_shown_once_and_kept_sealed(office, receiving):
 
     async def keep(answer):
         await answer.aread()
-        heard.append((answer.request.method, answer.request.url.path, answer.text + repr(answer.headers)))
+        heard.append(
+            (answer.request.method, answer.request.url.path, answer.text + repr(answer.headers))
+        )
 
     office.http.event_hooks = {"response": [keep]}
     receiver = await receiving(lambda heard: (500, {}, repr(heard.headers).encode()))
@@ -257,11 +279,14 @@ async def test_a_secret_is_shown_once_and_kept_sealed(office, receiving):
         assert len(shown) == 1
         assert shown[0][0] == "POST"
         raw = base64.b64decode(secret.removeprefix("whsec_"))
-        kept = [one for one in await everything_kept(office) if secret[6:].encode() in one or raw in one]
+        kept = [
+            one for one in await everything_kept(office) if secret[6:].encode() in one or raw in one
+        ]
         assert kept == []
         assert not any(secret[6:] in str(one.headers) + one.body.decode() for one in receiver.heard)
     kept = [
-        office.settings.seals().open(row["secret"], webhook_secret(row["id"])) for row in await office.secrets(endpoint)
+        office.settings.seals().open(row["secret"], webhook_secret(row["id"]))
+        for row in await office.secrets(endpoint)
     ]
     assert kept == secrets
 
@@ -269,7 +294,10 @@ async def test_a_secret_is_shown_once_and_kept_sealed(office, receiving):
 async def everything_kept(office):
     """All rows, as text, and on SQLite the very bytes of the file."""
     async with office.db.read() as conn:
-        kept = [repr((await conn.execute(sa.select(one))).all()).encode() for one in tables.metadata.sorted_tables]
+        kept = [
+            repr((await conn.execute(sa.select(one))).all()).encode()
+            for one in tables.metadata.sorted_tables
+        ]
     assert any(re.search(rb"\b2\.[0-9a-f]{8}\.", one) for one in kept)
     if not office.db.is_postgresql:
         folder = office.settings.secrets_file.parent
@@ -280,7 +308,11 @@ async def everything_kept(office):
 async def test_a_rotation_says_until_when_the_old_secret_signs(office):
     endpoint = await office.endpoint(NOWHERE)
     path = f"/{endpoint['id']}/rotate-secret"
-    for body, seconds in (({"overlap_seconds": 60}, 60), ({}, 86_400), ({"overlap_seconds": 60}, 86_400)):
+    for body, seconds in (
+        ({"overlap_seconds": 60}, 60),
+        ({}, 86_400),
+        ({"overlap_seconds": 60}, 86_400),
+    ):
         shown = await office.call("POST", path, body)
         left = dt.datetime.fromisoformat(shown["previous_secret_until"]) - dt.datetime.now(dt.UTC)
         assert left.total_seconds() == pytest.approx(seconds, abs=5)
@@ -289,7 +321,9 @@ async def test_a_rotation_says_until_when_the_old_secret_signs(office):
         answer = await post(office, path, overlap_seconds=bad)
         assert problem(answer, 422, "validation")["errors"][0]["pointer"] == "/overlap_seconds"
     assert await rows(office) == before
-    assert (await office.call("POST", path, {"overlap_seconds": 0}))["previous_secret_until"] is None
+    assert (await office.call("POST", path, {"overlap_seconds": 0}))[
+        "previous_secret_until"
+    ] is None
 
 
 async def test_a_production_process_without_a_key_keeps_no_secrets_and_says_so(office, settings):
@@ -299,11 +333,19 @@ async def test_a_production_process_without_a_key_keeps_no_secrets_and_says_so(o
     app = create_app(production, database=office.db, queue=None)
     app.state.service = State(office.db, None, production)
     async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(app), base_url="http://studio.test", headers=office.http.headers
+        transport=httpx.ASGITransport(app),
+        base_url="http://studio.test",
+        headers=office.http.headers,
     ) as http:
-        for path, body in (("", {"url": "https://example.com/"}), (f"/{endpoint['id']}/rotate-secret", {})):
+        for path, body in (
+            ("", {"url": "https://example.com/"}),
+            (f"/{endpoint['id']}/rotate-secret", {}),
+        ):
             answer = await http.post(f"/v1/webhook-endpoints{path}", json=body)
-            assert "BULK_CANCEL_SECRETS_KEY" in problem(answer, 409, "webhooks-not-configured")["detail"]
+            assert (
+                "BULK_CANCEL_SECRETS_KEY"
+                in problem(answer, 409, "webhooks-not-configured")["detail"]
+            )
     assert await rows(office) == before
 
 
@@ -334,7 +376,9 @@ async def test_another_business_s_endpoint_and_deliveries_are_not_found_in_the_s
         assert problem(foreign, 404, "not-found") == problem(unknown, 404, "not-found"), path
     for method, path in (("GET", ""), ("POST", "/redeliver")):
         foreign, unknown = [
-            await office.http.request(method, f"/v1/webhook-endpoints/{own['id']}/deliveries/{id_}{path}")
+            await office.http.request(
+                method, f"/v1/webhook-endpoints/{own['id']}/deliveries/{id_}{path}"
+            )
             for id_ in (theirs.event_id, NOBODYS)
         ]
         assert problem(foreign, 404, "not-found") == problem(unknown, 404, "not-found"), path
@@ -344,7 +388,9 @@ async def test_another_business_s_endpoint_and_deliveries_are_not_found_in_the_s
 
 async def test_only_a_key_with_the_scope_manages_endpoints(office):
     key = await create_key(office.db, "studio", "all but", set(Scope) - {Scope.WEBHOOKS_MANAGE})
-    answer = await office.http.get("/v1/webhook-endpoints", headers={"Authorization": f"Bearer {key}"})
+    answer = await office.http.get(
+        "/v1/webhook-endpoints", headers={"Authorization": f"Bearer {key}"}
+    )
     assert problem(answer, 403, "missing-scope")["scope"] == "webhooks:manage"
 
 
@@ -358,7 +404,11 @@ async def test_a_test_event_goes_to_this_endpoint_alone_whatever_it_asks_for(off
     answer = await post(office, f"/{endpoint['id']}/test")
     assert answer.status_code == 202
     told = answer.json()
-    assert (told["type"], told["status"], told["attempts"]) == ("webhook_endpoint.test", "pending", [])
+    assert (told["type"], told["status"], told["attempts"]) == (
+        "webhook_endpoint.test",
+        "pending",
+        [],
+    )
     assert told["payload"]["data"] == {"business_id": "studio", "endpoint_id": endpoint["id"]}
     await office.deliver()
     assert (receiver.ids(), other.heard) == ([told["event_id"]], [])
@@ -384,7 +434,12 @@ async def test_an_event_is_delivered_again_under_its_id_whatever_came_of_it(offi
     endpoint = await office.endpoint(receiver.url)
     event_id = await office.test(endpoint)
     path = f"/{endpoint['id']}/deliveries/{event_id}/redeliver"
-    for reply, status in ((204, "delivered"), (500, "pending"), (410, "failed"), (204, "delivered")):
+    for reply, status in (
+        (204, "delivered"),
+        (500, "pending"),
+        (410, "failed"),
+        (204, "delivered"),
+    ):
         receiver.reply = reply
         await office.deliver()
         assert (await office.delivery(endpoint, event_id))["status"] == status
@@ -396,7 +451,8 @@ async def test_an_event_is_delivered_again_under_its_id_whatever_came_of_it(offi
     delivery = await office.delivery(endpoint, event_id)
     assert [one["status_code"] for one in delivery["attempts"]] == [204, 500, 410, 204, 500]
     due, ended = (
-        dt.datetime.fromisoformat(at) for at in (delivery["next_attempt_at"], delivery["attempts"][-1]["ended_at"])
+        dt.datetime.fromisoformat(at)
+        for at in (delivery["next_attempt_at"], delivery["attempts"][-1]["ended_at"])
     )
     assert (due - ended).total_seconds() < 6  # the whole schedule is before it again
     assert receiver.ids() == [event_id] * 5
@@ -413,7 +469,9 @@ async def at(office, *moments):
         [event_id] = await office.tell([CANCELLED])
         new_id = event_id_at(moment, event_id)
         async with office.db.write() as conn:
-            await conn.execute(sa.delete(webhook_deliveries).where(webhook_deliveries.c.event_id == event_id))
+            await conn.execute(
+                sa.delete(webhook_deliveries).where(webhook_deliveries.c.event_id == event_id)
+            )
             statement = sa.update(webhook_events).where(webhook_events.c.id == event_id)
             await conn.execute(statement.values(id=new_id, occurred_at=moment))
         ids.append(new_id)
@@ -480,7 +538,9 @@ async def test_a_replay_leaves_out_test_events(office):
     assert await replay(office, endpoint, since="2026-01-01T00:00:00Z") == 0
 
 
-async def test_a_replay_has_only_the_business_s_own_events_of_the_types_that_the_endpoint_asks_for(office, theirs):
+async def test_a_replay_has_only_the_business_s_own_events_of_the_types_that_the_endpoint_asks_for(
+    office, theirs
+):
     endpoint = await office.endpoint(NOWHERE, event_types=["session.cancelled", "refund.failed"])
     await office.endpoint(NOWHERE)
     await office.test(endpoint)
@@ -514,7 +574,11 @@ async def test_deliveries_are_listed_newest_first_page_by_page_and_by_status(off
     path = f"/webhook-endpoints/{endpoint['id']}/deliveries"
     for limit in (1, 2, 200):
         assert [one["event_id"] for one in await office.pages(path, limit=limit)] == ids[::-1]
-    for status, expected in (("pending", [ids[2], ids[1]]), ("delivered", [ids[4], ids[3], ids[0]]), ("failed", [])):
+    for status, expected in (
+        ("pending", [ids[2], ids[1]]),
+        ("delivered", [ids[4], ids[3], ids[0]]),
+        ("failed", []),
+    ):
         found = await office.pages(path, limit=1, status=status)
         assert [one["event_id"] for one in found] == expected
     answer = await office.http.get(f"/v1{path}", params={"status": "odd"})
@@ -534,12 +598,23 @@ async def test_each_delivery_in_a_list_has_its_own_attempts_in_their_order(offic
     listed = await office.deliveries(endpoint)
     for event_id in ids:
         shown = await office.delivery(endpoint, event_id)
-        assert (shown["payload"]["type"], shown["payload"]["timestamp"]) == (shown["type"], shown["occurred_at"])
+        assert (shown["payload"]["type"], shown["payload"]["timestamp"]) == (
+            shown["type"],
+            shown["occurred_at"],
+        )
         shown.pop("payload")
         assert shown == listed[event_id]
-        attempts = [(one["status_code"], one["error"], one["response"]) for one in shown["attempts"]]
+        attempts = [
+            (one["status_code"], one["error"], one["response"]) for one in shown["attempts"]
+        ]
         assert attempts == [(500, None, "500"), (503, None, "503"), (204, None, "")]
-        assert sorted(one["ended_at"] for one in shown["attempts"]) == [one["ended_at"] for one in shown["attempts"]]
+        assert sorted(one["ended_at"] for one in shown["attempts"]) == [
+            one["ended_at"] for one in shown["attempts"]
+        ]
         assert all(0 <= one["milliseconds"] < 5000 for one in shown["attempts"])
-    codes = {one["status_code"] for found in (await office.deliveries(other)).values() for one in found["attempts"]}
+    codes = {
+        one["status_code"]
+        for found in (await office.deliveries(other)).values()
+        for one in found["attempts"]
+    }
     assert codes == {418}

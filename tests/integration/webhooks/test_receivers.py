@@ -16,7 +16,9 @@ from app.domain.events import EventType
 from app.webhooks.signing import new_secret, signed
 
 LIBRARIES = {"standardwebhooks": Webhook, "svix": SvixWebhook}
-PAYLOAD = json.dumps({"type": "session.cancelled", "data": {"name": "Größe 7 ✓"}}, ensure_ascii=False)
+PAYLOAD = json.dumps(
+    {"type": "session.cancelled", "data": {"name": "Größe 7 ✓"}}, ensure_ascii=False
+)
 SIGN_HERE = (
     "import datetime as dt, json, sys, time;"
     "from app.webhooks.signing import signed;"
@@ -82,7 +84,9 @@ async def test_a_receiver_takes_what_is_sent(office, endpoint, library):
 
 async def test_events_of_every_type_are_delivered_to_a_receiver_that_verifies(office, endpoint):
     endpoint["receiver"].reply = taking(endpoint["secret"])
-    await office.tell([Event(kind, {"name": "Größe 7 ✓"}) for kind in EventType if kind is not EventType.TEST])
+    await office.tell(
+        [Event(kind, {"name": "Größe 7 ✓"}) for kind in EventType if kind is not EventType.TEST]
+    )
     await office.deliver()
     found = await office.deliveries(endpoint)
     assert {one["type"] for one in found.values()} == set(EventType) - {EventType.TEST}
@@ -115,7 +119,9 @@ async def rotate(office, endpoint, **body):
     return await office.call("POST", f"/{endpoint['id']}/rotate-secret", body)
 
 
-async def test_while_a_secret_is_changed_the_old_one_and_the_new_one_verify_and_then_only_the_new(office, endpoint):
+async def test_while_a_secret_is_changed_the_old_one_and_the_new_one_verify_and_then_only_the_new(
+    office, endpoint
+):
     old = endpoint["secret"]
     new = (await rotate(office, endpoint, overlap_seconds=3600))["secret"]
     heard = await sent(office, endpoint)
@@ -154,11 +160,15 @@ async def test_each_secret_lives_to_its_own_end_however_often_it_is_changed(offi
     assert len(await office.secrets(endpoint)) == 4
 
 
-async def test_there_is_a_bound_to_secrets_in_force_and_a_refused_change_ends_none(office, endpoint):
+async def test_there_is_a_bound_to_secrets_in_force_and_a_refused_change_ends_none(
+    office, endpoint
+):
     for _ in range(9):
         await rotate(office, endpoint, overlap_seconds=3600)
     before = await office.secrets(endpoint)
-    refused = await office.call("POST", f"/{endpoint['id']}/rotate-secret", {"overlap_seconds": 60}, code=409)
+    refused = await office.call(
+        "POST", f"/{endpoint['id']}/rotate-secret", {"overlap_seconds": 60}, code=409
+    )
     assert refused["type"] == "/problems/too-many-secrets"
     assert await office.secrets(endpoint) == before
     assert len(signatures(await sent(office, endpoint))) == 10
@@ -192,7 +202,10 @@ async def test_what_is_on_its_way_when_the_secret_is_changed_is_signed_with_both
 
 
 async def test_secrets_differ_and_hold_32_bytes(office, endpoint):
-    secrets = {new_secret() for _ in range(50)} | {endpoint["secret"], (await rotate(office, endpoint))["secret"]}
+    secrets = {new_secret() for _ in range(50)} | {
+        endpoint["secret"],
+        (await rotate(office, endpoint))["secret"],
+    }
     assert len(secrets) == 52
     assert {secret[:6] for secret in secrets} == {"whsec_"}
     assert {len(base64.b64decode(secret[6:], validate=True)) for secret in secrets} == {32}
@@ -201,7 +214,9 @@ async def test_secrets_differ_and_hold_32_bytes(office, endpoint):
 # In whatever zone the process or the instant is.
 
 
-@pytest.mark.parametrize(("zone", "hours"), [("Pacific/Kiritimati", 14), ("America/St_Johns", -3.5)])
+@pytest.mark.parametrize(
+    ("zone", "hours"), [("Pacific/Kiritimati", 14), ("America/St_Johns", -3.5)]
+)
 @pytest.mark.parametrize("instant", ["utc", "local"])
 def test_a_process_in_another_zone_signs_what_receivers_take(zone, hours, instant):
     secret = new_secret()
@@ -239,23 +254,37 @@ async def test_what_was_changed_on_its_way_is_refused(office, endpoint):
         "a body with a space more": (body + b" ", {}),
         "another message's id": (body, {"webhook-id": other.event_id}),
         "another time": (body, {"webhook-timestamp": str(int(headers["webhook-timestamp"]) - 1)}),
-        "another message's signature": (body, {"webhook-signature": other.headers["webhook-signature"]}),
+        "another message's signature": (
+            body,
+            {"webhook-signature": other.headers["webhook-signature"]},
+        ),
         "no signature": (body, {"webhook-signature": ""}),
-        "an unknown scheme": (body, {"webhook-signature": headers["webhook-signature"].replace("v1,", "v2,")}),
+        "an unknown scheme": (
+            body,
+            {"webhook-signature": headers["webhook-signature"].replace("v1,", "v2,")},
+        ),
     }
-    taken = [what for what, (text, changed) in forged.items() if accepts(secret, text, headers | changed)]
+    taken = [
+        what for what, (text, changed) in forged.items() if accepts(secret, text, headers | changed)
+    ]
     assert taken == []
     assert not accepts(new_secret(), body, headers)
 
 
-@pytest.mark.parametrize(("seconds", "taken"), [(0, True), (290, True), (301, False), (86_400, False), (-301, False)])
+@pytest.mark.parametrize(
+    ("seconds", "taken"), [(0, True), (290, True), (301, False), (86_400, False), (-301, False)]
+)
 def test_a_message_that_is_replayed_after_five_minutes_is_refused(seconds, taken):
     secret = new_secret()
-    headers = signed("id", PAYLOAD, [secret], at=dt.datetime.now(dt.UTC) - dt.timedelta(seconds=seconds))
+    headers = signed(
+        "id", PAYLOAD, [secret], at=dt.datetime.now(dt.UTC) - dt.timedelta(seconds=seconds)
+    )
     assert accepts(secret, PAYLOAD, headers) is taken
 
 
-async def test_a_receiver_with_the_wrong_secret_is_tried_again_and_takes_it_once_it_has_the_right_one(office, endpoint):
+async def test_a_receiver_with_the_wrong_secret_is_tried_again_and_takes_it_once_it_has_the_right_one(
+    office, endpoint
+):
     receiver = endpoint["receiver"]
     receiver.reply = taking(new_secret())
     event_id = await office.test(endpoint)

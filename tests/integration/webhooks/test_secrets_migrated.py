@@ -44,14 +44,19 @@ async def before(url):
     async with db.write() as conn:
         for statement, rows in ROWS.items():
             for row in rows:
-                await conn.execute(sa.text(statement), {"at": at} | row | ({"ends": ends} if row.get("old") else {}))
+                await conn.execute(
+                    sa.text(statement),
+                    {"at": at} | row | ({"ends": ends} if row.get("old") else {}),
+                )
     await db.close()
 
 
 async def after(url):
     db = Database(url)
     async with db.read() as conn:
-        query = sa.select(webhook_secrets.c.endpoint_id, webhook_secrets.c.secret, webhook_secrets.c.ends_at)
+        query = sa.select(
+            webhook_secrets.c.endpoint_id, webhook_secrets.c.secret, webhook_secrets.c.ends_at
+        )
         secrets = [tuple(row) for row in await conn.execute(query.order_by(webhook_secrets.c.id))]
         deliveries = await conn.scalar(sa.select(sa.func.count()).select_from(webhook_deliveries))
     await db.close()
@@ -69,5 +74,9 @@ def test_secrets_of_the_version_before_live_to_their_ends(database_url):
     asyncio.run(before(database_url))
     revise(database_url, command.upgrade, "head")
     secrets, deliveries = asyncio.run(after(database_url))
-    assert secrets == [(CHANGED, "seal 1", ENDS), (CHANGED, "seal 2", None), (UNCHANGED, "seal 3", None)]
+    assert secrets == [
+        (CHANGED, "seal 1", ENDS),
+        (CHANGED, "seal 2", None),
+        (UNCHANGED, "seal 3", None),
+    ]
     assert deliveries == 1

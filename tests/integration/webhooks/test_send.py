@@ -26,7 +26,9 @@ OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 
 
 def within(*networks):
-    return AddressPolicy(frozenset({443}), networks=tuple(ip_network(network) for network in networks))
+    return AddressPolicy(
+        frozenset({443}), networks=tuple(ip_network(network) for network in networks)
+    )
 
 
 class Names:
@@ -36,7 +38,7 @@ class Names:
         self.answers = {name.replace("_", "."): list(turns) for name, turns in answers.items()}
         self.asked = []
 
-    def __call__(self, host, port, *, type):  # noqa: A002 - as socket.getaddrinfo has it
+    def __call__(self, host, port, *, type):
         self.asked.append(host)
         turns = self.answers.get(host)
         if not turns:
@@ -55,7 +57,9 @@ class Names:
 
 
 @contextlib.asynccontextmanager
-async def poster(reach=EMBEDDED, resolve=None, context=None, *, most_connections=4, total_seconds=5.0):
+async def poster(
+    reach=EMBEDDED, resolve=None, context=None, *, most_connections=4, total_seconds=5.0
+):
     resolver = Resolver(resolve or Names())
     made = EndpointClient(
         reach,
@@ -103,7 +107,9 @@ def port_free_on(*hosts):
 
 
 def reset(writer):
-    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.get_extra_info("socket").setsockopt(
+        socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+    )
     writer.transport.abort()
 
 
@@ -131,9 +137,10 @@ async def test_connections_are_kept_and_never_more_than_may_be(peer_on):
         url = f"http://127.0.0.1:{peer.port}/"
         assert {(await made.post(url, {}, b"{}")).status for _ in range(3)} == {200}
         assert peer.connections == 1
-        assert {posted.status for posted in await asyncio.gather(*(made.post(url, {}, b"{}") for _ in range(20)))} == {
-            200
-        }
+        assert {
+            posted.status
+            for posted in await asyncio.gather(*(made.post(url, {}, b"{}") for _ in range(20)))
+        } == {200}
     assert peer.connections == 2
     assert len(peer.requests) == 23
 
@@ -147,14 +154,19 @@ async def test_the_address_that_was_checked_is_the_one_connected_to_though_the_n
     port = port_free_on("127.0.0.2", "127.0.0.1")
     tls = authority.server_context(["hooks.example"])
     right = await peer_on(
-        answering(OK.replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n")), host="127.0.0.2", port=port, tls=tls
+        answering(OK.replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n")),
+        host="127.0.0.2",
+        port=port,
+        tls=tls,
     )
     wrong = await peer_on(answering(OK), host="127.0.0.1", port=port, tls=tls)
     names = Names(hooks_example=[["127.0.0.2"], ["127.0.0.1"]])
     async with poster(within("127.0.0.2/32"), names, authority.client_context()) as made:
         assert (await made.post(f"https://hooks.example:{right.port}/", {}, b"{}")).status == 200
         assert names.asked == ["hooks.example"]
-        assert (await made.post(f"https://hooks.example:{right.port}/", {}, b"{}")).error is DeliveryError.NO_CONNECTION
+        assert (
+            await made.post(f"https://hooks.example:{right.port}/", {}, b"{}")
+        ).error is DeliveryError.NO_CONNECTION
     assert names.asked == ["hooks.example"] * 2
     assert (right.connections, wrong.connections) == (1, 0)
 
@@ -175,17 +187,30 @@ async def test_one_address_that_is_not_allowed_refuses_them_all(peer_on, address
     right = await peer_on(answering(OK), host="127.0.0.2", port=port)
     wrong = await peer_on(answering(OK), host="127.0.0.1", port=port)
     reach = within("127.0.0.2/32", "127.0.1.0/24")
-    posted = await post_once(f"https://hooks.example:{right.port}/", reach, Names(hooks_example=[addresses]))
+    posted = await post_once(
+        f"https://hooks.example:{right.port}/", reach, Names(hooks_example=[addresses])
+    )
     assert posted.error is DeliveryError.NO_CONNECTION
     assert (right.connections, wrong.connections) == (0, 0)
 
 
 async def test_a_refusal_reads_like_a_name_that_there_is_not(peer_on):
     peer = await peer_on(answering(OK))
-    names = Names(inside_example=[["127.0.0.1"]], mixed_example=[["8.8.8.8", "10.0.0.1"]], none_example=[[]])
-    backend = GuardedBackend(AddressPolicy(frozenset({443, peer.port})), resolver := Resolver(names))
+    names = Names(
+        inside_example=[["127.0.0.1"]], mixed_example=[["8.8.8.8", "10.0.0.1"]], none_example=[[]]
+    )
+    backend = GuardedBackend(
+        AddressPolicy(frozenset({443, peer.port})), resolver := Resolver(names)
+    )
     words = set()
-    for name in ("inside.example", "mixed.example", "none.example", "no.such.example", "127.0.0.1", "10.0.0.1"):
+    for name in (
+        "inside.example",
+        "mixed.example",
+        "none.example",
+        "no.such.example",
+        "127.0.0.1",
+        "10.0.0.1",
+    ):
         with pytest.raises(httpcore.ConnectError) as refused:
             await backend.connect_tcp(name, peer.port, 5)
         words.add((type(refused.value), str(refused.value)))
@@ -207,11 +232,18 @@ async def test_this_machine_is_named_by_nobody_else(peer_on):
 
 async def test_what_was_allowed_once_is_checked_again(peer_on):
     peer = await peer_on(answering(OK))
-    for url in (f"http://127.0.0.1:{peer.port}/", f"http://localhost:{peer.port}/", "https://127.0.0.1/", "nonsense"):
+    for url in (
+        f"http://127.0.0.1:{peer.port}/",
+        f"http://localhost:{peer.port}/",
+        "https://127.0.0.1/",
+        "nonsense",
+    ):
         assert await post_once(url, within("10.0.0.0/8")) == AttemptResult(
             None, DeliveryError.NOT_ALLOWED, None, 0, None
         )
-    assert (await post_once(f"http://127.0.0.1:{peer.port}/", within("127.0.0.0/8"))).error is DeliveryError.NOT_ALLOWED
+    assert (
+        await post_once(f"http://127.0.0.1:{peer.port}/", within("127.0.0.0/8"))
+    ).error is DeliveryError.NOT_ALLOWED
     assert peer.connections == 0
 
 
@@ -256,7 +288,9 @@ async def test_the_next_address_is_tried_where_nothing_listens(peer_on):
 
 async def test_an_address_that_never_answers_leaves_time_for_the_next(peer_on, authority):
     port = port_free_on("127.0.0.3", "127.0.0.2")
-    peer = await peer_on(answering(OK), host="127.0.0.3", port=port, tls=authority.server_context(["hooks.example"]))
+    peer = await peer_on(
+        answering(OK), host="127.0.0.3", port=port, tls=authority.server_context(["hooks.example"])
+    )
     with socket.socket() as full, contextlib.ExitStack() as stack:
         full.bind(("127.0.0.2", peer.port))
         full.listen(0)
@@ -281,7 +315,9 @@ async def test_a_name_with_hundreds_of_addresses_has_few_of_them_knocked_at(peer
     many = [f"127.0.1.{n}" for n in range(100)]
     resolver = Resolver(Names(hooks_example=[[*many, "127.0.0.9"]]))
     with pytest.raises(httpcore.ConnectError):
-        await GuardedBackend(within("127.0.0.0/8"), resolver).connect_tcp("hooks.example", peer.port, 5)
+        await GuardedBackend(within("127.0.0.0/8"), resolver).connect_tcp(
+            "hooks.example", peer.port, 5
+        )
     await resolver.aclose()
     assert peer.connections == 0
 
@@ -293,7 +329,7 @@ class HangingNames(Names):
         super().__init__(**answers)
         self.let = threading.Event()
 
-    def __call__(self, host, port, *, type):  # noqa: A002
+    def __call__(self, host, port, *, type):
         if host.endswith("hung.example"):
             self.asked.append(host)
             self.let.wait(30)
@@ -306,8 +342,10 @@ async def test_names_whose_servers_never_answer_hold_up_no_other(peer_on):
     names = HangingNames(hooks_example=[["127.0.0.1"]])
     resolver = Resolver(names)
     backend = GuardedBackend(within("127.0.0.1/32"), resolver)
-    hung = [asyncio.create_task(backend.connect_tcp(f"{n}.hung.example", 443, 30)) for n in range(100)]
-    while len(names.asked) < 100:  # noqa: ASYNC110 - the names are asked for in threads
+    hung = [
+        asyncio.create_task(backend.connect_tcp(f"{n}.hung.example", 443, 30)) for n in range(100)
+    ]
+    while len(names.asked) < 100:
         await asyncio.sleep(0.01)
     begun = time.monotonic()
     stream = await backend.connect_tcp("hooks.example", peer.port, 5)
@@ -325,7 +363,9 @@ async def test_a_name_that_hangs_takes_one_thread_however_many_ask_and_give_up(p
     resolver = Resolver(names, most_look_ups=2)
     backend = GuardedBackend(within("127.0.0.1/32"), resolver)
     asking = [backend.connect_tcp("hung.example", 443, 0.2) for _ in range(50)]
-    assert {type(error) for error in await asyncio.gather(*asking, return_exceptions=True)} == {httpcore.ConnectTimeout}
+    assert {type(error) for error in await asyncio.gather(*asking, return_exceptions=True)} == {
+        httpcore.ConnectTimeout
+    }
     with pytest.raises(httpcore.ConnectTimeout):
         await backend.connect_tcp("hung.example", 443, 0.05)
     assert names.asked == ["hung.example"]
@@ -351,7 +391,7 @@ async def test_closing_ends_the_wait_for_names_that_hang():
     names = HangingNames()
     resolver = Resolver(names)
     asking = [asyncio.create_task(resolver.addresses("hung.example")) for _ in range(3)]
-    while not names.asked:  # noqa: ASYNC110 - in a thread
+    while not names.asked:
         await asyncio.sleep(0.01)
     await resolver.aclose()
     async with asyncio.timeout(1):
@@ -380,7 +420,9 @@ def test_a_process_ends_though_a_name_hangs():
         "    await resolver.aclose()\n"
         "asyncio.run(main())\n"
     )
-    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=True)
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=True
+    )
     assert (ended.stdout, ended.stderr) == ("gave up\n", "")
 
 
@@ -399,7 +441,9 @@ def names_of_hooks():
     return Names(hooks_example=[["127.0.0.2"]], other_example=[["127.0.0.2"]])
 
 
-async def test_tls_is_spoken_with_the_name_though_an_address_is_connected_to(peer_on, authority, names_of_hooks):
+async def test_tls_is_spoken_with_the_name_though_an_address_is_connected_to(
+    peer_on, authority, names_of_hooks
+):
     seen = []
     context = authority.server_context(["hooks.example"])
     context.sni_callback = lambda _socket, name, _context: seen.append(name)
@@ -414,14 +458,20 @@ async def test_tls_is_spoken_with_the_name_though_an_address_is_connected_to(pee
 
 async def test_a_certificate_of_an_address_is_good_for_that_address(peer_on, authority):
     peer = await peer_on(answering(OK), host="::1", tls=authority.server_context(["::1"]))
-    posted = await post_once(f"https://[::1]:{peer.port}/", EMBEDDED, None, authority.client_context())
+    posted = await post_once(
+        f"https://[::1]:{peer.port}/", EMBEDDED, None, authority.client_context()
+    )
     assert posted.status == 200
     assert f"\r\nHost: [::1]:{peer.port}\r\n".encode() in peer.requests[0]
 
 
 async def test_a_certificate_that_nobody_trusts_is_refused(peer_on, authority, names_of_hooks):
-    peer = await peer_on(answering(OK), host="127.0.0.2", tls=authority.server_context(["hooks.example"]))
-    posted = await post_once(f"https://hooks.example:{peer.port}/", within("127.0.0.2/32"), names_of_hooks)
+    peer = await peer_on(
+        answering(OK), host="127.0.0.2", tls=authority.server_context(["hooks.example"])
+    )
+    posted = await post_once(
+        f"https://hooks.example:{peer.port}/", within("127.0.0.2/32"), names_of_hooks
+    )
     assert (posted.error, peer.requests) == (DeliveryError.TLS, [])
 
 
@@ -436,24 +486,32 @@ async def test_a_certificate_without_its_authority_s_key_identifier_is_refused_b
     assert (await post_once(url, reach, names_of_hooks, strict)).error is DeliveryError.TLS
     assert (await post_once(url, reach, names_of_hooks, lenient)).status == 200
     by_default = ssl.create_default_context().verify_flags & ssl.VERIFY_X509_STRICT
-    assert bool(by_default) is (sys.version_info >= (3, 13)), "docs/upgrading.md says from which Python on"
+    assert bool(by_default) is (sys.version_info >= (3, 13)), (
+        "docs/upgrading.md says from which Python on"
+    )
 
 
 async def test_a_certificate_of_another_name_is_refused(peer_on, authority, names_of_hooks):
-    peer = await peer_on(answering(OK), host="127.0.0.2", tls=authority.server_context(["hooks.example", "127.0.0.2"]))
+    peer = await peer_on(
+        answering(OK),
+        host="127.0.0.2",
+        tls=authority.server_context(["hooks.example", "127.0.0.2"]),
+    )
     reach, context = within("127.0.0.2/32"), authority.client_context()
     posted = await post_once(f"https://other.example:{peer.port}/", reach, names_of_hooks, context)
     assert (posted.error, peer.requests) == (DeliveryError.TLS, [])
 
 
 async def test_a_peer_that_asks_for_a_certificate_of_ours_is_tls_trouble(authority, names_of_hooks):
-    # In a thread, as asyncio's own TLS tells the other side nothing of why it hangs up. Since TLS 1.3 it is told only
-    # when it reads, after all seemed well.
+    # In a thread, as asyncio's own TLS tells the other side nothing of why it hangs up. Since TLS
+    # 1.3 it is told only when it reads, after all seemed well.
     context = authority.server_context(["hooks.example"], asks_for_certificate=True)
     with socket.create_server(("127.0.0.2", 0)) as listener:
 
         def refuses():
-            with context.wrap_socket(listener.accept()[0], server_side=True, do_handshake_on_connect=False) as peer:
+            with context.wrap_socket(
+                listener.accept()[0], server_side=True, do_handshake_on_connect=False
+            ) as peer:
                 with contextlib.suppress(ssl.SSLError):
                     peer.do_handshake()
                 over.wait(10)
@@ -461,12 +519,16 @@ async def test_a_peer_that_asks_for_a_certificate_of_ours_is_tls_trouble(authori
         over = threading.Event()
         refusing = asyncio.create_task(asyncio.to_thread(refuses))
         url, reach = f"https://hooks.example:{listener.getsockname()[1]}/", within("127.0.0.2/32")
-        assert (await post_once(url, reach, names_of_hooks, authority.client_context())).error is DeliveryError.TLS
+        assert (
+            await post_once(url, reach, names_of_hooks, authority.client_context())
+        ).error is DeliveryError.TLS
         over.set()
         await refusing
 
 
-async def test_a_peer_that_hangs_in_the_handshake_is_given_up_in_time_and_hung_up_on(peer_on, names_of_hooks):
+async def test_a_peer_that_hangs_in_the_handshake_is_given_up_in_time_and_hung_up_on(
+    peer_on, names_of_hooks
+):
     hung_up = asyncio.Event()
 
     async def says_nothing(_peer, reader, _writer):
@@ -536,7 +598,9 @@ def repeating(beginning, part):
         saying(b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n"),
         saying(b"HTTP/1.1 200 OK\r\nx y: z\r\n\r\n"),
         saying(b"HTTP/1.1 200 OK\r\ntransfer-encoding: gzip\r\n\r\n"),
-        saying(b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n"),
+        saying(
+            b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n"
+        ),
         saying(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
         saying(b"\x00" * 1000),
         saying(b"HTTP/1.1 200 OK\r\nx: " + b"y" * 2**20 + b"\r\n\r\n"),
@@ -582,7 +646,9 @@ async def drips_its_head(peer, reader, writer):
 async def test_a_peer_that_gives_no_status_in_time_has_timed_out(peer_on, talk):
     peer = await peer_on(talk)
     async with poster(total_seconds=0.4) as made:
-        posted = await made.post(f"http://127.0.0.1:{peer.port}/", {}, b"x" * 2**24 if talk is never_reads else b"{}")
+        posted = await made.post(
+            f"http://127.0.0.1:{peer.port}/", {}, b"x" * 2**24 if talk is never_reads else b"{}"
+        )
     assert (posted.status, posted.error, posted.response) == (None, DeliveryError.TIMED_OUT, None)
     assert 390 <= posted.milliseconds < 2000
 
@@ -628,7 +694,9 @@ async def test_a_status_that_came_counts_though_the_answer_breaks_off(peer_on, a
         (b"transfer-encoding: chunked\r\n", b"1\r\nx\r\n" * 4096),
     ],
 )
-async def test_an_endless_answer_is_read_for_a_while_and_its_connection_dropped(peer_on, head, part):
+async def test_an_endless_answer_is_read_for_a_while_and_its_connection_dropped(
+    peer_on, head, part
+):
     peer = await peer_on(repeating(b"HTTP/1.1 200 OK\r\n" + head + b"\r\n", part))
     async with poster(most_connections=1) as made:
         for connections in (1, 2):
@@ -639,7 +707,9 @@ async def test_an_endless_answer_is_read_for_a_while_and_its_connection_dropped(
 
 
 @pytest.mark.parametrize(("beyond", "connections"), [(0, 1), (1, 2)])
-async def test_an_answer_is_read_to_its_end_up_to_64_kib_and_no_byte_further(peer_on, beyond, connections):
+async def test_an_answer_is_read_to_its_end_up_to_64_kib_and_no_byte_further(
+    peer_on, beyond, connections
+):
     head = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n"
     length = MAX_ANSWER_BYTES - len(head % 12345) + beyond
     peer = await peer_on(answering(head % length + b"x" * length))
@@ -659,7 +729,9 @@ async def test_a_compressed_answer_is_not_unpacked(peer_on):
 
 async def test_what_an_answer_says_is_kept_as_text_that_a_database_takes(peer_on):
     said = b"\xff\x00caf\xc3\xa9\x00" + b"\xed\xa0\x80"
-    peer = await peer_on(answering(b"HTTP/1.1 500 No\r\ncontent-length: %d\r\n\r\n%b" % (len(said), said)))
+    peer = await peer_on(
+        answering(b"HTTP/1.1 500 No\r\ncontent-length: %d\r\n\r\n%b" % (len(said), said))
+    )
     posted = await post_once(f"http://127.0.0.1:{peer.port}/")
     assert (posted.status, posted.response) == (500, "\ufffdcaf\u00e9\ufffd\ufffd\ufffd")
 
@@ -684,7 +756,9 @@ async def test_what_an_answer_says_is_kept_as_text_that_a_database_takes(peer_on
     ],
 )
 async def test_retry_after_is_understood_and_nonsense_is_none(peer_on, headers, seconds):
-    peer = await peer_on(answering(f"HTTP/1.1 503 No\r\n{headers}\r\ncontent-length: 0\r\n\r\n".encode("latin-1")))
+    peer = await peer_on(
+        answering(f"HTTP/1.1 503 No\r\n{headers}\r\ncontent-length: 0\r\n\r\n".encode("latin-1"))
+    )
     posted = await post_once(f"http://127.0.0.1:{peer.port}/")
     assert (posted.status, posted.retry_after_seconds) == (503, seconds)
 
@@ -701,7 +775,7 @@ async def test_a_cancelled_attempt_is_cancelled_and_leaves_its_place_to_the_next
     async with poster(most_connections=1) as made:
         url = f"http://127.0.0.1:{peer.port}/"
         attempt = asyncio.create_task(made.post(url, {}, b"{}"))
-        while not peer.requests:  # noqa: ASYNC110 - the peer has a list and no event
+        while not peer.requests:
             await asyncio.sleep(0.01)
         attempt.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -713,7 +787,7 @@ async def test_closing_breaks_attempts_under_way_off(peer_on):
     peer = await peer_on(answers_never)
     async with poster() as made:
         attempt = asyncio.create_task(made.post(f"http://127.0.0.1:{peer.port}/", {}, b"{}"))
-        while not peer.requests:  # noqa: ASYNC110 - the peer has a list and no event
+        while not peer.requests:
             await asyncio.sleep(0.01)
         await made.aclose()
         assert (await attempt).error is DeliveryError.BROKEN

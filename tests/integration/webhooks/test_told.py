@@ -53,7 +53,9 @@ async def since(told, before):
 
 async def refused(studio, job):
     """End it with both refunds refused."""
-    await studio.faults(refuse_ids={"card-payment-1": "refund_window_expired", "credit-account": "account_closed"})
+    await studio.faults(
+        refuse_ids={"card-payment-1": "refund_window_expired", "credit-account": "account_closed"}
+    )
     await studio.work(job["id"])
     await studio.faults()
 
@@ -85,7 +87,10 @@ async def test_a_request_that_comes_again_or_is_refused_tells_nothing(told, clas
     assert (await classes.cancel(["spin"], plan_digest="v1.0.x")).status_code in {409, 422}
     assert (await classes.plan(["spin"])).status_code == 200
     await asyncio.gather(*(classes.cancel(["spin"], key="pressed") for _ in range(8)))
-    assert kinds(await since(told, before)) == {"bulk_cancellation.accepted": 1, "session.cancelled": 1}
+    assert kinds(await since(told, before)) == {
+        "bulk_cancellation.accepted": 1,
+        "session.cancelled": 1,
+    }
 
 
 async def test_each_refund_that_succeeds_is_told_of_once_and_then_the_end(told, classes):
@@ -101,7 +106,10 @@ async def test_each_refund_that_succeeds_is_told_of_once_and_then_the_end(told, 
     refunds = {one["id"]: one for one in await classes.refunds(job["id"])}
     for kind, data in events[:-1]:
         refund = refunds[data["refund_id"]]
-        shown = {name: refund[name] for name in ("session_id", "booking_id", "client_id", "status", "failure_code")}
+        shown = {
+            name: refund[name]
+            for name in ("session_id", "booking_id", "client_id", "status", "failure_code")
+        }
         assert (kind, data) == (
             "refund.succeeded",
             {"business_id": "studio", "refund_id": refund["id"], "job_id": job["id"]} | shown,
@@ -118,14 +126,22 @@ async def test_a_refund_that_needs_a_person_is_told_of_and_so_is_each_end(told, 
     first = await since(told, before)
     assert kinds(first) == {"refund.failed": 2, "bulk_cancellation.completed": 1}
     assert first[-1][1]["status"] == "completed_with_failures"
-    assert {data.get("failure_code") for _, data in first} == {"refund_window_expired", "account_closed", None}
+    assert {data.get("failure_code") for _, data in first} == {
+        "refund_window_expired",
+        "account_closed",
+        None,
+    }
     before = await told.events()
     await classes.faults(refuse_ids={"credit-account": "account_closed"})
     await classes.post(f"/bulk-cancellations/{job['id']}/retry")
     assert await since(told, before) == []  # it has begun anew, and that is all
     await classes.work(job["id"])
     again = await since(told, before)
-    assert kinds(again) == {"refund.succeeded": 1, "refund.failed": 1, "bulk_cancellation.completed": 1}
+    assert kinds(again) == {
+        "refund.succeeded": 1,
+        "refund.failed": 1,
+        "bulk_cancellation.completed": 1,
+    }
     assert again[-1][1]["status"] == "completed_with_failures"
 
 
@@ -153,7 +169,10 @@ async def test_a_withdrawal_is_told_of_once(told, classes):
     for _ in range(3):
         assert (await classes.post(f"/bulk-cancellations/{job['id']}/withdraw")).status_code == 200
     assert await since(told, before) == [
-        ("bulk_cancellation.withdrawn", {"business_id": "studio", "job_id": job["id"], "status": "withdrawn"})
+        (
+            "bulk_cancellation.withdrawn",
+            {"business_id": "studio", "job_id": job["id"], "status": "withdrawn"},
+        )
     ]
 
 
@@ -193,7 +212,8 @@ async def test_a_success_that_many_record_is_told_of_once(told, classes):
     job = await classes.accepted(["yoga"])
     claimed = await claimed_by_hand(classes, job)
     before = await told.events()
-    await record(classes, job, came(claimed, "rejected", epoch=claimed.epoch - 1))  # an old claim's word
+    # an old claim's word
+    await record(classes, job, came(claimed, "rejected", epoch=claimed.epoch - 1))
     await record(classes, job, came(claimed, "processing", due_in_seconds=60.0))  # no end
     assert await since(told, before) == []
     changed = await asyncio.gather(
@@ -204,7 +224,9 @@ async def test_a_success_that_many_record_is_told_of_once(told, classes):
     )
     assert sorted(map(len, changed)) == [0, 0, 0, 1]
     await record(classes, job, came(claimed, "rejected"))
-    assert [(kind, data["refund_id"]) for kind, data in await since(told, before)] == [("refund.succeeded", claimed.id)]
+    assert [(kind, data["refund_id"]) for kind, data in await since(told, before)] == [
+        ("refund.succeeded", claimed.id)
+    ]
 
 
 async def test_a_success_that_is_recorded_again_beside_another_is_not_told_of_again(told, classes):
@@ -219,7 +241,9 @@ async def test_a_success_that_is_recorded_again_beside_another_is_not_told_of_ag
     assert [data["refund_id"] for _, data in await since(told, before)] == [first.id, second.id]
 
 
-async def test_a_success_that_comes_after_a_refusal_is_told_of_too_and_may_be_the_end(told, classes):
+async def test_a_success_that_comes_after_a_refusal_is_told_of_too_and_may_be_the_end(
+    told, classes
+):
     job = await classes.accepted(["yoga"])
     claimed = await claimed_by_hand(classes, job)
     before = await told.events()
@@ -230,7 +254,10 @@ async def test_a_success_that_comes_after_a_refusal_is_told_of_too_and_may_be_th
     events = await since(told, before)
     of_it = [kind for kind, data in events if data.get("refund_id") == claimed.id]
     ends = [data["status"] for kind, data in events if kind == "bulk_cancellation.completed"]
-    assert (of_it, ends) == (["refund.failed", "refund.succeeded"], ["completed_with_failures", "completed"])
+    assert (of_it, ends) == (
+        ["refund.failed", "refund.succeeded"],
+        ["completed_with_failures", "completed"],
+    )
 
 
 async def test_workers_beside_each_other_tell_of_each_refund_once(told, studio):
@@ -240,9 +267,9 @@ async def test_workers_beside_each_other_tell_of_each_refund_once(told, studio):
     job = await studio.accepted()
     await asyncio.gather(*(run_slice(studio.runtime, job["id"], seconds=5) for _ in range(3)))
     events = await told.events()
-    assert Counter(data["refund_id"] for kind, data in events if kind == "refund.succeeded") == dict.fromkeys(
-        (one["id"] for one in await studio.refunds(job["id"])), 1
-    )
+    assert Counter(
+        data["refund_id"] for kind, data in events if kind == "refund.succeeded"
+    ) == dict.fromkeys((one["id"] for one in await studio.refunds(job["id"])), 1)
     assert kinds(events)["bulk_cancellation.completed"] == 1
 
 
@@ -274,7 +301,9 @@ async def test_a_withdrawal_that_can_t_be_told_has_not_happened(told, classes):
     assert await without(told, classes, step) == await classes.everything()
 
 
-async def test_outcomes_that_can_t_be_told_are_not_recorded_but_looked_up_and_then_told(told, classes):
+async def test_outcomes_that_can_t_be_told_are_not_recorded_but_looked_up_and_then_told(
+    told, classes
+):
     job = await classes.accepted(["yoga"])
     before = await told.events()
 
@@ -290,7 +319,10 @@ async def test_outcomes_that_can_t_be_told_are_not_recorded_but_looked_up_and_th
     async with classes.db.write() as conn:  # the leases end
         await conn.execute(sa.update(tables.refunds).values(due_at=tables.now()))
     await classes.work(job["id"])
-    assert kinds(await since(told, before)) == {"refund.succeeded": 2, "bulk_cancellation.completed": 1}
+    assert kinds(await since(told, before)) == {
+        "refund.succeeded": 2,
+        "bulk_cancellation.completed": 1,
+    }
     assert (await classes.books())["twice"] == {}
 
 
@@ -321,7 +353,9 @@ async def test_a_resolution_that_ends_a_job_and_can_t_be_told_has_not_happened(t
 
     async def step():
         path = f"/bulk-cancellations/{job['id']}/refunds/{refund['id']}/resolve"
-        assert (await classes.post(path, resolution="waived", reference="note 7")).status_code == 500
+        assert (
+            await classes.post(path, resolution="waived", reference="note 7")
+        ).status_code == 500
 
     assert await without(told, classes, step) == await classes.everything()
 
@@ -355,11 +389,16 @@ async def test_an_endpoint_hears_only_the_types_that_it_asks_for_and_unheard_one
     studio, classes, settings
 ):
     office = Office(studio.http, studio.db, settings)
-    ends = await office.endpoint(NOWHERE, event_types=["bulk_cancellation.completed", "refund.failed"])
+    ends = await office.endpoint(
+        NOWHERE, event_types=["bulk_cancellation.completed", "refund.failed"]
+    )
     refunds = await office.endpoint(NOWHERE, event_types=["refund.succeeded"])
     job = await classes.accepted()
     await classes.work(job["id"])
-    heard = [Counter(one["type"] for one in (await office.deliveries(one)).values()) for one in (ends, refunds)]
+    heard = [
+        Counter(one["type"] for one in (await office.deliveries(one)).values())
+        for one in (ends, refunds)
+    ]
     assert heard == [{"bulk_cancellation.completed": 1}, {"refund.succeeded": 2}]
     assert kinds(await office.events()) == heard[0] + heard[1]
 
@@ -380,7 +419,10 @@ async def test_each_business_hears_of_its_own_only(told, classes, stranger, sett
     job = await stranger.accepted()
     assert set(await told.deliveries(told.everything)) == set(ours)
     heard = await theirs.deliveries(endpoint)
-    assert Counter(one["type"] for one in heard.values()) == {"bulk_cancellation.accepted": 1, "session.cancelled": 1}
+    assert Counter(one["type"] for one in heard.values()) == {
+        "bulk_cancellation.accepted": 1,
+        "session.cancelled": 1,
+    }
     for event_id in heard:
         payload = (await theirs.delivery(endpoint, event_id))["payload"]
         assert (payload["data"]["business_id"], payload["data"]["job_id"]) == ("other", job["id"])
@@ -398,7 +440,9 @@ async def test_two_endpoints_hear_of_one_thing_under_one_id(told, classes):
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-async def test_an_endpoint_that_is_deleted_while_it_is_being_told_keeps_nobody_from_what_they_do(told, classes):
+async def test_an_endpoint_that_is_deleted_while_it_is_being_told_keeps_nobody_from_what_they_do(
+    told, classes
+):
     # Between the reading of the endpoints and the writing of deliveries, as another process would.
     second = await told.endpoint(NOWHERE)
     url = told.db.url.set(drivername="postgresql").render_as_string(hide_password=False)

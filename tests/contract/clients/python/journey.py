@@ -56,7 +56,9 @@ def followed(job_id: str) -> tuple[JobDetail, int]:
     """The job once it has ended, and how many polls were answered that nothing had changed."""
     etag, unchanged = "", 0
     while True:
-        answer = get_bulk_cancellation.sync_detailed(job_id, client=client, if_none_match=etag or UNSET)
+        answer = get_bulk_cancellation.sync_detailed(
+            job_id, client=client, if_none_match=etag or UNSET
+        )
         if answer.status_code == HTTPStatus.NOT_MODIFIED:
             unchanged += 1
         else:
@@ -99,9 +101,13 @@ def week(plan_digest: str | None = None) -> CancellationRequest:
 
 
 plan = the(Plan, plan_bulk_cancellation.sync(client=client, body=week()))
-first = create_bulk_cancellation.sync_detailed(client=client, body=week(plan.digest), idempotency_key="python")
+first = create_bulk_cancellation.sync_detailed(
+    client=client, body=week(plan.digest), idempotency_key="python"
+)
 job_id = the(AcceptedJob, first.parsed).id
-again = create_bulk_cancellation.sync_detailed(client=client, body=week(plan.digest), idempotency_key="python")
+again = create_bulk_cancellation.sync_detailed(
+    client=client, body=week(plan.digest), idempotency_key="python"
+)
 job, unchanged = followed(job_id)
 refunds = refunds_of(job_id)
 
