@@ -1,7 +1,8 @@
-"""Warns where all the zone rules at hand are older than half a year, without a network; it never fails a check.
+"""Warns where all the zone rules at hand are older than half a year; it never fails a check.
 
-Countries change their clocks several times a year. Of the pinned `tzdata` the lock says when it
-came out; of the machine's zone files the date is that of the file that names their release.
+It asks no network. Countries change their clocks several times a year. Of the pinned `tzdata` the
+lock says when it came out; of the machine's zone files the date is that of the file that names
+their release.
 """
 
 import datetime as dt
@@ -34,7 +35,10 @@ def warning(newest: dt.date, today: dt.date) -> str | None:
     """What to say of rules that came out then; None while they are young enough."""
     if today - newest <= _HALF_A_YEAR:
         return None
-    return f"The zone rules at hand are of {newest}, more than half a year ago. Run: make lock UPGRADE=1"
+    return (
+        f"The zone rules at hand are of {newest}, more than half a year ago."
+        " Run: make lock UPGRADE=1"
+    )
 
 
 if __name__ == "__main__":

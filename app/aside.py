@@ -1,4 +1,4 @@
-"""Work on many things at once, done in a thread where there are so many that the event loop would wait for it.
+"""Work on many things, in a thread where the event loop would wait for it.
 
 The loop then goes on answering others; of few things the thread would cost more than the work.
 """

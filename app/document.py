@@ -1,4 +1,7 @@
-"""Prints the OpenAPI document, the same bytes for the same code: `python -m app.document`. Opens nothing."""
+"""Prints the OpenAPI document, the same bytes for the same code: `python -m app.document`.
+
+It opens nothing.
+"""
 
 import json
 import sys
@@ -8,7 +11,10 @@ from app.main import create_app
 
 
 def document() -> str:
-    """The OpenAPI document as it is committed under `openapi/`: sorted, indented by two, one newline at its end."""
+    """The OpenAPI document as it is committed under `openapi/`.
+
+    Sorted, indented by two, one newline at its end.
+    """
     described = create_app(Settings()).openapi()
     return json.dumps(described, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 

@@ -1,6 +1,7 @@
-"""Secrets that must be read again are kept sealed: in the database only what nobody can use without the operator's key.
+"""Secrets that must be read again are kept sealed.
 
-A seal is bound to its place: copied into another row or column, it doesn't open.
+In the database is only what nobody can use without the operator's key. A seal is bound to its
+place: copied into another row or column, it doesn't open.
 
 The first key seals, every key opens, so that a key is changed by putting the new one before the
 old, sealing all anew (`bulk-cancel reseal`), and taking the old one away.
@@ -26,8 +27,11 @@ _NONCE_BYTES: Final = 12
 _ID_BYTES: Final = 4
 
 
-class Undecryptable(Exception):
-    """What was sealed can't be opened: it was sealed with a key that is not given any more, or is no seal at all."""
+class Undecryptable(Exception):  # noqa: N818 - what it is, not that it went wrong
+    """What was sealed can't be opened.
+
+    It was sealed with a key that is not given any more, or is no seal at all.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,10 @@ class SecretPlace:
 
 
 class SecretBox:
-    """Seals and opens texts with AES-256-GCM, and opens what was sealed with Fernet before, which no place binds."""
+    """Seals and opens texts with AES-256-GCM.
+
+    It also opens what was sealed with Fernet before, which no place binds.
+    """
 
     def __init__(self, keys: Sequence[str]) -> None:
         """Take one or more keys, each 32 bytes in URL-safe base64.
@@ -63,7 +70,9 @@ class SecretBox:
 
     @classmethod
     def from_file(cls, path: Path) -> Self:
-        """With the key that is kept in a file, which is made when it is not there: for a process that is alone.
+        """With the key that is kept in a file: for a process that is alone.
+
+        The file is made when it is not there.
 
         Raises:
             OSError: it can be neither read nor made.
@@ -82,13 +91,16 @@ class SecretBox:
         return cls(path.read_text().split())
 
     def seal(self, text: str, place: SecretPlace) -> str:
-        """The text as it may be kept in this place: ASCII, longer by some 50 characters and a third."""
+        """The text as it may be kept in this place, in ASCII.
+
+        It is longer by some 50 characters and a third.
+        """
         nonce = os.urandom(_NONCE_BYTES)
         kept = nonce + self._ciphers[0].encrypt(nonce, text.encode(), place.data())
         return f"{_BOUND}.{self._ids[0]}.{base64.urlsafe_b64encode(kept).decode()}"
 
     def renew(self, sealed: str, place: SecretPlace) -> str:
-        """The same text, sealed with the first key, and bound to its place if it was not.
+        """The same text, sealed with the first key and bound to its place.
 
         Raises:
             Undecryptable: as of `open`.

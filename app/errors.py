@@ -1,4 +1,6 @@
-"""What a caller can be told: every refusal is a `Problem` with a stable type, and changes nothing.
+"""What a caller can be told: every refusal is a `Problem`, and changes nothing.
+
+Each has a stable type.
 
 ```
 Problem
@@ -18,18 +20,21 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One field at fault: `pointer` is a JSON Pointer (RFC 6901) into the body, or `?name` for a query parameter."""
+    """One field at fault.
+
+    `pointer` is a JSON Pointer (RFC 6901) into the body, or `?name` for a query parameter.
+    """
 
     pointer: str
     code: str
     detail: str
 
 
-class Stopping(Exception):
+class Stopping(Exception):  # noqa: N818 - no error: it is on purpose
     """The server stops: what it is answering will not be whole."""
 
 
-class Problem(Exception):
+class Problem(Exception):  # noqa: N818 - RFC 9457's word, and what callers read
     """A refusal that a caller can act on."""
 
     def __init__(
@@ -43,7 +48,10 @@ class Problem(Exception):
         extensions: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        """`slug` becomes `type: /problems/<slug>`; `extensions` are further members of the document."""
+        """`slug` becomes `type: /problems/<slug>`.
+
+        `extensions` are further members of the document.
+        """
         super().__init__(f"{slug}: {detail}")
         self.status = status
         self.slug = slug
@@ -55,7 +63,10 @@ class Problem(Exception):
 
 
 class Invalid(Problem):
-    """The request is well formed but asks for what can't be; at least one field is named."""
+    """The request is well formed but asks for what can't be.
+
+    At least one field is named.
+    """
 
     def __init__(self, errors: Sequence[FieldError], detail: str | None = None) -> None:
         n = len(errors)

@@ -1,8 +1,8 @@
-"""Named places where a process can be told, from outside and before it starts, to die or to stop.
+"""Named places where a process can be told to die or to stop.
 
-The fault tests set `BULK_CANCEL_FAULT_POINTS`, such as `claim.committed=kill@3`: at the third time
-that this process gets there. Unset, they cost nothing. A wrong one ends the process at its start,
-so that no test believes in a fault that never comes.
+It is told from outside, before it starts. The fault tests set `BULK_CANCEL_FAULT_POINTS`, such as
+`claim.committed=kill@3`: at the third time that this process gets there. Unset, they cost nothing.
+A wrong one ends the process at its start, so that no test believes in a fault that never comes.
 """
 
 import os
@@ -17,7 +17,10 @@ VARIABLE: Final = "BULK_CANCEL_FAULT_POINTS"
 
 
 class Step(StrEnum):
-    """The transactions of a job's life; each has a point just before its commit and one just after."""
+    """The transactions of a job's life.
+
+    Each has a point just before its commit and one just after.
+    """
 
     ACCEPT = "accept"
     SWEEP = "sweep"
@@ -50,7 +53,9 @@ POINTS: Final = frozenset(
 
 
 def read(armed: str) -> dict[str, tuple[signal.Signals, int]]:
-    """What is armed, by point: the signal, and at which time of getting there (from 1).
+    """What is armed, by point: the signal, and at which time of passing.
+
+    Times of getting there are counted from 1.
 
     Raises:
         ValueError: no such point, action or number.

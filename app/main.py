@@ -148,10 +148,10 @@ def create_app(
 
 @cache
 def _routes() -> Sequence[BaseRoute]:
-    """Those of the API, made once in a process: to read their signatures takes most of what making an app does.
+    """Those of the API, made once in a process.
 
-    What an app gives to routes that it includes (dependencies, names of operations) they bring
-    themselves.
+    To read their signatures takes most of what making an app does. What an app gives to routes that
+    it includes (dependencies, names of operations) they bring themselves.
     """
     root = APIRouter(
         dependencies=[Depends(known_parameters)], generate_unique_id_function=_operation_id
@@ -219,7 +219,10 @@ async def _lifespan(
 async def _worker(
     db: Database, queue: LocalQueue, settings: Settings, stopping: asyncio.Event
 ) -> AsyncIterator[None]:
-    """The worker loop, beside the API; it ends when `stopping` is set, and the process with it should it die."""
+    """The worker loop, beside the API.
+
+    It ends when `stopping` is set, and the process with it should it die.
+    """
     async with _upstreams(settings) as (payments_url, credits_url):
         upstreams = gateways(settings, payments_url=payments_url, credits_url=credits_url)
         runtime = Runtime(db, queue, upstreams, settings, stopping=stopping)
@@ -238,7 +241,10 @@ async def _worker(
 
 
 def _die_with(task: asyncio.Task[None]) -> None:
-    """Without its loop the process would accept work and never do it; whoever supervises it starts it again."""
+    """End the process, which without its loop would accept work and never do it.
+
+    Whoever supervises it starts it again.
+    """
     if not task.cancelled() and (error := task.exception()) is not None:
         log.critical("worker_loop.died", exc_info=error)
         signal.raise_signal(signal.SIGTERM)
@@ -246,7 +252,9 @@ def _die_with(task: asyncio.Task[None]) -> None:
 
 @asynccontextmanager
 async def _upstreams(settings: Settings) -> AsyncIterator[tuple[str, str]]:
-    """The addresses for payments and credits; the sandbox answers, over real HTTP, only where it is named.
+    """The addresses for payments and credits.
+
+    The sandbox answers, over real HTTP, only where it is named.
 
     Raises:
         WrongSettings: an upstream is not named.

@@ -1,7 +1,7 @@
-"""Every type of problem that a caller can be told: its words, its members beyond RFC 9457's, and what to do about it.
+"""Every type of problem that a caller can be told.
 
-The document's examples and the pages at `/problems/<slug>` come from here; a test holds what the
-code raises to it.
+Each has its words, its members beyond RFC 9457's, and what to do about it. The document's examples
+and the pages at `/problems/<slug>` come from here; a test holds what the code raises to it.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,10 @@ from typing import Any, Final
 
 @dataclass(frozen=True, slots=True)
 class ProblemType:
-    """One type: `detail` and `members` are an example's, `why` and `todo` are sentences for a person."""
+    """One type, with an example of it.
+
+    `detail` and `members` are the example's, `why` and `todo` are sentences for a person.
+    """
 
     slug: str
     status: int
@@ -56,7 +59,10 @@ MEMBERS: Final[Mapping[str, Mapping[str, Any]]] = {
     "session_id": {"type": "string", "description": "The session that stands in the way."},
     "job_id": _STRING_OR_NULL
     | {
-        "description": "The bulk cancellation that stands in the way; null where the platform itself cancelled."
+        "description": (
+            "The bulk cancellation that stands in the way; null where the platform itself "
+            "cancelled."
+        )
     },
     "job_status": {"type": "string", "description": "What the bulk cancellation is."},
     "refund_status": {"type": "string", "description": "What the refund is."},
@@ -124,15 +130,24 @@ _TYPES: Final = (
         400,
         "The Idempotency-Key header is missing",
         "Without a key a request that is sent twice could not be told from two requests.",
-        "Send a header Idempotency-Key of 1 to 255 characters: new for each cancellation, the same for each try.",
-        "Send a header Idempotency-Key of 1 to 255 characters, new for each cancellation, the same for each try.",
+        (
+            "Send a header Idempotency-Key of 1 to 255 characters: new for each cancellation, the "
+            "same for each try."
+        ),
+        (
+            "Send a header Idempotency-Key of 1 to 255 characters, new for each cancellation, the "
+            "same for each try."
+        ),
     ),
     ProblemType(
         "unauthenticated",
         401,
         "A valid API key is needed",
         "There is no Authorization header, or its key is unknown or has been revoked.",
-        "Send Authorization: Bearer bck_… with a key of your business; `bulk-cancel keys create` prints one.",
+        (
+            "Send Authorization: Bearer bck_… with a key of your business; `bulk-cancel keys "
+            "create` prints one."
+        ),
         "This API key is unknown or has been revoked.",
     ),
     ProblemType(
@@ -141,7 +156,10 @@ _TYPES: Final = (
         "The signature is not valid",
         "A hook must be signed with the secret that both sides know, and be of this time.",
         "Check the secret and the sender's clock. The event may be sent again.",
-        "Sign as Standard Webhooks 1.0.0 says, with the secret that both sides know and the time of sending.",
+        (
+            "Sign as Standard Webhooks 1.0.0 says, with the secret that both sides know and the "
+            "time of sending."
+        ),
     ),
     ProblemType(
         "missing-scope",
@@ -165,7 +183,10 @@ _TYPES: Final = (
         404,
         "Hooks are not configured",
         "The secret by which hooks of this kind are checked is not set.",
-        "The operator sets BULK_CANCEL_HOOKS_SECRET, or BULK_CANCEL_STRIPE_HOOKS_SECRET for Stripe's.",
+        (
+            "The operator sets BULK_CANCEL_HOOKS_SECRET, or BULK_CANCEL_STRIPE_HOOKS_SECRET for "
+            "Stripe's."
+        ),
         "No hooks are taken here: BULK_CANCEL_HOOKS_SECRET is not set.",
     ),
     ProblemType(
@@ -180,15 +201,24 @@ _TYPES: Final = (
         "request-timeout",
         408,
         "The request took too long",
-        "The body, or the next part of it, did not come in time; or an import took longer than is allowed.",
-        "Send it again, over a better connection or in parts. An import keeps the lines that were read in.",
+        (
+            "The body, or the next part of it, did not come in time; or an import took longer than "
+            "is allowed."
+        ),
+        (
+            "Send it again, over a better connection or in parts. An import keeps the lines that "
+            "were read in."
+        ),
         "The body did not come in time. Nothing was done; send it again.",
     ),
     ProblemType(
         "sessions-already-in-process",
         409,
         "The sessions are already in process",
-        "Every chosen session is in another bulk cancellation or was cancelled before, so none is left to cancel.",
+        (
+            "Every chosen session is in another bulk cancellation or was cancelled before, so none "
+            "is left to cancel."
+        ),
         "Look at the bulk cancellations that are named: what was to be done is being done there.",
         "Every chosen session is already in process or cancelled.",
         {"sessions": [{"session_id": "s1", "outcome": "already_in_process", "job_id": _JOB}]},
@@ -197,7 +227,10 @@ _TYPES: Final = (
         "plan-changed",
         409,
         "The plan has changed",
-        "Sessions, bookings or amounts differ from what the plan with this digest saw, so nothing was cancelled.",
+        (
+            "Sessions, bookings or amounts differ from what the plan with this digest saw, so "
+            "nothing was cancelled."
+        ),
         "Plan again, look at what it says now, and send its digest.",
         "The bookings are not the plan's any more. Plan again.",
         {
@@ -220,9 +253,15 @@ _TYPES: Final = (
         "business-time-zone-unknown",
         409,
         "The business has no known time zone",
-        "Days are counted in the business's time zone, and its name is none that this service knows.",
+        (
+            "Days are counted in the business's time zone, and its name is none that this service "
+            "knows."
+        ),
         "The operator gives the business a time zone of the IANA database.",
-        "The time zone of this business is not one that this service knows. Its operator must mend it.",
+        (
+            "The time zone of this business is not one that this service knows. Its operator must "
+            "mend it."
+        ),
     ),
     ProblemType(
         "not-on-hold",
@@ -246,8 +285,14 @@ _TYPES: Final = (
         "session-cancelled",
         409,
         "The session is cancelled",
-        "A cancelled session takes no booking, and the bookings in it are frozen as they were when it was cancelled.",
-        "Book another session. What became of this one's bookings is in the bulk cancellation that is named.",
+        (
+            "A cancelled session takes no booking, and the bookings in it are frozen as they were "
+            "when it was cancelled."
+        ),
+        (
+            "Book another session. What became of this one's bookings is in the bulk cancellation "
+            "that is named."
+        ),
         "Session s1 is cancelled: it takes no booking, and those in it are frozen.",
         {"session_id": "s1", "job_id": _JOB},
     ),
@@ -264,9 +309,15 @@ _TYPES: Final = (
         "booking-settled",
         409,
         "The booking was settled",
-        "The booking was deleted after a bulk cancellation had settled it: under its id it could be returned twice.",
+        (
+            "The booking was deleted after a bulk cancellation had settled it: under its id it "
+            "could be returned twice."
+        ),
         "Give a new booking an id of its own.",
-        "It was deleted after a bulk cancellation had settled it. Give a new booking an id of its own.",
+        (
+            "It was deleted after a bulk cancellation had settled it. Give a new booking an id of "
+            "its own."
+        ),
         {"job_id": _JOB},
     ),
     ProblemType(
@@ -297,9 +348,15 @@ _TYPES: Final = (
         "too-many-secrets",
         409,
         "There are too many secrets",
-        "Each secret that was rotated stays in force to its own end, and there are as many as an endpoint may have.",
+        (
+            "Each secret that was rotated stays in force to its own end, and there are as many as "
+            "an endpoint may have."
+        ),
         "Wait until one ends, or end all but the new one by an overlap of 0 seconds.",
-        "An endpoint may have 10 in force. Wait until one ends, or end all but the new one by an overlap of 0 seconds.",
+        (
+            "An endpoint may have 10 in force. Wait until one ends, or end all but the new one by "
+            "an overlap of 0 seconds."
+        ),
     ),
     ProblemType(
         "endpoint-disabled",
@@ -364,8 +421,14 @@ _TYPES: Final = (
         "too-many-requests",
         429,
         "Too many requests",
-        "The key, its business, or for wrong keys the address, has asked too often: RateLimit-Policy says which.",
-        "Wait as long as Retry-After says. Many records are better sent as one import than one by one.",
+        (
+            "The key, its business, or for wrong keys the address, has asked too often: "
+            "RateLimit-Policy says which."
+        ),
+        (
+            "Wait as long as Retry-After says. Many records are better sent as one import than one "
+            "by one."
+        ),
         "At most 2000 requests in 10 seconds are taken here. Try again in 1 s.",
     ),
     ProblemType(
@@ -381,7 +444,10 @@ _TYPES: Final = (
         500,
         "Something went wrong here",
         "The fault is ours. It has been logged under the request_id.",
-        "Send the same request again, under the same Idempotency-Key; if that fails, tell the operator the request_id.",
+        (
+            "Send the same request again, under the same Idempotency-Key; if that fails, tell the "
+            "operator the request_id."
+        ),
         "The fault is ours and has been logged under the request_id.",
         {"request_id": "019aab00-0000-7000-8000-000000000009"},
     ),
@@ -390,7 +456,10 @@ _TYPES: Final = (
         503,
         "The database can't be reached",
         "The database does not answer, so it is not known whether the request was done.",
-        "Send the same request again after the seconds that Retry-After says, under the same Idempotency-Key.",
+        (
+            "Send the same request again after the seconds that Retry-After says, under the same "
+            "Idempotency-Key."
+        ),
         "Whether it was done is not known; send the same request again shortly.",
     ),
 )

@@ -38,7 +38,9 @@ class Queue(Protocol):
         once: str | None = None,
         helper: bool = False,
     ) -> bool:
-        """Prompt a worker to run a slice of the job, or to help with it; False if the prompt is known to be lost.
+        """Prompt a worker to run a slice of the job, or to help with it.
+
+        False if the prompt is known to be lost.
 
         Of prompts with the same `once` one waits at a time, so that slices that prompt for what
         they leave don't multiply.
@@ -51,7 +53,10 @@ class Queue(Protocol):
 
 
 class LocalQueue:
-    """Prompts the worker loop in this process, which takes them as it has room; `woken` is set when there are some."""
+    """Prompts the worker loop in this process, which takes them as it has room.
+
+    `woken` is set when there are some.
+    """
 
     reaches_others = False
 
@@ -67,7 +72,7 @@ class LocalQueue:
         *,
         after_seconds: float = 0.0,
         once: str | None = None,
-        helper: bool = False,
+        helper: bool = False,  # noqa: ARG002 - there is nobody to help
     ) -> bool:
         reached(f"{Call.WAKE}.before")
         self._count += 1
@@ -83,7 +88,7 @@ class LocalQueue:
         return True
 
     def take(self, limit: int) -> list[str]:
-        """Up to `limit` ids of jobs that a slice was asked for, the longest waiting first."""
+        """Up to `limit` ids of jobs that wait for a slice, the longest first."""
         prompts = list(self._prompts)[:limit]
         return [self._prompts.pop(prompt) for prompt in prompts]
 
@@ -99,7 +104,9 @@ class LocalQueue:
 
 
 class ArqQueue:
-    """Prompts workers through Redis; while Redis is away, wakes are dropped at once instead of waited for.
+    """Prompts workers through Redis.
+
+    While Redis is away, wakes are dropped at once instead of waited for.
 
     arq keeps the prompts that are for later or have a name. Those for now ring a bell, a list of
     ids of jobs, where one of the workers that wait there takes each at once: arq only polls. All
@@ -151,7 +158,9 @@ class ArqQueue:
         return True
 
     async def hear(self, *, seconds: int) -> str | None:
-        """The id of a job that a slice is asked for at once; None if there was none for so many seconds.
+        """The id of a job that a slice is asked for at once.
+
+        None if there was none for so many seconds.
 
         Raises:
             RedisError, OSError, TimeoutError: Redis is away.
@@ -181,7 +190,7 @@ class ArqQueue:
             await self._pool.aclose()
 
     async def _push_prompt(self, job_id: str) -> None:
-        """Ring for a job, and for all that are to be rung for while the last ring is under way, at once."""
+        """Ring for a job, together with all that came during the last ring."""
         self._to_ring.append(job_id)
         if self._next_ring is None:
             self._next_ring = asyncio.create_task(self._ring_for_all())
@@ -230,15 +239,18 @@ def open_queue(redis_url: str | None, *, namespace: str) -> LocalQueue | ArqQueu
 
 
 def queue_name(namespace: str) -> str:
-    """The key of arq's queue: never its default, which any other application of arq's reads too."""
+    """The key of arq's queue, never its default.
+
+    That any other application of arq's reads, too.
+    """
     return f"{namespace}:queue"
 
 
 def redis_settings(url: str) -> RedisSettings:
-    """Arq's settings for a `redis://`, `rediss://` or `unix://` URL; over TLS the certificate must be the host's.
+    """Arq's settings for a `redis://`, `rediss://` or `unix://` URL.
 
-    Of arq 0.28's own reading, credentials stay percent-encoded and any certificate of a known
-    authority will do.
+    Over TLS the certificate must be the host's. Of arq 0.28's own reading, credentials stay
+    percent-encoded and any certificate of a known authority will do.
     """
     settings = RedisSettings.from_dsn(url)
     given = urlsplit(url)
@@ -251,7 +263,10 @@ def redis_settings(url: str) -> RedisSettings:
 
 
 def serialize(message: dict[str, Any]) -> bytes:
-    """JSON instead of arq's pickle: whoever can write to Redis must not run code in a worker."""
+    """JSON instead of arq's pickle.
+
+    Whoever can write to Redis must not run code in a worker.
+    """
     return orjson.dumps(message, default=str)
 
 

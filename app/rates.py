@@ -1,7 +1,8 @@
-"""Token buckets: how much a key, a business or an address may still ask for. In Redis for all processes, or in memory.
+"""Token buckets: how much a key, a business or an address may still ask for.
 
-Tokens are fetched from Redis by portions, so that a request seldom waits for it. While Redis is
-away each process counts for itself: nobody is refused for that, nor kept waiting.
+They are in Redis for all processes, or in memory. Tokens are fetched from Redis by portions, so
+that a request seldom waits for it. While Redis is away each process counts for itself: nobody is
+refused for that, nor kept waiting.
 """
 
 import asyncio
@@ -37,7 +38,10 @@ _PORTIONS_OF_ALL: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """A bucket of so many tokens, which is full again after so many seconds; its name is what callers read."""
+    """A bucket of so many tokens, which is full again after so many seconds.
+
+    Its name is what callers read.
+    """
 
     name: str
     tokens: int
@@ -81,7 +85,7 @@ class Buckets:
     async def aclose(self) -> None:
         """Let go of connections."""
         if self._redis is not None:
-            client: Any = self._redis._backend.get_client()
+            client: Any = self._redis._backend.get_client()  # noqa: SLF001 - it has no word for closing
             await client.aclose(close_connection_pool=True)
 
     async def _fetch(self, quota: Quota, whose: str, tokens: int) -> RateLimitResult:
@@ -122,7 +126,10 @@ class Buckets:
 
 
 def _held_to_its_name(url: str) -> str:
-    """The URL by which redis-py connects: over TLS to none but a server whose certificate is for this host."""
+    """The URL by which redis-py connects.
+
+    Over TLS it does so to none but a server whose certificate is for this host.
+    """
     if not url.startswith("rediss:"):
         return url
     return f"{url}{'&' if '?' in url else '?'}ssl_check_hostname=true"

@@ -1,8 +1,8 @@
-"""Runs ASGI apps on uvicorn so that a process ends soon after SIGTERM: streams are told, requests are finished.
+"""Runs ASGI apps on uvicorn so that a process ends soon after SIGTERM.
 
-An answer without a length that is not whole ends in a reset, whatever ends it: an error, the stop,
-the process's death. Nobody keeps a connection by silence: a head has its time to come, and every
-part of an answer its time to be taken.
+Streams are told, requests are finished. An answer without a length that is not whole ends in a
+reset, whatever ends it: an error, the stop, the process's death. Nobody keeps a connection by
+silence: a head has its time to come, and every part of an answer its time to be taken.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ _CLOSE_AS_USUAL: Final = struct.pack("ii", 0, 0)
 
 
 class _Unfinished:
-    """ASGI, for one connection: while an answer without a length is under way, closing the connection resets it.
+    """ASGI, for one connection: closing it amid an answer without a length resets it.
 
     HTTP/1.0 knows no other end of such an answer than the connection's, and many proxies speak it
     to us: half an answer would look whole. The system keeps to this when the process is killed,
@@ -80,7 +80,10 @@ class _Unfinished:
                 )
 
     async def _send_all(self, body: bytes, send: Send) -> None:
-        """Until the system has all of the answer: what this process still holds would be lost with it."""
+        """Wait until the system has all of the answer.
+
+        What this process still holds would be lost with it.
+        """
         await send({"type": "http.response.body", "body": body, "more_body": True})
         self._limit(high=0)
         await send({"type": "http.response.body", "body": b"", "more_body": True})
@@ -101,7 +104,10 @@ def _linger(transport: asyncio.Transport, how: bytes) -> None:
 
 
 def _reset(transport: asyncio.Transport) -> None:
-    """End a connection at once: a close would wait for the other side to take the rest, here or in the system."""
+    """End a connection at once.
+
+    A close would wait for the other side to take the rest, here or in the system.
+    """
     _linger(transport, _CLOSE_BY_RESET)
     transport.abort()
 
@@ -111,7 +117,10 @@ class _Config(uvicorn.Config):
 
 
 class _Timed(asyncio.Protocol):
-    """uvicorn's connection, with a time for each head to come whole, and one for an idle one's answers to be taken."""
+    """uvicorn's connection, with times for heads to come and answers to be taken.
+
+    Each head has its time to come whole, and an idle connection's answers theirs to be taken.
+    """
 
     config: Any  # a `_Config`
     timeout_keep_alive_task: Any
@@ -137,7 +146,10 @@ class _Timed(asyncio.Protocol):
         super().connection_lost(error)
 
     def timeout_keep_alive_handler(self) -> None:
-        """Of a connection where nothing is asked; it stays while its last answer is being taken."""
+        """End a connection where nothing is asked.
+
+        It stays while its last answer is being taken.
+        """
         untaken = self.transport.get_write_buffer_size()
         if not untaken:
             super().timeout_keep_alive_handler()  # type: ignore[misc]
@@ -176,7 +188,10 @@ _PROTOCOLS: Final[dict[Parser, type[asyncio.Protocol]]] = {"h11": _H11, "httptoo
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server, which on SIGTERM or SIGINT sets `stopping` and then returns instead of dying of the signal."""
+    """uvicorn's server, which returns on SIGTERM or SIGINT instead of dying of it.
+
+    It sets `stopping` first.
+    """
 
     def __init__(
         self,
@@ -209,7 +224,10 @@ class Server(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Through the loop, so that the handler runs between callbacks; uvicorn's own raises the signal again."""
+        """Through the loop, so that the handler runs between callbacks.
+
+        uvicorn's own raises the signal again.
+        """
         if not self._heeds_signals:
             yield
             return
@@ -266,7 +284,9 @@ async def serve(
     parser: Parser = "h11",
     silence_seconds: float = SILENCE_SECONDS,
 ) -> None:
-    """Serves until SIGTERM or SIGINT; `app.state.stopping` is set first, so that streams can end themselves.
+    """Serves until SIGTERM or SIGINT.
+
+    `app.state.stopping` is set first, so that streams can end themselves.
 
     What is there by now stays for as long as the process: the collector no longer walks it. A walk
     through all modules and models is a tenth of a second, in which nobody would be answered.
@@ -290,7 +310,9 @@ async def served(
     parser: Parser = "httptools",
     silence_seconds: float = SILENCE_SECONDS,
 ) -> AsyncIterator[str]:
-    """Serves another app inside this loop while the block runs, on loopback by default; yields its address.
+    """Serves another app inside this loop while the block runs; yields its address.
+
+    That is on loopback by default.
 
     Raises:
         RuntimeError: the app did not start.

@@ -1,4 +1,7 @@
-"""Structured logs: an event name with fields; never a name, an e-mail, a secret or a body."""
+"""Structured logs: an event name with fields.
+
+There is never a name, an e-mail, a secret or a body in them.
+"""
 
 import logging
 import sys
@@ -14,7 +17,10 @@ _LEVELS = {
 
 
 def configure_logging(*, json_lines: bool, level: str) -> None:
-    """Send structlog and the standard library's warnings to standard error, as JSON lines or as text."""
+    """Send structlog and the standard library's warnings to standard error.
+
+    As JSON lines, or as text.
+    """
     renderer: structlog.typing.Processor
     if json_lines:
         renderer = structlog.processors.JSONRenderer()

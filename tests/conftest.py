@@ -84,7 +84,7 @@ def pytest_configure(config):
     # Processes that tests start keep compiled modules, whatever the environment says: compiling
     # takes most of a start.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    # there is none with `-p no:cacheprovider`
+    # With `-p no:cacheprovider` there is no cache.
     if (cache := getattr(config, "cache", None)) is not None:
         os.environ["PYTHONPYCACHEPREFIX"] = str(cache.mkdir("compiled"))
     # Plain lines; structlog's own default prints every local variable of a traceback, which takes
@@ -94,7 +94,7 @@ def pytest_configure(config):
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items):
-    """Bring the files into the order in which processes that work side by side are best at an end together."""
+    """Order the files so that processes that work side by side all end at about the same time."""
     files = dict.fromkeys(item.path for item in items)
     places = {}
     for is_fault, longest, step in ((True, MAX_FAULTS, 3.0), (False, LONGEST, 1.5)):
@@ -214,7 +214,7 @@ def found_towns(zygote, tmp_path):
 
 @pytest.fixture
 def _logs_as_before() -> Iterator[None]:
-    """Commands that run in this process set logging up anew, to a stream that the test's capturing closes."""
+    """Put logging back: commands set it up anew, to a stream that the test's capturing closes."""
     before = structlog.get_config()
     yield
     structlog.configure(**before)
@@ -224,7 +224,7 @@ def _logs_as_before() -> Iterator[None]:
 def command_line(
     _logs_as_before, monkeypatch, capsys, tmp_path
 ) -> Iterator[Callable[..., tuple[int, list[str]]]]:
-    """Runs a command in this process, with these settings alone; gives its exit code and its lines."""
+    """Runs a command in this process with these settings alone; gives its exit code and lines."""
     monkeypatch.chdir(tmp_path)
     for name in [name for name in os.environ if name.upper().startswith("BULK_CANCEL_")]:
         monkeypatch.delenv(name)

@@ -1,4 +1,6 @@
-"""Measures the structure of the code, so that a change of it can be shown: `python tests/house.py [TREE]`.
+"""Measures the structure of the code, so that a change of it can be shown.
+
+    python tests/house.py [TREE]
 
 TREE is a checkout, this one by default. Prints one line for each measure: its name, its value, and
 where it is worst.
@@ -64,7 +66,10 @@ def files_in_folders(code: list[Module]) -> Measure:
 
 
 def arrows(code: list[Module]) -> Iterator[Measure]:
-    """Arrows between the rooms of app/db (its modules; of a wing, the wing) and how many floors they make."""
+    """Arrows between the rooms of app/db, and how many floors they make.
+
+    A room is a module, or a wing with all that is in it.
+    """
     names = {module.name for module in code}
 
     def room(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Finds what holds up the event loop: the longest step of any task, in CPU time of the loop's own thread.
+"""Finds what holds up the event loop: the longest step of any task, in the loop's CPU time.
 
 CPU time, because on a busy machine every step takes long by the clock. A step ends where its task
 waits for something.

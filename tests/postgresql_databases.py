@@ -1,11 +1,11 @@
-"""PostgreSQL databases, lent to one test at a time: made from a migrated template, and emptied when they come back.
+"""PostgreSQL databases, lent to one test at a time.
 
-Making one takes a tenth of a second and dropping it a third, which every second test of this
-project would pay. TRUNCATE, which makes each table and index anew, takes as long: so the few tables
-that were written to are emptied by DELETE and VACUUM, in milliseconds, and all by TRUNCATE only
-where one grew beyond what those give back. What comes back is as new (rows, sizes, sequences,
-statistics, connections), or it is dropped: if its schema or settings have been changed, or if it
-can't be emptied at once.
+They are made from a migrated template, and emptied when they come back. Making one takes a
+tenth of a second and dropping it a third, which every second test of this project would pay.
+TRUNCATE, which makes each table and index anew, takes as long: so the few tables that were written
+to are emptied by DELETE and VACUUM, in milliseconds, and all by TRUNCATE only where one grew beyond
+what those give back. What comes back is as new (rows, sizes, sequences, statistics, connections),
+or it is dropped: if its schema or settings have been changed, or if it can't be emptied at once.
 """
 
 import asyncio
@@ -22,10 +22,17 @@ from app.db.schema import migrate
 T = TypeVar("T")
 
 _OTHERS: Final = """
-SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+WHERE datname = current_database() AND pid <> pg_backend_pid()
 """
-_TABLES: Final = "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace ORDER BY 1"
-_WRITTEN: Final = f"SELECT relname FROM ({_TABLES}) one WHERE pg_relation_size(quote_ident(relname)::regclass) > 0"
+_TABLES: Final = (
+    "SELECT relname FROM pg_class "
+    "WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace ORDER BY 1"
+)
+_WRITTEN: Final = (
+    f"SELECT relname FROM ({_TABLES}) one "
+    "WHERE pg_relation_size(quote_ident(relname)::regclass) > 0"
+)
 # An index keeps its pages, and would be another to the planner. A new one has one page, and two
 # from its first row on.
 _GROWN: Final = """
@@ -38,11 +45,14 @@ SELECT setval(seqrelid, seqstart, false) FROM pg_sequence JOIN pg_class ON pg_cl
   WHERE relnamespace = 'public'::regnamespace
 """
 _SIZES: Final = """
-SELECT jsonb_agg(jsonb_build_object('relname', relname, 'relpages', relpages, 'reltuples', reltuples,
-  'relallvisible', relallvisible)) FROM pg_class WHERE relkind IN ('r', 'i') AND relnamespace = 'public'::regnamespace
+SELECT jsonb_agg(jsonb_build_object(\
+'relname', relname, 'relpages', relpages, 'reltuples', reltuples,
+  'relallvisible', relallvisible)) FROM pg_class \
+WHERE relkind IN ('r', 'i') AND relnamespace = 'public'::regnamespace
 """
 _AS_PLANNED: Final = """
-UPDATE pg_class SET relpages = new.relpages, reltuples = new.reltuples, relallvisible = new.relallvisible
+UPDATE pg_class SET relpages = new.relpages, reltuples = new.reltuples, \
+relallvisible = new.relallvisible
   FROM jsonb_populate_recordset(NULL::pg_class, $1) new
   WHERE new.relname = pg_class.relname AND pg_class.relnamespace = 'public'::regnamespace
     AND (new.relpages, new.reltuples) <> (pg_class.relpages, pg_class.reltuples)
@@ -52,8 +62,10 @@ SELECT jsonb_build_array(
   (SELECT jsonb_agg(pg_get_indexdef(indexrelid) ORDER BY indexrelid::regclass::text) FROM pg_index
     WHERE indrelid IN (SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace)),
   (SELECT jsonb_agg(concat(table_name, column_name, data_type, is_nullable, column_default)
-    ORDER BY table_name, column_name) FROM information_schema.columns WHERE table_schema = 'public'),
-  (SELECT jsonb_agg(concat(conrelid::regclass, pg_get_constraintdef(oid)) ORDER BY conrelid::regclass::text, conname)
+    ORDER BY table_name, column_name) FROM information_schema.columns \
+WHERE table_schema = 'public'),
+  (SELECT jsonb_agg(concat(conrelid::regclass, pg_get_constraintdef(oid)) \
+ORDER BY conrelid::regclass::text, conname)
     FROM pg_constraint WHERE connamespace = 'public'::regnamespace),
   (SELECT jsonb_agg(pg_get_triggerdef(oid) ORDER BY tgrelid::regclass::text, tgname) FROM pg_trigger
     WHERE NOT tgisinternal),
@@ -71,7 +83,7 @@ def in_a_thread(work: Coroutine[Any, Any, T]) -> T:
 
 
 async def administer(url: str, *statements: str) -> None:
-    """Runs statements on the server at `url`, each by itself, as CREATE and DROP DATABASE want it."""
+    """Runs statements on the server at `url`, each by itself, as CREATE and DROP want it."""
     conn = await _connect(sa.make_url(url))
     for statement in statements:
         await conn.execute(statement)
@@ -130,7 +142,7 @@ class Databases:
         in_a_thread(administer(self._url.render_as_string(hide_password=False), *statements))
 
     async def _look(self) -> tuple[str, str, dict[str, str]]:
-        """The template's schema, what its planner knows of sizes, and the rows that its tables begin with."""
+        """The template's schema, what its planner knows of sizes, and the rows it begins with."""
         conn = await _connect(self._url.set(database=self.template))
         rows = {}
         for [table] in await conn.fetch(_TABLES):
@@ -142,12 +154,12 @@ class Databases:
 
     async def _empty(self, name: str) -> bool:
         conn = await _connect(self._url.set(database=name))
-        # history is append-only for everybody else
+        # History is append-only for everybody else.
         await conn.execute("SET session_replication_role = replica")
         await conn.execute("SET lock_timeout = '5s'")
         await conn.execute("SET synchronous_commit = off")
         async with asyncio.timeout(10):  # VACUUM keeps what somebody's transaction may still see
-            while await conn.fetch(_OTHERS):
+            while await conn.fetch(_OTHERS):  # noqa: ASYNC110 - backends end by themselves
                 await asyncio.sleep(0.002)
         is_as_new = await conn.fetchval(_SCHEMA) == self._schema
         if is_as_new:

@@ -1,4 +1,7 @@
-"""Redis's numbered databases, lent to one test or benchmark at a time; who is at work is written in number 0."""
+"""Redis's numbered databases, lent to one test or benchmark at a time.
+
+Who is at work is written in number 0.
+"""
 
 import os
 from collections.abc import Iterator
@@ -13,7 +16,7 @@ _LENT_FOR_SECONDS: Final = 1_800  # should the borrower die
 
 @contextmanager
 def lent(server: str) -> Iterator[str]:
-    """The URL of an empty database of this server; it is emptied and given back when the block ends.
+    """The URL of an empty database of this server, emptied and given back as the block ends.
 
     Raises:
         RuntimeError: all are lent.

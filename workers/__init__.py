@@ -1,1 +1,4 @@
-"""arq's side of the house: settings and task shells of a few lines. Imports app, is never imported by it."""
+"""arq's side of the house: settings and task shells of a few lines.
+
+Imports app, is never imported by it.
+"""

@@ -1,9 +1,9 @@
-"""`python -m workers`: a worker that outlives Redis. Its sweep always runs; arq beside it, whenever Redis is there.
+"""`python -m workers`: a worker that outlives Redis.
 
-With `--only refunds` or `--only deliveries` it leaves the other to other workers; one that only
-delivers needs no arq. arq's own worker ends when Redis is away for two seconds. Here that costs
-only the quick prompts: slices in hand go on, and the sweep finds what is due from rows until Redis
-is back.
+Its sweep always runs; arq beside it, whenever Redis is there. With `--only refunds` or `--only
+deliveries` it leaves the other to other workers; one that only delivers needs no arq. arq's own
+worker ends when Redis is away for two seconds. Here that costs only the quick prompts: slices in
+hand go on, and the sweep finds what is due from rows until Redis is back.
 """
 
 import argparse
@@ -72,8 +72,12 @@ async def _refund(runtime: Runtime) -> None:
 async def _serve_arq(
     runtime: Runtime, context: dict[str, Any], slices: set[asyncio.Task[None]]
 ) -> None:
-    """Run arq until it ends by itself or the worker is told to stop; either way no slice is cut off."""
-    worker: Worker = create_worker(WorkerSettings, ctx=context)  # type: ignore[arg-type]  # their protocol is private
+    """Run arq until it ends by itself or the worker is told to stop.
+
+    Either way no slice is cut off.
+    """
+    # arq's protocol of settings is private.
+    worker: Worker = create_worker(WorkerSettings, ctx=context)  # type: ignore[arg-type]
     serving = asyncio.create_task(worker.async_run())
     await _first(asyncio.shield(serving), runtime.stopping.wait())
     if serving.done():

@@ -1,6 +1,7 @@
-"""Waits at Redis for prompts that are for now, so that accepted work begins at once instead of at arq's next poll.
+"""Waits at Redis for prompts that are for now.
 
-A prompt that is lost on its way is as harmless as any: the sweep finds what is due.
+So accepted work begins at once instead of at arq's next poll. A prompt that is lost on its way is
+as harmless as any: the sweep finds what is due.
 """
 
 import asyncio
@@ -19,9 +20,10 @@ _PAUSE_SECONDS: Final = 2.0
 
 
 async def listen_forever(ctx: dict[str, Any]) -> None:
-    """Run a slice of each job that is asked for, as arq would, until the worker stops and they have ended.
+    """Run a slice of each job that is asked for, as arq would.
 
-    With as many slices as a process runs side by side, prompts are left for other workers.
+    It ends when the worker stops and they have ended. With as many slices as a process runs side by side,
+    prompts are left for other workers.
     """
     slices: set[asyncio.Task[None]] = set()
     listening = asyncio.create_task(_listen(ctx, slices))
@@ -50,6 +52,6 @@ async def _heard(queue: ArqQueue) -> str:
         try:
             if (job_id := await queue.hear(seconds=_WAIT_SECONDS)) is not None:
                 return job_id
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the worker's edge: a Redis that is away comes back
             log.warning("bell.away", error=type(error).__name__)
             await asyncio.sleep(_PAUSE_SECONDS)

@@ -1,6 +1,6 @@
-"""What runs in a worker beside arq, as the work is divided: for refunds, and for webhook deliveries.
+"""What runs in a worker beside arq: for refunds, and for webhook deliveries.
 
-Both go on while Redis is away.
+So the work may be divided between workers. Both go on while Redis is away.
 """
 
 import asyncio

@@ -1,4 +1,7 @@
-"""What a worker process holds open: database, upstreams and queue, and how slices end before they are closed."""
+"""What a worker process holds open: database, upstreams and queue.
+
+Slices end before those are closed.
+"""
 
 import asyncio
 
@@ -53,6 +56,9 @@ async def close_runtime(runtime: Runtime) -> None:
 
 
 async def slices_ended(slices: set[asyncio.Task[None]]) -> None:
-    """Wait for the slices in hand: told to stop, they finish their calls and write the outcomes."""
+    """Wait for the slices in hand.
+
+    Told to stop, they finish their calls and write the outcomes.
+    """
     if slices:
         await asyncio.wait(set(slices))

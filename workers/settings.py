@@ -1,8 +1,8 @@
-"""arq's settings: `arq workers.settings.WorkerSettings`. A flat class, because arq ignores what it inherits.
+"""arq's settings: `arq workers.settings.WorkerSettings`.
 
-arq is only a prompt here: attempts, leases and schedules are rows, so its retries, results and
-timeouts are set never to matter. A worker that is told to stop finishes the calls in flight and
-writes their outcomes before arq ends.
+A flat class, because arq ignores what it inherits. arq is only a prompt here: attempts, leases and
+schedules are rows, so its retries, results and timeouts are set never to matter. A worker that is
+told to stop finishes the calls in flight and writes their outcomes before arq ends.
 """
 
 import asyncio
@@ -73,7 +73,7 @@ class WorkerSettings:
     job_timeout = _SETTINGS.slice_seconds + _SETTINGS.lease_seconds + 60
     max_tries = _NEVER
     keep_result = 0
-    # for prompts that are for later or have a name; see `workers.bell` for those that are for now
+    # For prompts that are for later or have a name; `workers.bell` is for those that are for now.
     poll_delay = 0.1
     queue_read_limit = 1_000
     health_check_interval = 10

@@ -1,7 +1,8 @@
-"""The sweep of an arq worker: a loop of its own, because arq's cron stops with Redis and this must not.
+"""The sweep of an arq worker: a loop of its own.
 
-What it finds, nobody has taken in time: the prompt was lost, or somebody else took it. So it works
-on the first of it itself, and prompts for the rest.
+arq's cron stops with Redis, and this must not. What the sweep finds, nobody has taken in time: the
+prompt was lost, or somebody else took it. So it works on the first of it itself, and prompts for
+the rest.
 """
 
 import asyncio
@@ -21,7 +22,10 @@ _OWN_SLICES: Final = 8
 
 
 async def sweep_forever(runtime: Runtime) -> None:
-    """Run what is due here, as far as there is room; wake others for the rest, and run it here while Redis is away."""
+    """Run what is due here, as far as there is room.
+
+    Wake others for the rest, and run it here while Redis is away.
+    """
     own: set[asyncio.Task[None]] = set()
     while not runtime.stopping.is_set():
         try:
@@ -32,7 +36,7 @@ async def sweep_forever(runtime: Runtime) -> None:
                 own.add(task)
                 task.add_done_callback(own.discard)
                 task.add_done_callback(partial(_log_done, job_id))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the worker's edge: a database that is away comes back
             log.warning("sweep.failed", error=type(error).__name__)
         with suppress(TimeoutError):
             await asyncio.wait_for(runtime.stopping.wait(), runtime.settings.sweep_seconds)

@@ -1,4 +1,7 @@
-"""Who a key belongs to: what a front end asks first, to say whose schedule it shows and offer what the key may do."""
+"""Who a key belongs to, which is what a front end asks first.
+
+So that it can say whose schedule it shows, and offer what the key may do.
+"""
 
 from typing import Annotated
 
@@ -30,12 +33,17 @@ class Business(Answer):
     name: str
     timezone: str = Field(description="IANA zone that its days are counted in.")
     timezone_known: bool = Field(
-        description="False: there is no such zone here, and what counts its days is refused until it has one."
+        description=(
+            "False: there is no such zone here, and what counts its days is refused until it has "
+            "one."
+        )
     )
     currency: str
     key: Key
     test_mode: bool = Field(
-        description="The built-in sandbox answers instead of payment and credit services: no money moves."
+        description=(
+            "The built-in sandbox answers instead of payment and credit services: no money moves."
+        )
     )
     tzdata: ZoneRules
 

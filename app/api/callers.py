@@ -1,5 +1,6 @@
-"""Who may call a route: `caller(scope)` lets a route be reached by a key with that scope, `caller()` by any in force.
+"""Who may call a route, by the scopes of their key.
 
+`caller(scope)` lets a route be reached by a key with that scope, `caller()` by any in force.
 `Callers` knows who calls, and whether they may, before a byte of the body is read; all routes
 beneath it find their caller in `scope["state"]["caller"]`.
 """
@@ -31,19 +32,28 @@ _BEARER: Final = HTTPBearer(
     auto_error=False,
     scheme_name="api_key",
     bearerFormat="bck_<prefix>_<secret>",
-    description="An API key of your business: `Authorization: Bearer bck_…`. `bulk-cancel keys create` prints one.",
+    description=(
+        "An API key of your business: `Authorization: Bearer bck_…`. `bulk-cancel keys create` "
+        "prints one."
+    ),
 )
 
 
 def caller(*scopes: Scope) -> SecurityParam:
-    """The dependency that gives a route its `Caller`: 401 for no valid key, 403 for one without all of the scopes."""
+    """The dependency that gives a route its `Caller`.
+
+    Who has no valid key is answered 401, and who lacks one of the scopes 403.
+    """
     dependency = Security(_known_caller, scopes=[scope.value for scope in scopes])
     assert isinstance(dependency, SecurityParam)
     return dependency
 
 
 class Callers:
-    """ASGI: answers 401, 403 and 429 of every operation that needs a key, and ends streams of a revoked one."""
+    """ASGI: lets through who may call an operation, and ends streams of revoked keys.
+
+    It answers 401, 403 and 429 of every operation that needs a key.
+    """
 
     def __init__(self, app: ASGIApp, governor: Governor, proxies: Sequence[Network]) -> None:
         """`proxies`: whose word about addresses is believed."""
@@ -92,7 +102,9 @@ class Callers:
     async def _while_in_force(
         self, headers: Headers, scope: Connection, receive: Receive, send: Send
     ) -> None:
-        """Run the app for as long as the key is in force, in whatever process that is ended.
+        """Run the app for as long as the key is in force.
+
+        The key may be revoked in whatever process.
 
         Raises:
             Stopping: the key was revoked.
@@ -128,7 +140,9 @@ def caller_of(connection: HTTPConnection) -> Caller:
 
 
 def need(who: Caller, scope: str) -> None:
-    """Make sure that a caller has the scope, where what they ask for decides whether they need it.
+    """Make sure that a caller has the scope.
+
+    For where what they ask for decides whether they need it.
 
     Raises:
         MissingScope: they haven't.

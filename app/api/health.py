@@ -1,7 +1,8 @@
-"""Whether the process lives and whether it can serve; asked by machines, without a key, and telling nothing secret.
+"""Whether the process lives and whether it can serve.
 
-A Redis outage leaves the API ready: it accepts, and the sweep finds the work. Taking it out of
-service would only add an outage to a delay.
+Machines ask for it, without a key, and it tells nothing secret. A Redis outage leaves the API
+ready: it accepts, and the sweep finds the work. Taking it out of service would only add an outage
+to a delay.
 """
 
 import asyncio
@@ -74,7 +75,11 @@ async def livez() -> Liveness:
     responses={503: {"model": Readiness, "description": "Unready"}},
 )
 async def readyz(service: Service, response: Response) -> Readiness:
-    """200 when the database answers, takes writes and has a schema that this build can run on, 503 otherwise."""
+    """Whether it can serve now.
+
+    200 when the database answers, takes writes and has a schema that this build can run on, 503
+    otherwise.
+    """
     database, redis = await asyncio.gather(_database(service.db), _redis(service.queue))
     if database is not DatabaseState.OK:
         response.status_code = status.HTTP_503_SERVICE_UNAVAILABLE

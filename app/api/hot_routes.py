@@ -1,8 +1,8 @@
-"""The routes that are asked for most, for plain requests: to read parameters costs FastAPI as much as their answers.
+"""The routes that are asked for most, for plain requests.
 
-Both routes of a path answer by the same function. What isn't plain (other parameters, escapes, a
-body with anything amiss) is left to FastAPI's, which says what is wrong with it: here nothing is
-refused for its form.
+To read their parameters costs FastAPI as much as their answers. Both routes of a path answer by the
+same function. What isn't plain (other parameters, escapes, a body with anything amiss) is left to
+FastAPI's, which says what is wrong with it: here nothing is refused for its form.
 """
 
 import json
@@ -39,7 +39,7 @@ _STATUSES: Final = {status.value: status for status in SessionStatus}
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A plain request: what its path names, its query, its headers, and the service that it came to."""
+    """A plain request: what its path names, its query, headers and service."""
 
     scope: Scope
     named: str
@@ -151,7 +151,7 @@ class HotRoutes(BaseRoute):
         return Match.NONE, {}
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer; an acceptance whose body is not as it should be is handed on with it."""
+        """Answer, or hand on an acceptance whose body is amiss, with that body."""
         plain = scope["bulk_cancel_hot"]
         if plain is None:
             await _accept(scope, receive, send)
@@ -166,9 +166,10 @@ class HotRoutes(BaseRoute):
 
 
 def plain_query(query: bytes, parameters: frozenset[str]) -> Query | None:
-    """The parameters of a query that needs nothing explained: known ones, each once, of plain characters and in range.
+    """The parameters of a query that needs nothing explained.
 
-    None: FastAPI's route is to read it.
+    They are known ones, each once, of plain characters and in range. None: FastAPI's route is to
+    read it.
     """
     if not query:
         return {}

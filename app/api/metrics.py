@@ -1,7 +1,7 @@
-"""`/metrics`, for Prometheus: whether the books are in order and jobs move on, read from the database at each scrape.
+"""`/metrics`, for Prometheus: whether the books are in order and jobs move on.
 
-So every API process tells the same of all workers. It names no business, and is not for the public
-(`_may_read`).
+It is read from the database at each scrape. So every API process tells the same of all workers. It
+names no business, and is not for the public (`_may_read`).
 """
 
 import hmac
@@ -49,7 +49,11 @@ async def metrics(request: Request, service: Service) -> Response:
 
 
 def _may_read(request: Request, settings: Settings) -> bool:
-    """With a token, who has it; without one, who calls from this machine and not through a proxy on it."""
+    """Whether this caller may read them.
+
+    With a token, who has it; without one, who calls from this machine and not through a proxy on
+    it.
+    """
     if settings.metrics_token is not None:
         expected = f"Bearer {settings.metrics_token.get_secret_value()}".encode()
         return hmac.compare_digest(

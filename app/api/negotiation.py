@@ -1,4 +1,7 @@
-"""What a caller would rather have: CSV or JSON (`Accept`), and what it has already (`If-None-Match`)."""
+"""What a caller would rather have, CSV or JSON, and what it has already.
+
+By its `Accept`, and its `If-None-Match`.
+"""
 
 import hashlib
 

@@ -1,8 +1,8 @@
-"""The OpenAPI document: what FastAPI derives from the routes, what every route of a kind may refuse, and the webhooks.
+"""The OpenAPI document: what FastAPI derives from the routes, and what is added.
 
-A router declares only the problems of its own (`responses=problems("plan-changed")`); those that
-follow from a key, a body, a path or the database are added here to every operation, so that none
-can forget them.
+Added are what every route of a kind may refuse, and the webhooks. A router declares only the
+problems of its own (`responses=problems("plan-changed")`); those that follow from a key, a body, a
+path or the database are added here to every operation, so that none can forget them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -85,9 +85,10 @@ _IMPLIED: Final = {
 
 
 def problems(*types: str | int) -> dict[int | str, dict[str, Any]]:
-    """What a route passes as `responses=`: the types of problems that are its own, or a status that says its type.
+    """What a route passes as `responses=`, for the types of its own problems.
 
-    Types that follow from what the route takes, at the same status, are added to them.
+    A type is given by its slug, or by a status that says it. Types that follow from what the route
+    takes, at the same status, are added to them.
     """
     slugs = [_IMPLIED[one] if isinstance(one, int) else one for one in types]
     statuses = sorted({PROBLEM_TYPES[slug].status for slug in slugs})
@@ -98,7 +99,7 @@ def problems(*types: str | int) -> dict[int | str, dict[str, Any]]:
 
 
 def describe(app: FastAPI) -> dict[str, Any]:
-    """The app's OpenAPI 3.1 document; with `app.openapi = ...` it is what `/openapi.json` serves."""
+    """The app's OpenAPI 3.1 document; as `app.openapi` it is what `/openapi.json` serves."""
     document = get_openapi(
         title=app.title,
         version=app.version,
@@ -135,7 +136,10 @@ def describe(app: FastAPI) -> dict[str, Any]:
 
 
 def _name_constants(schema: Any) -> None:
-    """Say each `const` as an `enum` of one, too: some generators of clients read only that, and lose the word."""
+    """Say each `const` as an `enum` of one, too.
+
+    Some generators of clients read only that, and lose the word.
+    """
     if isinstance(schema, dict):
         if isinstance(schema.get("const"), str):
             schema["enum"] = [schema["const"]]
@@ -161,7 +165,10 @@ def _complete(operation: dict[str, Any]) -> None:
 
 
 def _add_etag(operation: dict[str, Any]) -> None:
-    """Say of a GET that answers JSON what `EntityTags` does; what is streamed has no tag."""
+    """Say of a GET that answers JSON what `EntityTags` does.
+
+    What is streamed has no tag.
+    """
     answer = operation["responses"].get("200", {})
     if "application/json" not in answer.get("content", {}):
         return
@@ -172,7 +179,10 @@ def _add_etag(operation: dict[str, Any]) -> None:
 
 
 def _never_null(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """The schema of a parameter: one that is left out is not there, and the word `null` is text like any other."""
+    """The schema of a parameter, which is never null.
+
+    One that is left out is not there, and the word `null` is text like any other.
+    """
     forms = [form for form in schema.get("anyOf", ()) if form.get("type") != "null"]
     others = {name: value for name, value in schema.items() if name != "anyOf"}
     if len(forms) > 1:
@@ -182,7 +192,10 @@ def _never_null(schema: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _implied(operation: Mapping[str, Any]) -> set[int]:
-    """The statuses that follow from what an operation takes; all refuse parameters unknown to them, and may fail."""
+    """The statuses that follow from what an operation takes.
+
+    All refuse parameters unknown to them, and may fail.
+    """
     statuses = {422, 500}
     if operation.get("security"):
         statuses |= {401, 429, 503}

@@ -1,6 +1,7 @@
-"""Refuses query parameters that a route doesn't declare, and one that is given twice, as unknown members of a body are.
+"""Refuses query parameters that a route doesn't declare, or that are given twice.
 
-Taken in silence, a misspelt filter would answer with everything.
+Unknown members of a body are refused in the same way. Taken in silence, a misspelt filter would
+answer with everything.
 """
 
 from collections.abc import Iterator
@@ -18,7 +19,9 @@ from app.errors import FieldError, Invalid
 
 
 async def known_parameters(request: Request) -> None:
-    """The dependency of every route. Pages are left alone: what follows their `?` is for the browser.
+    """The dependency of every route.
+
+    Pages are left alone: what follows their `?` is for the browser.
 
     Raises:
         Invalid: it names each parameter of the query at fault. Who may not call the route has been
@@ -47,7 +50,10 @@ async def known_parameters(request: Request) -> None:
 
 
 def _amiss(dependant: Dependant, request: Request) -> list[FieldError]:
-    """What is wrong with the declared ones: FastAPI would say it only once no other is at fault."""
+    """What is wrong with the declared ones.
+
+    FastAPI would say it only once no other is at fault.
+    """
     _, found = request_params_to_args(dependant.query_params, request.query_params)
     errors = list(problem_from(RequestValidationError(found), None).errors) if found else []
     return [*errors, *(one for inner in dependant.dependencies for one in _amiss(inner, request))]

@@ -86,7 +86,7 @@ def decode_cursor(cursor: str | None, *types: type) -> tuple[Any, ...] | None:
 
 
 def decode_uuid_cursor(cursor: str | None) -> str | None:
-    """The id inside a cursor of a list that is ordered by a UUID, or None without one.
+    """The id inside a cursor of a list ordered by UUID; None without one.
 
     Raises:
         Invalid: as `decode_cursor`.

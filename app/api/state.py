@@ -1,4 +1,4 @@
-"""What every route may reach: the database, the wake-up queue and the settings of the process."""
+"""What every route may reach: the process's database, wake-up queue and settings."""
 
 from dataclasses import dataclass, field
 from typing import Annotated

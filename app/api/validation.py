@@ -1,7 +1,8 @@
-"""Reads what was wrong with a request out of FastAPI's errors: where, a stable code, a sentence that echoes nothing.
+"""Reads what was wrong with a request out of FastAPI's errors.
 
-Where it was wrong is a JSON Pointer (RFC 6901) into the body, `?name` for a query parameter, or
-`header:Name`. The values sent are never repeated: they may be personal, or not text at all.
+Of each it says where, a stable code, and a sentence that echoes nothing. Where it was wrong is a
+JSON Pointer (RFC 6901) into the body, `?name` for a query parameter, or `header:Name`. The values
+sent are never repeated: they may be personal, or not text at all.
 """
 
 from collections.abc import Mapping
@@ -79,7 +80,10 @@ def _field_error(error: Mapping[str, Any], body: Any) -> FieldError:
 
 
 def _parts_in_body(error: Mapping[str, Any], body: Any) -> list[str | int]:
-    """The parts that lead to a value of the body; pydantic mixes in the names of a union's members."""
+    """The parts that lead to a value of the body.
+
+    Left out are the names of a union's members, which pydantic mixes in.
+    """
     parts = error["loc"][1:]
     kept: list[str | int] = []
     here = body

@@ -24,7 +24,7 @@ from app.db.access import keys
 from app.db.core.engine import Database
 from app.errors import Unauthenticated
 
-# no `_`, so that a key splits in one way only
+# Without `_`, so that a key splits in one way only.
 _ALPHABET: Final = string.ascii_letters + string.digits
 _PREFIX_LENGTH: Final = 12
 _SECRET_LENGTH: Final = 43  # 43 characters out of 62 hold 256 random bits
@@ -79,7 +79,10 @@ _believing: Final[WeakKeyDictionary[Database, _Believing]] = WeakKeyDictionary()
 def believed(
     db: Database, authorization: str | None, *, clock: Callable[[], float] = time.monotonic
 ) -> Caller | None:
-    """The caller that the header names, where its key was found in force not long ago; asks nobody."""
+    """The caller that the header names, where its key was found in force lately.
+
+    Asks nobody.
+    """
     believing = _believing.get(db)
     token = _token_of(authorization)
     known = believing.get(_digest(token)) if believing and token else None
@@ -162,15 +165,19 @@ async def create_key(db: Database, business_id: str, name: str, scopes: Iterable
 
 
 async def list_keys(db: Database, business_id: str | None = None) -> Sequence[keys.KeyRow]:
-    """The keys of one business or of all, oldest first, revoked ones too; never a secret or its hash."""
+    """The keys of one business or of all, oldest first, revoked ones too.
+
+    Never a secret or its hash.
+    """
     async with db.read() as conn:
         return await keys.of_business(conn, business_id)
 
 
 async def revoke_key(db: Database, prefix: str) -> bool:
-    """Puts a key out of force: here from this commit on, in other processes within `BELIEVED_SECONDS`.
+    """Puts a key out of force.
 
-    False when no key in force has this prefix.
+    Here that is from this commit on, in other processes within `BELIEVED_SECONDS`. False when no
+    key in force has this prefix.
     """
     async with db.write() as conn:
         revoked = await keys.revoke(conn, prefix)

@@ -1,4 +1,6 @@
-"""The use case: what a press does, up to the rows that a worker finds, and what people see of it.
+"""The use case: what a press does, and what people see of it.
+
+It reaches up to the rows that a worker finds.
 
 ```
 POST /plan    plan     one read                    what it would do, and a digest of it

@@ -1,7 +1,7 @@
-"""Accepting a bulk cancellation: job, sessions and outcomes in one transaction, once per idempotency key.
+"""Accepting a bulk cancellation: one transaction, once per idempotency key.
 
-From its commit on every accepted session reads cancelled everywhere and takes no booking; the wake
-that follows may be lost without harm.
+The job, its sessions and their outcomes are committed together. From then on every accepted session
+reads cancelled everywhere and takes no booking; the wake that follows may be lost without harm.
 """
 
 import datetime as dt
@@ -42,7 +42,10 @@ _VERBS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The job as it was accepted (it may have moved on since), and whether this key had made it before."""
+    """The job as it was accepted, and whether this key had made it before.
+
+    The job may have moved on since.
+    """
 
     job: Mapping[Any, Any]
     outcomes: Sequence[Outcome]
@@ -63,7 +66,7 @@ async def accept(
 
     Raises:
         Invalid: a field is at fault (see `choose`).
-        Problem: 422 `idempotency-key-reused`, 409 `sessions-already-in-process`, 409
+        Problem: 422 `idempotency-key-reused`; 409 `sessions-already-in-process` or
             `plan-changed`.
     """
     check(request)
@@ -94,7 +97,7 @@ async def accept(
     return accepted
 
 
-class _KeyTaken(Exception):
+class _KeyTaken(Exception):  # noqa: N818 - no error: the job that the key made is the answer
     """The key has made a job before."""
 
 
@@ -198,7 +201,10 @@ def _refuse_other_plan(
     if changes:
         detail = f"{_in_words(changes, names)} Plan again."
     elif planned == totals:
-        detail = "The counts and sums are the plan's, but some bookings or amounts are others. Plan again."
+        detail = (
+            "The counts and sums are the plan's, but some bookings or amounts are others."
+            " Plan again."
+        )
     else:
         detail = "The bookings are not the plan's any more. Plan again."
     told = [asdict(one) | {"name": names.get(one.session_id or "")} for one in changes[:_MAX_TOLD]]

@@ -1,7 +1,7 @@
-"""What a person may do to a job afterwards: withdraw it while it is on hold, retry, resolve one refund by hand.
+"""What a person may do to a job afterwards: withdraw, retry, or resolve one refund.
 
-Each is one transaction under the job row's lock, so that it can't cross the worker's start or
-another person's click.
+A job is withdrawn while it is on hold, and a refund is resolved by hand. Each is one transaction
+under the job row's lock, so that it can't cross the worker's start or another person's click.
 """
 
 from collections.abc import Sequence
@@ -38,7 +38,10 @@ class Resolution(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ByHand:
-    """What a person says of a refund; `amount_minor` came back elsewhere, in the line's currency; None: all of it."""
+    """What a person says of a refund.
+
+    `amount_minor` came back elsewhere, in the line's currency; None: all of it.
+    """
 
     resolution: Resolution
     reference: str
@@ -47,7 +50,9 @@ class ByHand:
 
 
 async def withdraw(db: Database, business_id: str, job_id: str) -> sa.RowMapping:
-    """Undo a job that is still on hold: its sessions are scheduled again. A withdrawn one stays so.
+    """Undo a job that is still on hold: its sessions are scheduled again.
+
+    A withdrawn one stays so.
 
     Raises:
         NotFound: no such job.
@@ -86,7 +91,7 @@ async def retry(
     actor: str,
     retried: Retried = ALL_BUT_DISPUTED,
 ) -> tuple[sa.RowMapping, int]:
-    """Try the job's rejected refunds again, and look again for those the machine had given up on.
+    """Try the job's rejected refunds again, and look again for those given up on.
 
     One that is named and under way already is left as it is, so that a call may be repeated.
 
@@ -167,7 +172,10 @@ async def resolve(
         if not is_resolved and (
             refund["status"] not in NEEDS_A_PERSON or refund["due_at"] is not None
         ):
-            detail = f"It is {refund['status']}; only what no machine is at work on any more, and is not settled, can."
+            detail = (
+                f"It is {refund['status']}; only what no machine is at work on any more,"
+                " and is not settled, can."
+            )
             raise Problem(
                 409,
                 "not-resolvable",
@@ -213,10 +221,8 @@ def _check_amount(refund: sa.RowMapping, said: ByHand) -> None:
     elif most is None:
         code, detail = "not-money", "This line was paid with credits."
     elif said.amount_minor > most:
-        code, detail = (
-            "more-than-paid",
-            f"This line was {most} {refund['currency']} in the minor unit.",
-        )
+        code = "more-than-paid"
+        detail = f"This line was {most} {refund['currency']} in the minor unit."
     else:
         return
     raise Invalid([FieldError("/amount_minor", code, detail)])

@@ -1,4 +1,4 @@
-"""Which sessions a request means and what each one's outcome is, or which of its fields are at fault."""
+"""Which sessions a request means, with each one's outcome, or its fields at fault."""
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
@@ -67,11 +67,8 @@ def _refuse_strangers(ids: Sequence[str], inside: Mapping[str, bool]) -> None:
     errors = []
     for place, session_id in enumerate(ids):
         if session_id not in inside:
-            errors.append(
-                FieldError(
-                    f"/session_ids/{place}", "unknown-session", f"There is no session {session_id}."
-                )
-            )
+            detail = f"There is no session {session_id}."
+            errors.append(FieldError(f"/session_ids/{place}", "unknown-session", detail))
         elif not inside[session_id]:
             detail = f"{session_id} does not start between date_from and date_to."
             errors.append(FieldError(f"/session_ids/{place}", "outside-range", detail))

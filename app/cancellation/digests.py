@@ -1,4 +1,4 @@
-"""A plan's digest: an opaque word that tells whether anything the plan saw is otherwise by now, and what.
+"""A plan's digest: an opaque word that tells what is no longer as planned.
 
 It covers every chosen session (unbooked ones too), every line, and how attended bookings are
 treated. Beside the hash of it all it carries the totals, and short prints by which a refusal can
@@ -19,14 +19,17 @@ MAX_DIGEST: Final = 40_000  # characters
 _MAX_SESSIONS: Final = 300  # that are told one by one
 _MAX_PACKED: Final = 24_000
 _MAX_UNPACKED: Final = 200_000
-# characters of base64: a change goes unnamed once in 16 million, and never unnoticed
+# Characters of base64: a change goes unnamed once in 16 million, and never unnoticed.
 _PRINT: Final = 4
 MEMBERS: Final = ("times", "name", "place", "outcome", "bookings")
 _MOVED: Final = {"times", "place"}
 
 
 class Seen(NamedTuple):
-    """What a plan saw of one session: its id, its day, and each of `MEMBERS` as values that can be compared."""
+    """What a plan saw of one session.
+
+    Its id, its day, and each of `MEMBERS` as values that can be compared.
+    """
 
     session_id: str
     day: str
@@ -35,7 +38,10 @@ class Seen(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PlanChange:
-    """How a session (or, of many, a day) differs from the plan: `moved`, `changed`, `came` or `went`."""
+    """How a session (or, of many, a day) differs from the plan.
+
+    `change` is `moved`, `changed`, `came` or `went`.
+    """
 
     change: str
     session_id: str | None
@@ -56,12 +62,18 @@ def make(seen: Sequence[Seen], totals: Mapping[str, Any], *, include_attended: b
 
 
 def totals_in(digest: str) -> Any:
-    """The totals of the plan that gave this digest; None when no plan of ours gave it."""
+    """The totals of the plan that gave this digest.
+
+    None when no plan of ours gave it.
+    """
     return _unpack(digest, 1)
 
 
 def changes(planned: str, now: str) -> list[PlanChange]:
-    """What differs between two digests, in the order of `now`, and what went last; empty where they don't tell."""
+    """What differs between two digests.
+
+    In the order of `now`, and what went last; empty where they don't tell.
+    """
     before, after = _unpack(planned, 2), _unpack(now, 2)
     if not isinstance(before, dict) or not isinstance(after, dict):
         return []

@@ -1,7 +1,8 @@
-"""Bookings become refund rows: insert-select by chunks of sessions, under the job row's lock, each line once.
+"""Bookings become refund rows, by chunks of sessions, each line once.
 
-The ids are computed, not drawn, and a chunk is committed with the place that it reaches to: an
-expansion that was cut off goes on where its last commit ended.
+A chunk is an insert-select under the job row's lock. The ids are computed, not drawn, and a chunk
+is committed with the place that it reaches to: an expansion that was cut off goes on where its last
+commit ended.
 """
 
 import sqlalchemy as sa
@@ -15,7 +16,9 @@ from app.db.refunds import refunds
 async def expand_chunk(
     conn: AsyncConnection, job: sa.RowMapping, *, at_most: int, withdrawn: bool = False
 ) -> tuple[int, bool]:
-    """Write the rows of the next `at_most` sessions of a locked job; `withdrawn` keeps them for the audit only.
+    """Write the rows of the next `at_most` sessions of a locked job.
+
+    `withdrawn` keeps them for the audit only.
 
     Returns:
         rows written, and whether the job is expanded now.

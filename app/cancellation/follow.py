@@ -1,4 +1,4 @@
-"""Following a job: each refund as its outcome becomes final, progress as it changes, and the end.
+"""Following a job: refunds as they become final, progress as it changes, the end.
 
 Outcomes are numbered in the order in which they were committed, so a follower that comes back with
 the last number it saw misses nothing. A step reads what has come since that number; counting the
@@ -26,7 +26,10 @@ _MAX_PAUSE_SECONDS: Final = 2.0
 
 @dataclass(frozen=True, slots=True)
 class FollowStep:
-    """What has happened since the last step: outcomes up to number `seq`, the job if it was counted again, the end."""
+    """What has happened since the last step.
+
+    Outcomes up to number `seq`, the job if it was counted again, and the end.
+    """
 
     settled: Sequence[sa.RowMapping]
     seq: int
@@ -37,9 +40,9 @@ class FollowStep:
 async def follow(
     db: Database, business_id: str, job_id: str, *, after_seq: int, stopping: asyncio.Event
 ) -> AsyncIterator[FollowStep | None]:
-    """Steps from after outcome `after_seq` on, the first at once; None where nothing has happened for a while.
+    """Steps from after outcome `after_seq` on, the first at once.
 
-    Ends with the job, or when the server stops.
+    None where nothing has happened for a while. Ends with the job, or when the server stops.
     """
     seen = watch(job_id)
     seq = after_seq

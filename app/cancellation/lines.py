@@ -1,4 +1,7 @@
-"""The lines to return of a plan or of a job: the policy's rule, put to the database's bookings."""
+"""The lines to return of a plan or of a job.
+
+They are the policy's rule, put to the database's bookings.
+"""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -19,7 +22,10 @@ _MANY: Final = 400
 
 @cache
 def of_any_sessions(*, include_attended: bool) -> sa.Subquery:
-    """What bookings would get back if their sessions were cancelled (see `db.returns`); made once, takes `chosen`."""
+    """What bookings would get back if their sessions were cancelled.
+
+    See `entitlements.returns`. Made once, it takes `chosen`.
+    """
     source = (
         sa.select(
             sessions.c.business_id,
@@ -44,7 +50,8 @@ def of_any_sessions(*, include_attended: bool) -> sa.Subquery:
 # business instead, by the index in the order of their starts. It reorders no CROSS JOIN.
 _LISTED: Final = sa.text("""
 SELECT s.business_id, s.id AS session_id, 0 AS position, s.starts_at
-FROM json_each(:session_ids) AS c CROSS JOIN sessions AS s ON s.business_id = :of_business AND s.id = c.value
+FROM json_each(:session_ids) AS c CROSS JOIN sessions AS s \
+ON s.business_id = :of_business AND s.id = c.value
 """).columns(
     sa.column("business_id", sa.Text),
     sa.column("session_id", sa.Text),
@@ -61,7 +68,10 @@ def of_listed_sessions(*, include_attended: bool) -> sa.Subquery:
 
 @cache
 def of_many_sessions(*, include_attended: bool) -> sa.Subquery:
-    """The same as `of_any_sessions`, for so many that they are worth a plan of their own each time."""
+    """The same as `of_any_sessions`, for a great many.
+
+    They are worth a query plan of their own each time.
+    """
     # The business is a row and the sessions are an array, so that the planner reckons with how many
     # sessions there are and with businesses as they are on average: of this one its statistics may
     # know nothing yet.
@@ -93,12 +103,15 @@ def of_many_sessions(*, include_attended: bool) -> sa.Subquery:
 
 
 def are_many(conn: AsyncConnection, count: int) -> bool:
-    """Whether so many sessions are enough for `of_many_sessions`, of a database that can tell how many they are."""
+    """Whether so many sessions are enough for `of_many_sessions`.
+
+    They never are where the database can't tell how many they are.
+    """
     return count >= _MANY and plans_by_values(conn)
 
 
 def chosen(business_id: str, session_ids: Sequence[str], *, as_of: dt.datetime) -> dict[str, Any]:
-    """What `of_any_sessions` is of: sessions of a business, and the instant of their cancellation."""
+    """What `of_any_sessions` is of: a business's sessions, and when they are cancelled."""
     return {"of_business": business_id, "session_ids": bound_list(session_ids), "as_of": as_of}
 
 
@@ -110,9 +123,10 @@ def chosen_many(
 
 
 def of_job(job: sa.RowMapping) -> sa.Subquery:
-    """What the bookings of a job's accepted sessions get back, by the policy and as at the instant of its acceptance.
+    """What the bookings of a job's accepted sessions get back.
 
-    Made once for all jobs that are alike, it takes `parameters`.
+    It is by the policy, and as at the instant, of the job's acceptance. Made once for all jobs that
+    are alike, it takes `parameters`.
     """
     return _of_any_job(include_attended=job["include_attended"], in_force=job["policy"])
 

@@ -1,7 +1,7 @@
-"""What a bulk cancellation would do, changing nothing: sessions, people, money, credits, and a digest of it all.
+"""What a bulk cancellation would do, changing nothing, and a digest of it.
 
-The digest is of every chosen session and of every line, so whatever comes, goes, moves or changes
-between the plan and the button is noticed.
+The plan tells sessions, people, money and credits. The digest is of every chosen session and of
+every line, so whatever comes, goes, moves or changes between the plan and the button is noticed.
 """
 
 import datetime as dt
@@ -32,9 +32,10 @@ from app.domain.terms import SkipReason
 
 @dataclass(frozen=True, slots=True)
 class PlanTotals:
-    """What would be returned: counts, sums by currency in minor units, credits; and what would be kept.
+    """What would be returned, and what would be kept.
 
-    Of a job of an earlier version members may be missing: it counted nothing there.
+    These are counts, sums by currency in minor units, and credits. Of a job of an earlier version
+    members may be missing: it counted nothing there.
     """
 
     sessions: int = 0
@@ -54,7 +55,10 @@ _TOTALS: Final = TypeAdapter(PlanTotals)  # whoever sends a digest may have made
 
 @dataclass(frozen=True, slots=True)
 class SessionPlan:
-    """One chosen session and what its cancellation would return; zero unless it would be accepted."""
+    """One chosen session and what its cancellation would return.
+
+    That is zero unless it would be accepted.
+    """
 
     session_id: str
     name: str
@@ -74,7 +78,10 @@ class SessionPlan:
 
 @dataclass(frozen=True, slots=True)
 class Caution:
-    """Something to know before pressing; where it is about money or credits, how much of them."""
+    """Something to know before pressing.
+
+    Where it is about money or credits, it says how much of them.
+    """
 
     code: str
     detail: str
@@ -122,7 +129,7 @@ def accepted_lines(
     as_of: dt.datetime,
     request: Request,
 ) -> tuple[sa.Subquery, entitlement_totals.Given]:
-    """The lines to return of those chosen sessions that are still to be had, and their parameters."""
+    """The lines to return of chosen sessions still to be had, and their parameters."""
     ids = [one.id for one in chosen if one.outcome is SessionOutcome.ACCEPTED]
     if to_return.are_many(conn, len(ids)):
         lines = to_return.of_many_sessions(include_attended=request.include_attended)
@@ -213,16 +220,18 @@ def _digest(
 async def _prints(
     conn: AsyncConnection, lines: sa.Subquery, given: entitlement_totals.Given
 ) -> tuple[dict[str, str], Counter[str]]:
-    """A hash over every session's lines in a fixed order, and the bookings skipped by reason."""
+    """A hash over every session's lines, and the bookings skipped by reason.
+
+    The lines are in a fixed order.
+    """
     prints = _Prints()
     columns = [column for column in lines.c if column.name != "position"]
     query = sa.select(*columns).order_by(lines.c.session_id, lines.c.booking_id, lines.c.line_no)
     async with conn.stream(query, given) as rows:
         async for part in rows.partitions(_LINES_AT_ONCE):
             await aside(len(part), prints.add, part)
-    return {
-        session_id: one.hexdigest() for session_id, one in prints.hashes.items()
-    }, prints.skipped
+    hashes = {session_id: one.hexdigest() for session_id, one in prints.hashes.items()}
+    return hashes, prints.skipped
 
 
 @dataclass(slots=True)
@@ -242,7 +251,10 @@ class _Prints:
 
 
 def totals_in(digest: str) -> PlanTotals | None:
-    """The totals of the plan that gave this digest; None when no plan of ours gave it."""
+    """The totals of the plan that gave this digest.
+
+    None when no plan of ours gave it.
+    """
     try:
         return _TOTALS.validate_python(digests.totals_in(digest))
     except ValueError:
@@ -301,7 +313,8 @@ def _warnings(
         ),
         Caution(
             "payment-shared",
-            "Payments that several bookings name, and what would be returned of them. See that each was paid so much.",
+            "Payments that several bookings name, and what would be returned of them."
+            " See that each was paid so much.",
             sum(row["count"] for row in shared),
             {row["currency"]: row["amount_minor"] for row in shared},
         ),

@@ -1,7 +1,8 @@
-"""Reading jobs: what was promised, what became of it so far, in counts and sums by refund status.
+"""Reading jobs: what was promised, and what became of it so far.
 
-Until the worker has written all refund rows, what is missing is counted as `pending` (or
-`skipped`), from the totals frozen at acceptance: the sums are the job's own at any time.
+It is told in counts and sums by refund status. Until the worker has written all refund rows, what
+is missing is counted as `pending` (or `skipped`), from the totals frozen at acceptance: the sums
+are the job's own at any time.
 """
 
 from collections import Counter
@@ -23,7 +24,11 @@ from app.errors import NotFound
 
 @dataclass(slots=True)
 class RefundSum:
-    """Refunds of one status: how many, money by currency in minor units, credits; and what is kept of those lines."""
+    """Refunds of one status: how many, and what they come to.
+
+    Money is by currency in minor units; `kept_amounts` and `kept_credits` are what is kept of those
+    lines.
+    """
 
     count: int = 0
     amounts: dict[str, int] = field(default_factory=dict)
@@ -34,7 +39,10 @@ class RefundSum:
 
 @dataclass(frozen=True, slots=True)
 class JobView:
-    """A job with its sessions counted by outcome and, where asked for, its refunds by status."""
+    """A job with its sessions counted by outcome, and its refunds by status.
+
+    The refunds are there only where they were asked for.
+    """
 
     row: Mapping[Any, Any]
     totals: PlanTotals
@@ -45,7 +53,10 @@ class JobView:
 
 @dataclass(frozen=True, slots=True)
 class RefundView:
-    """A refund with its session as accepted, its client (None: it is gone) and its states, first to last."""
+    """A refund with its session as accepted, its client and its states.
+
+    The client is None when it is gone; the states are first to last.
+    """
 
     row: sa.RowMapping
     session: sa.RowMapping
@@ -68,7 +79,9 @@ async def one(db: Database, business_id: str, job_id: str) -> JobView:
 
 
 async def version(db: Database, business_id: str, job_id: str) -> str:
-    """The version that the job's view has now: one look by its key, however many refunds it has.
+    """The version that the job's view has now.
+
+    It takes one look by the job's key, however many refunds there are.
 
     Raises:
         NotFound: no such job.
@@ -91,7 +104,10 @@ async def known(db: Database, business_id: str, job_id: str) -> None:
 
 
 def as_accepted(job: Mapping[Any, Any], outcomes: Sequence[Outcome]) -> JobView:
-    """The view of the moment of acceptance, which is the same however often a request is replayed."""
+    """The view of the moment of acceptance.
+
+    It is the same however often a request is replayed.
+    """
     counts: dict[str, int] = Counter(one.outcome for one in outcomes)
     totals = PlanTotals(**job["totals"])
     return JobView(job, totals, counts, _sums(totals, ()))
@@ -110,7 +126,9 @@ async def newest(
 async def sessions(
     db: Database, business_id: str, job_id: str, *, after_seq: int, limit: int
 ) -> tuple[Sequence[sa.RowMapping], dict[str, dict[str, int]]]:
-    """A page of the job's sessions in start order, and each accepted one's refunds by status.
+    """A page of the job's sessions, and each accepted one's refunds by status.
+
+    The sessions are in start order.
 
     Raises:
         NotFound: no such job.

@@ -1,4 +1,7 @@
-"""What a caller asks for: the range, the choice of sessions and how to treat them; and its fingerprint."""
+"""What a caller asks for: a range, a choice of sessions, and their treatment.
+
+Requests that ask for the same thing have one fingerprint.
+"""
 
 import datetime as dt
 import hashlib
@@ -16,7 +19,10 @@ MAX_HOLD_SECONDS: Final = 24 * 3600
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A plan's or a bulk cancellation's body. Dates are local days of the business, both inclusive."""
+    """A plan's or a bulk cancellation's body.
+
+    Dates are local days of the business, both inclusive.
+    """
 
     date_from: dt.date
     date_to: dt.date
@@ -27,7 +33,10 @@ class Request:
     include_attended: bool = False
 
     def fingerprint(self) -> str:
-        """Equal for requests that ask for the same thing: member order, id order and white space don't count."""
+        """Equal for requests that ask for the same thing.
+
+        The order of members, the order of ids and white space don't count.
+        """
         chosen = self.session_ids if self.session_ids == "all" else sorted(self.session_ids)
         asked = (
             self.date_from.isoformat(),

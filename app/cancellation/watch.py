@@ -31,9 +31,11 @@ class Watch:
     _taking: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def look(self, db: Database, job: sa.RowMapping, *, at_once: bool) -> JobView:
-        """A view of the job: a new one where it is not as in `job` any more and had its rest, or `at_once`.
+        """A view of the job: the last one taken, or a new one.
 
-        Whoever comes while a view is being taken waits for that one, with no connection in hand.
+        It is taken anew where it is not as in `job` any more, once it has had its rest or
+        `at_once`. Whoever comes while a view is being taken waits for that one, with no connection
+        in hand.
         """
         async with self._taking:
             if self._view is None or (
@@ -50,15 +52,18 @@ class Watch:
         return self.clock() >= self._rests_until
 
 
-# by job; gone with the last follower
+# By job; each is gone with its last follower.
 _watches: WeakValueDictionary[str, Watch] = WeakValueDictionary()
 
 
 def watch(job_id: str) -> Watch:
-    """What this process's followers of the job share for as long as one of them keeps it."""
+    """What this process's followers of the job share.
+
+    It lasts for as long as one of them keeps it.
+    """
     return _watches.setdefault(job_id, Watch())
 
 
 def same(one: Mapping[Any, Any], other: Mapping[Any, Any]) -> bool:
-    """Whether nothing that a follower is told of has happened between two readings of a job."""
+    """Whether two readings of a job agree in all that a follower is told."""
     return all(one[name] == other[name] for name in ("status", "outcome_seq", "expanded_sessions"))

@@ -1,4 +1,6 @@
-"""The command line `bulk-cancel`: what an operator runs; no decision about a booking or a refund is made here.
+"""The command line `bulk-cancel`: what an operator runs.
+
+No decision about a booking or a refund is made here.
 
 `terminal` is how commands speak, `records` changes businesses, keys and schedules, `accounts` whose
 accounts are asked, `secrets` changes the key that secrets are kept with, `servers` runs the
@@ -17,7 +19,10 @@ from app.errors import Problem
 
 cli = typer.Typer(
     name="bulk-cancel",
-    help="Cancel many class sessions in one action, and give every booked client their money or credits back.",
+    help=(
+        "Cancel many class sessions in one action, and give every booked client their money or "
+        "credits back."
+    ),
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -30,7 +35,8 @@ keys = typer.Typer(help="API keys.", no_args_is_help=True)
 def _tell_versions(wanted: bool) -> None:
     if wanted:
         result(
-            f"bulk-cancel {installed_version('bulk-cancel')}, tzdata {RULES.release} ({RULES.source})"
+            f"bulk-cancel {installed_version('bulk-cancel')}, tzdata {RULES.release} "
+            f"({RULES.source})"
         )
         raise typer.Exit
 
@@ -68,7 +74,10 @@ keys.command("revoke")(records.revoke_key)
 
 
 def main() -> None:
-    """Runs a command: exit code 0, 1 for what the operator is told in one line, 2 for a wrong usage."""
+    """Runs a command and ends with its exit code.
+
+    That is 0, 1 for what the operator is told in one line, or 2 for a wrong usage.
+    """
     try:
         cli()
     except CommandError as trouble:

@@ -1,4 +1,7 @@
-"""At whose account a business's money and credits are; what it gives as a secret is read, sealed and never shown."""
+"""At whose account a business's money and credits are.
+
+What it gives as a secret is read, sealed and never shown.
+"""
 
 import getpass
 import re
@@ -64,7 +67,10 @@ def stripe(
         bool, typer.Option("--none", help="The platform's own account, as at first.")
     ] = False,
 ) -> None:
-    """Say at which Stripe account a business's payments are: its refunds are asked for there from now on."""
+    """Say at which Stripe account a business's payments are.
+
+    Its refunds are asked for there from now on.
+    """
     if [account is not None, key_stdin, none].count(True) != 1:
         raise typer.BadParameter("give one of --account, --key-stdin and --none")
     config = configured()
@@ -84,11 +90,13 @@ def stripe(
     say(f"The payments of {business} are at {where}.")
     if under_way:
         say(
-            "Bulk cancellations of it that are under way go on there: it must be where those payments were made."
+            "Bulk cancellations of it that are under way go on there: it must be where those "
+            "payments were made."
         )
     else:
         say(
-            "What is retried of earlier ones is asked for there, too: it must be where those payments were made."
+            "What is retried of earlier ones is asked for there, too: it must be where those "
+            "payments were made."
         )
 
 
@@ -115,7 +123,10 @@ def upstream(
         bool, typer.Option("--none", help="The platform's token, as at first.")
     ] = False,
 ) -> None:
-    """Say with which token an upstream is called for a business; with no option, print what is set, but no token."""
+    """Say with which token an upstream is called for a business.
+
+    With no option, print what is set, but no token.
+    """
     if token_stdin and none:
         raise typer.BadParameter(
             "give one of --token-stdin and --none, or neither to see what is set"
@@ -137,18 +148,21 @@ def upstream(
     under_way = run(_put_token(config, business, which, token))
     whose = "the platform's token" if token is None else "its own token"
     say(
-        f"The {which} upstream is called for {business} with {whose}, from a worker's next slice on."
+        f"The {which} upstream is called for {business} with {whose}, from a worker's next slice "
+        "on."
     )
     if under_way:
         say(
-            "Bulk cancellations of it are under way, and go on with that token: it must speak for what they have begun."
+            "Bulk cancellations of it are under way, and go on with that token: it must speak for "
+            "what they have begun."
         )
 
 
 def _refuse_beside_stripe(config: Settings, business: str, which: UpstreamName) -> None:
     if which is UpstreamName.PAYMENTS and config.payments_provider == "stripe":
         raise CommandError(
-            f"Payments are at Stripe here (BULK_CANCEL_PAYMENTS_PROVIDER): use bulk-cancel business stripe {business}."
+            "Payments are at Stripe here (BULK_CANCEL_PAYMENTS_PROVIDER): use bulk-cancel business "
+            f"stripe {business}."
         )
 
 

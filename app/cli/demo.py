@@ -1,4 +1,7 @@
-"""The command `demo`: everything in one process, made anew at each start; nothing but `var/demo.db` is touched."""
+"""The command `demo`: everything in one process, made anew at each start.
+
+Nothing but `var/demo.db` is touched.
+"""
 
 from pathlib import Path
 from typing import Final
@@ -12,8 +15,11 @@ _DATABASE: Final = Path("var/demo.db")
 
 
 def demo(port: Port = 8000) -> None:
-    """Run everything in one process, with a sample studio's next week to cancel; nothing else is needed."""
-    from app.cli.studio import run_studio
+    """Run everything in one process, with a sample studio's next week to cancel.
+
+    Nothing else is needed.
+    """
+    from app.cli.studio import run_studio  # noqa: PLC0415 - as in servers.py
 
     configure_logging(json_lines=False, level="warning")
     with listening("127.0.0.1", port) as listener:

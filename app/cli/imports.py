@@ -1,4 +1,7 @@
-"""The command `import`: a schedule from a file, plain or gzipped; a truncated file changes nothing."""
+"""The command `import`: a schedule from a file, plain or gzipped.
+
+A truncated file changes nothing.
+"""
 
 import gzip
 import os
@@ -39,7 +42,10 @@ def import_(
     ],
     business: Annotated[str, typer.Option(help="The business's id.")],
 ) -> None:
-    """Import sessions, clients and bookings; good lines are kept, and the same file again changes nothing."""
+    """Import sessions, clients and bookings.
+
+    Good lines are kept, and the same file again changes nothing.
+    """
     config = configured()
     with _source(file) as source:
         report = run(_import(config, business, file, source))
@@ -54,7 +60,8 @@ def import_(
             if count
         )
         result(
-            f"{what}: {counts.created} created, {counts.updated} updated, {counts.unchanged} unchanged{rarer}"
+            f"{what}: {counts.created} created, {counts.updated} updated, {counts.unchanged} "
+            f"unchanged{rarer}"
         )
     for note in (*report.first_frozen.shown(_SHOWN), *report.first_mended.shown(_SHOWN)):
         _say_of(note)
@@ -72,7 +79,10 @@ def _say_of(note: LineNote) -> None:
 
 @contextmanager
 def _source(name: str) -> Iterator[BinaryIO]:
-    """The file, seekable: standard input is spooled first, so that a broken gzip is known before anything changes."""
+    """The file, seekable.
+
+    Standard input is spooled first, so that a broken gzip is known before anything changes.
+    """
     if name != "-":
         path = Path(name)
         if path.is_dir():
@@ -107,7 +117,10 @@ async def _import(config: Settings, business_id: str, name: str, source: BinaryI
 
 @contextmanager
 def _progress(size: int, source: BinaryIO) -> Iterator[Callable[[int], None]]:
-    """A bar over the bytes read of the file as it lies there, and a count of lines."""
+    """A bar over the bytes read of the file, and a count of lines.
+
+    The bytes are those of the file as it lies there, gzipped or not.
+    """
     columns = (
         TextColumn("importing"),
         BarColumn(),

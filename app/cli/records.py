@@ -1,4 +1,7 @@
-"""Commands that change, list or check what the database holds: the schema, businesses, keys and the books."""
+"""Commands that change, list or check what the database holds.
+
+That is the schema, businesses, keys and the books.
+"""
 
 import re
 from typing import Annotated, Final
@@ -54,12 +57,15 @@ BusinessId = Annotated[
 
 
 def migrate() -> None:
-    """Bring the schema to the newest version; safe to run from several places at once, and before newer processes."""
+    """Bring the schema to the newest version.
+
+    Safe to run from several places at once, and before newer processes.
+    """
     say(schema.migrate(configured().database_url).sentence)
 
 
 def create_business(
-    id: Annotated[str, typer.Argument(metavar="ID", help="The new business's id.", callback=_id)],
+    id: Annotated[str, typer.Argument(metavar="ID", help="The new business's id.", callback=_id)],  # noqa: A002
     name: Annotated[str, typer.Option(help="Its name.", callback=_name)],
     timezone: Annotated[
         str, typer.Option(help="IANA time zone that its days are counted in.", callback=_zone)
@@ -128,7 +134,10 @@ def list_keys(
         str | None, typer.Argument(metavar="[BUSINESS]", help="Only this business's keys.")
     ] = None,
 ) -> None:
-    """List keys, oldest first: prefix, business, name, scopes, when created, and whether revoked; tab-separated."""
+    """List keys, oldest first.
+
+    Prefix, business, name, scopes, when created, and whether revoked; tab-separated.
+    """
     for key in run(_list_keys(configured(), business)):
         state = "in force" if key.revoked_at is None else f"revoked {instant_text(key.revoked_at)}"
         columns = (
@@ -167,7 +176,10 @@ async def _revoke_key(config: Settings, prefix: str) -> bool:
 def verify(
     business: Annotated[str | None, typer.Option(help="Only this business's books.")] = None,
 ) -> None:
-    """Check the books; prints each row that breaks an invariant (rule, job, row; tab-separated) and exits 1."""
+    """Check the books.
+
+    Prints each row that breaks an invariant (rule, job, row; tab-separated) and exits 1.
+    """
     found = run(_verify(configured(), business))
     for violation in found:
         result(f"{violation.code}\t{violation.job_id}\t{violation.row_id}")

@@ -1,4 +1,7 @@
-"""The command `reseal`: after it, the first key of `SECRETS_KEY` opens everything, and the others may be taken away."""
+"""The command `reseal`, after which the first key of `SECRETS_KEY` opens everything.
+
+The others may be taken away then.
+"""
 
 import sqlalchemy as sa
 
@@ -14,12 +17,16 @@ _NIL = "00000000-0000-0000-0000-000000000000"
 
 
 def reseal() -> None:
-    """Seal every secret in the database anew, with the first key of SECRETS_KEY; the others may go afterwards."""
+    """Seal every secret in the database anew, with the first key of SECRETS_KEY.
+
+    The others may go afterwards.
+    """
     count, unreadable = run(_reseal(configured()))
     told = f"Sealed {count} secrets with the first key"
     if unreadable:
         raise CommandError(
-            f"{told}; no key that is given opens these, which are as they were: {', '.join(unreadable)}."
+            f"{told}; no key that is given opens these, which are as they were: "
+            f"{', '.join(unreadable)}."
         )
     say(f"{told}.")
 
@@ -40,7 +47,7 @@ async def _reseal(config: Settings) -> tuple[int, list[str]]:
 async def _column(
     db: Database, seals: SecretBox, table: sa.Table, column: sa.Column[str]
 ) -> tuple[int, list[str]]:
-    """How many seals of a column were made anew, and where those are that no key opens."""
+    """How many seals of a column were made anew, and where unopenable ones are."""
     count, unreadable, after = 0, [], "" if table is businesses else _NIL
     while True:
         async with db.write() as conn:

@@ -1,4 +1,4 @@
-"""Commands that run a process until SIGTERM: the API, a worker under a supervisor, the sandbox."""
+"""Commands that run until SIGTERM: the API, a worker under a supervisor, the sandbox."""
 
 import asyncio
 import contextlib
@@ -52,7 +52,7 @@ def api(host: Host = "127.0.0.1", port: Port = 8000) -> None:
 
 async def _api(config: Settings, listener: socket.socket) -> None:
     # Here, because it takes most of a second, which commands that serve nothing need not wait.
-    from app.main import create_app
+    from app.main import create_app  # noqa: PLC0415
 
     async with opened(config):
         address = address_of(listener)
@@ -74,8 +74,11 @@ def sandbox(
         ),
     ] = None,
 ) -> None:
-    """Serve payment and credit services to try things against: /books is what they did, PUT /faults breaks them."""
-    from app.sandbox.app import create_sandbox
+    """Serve payment and credit services to try things against.
+
+    /books is what they did, PUT /faults breaks them.
+    """
+    from app.sandbox.app import create_sandbox  # noqa: PLC0415 - as above
 
     configured()
     tokens = dict(_pair(one) for one in token_of or ())
@@ -101,7 +104,10 @@ def worker(
         WorkerPart | None, typer.Option(help="Do one thing, and leave the other to other workers.")
     ] = None,
 ) -> None:
-    """Run a worker for refunds and webhook deliveries, and start it again should it ever end by itself."""
+    """Run a worker for refunds and webhook deliveries.
+
+    Start it again should it ever end by itself.
+    """
     config = configured()
     config.require_redis()
     config.upstream_urls()
@@ -109,7 +115,10 @@ def worker(
 
 
 async def supervise(command: Sequence[str]) -> None:
-    """Keeps one child process running until SIGTERM or SIGINT, which it gets too; returns when it has ended then."""
+    """Keeps one child process running until SIGTERM or SIGINT.
+
+    The child gets that too; returns when it has ended then.
+    """
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

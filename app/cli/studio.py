@@ -1,4 +1,7 @@
-"""What `demo` runs: a studio's two weeks, the sandbox as its upstreams, the worker and the API, in one process."""
+"""What `demo` runs, in one process.
+
+A studio's two weeks, the sandbox as its upstreams, the worker and the API.
+"""
 
 import asyncio
 import datetime as dt
@@ -35,7 +38,10 @@ _ID_OUT: Final = """sed -E 's/^\\{"id":"([^"]+)".*/\\1/'"""
 
 
 async def run_studio(url: str, listener: socket.socket) -> None:
-    """Fills the empty database at `url`, tells what to try, and serves until SIGTERM or SIGINT."""
+    """Fills the empty database at `url`, and serves until SIGTERM or SIGINT.
+
+    It tells what to try before it serves.
+    """
     today = dt.datetime.now(ZoneInfo(ZONE)).date()
     async with served(create_sandbox()) as sandbox:
         async with httpx.AsyncClient() as client:
@@ -92,7 +98,8 @@ async def _studio(db: Database, lines: Sequence[bytes]) -> str:
             f"The sample has {report.errors} bad lines: {report.first_errors.shown(1)}"
         )
     say(
-        f"Loaded {report.sessions.created} sessions and {report.bookings.created} bookings of a sample studio."
+        f"Loaded {report.sessions.created} sessions and {report.bookings.created} bookings of a "
+        "sample studio."
     )
     return await create_key(db, _BUSINESS, "demo", Scope)
 
@@ -139,7 +146,10 @@ Its progress is shown below. Ctrl-C ends the demo.
 
 
 async def _watch(db: Database) -> None:
-    """Shows each job as a bar on a terminal, and elsewhere as a line whenever its status changes."""
+    """Shows each job as a bar on a terminal, and elsewhere as lines.
+
+    There is a line whenever its status changes.
+    """
     bars: dict[str, TaskID] = {}
     told: dict[str, str] = {}
     columns = (

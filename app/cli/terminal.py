@@ -1,4 +1,7 @@
-"""How commands speak: messages to standard error, results to standard output, and one line for what can be mended."""
+"""How commands speak: messages to standard error, results to standard output.
+
+What can be mended is told in one line.
+"""
 
 import asyncio
 import sys
@@ -67,7 +70,7 @@ async def _last_words(main: Coroutine[Any, Any, T]) -> T:
 
 @asynccontextmanager
 async def opened(config: Settings) -> AsyncIterator[Database]:
-    """The database of the settings, seen to have a schema that this build can run on.
+    """The settings' database, seen to have a schema that this build can run on.
 
     Raises:
         Trouble: it hasn't.
@@ -84,7 +87,10 @@ async def opened(config: Settings) -> AsyncIterator[Database]:
 
 
 def _refuse_absent_file(database_url: str) -> None:
-    """Before a connection would make it: the path may be mistyped, and an empty file is no help to whoever looks."""
+    """Refuse a file that isn't there, before a connection would make it.
+
+    The path may be mistyped, and an empty file is no help to whoever looks.
+    """
     url = sa.make_url(database_url)
     if url.get_backend_name() == "sqlite" and url.database not in {None, "", ":memory:"}:
         path = Path(str(url.database)).absolute()
@@ -109,11 +115,17 @@ async def known_business(db: Database, business_id: str) -> None:
 
 
 def explain(error: BaseException) -> str | None:
-    """One line about an error from outside that an operator can mend; None for a fault of ours."""
+    """One line about an error from outside that an operator can mend.
+
+    None for a fault of ours.
+    """
     if isinstance(error, WrongSettings | TooNew):
         return str(error)
     if isinstance(error, DATABASE_ERRORS) and is_outage(error):
-        return f"The database that BULK_CANCEL_DATABASE_URL names can't be reached: {_first_line(error)}"
+        return (
+            "The database that BULK_CANCEL_DATABASE_URL names can't be reached: "
+            f"{_first_line(error)}"
+        )
     if is_unusable(error):
         return (
             f"The database that BULK_CANCEL_DATABASE_URL names can't be used: {_first_line(error)}"

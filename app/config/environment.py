@@ -1,4 +1,7 @@
-"""Reads the settings from the environment: a wrong one, or one that there isn't, stops the start with one line."""
+"""Reads the settings from the environment.
+
+A wrong one, or one that there isn't, stops the start with one line.
+"""
 
 import difflib
 import os
@@ -67,7 +70,7 @@ def settings() -> Settings:
 
 
 def settings_or_exit() -> Settings:
-    """This process's settings, where no command of ours stands around it to tell what is wrong.
+    """This process's settings, for where no command of ours tells what is wrong.
 
     Raises:
         SystemExit: they are wrong; its line is for standard error.

@@ -1,4 +1,7 @@
-"""The settings (prefix `BULK_CANCEL_` in the environment); every one has a default, except what money goes to."""
+"""The settings, which have the prefix `BULK_CANCEL_` in the environment.
+
+Every one has a default, except what money goes to.
+"""
 
 import hashlib
 from pathlib import Path
@@ -35,8 +38,8 @@ WorkerPart = Literal["refunds", "deliveries"]  # what one worker may leave to ot
 _STRIPE_CALLS_PER_SECOND: Final = 25.0
 
 
-class WrongSettings(Exception):
-    """A variable that is not a setting, holds what its setting can't take, or is missing where it is needed."""
+class WrongSettings(Exception):  # noqa: N818 - what the operator is told, in one line that names the variable
+    """A variable is no setting, has a wrong value, or is missing where needed."""
 
 
 class Settings(BaseSettings):
@@ -52,19 +55,28 @@ class Settings(BaseSettings):
 
     database_url: DatabaseUrl = Field(
         "sqlite+aiosqlite:///var/bulk-cancel.db",
-        description="`sqlite+aiosqlite:///PATH` or `postgresql://USER:PASSWORD@HOST/NAME`, where `?sslmode=` is taken.",
+        description=(
+            "`sqlite+aiosqlite:///PATH` or `postgresql://USER:PASSWORD@HOST/NAME`, where "
+            "`?sslmode=` is taken."
+        ),
     )
     database_pool: int = Field(
         10, ge=2, le=200, description="Connections a process keeps to PostgreSQL at most."
     )
     redis_url: RedisUrl | None = Field(
         None,
-        description="`redis://…` or `rediss://…`: wakes arq workers. Unset: the API process runs the worker loop.",
+        description=(
+            "`redis://…` or `rediss://…`: wakes arq workers. Unset: the API process runs the "
+            "worker loop."
+        ),
     )
     redis_namespace: Namespace | None = Field(
         None,
-        description="What this installation's keys in Redis begin with. Unset: made of the database's host, port and "
-        "name, so set it where API and workers reach one database by different addresses.",
+        description=(
+            "What this installation's keys in Redis begin with. Unset: made of the database's "
+            "host, port and name, so set it where API and workers reach one database by different "
+            "addresses."
+        ),
     )
     payments_provider: Literal["http", "stripe"] = Field(
         "http",
@@ -72,38 +84,53 @@ class Settings(BaseSettings):
     )
     payments_url: UpstreamUrl | None = Field(
         None,
-        description="Payment upstream, which must be named: its address, or `sandbox` to try it, where no money moves. "
-        "Stripe's own address is known.",
+        description=(
+            "Payment upstream, which must be named: its address, or `sandbox` to try it, where no "
+            "money moves. Stripe's own address is known."
+        ),
     )
     payments_token: Token | None = Field(
         None,
-        description="Bearer token for the payment upstream; for Stripe its secret key, which must be given.",
+        description=(
+            "Bearer token for the payment upstream; for Stripe its secret key, which must be given."
+        ),
     )
     payments_calls_per_second: CallsPerSecond | None = Field(
         None,
-        description="Calls to the payment upstream, over all workers, for each account there. Unset: 25 for `stripe`, "
-        "which counts them, and else as many as its pace allows.",
+        description=(
+            "Calls to the payment upstream, over all workers, for each account there. Unset: 25 "
+            "for `stripe`, which counts them, and else as many as its pace allows."
+        ),
     )
     credits_url: UpstreamUrl | None = Field(
         None,
-        description="Credit upstream, which must be named: its address, or `sandbox` as for payments.",
+        description=(
+            "Credit upstream, which must be named: its address, or `sandbox` as for payments."
+        ),
     )
     credits_token: Token | None = Field(None, description="Bearer token for the credit upstream.")
     hooks_secret: HooksSecrets | None = Field(
         None,
-        description="`whsec_…`: what upstreams sign their hooks with; several, with spaces between, while it is "
-        "changed. Unset: no hooks are taken.",
+        description=(
+            "`whsec_…`: what upstreams sign their hooks with; several, with spaces between, while "
+            "it is changed. Unset: no hooks are taken."
+        ),
     )
     stripe_hooks_secret: StripeHooksSecrets | None = Field(
         None,
-        description="`whsec_…`: what Stripe signs its hooks with; several, with spaces between, while it is changed. "
-        "Unset: no hooks of Stripe's are taken.",
+        description=(
+            "`whsec_…`: what Stripe signs its hooks with; several, with spaces between, while it "
+            "is changed. Unset: no hooks of Stripe's are taken."
+        ),
     )
     secrets_key: SecretsKeys | None = Field(
         None,
-        description="Seals the secrets of webhook endpoints and of businesses' accounts in the database: 32 bytes in "
-        "URL-safe base64; several, with spaces between, until `bulk-cancel reseal`: the first seals. Unset: an "
-        "embedded process uses `SECRETS_FILE`, any other keeps no secrets.",
+        description=(
+            "Seals the secrets of webhook endpoints and of businesses' accounts in the database: "
+            "32 bytes in URL-safe base64; several, with spaces between, until `bulk-cancel "
+            "reseal`: the first seals. Unset: an embedded process uses `SECRETS_FILE`, any other "
+            "keeps no secrets."
+        ),
     )
     secrets_file: File = Field(
         Path("var/secrets.key"),
@@ -111,7 +138,10 @@ class Settings(BaseSettings):
     )
     webhook_networks: Networks | None = Field(
         None,
-        description="Networks that webhook endpoints may be in although not public, as `10.1.0.0/16 fd12::/16`.",
+        description=(
+            "Networks that webhook endpoints may be in although not public, as `10.1.0.0/16 "
+            "fd12::/16`."
+        ),
     )
     webhook_ports: Ports = Field(
         "443 8443", description="Ports of webhook endpoints that are public."
@@ -124,7 +154,9 @@ class Settings(BaseSettings):
     )
     upstream_quiescence_seconds: SecondsOrNone = Field(
         5.0,
-        description="After a deadline, how long an upstream may still act on a call it has received.",
+        description=(
+            "After a deadline, how long an upstream may still act on a call it has received."
+        ),
     )
     concurrency: int = Field(
         64,
@@ -152,12 +184,17 @@ class Settings(BaseSettings):
     )
     look_up_first: bool = Field(
         False,
-        description="Look every refund up before its first call: for workers over a database that was restored.",
+        description=(
+            "Look every refund up before its first call: for workers over a database that was "
+            "restored."
+        ),
     )
     sandbox_url: HttpUrl | None = Field(
         None,
-        description="Where `bulk-cancel sandbox` serves, for upstreams that are named `sandbox`. Unset: in the process "
-        "of the API, where that runs the worker loop.",
+        description=(
+            "Where `bulk-cancel sandbox` serves, for upstreams that are named `sandbox`. Unset: in "
+            "the process of the API, where that runs the worker loop."
+        ),
     )
     sandbox_books: File = Field(
         Path("var/sandbox-books.jsonl"),
@@ -181,7 +218,10 @@ class Settings(BaseSettings):
     )
     requests_per_second: CallsPerSecond = Field(
         200.0,
-        description="Requests of one key, over ten seconds; counted in Redis for all processes, where there is one.",
+        description=(
+            "Requests of one key, over ten seconds; counted in Redis for all processes, where "
+            "there is one."
+        ),
     )
     business_requests_per_second: CallsPerSecond = Field(
         400.0, description="The same of all keys of one business."
@@ -203,8 +243,10 @@ class Settings(BaseSettings):
     )
     trusted_proxies: Networks | None = Field(
         None,
-        description="Networks of proxies whose `X-Forwarded-For` says where a request came from, as `10.0.0.0/8`. "
-        "Unset: the connection's own address counts.",
+        description=(
+            "Networks of proxies whose `X-Forwarded-For` says where a request came from, as "
+            "`10.0.0.0/8`. Unset: the connection's own address counts."
+        ),
     )
     metrics_token: Token | None = Field(
         None,
@@ -220,8 +262,8 @@ class Settings(BaseSettings):
         if self.lease_seconds <= self.upstream_timeout_seconds + self.upstream_quiescence_seconds:
             raise ValueError(
                 f"{PREFIX}LEASE_SECONDS must exceed {PREFIX}UPSTREAM_TIMEOUT_SECONDS + "
-                f"{PREFIX}UPSTREAM_QUIESCENCE_SECONDS, which are {self.upstream_timeout_seconds:g} + "
-                f"{self.upstream_quiescence_seconds:g}"
+                f"{PREFIX}UPSTREAM_QUIESCENCE_SECONDS, which are {self.upstream_timeout_seconds:g} "
+                f"+ {self.upstream_quiescence_seconds:g}"
             )
         return self
 
@@ -230,7 +272,8 @@ class Settings(BaseSettings):
         if self.payments_provider == "stripe":
             if self.payments_token is None:
                 raise ValueError(
-                    f"{PREFIX}PAYMENTS_PROVIDER=stripe needs the secret key as {PREFIX}PAYMENTS_TOKEN"
+                    f"{PREFIX}PAYMENTS_PROVIDER=stripe needs the secret key as "
+                    f"{PREFIX}PAYMENTS_TOKEN"
                 )
             self.payments_url = self.payments_url or "https://api.stripe.com"
             self.payments_calls_per_second = (
@@ -243,12 +286,13 @@ class Settings(BaseSettings):
         named = {url == SANDBOX for url in (self.payments_url, self.credits_url) if url is not None}
         if len(named) > 1:
             raise ValueError(
-                f"{PREFIX}PAYMENTS_URL and {PREFIX}CREDITS_URL must both be `{SANDBOX}`, or neither: "
-                "half a test would move money"
+                f"{PREFIX}PAYMENTS_URL and {PREFIX}CREDITS_URL must both be `{SANDBOX}`, or "
+                "neither: half a test would move money"
             )
         if self.payments_url == SANDBOX and self.payments_provider != "http":
             raise ValueError(
-                f"{PREFIX}PAYMENTS_URL=sandbox needs {PREFIX}PAYMENTS_PROVIDER=http, which it speaks"
+                f"{PREFIX}PAYMENTS_URL=sandbox needs {PREFIX}PAYMENTS_PROVIDER=http, which it "
+                "speaks"
             )
         return self
 
@@ -269,7 +313,10 @@ class Settings(BaseSettings):
 
     @property
     def prompts_namespace(self) -> str:
-        """What keys in Redis begin with: the same for all processes of an installation, and for no other's."""
+        """What keys in Redis begin with.
+
+        The same for all processes of an installation, and for no other's.
+        """
         if self.redis_namespace is not None:
             return self.redis_namespace
         url = sa.make_url(self.database_url)
@@ -297,14 +344,15 @@ class Settings(BaseSettings):
                 if url is None
             ]
             raise WrongSettings(
-                f"{' and '.join(lacking)} must be set: to the address of the service, or both to `{SANDBOX}` "
-                "to try it, where no money moves"
+                f"{' and '.join(lacking)} must be set: to the address of the service, or both to "
+                f"`{SANDBOX}` to try it, where no money moves"
             )
         if not self.test_mode:
             return self.payments_url, self.credits_url
         if self.sandbox_url is None:
             raise WrongSettings(
-                f"{PREFIX}SANDBOX_URL must be set beside {PREFIX}REDIS_URL: to where `bulk-cancel sandbox` serves"
+                f"{PREFIX}SANDBOX_URL must be set beside {PREFIX}REDIS_URL: to where `bulk-cancel "
+                "sandbox` serves"
             )
         return f"{self.sandbox_url.rstrip('/')}/payments", f"{self.sandbox_url.rstrip('/')}/credits"
 
@@ -316,7 +364,8 @@ class Settings(BaseSettings):
         """
         if self.redis_url is None:
             raise WrongSettings(
-                f"{PREFIX}REDIS_URL is not set; without it the API process runs the worker loop itself"
+                f"{PREFIX}REDIS_URL is not set; without it the API process runs the worker loop "
+                "itself"
             )
         return self.redis_url
 

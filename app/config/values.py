@@ -1,6 +1,7 @@
-"""What a setting may hold, by kind; a value that could fail later, at its use, is refused here with a sentence.
+"""What a setting may hold, by kind.
 
-No sentence repeats a value that may be a secret.
+A value that could fail later, at its use, is refused here with a sentence. No sentence repeats a
+value that may be a secret.
 """
 
 import base64
@@ -44,7 +45,10 @@ Bytes = Annotated[int, Field(ge=1024, le=_MAX_BYTES)]
 
 
 def _database_url(value: str) -> str:
-    """The address with its driver named: asyncpg for `postgresql://` and `postgres://`, aiosqlite for `sqlite://`."""
+    """The address with its driver named.
+
+    That is asyncpg for `postgresql://` and `postgres://`, and aiosqlite for `sqlite://`.
+    """
     try:
         url = sa.make_url(value)
     except (sa.exc.ArgumentError, ValueError):
@@ -64,7 +68,10 @@ def _database_url(value: str) -> str:
 
 
 def _with_driver_parameters(url: sa.URL) -> sa.URL:
-    """With the parameters after `?` as asyncpg has them; those that it would choke on are refused."""
+    """With the parameters after `?` as asyncpg has them.
+
+    Those that it would choke on are refused.
+    """
     given = dict(url.query)
     if "sslmode" in given:
         given["ssl"] = given.pop("sslmode")
@@ -202,7 +209,10 @@ def _is_port(text: str) -> bool:
 
 
 def _file(value: Path) -> Path:
-    """A file that is there or can be made; its folders are made when it is."""
+    """A file that is there or can be made.
+
+    Its folders are made when it is.
+    """
     try:
         if value.is_dir():
             raise ValueError("must be a file, and this is a folder")

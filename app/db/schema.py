@@ -1,4 +1,4 @@
-"""The schema's version: reads it, says whether this build may run on it, and brings it to the newest.
+"""The schema's version: read, judged for this build, and brought to the newest.
 
 Revisions are additive: one that a running build doesn't know doesn't stop it. One that isn't writes
 its own id into `schema_needs`, and builds that don't know that revision stop. Several processes may
@@ -34,7 +34,10 @@ class Fit(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The schema in a database: its version (None: nothing was migrated there), and what it needs a build to know."""
+    """The schema in a database: its version, and what it needs a build to know.
+
+    Where nothing was migrated the version is None.
+    """
 
     version: str | None
     needs: str | None
@@ -56,35 +59,40 @@ class Found:
 
     @property
     def sentence(self) -> str:
-        """One line for a person: what it is, and what to do where this build can't run on it."""
+        """One line for a person: what it is, and what to do.
+
+        There is something to do where this build can't run on it.
+        """
         match self.fit:
             case Fit.SAME:
                 return f"The schema is at version {self.version}."
             case Fit.NEWER:
                 return (
-                    f"The schema is at version {self.version}, newer than this build's {newest_version()}, "
-                    "which can run on it."
+                    f"The schema is at version {self.version}, newer than this build's "
+                    f"{newest_version()}, which can run on it."
                 )
             case Fit.TOO_NEW:
                 return (
-                    f"The database's schema is version {self.version}, and needs a build that knows version "
-                    f"{self.needs}; this build knows {newest_version()}. Start a newer build"
+                    f"The database's schema is version {self.version}, and needs a build that "
+                    f"knows version {self.needs}; this build knows {newest_version()}. Start a newer build"
                 )
             case Fit.OLDER:
                 return (
-                    f"The database's schema is version {self.version}, this build needs {newest_version()}. "
-                    "Run: bulk-cancel migrate"
+                    f"The database's schema is version {self.version}, this build needs "
+                    f"{newest_version()}. Run: bulk-cancel migrate"
                 )
             case Fit.MISSING:
                 return "The database has no schema yet. Run: bulk-cancel migrate"
 
 
-class TooNew(Exception):
+class TooNew(Exception):  # noqa: N818 - what the operator is told, in one line
     """The schema is newer than this build, and does not let it run."""
 
 
 def migrate(database_url: str) -> Found:
-    """Brings the schema to the newest version, unless it is newer; blocks, and runs an event loop of its own.
+    """Brings the schema to the newest version, unless it is newer.
+
+    It blocks, and runs an event loop of its own.
 
     Raises:
         TooNew: this build can't run on it.

@@ -1,9 +1,10 @@
-"""The whole schema on a page: what a row may be is said by CHECKs and unique indexes, not by the code that writes it.
+"""The whole schema on a page.
 
-Three things hold the promise here: one live claim of a session over all jobs
-(`one_live_acceptance`), one refund per payment line of a booking over all jobs
-(`one_refund_per_line`), and no more claimed of a payment, or of an account for one booking, than
-was paid (`never_more_than_was_paid`). Every key starts with the business it belongs to.
+What a row may be is said by CHECKs and unique indexes, not by the code that writes it. Three things
+hold the promise here: one live claim of a session over all jobs (`one_live_acceptance`), one refund
+per payment line of a booking over all jobs (`one_refund_per_line`), and no more claimed of a
+payment, or of an account for one booking, than was paid (`never_more_than_was_paid`). Every key
+starts with the business it belongs to.
 """
 
 from enum import StrEnum
@@ -21,7 +22,7 @@ from app.domain.statuses import (
     SessionStatus,
 )
 
-# its own ids of refunds, which its thin events name
+# Stripe's own ids of refunds, which its thin events name.
 AT_STRIPE = "substr(upstream_reference, 1, 3) IN ('re_', 'pyr')"
 NOT_WITHDRAWN = f"status <> 'skipped' OR coalesce(failure_code, '') <> '{WITHDRAWN_LINE}'"
 
@@ -83,9 +84,9 @@ businesses = sa.Table(
 call_budgets = sa.Table(
     "call_budgets",
     metadata,
-    # whose calls the upstream counts together
+    # Whose calls the upstream counts together.
     sa.Column("account", sa.String(255), primary_key=True),
-    # that may be made at once; below nought: made beyond the rate
+    # Calls that may be made at once; below nought: made beyond the rate.
     sa.Column("calls", sa.Double, nullable=False),
     sa.Column("granted", sa.Integer, nullable=False),  # to who asked last
     sa.Column("counted_at", Instant, nullable=False),
@@ -94,14 +95,14 @@ call_budgets = sa.Table(
 call_rates = sa.Table(
     "call_rates",
     metadata,
-    # at which upstream, and whose calls it counts together
+    # At which upstream, and whose calls it counts together.
     sa.Column("account", sa.String(320), primary_key=True),
     sa.Column("version", sa.BigInteger, nullable=False),  # how often it was written
     sa.Column("told_at", Instant, nullable=False),
     sa.Column("phase", sa.String(16), nullable=False),
     sa.Column("per_second", sa.Double, nullable=True),  # calls, as they were measured last
     sa.Column("state", sa.Text, nullable=False),  # JSON: all that is known of the rate
-    # JSON: when each worker told last, of those that call
+    # JSON: when each worker told last, of those that call.
     sa.Column("awake", sa.Text, nullable=False),
 )
 
@@ -111,7 +112,7 @@ api_keys = sa.Table(
     sa.Column("id", Id, primary_key=True),
     sa.Column("business_id", sa.ForeignKey("businesses.id"), nullable=False),
     sa.Column("prefix", sa.String(16), nullable=False, unique=True),
-    # SHA-256 of 256 random bits: nothing to slow down
+    # SHA-256 of 256 random bits: nothing to slow down.
     sa.Column("secret_hash", sa.String(64), nullable=False),
     sa.Column("name", sa.String(200), nullable=False),
     sa.Column("scopes", sa.Text, nullable=False),  # space-separated, as in RFC 6749 §3.3
@@ -133,7 +134,7 @@ clients = sa.Table(
 jobs = sa.Table(
     "jobs",
     metadata,
-    # UUIDv7: its milliseconds are those of every refund id of the job
+    # UUIDv7: its milliseconds are those of every refund id of the job.
     sa.Column("id", Id, primary_key=True),
     sa.Column("business_id", sa.ForeignKey("businesses.id"), nullable=False),
     sa.Column("idempotency_key", sa.String(255), nullable=False),
@@ -155,10 +156,10 @@ jobs = sa.Table(
     # next refund due.
     sa.Column("due_at", Instant),
     sa.Column("accepted_sessions", sa.Integer, nullable=False),
-    # positions below have their refund rows
+    # The sessions at positions below this have their refund rows.
     sa.Column("expanded_sessions", sa.Integer, nullable=False, default=0),
     sa.Column("totals", sa.JSON, nullable=False),  # what was promised, as the plan counts it
-    # the last number given to a final outcome
+    # The last number given to a final outcome.
     sa.Column("outcome_seq", sa.BigInteger, nullable=False, default=0),
     # Raised by every change of what is shown of the job, but for claims of its refunds: those are
     # in `job_claims`.
@@ -174,7 +175,7 @@ jobs = sa.Table(
     sa.Index("one_job_per_key", "business_id", "idempotency_key", unique=True),
     sa.Index("jobs_newest_first", "business_id", "id"),
     partial("jobs_due", "due_at", where="due_at IS NOT NULL"),
-    # a check of the books reads those that have ended since the last one
+    # A check of the books reads those that have ended since the last one.
     sa.Index("jobs_by_end", "finished_at"),
 )
 
@@ -190,7 +191,7 @@ sessions = sa.Table(
     sa.Column("location", sa.String(200)),
     sa.Column("instructor", sa.String(200)),
     sa.Column("capacity", sa.Integer),
-    # the name without case and accents
+    # The name without case and accents.
     sa.Column("search_text", sa.Text, nullable=False, server_default=""),
     sa.Column("status", sa.String(16), nullable=False, default=SessionStatus.SCHEDULED),
     sa.Column("job_id", sa.ForeignKey("jobs.id")),
@@ -248,11 +249,11 @@ payment_lines = sa.Table(
     metadata,
     sa.Column("business_id", sa.String(128), primary_key=True),
     sa.Column("booking_id", sa.String(128), primary_key=True),
-    # from 1, in the platform's order
+    # From 1, in the platform's order.
     sa.Column("line_no", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("method", sa.String(8), nullable=False),
     sa.Column("payment_id", sa.String(128)),
-    # 0, as `credits` may be: the platform names a line that cost nothing
+    # It may be 0, and so may `credits`: the platform names a line that cost nothing.
     sa.Column("amount_minor", sa.BigInteger),
     sa.Column("currency", sa.String(3)),
     sa.Column("account_id", sa.String(128)),
@@ -273,16 +274,16 @@ job_sessions = sa.Table(
     sa.Column("position", sa.Integer),  # place among the accepted ones; part of every refund id
     sa.Column("outcome", sa.String(32), nullable=False),
     sa.Column("held_by_job_id", Id),  # the job that has it, where this one could not
-    # settled here; counted when the session's refund rows are written
+    # Those settled here; counted when the session's refund rows are written.
     sa.Column("bookings", sa.Integer),
-    # withdrawn, or gone from the schedule: its id may be chosen again
+    # Withdrawn, or gone from the schedule: the session's id may be chosen again.
     sa.Column("released_at", Instant),
     # As it was at acceptance: the audit tells what was cancelled, whatever the schedule says later.
     sa.Column("session_name", sa.String(200), nullable=False),
     sa.Column("session_starts_at", Instant, nullable=False),
     sa.Column("session_ends_at", Instant),
     sa.Column("session_timezone", sa.String(64), nullable=False),
-    # what the clocks of that zone show, by the rules of then
+    # What the clocks of that zone show, by the rules of then.
     sa.Column("session_starts_local", sa.String(19)),
     sa.Column("location", sa.String(200)),
     sa.Column("instructor", sa.String(200)),
@@ -331,9 +332,9 @@ refunds = sa.Table(
     # person's to decide.
     sa.Column("due_at", Instant),
     sa.Column("epoch", sa.Integer, nullable=False, default=0),  # raised by every claim: the fence
-    # calls that may have had an effect
+    # Calls that may have had an effect.
     sa.Column("attempts", sa.Integer, nullable=False, default=0),
-    # raised by a recorded refusal only
+    # Raised by a recorded refusal only.
     sa.Column("key_generation", sa.Integer, nullable=False, default=0),
     sa.Column("upstream_reference", sa.String(255)),
     sa.Column("failure_code", sa.String(64)),
@@ -342,22 +343,25 @@ refunds = sa.Table(
     sa.Column("first_due_at", Instant),  # from when its patience counts
     sa.Column("settled_at", Instant),
     sa.Column("hinted_at", Instant),  # an upstream's hook came, and nobody has looked since
-    # what a person says came back elsewhere; NULL: all of it
+    # What a person says came back elsewhere; NULL: all of it.
     sa.Column("resolved_amount_minor", sa.BigInteger),
     sa.ForeignKeyConstraint(
         ["job_id", "session_id"], ["job_sessions.job_id", "job_sessions.session_id"]
     ),
     one_of("status", RefundStatus),
     sa.CheckConstraint(
-        f"({_PAID_BY_ONE_MEANS}) AND line_no > 0 OR method = 'none' AND line_no = 0 AND status = 'skipped'",
+        f"({_PAID_BY_ONE_MEANS}) AND line_no > 0 "
+        "OR method = 'none' AND line_no = 0 AND status = 'skipped'",
         name="returns_one_line",
     ),
     sa.CheckConstraint(
-        "method = 'none' OR coalesce(amount_minor, credits) > 0 OR status = 'skipped' AND kept_by IS NOT NULL",
+        "method = 'none' OR coalesce(amount_minor, credits) > 0 "
+        "OR status = 'skipped' AND kept_by IS NOT NULL",
         name="returns_something_or_keeps_all",
     ),
     sa.CheckConstraint(
-        "kept_amount_minor >= 0 AND kept_credits >= 0 AND (method = 'payment' OR kept_amount_minor = 0) "
+        "kept_amount_minor >= 0 AND kept_credits >= 0 "
+        "AND (method = 'payment' OR kept_amount_minor = 0) "
         "AND (method = 'credit' OR kept_credits = 0)",
         name="keeps_of_its_line",
     ),
@@ -410,7 +414,7 @@ ceilings = sa.Table(
     sa.Column("subject_id", sa.String(128), primary_key=True),  # the payment or the account
     sa.Column("booking_id", sa.String(128), primary_key=True),
     sa.Column("currency", sa.String(3), primary_key=True),
-    # the most that the schedule has named at one time
+    # The most that the schedule has named at one time.
     sa.Column("paid", sa.BigInteger, nullable=False),
     sa.Column("claimed", sa.BigInteger, nullable=False),
     sa.CheckConstraint("claimed BETWEEN 0 AND paid", name="never_more_than_was_paid"),
@@ -449,9 +453,8 @@ refund_history = sa.Table(
     sa.Column("upstream_reference", sa.String(255)),
     sa.Column("failure_code", sa.String(64)),
     sa.Column("failure_detail", sa.String(500)),
-    sa.Column(
-        "actor", sa.String(MAX_CALLER_NAME), nullable=False
-    ),  # `worker`, or the caller who resolved or retried it
+    # `worker`, or the caller who resolved or retried the refund.
+    sa.Column("actor", sa.String(MAX_CALLER_NAME), nullable=False),
     sa.Column("recorded_at", Instant, nullable=False),
     sa.Column("resolved_amount_minor", sa.BigInteger),
     one_of("status", RefundStatus),
@@ -462,7 +465,7 @@ hook_events = sa.Table(
     "hook_events",
     metadata,
     sa.Column("source", sa.String(16), primary_key=True),  # the route that it came by
-    # the sender's, the same over all attempts
+    # The sender's, the same over all attempts.
     sa.Column("event_id", sa.String(255), primary_key=True),
     sa.Column("received_at", Instant, nullable=False),
     sa.Index("hook_events_by_age", "received_at"),

@@ -1,7 +1,7 @@
-"""Webhooks out, as rows: endpoints, the events they are told of, each event's way to each endpoint, and every attempt.
+"""Webhooks out, as rows: endpoints, events, deliveries and attempts.
 
-Events are written in the transaction of what they report. A delivery's `due_at` says when it is
-sent, and alone does.
+Endpoints are told of events; a delivery is one event's way to one endpoint. Events are written in
+the transaction of what they report. A delivery's `due_at` says when it is sent, and alone does.
 """
 
 import sqlalchemy as sa
@@ -47,7 +47,7 @@ webhook_secrets = sa.Table(
 webhook_events = sa.Table(
     "webhook_events",
     metadata,
-    # UUIDv7, and the `webhook-id`: the same over all attempts and endpoints
+    # UUIDv7, and the `webhook-id`: the same over all attempts and endpoints.
     sa.Column("id", Id, primary_key=True),
     sa.Column("business_id", sa.ForeignKey("businesses.id"), nullable=False),
     sa.Column("type", sa.String(64), nullable=False),
@@ -67,7 +67,7 @@ webhook_deliveries = sa.Table(
     sa.Column("status", sa.String(16), nullable=False),
     sa.Column("due_at", Instant),  # when it is tried next; while one tries it, when another may
     sa.Column("epoch", sa.Integer, nullable=False, default=0),  # raised by every claim: the fence
-    # of the schedule; begun anew by redelivering
+    # Tries of the schedule, which redelivering begins anew.
     sa.Column("tries", sa.Integer, nullable=False, default=0),
     one_of("status", DeliveryStatus),
     sa.CheckConstraint("(status = 'pending') = (due_at IS NOT NULL)", name="pending_ones_are_due"),
@@ -80,7 +80,7 @@ webhook_attempts = sa.Table(
     metadata,
     sa.Column("endpoint_id", Id, primary_key=True),
     sa.Column("event_id", Id, primary_key=True),
-    # of the claim that made it
+    # That of the claim that made the attempt.
     sa.Column("epoch", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("ended_at", Instant, nullable=False),
     sa.Column("status_code", sa.Integer),  # of what came back, if anything did

@@ -1,1 +1,4 @@
-"""The ground floor: values and pure rules that every layer speaks of. It imports nothing above it."""
+"""The ground floor: values and pure rules that every layer speaks of.
+
+It imports nothing above it.
+"""

@@ -1,7 +1,7 @@
-"""Local days of a business as ranges of instants, across changes of the clocks. Pure: now and the zone are parameters.
+"""Local days of a business as ranges of instants, across changes of the clocks.
 
-A day is the half-open range from its first instant to the first instant of the next: 23, 24 or 25
-hours.
+Pure: now and the zone are parameters. A day is the half-open range from its first instant to the
+first instant of the next: 23, 24 or 25 hours.
 """
 
 import datetime as dt
@@ -47,12 +47,14 @@ def business_zone(name: str) -> ZoneInfo:
 
     Raises:
         Problem: 409 `business-time-zone-unknown`: its row holds a name that is none here; counting
-            its days in another
-        zone could take the wrong classes.
+            its days in another zone could take the wrong classes.
     """
     zone = zone_named(name)
     if zone is None:
-        detail = "The time zone of this business is not one that this service knows. Its operator must mend it."
+        detail = (
+            "The time zone of this business is not one that this service knows."
+            " Its operator must mend it."
+        )
         raise Problem(
             409, "business-time-zone-unknown", "The business has no known time zone", detail
         )
@@ -60,11 +62,11 @@ def business_zone(name: str) -> ZoneInfo:
 
 
 class SessionTimes(NamedTuple):
-    """A session's hours on the wall: in its own zone, and in the business's, under whose days it is listed.
+    """A session's hours on the wall: in its own zone, and in the business's.
 
-    Dates are `YYYY-MM-DD`, hours `YYYY-MM-DDTHH:MM:SS` without an offset. `utc_offset` (`-08:00`)
-    is the one at the start; where the clocks go back meanwhile, `ends_local` may be before
-    `starts_local`.
+    The session is listed under the business's days. Dates are `YYYY-MM-DD`, hours
+    `YYYY-MM-DDTHH:MM:SS` without an offset. `utc_offset` (`-08:00`) is the one at the start; where
+    the clocks go back meanwhile, `ends_local` may be before `starts_local`.
     """
 
     timezone: str  # of the local hours: the business's where the session's own is unknown here
@@ -78,12 +80,15 @@ class SessionTimes(NamedTuple):
     business_ends_local: str
 
 
-# lists are asked for again and again, and this is the dearest part of a line of theirs
+# Lists are asked for again and again, and this is the dearest part of a line of theirs.
 @lru_cache(maxsize=4096)
 def session_times(
     starts_at: dt.datetime, ends_at: dt.datetime, timezone: str, business_timezone: str
 ) -> SessionTimes:
-    """What the clocks show at a session's start and end, by the zone rules of this process."""
+    """What the clocks show at a session's start and end.
+
+    They go by the zone rules of this process.
+    """
     business = zone_of(business_timezone)
     zone = zone_of(timezone, business)
     starts, ends = (
@@ -127,7 +132,9 @@ def week_of(instant: dt.datetime, zone: ZoneInfo) -> Days:
 def chosen_days(
     date_from: str | None, date_to: str | None, zone: ZoneInfo, *, default: Days
 ) -> Days:
-    """The days a query asks for: seven from or to the one date given, `default` when none is.
+    """The days that a query asks for.
+
+    Seven from or to the one date given, `default` when none is.
 
     Raises:
         Invalid: a date is no `YYYY-MM-DD` of the years 2000 to 2100, the range is reversed or

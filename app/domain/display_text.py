@@ -1,7 +1,7 @@
-"""Text for display, as it is kept and compared: composed, white space folded, ends cut, without what can't be seen.
+"""Text for display, as it is kept and compared.
 
-It is mended at every door by the one function here, so that equal texts are one; it is never a
-reason to refuse.
+It is composed, its white space folded, its ends cut, and what can't be seen left out. It is mended
+at every door by the one function here, so that equal texts are one; it is never a reason to refuse.
 """
 
 import re
@@ -17,17 +17,9 @@ _BLANKS: Final = (*range(0x20), *range(0x7F, 0xA0), 0x115F, 0x1160, 0x2800, 0x31
 # of direction, which also turn what stands beside them round. Half of a surrogate pair is what
 # cutting an emoji in two leaves.
 _NOTHING: Final = (
-    *(
-        0xAD,
-        0x34F,
-        0x61C,
-        0x200B,
-        0x200E,
-        0x200F,
-        *range(0x202A, 0x202F),
-        *range(0x2060, 0x2070),
-        0xFEFF,
-    ),
+    *(0xAD, 0x34F, 0x61C, 0x200B, 0x200E, 0x200F, 0xFEFF),
+    *range(0x202A, 0x202F),
+    *range(0x2060, 0x2070),
     *range(0xFFF9, 0xFFFC),
     *range(0xD800, 0xE000),
 )
@@ -37,7 +29,10 @@ _LOOSE_JOINERS: Final = re.compile(r"(?<!\S)[\u200c\u200d]+")
 
 
 def displayed(value: str) -> str:
-    """`value` on one line, in normal form C (Unicode Annex 15), each run of white space of any kind one blank."""
+    """`value` on one line, in normal form C (Unicode Annex 15).
+
+    Each run of white space of any kind is one blank.
+    """
     seen = _LOOSE_JOINERS.sub("", value.translate(_UNSEEN))
     return " ".join(unicodedata.normalize("NFC", seen).split())
 
@@ -48,7 +43,10 @@ def cut(text: str) -> str:
 
 
 def searchable(value: str) -> str:
-    """What is searched in, and for: the same for texts that differ in case or accents alone."""
+    """What is searched in, and for.
+
+    It is the same for texts that differ in case or accents alone.
+    """
     folded = unicodedata.normalize("NFKD", value).casefold()
     return "".join(
         one for one in unicodedata.normalize("NFKD", folded) if not unicodedata.combining(one)

@@ -1,7 +1,7 @@
-"""Says in words what pydantic found wrong with one value: a code with hyphens, and no pattern and no value sent.
+"""Says in words what pydantic found wrong with one value.
 
-The values sent may be personal, or not text at all; a pattern (regular expression) is nothing that
-a person reads.
+Codes have hyphens, and no pattern and no value sent is repeated. The values sent may be personal,
+or not text at all; a pattern (regular expression) is nothing that a person reads.
 """
 
 from collections.abc import Iterable, Mapping
@@ -33,7 +33,10 @@ _OF_LISTS: Final = {
 
 
 def code_of(error: Mapping[str, Any]) -> str:
-    """The stable code of one of pydantic's errors: its own type, with hyphens; `unknown-<member>` for an odd form."""
+    """The stable code of one of pydantic's errors: its own type, with hyphens.
+
+    It is `unknown-<member>` for an odd form.
+    """
     discriminator = discriminator_of(error)
     if discriminator is None:
         return str(error["type"]).replace("_", "-")
@@ -45,7 +48,10 @@ def code_of(error: Mapping[str, Any]) -> str:
 
 
 def discriminator_of(error: Mapping[str, Any]) -> str | None:
-    """The member that says which form an object has, where that member is missing or holds another word."""
+    """The member that says which form an object has, where that is at fault.
+
+    It is missing, or holds another word; None for all other errors.
+    """
     if error["type"] not in {"union_tag_invalid", "union_tag_not_found"}:
         return None
     return str(error["ctx"]["discriminator"]).strip("'")

@@ -1,7 +1,7 @@
-"""Field types that every body and record shares: ids, text, dates, instants. What passes here fits the schema.
+"""Field types that every body and record shares: ids, text, dates, instants.
 
-Control characters (NUL among them) and numbers where a date belongs are refused before any step
-sees them.
+What passes here fits the schema. Control characters (NUL among them) and numbers where a date
+belongs are refused before any step sees them.
 """
 
 import datetime as dt
@@ -32,7 +32,9 @@ PATTERN_WORDS: Final = {
     _NO_CONTROLS_BUT_BREAKS: "Must hold no control characters but line breaks and tabs.",
     PLATFORM_ID: "Must be 1 to 128 letters (A to Z, a to z), digits and . _ : ~ -",
     UUID: "Must be a UUID in lower case.",
-    _CURRENCY: "Must be a currency of ISO 4217 that has a minor unit, as its three capital letters.",
+    _CURRENCY: (
+        "Must be a currency of ISO 4217 that has a minor unit, as its three capital letters."
+    ),
 }
 
 
@@ -67,10 +69,10 @@ def _on_one_line(value: str) -> str:
 
 
 def prose(at_most: int) -> tuple[StringConstraints, AfterValidator]:
-    """The constraints of text that people type: line breaks and tabs are taken, and folded to blanks.
+    """The constraints of text that people type.
 
-    What is kept is one line, so that a cell of the audit, a calendar and an upstream are told the
-    same.
+    Line breaks and tabs are taken, and folded to blanks. What is kept is one line, so that a cell
+    of the audit, a calendar and an upstream are told the same.
     """
     taken = StringConstraints(max_length=at_most, pattern=_NO_CONTROLS_BUT_BREAKS, strict=True)
     return taken, AfterValidator(_on_one_line)

@@ -1,7 +1,8 @@
-"""The currencies that money may be of, and how many decimals an amount has when printed (ISO 4217:2015, amendment 177).
+"""The currencies that money may be of, and how many decimals each has.
 
-Of a currency that is not listed nobody knows how many decimals its minor unit has, and an amount
-would be printed, or sent, a hundredfold wrong.
+Decimals are those of an amount as printed (ISO 4217:2015, amendment 177). Of a currency that is not
+listed nobody knows how many decimals its minor unit has, and an amount would be printed, or sent, a
+hundredfold wrong.
 """
 
 from typing import Final
@@ -44,7 +45,10 @@ CURRENCIES: Final = frozenset(_CODES.split())
 
 
 def decimals(currency: str) -> int:
-    """Decimals of the currency's major unit; 2 for any that ISO 4217 does not list otherwise."""
+    """Decimals of the currency's major unit.
+
+    2 for any that ISO 4217 does not list otherwise.
+    """
     if currency in DECIMALS_0:
         return 0
     if currency in DECIMALS_3:

@@ -1,25 +1,28 @@
-"""Refund ids that exist before their rows: the same job, booking and payment line give the same UUIDv7 anywhere.
+"""Refund ids that exist before their rows.
 
-A refund's id is printed in the CSV of the 202, before a worker has written the row, so it is
-computed, not drawn (ADR 0004). Within a job, ids order by session and then by chance.
+The same job, booking and payment line give the same UUIDv7 anywhere. A refund's id is printed in
+the CSV of the 202, before a worker has written the row, so it is computed, not drawn (ADR 0004).
+Within a job, ids order by session and then by chance.
 """
 
 import hashlib
 from typing import Final
 
-# no session has this position: `lowest_id` of it is above every id of the job
+# No session has this position: `lowest_id` of it is above every id of the job.
 LAST: Final = 2**20 - 1
 
 # RFC 9562 §5.7: 48 bits of milliseconds, version 7, then here 20 bits of the session's position in
 # the job (a fixed-length counter, §6.2) around the variant, and 52 bits of SHA-256 over job,
 # booking and line.
 POSTGRESQL_FUNCTION = """
-CREATE OR REPLACE FUNCTION refund_id(ms bigint, pos integer, job text, booking text, line integer) RETURNS uuid
+CREATE OR REPLACE FUNCTION \
+refund_id(ms bigint, pos integer, job text, booking text, line integer) RETURNS uuid
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
 SELECT (lpad(to_hex(ms), 12, '0')
         || '7' || substr(lpad(to_hex(pos), 5, '0'), 1, 3)
         || '8' || substr(lpad(to_hex(pos), 5, '0'), 4, 2)
-        || substr(encode(sha256(convert_to(job || '/' || booking || '/' || line, 'UTF8')), 'hex'), 1, 13))::uuid
+        || substr(\
+encode(sha256(convert_to(job || '/' || booking || '/' || line, 'UTF8')), 'hex'), 1, 13))::uuid
 $$
 """
 
@@ -45,7 +48,10 @@ def milliseconds(job_id: str) -> int:
 
 
 def lowest_id(job_id: str, position: int) -> str:
-    """No refund of the session at `position`, or of a later one, has a smaller id; every earlier session's has."""
+    """The lowest id that a refund of the session at `position` can have.
+
+    No refund of that session, or of a later one, has a smaller id; every earlier session's has.
+    """
     ms = milliseconds(job_id)
     place = f"{position:05x}"
     return f"{ms >> 16:08x}-{ms & 0xFFFF:04x}-7{place[:3]}-8{place[3:]}0-000000000000"

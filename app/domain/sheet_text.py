@@ -1,4 +1,7 @@
-"""Free text as a cell of a sheet: kept from being run as a formula, and on one line, so that lines can be counted."""
+"""Free text as a cell of a sheet, never a formula and on one line.
+
+So it is not run, and lines can be counted.
+"""
 
 import re
 from typing import Final
@@ -17,7 +20,10 @@ _ONE_LINE: Final = str.maketrans("\n\r", "  ")
 
 
 def csv_cell(text: str | None) -> str | None:
-    """Free text as a cell: with an apostrophe before what a spreadsheet would run (OWASP), on one line."""
+    """Free text as a cell, on one line.
+
+    An apostrophe stands before what a spreadsheet would run (OWASP).
+    """
     if text is None:
         return None
     return (f"'{text}" if _FORMULA.match(text) else text).translate(_ONE_LINE)

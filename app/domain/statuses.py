@@ -1,4 +1,4 @@
-"""Every status that a row may have, as a word, and the groups of them that rules go by."""
+"""Every status that a row may have, and the groups that rules go by."""
 
 from enum import StrEnum
 from typing import Final
@@ -68,11 +68,13 @@ NEEDS_A_PERSON: Final = frozenset(
     {RefundStatus.REJECTED, RefundStatus.INDETERMINATE, RefundStatus.PROCESSING}
 )
 
-WITHDRAWN_LINE = "withdrawn"  # the failure code of a withdrawn job's lines
-WAIVED = "waived"  # the failure code of a line that a person gives up: nothing of it came back
-# the failure code of what an upstream says is refunded, and not by this refund
+# The failure code of a withdrawn job's lines.
+WITHDRAWN_LINE = "withdrawn"
+# The failure code of a line that a person gives up: nothing of it came back.
+WAIVED = "waived"
+# The failure code of what an upstream says is refunded, and not by this refund.
 ALREADY_REFUNDED = "already_refunded"
-# another line's refund has returned all that was paid
+# The failure code of a line where another line's refund has returned all that was paid.
 ALREADY_REFUNDED_HERE = "already_refunded_here"
 
 
@@ -104,7 +106,10 @@ class DisabledBecause(StrEnum):
 
 
 class DeliveryStatus(StrEnum):
-    """Where one event is on its way to one endpoint; `due_at` says when it is tried next."""
+    """Where one event is on its way to one endpoint.
+
+    `due_at` says when it is tried next.
+    """
 
     PENDING = "pending"
     DELIVERED = "delivered"

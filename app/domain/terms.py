@@ -1,4 +1,7 @@
-"""What a booking of a cancelled session is owed, by the terms of its acceptance: pure."""
+"""What a booking of a cancelled session is owed, by the terms of its acceptance.
+
+Pure.
+"""
 
 from enum import StrEnum
 from typing import Final
@@ -21,9 +24,10 @@ class SkipReason(StrEnum):
 def nothing_to_return(
     status: str, *, started: bool, include_attended: bool, paid: bool, policy: int = POLICY
 ) -> SkipReason | None:
-    """Why a booking of an accepted session gets nothing back, or None if its payment lines are returned whole.
+    """Why a booking of an accepted session gets nothing back.
 
-    Whoever got no place gets back what they paid, as whoever had one.
+    None if its payment lines are returned whole. Whoever got no place gets back what they paid, as
+    whoever had one.
 
     Args:
         status: `booked`, `waitlisted` or `checked_in`.

@@ -1,8 +1,8 @@
-"""Decides once, as `app` is imported, by whose time zone rules this process goes; and which zones there are.
+"""Decides by whose time zone rules this process goes, and which zones there are.
 
-Python reads the machine's zone files before the `tzdata` package, however old they are. Here the
-newer of the two releases decides, for every zone in the process: a country may change its clocks a
-week after it said so.
+That is decided once, as `app` is imported. Python reads the machine's zone files before the
+`tzdata` package, however old they are. Here the newer of the two releases decides, for every zone
+in the process: a country may change its clocks a week after it said so.
 """
 
 import re
@@ -39,7 +39,10 @@ class RulesSource(StrEnum):
 
 
 class Rules(NamedTuple):
-    """The zone rules of a process: a release of the tz database (`2026f`), and where it is from."""
+    """The zone rules of a process.
+
+    A release of the tz database (`2026f`), and where it is from.
+    """
 
     release: str
     source: RulesSource
@@ -58,7 +61,10 @@ def age(release: str) -> tuple[int, int, str]:
 
 
 def release_of(directories: Sequence[str]) -> str | None:
-    """The release of a machine's zone files: of its directories the oldest, None where one that exists says none."""
+    """The release of a machine's zone files: of its directories the oldest.
+
+    None where one that exists says none.
+    """
     found = [_release_in(Path(one)) for one in directories if Path(one).is_dir()]
     known = [one for one in found if one is not None]
     return min(known, key=age) if known and len(known) == len(found) else None
@@ -100,10 +106,16 @@ def zone_named(name: str) -> ZoneInfo | None:
 
 
 def region_named(name: str) -> ZoneInfo | None:
-    """The zone of a name that is taken from outside: `UTC`, or of a region, as `Area/Place`; None for all others."""
+    """The zone of a name that is taken from outside.
+
+    `UTC`, or of a region, as `Area/Place`; None for all others.
+    """
     return zone_named(name) if name == "UTC" or _REGION.fullmatch(name) else None
 
 
 def zone_of(name: str, otherwise: ZoneInfo = UTC) -> ZoneInfo:
-    """The zone of this name; `otherwise` where a row holds a name that is none here."""
+    """The zone of this name; `otherwise` where it is none here.
+
+    A row may hold such a name.
+    """
     return zone_named(name) or otherwise

@@ -1,7 +1,7 @@
-"""Reads what an upstream sent into the vocabulary of outcomes; pure and total, no bytes make it raise.
+"""Reads what an upstream sent into the vocabulary of outcomes.
 
-The invariant: a refund is called succeeded, processing or rejected only on an answer that can be
-read whole and contradicts the order in nothing.
+Pure and total: no bytes make it raise. The invariant: a refund is called succeeded, processing or
+rejected only on an answer that can be read whole and contradicts the order in nothing.
 """
 
 import re
@@ -67,14 +67,17 @@ def outcome_of(
 
 
 def finding_of(reply: Reply, order: Order, *, now: datetime) -> Finding:
-    """What a look-up of `order` found. Only a readable, complete 200 can say that there is none."""
+    """What a look-up of `order` found.
+
+    Only a readable, complete 200 can say that there is none.
+    """
     match reply:
         case NotSent(detail) | Broken(detail):
             return Indeterminate(f"look-up: {detail}")
         case HttpAnswer(200):
             return _find(json_of(reply), order)
         case HttpAnswer():
-            limit = Limit.RATE if reply.status == 429 else None
+            limit = Limit.RATE if reply.status == 429 else None  # noqa: PLR2004
             return Indeterminate(
                 f"look-up: HTTP {reply.status}", retry_after(reply.headers, now=now), limit
             )
@@ -85,19 +88,19 @@ def finding_of(reply: Reply, order: Order, *, now: datetime) -> Finding:
 def classify(answer: HttpAnswer, order: Order, *, now: datetime) -> Outcome:
     """Map the answer to a POST to its outcome, as the contracts (`openapi/*-upstream.yaml`) say."""
     status = answer.status
-    if 200 <= status < 300:
+    if 200 <= status < 300:  # noqa: PLR2004 - the classes of RFC 9110, section 15
         return read_refund(json_of(answer), order)
-    if status == 429:
+    if status == 429:  # noqa: PLR2004
         return Throttled(retry_after(answer.headers, now=now))
     # A wrong or revoked token is no fault of the refund; as a refusal it would end all of a job's
     # refunds in seconds.
-    if status == 401:
+    if status == 401:  # noqa: PLR2004
         return Unavailable(
             "HTTP 401: the token is not accepted", retry_after(answer.headers, now=now)
         )
-    if status == 503:
+    if status == 503:  # noqa: PLR2004
         return Unavailable("HTTP 503", retry_after(answer.headers, now=now))
-    if not 400 <= status < 500:
+    if not 400 <= status < 500:  # noqa: PLR2004
         return Indeterminate(f"HTTP {status}", retry_after(answer.headers, now=now))
     problem = json_of(answer)
     fields = problem if isinstance(problem, dict) else {}
@@ -105,7 +108,7 @@ def classify(answer: HttpAnswer, order: Order, *, now: datetime) -> Outcome:
     # 408 is what servers say, unasked, on a connection they give up on, and 425 is a balancer's;
     # neither is the upstream's word on the refund. A key in use is another call of ours that may be
     # about to land.
-    if status in {408, 425} or (status == 409 and code == "idempotency_key_in_use"):
+    if status in {408, 425} or (status == 409 and code == "idempotency_key_in_use"):  # noqa: PLR2004
         return Indeterminate(f"HTTP {status} {code}", retry_after(answer.headers, now=now))
     return Rejected(
         code, one_line(fields.get("detail") or fields.get("title") or f"HTTP {status}"), None
@@ -113,7 +116,10 @@ def classify(answer: HttpAnswer, order: Order, *, now: datetime) -> Outcome:
 
 
 def read_refund(refund: object, order: Order) -> Succeeded | Processing | Rejected | Indeterminate:
-    """Read a refund as an upstream shows it (answer, look-up, webhook) against the order it is for."""
+    """Read a refund as an upstream shows it against the order it is for.
+
+    It may be in an answer, a look-up or a webhook.
+    """
     if not isinstance(refund, dict):
         return Indeterminate("the answer is not a refund in JSON")
     contradiction = _contradiction(refund, order)
@@ -139,10 +145,10 @@ def read_refund(refund: object, order: Order) -> Succeeded | Processing | Reject
 def retry_after(
     headers: Mapping[str, str], *, now: datetime, at_most: float = MAX_RETRY_AFTER_SECONDS
 ) -> float | None:
-    """Seconds, 0 to `at_most`, that a Retry-After asks for (RFC 9110, 10.2.3: a number or a date), else None.
+    """Seconds, 0 to `at_most`, that a Retry-After asks for, else None.
 
-    A date is measured from the answer's own `Date` where it has one, so that no clock needs to
-    agree with another.
+    It is a number or a date (RFC 9110, 10.2.3). A date is measured from the answer's own `Date`
+    where it has one, so that no clock needs to agree with another.
     """
     value = headers.get("retry-after", "").strip()
     if _DELAY.fullmatch(value):
@@ -155,10 +161,11 @@ def retry_after(
 
 
 def best_of(findings: Sequence[Finding], order: Order) -> Finding | None:
-    """The finding that stands for all refunds found under the order's reference, None where none is of this order.
+    """The finding that stands for all refunds found under the order's reference.
 
-    An unreadable one of ours hides what it is: it stands above pending and failed, and below a
-    plain success. Of those that failed, the one that the upstream had accepted stands for all.
+    None where none is of this order. An unreadable one of ours hides what it is: it stands above
+    pending and failed, and below a plain success. Of those that failed, the one that the upstream
+    had accepted stands for all.
     """
     for kind in (Succeeded, Indeterminate, Processing):
         for finding in findings:
@@ -174,7 +181,10 @@ def best_of(findings: Sequence[Finding], order: Order) -> Finding | None:
 
 
 def one_line(text: object) -> str:
-    """Text of a stranger as one printable line of at most 500 characters; empty if it is no string."""
+    """A stranger's text as one printable line of at most 500 characters.
+
+    Empty if it is no string.
+    """
     if not isinstance(text, str):
         return ""
     printable = "".join(c if c.isprintable() else " " for c in text[: 4 * MAX_DETAIL])
@@ -231,7 +241,7 @@ def json_of(answer: HttpAnswer) -> object:
 
 
 def code_of(value: object, *, fallback: str) -> str:
-    """A code as a contract may name one (a word of up to 64 characters), or the fallback."""
+    """A code as a contract may name one (up to 64 characters), or the fallback."""
     return value if isinstance(value, str) and _CODE.fullmatch(value) else fallback
 
 

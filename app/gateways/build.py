@@ -1,4 +1,7 @@
-"""Builds one gateway per method from plain settings; each has its own pool, so none starves another."""
+"""Builds one gateway per method from plain settings.
+
+Each has its own pool, so none starves another.
+"""
 
 from typing import Literal
 
@@ -20,7 +23,9 @@ def gateways_from(
     max_connections: int,
     payments_provider: Literal["http", "stripe"] = "http",
 ) -> dict[UpstreamMethod, Gateway]:
-    """The gateways by method; `max_connections` is for each upstream, deadlines are as in `http.Upstream`.
+    """The gateways by method.
+
+    `max_connections` is for each upstream, deadlines are as in `http.UpstreamClient`.
 
     Raises:
         ValueError: a URL, token or deadline that cannot be used.

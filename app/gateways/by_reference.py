@@ -1,7 +1,7 @@
-"""The gateway both contracts share: a refund under a key, a look-up by reference; one call each.
+"""The gateway both contracts share: a refund under a key, a look-up by reference.
 
-Both are made with the business's own token where it has one, and not at all where that can't be
-read.
+Each is one call. Both are made with the business's own token where it has one, and not at all where
+that can't be read.
 """
 
 from collections.abc import Callable
@@ -70,7 +70,10 @@ class ByReference:
 
 
 def _token(merchant: ConnectedAccount | SecretKeyAccount | None) -> dict[str, str]:
-    """The header that is sent instead of the platform's; none where the platform's token speaks for the business."""
+    """The header that is sent instead of the platform's.
+
+    None where the platform's token speaks for the business.
+    """
     match merchant:
         case None:
             return {}

@@ -1,4 +1,4 @@
-"""The credits contract (`openapi/credits-upstream.yaml`): a return's path and body, nothing else."""
+"""The credits contract (`openapi/credits-upstream.yaml`): a return's path and body, no more."""
 
 from typing import Any
 

@@ -1,7 +1,8 @@
-"""The pooled HTTP client for one upstream; no call outlasts its deadline, and none is sent twice.
+"""The pooled HTTP client for one upstream.
 
-The only module that knows pyreqwest. What a call came to is an `Answer` (the upstream spoke),
-`NotSent` (surely no request left this process) or `Broken` (it may have arrived, nothing is known).
+No call outlasts its deadline, and none is sent twice. The only module that knows pyreqwest. What a
+call came to is an `Answer` (the upstream spoke), `NotSent` (surely no request left this process) or
+`Broken` (it may have arrived, nothing is known).
 
 pyreqwest's exception classes cannot be used to tell `NotSent` from `Broken`: measured on 0.15, a
 server that reads the request and hangs up raises `ConnectError`, and one that reads it and never
@@ -23,14 +24,17 @@ from pyreqwest.exceptions import DetailedPyreqwestError, PoolTimeoutError, Pyreq
 from pyreqwest.response import Response
 
 MAX_ANSWER_BYTES: Final = 64 * 1024
-# what an answer's reader needs
+# What an answer's reader needs of its headers.
 HEADERS: Final = ("retry-after", "date", "stripe-rate-limited-reason")
 _CONNECTING: Final = "client error (Connect)"
 
 
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
-    """What came back: of its headers those of `HEADERS`; a body above `MAX_ANSWER_BYTES` is cut one byte above."""
+    """What came back, of its headers those of `HEADERS`.
+
+    A body above `MAX_ANSWER_BYTES` is cut one byte above.
+    """
 
     status: int
     headers: Mapping[str, str]
@@ -39,7 +43,10 @@ class HttpAnswer:
 
 @dataclass(frozen=True, slots=True)
 class NotSent:
-    """No byte of the request left: refused, no such host, no TLS, no connection or free slot in time."""
+    """No byte of the request left.
+
+    It was refused, or there was no such host, no TLS, no connection or free slot in time.
+    """
 
     detail: str
 
@@ -55,7 +62,7 @@ Reply = HttpAnswer | NotSent | Broken
 
 
 class UpstreamClient:
-    """A connection pool for one base URL: keep-alive, no redirects, no cookies, no environment proxy."""
+    """A connection pool for one base URL: keep-alive; no redirects, cookies, environment proxy."""
 
     def __init__(
         self,
@@ -79,8 +86,7 @@ class UpstreamClient:
 
         Raises:
             ValueError: a URL that is not http(s), a token that cannot be a header, deadlines in the
-                wrong
-            order.
+                wrong order.
         """
         if not url.startswith(("http://", "https://")):
             raise ValueError(f"an upstream's URL begins with http:// or https://, not {url[:20]!r}")
@@ -99,10 +105,10 @@ class UpstreamClient:
         json: Any = None,
         form: Mapping[str, str] | None = None,
     ) -> Reply:
-        """Make one call, sent at most once, ended within `total_seconds`; nothing a peer does raises.
+        """Make one call, sent at most once, ended within `total_seconds`.
 
-        A header that the pool sends too, as its Authorization, is sent instead of the pool's and
-        never beside it.
+        Nothing that a peer does raises. A header that the pool sends too, as its Authorization, is
+        sent instead of the pool's and never beside it.
 
         Raises:
             ValueError: a header or a URL that cannot be sent at all, which is the caller's mistake.
@@ -119,8 +125,7 @@ class UpstreamClient:
         elif form is not None:
             request = request.form(form)
         try:
-            # Streamed, for the cap: a fully read body would take whatever an upstream cares to
-            # send.
+            # Streamed, for the cap: read in full, a body would be whatever an upstream sends.
             async with request.build_streamed() as response:
                 body = await response.body_reader.read(MAX_ANSWER_BYTES + 1)
                 return HttpAnswer(
@@ -172,7 +177,7 @@ def bearer(token: str) -> dict[str, str]:
 def _headers(response: Response) -> dict[str, str]:
     headers: dict[str, str] = {}
     for name in HEADERS:
-        # not there; or not text, which is as good as not there
+        # Not there; or not text, which is as good as not there.
         with suppress(KeyError, ValueError):
             headers[name] = response.headers[name]
     return headers

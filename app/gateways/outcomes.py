@@ -1,7 +1,8 @@
-"""What is asked of an upstream and what became of it: one vocabulary, to be matched exhaustively.
+"""What is asked of an upstream, and what became of it: one vocabulary.
 
-The invariant: `Throttled` and `Unavailable` mean the refund was surely not made by this call,
-`Indeterminate` that nothing is known, and no outcome ever means more than its upstream said.
+It is to be matched exhaustively. The invariant: `Throttled` and `Unavailable` mean the refund was
+surely not made by this call, `Indeterminate` that nothing is known, and no outcome ever means more
+than its upstream said.
 """
 
 from dataclasses import dataclass, field
@@ -18,21 +19,27 @@ class UpstreamMethod(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ConnectedAccount:
-    """The business's account is connected to the platform's: the platform's key speaks for it, and it is named."""
+    """The business's account is connected to the platform's.
+
+    The platform's key speaks for it, and it is named.
+    """
 
     account: str
 
 
 @dataclass(frozen=True, slots=True)
 class SecretKeyAccount:
-    """The business's account has a secret key or bearer token of its own, which is never shown."""
+    """The business's account has its own secret key or bearer token, never shown."""
 
     key: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class UnreadableAccount:
-    """The business has a key of its own that can't be read: nothing may be sent, least of all by the platform's."""
+    """The business has a key of its own that can't be read.
+
+    Nothing may be sent, least of all by the platform's.
+    """
 
     detail: str
 
@@ -44,14 +51,15 @@ PaymentAccount = ConnectedAccount | SecretKeyAccount | UnreadableAccount | None
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One refund to be made, frozen before the first call: the same order always sends the same bytes.
+    """One refund to be made, frozen before the first call.
 
-    A payment names `payment_id`, `amount_minor` (ISO 4217 minor units) and `currency`; a credit
-    names `account_id`, `credits` and the client who booked. `business_id` is for whom it is asked:
-    the upstream refuses a payment or an account of somebody else's. `refund_id` is the reference
-    that the upstream keeps and is looked up by. `accepted_as` is the upstream's id of the refund
-    that it said it was at work on; `failed_as` that of one that failed and was then ordered anew,
-    so that it says nothing of this order. `merchant` is whose account is asked.
+    The same order always sends the same bytes. A payment names `payment_id`, `amount_minor` (ISO
+    4217 minor units) and `currency`; a credit names `account_id`, `credits` and the client who
+    booked. `business_id` is for whom it is asked: the upstream refuses a payment or an account of
+    somebody else's. `refund_id` is the reference that the upstream keeps and is looked up by.
+    `accepted_as` is the upstream's id of the refund that it said it was at work on; `failed_as`
+    that of one that failed and was then ordered anew, so that it says nothing of this order.
+    `merchant` is whose account is asked.
     """
 
     refund_id: str
@@ -72,14 +80,19 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Succeeded:
-    """The money or the credits are back; `upstream_reference` is the upstream's own id of the refund."""
+    """The money or the credits are back.
+
+    `upstream_reference` is the upstream's own id of the refund.
+    """
 
     upstream_reference: str
 
 
 @dataclass(frozen=True, slots=True)
 class Processing:
-    """The upstream has taken the refund and its final word is still to come, by look-up or by webhook.
+    """The upstream has taken the refund; its final word is still to come.
+
+    That comes by look-up or by webhook.
 
     `reason` is what it waits for, where the upstream says so.
     """
@@ -90,9 +103,10 @@ class Processing:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """The upstream will not make this refund; `code` says why, `detail` is a line of up to 500 characters.
+    """The upstream will not make this refund.
 
-    `upstream_reference` is present where the upstream made a refund and that refund failed.
+    `code` says why, `detail` is a line of up to 500 characters. `upstream_reference` is present
+    where the upstream made a refund and that refund failed.
     """
 
     code: str
@@ -110,7 +124,10 @@ class Limit(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Throttled:
-    """Too many calls (429): surely not done, and no fault of the refund, so it costs no attempt."""
+    """Too many calls (429): surely not done.
+
+    It is no fault of the refund, so it costs no attempt.
+    """
 
     retry_after_seconds: float | None
     limit: Limit = Limit.RATE
@@ -118,7 +135,10 @@ class Throttled:
 
 @dataclass(frozen=True, slots=True)
 class Unavailable:
-    """Surely not done: the upstream said so (503), or no request left (refused, no such host, no slot)."""
+    """Surely not done: the upstream said so (503), or no request left.
+
+    None leaves where it was refused, or there was no such host or no slot.
+    """
 
     detail: str
     retry_after_seconds: float | None
@@ -126,7 +146,7 @@ class Unavailable:
 
 @dataclass(frozen=True, slots=True)
 class Indeterminate:
-    """Nothing is known: a timeout, a broken connection, another 5xx, or an answer that makes no sense.
+    """Nothing is known: a timeout, a broken connection, another 5xx, or a senseless answer.
 
     `retry_after_seconds` is what the upstream asked for, where it did; a look-up that is throttled
     says it here, and what it was too many for.

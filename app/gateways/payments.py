@@ -1,4 +1,4 @@
-"""The payments contract (`openapi/payments-upstream.yaml`): a refund's path and body, nothing else."""
+"""The payments contract (`openapi/payments-upstream.yaml`): a refund's path and body, no more."""
 
 from typing import Any
 

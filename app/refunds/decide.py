@@ -1,7 +1,7 @@
-"""What an upstream's answer or a look-up makes of a refund: every outcome matched, with `policy` to decide.
+"""What an upstream's answer or a look-up makes of a refund.
 
-A call whose outcome is unknown is never repeated here; a refusal is believed only where no earlier
-call of ours can be the reason for it.
+Every outcome is matched, and `policy` decides. A call whose outcome is unknown is never repeated
+here; a refusal is believed only where no earlier call of ours can be the reason for it.
 """
 
 from typing import assert_never
@@ -34,7 +34,9 @@ async def decide_after_call(
     *,
     quiet_in_seconds: float,
 ) -> RefundUpdate:
-    """What becomes of a refund that was just sent; a refusal that may be of our own making is looked up first.
+    """What becomes of a refund that was just sent.
+
+    A refusal that may be of our own making is looked up first.
 
     Args:
         gateway: where it was sent.
@@ -49,8 +51,7 @@ async def decide_after_call(
         case Processing(reference, reason):
             return policy.processing(trail, reference, reason)
         case Rejected(code, _, _) if code == ALREADY_REFUNDED or trail.attempts > 1:
-            # Perhaps because of an earlier call of ours that was never heard of: believe it after a
-            # look.
+            # Perhaps because of an earlier call of ours, never heard of: believed after a look.
             return _refused(trail, outcome, await gateway.look_up(order))
         case Rejected():
             return _rejected(trail, outcome)
@@ -75,7 +76,9 @@ async def decide_after_call(
 
 
 def decide_by_sibling(trail: AttemptContext, sibling: Sibling | None) -> RefundUpdate | None:
-    """What becomes of a refund whose payment is refunded already, and not by it, if another of ours can have done it.
+    """What becomes of a refund whose payment another refund of ours may have returned.
+
+    The upstream says that it is refunded already, and not by this one. None: by none of ours.
 
     Args:
         trail: what is known of the refund.
@@ -92,7 +95,10 @@ def decide_by_sibling(trail: AttemptContext, sibling: Sibling | None) -> RefundU
 def decide_after_lookup(
     claimed: ClaimedRefund, trail: AttemptContext, finding: Finding
 ) -> RefundUpdate:
-    """What becomes of a refund that was looked up: only a plain word that there is none lets it be sent again."""
+    """What becomes of a refund that was looked up.
+
+    Only a plain word that there is none lets it be sent again.
+    """
     match finding:
         case Succeeded(reference):
             return policy.succeeded(reference)
@@ -106,8 +112,7 @@ def decide_after_lookup(
         case Rejected(code, detail, reference):
             return policy.rejected(code, detail, reference)
         case Absent() if claimed.status == RefundStatus.PROCESSING:
-            # It has given the refund an id: that it knows nothing of it now is no leave to send it
-            # again.
+            # It has given the refund an id: not to know of it now is no leave to send it again.
             detail = "the upstream had accepted it and does not show it now"
             return policy.lookup_failed(trail, claimed.status, detail, pause_seconds=trail.pause())
         case Absent():
@@ -120,7 +125,10 @@ def decide_after_lookup(
 
 
 def _refused(trail: AttemptContext, refusal: Rejected, finding: Finding) -> RefundUpdate:
-    """Who did it? Ours is a success that we had not heard of; without one of ours the refusal stands."""
+    """Whose doing a refusal is: ours is a success that we had not heard of.
+
+    Without one of ours the refusal stands.
+    """
     match finding:
         case Succeeded(reference):
             return policy.succeeded(reference)

@@ -1,7 +1,7 @@
-"""One claimed refund: the call that its row asks for, made only in time and at the upstream's pace, and its verdict.
+"""One claimed refund: the call that its row asks for, and its verdict.
 
-The row is committed as `submitted` before this is called; no call starts so late that it could
-outlive the lease.
+The call is made only in time, and at the upstream's pace. The row is committed as `submitted`
+before this is called; no call starts so late that it could outlive the lease.
 """
 
 import time
@@ -41,7 +41,10 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class LaneContext:
-    """Where a refund is executed: whose it is, at which upstream and account there, and how fast that takes calls."""
+    """Where a refund is executed.
+
+    Whose it is, at which upstream and account there, and how fast that takes calls.
+    """
 
     business_id: str
     reason: str
@@ -54,7 +57,7 @@ class LaneContext:
 async def execute(
     runtime: Runtime, place: LaneContext, claimed: ClaimedRefund, *, send_before: float
 ) -> RefundUpdate:
-    """Make the call that the row's state asks for, and say what becomes of the row.
+    """Make the call that the row asks for, and say what becomes of it.
 
     Args:
         runtime: the worker's.
@@ -112,7 +115,7 @@ def _count(place: LaneContext, calls: int) -> None:
 
 @dataclass(slots=True)
 class _InstrumentedGateway:
-    """The gateway, how often it was called, and what the last call through it said of the upstream."""
+    """The gateway, its calls counted, and what the last said of the upstream."""
 
     gateway: Gateway
     method: UpstreamMethod
@@ -189,7 +192,7 @@ async def _call(
         if settings.look_up_first:
             known = decide.decide_after_lookup(claimed, trail, await gateway.look_up(order))
             if known.status == RefundStatus.SUBMITTED or seconds_since_boot() >= send_before:
-                # it told nothing, or too late
+                # The look-up told nothing, or too late.
                 return policy.not_started(claimed.status, due_in_seconds=trail.pause())
             if known.status != RefundStatus.PENDING:
                 return known
@@ -213,12 +216,13 @@ async def _call(
 
 
 def order_of(claimed: ClaimedRefund, place: LaneContext) -> Order:
-    """What is asked of the upstream for this row, by the same words at each attempt."""
+    """What is asked of the upstream for this row, in the same words each time."""
     # One key for all attempts; a new one only after a recorded refusal, for a try that a person
     # asked for or when the balance may have been filled.
     key = claimed.id if claimed.key_generation == 0 else f"{claimed.id}.{claimed.key_generation}"
     # What its upstream called the refund: of this try, or of the one before it, which failed.
     is_accepted = claimed.status == RefundStatus.PROCESSING
+    has_failed = claimed.key_generation > 0 and not is_accepted
     return Order(
         refund_id=claimed.id,
         idempotency_key=key,
@@ -230,9 +234,7 @@ def order_of(claimed: ClaimedRefund, place: LaneContext) -> Order:
         credits=claimed.credits,
         reason=place.reason,
         accepted_as=claimed.upstream_reference if is_accepted else None,
-        failed_as=claimed.upstream_reference
-        if claimed.key_generation and not is_accepted
-        else None,
+        failed_as=claimed.upstream_reference if has_failed else None,
         merchant=place.merchant,
         business_id=place.business_id,
         client_id=claimed.client_id,

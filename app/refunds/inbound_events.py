@@ -1,8 +1,8 @@
-"""An upstream's later word on a refund, taken as a hint: nothing of it is believed, the refund is looked up soon.
+"""An upstream's later word on a refund, taken as a hint.
 
-So hooks that come twice, out of order, too early or never leave the same books; they only save
-waiting for a poll. One thing only a hook tells: Stripe may say that a refund which had succeeded
-has failed, and that, too, is looked up.
+Nothing of it is believed; the refund is looked up soon. So hooks that come twice, out of order, too
+early or never leave the same books; they only save waiting for a poll. One thing only a hook tells:
+Stripe may say that a refund which had succeeded has failed, and that, too, is looked up.
 """
 
 import re
@@ -54,7 +54,10 @@ _METHOD: Final = {
 
 @dataclass(frozen=True, slots=True)
 class AtStripe:
-    """A refund as Stripe's thin events name it: its id there, and the connected account that it is at, if it is."""
+    """A refund as Stripe's thin events name it.
+
+    By its id there, and the connected account that it is at, if it is at one.
+    """
 
     id: str
     account: str | None
@@ -81,11 +84,8 @@ async def take(
         came_to = InboundResult.REPEATED
         if await inbound_events.record_once(conn, source, event_id):
             refund_id = await _refund_id(conn, reference)
-            job_id = (
-                None
-                if refund_id is None
-                else await inbound_events.job_of(conn, refund_id, _METHOD[source])
-            )
+            if refund_id is not None:
+                job_id = await inbound_events.job_of(conn, refund_id, _METHOD[source])
             if refund_id is None or job_id is None:
                 came_to = InboundResult.UNKNOWN
             else:

@@ -1,7 +1,8 @@
-"""Whose account is asked: read once for each slice, and a secret of the business's own opened in this process alone.
+"""Whose account is asked, read once for each slice.
 
-A secret that can't be opened stands in the way of this business's calls to that upstream only, and
-never lets the platform's take its place.
+A secret of the business's own is opened in this process alone. A secret that can't be opened stands
+in the way of this business's calls to that upstream only, and never lets the platform's take its
+place.
 """
 
 from collections.abc import Mapping

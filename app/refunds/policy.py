@@ -1,4 +1,4 @@
-"""What an upstream's word makes of a refund: pure decisions, no clock, no database, no network.
+"""What an upstream's word makes of a refund: pure decisions, without clock, database or network.
 
 Nothing here may repeat a call whose outcome is unknown: an `indeterminate` refund only becomes
 `pending` again after the upstream has said that it knows nothing of it.
@@ -20,12 +20,12 @@ MAX_SENDS: Final = 8
 _FIRST_PAUSE_SECONDS: Final = 1.0
 _PAUSE_PER_AGE: Final = 4.0  # what has waited a minute is tried again after a quarter of one
 _MAX_PAUSE_SECONDS: Final = 300.0
-# of a refund that was put off, by what has come to nothing so far, not by its age
+# For a refund that was put off: it grows with what has come to nothing so far, not with age.
 _FIRST_BACK_OFF_SECONDS: Final = 0.5
 _MAX_THROTTLED_SECONDS: Final = 30.0
 MAX_RETRY_AFTER_SECONDS: Final = 900.0
 _MAX_LOOK_UP_PAUSE_SECONDS: Final = 6 * 3600.0
-# 10,000 that are looked up twice an hour are 6 calls a second
+# 10,000 that are looked up twice an hour are 6 calls a second.
 _PAUSE_OF_WAITING_SECONDS: Final = 3600.0
 _DAY_SECONDS: Final = 86_400.0
 # docs.stripe.com/refunds: a client has 45 days to give bank details; for lack of funds a refund
@@ -38,7 +38,9 @@ _WAITS_SECONDS: Final = {
     "processing": 60 * _DAY_SECONDS,  # what came after one of those, too
 }
 _WAITS_FOR: Final = {
-    "requires_action": "the client has been asked where the money is to go, and has 45 days to say so",
+    "requires_action": (
+        "the client has been asked where the money is to go, and has 45 days to say so"
+    ),
     "insufficient_funds": "the balance at the payments service does not cover it yet",
     "charge_pending": "the payment itself has not come in yet",
 }
@@ -67,14 +69,17 @@ class RefundUpdate:
 
 @dataclass(frozen=True, slots=True)
 class AttemptContext:
-    """What is known of a refund when an outcome arrives; `attempts` may have had an effect, this call's own too."""
+    """What is known of a refund when an outcome arrives.
+
+    `attempts` may have had an effect, this call's own too.
+    """
 
     attempts: int
     age_seconds: float
     give_up_after_seconds: float
     jitter: float
     waits_for: str | None = None  # what a refund that its upstream has accepted waits for
-    # earlier claims of it that came to nothing: at least as many as it was put off by its upstream
+    # Earlier claims that came to nothing: at least as many as its upstream has put it off.
     in_vain: int = 0
 
     @property
@@ -84,21 +89,30 @@ class AttemptContext:
         )
 
     def pause_of_look_up(self) -> float:
-        """Seconds to the next look at what is accepted: hooks say it sooner, and 10,000 may wait at one account."""
+        """Seconds to the next look at what is accepted.
+
+        Hooks say it sooner, and 10,000 may wait at one account.
+        """
         grown = min(_MAX_LOOK_UP_PAUSE_SECONDS, max(2.0, self.age_seconds / _PAUSE_PER_AGE))
         if self.waits_for in _WAITS_FOR:
             grown = max(grown, _PAUSE_OF_WAITING_SECONDS)
         return max(2.0, grown * (0.5 + self.jitter / 2))
 
     def pause(self, *, at_least: float = 0.0) -> float:
-        """Seconds to the next try: longer the older the refund is, with jitter, never beyond the longest pause."""
+        """Seconds to the next try: longer the older the refund is, with jitter.
+
+        Never beyond the longest pause, unless `at_least` is.
+        """
         grown = min(
             _MAX_PAUSE_SECONDS, max(_FIRST_PAUSE_SECONDS, self.age_seconds / _PAUSE_PER_AGE)
         )
         return max(at_least, grown * (0.5 + self.jitter / 2))
 
     def back_off(self, *, at_least: float = 0.0, at_most: float = _MAX_PAUSE_SECONDS) -> float:
-        """Seconds to the next try of what was put off: twice as long each time, however old it is."""
+        """Seconds to the next try of what was put off: twice as long each time.
+
+        How old the refund is does not count.
+        """
         grown = min(at_most, _FIRST_BACK_OFF_SECONDS * 2.0 ** min(self.in_vain, 16))
         return max(at_least, grown * (0.5 + self.jitter / 2))
 
@@ -122,7 +136,10 @@ def rejected(code: str, detail: str, upstream_reference: str | None = None) -> R
 
 
 def refunded_elsewhere(detail: str) -> RefundUpdate:
-    """The upstream says it is refunded and has no refund of ours: somebody else's, so nothing is left to return."""
+    """The upstream says it is refunded and has no refund of ours.
+
+    So it was somebody else's, and nothing is left to return.
+    """
     return RefundUpdate(
         RefundStatus.SKIPPED,
         None,
@@ -132,7 +149,7 @@ def refunded_elsewhere(detail: str) -> RefundUpdate:
 
 
 def refunded_here(sibling: str) -> RefundUpdate:
-    """Another refund of ours, which is named, has returned all that was left of the payment."""
+    """Another refund of ours, `sibling`, has returned all that was left of the payment."""
     return RefundUpdate(
         RefundStatus.SKIPPED,
         None,
@@ -142,16 +159,20 @@ def refunded_here(sibling: str) -> RefundUpdate:
 
 
 def perhaps_refunded_here(trail: AttemptContext, sibling: str) -> RefundUpdate:
-    """Refused while the outcome of another refund of ours, which is named, is unknown: who did it is not, either."""
+    """Refused while the outcome of another refund of ours, `sibling`, is unknown.
+
+    Who did it is not known, either.
+    """
     return _refused_for_now(trail, ALREADY_REFUNDED, f"{sibling} of the same payment is under way")
 
 
 def processing(
     trail: AttemptContext, upstream_reference: str | None, reason: str | None = None
 ) -> RefundUpdate:
-    """The upstream accepted it and its final word is still to come: ask again, less and less often.
+    """The upstream accepted it, and its final word is still to come.
 
-    What it waits for is shown, and says for how long a machine waits with it.
+    Ask again, less and less often. What it waits for is shown, and says for how long a machine
+    waits with it.
     """
     waits_for = reason if reason in _WAITS_SECONDS else None
     trail = replace(trail, waits_for=waits_for)
@@ -174,12 +195,18 @@ def processing(
 
 
 def without_balance(trail: AttemptContext, detail: str) -> RefundUpdate:
-    """The business's balance does not cover it yet: no fault of the refund, so it is tried again and again."""
+    """The business's balance does not cover it yet: it is tried again and again.
+
+    That is no fault of the refund.
+    """
     return _refused_for_now(trail, INSUFFICIENT_BALANCE, detail)
 
 
 def _refused_for_now(trail: AttemptContext, code: str, detail: str) -> RefundUpdate:
-    """Refused for what may pass by itself: tried again under a new key, a person's when patience is out."""
+    """Refused for what may pass by itself: tried again under a new key.
+
+    It is a person's when patience is out.
+    """
     if trail.past_deadline:
         return rejected(code, detail)
     return RefundUpdate(
@@ -200,7 +227,10 @@ def not_done(
     retry_after_seconds: float | None,
     throttled: bool,
 ) -> RefundUpdate:
-    """The call surely had no effect: send again later, or give it to a person when patience is out."""
+    """The call surely had no effect: send again later.
+
+    When patience is out it is given to a person, after one more look if it was sent before.
+    """
     if trail.past_deadline and trail.attempts > 1:
         # This call had no effect. An earlier one may have: one more look.
         return RefundUpdate(
@@ -228,10 +258,10 @@ def not_done(
 
 
 def unknown(detail: str, *, quiet_in_seconds: float) -> RefundUpdate:
-    """Nothing is known: look it up once the call can no longer land (`quiet_in_seconds` from now).
+    """Nothing is known: look it up once the call can no longer land.
 
-    Out of patience too: a machine gives up after a look-up only. Until a call can no longer land,
-    not even a person may have it sent again.
+    That is `quiet_in_seconds` from now. Out of patience too: a machine gives up after a look-up
+    only. Until a call can no longer land, not even a person may have it sent again.
     """
     return RefundUpdate(
         RefundStatus.INDETERMINATE,
@@ -242,7 +272,10 @@ def unknown(detail: str, *, quiet_in_seconds: float) -> RefundUpdate:
 
 
 def not_found(trail: AttemptContext) -> RefundUpdate:
-    """The upstream knows nothing of it: send it again under the same key, unless that has failed too often."""
+    """The upstream knows nothing of it: send it again under the same key.
+
+    Not so where that has failed too often, or patience is out.
+    """
     if trail.past_deadline:
         detail = "sent, and the upstream has none of it"
         return RefundUpdate(
@@ -258,7 +291,10 @@ def not_found(trail: AttemptContext) -> RefundUpdate:
 def lookup_failed(
     trail: AttemptContext, status: RefundStatus, detail: str, *, pause_seconds: float
 ) -> RefundUpdate:
-    """A look-up that told nothing: the refund stays what it was, waits for what it did, and is looked up again."""
+    """A look-up that told nothing: the refund stays what it was.
+
+    It waits for what it did, and is looked up again unless patience is out.
+    """
     due = None if trail.past_deadline else pause_seconds
     return RefundUpdate(
         status,
@@ -305,5 +341,8 @@ def not_started(
 
 
 def waits_for(status: RefundStatus, code: str | None) -> str | None:
-    """What a claimed refund waits for at its upstream, by the code that it has; None: for nothing that is known."""
+    """What a claimed refund waits for at its upstream, by the code it has.
+
+    None: for nothing that is known.
+    """
     return code if status == RefundStatus.PROCESSING and code in _WAITS_SECONDS else None

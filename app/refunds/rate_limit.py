@@ -1,8 +1,9 @@
-"""A lane's part of the calls that its account may have, over all workers: asked for before refunds are claimed.
+"""A lane's part of the calls that its account may have, over all workers.
 
-Nothing that is claimed waits here. Each claimed refund has been granted one call; what it makes
-beyond that, or leaves unmade, is told when the lane asks next. A look-up counts as one, whatever
-the pages of its list: nearly every payment has a single one.
+It is asked for before refunds are claimed. Nothing that is claimed waits here. Each claimed refund
+has been granted one call; what it makes beyond that, or leaves unmade, is told when the lane asks
+next. A look-up counts as one, whatever the pages of its list: nearly every payment has a single
+one.
 """
 
 import time
@@ -24,7 +25,7 @@ from app.refunds.runtime import Runtime
 
 log = structlog.get_logger()
 
-# up to half of it more or less, so that no lane always comes just after another
+# Up to half of this more or less, so that no lane always comes just after another.
 _ASK_AGAIN_SECONDS: Final = 0.25
 
 
@@ -35,7 +36,7 @@ class RateLimit:
     account: str
     per_second: float
     owed: int = 0  # calls made and not granted, or below nought granted and not made
-    # monotonic: there was less than was wanted, so none is asked for until then
+    # Monotonic: there was less than was wanted, so none is asked for until then.
     retry_at: float = float("-inf")
 
     @property
@@ -45,7 +46,7 @@ class RateLimit:
 
 
 def of_payments(runtime: Runtime, merchant: PaymentAccount, business_id: str) -> RateLimit | None:
-    """The budget of the account that a business's payments are at; None where calls are not counted."""
+    """The budget of the account of a business's payments; None: calls are not counted."""
     per_second = runtime.settings.payments_calls_per_second
     if per_second is None or isinstance(merchant, UnreadableAccount):
         return None  # or no call is made
@@ -68,7 +69,10 @@ def account_of(
 
 
 async def ask(runtime: Runtime, budget: RateLimit, *, wanted: int) -> int:
-    """How many of the wanted calls may be made now; the account's row is held for this one statement only."""
+    """How many of the wanted calls may be made now.
+
+    The account's row is held for this one statement only.
+    """
     owed = budget.owed
     async with runtime.db.write() as conn:
         granted = await rate_limits.take(
@@ -82,7 +86,10 @@ async def ask(runtime: Runtime, budget: RateLimit, *, wanted: int) -> int:
 
 
 async def reconcile(runtime: Runtime, budget: RateLimit) -> None:
-    """Tell what is owed, so that others have what this lane does not need, or wait for what it has had."""
+    """Tell what is owed.
+
+    Others then have what this lane does not need, or wait for what it has had.
+    """
     if not budget.owed:
         return
     try:

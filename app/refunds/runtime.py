@@ -39,11 +39,11 @@ class Runtime:
     gateways: Mapping[UpstreamMethod, Gateway]
     settings: Settings
     jitter: Callable[[], float] = random.random
-    # set: claim and send nothing more
+    # Once set, nothing more is claimed or sent.
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     at_work: Counter[str] = field(default_factory=Counter)  # slices of this process, by job
     paces: Paces = field(init=False)
-    # made when the first is needed, and kept
+    # Made when the first is needed, and kept.
     seals: Callable[[], SecretBox | None] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -71,17 +71,16 @@ class Runtime:
 def gateways(
     settings: Settings, *, payments_url: str, credits_url: str
 ) -> dict[UpstreamMethod, Gateway]:
-    """The gateways of a process, with room for every call that its paces let go at once."""
+    """A process's gateways, with room for every call that its paces let go at once."""
+    payments_token, credits_token = settings.payments_token, settings.credits_token
     return gateways_from(
         payments_provider=settings.payments_provider,
         payments_url=payments_url,
-        payments_token=settings.payments_token.get_secret_value()
-        if settings.payments_token
-        else None,
+        payments_token=payments_token.get_secret_value() if payments_token else None,
         credits_url=credits_url,
-        credits_token=settings.credits_token.get_secret_value() if settings.credits_token else None,
+        credits_token=credits_token.get_secret_value() if credits_token else None,
         connect_seconds=min(5.0, settings.upstream_timeout_seconds),
         total_seconds=settings.upstream_timeout_seconds,
-        # look-ups are beside the sends
+        # Look-ups are beside the sends.
         max_connections=settings.concurrency * BUSINESSES_AT_FULL_PACE * 3 // 2,
     )

@@ -1,4 +1,4 @@
-"""Outcomes become rows in group commits, and a job with nothing left to do comes to its end.
+"""Outcomes become rows in group commits; a job with nothing left comes to its end.
 
 An outcome that was heard is in the next commit.
 """
@@ -24,7 +24,10 @@ log = structlog.get_logger()
 
 
 class GroupCommit(GroupCommitter[Recorded]):
-    """Collects verdicts of one job from many calls and writes them in groups; leaving the block writes the rest."""
+    """Collects verdicts of one job from many calls and writes them in groups.
+
+    Leaving the block writes the rest.
+    """
 
     def __init__(self, runtime: Runtime, job_id: str) -> None:
         super().__init__(partial(_record, runtime, job_id))
@@ -60,8 +63,9 @@ async def _record(runtime: Runtime, job_id: str, group: list[Recorded]) -> None:
 async def settle_job(runtime: Runtime, job_id: str) -> float | None:
     """End the job if no machine has anything left to do for it.
 
-    Returns: Seconds until a refund is due at an upstream that takes calls (0 or less: now), or None
-    when it has ended.
+    Returns:
+        Seconds until a refund is due at an upstream that takes calls (0 or less: now), or None when
+        it has ended.
     """
     async with runtime.db.write(Step.SETTLE) as conn:
         job = await jobs.lock_any(conn, job_id)
@@ -79,7 +83,10 @@ async def settle_job(runtime: Runtime, job_id: str) -> float | None:
 
 
 async def _due_in(runtime: Runtime, conn: AsyncConnection, job: sa.RowMapping) -> float | None:
-    """Seconds until there is something to do; an upstream that is to be left alone is waited for."""
+    """Seconds until there is something to do.
+
+    An upstream that is to be left alone is waited for.
+    """
     waits = []
     for method in UpstreamMethod:
         due_in = await refunds.next_due_in(conn, job["id"], method)

@@ -1,7 +1,7 @@
-"""Keeps an account's rate the same for all workers: reads its row while free, and tells what was heard while at a pace.
+"""Keeps an account's rate the same for all workers, by its row.
 
-While there is no pace nothing is written. Without the database each worker goes on by what it
-knows.
+The row is read while the rate is free; at a pace, what was heard is told. While there is no pace
+nothing is written. Without the database each worker goes on by what it knows.
 """
 
 import asyncio
@@ -25,7 +25,10 @@ _CLOCKS_APART_SECONDS: Final = 0.05
 
 
 class Teller:
-    """Tells of one lane's account for as long as its slice runs; lanes of one account take turns at it."""
+    """Tells of one lane's account for as long as its slice runs.
+
+    Lanes of one account take turns at it.
+    """
 
     def __init__(self, runtime: Runtime, name: str, account: Account) -> None:
         """`name` is the account's, with its upstream's."""
@@ -40,7 +43,11 @@ class Teller:
         await self._safely()
 
     async def keep_telling(self) -> None:
-        """Tell at once of a pace that is new, ten times a second of what is heard at one, and look once a second."""
+        """Tell what was heard, and look at the row, until the slice ends.
+
+        A pace that is new is told at once, what is heard at one ten times a second; the row is
+        looked at once a second.
+        """
         self._account.tellers.add(self._something)
         try:
             while not self._over.is_set():
@@ -56,7 +63,10 @@ class Teller:
 
     @property
     def every_seconds(self) -> float:
-        """How often it sees whether there is something to tell: at a pace there may be at any moment."""
+        """How often it sees whether there is something to tell.
+
+        At a pace there may be at any moment.
+        """
         return _LOOKED_EVERY_SECONDS if self._account.rate.is_free else TOLD_EVERY_SECONDS
 
     def end(self) -> None:
@@ -86,7 +96,7 @@ class Teller:
         self._account.rate.take_up(None if row is None else Kept(*row), clock)
 
     async def tell(self) -> None:
-        """Write into the row what was heard since the last time, and take up what it comes to."""
+        """Write into the row what was newly heard, and take up what it comes to."""
         rate = self._account.rate
         phase = rate.rate.phase
         async with self._account.telling, self._runtime.db.write() as conn:

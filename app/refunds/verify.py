@@ -1,7 +1,7 @@
-"""Checks the books, the promise's invariants over the rows: for the command, the tests and a worker now and then.
+"""Checks the books: the promise's invariants over the rows.
 
-A check only reads; what it finds is a defect or a hand in the database, and for a person to look
-at.
+It is for the command, the tests and a worker now and then. A check only reads; what it finds is a
+defect or a hand in the database, and for a person to look at.
 """
 
 import asyncio
@@ -65,9 +65,10 @@ async def verify(
 
 
 async def check(runtime: Runtime) -> list[Violation] | None:
-    """Check what has changed since the last check, if it is time; None: it is not, or another worker does it.
+    """Check what has changed since the last check, if it is time.
 
-    The result is kept in the database, where `/metrics` reads it, and logged.
+    None: it is not, or another worker does it. The result is kept in the database, where `/metrics`
+    reads it, and logged.
     """
     every = runtime.settings.verify_seconds
     async with runtime.db.write() as conn:
@@ -75,8 +76,8 @@ async def check(runtime: Runtime) -> list[Violation] | None:
         began_at = await jobs.clock(conn)
     if last is None:
         return None
-    # Once again over the jobs that the last check had seen ending; and over all where it had found
-    # something.
+    # Once again over the jobs that the last check had seen ending; and over all where it had
+    # found something.
     since = (
         None
         if last.violations or last.checked_at is None
@@ -101,7 +102,7 @@ async def keep_checking(runtime: Runtime) -> None:
     while not runtime.stopping.is_set():
         try:
             await check(runtime)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the worker's edge: a database that is away comes back
             log.warning("books.unchecked", error=type(error).__name__)
         with suppress(TimeoutError):
             await asyncio.wait_for(

@@ -1,7 +1,8 @@
-"""Payment and credit services to try the product against: books of what they did, switches for faults.
+"""Payment and credit services to try the product against.
 
-Stands alone: nothing of the product is imported, so its books are an independent witness of what
-the product did. `books` and `journal` keep them, `contracts` says what a request must look like,
-`tokens` who sends it, `faults` draws what goes wrong, `wire` makes it go wrong on the connection,
-`hooks` tells how pending refunds ended, `upstream` is one service, `app` puts both at one address.
+They have books of what they did, and switches for faults. They stand alone: nothing of the product
+is imported, so the books are an independent witness of what it did. `books` and `journal` keep
+them, `contracts` says what a request must look like, `tokens` who sends it, `faults` draws what
+goes wrong, `wire` makes it go wrong on the connection, `hooks` tells how pending refunds ended,
+`upstream` is one service, `app` puts both at one address.
 """

@@ -1,7 +1,7 @@
-"""Both services at one address, with books and switches: `/payments`, `/credits`, `/books`, `/faults`.
+"""Both services at one address, with books and switches.
 
-The books and the switches ask for no token: the sandbox holds no secrets and belongs on a loopback
-address.
+The paths are `/payments`, `/credits`, `/books` and `/faults`. The books and the switches ask for no
+token: the sandbox holds no secrets and belongs on a loopback address.
 """
 
 from collections.abc import AsyncIterator, Mapping
@@ -29,7 +29,9 @@ def create_sandbox(
     token: str | None = None,
     tokens_of: Mapping[str, str] | None = None,
 ) -> Starlette:
-    """The sandbox as an ASGI app: PAYMENTS_URL is its address with `/payments`, CREDITS_URL with `/credits`.
+    """The sandbox as an ASGI app.
+
+    PAYMENTS_URL is its address with `/payments`, CREDITS_URL with `/credits`.
 
     Args:
         books_path: the journal that the books are kept in and read back from; None keeps them in

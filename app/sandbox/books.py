@@ -1,7 +1,7 @@
-"""What one upstream did: every refund it made, each once in the journal before anybody is told of it.
+"""What one upstream did: every refund that it made.
 
-The books are the oracle of the fault tests. A refund that moved money or gave credits back is an
-*effect*; one that failed is not.
+Each is once in the journal before anybody is told of it. The books are the oracle of the fault
+tests. A refund that moved money or gave credits back is an *effect*; one that failed is not.
 """
 
 import heapq
@@ -21,9 +21,10 @@ FAILURE = "declined_by_issuer"
 
 @dataclass(frozen=True, slots=True)
 class BookedRequest:
-    """What a caller asked for: `subject` is the payment or the account, `amount` minor units or credits.
+    """What a caller asked for.
 
-    `business` is whose the subject is said to be; a journal of before that was asked for has none.
+    `subject` is the payment or the account, `amount` minor units or credits. `business` is whose
+    the subject is said to be; a journal of before that was asked for has none.
     """
 
     subject: str
@@ -37,9 +38,10 @@ class BookedRequest:
 
 @dataclass(frozen=True, slots=True)
 class BookedRefund:
-    """One refund or return. `first_status` is what the first answer said, which a replay says again.
+    """One refund or return.
 
-    `caller` is whose token asked for it; a journal of before that was kept has the platform's.
+    `first_status` is what the first answer said, which a replay says again. `caller` is whose token
+    asked for it; a journal of before that was kept has the platform's.
     """
 
     id: str
@@ -63,10 +65,11 @@ class Payment:
 
 @dataclass(slots=True)
 class Book:
-    """The books of one service. `prefix` begins its ids; `limited` says whether amounts can be used up.
+    """The books of one service.
 
-    `owners` says whose a payment or an account is: the business's that it was first seen with.
-    `callers` counts calls by whose token they had, and method.
+    `prefix` begins its ids; `limited` says whether amounts can be used up. `owners` says whose a
+    payment or an account is: the business's that it was first seen with. `callers` counts calls by
+    whose token they had, and method.
     """
 
     name: str
@@ -84,7 +87,10 @@ class Book:
     journal: Journal | None = None
 
     def refusal(self, request: BookedRequest) -> str | None:
-        """Why this refund cannot be made of what is left of its payment, or None if it can."""
+        """Why this refund cannot be made of what is left of its payment.
+
+        None if it can.
+        """
         payment = self.payments.get(request.subject) if self.limited else None
         if payment is None:
             return None
@@ -120,7 +126,10 @@ class Book:
         return refund
 
     def settle_later(self, refund: BookedRefund, status: str, *, at: datetime) -> None:
-        """Let a pending refund become `status` at that time; seen by the first who asks after it."""
+        """Let a pending refund become `status` at that time.
+
+        It is seen by the first who asks after it.
+        """
         heapq.heappush(self.unsettled, (at, refund.id, status))
         self._write({"settle": [at.isoformat(), refund.id, status]})
 
@@ -188,7 +197,10 @@ class Book:
         self._put(refund)
 
     def report(self, *, effects: bool) -> dict[str, Any]:
-        """Totals, requests, callers, references with more than one effect, and all refunds where asked for."""
+        """Totals, requests, callers, and references with more than one effect.
+
+        With `effects` all refunds, too.
+        """
         statuses = Counter(refund.status for refund in self.refunds.values())
         sums: Counter[str] = Counter()
         for refund in self.refunds.values():
@@ -210,13 +222,10 @@ class Book:
 
     def _twice(self) -> Iterator[tuple[str, int]]:
         for reference, ids in self.by_reference.items():
-            count = (
-                sum(self.refunds[refund_id].status != FAILED for refund_id in ids)
-                if len(ids) > 1
-                else 1
-            )
-            if count > 1:
-                yield reference, count
+            if len(ids) > 1:
+                count = sum(self.refunds[refund_id].status != FAILED for refund_id in ids)
+                if count > 1:
+                    yield reference, count
 
     def _write(self, line: dict[str, Any]) -> None:
         if self.journal is not None:
@@ -242,7 +251,10 @@ class Book:
 
 
 def open_books(path: Path | None) -> tuple[dict[str, Book], Journal | None]:
-    """The books of both services, read back from the journal at `path`; None keeps them in memory."""
+    """The books of both services, read back from the journal at `path`.
+
+    None keeps them in memory.
+    """
     journal = None if path is None else Journal(path)
     books = {
         "payments": Book("payments", "rf", limited=True, journal=journal),

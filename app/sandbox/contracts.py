@@ -1,4 +1,7 @@
-"""What the contracts ask of a request and how a refund is shown; a body that breaks one changes nothing."""
+"""What the contracts ask of a request, and how a refund is shown.
+
+A body that breaks one changes nothing.
+"""
 
 from typing import Annotated, Any
 

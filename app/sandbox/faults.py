@@ -1,4 +1,7 @@
-"""The switches for all that can go wrong, and the dice: same seed and same requests, same faults."""
+"""The switches for all that can go wrong, and the dice.
+
+Same seed and same requests, same faults.
+"""
 
 import math
 import zlib
@@ -23,14 +26,20 @@ class _Switches(BaseModel):
 
 
 class Hooks(_Switches):
-    """Where and how pending refunds are told of once they have their final status; they settle by themselves then."""
+    """Where and how pending refunds are told of once they have their final status.
+
+    They settle by themselves then.
+    """
 
     url: Annotated[str, Field(pattern=r"^https?://[!-~]{1,2000}$")]
     secret: Annotated[str, Field(pattern=r"^whsec_[A-Za-z0-9+/]{20,100}={0,2}$")]
     times: Annotated[int, Field(ge=1, le=100)] = 1
     """Every hook is sent so often, with one id."""
     tell: Annotated[list[Literal["pending", "final"]], Field(max_length=10)] = ["final"]
-    """A hook for each, in this order: `final, pending` is a word that another has overtaken; none: no hooks."""
+    """A hook for each, in this order; none: no hooks.
+
+    `final, pending` is a word that another has overtaken.
+    """
     delay_seconds: Seconds = 0
     """From the final status to the hooks."""
     before_answer: bool = False
@@ -42,7 +51,10 @@ class Faults(_Switches):
 
     seed: int = 1
     latency_seconds: Seconds = 0
-    """Time between reading a request and acting; a caller who leaves meanwhile does not stop the act."""
+    """Time between reading a request and acting.
+
+    A caller who leaves meanwhile does not stop the act.
+    """
     latency_jitter_seconds: Seconds = 0
     drop_before: Probability = 0
     """The connection is closed without an answer, and nothing was done."""
@@ -69,9 +81,15 @@ class Faults(_Switches):
     """A token bucket that holds up to one second's worth; beyond it 429."""
     retry_after: Literal["seconds", "date", "none"] = "seconds"
     retry_after_seconds: Annotated[int, Field(ge=0, le=86_400)] = 1
-    """What a 503 and a 429 by accident say; a throttled 429 says when the next token is due, in whole seconds."""
+    """What a 503 and a 429 by accident say.
+
+    A throttled 429 says when the next token is due, in whole seconds.
+    """
     refuse: dict[Code, Probability] = {}
-    """Refusal codes, each for that share of payments or accounts: the same ones until the seed changes."""
+    """Refusal codes, each for that share of payments or accounts.
+
+    They are the same ones until the seed changes.
+    """
     refuse_ids: dict[str, Code] = {}
     """Refusal codes for single payments or accounts."""
     fail: Probability = 0
@@ -113,7 +131,10 @@ class FaultKind(StrEnum):
 
 @dataclass(slots=True)
 class Dice:
-    """The faults of one service with their random numbers and their bucket. New faults are new dice."""
+    """The faults of one service with their random numbers and their bucket.
+
+    New faults are new dice.
+    """
 
     faults: Faults
     tokens: float = 0.0
@@ -123,7 +144,7 @@ class Dice:
 
     def __post_init__(self) -> None:
         """Seed the dice and keep the switches that are on."""
-        self.random = Random(self.faults.seed)
+        self.random = Random(self.faults.seed)  # noqa: S311 - reproducible faults, no secrets
         chances = ((trouble, float(getattr(self.faults, trouble.value))) for trouble in FaultKind)
         self.likely = [(trouble, chance) for trouble, chance in chances if chance > 0]
 
@@ -145,7 +166,10 @@ class Dice:
         return SUCCEEDED
 
     def refusal(self, subject: str) -> str | None:
-        """The code this payment or account is refused with: the same answer each time it is asked for."""
+        """The code that this payment or account is refused with.
+
+        It is the same answer each time it is asked for.
+        """
         if subject in self.faults.refuse_ids:
             return self.faults.refuse_ids[subject]
         for code, share in self.faults.refuse.items():
@@ -154,7 +178,10 @@ class Dice:
         return None
 
     def throttled_seconds(self, monotonic: float) -> float | None:
-        """Take a token; None if there was one, else the seconds until the next, by any steady clock."""
+        """Take a token; None if there was one, else the seconds until the next.
+
+        `monotonic` is by any steady clock.
+        """
         rate = self.faults.throttle_per_second
         if rate is None:
             return None

@@ -1,6 +1,7 @@
-"""Tells a caller, by hooks, how a pending refund ended: signed as Standard Webhooks 1.0.0 says, over real HTTP.
+"""Tells a caller, by hooks, how a pending refund ended.
 
-A hook that nobody takes is not sent again: hooks that never come are a fault like any other.
+Hooks are signed as Standard Webhooks 1.0.0 says, and go over real HTTP. A hook that nobody takes is
+not sent again: hooks that never come are a fault like any other.
 """
 
 import asyncio
@@ -33,7 +34,7 @@ class Herald:
     client: httpx.AsyncClient | None = None
 
     async def announce(self, refund_id: str, hooks: Hooks, *, due_at: datetime) -> None:
-        """See to it that this refund settles when it is due, and that its caller is told.
+        """See that this refund settles when it is due, and its caller is told.
 
         With `before_answer` all that is over on return.
         """

@@ -1,4 +1,7 @@
-"""The books' file: one JSON line per change, in the system's hands before anybody is told of it."""
+"""The books' file: one JSON line per change.
+
+A line is in the system's hands before anybody is told of it.
+"""
 
 import os
 import weakref
@@ -10,7 +13,10 @@ import orjson
 
 
 class Journal:
-    """A file of one JSON line per change; a line that a crash cut short is cut off the file too."""
+    """A file of one JSON line per change.
+
+    A line that a crash cut short is cut off the file too.
+    """
 
     def __init__(self, path: Path) -> None:
         """Take the journal at `path`; `begin` opens it for writing."""
@@ -32,7 +38,10 @@ class Journal:
                 yield orjson.loads(line)
 
     def write(self, line: dict[str, Any]) -> None:
-        """Append one line; it has left this process on return. Before `begin` nothing is written."""
+        """Append one line; it has left this process on return.
+
+        Before `begin` nothing is written.
+        """
         if self._close is not None:
             os.write(self._file, orjson.dumps(line) + b"\n")
 

@@ -1,7 +1,7 @@
-"""Who calls a service: the platform, or a business with a token of its own, which speaks for that business alone.
+"""Who calls a service: the platform, or a business with its own token.
 
-Where a business has a token, the platform's does not speak for it: a call with the wrong one of
-them finds nothing.
+A business's token speaks for that business alone. Where a business has one, the platform's does not
+speak for it: a call with the wrong one of them finds nothing.
 """
 
 import hmac
@@ -15,13 +15,19 @@ NOBODY: Final = "nobody known"
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """The platform's (None: whoever sends none of the others is the platform), and those of businesses by their id."""
+    """The platform's token, and those of businesses by their id.
+
+    With None for the platform's, whoever sends none of the others is the platform.
+    """
 
     platform: str | None = None
     of_businesses: Mapping[str, str] = field(default_factory=dict)
 
     def caller(self, authorizations: Sequence[bytes]) -> str:
-        """Who sends these Authorization headers: `PLATFORM`, a business, or `NOBODY`, who sends two of them, too."""
+        """Who sends these Authorization headers: `PLATFORM`, a business, or `NOBODY`.
+
+        Who sends two of them is nobody known, too.
+        """
         if len(authorizations) > 1:
             return NOBODY
         sent = b"".join(authorizations)
@@ -31,7 +37,10 @@ class Tokens:
         return PLATFORM if self.platform is None or _is(sent, self.platform) else NOBODY
 
     def speaks_for(self, caller: str, business: str | None) -> bool:
-        """Whether the caller may ask for what is of this business; None: it is not known whose it is."""
+        """Whether the caller may ask for what is of this business.
+
+        None: it is not known whose it is.
+        """
         return caller == PLATFORM if business not in self.of_businesses else caller == business
 
 

@@ -1,4 +1,4 @@
-"""One upstream service: makes refunds as its contract says, and goes wrong as its dice say.
+"""One upstream service: refunds as its contract says, faults as its dice say.
 
 Whatever goes wrong, the books say truly what was done: a fault is in what the caller hears, or in
 whether the act takes place at all, and never in between.
@@ -287,8 +287,7 @@ class SandboxUpstream:
 
 def _other_amount(document: dict[str, Any]) -> dict[str, Any]:
     wrong = {name: document[name] + 1 for name in ("amount_minor", "credits") if name in document}
-    return (
-        document
-        | wrong
-        | ({"data": [_other_amount(one) for one in document["data"]]} if "data" in document else {})
-    )
+    changed = document | wrong
+    if "data" in document:
+        changed["data"] = [_other_amount(one) for one in document["data"]]
+    return changed

@@ -1,4 +1,7 @@
-"""Answers on the connection, whole or not at all: a dropped call ends at the socket, as when a peer dies."""
+"""Answers on the connection, whole or not at all.
+
+A dropped call ends at the socket, as when a peer dies.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -42,7 +45,10 @@ def problem_response(status: int, code: str, detail: str) -> Response:
 
 
 async def body_of(receive: Receive, *, limit: int) -> bytes | None:
-    """The whole body, or a chunk above `limit` bytes of it; None if the caller left before its end."""
+    """The whole body, or a chunk above `limit` bytes of it.
+
+    None if the caller left before its end.
+    """
     body = bytearray()
     while True:
         message = await receive()
@@ -90,7 +96,7 @@ def _transport(send: Any) -> Any:
     # holds the transport, and every middleware on the way here wraps it in a closure or in an
     # object: unwrap until it shows.
     found, seen = [send], 0
-    while seen < len(found) < 100:
+    while seen < len(found) < 100:  # noqa: PLR2004 - far more than any chain of middleware holds
         one = found[seen]
         seen += 1
         owner = getattr(one, "__self__", one)

@@ -1,8 +1,9 @@
-"""Writes a batch of records in one short transaction, the same for one PUT and for a slice of an import.
+"""Writes a batch of records in one short transaction.
 
-Locks come in one order everywhere: sessions by id, then bookings by id, then clients by id. A
-booking is changed only while its old and its new session are locked and seen to be live, so a
-cancellation never meets a booking half written.
+It is the same for one PUT and for a slice of an import. Locks come in one order everywhere:
+sessions by id, then bookings by id, then clients by id. A booking is changed only while its old and
+its new session are locked and seen to be live, so a cancellation never meets a booking half
+written.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,17 +25,17 @@ log = structlog.get_logger()
 _MAX_RETRIES: Final = 20
 
 
-class ConcurrentChange(Exception):
-    """Another writer created or moved one of the bookings between the first look and the lock."""
+class ConcurrentChange(Exception):  # noqa: N818 - the transaction was, and is tried again
+    """Another writer created or moved one of the bookings between look and lock."""
 
 
 async def apply(
     db: Database, business_id: str, business_zone: str, batch: Sequence[AnyRecord]
 ) -> list[Outcome]:
-    """Write what the batch changes, as if record by record; the outcome of each, in order.
+    """Write what the batch changes, as if record by record.
 
-    A refused record changes nothing and stops no other. When it returns, the changes are committed;
-    when it raises, none is.
+    Gives the outcome of each, in order. A refused record changes nothing and stops no other. When
+    it returns, the changes are committed; when it raises, none is.
     """
     for _turn in range(_MAX_RETRIES):
         try:
@@ -106,14 +107,15 @@ async def _write_clients(
     seen: frozenset[str],
     changed: Mapping[str, ClientFacts],
 ) -> None:
-    """First those who are new, in the order of their ids, then the others: two writers queue instead of deadlocking."""
+    """First those who are new, in the order of their ids, then the others.
+
+    So two writers queue instead of deadlocking.
+    """
     new = {id_: facts for id_, facts in changed.items() if id_ not in seen}
     alone = await clients.create(conn, business_id, new)
-    if (
-        not alone
-        # one was deleted before, and comes back; or somebody made one meanwhile, and knew no less
-        # than the id
-    ):
+    if not alone:
+        # One was deleted before, and comes back; or somebody made one meanwhile, and knew no less
+        # than the id.
         await clients.revive(conn, business_id, new)
     known = {
         id_: facts for id_, facts in changed.items() if id_ in seen or not (alone or facts == BARE)

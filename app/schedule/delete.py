@@ -1,6 +1,7 @@
-"""Takes a session, a booking or a client out of the schedule; what was settled stays in the history of its job.
+"""Takes a session, a booking or a client out of the schedule.
 
-What a job has in process is not deleted: its bookings are what the refunds are made of.
+What was settled stays in the history of its job. What a job has in process is not deleted: its
+bookings are what the refunds are made of.
 """
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -12,7 +13,9 @@ from app.errors import NotFound, Problem
 
 
 async def delete_session(db: Database, business_id: str, session_id: str) -> None:
-    """Delete a session and its bookings; the job that had cancelled it keeps what became of them.
+    """Delete a session and its bookings.
+
+    The job that had cancelled it keeps what became of them.
 
     Raises:
         NotFound: there is no such session.
@@ -24,7 +27,9 @@ async def delete_session(db: Database, business_id: str, session_id: str) -> Non
 
 
 async def delete_booking(db: Database, business_id: str, booking_id: str) -> None:
-    """Delete a booking with its payment lines; its refunds stay, and so its id is not given anew if it has any.
+    """Delete a booking with its payment lines.
+
+    Its refunds stay, and so its id is not given anew if it has any.
 
     Raises:
         NotFound: there is no such booking.
@@ -71,9 +76,8 @@ async def delete_client(db: Database, business_id: str, client_id: str) -> None:
 async def _lock_session(
     conn: AsyncConnection, business_id: str, session_id: str, what: str, *, to_write: bool
 ) -> None:
-    known = (await sessions.lock(conn, business_id, [session_id], to_write=to_write)).get(
-        session_id
-    )
+    locked = await sessions.lock(conn, business_id, [session_id], to_write=to_write)
+    known = locked.get(session_id)
     if known is None:
         raise NotFound(what)
     if known.job_id is None:

@@ -1,6 +1,7 @@
-"""The public calendar (iCalendar, RFC 5545): each session an event, a cancelled one marked so. No personal data.
+"""The public calendar (iCalendar, RFC 5545): each session an event.
 
-Instants are in UTC: a calendar program has zone rules of its own, and they may be older than ours.
+A cancelled one is marked so, and there is no personal data. Instants are in UTC: a calendar program
+has zone rules of its own, and they may be older than ours.
 """
 
 import datetime as dt
@@ -19,12 +20,18 @@ MAX_EVENTS: Final = 5_000
 DAYS_BACK: Final = 31
 DAYS_AHEAD: Final = 180
 _REFRESH: Final = dt.timedelta(minutes=5)
-_CUT: Final = f"Not all: the feed holds at most {MAX_EVENTS:,} classes, first those that are ahead, then the latest past."
+_CUT: Final = (
+    f"Not all: the feed holds at most {MAX_EVENTS:,} classes,"
+    " first those that are ahead, then the latest past."
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What a feed is made of: sessions in start order, whether there were more, and the page where people see them."""
+    """What a feed is made of.
+
+    Sessions in start order, whether there were more, and the page where people see them.
+    """
 
     rows: Sequence[SessionRow]
     is_cut: bool
@@ -32,7 +39,10 @@ class Shown:
 
 
 def entity_tag(business: BusinessRow, shown: Shown) -> str:
-    """The same for the same events (RFC 9110 §8.8.1, to be sent as a weak tag), whenever they are asked for."""
+    """An entity tag (RFC 9110 §8.8.1): the same for the same events at any time.
+
+    To be sent as a weak one.
+    """
     text = repr(
         (business.name, business.timezone, shown.page, shown.is_cut, list(map(tuple, shown.rows)))
     )
@@ -40,7 +50,10 @@ def entity_tag(business: BusinessRow, shown: Shown) -> str:
 
 
 def calendar(business: BusinessRow, shown: Shown, *, now: dt.datetime) -> bytes:
-    """The feed of these sessions, stamped `now`; its lines end in CRLF. CPU-bound: a millisecond for ten events."""
+    """The feed of these sessions, stamped `now`; its lines end in CRLF.
+
+    CPU-bound: a millisecond for ten events.
+    """
     feed = Calendar()
     feed.add("prodid", "-//Bulk Cancel//Schedule//EN")
     feed.add("version", "2.0")
@@ -63,7 +76,7 @@ def _event(business: BusinessRow, row: SessionRow, page: str, now: dt.datetime) 
     cancelled = row.status == SessionStatus.CANCELLED
     event = Event()
     event.add("uid", f"{row.id}@{business.id}")
-    # of a published calendar it is when this copy was made (RFC 5545 §3.8.7.2)
+    # In a published calendar DTSTAMP is when this copy was made (RFC 5545 §3.8.7.2).
     event.add("dtstamp", now)
     event.add("last-modified", row.changed_at or now)
     event.add("sequence", row.revision)

@@ -1,7 +1,8 @@
-"""Brings a file of records in, batch by batch: good lines are kept, bad ones are named, and memory stays flat.
+"""Brings a file of records in, batch by batch.
 
-A booking may refer to sessions that are stored already or stand earlier in the file, and to any
-client. The same file again changes nothing.
+Good lines are kept, bad ones are named, and memory stays flat. A booking may refer to sessions that
+are stored already or stand earlier in the file, and to any client. The same file again changes
+nothing.
 """
 
 import asyncio
@@ -114,7 +115,10 @@ async def _import_batch(
 
 
 async def _batches(lines: Iterable[bytes]) -> AsyncGenerator[tuple[int, list[_Read]]]:
-    """The lines batch by batch, each with its last line's number; the next is read while one is written."""
+    """The lines batch by batch, each with its last line's number.
+
+    The next is read while one is written.
+    """
     numbered = enumerate(lines, start=1)
     reading = asyncio.create_task(asyncio.to_thread(_next_batch, numbered))
     try:
@@ -127,7 +131,10 @@ async def _batches(lines: Iterable[bytes]) -> AsyncGenerator[tuple[int, list[_Re
 
 
 def _next_batch(numbered: Iterator[tuple[int, bytes]]) -> tuple[int, list[_Read]]:
-    """The number of the last line read (0: there was none), and the lines that are not blank, read."""
+    """The last line's number (0: there was none), and the lines read.
+
+    Blank lines are left out.
+    """
     number = 0
     batch: list[_Read] = []
     for number, line in islice(numbered, BATCH_LINES):
@@ -154,15 +161,16 @@ def _read(number: int, line: bytes) -> _Good | _Bad:
             if not _is_utf8(line):
                 return _Bad(LineNote(number, "", "not-utf8", "The line is not UTF-8."))
         code, sentence = field_errors.code_of(first), field_errors.sentence_of(first)
-        # of a union pydantic names the member
+        # Of a union pydantic names the member first.
         kind = str(first["loc"][0]) if first["loc"] else None
         return _Bad(LineNote(number, _pointer(first), code, sentence), kind)
 
 
 def _without_half_pairs(line: bytes) -> bytes:
-    """The line with a blank of no width for each half of a surrogate pair, which text loses and no id can have.
+    """The line with a blank of no width for each half of a surrogate pair.
 
-    Whoever cuts a name at a number of UTF-16 units, as JavaScript does, may leave half an emoji.
+    Text loses that blank, and no id can have it. Whoever cuts a name at a number of UTF-16 units,
+    as JavaScript does, may leave half an emoji.
     """
     return _HALF_OF_A_PAIR.sub(lambda found: rb"\u200b" if found[1] else found[0], line)
 
@@ -176,7 +184,11 @@ def _is_utf8(line: bytes) -> bool:
 
 
 def _pointer(error: Mapping[str, Any]) -> str:
-    """RFC 6901. Pydantic puts the union member's tag into a place: `booking`, `payments`, 0, `payment`, `currency`."""
+    """The place of an error in its line, as a JSON Pointer (RFC 6901).
+
+    Pydantic puts the union member's tag into a place: `booking`, `payments`, 0, `payment`,
+    `currency`. The tags are left out.
+    """
     loc = error["loc"]
     parts = [
         part

@@ -33,7 +33,10 @@ from app.schedule.walk import (
 async def put_session(
     db: Database, business_id: str, business_zone: str, session_id: str, fields: SessionFields
 ) -> tuple[RecordChange, SessionView]:
-    """Create or describe anew a session; what it did, and the session. A cancelled one stays cancelled."""
+    """Create or describe anew a session; what it did, and the session.
+
+    A cancelled one stays cancelled.
+    """
     record = SessionRecord.model_construct(
         type="session", id=session_id, **_given(fields, SessionFields)
     )
@@ -91,7 +94,8 @@ def _change(outcome: Outcome) -> RecordChange:
                 409,
                 "session-cancelled",
                 "The session is cancelled",
-                f"Session {session_id} is cancelled: it takes no booking, and those in it are frozen.",
+                f"Session {session_id} is cancelled: it takes no booking,"
+                " and those in it are frozen.",
                 extensions={"session_id": session_id, "job_id": job_id},
             )
         case Settled(job_id):
@@ -99,7 +103,8 @@ def _change(outcome: Outcome) -> RecordChange:
                 409,
                 "booking-settled",
                 "The booking was settled",
-                "It was deleted after a bulk cancellation had settled it. Give a new booking an id of its own.",
+                "It was deleted after a bulk cancellation had settled it."
+                " Give a new booking an id of its own.",
                 extensions={"job_id": job_id},
             )
         case TooManyCredits(pointers):

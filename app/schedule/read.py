@@ -1,6 +1,7 @@
-"""Reads the schedule for people: sessions with their places taken, bookings with what was returned of them.
+"""Reads the schedule for people: sessions and bookings.
 
-Another business's id and an unknown one are the same: not found.
+Sessions come with their places taken, bookings with what was returned of them. Another business's
+id and an unknown one are the same: not found.
 """
 
 import datetime as dt
@@ -26,7 +27,10 @@ class SessionView(NamedTuple):
 
 
 class ReturnedSum(NamedTuple):
-    """What refunds come to: minor units by currency, in the order of their codes, and credits."""
+    """What refunds come to, in money and in credits.
+
+    Money is minor units by currency, in the order of their codes.
+    """
 
     amounts: tuple[tuple[str, int], ...]
     credits: int
@@ -40,7 +44,10 @@ async def sessions_page(
     after: tuple[dt.datetime, str] | None,
     limit: int,
 ) -> list[SessionView]:
-    """Up to `limit` chosen sessions in order of start and id, from the one after the key `after`."""
+    """Up to `limit` chosen sessions in order of start and id.
+
+    They go on from the one after the key `after`.
+    """
     async with db.single() as conn:
         rows = await session_pages.page_with_booked(
             conn, business_id, chosen, after=after, limit=limit
@@ -131,7 +138,9 @@ async def bookings_of_client(
     before: tuple[dt.datetime, str] | None,
     limit: int,
 ) -> list[tuple[BookingRow, SessionRow]]:
-    """Up to `limit` bookings of a client with their sessions, the latest start first, from the one after `before`.
+    """Up to `limit` bookings of a client with their sessions.
+
+    The latest start is first; they go on from the one after `before`.
 
     Raises:
         NotFound: the business has no such client.
@@ -148,11 +157,11 @@ async def bookings_of_client(
 def total(booking: BookingRow, statuses: Collection[RefundStatus]) -> ReturnedSum:
     """What the booking's refunds of these statuses come to."""
     amounts: dict[str, int] = {}
-    credits = 0
+    credits = 0  # noqa: A001 - the domain's word
     for refund in booking.refunds:
         if refund.status not in statuses:
             continue
-        credits += refund.credits or 0
+        credits += refund.credits or 0  # noqa: A001
         if refund.currency is not None and refund.amount_minor is not None:
             amounts[refund.currency] = amounts.get(refund.currency, 0) + refund.amount_minor
     return ReturnedSum(tuple(sorted(amounts.items())), credits)

@@ -1,7 +1,8 @@
-"""The form of one session, client or booking, by PUT or as a line of an import; what passes here fits the schema.
+"""The form of one session, client or booking.
 
-Ids, instants and money are taken as they are or not at all. Text for display is mended: whoever
-reads a line with a list as pydantic's context finds there, for each member that was, what was done.
+It comes by PUT or as a line of an import, and what passes here fits the schema. Ids, instants and
+money are taken as they are or not at all. Text for display is mended: whoever reads a line with a
+list as pydantic's context finds there, for each member that was, what was done.
 """
 
 import datetime as dt
@@ -36,7 +37,10 @@ def _region(value: str) -> str:
 
 
 class Mended(NamedTuple):
-    """What was done to one member's text: a JSON Pointer, a stable code and a sentence."""
+    """What was done to one member's text.
+
+    A JSON Pointer, a stable code and a sentence.
+    """
 
     pointer: str
     code: str
@@ -59,7 +63,10 @@ def _displayed(value: str | None, info: ValidationInfo) -> str | None:
 
 
 def _mailable(value: str | None, info: ValidationInfo) -> str | None:
-    """An e-mail address, or None for what can't be one: a wrong address is worse than none."""
+    """An e-mail address, or None for what can't be one.
+
+    A wrong address is worse than none.
+    """
     if value is None:
         return None
     kept = displayed(value)
@@ -87,7 +94,10 @@ Text = Annotated[
     Annotated[str, Strict()] | None,
     AfterValidator(_displayed),
     Field(
-        description=f"For display: white space is folded, and what is beyond {MAX_CHARACTERS} characters is cut."
+        description=(
+            "For display: white space is folded,"
+            f" and what is beyond {MAX_CHARACTERS} characters is cut."
+        )
     ),
 ]
 Email = Annotated[
@@ -111,19 +121,22 @@ Credits = Annotated[
         strict=True,
         ge=0,
         le=10**9,
-        description="At most 1000, unless the business's limit says otherwise; 0 counts as nothing paid.",
+        description=(
+            "At most 1000, unless the business's limit says otherwise; 0 counts as nothing paid."
+        ),
     ),
 ]
 
 
 def _method_by_its_older_word(line: Any) -> Any:
-    """A payment line with `method`, once called `kind`; a `kind` that says otherwise is left, and refused."""
-    if (
-        isinstance(line, dict)
-        and "kind" in line
-        and line.get("method", line["kind"]) == line["kind"]
-    ):
-        return {("method" if name == "kind" else name): value for name, value in line.items()}
+    """A payment line with `method`, once called `kind`.
+
+    A `kind` that says otherwise is left, and refused.
+    """
+    if isinstance(line, dict) and "kind" in line:
+        says_the_same = line.get("method", line["kind"]) == line["kind"]
+        if says_the_same:
+            return {("method" if name == "kind" else name): value for name, value in line.items()}
     return line
 
 
@@ -171,7 +184,10 @@ class SessionFields(Record):
     capacity: Annotated[int, Field(strict=True, ge=0, le=1_000_000)] | None = None
     status: SessionStatus = Field(
         SessionStatus.SCHEDULED,
-        description="`cancelled`: by the platform itself. It has no say over a session that was cancelled here.",
+        description=(
+            "`cancelled`: by the platform itself."
+            " It has no say over a session that was cancelled here."
+        ),
     )
 
     @field_validator("ends_at")

@@ -1,4 +1,7 @@
-"""What became of the lines of an import: counted all, by type and outcome, and of each kind of note a few shown."""
+"""What became of the lines of an import.
+
+All are counted, by type and outcome, and of each kind of note a few are shown.
+"""
 
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -9,7 +12,10 @@ MAX_SHOWN: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class LineNote:
-    """What is to be said of a line: its number from 1, a JSON Pointer into it, a stable code and a sentence."""
+    """What is to be said of a line.
+
+    Its number from 1, a JSON Pointer into it, a stable code and a sentence.
+    """
 
     line: int
     pointer: str
@@ -19,7 +25,10 @@ class LineNote:
 
 @dataclass(frozen=True, slots=True)
 class Notes:
-    """Notes of which some are shown, as many of one code as of another, so that none hides the others."""
+    """Notes of which some are shown, as many of one code as of another.
+
+    So none hides the others.
+    """
 
     _by_code: defaultdict[str, list[LineNote]] = field(default_factory=lambda: defaultdict(list))
 
@@ -42,7 +51,10 @@ class Notes:
 
 @dataclass(slots=True)
 class Counts:
-    """What became of the lines of one type: each is in one of these, and `mended` besides when its text was."""
+    """What became of the lines of one type.
+
+    Each is in one of these, and in `mended` besides when its text was.
+    """
 
     created: int = 0
     updated: int = 0
@@ -54,7 +66,10 @@ class Counts:
 
 @dataclass(slots=True)
 class ImportReport:
-    """What an import did; `errors` are of all types, and of lines whose type could not be made out."""
+    """What an import did.
+
+    `errors` are of all types, and of lines whose type could not be made out.
+    """
 
     lines: int = 0  # that are not blank
     clients: Counts = field(default_factory=Counts)

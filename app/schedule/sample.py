@@ -1,4 +1,7 @@
-"""Makes up a studio's week in the form of an import, to try things out; the same day and seed give the same lines."""
+"""Makes up a studio's week in the form of an import, to try things out.
+
+The same day and seed give the same lines.
+"""
 
 import datetime as dt
 import random
@@ -58,7 +61,10 @@ _FULL: Final = 0.12  # of the sessions; these have a waiting list
 def sample_lines(
     today: dt.date, *, zone: str = ZONE, currency: str = CURRENCY, seed: int = 1
 ) -> list[bytes]:
-    """The lines of an import: 45 sessions from Monday to Sunday around `today`, 120 clients, about 400 bookings."""
+    """The lines of an import: the week, Monday to Sunday, around `today`.
+
+    45 sessions, 120 clients, about 400 bookings.
+    """
     return [
         orjson.dumps(record) for record in sample(today, zone=zone, currency=currency, seed=seed)
     ]
@@ -68,7 +74,7 @@ def sample(
     today: dt.date, *, zone: str = ZONE, currency: str = CURRENCY, seed: int = 1
 ) -> Iterator[dict[str, Any]]:
     """The same as records: clients first, then each session with its bookings."""
-    draw = random.Random(seed)
+    draw = random.Random(seed)  # noqa: S311 - made-up people, the same each time
     monday = today - dt.timedelta(days=today.weekday())
     for number in range(1, CLIENTS + 1):
         name = f"{draw.choice(_FIRST_NAMES)} {draw.choice(_LAST_NAMES)}"

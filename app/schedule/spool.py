@@ -1,7 +1,7 @@
-"""Keeps an import on disk while it streams in and checks its gzip to the end, so that half a file changes nothing.
+"""Keeps an import on disk while it streams in.
 
-Memory stays flat whatever the file's size: it is read in blocks, and a line is never held beyond
-its limit.
+Its gzip is checked to the end, so that half a file changes nothing. Memory stays flat whatever the
+file's size: it is read in blocks, and a line is never held beyond its limit.
 """
 
 import asyncio
@@ -27,7 +27,9 @@ _ALWAYS_EXPANDED: Final = 16 * 1024 * 1024
 async def spooled(
     chunks: AsyncIterable[bytes], *, gzipped: bool, limit_bytes: int
 ) -> AsyncIterator[BinaryIO]:
-    """A readable file of what `chunks` hold, decompressed as it is read; gone when the block ends.
+    """A readable file of what `chunks` hold, decompressed as it is read.
+
+    It is gone when the block ends.
 
     Raises:
         Problem: 413 body-too-large, over `limit_bytes` as sent, or 64 times what was sent once
@@ -87,7 +89,10 @@ def check_gzip(file: BinaryIO, *, is_bounded: bool = False) -> None:
 
 
 def lines_of(file: BinaryIO) -> Iterator[bytes]:
-    """The lines of a file without their ends; one over `LINE_LIMIT` is cut just beyond it, and read past."""
+    """The lines of a file without their ends.
+
+    One over `LINE_LIMIT` is cut just beyond it, and read past.
+    """
     while line := file.readline(LINE_LIMIT + 2):
         if not line.endswith(b"\n") and len(line) > LINE_LIMIT:
             while (rest := file.readline(LINE_LIMIT)) and not rest.endswith(b"\n"):

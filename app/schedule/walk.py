@@ -1,9 +1,9 @@
-"""What a batch of records changes, record by record in their order. Pure: it touches only the `Known` it is given.
+"""What a batch of records changes, record by record in their order.
 
-A booking in a session that we cancelled is frozen: the same again is unchanged, and so is an echo
-of the cancellation (the booking is said to be cancelled where it is); anything else is refused. A
-session that the platform itself has cancelled takes nobody in, but what becomes of those in it is
-the platform's to say.
+Pure: it touches only the `CurrentRows` that it is given. A booking in a session that we cancelled
+is frozen: the same again is unchanged, and so is an echo of the cancellation (the booking is said
+to be cancelled where it is); anything else is refused. A session that the platform itself has
+cancelled takes nobody in, but what becomes of those in it is the platform's to say.
 """
 
 from collections.abc import Mapping, Sequence
@@ -44,7 +44,10 @@ class Unknown:
 
 @dataclass(frozen=True, slots=True)
 class SessionIsCancelled:
-    """Refused: the booking is in, or would go into, a cancelled session: by this job, or by the platform itself."""
+    """Refused: the booking is in, or would go into, a cancelled session.
+
+    It was cancelled by this job, or (None) by the platform itself.
+    """
 
     session_id: str
     job_id: str | None
@@ -52,21 +55,30 @@ class SessionIsCancelled:
 
 @dataclass(frozen=True, slots=True)
 class WithBareClient:
-    """Taken: a booking of a client of whom nothing else is known, and who is made with it."""
+    """Taken: a booking whose client is made with it.
+
+    Nothing else is known of that client.
+    """
 
     change: RecordChange
 
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """Refused: the booking was deleted after this job had settled it, and is not to be settled again."""
+    """Refused: the booking was deleted after this job had settled it.
+
+    It is not to be settled again.
+    """
 
     job_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class TooManyCredits:
-    """Refused: these payment lines have more credits than the business's limit, and were not so before."""
+    """Refused: these payment lines have more credits than the business's limit.
+
+    They were not so before.
+    """
 
     pointers: tuple[str, ...]
     limit: int
@@ -74,7 +86,10 @@ class TooManyCredits:
     @property
     def sentence(self) -> str:
         """What is wrong with each."""
-        return f"Must be less than or equal to {self.limit}, the business's limit for the credits of a line."
+        return (
+            f"Must be less than or equal to {self.limit},"
+            " the business's limit for the credits of a line."
+        )
 
 
 Outcome = RecordChange | WithBareClient | Unknown | SessionIsCancelled | Settled | TooManyCredits
@@ -82,19 +97,25 @@ Outcome = RecordChange | WithBareClient | Unknown | SessionIsCancelled | Settled
 
 @dataclass(slots=True)
 class CurrentRows:
-    """The rows that a batch may touch or refer to, as they are under the batch's locks; `walk` keeps it up to date."""
+    """The rows that a batch may touch or refer to, under its locks.
+
+    `walk` keeps them up to date.
+    """
 
     clients: dict[str, ClientFacts]
     sessions: dict[str, KnownSession]
     bookings: dict[str, BookingFacts]
-    # bookings that are gone, and the jobs that settled them
+    # Bookings that are gone, and the jobs that settled them.
     settled: Mapping[str, str] = field(default_factory=dict)
     credits_per_line: int = 0  # the business's limit
 
 
 @dataclass(slots=True)
 class Changes:
-    """What is to be written: the last state of each row that changed, those that are new apart where it matters."""
+    """What is to be written: the last state of each row that changed.
+
+    Those that are new are apart where it matters.
+    """
 
     clients: dict[str, ClientFacts] = field(default_factory=dict)
     sessions: dict[str, SessionFacts] = field(default_factory=dict)
@@ -104,7 +125,10 @@ class Changes:
 
 
 def session_facts(fields: SessionRecord, business_zone: str) -> SessionFacts:
-    """The facts of a session, held in the business's zone and called by its id where it names none."""
+    """The facts of a session.
+
+    It is held in the business's zone, and called by its id, where it names none.
+    """
     return SessionFacts(
         fields.name or fields.id,
         fields.starts_at,
@@ -172,10 +196,8 @@ def _session(
         return RecordChange.UNCHANGED
     known.sessions[record.id] = after
     changes.sessions[record.id] = facts
-    if (
-        status != (SessionStatus.SCHEDULED if before is None else before.status)
-        or record.id in changes.statuses
-    ):
+    status_before = SessionStatus.SCHEDULED if before is None else before.status
+    if status != status_before or record.id in changes.statuses:
         changes.statuses[record.id] = status
     return RecordChange.CREATED if before is None else RecordChange.UPDATED
 
@@ -210,25 +232,30 @@ def _booking(record: BookingRecord, known: CurrentRows, changes: Changes) -> Out
 
 
 def _echoes(before: BookingFacts, facts: BookingFacts) -> bool:
-    """Whether all that the platform says is that the booking is cancelled where it is; its lines may be gone."""
+    """Whether the platform says only that the booking is cancelled where it is.
+
+    Its lines may be gone.
+    """
     return facts.status == BookingStatus.CANCELLED and facts[:2] == before[:2]
 
 
 def _too_many_credits(
     before: BookingFacts | None, facts: BookingFacts, limit: int
 ) -> TooManyCredits | None:
-    """Lines that stand already are no matter: the booking can still be moved, and said to be cancelled."""
+    """What is over the business's limit, and did not stand before.
+
+    Lines that stand already are no matter: the booking can still be moved, and said to be
+    cancelled.
+    """
     standing = () if before is None else before.lines
     places = [
         place
         for place, line in enumerate(facts.lines)
         if (line.credits or 0) > limit and facts.lines.count(line) > standing.count(line)
     ]
-    return (
-        TooManyCredits(tuple(f"/payments/{place}/credits" for place in places), limit)
-        if places
-        else None
-    )
+    if not places:
+        return None
+    return TooManyCredits(tuple(f"/payments/{place}/credits" for place in places), limit)
 
 
 def _frozen(

@@ -1,7 +1,8 @@
 """Webhooks, in and out.
 
 ```
-in    receive · stripe     whether a signature is an upstream's; what a hook says is looked up, not believed
+in    receive · stripe     whether a signature is an upstream's; what a hook says is looked up,
+                           not believed
 out   endpoints            a business manages where it is told
       deliver              which endpoints something is due for; a lane for each
         prompts            across processes, that something is due
@@ -10,8 +11,9 @@ out   endpoints            a business manages where it is told
         share              how much of a process all lanes may take while refunds are under way
         retries            when next, and when an endpoint is given up; pure
         signing · send     one attempt: signed bytes, one deadline, nothing followed
-        urls · addresses   where an endpoint may be: judged when it is saved, and again by the address connected to
+        urls · addresses   where an endpoint may be: judged when it is saved, and again by the
+                           address connected to
 ```
-Brackets are transactions; none is open across an HTTP call. Events are written by `app/db/jobs/job_events.py`, in the
-transaction of what they report.
+Brackets are transactions; none is open across an HTTP call. Events are written by
+`app/db/jobs/job_events.py`, in the transaction of what they report.
 """

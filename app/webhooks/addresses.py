@@ -1,8 +1,9 @@
-"""Where a webhook may go: a name's addresses are looked up once, all of them are checked, and one of those is used.
+"""Where a webhook may go, judged by the addresses of a name.
 
-What an endpoint's name means can change between any two look-ups, so that only the check of the
-very address that is connected to counts. A refusal reads like a name that has no address: who saves
-URLs can't map our network by the words.
+They are looked up once, all of them are checked, and one of those is used. What an endpoint's name
+means can change between any two look-ups, so that only the check of the very address that is
+connected to counts. A refusal reads like a name that has no address: who saves URLs can't map our
+network by the words.
 """
 
 import asyncio
@@ -24,7 +25,7 @@ Resolve = Callable[..., Iterable[tuple[Any, ...]]]
 
 LOOPBACK: Final[tuple[Address, ...]] = (IPv4Address("127.0.0.1"), IPv6Address("::1"))
 MAX_LOOK_UPS: Final = 128
-# of a name's addresses; a name with hundreds would have us knock at all of them
+# Of a name's addresses: one with hundreds would have us knock at all of them.
 _MAX_TRIED: Final = 8
 _NO_ADDRESS: Final = "the name has no address"
 
@@ -39,7 +40,7 @@ _NOT_PUBLIC: Final[tuple[Network, ...]] = tuple(
         "192.0.0.0/24",  # IETF protocol assignments; one cloud has had its metadata here
         "192.88.99.0/24",  # 6to4 relays, RFC 7526
         "224.0.0.0/4",  # multicast, RFC 5771
-        # in no registry: what a host of Azure's says to its machines, under a public number
+        # In no registry: where a host of Azure's speaks to its machines, under a public number.
         "168.63.129.16/32",
         "2001::/23",  # IETF protocol assignments, Teredo among them, RFC 2928
         "2002::/16",  # 6to4: any IPv4 address, RFC 3056
@@ -54,7 +55,10 @@ def unmapped(address: Address) -> Address:
 
 
 def is_public(address: Address) -> bool:
-    """True for an address that anybody on the Internet can reach; an IPv4-mapped one is judged as what it maps."""
+    """True for an address that anybody on the Internet can reach.
+
+    An IPv4-mapped one is judged as what it maps.
+    """
     address = unmapped(address)
     if isinstance(address, IPv6Address) and address not in _GLOBAL_UNICAST:
         return False
@@ -95,7 +99,10 @@ class AddressPolicy:
 
 
 def is_localhost(host: str) -> bool:
-    """True for the names that always mean this machine (RFC 6761, 6.3); `host` in lower case, without a last dot."""
+    """True for the names that always mean this machine (RFC 6761, 6.3).
+
+    `host` is in lower case, without a last dot.
+    """
     return host == "localhost" or host.endswith(".localhost")
 
 
@@ -122,7 +129,9 @@ class Resolver:
         self._under_way: dict[str, asyncio.Task[tuple[Address, ...]]] = {}
 
     async def addresses(self, host: str) -> tuple[Address, ...]:
-        """The addresses of a name, in the system's order; none if it has none, or if this resolver is closed meanwhile.
+        """The addresses of a name, in the system's order.
+
+        None if it has none, or if this resolver is closed meanwhile.
 
         It takes as long as the system's look-up does: the caller has the deadline.
         """
@@ -164,7 +173,10 @@ class Resolver:
 
 
 class GuardedBackend(httpcore.AsyncNetworkBackend):
-    """What an httpcore pool connects by: only to addresses that `reach` allows, and never by a Unix socket."""
+    """What an httpcore pool connects by: only to addresses that `reach` allows.
+
+    Never by a Unix socket.
+    """
 
     def __init__(self, reach: AddressPolicy, resolver: Resolver) -> None:
         self._reach = reach
@@ -175,7 +187,7 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         self,
         host: str,
         port: int,
-        timeout: float | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's interface
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
@@ -184,8 +196,10 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         Each address gets an equal part of the time that is left, so that a dead one leaves some to
         the next.
 
-        Raises: httpcore.ConnectError: no address, one that is not allowed among them, or no
-        connection to any. httpcore.ConnectTimeout: not in time.
+        Raises:
+            httpcore.ConnectError: no address, one that is not allowed among them, or no connection
+                to any.
+            httpcore.ConnectTimeout: not in time.
         """
         try:
             async with asyncio.timeout(timeout) as deadline:
@@ -207,9 +221,9 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
 
     async def connect_unix_socket(
         self,
-        path: str,
-        timeout: float | None = None,
-        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+        path: str,  # noqa: ARG002 - httpcore's interface
+        timeout: float | None = None,  # noqa: ASYNC109, ARG002
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,  # noqa: ARG002
     ) -> httpcore.AsyncNetworkStream:
         """No URL leads here.
 
@@ -220,11 +234,8 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
 
     async def _addresses(self, host: str, port: int) -> tuple[Address, ...]:
         addresses = _known(host) or await self._resolver.addresses(host)
-        return (
-            addresses[:_MAX_TRIED]
-            if all(self._reach.allows(address, port) for address in addresses)
-            else ()
-        )
+        are_allowed = all(self._reach.allows(address, port) for address in addresses)
+        return addresses[:_MAX_TRIED] if are_allowed else ()
 
 
 def _known(host: str) -> tuple[Address, ...]:

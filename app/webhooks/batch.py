@@ -1,4 +1,4 @@
-"""What a lane has to do with the database: claiming what is due to an endpoint, and writing what came of it.
+"""A lane's side of the database: claiming what is due, writing what came of it.
 
 Each is one short transaction; nothing is sent before its claim is committed.
 """
@@ -44,7 +44,7 @@ class DeliveryContext:
     jitter: Callable[[], float]
     share: Share
     crowded: asyncio.Event = field(default_factory=asyncio.Event)  # endpoints wait for a lane
-    # monotonic, by endpoint: when its last lane began
+    # Monotonic, by endpoint: when its last lane began.
     served_at: dict[str, float] = field(default_factory=dict)
 
 
@@ -68,8 +68,7 @@ async def claim(office: DeliveryContext, endpoint_id: str, *, most: int) -> Batc
         if endpoint is None:
             return _NOTHING
         if endpoint["status"] != EndpointStatus.ENABLED:
-            # What is due was written while it was being disabled; unless it is being enabled right
-            # now.
+            # What is due was written while it was being disabled, unless it is just being enabled.
             held = await endpoints.hold(conn, endpoint_id)
             if held is not None and held["status"] != EndpointStatus.ENABLED:
                 await deliveries.give_up(conn, endpoint_id)
@@ -83,14 +82,17 @@ async def claim(office: DeliveryContext, endpoint_id: str, *, most: int) -> Batc
 
 
 def _opened(seals: SecretBox, endpoint_id: str, sealed: Sequence[tuple[str, str]]) -> list[str]:
-    """The secrets, the newest first; none where that one can't be opened, or the endpoint has just been deleted."""
+    """The secrets, the newest first.
+
+    None where that one can't be opened, or the endpoint has just been deleted.
+    """
     secrets = []
     for place, (secret_id, one) in enumerate(sealed):
         try:
             secrets.append(seals.open(one, webhook_secret(secret_id)))
         except Undecryptable:
             if place == 0:
-                log.error("webhooks.secret_unreadable", endpoint_id=endpoint_id)
+                log.error("webhooks.secret_unreadable", endpoint_id=endpoint_id)  # noqa: TRY400 - nothing to trace
                 return []
             # Whoever has the new one needs an older one no more.
     return secrets

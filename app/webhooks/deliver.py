@@ -1,7 +1,8 @@
-"""Delivering events: a lane for each endpoint that something is due for, so that a slow or dead one delays no other.
+"""Delivering events: a lane for each endpoint that something is due for.
 
-Rows alone say what is due, and whose it is: a commit that wrote some only prompts to look. A worker
-that dies costs a lease, and an event comes again under the same id.
+So a slow or dead one delays no other. Rows alone say what is due, and whose it is: a commit that
+wrote some only prompts to look. A worker that dies costs a lease, and an event comes again under
+the same id.
 """
 
 import asyncio
@@ -26,7 +27,7 @@ from app.webhooks.share import Share
 log = structlog.get_logger()
 
 _LOOK_SECONDS: Final = 1.0
-# between two looks, however many commits tell of something that is due
+# Between two looks, however many commits tell of something that is due.
 _TOGETHER_SECONDS: Final = 0.1
 _MAX_LANES: Final = 128
 _MAX_FAILING_LANES: Final = 96  # the rest are for endpoints that take what they are sent
@@ -34,7 +35,7 @@ _KEPT_DAYS: Final = 30
 _FORGET_EVERY_SECONDS: Final = 3_600.0
 _FORGOTTEN_AT_ONCE: Final = 500  # at each look, until none is left
 
-# the endpoint's id, and whether it was failing then
+# Of each lane's task: the endpoint's id, and whether it was failing when the lane began.
 _Lanes = dict[asyncio.Task[None], tuple[str, bool]]
 
 
@@ -46,7 +47,9 @@ async def deliver_forever(
     jitter: Callable[[], float] = random.random,
     yields: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Deliver what is due, whoever wrote it, until `stopping` is set; then give back what is not delivered yet.
+    """Deliver what is due, whoever wrote it, until `stopping` is set.
+
+    Then what is not delivered yet is given back.
 
     Args:
         db: where events, endpoints and deliveries are.
@@ -72,7 +75,7 @@ async def deliver_forever(
                 _start_lanes(office, lanes, due)
             if time.monotonic() >= forget_at and await _forget(db) < _FORGOTTEN_AT_ONCE:
                 forget_at = time.monotonic() + _FORGET_EVERY_SECONDS
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the worker's edge: a database that is away comes back
             log.warning("webhooks.failed", error=type(error).__name__)
         await _until_told(told, stopping, unheard_seconds(pinched=yields()))
     db.listeners.of_deliveries.remove(told.set)
@@ -82,12 +85,18 @@ async def deliver_forever(
 
 
 def unheard_seconds(*, pinched: bool) -> float:
-    """For how long after a look nobody is heard; as long as unprompted while refunds go on, for each commit tells."""
+    """For how many seconds after a look nobody is heard.
+
+    It is as long as unprompted while refunds go on, for each commit tells.
+    """
     return _LOOK_SECONDS if pinched else _TOGETHER_SECONDS
 
 
 async def _until_told(told: asyncio.Event, stopping: asyncio.Event, unheard: float) -> None:
-    """Until it is time for the next look: a commit told of something, as far as it is heard, or a second has passed."""
+    """Until it is time for the next look.
+
+    A commit told of something, as far as it is heard, or a second has passed.
+    """
     stops = asyncio.create_task(stopping.wait())
     tells = asyncio.create_task(told.wait())
     try:
@@ -154,7 +163,9 @@ def choose(
     running: Sequence[tuple[str, bool]],
     served_at: Mapping[str, float],
 ) -> list[tuple[str, bool]]:
-    """The endpoints that get a lane now: healthy ones first, failing ones never all lanes; who has waited comes first.
+    """The endpoints that get a lane now: healthy ones first.
+
+    Failing ones never get all lanes. Of each kind, who has waited comes first.
 
     Args:
         due: endpoints that something is due for, the longest first, and whether they are failing.

@@ -1,4 +1,4 @@
-"""Managing endpoints: create, change, delete, rotate the secret, send a test event, deliver again what was sent before.
+"""Managing endpoints: create, change, delete, rotate the secret, test, deliver again.
 
 A secret is told once, when it is made; in the database it is sealed.
 """
@@ -25,7 +25,7 @@ from app.webhooks.signing import new_secret
 log = structlog.get_logger()
 
 MAX_ENDPOINTS: Final = 50
-# in force at a time; each is a signature of 47 characters in every request's headers
+# In force at a time; each is a signature of 47 characters in every request's headers.
 MAX_SECRETS: Final = 10
 MAX_OVERLAP_SECONDS: Final = 86_400
 _AT_ONCE: Final = 2_000
@@ -58,7 +58,10 @@ async def create(
     secret, endpoint_id = new_secret(), str(uuid7())
     async with db.write() as conn:
         if await endpoints.count(conn, business_id) >= MAX_ENDPOINTS:
-            detail = f"A business may have {MAX_ENDPOINTS}. Delete one that is not needed, or have one hear more types."
+            detail = (
+                f"A business may have {MAX_ENDPOINTS}. Delete one that is not needed, "
+                "or have one hear more types."
+            )
             raise Problem(409, "too-many-endpoints", "There are too many endpoints", detail)
         await endpoints.add(
             conn,
@@ -107,7 +110,9 @@ async def change(
 
 
 async def delete(db: Database, business_id: str, endpoint_id: str) -> None:
-    """Delete an endpoint and all that is on its way there; it is sent nothing from the start.
+    """Delete an endpoint and all that is on its way there.
+
+    It is sent nothing from the start.
 
     Raises:
         NotFound: no such endpoint.
@@ -134,7 +139,7 @@ async def delete(db: Database, business_id: str, endpoint_id: str) -> None:
 async def rotate(
     db: Database, seals: SecretBox, business_id: str, endpoint_id: str, *, overlap_seconds: int
 ) -> tuple[sa.RowMapping, str]:
-    """Give an endpoint a new secret; until `overlap_seconds` from now what it is sent is signed with the old one too.
+    """Give an endpoint a new secret; the old one signs too for `overlap_seconds`.
 
     Older ones live to their own ends, so that a rotation whose answer was lost may be made again;
     an overlap of 0 ends them all, as is wanted of those that leaked.
@@ -149,8 +154,8 @@ async def rotate(
         if overlap_seconds > 0:
             if await signing_secrets.count(conn, endpoint_id) >= MAX_SECRETS:
                 detail = (
-                    f"An endpoint may have {MAX_SECRETS} in force. Wait until one ends, or end all but the new one "
-                    "by an overlap of 0 seconds."
+                    f"An endpoint may have {MAX_SECRETS} in force. Wait until one ends, "
+                    "or end all but the new one by an overlap of 0 seconds."
                 )
                 raise Problem(409, "too-many-secrets", "There are too many secrets", detail)
             await signing_secrets.end_current(
@@ -197,9 +202,10 @@ async def redeliver(
 async def replay(
     db: Database, business_id: str, endpoint_id: str, *, since: dt.datetime, undelivered_only: bool
 ) -> int:
-    """Send an endpoint all events since an instant that it asks for, under their old ids; how many.
+    """Send an endpoint all events since an instant; returns how many.
 
-    In parts, the oldest first; where one is refused, those before it are on their way.
+    They are those that it asks for, under their old ids. In parts, the oldest first; where one is
+    refused, those before it are on their way.
 
     Raises:
         NotFound: no such endpoint.

@@ -1,7 +1,7 @@
-"""One endpoint's lane: claims what is due to it, sends, and writes what came of it, until nothing is due any more.
+"""One endpoint's lane: claims what is due, sends it, writes what came of it.
 
-More calls go at once the better the endpoint takes them, and one at a time while it fails. No call
-begins so late in its claim's lease that it could outlast it.
+It ends when nothing is due any more. More calls go at once the better the endpoint takes them, and
+one at a time while it fails. No call begins so late in its claim's lease that it could outlast it.
 """
 
 import asyncio
@@ -32,9 +32,9 @@ _MAX_WINDOW: Final = 16
 # more than a call.
 _STOCK: Final = 4 * _MAX_WINDOW
 _QUICK_MILLISECONDS: Final = 200
-# then what is not on its way is given back: others may have it, or nobody any more
+# After so long what is not on its way is given back: others may have it, or nobody any more.
 _STOCK_SECONDS: Final = 2.0
-# for calls in flight when the worker stops; others are soon made again elsewhere
+# For calls in flight when the worker stops; others are soon made again elsewhere.
 _GRACE_SECONDS: Final = 1.0
 _UNREADABLE_WAITS_SECONDS: Final = 60.0
 
@@ -49,7 +49,7 @@ class _Lane:
     results: GroupCommitter[AttemptRow]
     is_quick: bool = False  # its last answer was
     has_more: bool = False  # the last claim got as much as it asked for
-    # claimed, and not on its way yet
+    # Claimed, and not on its way yet.
     stock: deque[tuple[Batch, ClaimedDelivery]] = field(default_factory=deque)
     senders: set[asyncio.Task[None]] = field(default_factory=set)  # each with one on its way
     wants_more: asyncio.Event = field(default_factory=asyncio.Event)
@@ -108,12 +108,8 @@ async def _keep_delivering(office: DeliveryContext, lane: _Lane) -> None:
 
 def _wanted(office: DeliveryContext, lane: _Lane) -> int:
     """How many to claim now."""
-    if (
-        lane.window == _MAX_WINDOW
-        and lane.is_quick
-        and lane.has_more
-        and not office.share.is_pinched
-    ):
+    is_at_its_best = lane.window == _MAX_WINDOW and lane.is_quick and lane.has_more
+    if is_at_its_best and not office.share.is_pinched:
         return _STOCK - len(lane.stock) if len(lane.stock) <= _MAX_WINDOW else 0
     having = len(lane.stock) + len(lane.senders)
     room = lane.window - having
@@ -137,7 +133,7 @@ async def _refill(office: DeliveryContext, lane: _Lane, most: int) -> None:
 
 
 def _send_side_by_side(office: DeliveryContext, lane: _Lane) -> None:
-    """Have as many senders as the window has room for, and there is something to send."""
+    """Fill the window with senders, as far as there is something to send."""
     while len(lane.senders) < lane.window and (first := _next(office, lane)) is not None:
         sender = asyncio.create_task(office.share.metered(_keep_sending(office, lane, *first)))
         lane.senders.add(sender)
@@ -145,7 +141,7 @@ def _send_side_by_side(office: DeliveryContext, lane: _Lane) -> None:
 
 
 def _next(office: DeliveryContext, lane: _Lane) -> tuple[Batch, ClaimedDelivery] | None:
-    """What is to be sent next; what has been claimed for too long is given back."""
+    """What is to be sent next; what was claimed too long ago is given back."""
     while lane.stock:
         batch, claimed = lane.stock.popleft()
         if time.monotonic() - batch.claimed_at <= _STOCK_SECONDS:
@@ -163,7 +159,10 @@ def _sender_ended(lane: _Lane, sender: asyncio.Task[None]) -> None:
 async def _keep_sending(
     office: DeliveryContext, lane: _Lane, batch: Batch, claimed: ClaimedDelivery
 ) -> None:
-    """Send this one, and then from the stock, one after the other, while the window has room for this sender."""
+    """Send this one, and then from the stock, one after the other.
+
+    It goes on while the window has room for this sender.
+    """
     while True:
         try:
             await _deliver(office, lane, batch, claimed)
@@ -178,7 +177,10 @@ async def _keep_sending(
 
 
 async def _end_calls(office: DeliveryContext, lane: _Lane) -> None:
-    """Let the calls in flight end; when the worker stops, only for a moment, and give back the rest."""
+    """Let the calls in flight end, and give back the rest.
+
+    When the worker stops they have only a moment.
+    """
     try:
         _give_back_stock(office, lane)
     finally:

@@ -1,7 +1,7 @@
-"""Prompts across processes: who has committed deliveries rings at Redis, and one that delivers looks at once.
+"""Prompts across processes: who has committed deliveries rings at Redis.
 
-They may be lost: whoever delivers looks every second anyhow. However many commits there are, a
-process rings ten times a second at most.
+One that delivers then looks at once. Prompts may be lost: whoever delivers looks every second
+anyhow. However many commits there are, a process rings ten times a second at most.
 """
 
 import asyncio
@@ -41,7 +41,7 @@ class Ringer:
             pause = _TOGETHER_SECONDS
             try:
                 await self._queue.ring_for_deliveries()
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - a prompt may be lost
                 log.warning("deliveries.wake_lost", error=type(error).__name__)
                 pause = _PAUSE_SECONDS
             await asyncio.sleep(pause)
@@ -53,6 +53,6 @@ async def hear_forever(db: Database, queue: ArqQueue) -> None:
         try:
             if await queue.hear_of_deliveries(seconds=_WAIT_SECONDS):
                 db.listeners.tell_of_deliveries()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the worker's edge: a Redis that is away comes back
             log.warning("deliveries.bell_away", error=type(error).__name__)
             await asyncio.sleep(_PAUSE_SECONDS)

@@ -1,4 +1,4 @@
-"""When an event is tried again, and when it or its endpoint is given up: pure.
+"""When an event is tried again, and it or its endpoint is given up: pure.
 
 Standard Webhooks 1.0.0, "Deliverability and reliability". Only a 2xx is a delivery; a redirect is a
 failure like any other.
@@ -27,7 +27,7 @@ _GONE: Final = 410
 
 def is_delivered(status_code: int | None) -> bool:
     """Whether this answer says that the event has been taken."""
-    return status_code is not None and 200 <= status_code < 300
+    return status_code is not None and 200 <= status_code < 300  # noqa: PLR2004 - RFC 9110, section 15.3
 
 
 def is_gone(status_code: int | None) -> bool:

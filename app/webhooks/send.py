@@ -1,7 +1,8 @@
-"""One attempt to deliver a webhook: a POST that ends within its deadline, goes where it may, and raises for no peer.
+"""One attempt to deliver a webhook: a POST to where it may go.
 
-A status that came counts, whatever becomes of the rest of the answer; of that at most
-`MAX_ANSWER_BYTES` are read, and nothing is followed, unpacked or kept but the beginning.
+It ends within its deadline, and raises for no peer. A status that came counts, whatever becomes of
+the rest of the answer; of that at most `MAX_ANSWER_BYTES` are read, and nothing is followed,
+unpacked or kept but the beginning.
 """
 
 import asyncio
@@ -68,14 +69,15 @@ class _Heard:
 
 @lru_cache(maxsize=1_024)
 def _target(text: str, reach: AddressPolicy) -> tuple[httpcore.URL, bytes]:
-    """Where an endpoint's URL leads, and its Host; kept for the next attempt: that it may be depends on nothing else.
+    """Where an endpoint's URL leads, and its Host.
+
+    Kept for the next attempt: that it may be depends on nothing else.
 
     Raises:
         ValueError: an endpoint may not have it.
     """
     url = httpx.URL(check_url(text, reach))
-    # From its parts: httpcore would read the text by rules of its own, and perhaps another host out
-    # of it.
+    # From its parts: httpcore would read the text by its own rules, and perhaps for another host.
     parts = httpcore.URL(
         scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
     )
@@ -83,7 +85,10 @@ def _target(text: str, reach: AddressPolicy) -> tuple[httpcore.URL, bytes]:
 
 
 class EndpointClient:
-    """The connections to one endpoint, so that no endpoint takes another's: HTTP/1.1, kept alive, by no proxy."""
+    """The connections to one endpoint: HTTP/1.1, kept alive, by no proxy.
+
+    No endpoint takes another's.
+    """
 
     def __init__(
         self,
@@ -122,7 +127,7 @@ class EndpointClient:
             )
             for _ in range(most_connections)
         ]
-        # the one used last first: others may time out
+        # The one used last comes first: others may time out.
         self._free = asyncio.LifoQueue[httpcore.AsyncConnectionPool]()
         for pool in self._pools:
             self._free.put_nowait(pool)
@@ -207,7 +212,7 @@ class _SizeLimitedBackend(GuardedBackend):
 
 
 class _SizeLimitedStream(httpcore.AsyncNetworkStream):
-    """Reads at most `MAX_ANSWER_BYTES` after what was written last, and breaks where there are more.
+    """Reads at most `MAX_ANSWER_BYTES` after the last write, and breaks where there are more.
 
     Counted here and not in bodies: an endless row of small chunks or of 1xx answers costs as much
     to read.
@@ -217,14 +222,14 @@ class _SizeLimitedStream(httpcore.AsyncNetworkStream):
         self._stream = stream
         self._left = MAX_ANSWER_BYTES
 
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - httpcore's interface
         if self._left == 0:
             raise httpcore.ReadError("the answer is too long")
         received = await self._stream.read(min(max_bytes, self._left), timeout)
         self._left -= len(received)
         return received
 
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
         self._left = MAX_ANSWER_BYTES
         await self._stream.write(buffer, timeout)
 
@@ -235,7 +240,7 @@ class _SizeLimitedStream(httpcore.AsyncNetworkStream):
         self,
         ssl_context: ssl.SSLContext,
         server_hostname: str | None = None,
-        timeout: float | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109
     ) -> httpcore.AsyncNetworkStream:
         try:
             return _SizeLimitedStream(
@@ -252,8 +257,7 @@ class _SizeLimitedStream(httpcore.AsyncNetworkStream):
 
 
 def _trouble(failure: Exception) -> DeliveryError:
-    # httpcore wraps what it catches, and its pool drops the cause: only the arguments still have
-    # it.
+    # httpcore wraps what it catches, and its pool drops the cause: only the arguments have it.
     if any(isinstance(error, ssl.SSLError) for error in (failure, *failure.args)):
         return DeliveryError.TLS
     match failure:

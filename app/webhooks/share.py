@@ -1,7 +1,8 @@
-"""How much of a process deliveries may take: a small share while refunds are under way, and as much as they want else.
+"""How much of a process deliveries may take beside refunds.
 
-It is counted in the processor's time of this thread, so that waiting costs nothing. Nobody starves:
-the share is never nothing, and who asked first goes first.
+A small share while those are under way, and as much as they want else. It is counted in the
+processor's time of this thread, so that waiting costs nothing. Nobody starves: the share is never
+nothing, and who asked first goes first.
 """
 
 import asyncio
@@ -16,7 +17,7 @@ LEAST: Final = 0.02  # of a core, however little time the thread has had
 # While refunds wait for their upstream more than they work, nobody is in the way of anybody.
 IDLE: Final = 0.05  # of a core, taken by all that is no delivery
 IDLE_SHARE: Final = 0.25  # of a core
-# that a delivery takes: counted from its claim, until what it takes has been
+# What a delivery usually takes: counted from its claim, until what it does take has been.
 USUAL_SECONDS: Final = 0.001
 _OVER_SECONDS: Final = 1.0  # what others take is measured over this
 _PAUSE_SECONDS: Final = 0.02
@@ -48,7 +49,7 @@ class Share:
         self._clock = clock
         self._used = used
         self._sleep = sleep
-        # which wakes those who wait in the order in which they came
+        # A lock wakes those who wait in the order in which they came.
         self._in_order = asyncio.Lock()
         self._debt = 0.0  # seconds taken, or soon to be, beyond the share
         self._taken = 0.0  # seconds of deliveries, in all
@@ -62,7 +63,10 @@ class Share:
         return self._yields()
 
     async def turn(self, deliveries: int) -> None:
-        """Wait until so many may be claimed; what is not claimed after all is to be given back by `ended`."""
+        """Wait until so many may be claimed.
+
+        What is not claimed after all is to be given back by `ended`.
+        """
         async with self._in_order:
             while self._owes() and not self._stopping.is_set():
                 await self._sleep(_PAUSE_SECONDS)
@@ -130,5 +134,5 @@ class _Metered(Awaitable[One], Generic[One]):
             except GeneratorExit:
                 self._work.close()
                 raise
-            except BaseException as error:
+            except BaseException as error:  # noqa: BLE001 - a cancellation too is the coroutine's to see
                 raised = error

@@ -1,4 +1,7 @@
-"""Signing what is sent, as Standard Webhooks 1.0.0 has it: the very bytes, anew at each attempt, with every secret."""
+"""Signing what is sent, as Standard Webhooks 1.0.0 has it.
+
+The very bytes are signed, anew at each attempt, with every secret.
+"""
 
 import base64
 import datetime as dt

@@ -1,4 +1,6 @@
-"""Whether a hook comes from Stripe: the bytes as they came are checked before anything reads them.
+"""Whether a hook comes from Stripe.
+
+The bytes as they came are checked before anything reads them.
 
 docs.stripe.com/webhooks, "Verify webhook signatures manually": of the header `Stripe-Signature` the
 time `t` and every `v1` are read, other schemes are not. A time more than 300 s from our clock,
@@ -24,7 +26,9 @@ _TIME: Final = re.compile(r"[1-9][0-9]{0,11}")
 
 
 def verify(secrets: Sequence[str], header: str | None, body: bytes, *, now: float) -> None:
-    """Return if one of the secrets (`whsec_…`, of which the whole string is the key) has signed the body.
+    """Return if one of the secrets has signed the body.
+
+    Of a secret (`whsec_…`) the whole string is the key.
 
     Args:
         secrets: those in force.

@@ -1,7 +1,8 @@
-"""Whether a URL may be an endpoint's, as far as the URL tells: an address in any spelling is judged as that address.
+"""Whether a URL may be an endpoint's, as far as the URL tells.
 
-No name is looked up here: that would be slow, would tell callers which names our network knows, and
-would hold for no later moment. What a name means is judged by `addresses` when it is connected to.
+An address in any spelling is judged as that address. No name is looked up here: that would be slow,
+would tell callers which names our network knows, and would hold for no later moment. What a name
+means is judged by `addresses` when it is connected to.
 """
 
 import re
@@ -24,7 +25,9 @@ _NUMBER_LAST: Final = re.compile(r"(.*\.)?([0-9]+|0x[0-9a-f]*)")
 
 
 def check_url(text: str, reach: AddressPolicy) -> str:
-    """The URL, normalised, if an endpoint may have it; what is normalised already stays as it is.
+    """The URL, normalised, if an endpoint may have it.
+
+    What is normalised already stays as it is.
 
     Raises:
         ValueError: it may not, with a sentence for whoever has typed it.
@@ -80,7 +83,10 @@ def _parsed(text: str) -> httpx.URL:
 
 
 def _numeric(host: str) -> Address | None:
-    """The address that the system takes this for without asking anybody; it knows more spellings than `ipaddress`."""
+    """The address that the system takes this for without asking anybody.
+
+    It knows more spellings than `ipaddress`.
+    """
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
     except (OSError, UnicodeError):

@@ -60,7 +60,7 @@ def upgrade() -> None:
         """
     )
     # A build that knows nothing of ceilings would write refunds that claim nothing.
-    op.execute(f"UPDATE schema_needs SET revision = '{revision}' WHERE name = 'build'")
+    op.execute(f"UPDATE schema_needs SET revision = '{revision}' WHERE name = 'build'")  # noqa: S608
 
 
 def downgrade() -> None:

@@ -1,4 +1,4 @@
-"""Each benchmark in its short form, which shows that it works: what it finds in that means nothing."""
+"""Each benchmark in its short form, which shows that it works: what it finds means nothing."""
 
 import math
 import os
@@ -89,7 +89,7 @@ NEEDS_THE_OTHERS = pytest.mark.skipif(
 )
 NEEDS_PSQL = pytest.mark.skipif(shutil.which("psql") is None, reason="psql is missing")
 NEEDS = {"audit": [NEEDS_PSQL], "others": [NEEDS_THE_OTHERS]}
-# the rest, which makes nothing that others need, runs with the long tests
+# The rest, which makes nothing that others need, runs with the long tests.
 QUICK = {"refunds", "expand"}
 
 

@@ -1,4 +1,7 @@
-"""Each start reads its settings: one line for what is wrong, naming the variable, and never a traceback."""
+"""Each start reads its settings, and says in one line what is wrong.
+
+It names the variable, and there is never a traceback.
+"""
 
 import itertools
 import os
@@ -125,7 +128,10 @@ def test_a_variable_that_is_no_setting_stops_every_start(command_line, command):
     assert (code, lines) == (
         1,
         [
-            "bulk-cancel: BULK_CANCEL_PAYMENT_URL is not a setting; did you mean BULK_CANCEL_PAYMENTS_URL?",
+            (
+                "bulk-cancel: BULK_CANCEL_PAYMENT_URL is not a setting;"
+                " did you mean BULK_CANCEL_PAYMENTS_URL?"
+            ),
         ],
     )
     code, lines = command_line(*command, jwt_issuer="https://issuer.example", payment_url="x")
@@ -174,7 +180,8 @@ def test_a_file_that_is_no_database_is_told_in_one_line(command_line, tmp_path, 
     )
     assert code == 1
     assert line == (
-        "bulk-cancel: The database that BULK_CANCEL_DATABASE_URL names can't be used: file is not a database"
+        "bulk-cancel: The database that BULK_CANCEL_DATABASE_URL names can't be used:"
+        " file is not a database"
     )
 
 

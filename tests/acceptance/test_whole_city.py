@@ -1,7 +1,8 @@
-"""The main job on a real city's day: import, plan "all", cancel, follow to the end, verify; the books equal the audit.
+"""The main job on a real city's day: the upstreams' books equal the audit.
 
-Every process is a real one, started as an operator would. The schedule is not part of the project:
-where it is not beside the checkout, these tests say so and do not run.
+Import, plan "all", cancel, follow to the end, verify. Every process is a real one, started as an
+operator would. The schedule is not part of the project: where it is not beside the checkout, these
+tests say so and do not run.
 """
 
 import collections
@@ -38,7 +39,7 @@ pytestmark = [
 
 
 class Operator:
-    """Runs `bulk-cancel` commands and processes with one set of settings, in a directory of its own."""
+    """Runs `bulk-cancel` commands and processes with one set of settings, in its own directory."""
 
     def __init__(self, folder: Path, **settings: str) -> None:
         self.folder = folder
@@ -204,7 +205,10 @@ def _rows(content: bytes) -> list[dict[str, str]]:
 
 
 def _reconcile(accepted, final, followed, totals) -> None:
-    """Line by line: the CSV of the 202, the final one and the followed one speak of the same refunds and amounts."""
+    """The CSVs of the 202, the final and the followed one agree, line by line.
+
+    They speak of the same refunds and amounts.
+    """
     frozen = (
         "session_id",
         "booking_id",
@@ -232,7 +236,10 @@ def _reconcile(accepted, final, followed, totals) -> None:
 
 
 def _compare_with_books(final, books) -> None:
-    """The upstreams' own books hold each refund of the audit once, and nothing else, to the cent and the credit."""
+    """The upstreams' own books hold each refund of the audit once, and nothing else.
+
+    To the cent and the credit.
+    """
     for service, method in (("payments", "payment"), ("credits", "credit")):
         assert books[service]["twice"] == {}
         effects = {effect["reference"]: effect for effect in books[service]["effects"]}

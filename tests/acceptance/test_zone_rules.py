@@ -1,4 +1,4 @@
-"""Processes on a machine whose zone files are older than the pinned `tzdata`, and on one whose are newer."""
+"""Processes on a machine whose zone files are older than the pinned `tzdata`, or newer."""
 
 import os
 import shutil
@@ -35,7 +35,10 @@ PLACES = [
 
 @pytest.fixture
 def machine(tmp_path):
-    """Makes zone files as those of a release before 2026, in which clocks still change; gives their environment."""
+    """Makes zone files as those of a release before 2026; gives their environment.
+
+    In such a release clocks still change.
+    """
     zic = shutil.which("zic", path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
     if zic is None:
         pytest.skip("zic is missing, which compiles zone files")

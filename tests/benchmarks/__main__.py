@@ -1,4 +1,7 @@
-"""`python -m benchmarks [names]`: run benchmarks, print their table, and keep every figure if asked to."""
+"""`python -m benchmarks [names]`: run benchmarks and print their table.
+
+Every figure is kept if asked to.
+"""
 
 import argparse
 import importlib
@@ -67,10 +70,8 @@ def main() -> None:
             print(f"bench: {name}", file=sys.stderr, flush=True)
             taken[name] = uvloop.run(_measured(name, bench))
             for figure in taken[name]:
-                print(
-                    f"bench: {figure.name}: {', '.join(f'{value:,.3g}' for value in figure.rounds)}",
-                    file=sys.stderr,
-                )
+                rounds = ", ".join(f"{value:,.3g}" for value in figure.rounds)
+                print(f"bench: {figure.name}: {rounds}", file=sys.stderr)
     finally:
         bench.close()
     print(table([figure for figures in taken.values() for figure in figures]))

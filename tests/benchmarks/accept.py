@@ -1,4 +1,7 @@
-"""Accepting: 500 sessions at once against the same rows written by hand, and single ones against the smallest app."""
+"""Accepting 500 sessions at once, and single ones.
+
+The many are held against the same rows written by hand, single ones against the smallest app.
+"""
 
 import asyncio
 import json
@@ -26,33 +29,49 @@ _BOOKINGS_IN_A_CLASS: Final = 10
 # What acceptance writes, as one would write it by hand: the sessions' lock, the job with what it
 # promises, the outcomes, and the sessions as cancelled.
 BY_HAND: Final = (
+    (
+        """
+    SELECT id FROM sessions WHERE business_id = $1 AND id = ANY ($2) AND status = 'scheduled'"""
+        """ ORDER BY id FOR UPDATE
     """
-    SELECT id FROM sessions WHERE business_id = $1 AND id = ANY ($2) AND status = 'scheduled' ORDER BY id FOR UPDATE
-    """,
-    """
-    INSERT INTO jobs (id, business_id, idempotency_key, request_fingerprint, status, date_from, date_to,
-        include_attended, requested_by, requested_at, due_at, accepted_sessions, expanded_sessions, outcome_seq, totals)
-    SELECT $3::uuid, $1::varchar, $3::uuid::text, '', 'queued', $4, $4, false, 'bench', now(), now(),
+    ),
+    (
+        """
+    INSERT INTO jobs (id, business_id, idempotency_key, request_fingerprint, status, date_from,"""
+        """ date_to,
+        include_attended, requested_by, requested_at, due_at, accepted_sessions,"""
+        """ expanded_sessions, outcome_seq, totals)
+    SELECT $3::uuid, $1::varchar, $3::uuid::text, '', 'queued', $4, $4, false, 'bench', now(),"""
+        """ now(),
         cardinality($2::varchar[]), 0, 0,
         json_build_object('bookings', count(DISTINCT b.id), 'clients', count(DISTINCT b.client_id),
             'refunds', count(*), 'amounts', json_build_object('CAD', sum(p.amount_minor)))
     FROM bookings b JOIN payment_lines p ON p.business_id = b.business_id AND p.booking_id = b.id
-    WHERE b.business_id = $1 AND b.session_id = ANY ($2) AND b.status IN ('booked', 'waitlisted', 'checked_in')
-    """,
+    WHERE b.business_id = $1 AND b.session_id = ANY ($2)"""
+        """ AND b.status IN ('booked', 'waitlisted', 'checked_in')
     """
-    INSERT INTO job_sessions (job_id, session_id, business_id, seq, position, outcome, session_name, session_starts_at,
+    ),
+    (
+        """
+    INSERT INTO job_sessions (job_id, session_id, business_id, seq, position, outcome,"""
+        """ session_name, session_starts_at,
         session_timezone, location, instructor)
     SELECT $3::uuid, id, business_id, row_number() OVER (ORDER BY starts_at, id),
-        row_number() OVER (ORDER BY starts_at, id) - 1, 'accepted', name, starts_at, timezone, location, instructor
+        row_number() OVER (ORDER BY starts_at, id) - 1, 'accepted', name, starts_at, timezone,"""
+        """ location, instructor
     FROM sessions WHERE business_id = $1 AND id = ANY ($2)
-    """,
+    """
+    ),
     """
     UPDATE sessions SET status = 'cancelled', job_id = $3::uuid, cancelled_at = now()
     WHERE business_id = $1 AND id = ANY ($2)
     """,
 )
 _UNDO: Final = (
-    "UPDATE sessions SET status = 'scheduled', job_id = NULL, cancelled_at = NULL WHERE status = 'cancelled'",
+    (
+        "UPDATE sessions SET status = 'scheduled', job_id = NULL, cancelled_at = NULL"
+        " WHERE status = 'cancelled'"
+    ),
     "DELETE FROM job_sessions",
     "DELETE FROM jobs",
     "VACUUM sessions, job_sessions, jobs",
@@ -60,7 +79,10 @@ _UNDO: Final = (
 
 
 async def measure(bench: Bench) -> list[Figure]:
-    """One API process over PostgreSQL and Redis; no worker runs, so that accepting is all there is to do."""
+    """One API process over PostgreSQL and Redis.
+
+    No worker runs, so that accepting is all there is to do.
+    """
     sessions, requests = bench.size(500, 5), bench.size(1_000, 32)
     async with AsyncExitStack() as stack:
         place = await _place(bench, stack, sessions=sessions, requests=requests)

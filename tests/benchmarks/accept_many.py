@@ -1,6 +1,7 @@
-"""Accepting thousands of sessions at once on databases that nobody has analysed, against the same rows by hand.
+"""Accepting thousands of sessions at once, against the same rows by hand.
 
-By the step alone, without HTTP: both are one transaction, from BEGIN to COMMIT.
+Nobody has analysed the databases. By the step alone, without HTTP: both are one transaction, from
+BEGIN to COMMIT.
 """
 
 import asyncio
@@ -31,30 +32,43 @@ _CALLED: Final[dict[Kind, str]] = {"sqlite": "SQLite", "postgresql": "PostgreSQL
 
 # As `BY_HAND`, in the words of SQLite: it locks the file, and takes a list as JSON.
 _SQLITE: Final = (
-    """
-    INSERT INTO jobs (id, business_id, idempotency_key, request_fingerprint, status, date_from, date_to,
-        include_attended, requested_by, requested_at, due_at, accepted_sessions, expanded_sessions, outcome_seq, totals)
-    SELECT :job, :business, :job, '', 'queued', :day, :day, false, 'bench', :now, :now, :count, 0, 0,
+    (
+        """
+    INSERT INTO jobs (id, business_id, idempotency_key, request_fingerprint, status, date_from,"""
+        """ date_to,
+        include_attended, requested_by, requested_at, due_at, accepted_sessions,"""
+        """ expanded_sessions, outcome_seq, totals)
+    SELECT :job, :business, :job, '', 'queued', :day, :day, false, 'bench', :now, :now, :count,"""
+        """ 0, 0,
         json_object('bookings', count(DISTINCT b.id), 'clients', count(DISTINCT b.client_id),
             'refunds', count(*), 'amounts', json_object('CAD', sum(p.amount_minor)))
-    FROM json_each(:ids) AS c CROSS JOIN bookings b ON b.business_id = :business AND b.session_id = c.value
+    FROM json_each(:ids) AS c CROSS JOIN bookings b ON b.business_id = :business"""
+        """ AND b.session_id = c.value
     JOIN payment_lines p ON p.business_id = b.business_id AND p.booking_id = b.id
     WHERE b.status IN ('booked', 'waitlisted', 'checked_in')
-    """,
     """
-    INSERT INTO job_sessions (job_id, session_id, business_id, seq, position, outcome, session_name, session_starts_at,
+    ),
+    (
+        """
+    INSERT INTO job_sessions (job_id, session_id, business_id, seq, position, outcome,"""
+        """ session_name, session_starts_at,
         session_timezone, location, instructor)
-    SELECT :job, s.id, s.business_id, c.key + 1, c.key, 'accepted', s.name, s.starts_at, s.timezone, s.location,
+    SELECT :job, s.id, s.business_id, c.key + 1, c.key, 'accepted', s.name, s.starts_at,"""
+        """ s.timezone, s.location,
         s.instructor
     FROM json_each(:ids) AS c CROSS JOIN sessions s ON s.business_id = :business AND s.id = c.value
-    """,
+    """
+    ),
     """
     UPDATE sessions SET status = 'cancelled', job_id = :job, cancelled_at = :now
     WHERE business_id = :business AND id IN (SELECT value FROM json_each(:ids))
     """,
 )
 _UNDO: Final = (
-    "UPDATE sessions SET status = 'scheduled', job_id = NULL, cancelled_at = NULL WHERE status = 'cancelled'",
+    (
+        "UPDATE sessions SET status = 'scheduled', job_id = NULL, cancelled_at = NULL"
+        " WHERE status = 'cancelled'"
+    ),
     "DELETE FROM job_sessions",
     "DELETE FROM jobs",
 )

@@ -1,4 +1,7 @@
-"""The audit CSV of a large job through the API: its time against psql's COPY, its first line, and the API's memory."""
+"""The audit CSV of a large job through the API, against psql's COPY.
+
+Its time, its first line, and the API's memory.
+"""
 
 import asyncio
 import os
@@ -27,43 +30,64 @@ _MIB: Final = 1024 * 1024
 _SAMPLED_SECONDS: Final = 0.02
 
 _CLIENTS: Final = (
-    """
+    (
+        """
     INSERT INTO clients (business_id, id, name, email)
-    SELECT '{business}', 'c' || n, 'Kim Li ' || n, 'kim.li.' || n || '@example.org' FROM generate_series(0, 19999) n
-    """,
+    SELECT '{business}', 'c' || n, 'Kim Li ' || n, 'kim.li.' || n || '@example.org'"""
+        """ FROM generate_series(0, 19999) n
+    """
+    ),
 )
 _A_JOB: Final = (
-    """
-    INSERT INTO jobs (id, business_id, idempotency_key, request_fingerprint, status, date_from, date_to, reason,
-                      include_attended, requested_by, requested_at, started_at, finished_at, accepted_sessions,
+    (
+        """
+    INSERT INTO jobs (id, business_id, idempotency_key, request_fingerprint, status, date_from,"""
+        """ date_to, reason,
+                      include_attended, requested_by, requested_at, started_at, finished_at,"""
+        """ accepted_sessions,
                       expanded_sessions, totals, outcome_seq)
-    SELECT '{job}', '{business}', '{job}', '', 'completed', '{day}', '{day}', 'Snow day', false, 'key:front desk',
+    SELECT '{job}', '{business}', '{job}', '', 'completed', '{day}', '{day}', 'Snow day', false,"""
+        """ 'key:front desk',
            now(), now(), now(), {sessions}, {sessions},
            '{{"refunds": {lines}, "nothing_to_return": 0}}', {lines}
-    """,
     """
-    INSERT INTO sessions (business_id, id, name, starts_at, ends_at, timezone, location, instructor, status, job_id,
+    ),
+    (
+        """
+    INSERT INTO sessions (business_id, id, name, starts_at, ends_at, timezone, location,"""
+        """ instructor, status, job_id,
                           cancelled_at)
-    SELECT '{business}', 's{sessions}-' || n, 'Vinyasa flow', '{day} 09:00Z', '{day} 10:00Z', 'UTC', 'Studio 1', 'Noor',
+    SELECT '{business}', 's{sessions}-' || n, 'Vinyasa flow', '{day} 09:00Z', '{day} 10:00Z',"""
+        """ 'UTC', 'Studio 1', 'Noor',
            'cancelled', '{job}', now()
     FROM generate_series(0, {sessions} - 1) n
-    """,
     """
-    INSERT INTO job_sessions (job_id, session_id, business_id, seq, position, outcome, bookings, session_name,
+    ),
+    (
+        """
+    INSERT INTO job_sessions (job_id, session_id, business_id, seq, position, outcome, bookings,"""
+        """ session_name,
                               session_starts_at, session_timezone, location, instructor)
-    SELECT '{job}', 's{sessions}-' || n, '{business}', n, n, 'accepted', {each}, 'Vinyasa flow', '{day} 09:00Z', 'UTC',
+    SELECT '{job}', 's{sessions}-' || n, '{business}', n, n, 'accepted', {each}, 'Vinyasa flow',"""
+        """ '{day} 09:00Z', 'UTC',
            'Studio 1', 'Noor'
     FROM generate_series(0, {sessions} - 1) n
-    """,
     """
-    INSERT INTO refunds (id, business_id, job_id, session_id, booking_id, client_id, line_no, method, payment_id,
-                         amount_minor, currency, status, epoch, attempts, key_generation, upstream_reference,
+    ),
+    (
+        """
+    INSERT INTO refunds (id, business_id, job_id, session_id, booking_id, client_id, line_no,"""
+        """ method, payment_id,
+                         amount_minor, currency, status, epoch, attempts, key_generation,"""
+        """ upstream_reference,
                          outcome_seq, first_due_at, settled_at)
     SELECT refund_id({milliseconds}, n / {each}, '{job}', 'b' || n, 1), '{business}', '{job}',
-           's{sessions}-' || n / {each}, 'b{sessions}-' || n, 'c' || n % 20000, 1, 'payment', 'pay_' || n,
+           's{sessions}-' || n / {each}, 'b{sessions}-' || n, 'c' || n % 20000, 1, 'payment',"""
+        """ 'pay_' || n,
            {price}, 'CAD', 'succeeded', 1, 1, 0, 're_' || n, n + 1, now(), now()
     FROM generate_series(0, {lines} - 1) n
-    """,
+    """
+    ),
 )
 
 
@@ -160,10 +184,10 @@ async def download(address: str, key: str, server: Server, job_id: str, into: Pa
 
 async def psql(url: str, into: Path) -> float:
     """The same lines by psql, in the settings of our connections."""
-    compiled = refund_lines(JOB).compile(
-        dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True}
-    )  # type: ignore[no-untyped-call]
-    copy = f"COPY ({compiled}) TO STDOUT (FORMAT csv, HEADER, FORCE_QUOTE ({', '.join(csv_cells.QUOTED)}))"
+    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
+    compiled = refund_lines(JOB).compile(dialect=dialect, compile_kwargs={"literal_binds": True})
+    quoted = ", ".join(csv_cells.QUOTED)
+    copy = f"COPY ({compiled}) TO STDOUT (FORMAT csv, HEADER, FORCE_QUOTE ({quoted}))"
     started = time.perf_counter()
     with into.open("wb") as file:
         process = await asyncio.create_subprocess_exec(

@@ -36,7 +36,10 @@ REDIS: Final = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379")
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """What is asked of a benchmark: so many rounds, at full size or at a size that only shows that it works."""
+    """What is asked of a benchmark: so many rounds, at one of two sizes.
+
+    The size is full, or one that only shows that it works.
+    """
 
     rounds: int
     short: bool
@@ -54,7 +57,10 @@ class Bench:
 
 @asynccontextmanager
 async def database(bench: Bench, kind: Kind, *, is_migrated: bool = True) -> AsyncIterator[str]:
-    """The URL of a fresh database, with our schema unless an earlier build brings its own; it is gone afterwards."""
+    """The URL of a fresh database, which is gone afterwards.
+
+    It has our schema unless an earlier build brings its own.
+    """
     name = f"bulk_cancel_bench_{uuid.uuid4().hex[:12]}"
     if kind == "sqlite":
         url = f"sqlite+aiosqlite:///{bench.folder / name}.db"
@@ -116,7 +122,10 @@ class Server:
 
 
 def _environment() -> dict[str, str]:
-    """Ours without what the service is set by; compiled modules are kept, for compiling takes most of a start."""
+    """Ours without what the service is set by.
+
+    Compiled modules are kept, for compiling takes most of a start.
+    """
     left_out = ("BULK_CANCEL_", "PYTHONDONTWRITEBYTECODE")
     return {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
 
@@ -150,7 +159,7 @@ def server(bench: Bench, *command: str, **settings: Any) -> Iterator[Server]:
 
 
 def said(running: Server, pattern: str) -> str:
-    """Wait until the process has logged what this pattern finds; returns its last group, or all of it."""
+    """Wait until the process has logged this pattern; returns its last group, or all of it."""
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while time.monotonic() < deadline:
         if found := re.search(pattern, running.log.read_text()):
@@ -175,7 +184,10 @@ def sandbox(bench: Bench, *, latency_seconds: float) -> Iterator[str]:
 def upstream(
     bench: Bench, *, latency_seconds: float, certificate: Sequence[Path] = ()
 ) -> Iterator[str]:
-    """The address of a payments service that takes next to no CPU (see `upstream`), in a process of its own."""
+    """The address of a payments service in its own process that takes next to no CPU.
+
+    See `upstream`.
+    """
     with server(
         bench, "benchmarks.upstream", str(latency_seconds), *map(str, certificate)
     ) as running:
@@ -192,7 +204,10 @@ def worker(bench: Bench, *arguments: str, **settings: Any) -> Iterator[Server]:
 
 @contextmanager
 def api(bench: Bench, **settings: Any) -> Iterator[tuple[str, Server]]:
-    """The address of a running API, which has the worker loop in it unless there is a `redis_url`, and its process."""
+    """The address of a running API, and its process.
+
+    The worker loop is in it unless there is a `redis_url`.
+    """
     # Beside a Redis it calls neither, but wants to be told of both.
     usual = dict.fromkeys(("payments_url", "credits_url"), "http://127.0.0.1:9")
     usual |= dict.fromkeys(("requests_per_second", "business_requests_per_second"), 1_000_000)

@@ -1,4 +1,7 @@
-"""One keep-alive HTTP/1.1 connection of nothing but sockets: callers that cost next to no CPU of their own."""
+"""One keep-alive HTTP/1.1 connection of nothing but sockets.
+
+Such callers cost next to no CPU of their own.
+"""
 
 import asyncio
 import re
@@ -20,7 +23,10 @@ class Connection:
     async def post(self, path: str, body: bytes, **headers: str) -> tuple[int, bytes]:
         """The status and the body of the answer; a header's name is written with `_` for `-`."""
         lines = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
-        head = f"POST {path} HTTP/1.1\r\nHost: {self.host}\r\nContent-Type: application/json\r\n{lines}"
+        head = (
+            f"POST {path} HTTP/1.1\r\nHost: {self.host}\r\n"
+            f"Content-Type: application/json\r\n{lines}"
+        )
         self.writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
         answer = await self.reader.readuntil(b"\r\n\r\n")
         return int(answer[9:12]), await self.reader.readexactly(length_in(answer))

@@ -1,4 +1,4 @@
-"""Builds of this service to hold beside each other: this one, and an earlier one taken out of the history."""
+"""Builds of this service to hold beside each other: this one, and one out of the history."""
 
 import os
 import shutil

@@ -1,4 +1,7 @@
-"""Bookings into refund rows and what they claim, chunk by chunk as the worker writes them, against bare statements."""
+"""Bookings into refund rows and what they claim, against bare statements.
+
+It goes chunk by chunk, as the worker writes them.
+"""
 
 import time
 from contextlib import AsyncExitStack
@@ -29,21 +32,33 @@ _SCHEDULE: Final = (
     SELECT '{business}', 's' || n, 'Yoga', '{day} 09:00Z', '{day} 10:00Z', 'UTC', 'scheduled'
     FROM generate_series(0, {bookings} / {each} - 1) n
     """,
-    """
+    (
+        """
     INSERT INTO bookings (business_id, id, session_id, client_id, status)
-    SELECT '{business}', 'b' || n, 's' || n / {each}, 'c', 'booked' FROM generate_series(0, {bookings} - 1) n
-    """,
+    SELECT '{business}', 'b' || n, 's' || n / {each}, 'c', 'booked'"""
+        """ FROM generate_series(0, {bookings} - 1) n
     """
-    INSERT INTO payment_lines (business_id, booking_id, line_no, method, payment_id, amount_minor, currency)
-    SELECT '{business}', 'b' || n, 1, 'payment', 'pay_' || n, {price}, 'CAD' FROM generate_series(0, {bookings} - 1) n
-    """,
+    ),
+    (
+        """
+    INSERT INTO payment_lines (business_id, booking_id, line_no, method, payment_id,"""
+        """ amount_minor, currency)
+    SELECT '{business}', 'b' || n, 1, 'payment', 'pay_' || n, {price}, 'CAD'"""
+        """ FROM generate_series(0, {bookings} - 1) n
+    """
+    ),
 )
-_BARE: Final = """
-    INSERT INTO refunds (id, business_id, job_id, session_id, booking_id, client_id, line_no, method, payment_id,
-                         amount_minor, currency, account_id, credits, status, due_at, first_due_at, epoch, attempts,
+_BARE: Final = (
+    """
+    INSERT INTO refunds (id, business_id, job_id, session_id, booking_id, client_id, line_no,"""
+    """ method, payment_id,
+                         amount_minor, currency, account_id, credits, status, due_at,"""
+    """ first_due_at, epoch, attempts,
                          key_generation)
-    SELECT refund_id($2, s.position, $1::text, b.id, p.line_no), s.business_id, s.job_id, s.session_id, b.id,
-           b.client_id, p.line_no, p.method, p.payment_id, p.amount_minor, p.currency, p.account_id, p.credits,
+    SELECT refund_id($2, s.position, $1::text, b.id, p.line_no), s.business_id, s.job_id,"""
+    """ s.session_id, b.id,
+           b.client_id, p.line_no, p.method, p.payment_id, p.amount_minor, p.currency,"""
+    """ p.account_id, p.credits,
            'pending', now(), now(), 0, 0, 0
     FROM job_sessions s
     JOIN bookings b ON b.business_id = s.business_id AND b.session_id = s.session_id
@@ -51,6 +66,7 @@ _BARE: Final = """
     WHERE s.job_id = $1::uuid
     ORDER BY s.position  -- rows that come in order are written faster
 """
+)
 _BARE_CEILINGS: Final = """
     INSERT INTO ceilings (business_id, method, subject_id, booking_id, currency, paid, claimed)
     SELECT business_id, method, payment_id, '', currency, sum(amount_minor), sum(amount_minor)
@@ -109,7 +125,7 @@ async def measure(bench: Bench) -> list[Figure]:
 
 
 async def as_the_worker(db: Database, job_id: str, bookings: int) -> float:
-    """The seconds from the first chunk to the last, each with its transaction and the job row's lock.
+    """The seconds from the first chunk to the last, each with its transaction and the job's lock.
 
     Without the worker's pauses between them, in which the calls go on.
     """

@@ -1,7 +1,7 @@
-"""What a benchmark found: rounds of a subject and of its floor, taken in turns, and the goal their ratio is held to.
+"""What a benchmark found: rounds of a subject and of its floor, and the goal for their ratio.
 
-The machine is shared and noisy: medians and ratios of the same run mean something, rates by
-themselves only a little.
+The rounds are taken in turns. The machine is shared and noisy: medians and ratios of the same run
+mean something, rates by themselves only a little.
 """
 
 import statistics

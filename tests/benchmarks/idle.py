@@ -1,4 +1,7 @@
-"""What a worker costs that has nothing to do: CPU, and statements counted on the wire to its database."""
+"""What a worker costs that has nothing to do: CPU, and statements to its database.
+
+Those are counted on the wire.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -16,7 +19,7 @@ _STATEMENTS: Final = b"QE"  # Query and Execute (PostgreSQL, "Message Formats")
 
 
 async def measure(bench: Bench) -> list[Figure]:
-    """A worker over PostgreSQL and Redis, with its sweep, its checks of the books and its listening."""
+    """A worker over PostgreSQL and Redis, which sweeps, checks the books and listens."""
     seconds = bench.size(30, 2)
     cpu: list[float] = []
     queries: list[float] = []

@@ -1,6 +1,7 @@
-"""The figures under docs/benchmarks: raw, as a table and as plots, each with the day and the machine it was taken on.
+"""The figures under docs/benchmarks: raw, as a table and as plots.
 
-A run of some benchmarks replaces what is kept of those and leaves the others as they are.
+Each has the day and the machine it was taken on. A run of some benchmarks replaces what is kept of
+those and leaves the others as they are.
 """
 
 import json
@@ -22,7 +23,7 @@ _PLOT: Final = Path(__file__).with_name("plot.py")
 
 
 def keep(taken: Mapping[str, Sequence[Figure]], order: Sequence[str], folder: Path = FOLDER) -> str:
-    """Write the figures of a run among those kept before; returns a sentence that says what was written.
+    """Write a run's figures among those kept before; returns a sentence that says what was written.
 
     Args:
         taken: the figures by the benchmark they are of; a benchmark that found nothing replaces
@@ -33,7 +34,7 @@ def keep(taken: Mapping[str, Sequence[Figure]], order: Sequence[str], folder: Pa
     folder.mkdir(parents=True, exist_ok=True)
     raw = folder / "figures.json"
     before = json.loads(raw.read_text()) if raw.exists() else []
-    # the others have been taken out since
+    # Benchmarks without a place in the order have been taken out since.
     before = [entry for entry in before if entry["benchmark"] in order]
     found = {benchmark: figures for benchmark, figures in taken.items() if figures}
     entries = [entry for entry in before if entry["benchmark"] not in found]
@@ -60,8 +61,5 @@ def _entry(benchmark: str, figure: Figure) -> dict[str, Any]:
 def _plots(entries: list[dict[str, Any]], folder: Path) -> list[str]:
     if not PYTHON.exists():
         return ["no plots (make bench installs what draws them)"]
-    return list(
-        Other(PYTHON, _PLOT).measure(figures=entries, pace=pace.series(), folder=str(folder))[
-            "drawn"
-        ]
-    )
+    plot = Other(PYTHON, _PLOT)
+    return list(plot.measure(figures=entries, pace=pace.series(), folder=str(folder))["drawn"])

@@ -1,8 +1,8 @@
-"""Refunds where workers are killed and answers are lost, beside the build that still let one 429 silence a lane.
+"""Refunds where workers are killed and answers are lost, beside an earlier build.
 
-Both builds run as processes over a PostgreSQL, a Redis and a sandbox each, which is of this build
-for both: it makes every refund that it is asked for, whatever its key, and its books say at the end
-whether each line came back once.
+That is the build that still let one 429 silence a lane. Both builds run as processes over a
+PostgreSQL, a Redis and a sandbox each, which is of this build for both: it makes every refund that
+it is asked for, whatever its key, and its books say at the end whether each line came back once.
 """
 
 import asyncio
@@ -56,7 +56,10 @@ _CASES: Final = (
 
 
 async def measure(bench: Bench) -> list[Figure]:
-    """Both builds in turns; in the short form this one stands in for the earlier, which takes a minute to install."""
+    """Both builds in turns.
+
+    In the short form this one stands in for the earlier, which takes a minute to install.
+    """
     earlier = OURS if bench.short else await asyncio.to_thread(build_of, bench, BEFORE_RATES)
     refunds = bench.refunds or bench.size(REFUNDS, 60)
     with _zygote(OURS) as ours, _zygote(earlier) as theirs:
@@ -107,7 +110,9 @@ async def _measured(
 async def _run(
     bench: Bench, case: _Case, refunds: int, at_most: int, ours: Zygote, build: Zygote
 ) -> tuple[float, int]:
-    """One job of a build; its seconds from the request to the end that its API tells of, and how many were killed.
+    """One job of a build; its seconds, and how many were killed.
+
+    The seconds are from the request to the end that its API tells of.
 
     Raises:
         RuntimeError: a line was lost, or came back twice.
@@ -161,7 +166,10 @@ def _settle(town: Town, made: Week) -> None:
 
 
 def _settings(bench: Bench) -> dict[str, Any]:
-    """The defaults that operators have, in place of the shorter ones of the fault tests, which the short form keeps."""
+    """The defaults that operators have, not the fault tests' shorter ones.
+
+    The short form keeps those.
+    """
     return {} if bench.short else {name: Settings.model_fields[name].default for name in SHORT}
 
 

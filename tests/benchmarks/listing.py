@@ -1,4 +1,7 @@
-"""The list of a week, through the API, among a million sessions of a thousand businesses, against its bare query."""
+"""The list of a week, through the API, against its bare query.
+
+It is asked for among a million sessions of a thousand businesses.
+"""
 
 import asyncio
 import datetime as dt
@@ -30,24 +33,37 @@ _SEED: Final = (
     INSERT INTO businesses (id, name, timezone, currency, created_at)
     SELECT 'b' || b, 'Bench', 'UTC', 'CAD', now() FROM generate_series(0, {businesses} - 1) b
     """,
+    (
+        """
+    INSERT INTO clients (business_id, id, name) SELECT 'b' || b, 'c', 'Kim'"""
+        """ FROM generate_series(0, {businesses} - 1) b
     """
-    INSERT INTO clients (business_id, id, name) SELECT 'b' || b, 'c', 'Kim' FROM generate_series(0, {businesses} - 1) b
-    """,
-    """
-    INSERT INTO sessions (business_id, id, name, starts_at, ends_at, timezone, location, instructor, capacity, status)
-    SELECT 'b' || b, 's' || n, 'Vinyasa flow', starts_at, starts_at + interval '1 hour', 'UTC', 'Studio 1', 'Noor', 20,
+    ),
+    (
+        """
+    INSERT INTO sessions (business_id, id, name, starts_at, ends_at, timezone, location,"""
+        """ instructor, capacity, status)
+    SELECT 'b' || b, 's' || n, 'Vinyasa flow', starts_at, starts_at + interval '1 hour', 'UTC',"""
+        """ 'Studio 1', 'Noor', 20,
            'scheduled'
     FROM generate_series(0, {weeks} * {a_week} - 1) n, generate_series(0, {businesses} - 1) b,
-         LATERAL (SELECT timestamptz '{day} 00:00Z' + n * interval '7 days' / {a_week}) AS t (starts_at)
-    """,
+         LATERAL (SELECT timestamptz '{day} 00:00Z' + n * interval '7 days' / {a_week})"""
+        """ AS t (starts_at)
     """
+    ),
+    (
+        """
     INSERT INTO bookings (business_id, id, session_id, client_id, status)
     SELECT s.business_id, s.id || '-' || n, s.id, 'c', 'booked'
-    FROM generate_series(0, {asked} - 1) b JOIN sessions s ON s.business_id = 'b' || b, generate_series(1, {each}) n
-    """,
+    FROM generate_series(0, {asked} - 1) b JOIN sessions s ON s.business_id = 'b' || b,"""
+        """ generate_series(1, {each}) n
+    """
+    ),
 )
-_BARE: Final = """
-    SELECT s.id, s.name, s.starts_at, s.ends_at, s.timezone, s.location, s.instructor, s.capacity, s.status, s.job_id,
+_BARE: Final = (
+    """
+    SELECT s.id, s.name, s.starts_at, s.ends_at, s.timezone, s.location, s.instructor,"""
+    """ s.capacity, s.status, s.job_id,
            s.cancelled_at, j.status AS job_status, j.reason,
            (SELECT count(*) FROM bookings b
             WHERE b.business_id = s.business_id AND b.session_id = s.id
@@ -57,6 +73,7 @@ _BARE: Final = """
     ORDER BY s.starts_at, s.id
     LIMIT 200
 """
+)
 
 
 async def measure(bench: Bench) -> list[Figure]:
@@ -96,7 +113,8 @@ async def measure(bench: Bench) -> list[Figure]:
         await ours()
         await floor()
         taken = await in_turns(bench.rounds, ours=ours, floor=floor)
-    size = f"{SESSIONS_PER_WEEK} of {businesses * WEEKS * SESSIONS_PER_WEEK:,} sessions of {businesses:,} businesses"
+    of_all = f"{businesses * WEEKS * SESSIONS_PER_WEEK:,} sessions of {businesses:,} businesses"
+    size = f"{SESSIONS_PER_WEEK} of {of_all}"
     return [
         Figure(
             "list of a week",
@@ -111,7 +129,10 @@ async def measure(bench: Bench) -> list[Figure]:
 
 
 class Client:
-    """One connection to the API, kept, with nothing but sockets: what a request costs the caller is no part of it."""
+    """One connection to the API, kept, with nothing but sockets.
+
+    What a request costs the caller is no part of it.
+    """
 
     def __init__(
         self, host: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -127,10 +148,12 @@ class Client:
 
     async def week(self, key: str, monday: dt.date) -> None:
         """Have the week that begins on this day listed."""
-        path = f"/v1/sessions?date_from={monday}&date_to={monday + dt.timedelta(days=6)}&limit={SESSIONS_PER_WEEK}"
-        self._writer.write(
-            f"GET {path} HTTP/1.1\r\nHost: {self._host}\r\nAuthorization: Bearer {key}\r\n\r\n".encode()
+        days = f"date_from={monday}&date_to={monday + dt.timedelta(days=6)}"
+        request = (
+            f"GET /v1/sessions?{days}&limit={SESSIONS_PER_WEEK} HTTP/1.1\r\n"
+            f"Host: {self._host}\r\nAuthorization: Bearer {key}\r\n\r\n"
         )
+        self._writer.write(request.encode())
         head = await self._reader.readuntil(b"\r\n\r\n")
         length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
         body = await self._reader.readexactly(length)

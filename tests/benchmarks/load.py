@@ -1,4 +1,7 @@
-"""An import of clients, sessions and bookings through the API, against PostgreSQL's COPY of the same rows."""
+"""An import of clients, sessions and bookings through the API, against PostgreSQL's COPY.
+
+COPY takes the same rows.
+"""
 
 import io
 import time
@@ -40,7 +43,7 @@ _CONSTANT: Final = {"sessions": {"status": "scheduled"}}
 
 
 async def measure(bench: Bench) -> list[Figure]:
-    """Each take is of a business of its own: the rows are new every time, among those of the takes before."""
+    """Each take is of a business of its own: its rows are new, among those of the takes before."""
     lines = bench.size(100_000, 1_000)
     records = list(_records(lines))
     content = b"".join(orjson.dumps(record) + b"\n" for record in records)
@@ -101,7 +104,10 @@ async def imported(address: str, key: str, content: bytes, lines: int) -> float:
 
 
 async def copied(connection: asyncpg.Connection, tables: dict[str, bytes]) -> float:
-    """The seconds that COPY takes for ready-made CSV, all in one transaction, with every index and constraint."""
+    """The seconds that COPY takes for ready-made CSV.
+
+    All in one transaction, with every index and constraint.
+    """
     started = time.perf_counter()
     async with connection.transaction():
         for table, content in tables.items():

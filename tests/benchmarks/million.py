@@ -1,8 +1,9 @@
-"""One very large job: its time against that of small ones, and the memory of the worker and of an API that tells of it.
+"""One very large job: its time against that of small ones, and what memory it takes.
 
-At every tenth of a job the API is asked for the job and for its whole audit, so what is read grows
-with the job alone. `BENCH_MILLION=100000` in the environment chooses another size; the smaller jobs
-are a tenth and a hundredth of it.
+The memory is the worker's, and that of an API that tells of the job. At every tenth of a job the
+API is asked for the job and for its whole audit, so what is read grows with the job alone.
+`BENCH_MILLION=100000` in the environment chooses another size; the smaller jobs are a tenth and a
+hundredth of it.
 """
 
 import asyncio
@@ -34,7 +35,7 @@ _LOOKS_EVERY_SECONDS: Final = 0.2
 
 @dataclass(slots=True)
 class Memory:
-    """A process's resident memory over a job: after its first part, and the most that was seen from then on."""
+    """A process's resident memory over a job: after its first part, and the most from then on."""
 
     server: Server
     first: int = 0
@@ -122,7 +123,8 @@ async def measure(bench: Bench) -> list[Figure]:
                 "MiB",
                 [memory.growth_mib],
                 goal=Goal(AT_MOST, 16),
-                note=f"{once}; resident, the most seen after its first tenth; {memory.first / _MIB:.0f} MiB by then",
+                note=f"{once}; resident, the most seen after its first tenth;"
+                f" {memory.first / _MIB:.0f} MiB by then",
             )
             for called, memory in memories.items()
         ),
@@ -132,7 +134,8 @@ async def measure(bench: Bench) -> list[Figure]:
 def _slope(
     name: str, rounds: list[float], small: int, floor: list[float], *, goal: Goal | None
 ) -> Figure:
-    note = f"one job, against the median of {len(floor)}; {1_000_000 / statistics.median(rounds):,.0f} refunds/s"
+    rate = 1_000_000 / statistics.median(rounds)
+    note = f"one job, against the median of {len(floor)}; {rate:,.0f} refunds/s"
     return Figure(name, "µs", rounds, f"a refund of {small:,}", floor, goal, note)
 
 

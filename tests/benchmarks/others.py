@@ -64,7 +64,10 @@ class Racer:
 
 
 async def measure(bench: Bench) -> list[Figure]:
-    """Raw sockets, ours and each of theirs in turns; nothing without their environment, and it says so."""
+    """Raw sockets, ours and each of theirs in turns.
+
+    Without their environment nothing is taken, and it says so.
+    """
     if not PYTHON.exists():
         print(
             f"bench: others: left out, for there is no {PYTHON.relative_to(ROOT)}: make bench",

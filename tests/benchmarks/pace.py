@@ -1,7 +1,7 @@
-"""The rate of calls over time against a bucket that changes, as the product's own algorithm takes it in virtual time.
+"""The rate of calls over time against a bucket that changes, in virtual time.
 
-It is the same on every machine, so the plot of it is, too: what a machine makes of it is what
-`pacing` measures.
+The algorithm is the product's own. It is the same on every machine, so the plot of it is, too: what
+a machine makes of it is what `pacing` measures.
 """
 
 from typing import Final
@@ -14,7 +14,7 @@ _STEP_SECONDS: Final = 0.25
 
 
 def series() -> dict[str, list[float]]:
-    """Of two workers, the second of which joins after five seconds: calls a second, by quarters of one."""
+    """Two workers' calls a second, by quarters of one; the second joins after five seconds."""
     world = World(Bucket(LIMITS[0][1], LIMITS[1:]))
     world.join()
     world.join(at=5.0)

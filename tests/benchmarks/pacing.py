@@ -1,7 +1,7 @@
-"""Refunds where the world is as it is: stray refusals, five faults, and a limit of calls a second that changes.
+"""Refunds where the world is as it is: stray refusals, five faults, and a changing limit.
 
-Each is held to the same job without faults in the same rounds, or to the upstream's own limit; the
-upstream counts.
+The limit is one of calls a second. Each is held to the same job without faults in the same rounds,
+or to the upstream's own limit; the upstream counts.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from benchmarks.refunds import BOOKINGS_PER_SESSION, CONCURRENCY, Subject, begun
 
 LATENCY_SECONDS: Final = 0.01
 _WARM: Final = 200
-# one deadline and the quiescence, by the settings' own defaults
+# One deadline and the quiescence, by the settings' own defaults.
 _UNTIL_LOOKED_UP_SECONDS: Final = 15.0
 _FIVE: Final = ("drop_before", "drop_after", "bad_gateway", "throttle", "unavailable")
 _STEP_SECONDS: Final = 0.1
@@ -158,9 +158,8 @@ def _judged(rate: int, seen: list[dict[str, float]]) -> _Kept:
 def _between(first: dict[str, float], last: dict[str, float]) -> tuple[float, float]:
     """Refunds a second that were made, and the share of calls that were refused."""
     calls = max(1.0, last["count"] - first["count"])
-    return (last["made"] - first["made"]) / (last["at"] - first["at"]), (
-        last["refused"] - first["refused"]
-    ) / calls
+    made_a_second = (last["made"] - first["made"]) / (last["at"] - first["at"])
+    return made_a_second, (last["refused"] - first["refused"]) / calls
 
 
 def _set(subject: Subject, faults: dict[str, Any]) -> None:

@@ -1,7 +1,7 @@
-"""Draws the kept figures as SVG, in the environment that only benchmarks have: `kept` runs it as a program.
+"""Draws the kept figures as SVG; `kept` runs it as a program.
 
-What is drawn reads on a light page as on a dark one, names no font that has to be fetched, and is
-the same bytes for the same figures.
+It runs in the environment that only benchmarks have. What is drawn reads on a light page as on a
+dark one, names no font that has to be fetched, and is the same bytes for the same figures.
 """
 
 import json
@@ -64,7 +64,7 @@ def _rates(raced: list[dict[str, Any]]) -> Figure:
 
 
 def _pace(pace: dict[str, list[float]]) -> Figure:
-    """Calls a second over time: what the upstream's bucket allows, what passed of ours, and what was refused."""
+    """Calls a second over time: what the upstream's bucket allows, what passed, what it refused."""
     drawing = Figure(figsize=(INCHES_WIDE, 3.2), layout="constrained")
     axes = drawing.add_subplot()
     axes.step(
@@ -85,7 +85,10 @@ def _pace(pace: dict[str, list[float]]) -> Figure:
 
 
 def _margins(asked: list[dict[str, Any]]) -> Figure:
-    """How many times as good as its goal each figure is, on a logarithmic scale: left of 1 it is missed."""
+    """How many times as good as its goal each figure is.
+
+    The scale is logarithmic: left of 1 the goal is missed.
+    """
     drawing, axes = _axes(len(asked), "times as good as asked")
     for line, figure in enumerate(asked):
         colour = OURS if figure["is_met"] else MISSED

@@ -1,7 +1,7 @@
-"""What is asked for most, through the API, against FastAPI with the bare query of the same rows, on the same parser.
+"""What is asked for most, through the API, against FastAPI with the bare query.
 
-Rates are those of the serving process's own CPU time: callers and PostgreSQL share the machine with
-it.
+Both read the same rows, on the same parser. Rates are those of the serving process's own CPU time:
+callers and PostgreSQL share the machine with it.
 """
 
 import asyncio

@@ -1,4 +1,7 @@
-"""Durable refunds a second and what each costs in CPU, against raw sockets and against the HTTP client's bare loop."""
+"""Durable refunds a second, and what each costs in CPU.
+
+Against raw sockets and against the HTTP client's bare loop.
+"""
 
 import asyncio
 import json
@@ -87,7 +90,8 @@ async def measure(bench: Bench) -> list[Figure]:
                 "the HTTP client's bare loop",
                 bare,
                 Goal(AT_MOST, goal_of_cpu),
-                f"the bare loop made {sorted(taken['client'])[len(taken['client']) // 2]:,.0f} calls/s",
+                "the bare loop made"
+                f" {sorted(taken['client'])[len(taken['client']) // 2]:,.0f} calls/s",
             ),
         ]
     return figures
@@ -107,7 +111,10 @@ class Subject:
         return sum(worker.cpu_seconds for worker in self.workers)
 
     async def run(self, refunds: int) -> Done:
-        """Have a new business's bookings cancelled; from the job's start to its end by the database's clock."""
+        """Have a new business's bookings cancelled.
+
+        What is measured is from the job's start to its end, by the database's clock.
+        """
         business = await booked(self.db, refunds)
         before = self.cpu_seconds
         job_id = await accepted(self.db, self.queue, business)
@@ -133,7 +140,7 @@ async def begun(subject: Subject, refunds: int) -> str:
 async def workers_over(
     bench: Bench, stack: AsyncExitStack, kind: Kind, *, latency_seconds: float, count: int = 1
 ) -> Subject:
-    """Workers and their upstream: arq's over PostgreSQL, the embedded API's one loop over SQLite."""
+    """Workers and their upstream: arq's over PostgreSQL, the embedded API's loop over SQLite."""
     url = await stack.enter_async_context(places.database(bench, kind))
     upstream = stack.enter_context(places.upstream(bench, latency_seconds=latency_seconds))
     settings = {
@@ -196,7 +203,10 @@ async def ended(db: Database, job_id: str, refunds: int) -> float:
 
 
 async def raw_sockets(address: str, refunds: int) -> float:
-    """Refunds a second with nothing but sockets: a connection per slot, each answer read, none of it kept."""
+    """Refunds a second with nothing but sockets, a connection per slot.
+
+    Each answer is read, and none of it kept.
+    """
     host, port = address.removeprefix("http://").split(":")
 
     async def slot(left: Callable[[], bool]) -> None:
@@ -205,8 +215,12 @@ async def raw_sockets(address: str, refunds: int) -> float:
             reference, body = _refund()
             content = json.dumps(body)
             writer.write(
-                f"POST /payments/refunds HTTP/1.1\r\nHost: {host}\r\nIdempotency-Key: {reference}\r\n"
-                f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n\r\n{content}".encode()
+                (
+                    "POST /payments/refunds HTTP/1.1\r\n"
+                    f"Host: {host}\r\nIdempotency-Key: {reference}\r\n"
+                    "Content-Type: application/json\r\n"
+                    f"Content-Length: {len(content)}\r\n\r\n{content}"
+                ).encode()
             )
             head = await reader.readuntil(b"\r\n\r\n")
             length = re.search(rb"(?i)content-length: (\d+)", head)

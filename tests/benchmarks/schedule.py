@@ -1,4 +1,7 @@
-"""Sessions with booked, paid clients, written straight into the tables: what benchmarks run against."""
+"""Sessions with booked, paid clients, written straight into the tables.
+
+Benchmarks run against them.
+"""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -40,7 +43,10 @@ async def sessions(
     prefix: str = "",
     is_counted: bool = True,
 ) -> None:
-    """Write sessions on `day`, each with bookings of one payment line of `PRICE_MINOR`; `is_counted`: as an import."""
+    """Write sessions on `day`, each with bookings of one payment line of `PRICE_MINOR`.
+
+    `is_counted`: as an import.
+    """
     start = dt.datetime.combine(day, dt.time(9), dt.UTC)
     made = [
         {

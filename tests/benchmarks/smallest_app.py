@@ -1,6 +1,7 @@
-"""The smallest app that takes a request durably: it validates a small body, inserts one row, and answers 202.
+"""The smallest app that takes a request durably.
 
-`python -m tests.benchmarks.smallest_app` serves it as the API is served, in a process of its own.
+It validates a small body, inserts one row, and answers 202. `python -m
+tests.benchmarks.smallest_app` serves it as the API is served, in a process of its own.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
-"""The smallest apps that read what the API reads: FastAPI, one bare query through asyncpg, and its rows as JSON.
+"""The smallest apps that read what the API reads: one bare query, and its rows as JSON.
 
-`python -m tests.benchmarks.smallest_reads` serves them as the API is served, in a process of its
-own.
+They are FastAPI over asyncpg. `python -m tests.benchmarks.smallest_reads` serves them as the API is
+served, in a process of its own.
 """
 
 import asyncio
@@ -19,28 +19,42 @@ from fastapi import FastAPI, Request, Response
 from app.serving import address_of, listen, serve
 
 _JOB = "SELECT version FROM jobs WHERE business_id = $1 AND id = $2"
-_WEEK = """
-SELECT s.id, s.name, s.starts_at, s.ends_at, s.timezone, s.location, s.instructor, s.capacity, s.status,
+_WEEK = (
+    """
+SELECT s.id, s.name, s.starts_at, s.ends_at, s.timezone, s.location, s.instructor, s.capacity,"""
+    """ s.status,
   s.job_id::text, s.cancelled_at, j.status AS job_status, j.reason,
   (SELECT count(*) FROM bookings b WHERE b.business_id = s.business_id AND b.session_id = s.id
    AND b.status IN ('booked', 'checked_in')) AS booked
 FROM sessions s LEFT JOIN jobs j ON j.id = s.job_id
-WHERE s.business_id = $1 AND s.starts_at >= $2 AND s.starts_at < $3 ORDER BY s.starts_at, s.id LIMIT 51
+WHERE s.business_id = $1 AND s.starts_at >= $2 AND s.starts_at < $3 ORDER BY s.starts_at, s.id"""
+    """ LIMIT 51
 """
-_PUBLIC = """
-SELECT s.id, s.name, s.starts_at, s.ends_at, s.timezone, s.location, s.instructor, s.status, s.cancelled_at, j.reason
+)
+_PUBLIC = (
+    """
+SELECT s.id, s.name, s.starts_at, s.ends_at, s.timezone, s.location, s.instructor, s.status,"""
+    """ s.cancelled_at, j.reason
 FROM sessions s LEFT JOIN jobs j ON j.id = s.job_id
-WHERE s.business_id = $1 AND s.starts_at >= $2 AND s.starts_at < $3 ORDER BY s.starts_at, s.id LIMIT 51
+WHERE s.business_id = $1 AND s.starts_at >= $2 AND s.starts_at < $3 ORDER BY s.starts_at, s.id"""
+    """ LIMIT 51
 """
-_CLIENT = """
-SELECT b.id, b.session_id, b.client_id, b.status, s.name, s.starts_at, s.ends_at, s.timezone, s.location, s.instructor,
+)
+_CLIENT = (
+    """
+SELECT b.id, b.session_id, b.client_id, b.status, s.name, s.starts_at, s.ends_at, s.timezone,"""
+    """ s.location, s.instructor,
   s.status AS session_status, s.job_id::text, s.cancelled_at, j.status AS job_status, j.reason,
-  (SELECT json_agg(json_build_array(p.method, p.payment_id, p.amount_minor, p.currency, p.account_id, p.credits)
+  (SELECT json_agg(json_build_array(p.method, p.payment_id, p.amount_minor, p.currency,"""
+    """ p.account_id, p.credits)
                    ORDER BY p.line_no)
    FROM payment_lines p WHERE p.business_id = b.business_id AND p.booking_id = b.id) AS payments,
-  (SELECT json_agg(json_build_array(r.id, r.job_id, r.method, r.payment_id, r.account_id, r.amount_minor, r.currency,
-                                    r.credits, r.kept_amount_minor, r.kept_credits, r.kept_by, r.status,
-                                    r.upstream_reference, r.failure_code, r.failure_detail, r.settled_at)
+  (SELECT json_agg(json_build_array(r.id, r.job_id, r.method, r.payment_id, r.account_id,"""
+    """ r.amount_minor, r.currency,
+                                    r.credits, r.kept_amount_minor, r.kept_credits, r.kept_by,"""
+    """ r.status,
+                                    r.upstream_reference, r.failure_code, r.failure_detail,"""
+    """ r.settled_at)
                    ORDER BY r.line_no)
    FROM refunds r WHERE r.business_id = b.business_id AND r.booking_id = b.id
    AND (status <> 'skipped' OR coalesce(failure_code, '') <> 'withdrawn')) AS refunds
@@ -48,6 +62,7 @@ FROM bookings b JOIN sessions s ON s.business_id = b.business_id AND s.id = b.se
 LEFT JOIN jobs j ON j.id = s.job_id
 WHERE b.business_id = $1 AND b.client_id = $2 ORDER BY s.starts_at DESC, b.id DESC LIMIT 51
 """
+)
 
 
 @asynccontextmanager

@@ -1,8 +1,8 @@
-"""A payments service that costs next to nothing: it answers as late as it is told, counts, and errs if asked to.
+"""A payments service that costs next to nothing: it answers, counts, and errs if asked to.
 
-The sandbox keeps books that tests judge by, which takes more CPU than a worker has for a call; on a
-machine that both share it would be what is measured. Here a refund is only remembered where its
-answer is kept from the caller.
+It answers as late as it is told. The sandbox keeps books that tests judge by, which takes more CPU
+than a worker has for a call; on a machine that both share it would be what is measured. Here a
+refund is only remembered where its answer is kept from the caller.
 """
 
 import asyncio
@@ -22,7 +22,10 @@ _AFTER: Final = ("drop_after", "bad_gateway")  # it was made
 
 
 class Service:
-    """What all connections share: its latency, its faults (shares of calls, by name) and its bucket."""
+    """What all connections share: its latency, its faults and its bucket.
+
+    Faults are shares of calls, by name.
+    """
 
     def __init__(self, latency_seconds: float) -> None:
         self.latency_seconds = latency_seconds
@@ -65,7 +68,10 @@ class Service:
 
 
 class Connection(asyncio.Protocol):
-    """One keep-alive connection: `POST …/refunds` is answered after the latency, as is a look-up; the rest at once."""
+    """One keep-alive connection.
+
+    `POST …/refunds` is answered after the latency, as is a look-up; the rest at once.
+    """
 
     def __init__(self, service: Service) -> None:
         self._service = service
@@ -115,7 +121,7 @@ class Connection(asyncio.Protocol):
 
     def _refund(self, asked: dict[str, Any], trouble: str | None) -> None:
         service = self._service
-        # what is told of a refund here names none
+        # What is told of a refund here names no reference.
         service.made += asked.get("reference") not in service.unheard
         refund = {"id": f"re_{service.made}", "status": "succeeded", **asked}
         if trouble is None:
@@ -141,7 +147,10 @@ class Connection(asyncio.Protocol):
 
 
 async def serve(latency_seconds: float, *certificate: str) -> None:
-    """Listen on a free port of loopback and say which, until the process is ended; by TLS with a chain and a key."""
+    """Listen on a free port of loopback and say which, until the process is ended.
+
+    By TLS with a chain and a key.
+    """
     tls = None
     if certificate:
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -150,10 +159,8 @@ async def serve(latency_seconds: float, *certificate: str) -> None:
     server = await asyncio.get_running_loop().create_server(
         lambda: Connection(service), "127.0.0.1", 0, backlog=1_000, ssl=tls
     )
-    print(
-        f"listening on {'https' if tls else 'http'}://127.0.0.1:{server.sockets[0].getsockname()[1]}",
-        flush=True,
-    )
+    scheme, port = "https" if tls else "http", server.sockets[0].getsockname()[1]
+    print(f"listening on {scheme}://127.0.0.1:{port}", flush=True)
     await server.serve_forever()
 
 

@@ -1,4 +1,4 @@
-"""From the answer to a POST to the first call at the upstream, in a system that has nothing else to do."""
+"""From the answer to a POST to the first call at the upstream, in an idle system."""
 
 import asyncio
 import json
@@ -56,12 +56,15 @@ async def _through(bench: Bench, kind: Kind, name: str, goal: float, samples: in
         chance = random.Random(_SEED)
         taken = []
         for number in range(samples + 1):
-            # so that no poll keeps step with the samples
+            # So that no poll keeps step with the samples.
             await asyncio.sleep(chance.uniform(0.2, 0.7))
             taken.append(await _sample(connection, upstream, key, number))
             await _ended(db)
-        note = "milliseconds from the answer's last byte at the caller to the call's arrival at an upstream of sockets"
-    # the first one warms up
+        note = (
+            "milliseconds from the answer's last byte at the caller"
+            " to the call's arrival at an upstream of sockets"
+        )
+    # The first sample warms up.
     return Figure(name, "ms", taken[1:], goal=Goal(AT_MOST, goal), note=note)
 
 
@@ -92,7 +95,10 @@ async def _ended(db: Database) -> None:
 
 @dataclass(slots=True)
 class Upstream:
-    """A payment service of sockets, which refunds whatever it is asked to and notes when it is called."""
+    """A payment service of sockets, which refunds whatever it is asked to.
+
+    It notes when it is called.
+    """
 
     address: str = ""
     called: asyncio.Event = field(default_factory=asyncio.Event)
@@ -132,5 +138,8 @@ def _refund(order: bytes) -> bytes:
         made
         | {name: asked[name] for name in ("payment_id", "amount_minor", "currency", "reference")}
     )
-    head = f"HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    head = (
+        "HTTP/1.1 201 Created\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    )
     return f"{head}{body}".encode()

@@ -1,4 +1,7 @@
-"""Webhooks out: deliveries a second beside a bare loop of the same client, and what an endpoint costs a refund."""
+"""Webhooks out: deliveries a second, and what an endpoint costs a refund.
+
+The deliveries stand beside a bare loop of the same client.
+"""
 
 import asyncio
 import base64
@@ -36,7 +39,7 @@ from app.webhooks.signing import new_secret, signed
 ENDPOINTS: Final = 20
 _TOLD_AT_ONCE: Final = 100
 _ID: Final = str(uuid.UUID(int=0))
-_PAYLOAD: Final = '{"type":"refund.succeeded","data":{"refund_id":"%s"}}' % _ID
+_PAYLOAD: Final = '{"type":"refund.succeeded","data":{"refund_id":"%s"}}' % _ID  # noqa: UP031 - braces are JSON's
 _REACH: Final = AddressPolicy(ports=frozenset(), loopback_http=True)
 
 
@@ -76,7 +79,10 @@ async def _embedded(bench: Bench) -> list[Figure]:
             untold=lambda: _refunded(db, queue, address, None, refunds),
             told=lambda: _refunded(db, queue, address, receiver, refunds),
         )
-    size = f"{events} events to each of {ENDPOINTS} endpoints, from the first call to the last answer written"
+    size = (
+        f"{events} events to each of {ENDPOINTS} endpoints,"
+        " from the first call to the last answer written"
+    )
     floor = "the same client's bare loop"
     return [
         Figure(
@@ -99,7 +105,10 @@ async def _embedded(bench: Bench) -> list[Figure]:
 
 
 async def _divided(bench: Bench) -> Figure:
-    """Two workers over PostgreSQL and Redis: one refunds, and the other delivers, and waits for no refund."""
+    """Two workers over PostgreSQL and Redis.
+
+    One refunds, and the other delivers, and waits for no refund.
+    """
     refunds = bench.size(10_000, 300)
     public, _ = self_signed(bench.folder, "receiver")
     async with AsyncExitStack() as stack:
@@ -209,7 +218,10 @@ async def _business(
 async def _delivered(
     db: Database, process: Server, address: str, receiver: str, events: int
 ) -> tuple[float, float]:
-    """Deliveries a second, from the first that is claimed, and the seconds of a processor that all took."""
+    """Deliveries a second, and the seconds of a processor that all took.
+
+    The time is from the first that is claimed.
+    """
     business, delete = await _business(db, address, receiver, endpoints=ENDPOINTS)
     async with db.write() as conn:
         for _ in range(0, events, _TOLD_AT_ONCE):

@@ -17,7 +17,7 @@ _WARM: Final = 2_000  # as many as a helper is called for
 
 
 async def measure(bench: Bench) -> list[Figure]:
-    """One worker over one database and two over another, which have nothing to do while it is the other's turn."""
+    """One worker over one database, two over another; each idles while it is the other's turn."""
     refunds = bench.size(10_000, 1_200)
     async with AsyncExitStack() as stack:
         one, two = [
@@ -44,6 +44,7 @@ async def measure(bench: Bench) -> list[Figure]:
             "one worker",
             taken["alone"],
             Goal(AT_LEAST, 1.9),
-            f"one job of {refunds:,} refunds, {CONCURRENCY} x {LATENCY_SECONDS * 1000:.0f} ms for each worker",
+            f"one job of {refunds:,} refunds,"
+            f" {CONCURRENCY} x {LATENCY_SECONDS * 1000:.0f} ms for each worker",
         )
     ]

@@ -1,4 +1,7 @@
-"""What others wait for while one key does its worst: the slowest hundredth of their answers, against the same alone."""
+"""What others wait for while one key does its worst, against the same alone.
+
+That is the slowest hundredth of their answers.
+"""
 
 import asyncio
 import statistics
@@ -13,12 +16,15 @@ from benchmarks.bench import Bench, said, server
 from benchmarks.figures import AT_MOST, Figure, Goal, in_turns
 
 _BOOKINGS: Final = 20_000
-# fifty questions a second: what a booking page of a large business asks
+# Fifty questions a second: what a booking page of a large business asks.
 _BETWEEN_SECONDS: Final = 0.02
 
 
 async def measure(bench: Bench) -> list[Figure]:
-    """Each take is many answers of another business's, one after the other; every one must be a 200."""
+    """Each take is many answers of another business's, one after the other.
+
+    Every one must be a 200.
+    """
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(places.database(bench, "postgresql"))
         db = await stack.enter_async_context(places.opened(url))
@@ -28,7 +34,7 @@ async def measure(bench: Bench) -> list[Figure]:
         )
         await schedule.sessions(db, "other", count=20, bookings_each=5)
         redis = stack.enter_context(places.redis_url())
-        # the usual ones
+        # The usual limits.
         limits = {"requests_per_second": None, "business_requests_per_second": None}
         address, _ = stack.enter_context(
             places.api(bench, database_url=url, redis_url=redis, **limits)
@@ -61,7 +67,8 @@ async def measure(bench: Bench) -> list[Figure]:
             "the same alone",
             taken["alone"],
             Goal(AT_MOST, 3),
-            "slow readers, 2,500 streams asked for, bodies of 2 MiB, gzips of a thousandth, requests without a pause",
+            "slow readers, 2,500 streams asked for, bodies of 2 MiB,"
+            " gzips of a thousandth, requests without a pause",
         )
     ]
 

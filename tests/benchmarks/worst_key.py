@@ -1,6 +1,7 @@
-"""`python -m benchmarks.worst_key ADDRESS KEY`: does with one key what may hold up others, until it is ended.
+"""`python -m benchmarks.worst_key ADDRESS KEY`: does with one key what may hold up others.
 
-It says so once it has begun, and `failed` for every answer of 500 and more.
+It goes on until it is ended. It says so once it has begun, and `failed` for every answer of 500 and
+more.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
-"""A real browser on a real service: Chromium, headless, before an API with its worker and sandbox, on both databases.
+"""A real browser on a real service: Chromium, headless, before an API, on both databases.
 
-Every page must load without an error on its console, so a refused script or style fails the test
-that saw it.
+The API has its worker and sandbox. Every page must load without an error on its console, so a
+refused script or style fails the test that saw it.
 """
 
 import datetime as dt
@@ -53,7 +53,7 @@ def _chromium() -> str:
 
 @dataclass
 class Studio:
-    """A running service with a sample studio's two weeks in it: this one (in Toronto) and the next."""
+    """A running service with a sample studio's two weeks: this one (in Toronto) and the next."""
 
     town: Town
     monday: dt.date  # of the next week, which is all to come
@@ -91,7 +91,10 @@ def database(request) -> str:
 
 @pytest.fixture
 def open_studio(request, found_towns, database) -> Callable[..., Studio]:
-    """Open a studio: `open_studio(lines=…, zone=…, **settings)`; without lines of an import the sample's two weeks."""
+    """Open a studio: `open_studio(lines=…, zone=…, **settings)`.
+
+    Without lines of an import it has the sample's two weeks.
+    """
 
     def opened(lines: list[bytes] | None = None, *, zone: str = ZONE, **settings) -> Studio:
         url = request.getfixturevalue(f"{database}_url")
@@ -127,7 +130,10 @@ async def _settle(url: str, lines: list[bytes], zone: str) -> str:
 
 @pytest.fixture(scope="module")
 def browser(_sqlite_template) -> Iterator[Browser]:
-    """Chromium. It holds this thread's event loop while it lives: whoever needs one meanwhile uses another thread."""
+    """Chromium, which holds this thread's event loop while it lives.
+
+    Whoever needs one meanwhile uses another thread.
+    """
     path = _chromium()
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
@@ -137,7 +143,10 @@ def browser(_sqlite_template) -> Iterator[Browser]:
 
 @pytest.fixture
 def contexts(browser) -> Iterator[Callable[..., BrowserContext]]:
-    """Windows of different people: `contexts(**options)`; what their consoles said is looked at in the end."""
+    """Windows of different people: `contexts(**options)`.
+
+    What their consoles said is looked at in the end.
+    """
     said: list[str] = []
     made: list[BrowserContext] = []
 

@@ -8,7 +8,8 @@ from playwright.sync_api import Page
 
 PRESS = "Cancel Selected & download CSV"
 ACCEPTED = re.compile(
-    r"^Your job ((is being|has been) processed|is on hold: nothing is returned before that ends)\..*leave this page"
+    r"^Your job ((is being|has been) processed|is on hold: nothing is returned before that ends)\."
+    r".*leave this page"
 )
 
 
@@ -22,7 +23,11 @@ def rows(text: str) -> list[dict[str, str]]:
 
 
 def never_poll(page: Page) -> None:
-    """Keep the page's timers of a second and more from going off: it looks again only when it is told to."""
+    """Keep the page's timers of a second and more from going off.
+
+    It looks again only when it is told to.
+    """
     page.add_init_script(
-        "const soon = setTimeout; window.setTimeout = (run, ms, ...more) => (ms < 1000 ? soon(run, ms, ...more) : 0)"
+        "const soon = setTimeout;"
+        " window.setTimeout = (run, ms, ...more) => (ms < 1000 ? soon(run, ms, ...more) : 0)"
     )

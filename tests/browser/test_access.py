@@ -1,7 +1,7 @@
-"""For everybody: no state of a page has what axe objects to, needs a mouse or a wide window, or moves by itself.
+"""For everybody: no state of a page has what axe objects to, or needs a mouse.
 
-Each is examined in light on a desk and in dark on a phone: colours are the same at any width, and
-what is there is the same in any colours.
+Nor does any need a wide window, or move by itself. Each is examined in light on a desk and in dark
+on a phone: colours are the same at any width, and what is there is the same in any colours.
 """
 
 import datetime as dt
@@ -22,37 +22,48 @@ AXE = Axe()
 RULES = {"resultTypes": ["violations"], "rules": {"target-size": {"enabled": True}}}
 MAX_TABS = 200
 
-# nothing of this depends on the database
+# Nothing of this depends on the database.
 sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 
 # What sticks out of the window at either side; a region that scrolls by itself may hold what is
 # wider.
-OUTSIDE = """() => [...document.querySelectorAll("body *")].filter((one) => {
+OUTSIDE = (
+    """() => [...document.querySelectorAll("body *")].filter((one) => {
   const box = one.getBoundingClientRect();
-  const isSeen = box.width > 1 && box.height > 1 && !one.closest(".scrolls, .skip") && one.checkVisibility();
+  const isSeen = box.width > 1 && box.height > 1 && !one.closest(".scrolls, .skip")"""
+    """ && one.checkVisibility();
   return isSeen && (box.left < -1 || box.right > innerWidth + 1);
 }).map((one) => one.outerHTML.slice(0, 80))"""
+)
 
-MOVING = """() => [...document.querySelectorAll("*")].flatMap((one) => ["", "::before", "::after"].map((part) => {
+MOVING = (
+    """() => [...document.querySelectorAll("*")].flatMap((one) =>"""
+    """ ["", "::before", "::after"].map((part) => {
   const { transitionDuration, animationName } = getComputedStyle(one, part || null);
-  const isStill = transitionDuration.split(", ").every((time) => time === "0s") && animationName === "none";
+  const isStill = transitionDuration.split(", ").every((time) => time === "0s")"""
+    """ && animationName === "none";
   return isStill ? null : `${one.localName}.${one.className} ${part}`;
 })).filter(Boolean)"""
+)
 
 # As when a tab is turned to, which has every view look again.
 LOOK_NOW = "() => document.dispatchEvent(new Event('visibilitychange'))"
 # Why what has the focus is not seen to have it, or null. The page's content as a whole has no
 # outline.
-UNSEEN = """() => {
+UNSEEN = (
+    """() => {
   const one = document.activeElement;
   if (one === document.body || one.id === "main") return null;
   const box = one.getBoundingClientRect();
   const { outlineStyle, outlineWidth } = getComputedStyle(one);
-  if (outlineStyle === "none" || parseFloat(outlineWidth) < 2) return `no outline: ${one.outerHTML}`;
-  const at = Math.max(1, Math.min(box.top + Math.min(box.height, 40) / 2, innerHeight - 1)); // or none of it is
+  if (outlineStyle === "none" || parseFloat(outlineWidth) < 2)"""
+    """ return `no outline: ${one.outerHTML}`;
+  const at = Math.max(1, Math.min(box.top + Math.min(box.height, 40) / 2, innerHeight - 1));"""
+    """ // or none of it is
   const found = document.elementFromPoint(box.left + box.width / 2, at);
   return one.contains(found) ? null : `${one.outerHTML} is under ${found?.outerHTML.slice(0, 80)}`;
 }"""
+)
 # A number for what has the focus: the same one each time.
 PLACE = """() => {
   globalThis.places ??= [];
@@ -62,7 +73,10 @@ PLACE = """() => {
 
 
 def examine(page: Page) -> None:
-    """The page as it is now, in light and wide and in dark and narrow; it is wide and light afterwards."""
+    """The page as it is now, in light and wide and in dark and narrow.
+
+    It is wide and light afterwards.
+    """
     for scheme, size in (("dark", PHONE), ("light", DESK)):
         page.set_viewport_size(size)
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
@@ -75,11 +89,11 @@ def examine(page: Page) -> None:
 
 
 def walk(page: Page, size: dict[str, int] = DESK) -> int:
-    """Tab through all there is and back again, seeing where the focus is; how many places there are."""
+    """Tab through all there is and back, seeing where the focus is; how many places there are."""
     page.set_viewport_size(size)
     for key in ("Tab", "Shift+Tab"):
         been: list[int] = []
-        # a date has several stops
+        # A date has several stops.
         while been.count(been[-1] if been else 0) < 2 or been[-1] == been[-2]:
             page.keyboard.press(key)
             assert page.evaluate(UNSEEN) is None

@@ -1,4 +1,7 @@
-"""The audit as files that a person saves: whole or not at all, marked as UTF-8, and as a workbook too."""
+"""The audit as files that a person saves: whole or not at all, and as a workbook too.
+
+The CSV is marked as UTF-8.
+"""
 
 import re
 import zipfile
@@ -16,7 +19,7 @@ from app.auth import keys
 from app.db.core.engine import Database
 
 MARK = b"\xef\xbb\xbf"
-# nothing of this depends on the database
+# Nothing of this depends on the database.
 on_sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 
 
@@ -34,7 +37,7 @@ def studio(open_studio):
 
 
 def cut(route: Route) -> None:
-    """Answer with the first half, as by a proxy to which the end of a connection is the end of an answer."""
+    """Answer with the first half, as by a proxy that takes a connection's end for an answer's."""
     answer = route.fetch()
     body = answer.body()
     route.fulfill(response=answer, body=body[: len(body) // 2])

@@ -1,4 +1,7 @@
-"""Choosing and pressing as people do: a reason of several lines, days in any order, a week without sessions."""
+"""Choosing and pressing as people do.
+
+A reason of several lines, days in any order, a week without sessions.
+"""
 
 import datetime as dt
 import re
@@ -9,7 +12,7 @@ from browser.steps import ACCEPTED, PRESS, sign_in
 from crash.processes import until
 from playwright.sync_api import Page, Route, expect
 
-# nothing of this depends on the database
+# Nothing of this depends on the database.
 on_sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 PATTERN = re.compile(r"pattern|\^|\[\^|\\x")  # what no page shows of how the service checks
 

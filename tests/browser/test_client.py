@@ -1,4 +1,7 @@
-"""What clients see: the public week as people, calendars and search engines read it, and what came back to whom."""
+"""What clients see: the public week, and what came back to whom.
+
+The week is as people, calendars and search engines read it.
+"""
 
 import datetime as dt
 import json
@@ -144,7 +147,8 @@ def test_what_is_heard_while_a_page_is_looking_makes_it_look_once_more(open_stud
     page.goto(f"{studio.url}/c/studio?from={studio.monday}")
     expect(page.locator(".card")).to_have_count(3)
     page.evaluate(
-        "() => { window.own = new BroadcastChannel('bulk-cancel'); own.onmessage = () => (own.heard = true) }"
+        "() => { window.own = new BroadcastChannel('bulk-cancel');"
+        " own.onmessage = () => (own.heard = true) }"
     )
     held: list[Route] = []
 
@@ -348,7 +352,7 @@ def test_names_and_reasons_that_look_like_markup_are_text_on_every_page(open_stu
     def is_text(*texts: str, where: str = "main") -> None:
         for text in texts:
             expect(page.locator(where).get_by_text(text, exact=False).first).to_be_attached()
-        # what had been let in would have run by then
+        # Once this is done, what had been let in would have run.
         page.evaluate("new Promise((done) => setTimeout(done))")
         assert page.locator("img, main script, dialog script").count() == 0
         assert ran == []

@@ -1,4 +1,7 @@
-"""The mission's journey in a browser: from the cog wheel to the money that is back, on the public API alone."""
+"""The mission's journey in a browser, on the public API alone.
+
+From the cog wheel to the money that is back.
+"""
 
 from pathlib import Path
 

@@ -1,4 +1,7 @@
-"""The five pages as pictures of a studio at work: none is empty, and `make screens` keeps them for the README."""
+"""The five pages as pictures of a studio at work: none is empty.
+
+`make screens` keeps them for the README.
+"""
 
 import base64
 import datetime as dt
@@ -23,15 +26,19 @@ COLOURS = 256  # of a picture that is kept: those that it has most of
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # The browser reads the picture, as whoever looks at the README has it read: its pixels, as 32 bits
 # each.
-PIXELS = """async (encoded) => {
-  const read = await createImageBitmap(new Blob([Uint8Array.from(atob(encoded), (letter) => letter.charCodeAt(0))]));
+PIXELS = (
+    """async (encoded) => {
+  const read = await createImageBitmap(new Blob(["""
+    """Uint8Array.from(atob(encoded), (letter) => letter.charCodeAt(0))]));
   const canvas = new OffscreenCanvas(read.width, read.height).getContext("2d");
   canvas.drawImage(read, 0, 0);
   const { data } = canvas.getImageData(0, 0, read.width, read.height);
   let text = "";
-  for (let at = 0; at < data.length; at += 32768) text += String.fromCharCode(...data.subarray(at, at + 32768));
+  for (let at = 0; at < data.length; at += 32768)"""
+    """ text += String.fromCharCode(...data.subarray(at, at + 32768));
   return btoa(text);
 }"""
+)
 
 
 @pytest.fixture
@@ -139,13 +146,16 @@ def somebody_with_money_back(studio) -> str:
 
 
 def with_a_palette(pixels: array) -> bytes:
-    """A PNG of the pixels (red, green, blue, alpha: a byte each) in 256 colours at most: a third in size."""
+    """A PNG of the pixels in 256 colours at most: a third in size.
+
+    A pixel is red, green, blue, alpha: a byte each.
+    """
     counted = Counter(pixels).most_common()
     palette = [struct.pack("=I", pixel)[:3] for pixel, _ in counted[:COLOURS]]
     nearest = {pixel: _nearest(struct.pack("=I", pixel)[:3], palette) for pixel, _ in counted}
     places = bytes(nearest[pixel] for pixel in pixels)
     rows = b"".join(b"\0" + places[start : start + WIDTH] for start in range(0, len(places), WIDTH))
-    # 8 bits a pixel, each a place in the palette
+    # 8 bits a pixel, each a place in the palette.
     header = struct.pack(">IIBBBBB", WIDTH, HEIGHT, 8, 3, 0, 0, 0)
     chunks = [
         (b"IHDR", header),

@@ -1,4 +1,7 @@
-"""What the pages say of a bulk cancellation in each of its states, and of a service in which no money moves."""
+"""What the pages say of a bulk cancellation in each of its states.
+
+And of a service in which no money moves.
+"""
 
 import datetime as dt
 import json
@@ -12,7 +15,7 @@ from playwright.sync_api import Page, expect
 from app.domain.statuses import JobStatus, RefundStatus, SessionOutcome
 
 TEST_MODE = "Test mode: no money moves"
-# nothing of this depends on the database
+# Nothing of this depends on the database.
 on_sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 
 
@@ -35,7 +38,9 @@ def test_the_table_of_words_has_each_status_of_the_api_and_no_other(open_studio,
     studio = open_studio([])
     page.goto(f"{studio.url}/c/studio")
     words = page.evaluate(
-        """outcomes => import('/console/words.js').then(({ JOB, REFUND, refundWord, outcomeWord }) => ({
+        (
+            """outcomes => import('/console/words.js').then("""
+            """({ JOB, REFUND, refundWord, outcomeWord }) => ({
              jobs: Object.keys(JOB),
              refunds: Object.keys(REFUND),
              names: Object.values(JOB).map((one) => one.name),
@@ -45,7 +50,8 @@ def test_the_table_of_words_has_each_status_of_the_api_and_no_other(open_studio,
                ...Object.keys(REFUND).map((status) => refundWord(status, job)),
                ...outcomes.map((outcome) => outcomeWord(outcome, job)),
              ]),
-           }))""",
+           }))"""
+        ),
         list(SessionOutcome),
     )
     assert sorted(words["jobs"]) == sorted(JobStatus)

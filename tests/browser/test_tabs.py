@@ -1,7 +1,8 @@
-"""Many tabs of one browser: what a person does goes out at once, however many tabs watch, over HTTP/1.1.
+"""Many tabs of one browser: what a person does goes out at once, however many watch.
 
-A browser opens six connections to such a service, all tabs together. If a page kept one for as long
-as it is looked at, the seventh tab would hang, and an undo wait until its hold is over.
+The service speaks HTTP/1.1. A browser opens six connections to such a service, all tabs together.
+If a page kept one for as long as it is looked at, the seventh tab would hang, and an undo wait
+until its hold is over.
 """
 
 import datetime as dt
@@ -12,14 +13,17 @@ from browser.steps import sign_in
 from playwright.sync_api import expect
 
 TABS = 7
-# nothing of this depends on the database
+# Nothing of this depends on the database.
 on_sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 # The tab is one that can be turned away from: headless, all are seen all the time.
-HIDE = """(() => {
+HIDE = (
+    """(() => {
   let isHidden = false;
   Object.defineProperty(document, "hidden", { get: () => isHidden });
-  globalThis.hide = (value) => { isHidden = value; document.dispatchEvent(new Event("visibilitychange")); };
+  globalThis.hide = (value) => {"""
+    """ isHidden = value; document.dispatchEvent(new Event("visibilitychange")); };
 })()"""
+)
 
 
 @pytest.fixture
@@ -79,7 +83,7 @@ def test_what_one_tab_does_to_a_job_the_others_show_at_once(studio, contexts):
         page.clock.install()
         sign_in(page, studio, f"/jobs/{job}")
         expect(page.get_by_role("button", name="Undo")).to_be_visible()
-    # it looks only when it is told to
+    # The other tab looks only when it is told to.
     other.clock.pause_at(dt.datetime.now(dt.UTC) + dt.timedelta(hours=1))
     one.get_by_role("button", name="Undo").click()
     expect(other.get_by_role("heading", name="Progress")).to_contain_text("Withdrawn")

@@ -1,8 +1,8 @@
-"""Days and hours on the pages are those of the answer: what the browser knows of zones decides nothing.
+"""Days and hours on the pages are those of the answer.
 
-Chromium has zone tables of its own, which may be older or newer than the service's. So the service
-is made to say what those tables can't: of two answers that contradict each other, one contradicts
-the browser.
+What the browser knows of zones decides nothing. Chromium has zone tables of its own, which may be
+older or newer than the service's. So the service is made to say what those tables can't: of two
+answers that contradict each other, one contradicts the browser.
 """
 
 import datetime as dt
@@ -16,17 +16,19 @@ from browser.steps import sign_in
 from playwright.sync_api import Locator, Page, Route, expect
 
 VANCOUVER = "America/Vancouver"
-STARTS_AT = dt.datetime(
-    2026, 12, 7, 7, 15, tzinfo=dt.UTC
-)  # on the 6th with the rules before November 2026, since on the 7th
+# On the 6th with the rules before November 2026, since on the 7th.
+STARTS_AT = dt.datetime(2026, 12, 7, 7, 15, tzinfo=dt.UTC)
 SCHEDULES = re.compile(r"/v1/(sessions|public/studio/schedule)\?")
-# nothing of this depends on the database
+# Nothing of this depends on the database.
 on_sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 
 
 @pytest.fixture
 def say(contexts) -> Iterator[Callable[..., None]]:
-    """Have the service's answers changed on their way to a page: `say(page, pattern, change)`, with `change(body)`."""
+    """Have the service's answers changed on their way to a page.
+
+    `say(page, pattern, change)`, with `change(body)`.
+    """
     pages: list[Page] = []
 
     def say(page: Page, pattern: re.Pattern[str], change: Callable[[dict], object]) -> None:
@@ -209,7 +211,7 @@ def test_what_can_t_be_drawn_is_said_to_be_so_and_all_else_stays(open_studio, pa
     page.goto(f"{studio.url}/bulk-cancel?{studio.week}")
     expect(page.locator(".row")).to_have_count(3)
     expect(page.locator("[data-session=s1]")).to_contain_text("can't be shown in full")
-    # and whoever takes all takes this one too
+    # Whoever takes all takes this one too.
     page.get_by_role("button", name="Select all", exact=True).click()
     expect(page.get_by_role("region", name="What this will do")).to_contain_text("Sessions3")
 
@@ -256,5 +258,5 @@ def test_zones_that_the_browser_lacks_leave_every_page_whole(open_studio, page, 
     for path in ("/jobs", f"/jobs/{job}"):
         page.goto(studio.url + path)
         expect(page.get_by_text("Snow day")).to_be_visible()
-        # and by which clock
+        # The page says by which clock its hours are.
         expect(page.get_by_text(re.compile(r"\d\d:\d\d (UTC|GMT)"))).to_be_visible()

@@ -1,4 +1,7 @@
-"""What goes wrong around the console: refunds that fail, presses that cross, answers and connections that are lost."""
+"""What goes wrong around the console.
+
+Refunds that fail, presses that cross, answers and connections that are lost.
+"""
 
 import datetime as dt
 import re
@@ -25,7 +28,10 @@ on_sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 
 @pytest.fixture
 def small_studio(open_studio):
-    """A studio with six sessions s1 to s6 next week, each booked by Kim (a card), Lee (a credit) and Ana (both)."""
+    """A studio with six sessions s1 to s6 next week.
+
+    Each is booked by Kim (a card), Lee (a credit) and Ana (both).
+    """
     today = dt.datetime.now(ZoneInfo(ZONE)).date()
     monday = today - dt.timedelta(days=today.weekday()) + dt.timedelta(days=7)
     records = [
@@ -127,7 +133,7 @@ def returned(studio) -> list[dict]:
 
 
 def assert_books_have_each_line_once(studio, lines: list[dict[str, str]]) -> None:
-    """The books and these lines of an audit hold the same refunds, and no payment was returned by two."""
+    """The books and these lines of an audit hold the same refunds; no payment came back by two."""
     effects = returned(studio)
     assert sorted(one["reference"] for one in effects) == sorted(
         line["refund_id"] for line in lines
@@ -143,7 +149,10 @@ def look_again(page: Page) -> None:
 
 
 def come_to_an_end(page: Page, studio, job: str, *, rejected: int) -> None:
-    """Wait for the job's end, and have the page look: each second while a job is in process, not each ten as before."""
+    """Wait for the job's end, and have the page look.
+
+    It looks each second while a job is in process, not each ten as before.
+    """
 
     def is_over() -> bool:
         now = studio.ask("GET", job).json()
@@ -215,9 +224,8 @@ def test_refunds_that_fail_are_resolved_by_hand_or_tried_again(small_studio, pag
     needed.get_by_role("button", name="Try all of them again").click()
     come_to_an_end(page, studio, job, rejected=1)
     expect(needed).to_contain_text("1 refund that no machine can go on with")
-    expect(
-        needed.get_by_role("button", name="Try all of them again")
-    ).to_be_hidden()  # a disputed one is tried again by its name only
+    # A disputed one is tried again by its name only.
+    expect(needed.get_by_role("button", name="Try all of them again")).to_be_hidden()
     needed.get_by_role("row").filter(has_text="s1-ana").get_by_role(
         "button", name="Try again"
     ).click()
@@ -299,7 +307,7 @@ def test_of_two_administrators_at_the_same_moment_each_session_is_taken_once_and
     pages = [contexts().new_page(), contexts().new_page()]
 
     def race(*chosen: tuple[str, ...]) -> tuple[Page, Page]:
-        """Both choose, both confirm, and their requests leave together; gives who won and who lost."""
+        """Both choose, both confirm, and their requests leave together; gives winner and loser."""
         held: list[Route] = []
         for page, sessions in zip(pages, chosen, strict=True):
             page.goto("about:blank")
@@ -447,7 +455,7 @@ def test_a_press_whose_answer_is_lost_is_asked_again_under_its_key_and_makes_one
         row(page, session).get_by_role("checkbox").check()
     expect(row(page, "s3").get_by_role("link", name="See its job")).to_be_visible()
     expect(plan_of(page)).not_to_have_attribute("aria-busy", "true")
-    # there is another plan, but one press at a time
+    # There is another plan, but one press at a time.
     expect(plan_of(page)).to_contain_text("Sessions2")
     expect(page.get_by_role("button", name="Cancelling…")).to_be_disabled()
     ask_again = page.get_by_role("button", name="Ask what became of it")

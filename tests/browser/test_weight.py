@@ -1,4 +1,7 @@
-"""How light the pages are: few bytes, all from this service, nothing run but its own files, and long lists at ease."""
+"""How light the pages are: few bytes, all from this service, and long lists at ease.
+
+Nothing is run but its own files.
+"""
 
 import datetime as dt
 from collections.abc import Iterator
@@ -17,13 +20,15 @@ MAX_BYTES = 100_000
 MANY, FEW = 1000, 10
 A_DAY = 143  # of the many: so many make seven days
 
-# nothing of this depends on the database
+# Nothing of this depends on the database.
 sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 
 # Each way to have something run that is no file of ours; which of them did, and how often the
 # browser refused.
-INTRUDE = """async () => {
-  await new Promise((resolve) => setTimeout(resolve)); // the page's own turn: in the debugger's eval is allowed
+INTRUDE = (
+    """async () => {
+  await new Promise((resolve) => setTimeout(resolve)); // the page's own turn: in the debugger's"""
+    """ eval is allowed
   const ran = [];
   let refused = 0;
   addEventListener("securitypolicyviolation", () => (refused += 1));
@@ -48,6 +53,7 @@ INTRUDE = """async () => {
   await new Promise((resolve) => setTimeout(resolve, 300));
   return { ran, refused };
 }"""
+)
 
 # What ticking a box changes in the document until its plan is shown; the rows that are touched
 # among it.
@@ -133,7 +139,7 @@ def is_data(url: str) -> bool:
 
 @sqlite
 def test_nothing_runs_in_a_page_that_is_no_file_of_ours(studio, browser: Browser):
-    # not one of those whose consoles must be silent: each refusal is noted there
+    # Not a context whose consoles must be silent: each refusal is noted there.
     context = browser.new_context()
     page = context.new_page()
     for path in PAGES:
@@ -166,7 +172,10 @@ def test_the_documentation_shows_every_operation_and_event(studio, page):
 
 
 def lines() -> list[bytes]:
-    """Next week with a thousand sessions, every fifth in the pool, and a day after it with ten; some have bookings."""
+    """Next week with a thousand sessions, and a day after it with ten; some have bookings.
+
+    Every fifth is in the pool.
+    """
     today = dt.datetime.now(ZoneInfo(ZONE)).date()
     monday = today - dt.timedelta(days=today.weekday()) + dt.timedelta(days=7)
     return [
@@ -176,9 +185,8 @@ def lines() -> list[bytes]:
 
 def session(monday: dt.date, place: int) -> Iterator[dict]:
     day, nth = divmod(place, A_DAY) if place < MANY else (7, place - MANY)
-    local = dt.datetime.combine(
-        monday + dt.timedelta(days=day), dt.time(6), ZoneInfo(ZONE)
-    ) + nth * dt.timedelta(minutes=5)
+    first = dt.datetime.combine(monday + dt.timedelta(days=day), dt.time(6), ZoneInfo(ZONE))
+    local = first + nth * dt.timedelta(minutes=5)
     made = {
         "type": "session",
         "id": f"s{place}",
@@ -236,7 +244,7 @@ def test_a_thousand_sessions_are_chosen_by_ranges_and_filters_that_hide_without_
     expect(count).to_have_text("440 of 1,000 sessions selected, 438 of them hidden by the filter")
     page.get_by_label("Search").fill("")
     page.locator(".row:visible input").nth(10).uncheck()
-    # and those between that are shown
+    # It takes along those between that are shown.
     page.locator(".row:visible input").nth(20).click(modifiers=["Shift"])
     expect(count).to_have_text("429 of 1,000 sessions selected, 240 of them hidden by the filter")
     page.get_by_label("Location").select_option("")

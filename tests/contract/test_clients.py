@@ -1,4 +1,4 @@
-"""Clients that others would generate of the committed document go through the API, against a live server."""
+"""Clients that others would generate of the committed document go through a live server's API."""
 
 import json
 import shutil

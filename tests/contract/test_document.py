@@ -145,7 +145,10 @@ def test_each_operation_shows_every_type_of_problem_that_is_its_own(operations):
 
 
 def examples(part):
-    """(schema, example) of each part of the document that has both, and of each schema with examples."""
+    """(schema, example) of each part of the document that has both.
+
+    A schema that holds examples of its own counts as such a part.
+    """
     match part:
         case {"schema": schema, "example": example}:
             yield schema, example

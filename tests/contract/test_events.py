@@ -1,4 +1,7 @@
-"""The events that the document names are those that are sent, each as its schema says it: heard by a real receiver."""
+"""The events that the document names are those that are sent, each as its schema says it.
+
+A real receiver hears them.
+"""
 
 import asyncio
 import copy
@@ -94,12 +97,12 @@ def test_any_event_is_a_webhook_event_told_apart_by_its_type(document):
 
 
 def test_operations_and_schemas_have_names_of_their_own(document):
-    """A generator names functions after operations and types after schemas, or after their titles."""
+    """A generator names functions after operations, and types after schemas or their titles."""
     items = [*document["paths"].values(), *document["webhooks"].values()]
     operations = [operation["operationId"] for methods in items for operation in methods.values()]
     assert len(set(operations)) == len(operations)
     schemas = document["components"]["schemas"]
-    # pydantic's way with two models of one name
+    # Two underscores are pydantic's way with two models of one name.
     assert not [name for name in schemas if "__" in name]
     titles = [schema["title"] for schema in schemas.values()]
     assert len(set(titles)) == len(titles) > 50
@@ -145,7 +148,10 @@ async def until(found, seconds=20):
 
 
 async def cause_every_event(server, http):
-    """Endpoints, one of which is gone; a job with a refund that fails and is resolved; a job that is withdrawn."""
+    """Endpoints, one of which is gone, and two jobs.
+
+    One has a refund that fails and is resolved, the other is withdrawn.
+    """
     endpoint = await answered(
         http.post("/v1/webhook-endpoints", json={"url": f"{server.receiver.address}/all"}), 201
     )
@@ -168,10 +174,8 @@ async def cause_every_event(server, http):
         page = await answered(
             http.get(f"{JOBS}/{job['id']}/refunds", params={"status": "rejected"}), 200
         )
-        ended = (await answered(http.get(f"{JOBS}/{job['id']}"), 200))[
-            "status"
-        ] == "completed_with_failures"
-        return ended and page["data"]
+        now = await answered(http.get(f"{JOBS}/{job['id']}"), 200)
+        return now["status"] == "completed_with_failures" and page["data"]
 
     [refund] = await until(failed)
     held = await cancel("undone", hold_seconds=600)

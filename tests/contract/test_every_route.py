@@ -1,4 +1,4 @@
-"""Walks every route of the app, so that a route added later is held to the same without being named here."""
+"""Walks every route of the app: one added later is held to the same without being named here."""
 
 import base64
 import datetime as dt
@@ -73,7 +73,7 @@ def keyed_routes(app):
     routes = []
     for context in iter_route_contexts(app.routes):
         if isinstance(context.original_route, HotRoutes):
-            # of paths that come again, and beneath the layer that knows who may call those
+            # Its paths come again, and it is beneath the layer that knows who may call those.
             continue
         if context.methods is None:
             assert context.path in OPEN_MOUNTS, (
@@ -120,7 +120,10 @@ def smallest(schema, document):
 
 @pytest.fixture
 async def other_business(db):
-    """A business with a session, a client, a booking, a job, a refund, and a webhook endpoint that was told of it."""
+    """A business with a session, a client, a booking, a job and a refund.
+
+    It has a webhook endpoint, too, that was told of the job.
+    """
     async with db.write() as conn:
         await create_business(conn, "theirs", name="Theirs", timezone="UTC", currency="EUR")
         await create_business(conn, "ours", name="Ours", timezone="UTC", currency="EUR")

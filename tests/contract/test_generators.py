@@ -1,7 +1,7 @@
-"""Clients by the generators that others use: each generates, compiles where it can, and is answered by a live server.
+"""Clients by the generators that others use: each generates, and a live server answers it.
 
-Each has an environment of its own, from npm's registry by a lock or from PyPI's by `make
-.venv-generators/.synced`.
+Each compiles where it can, and has an environment of its own, from npm's registry by a lock or from
+PyPI's by `make .venv-generators/.synced`.
 """
 
 import json
@@ -96,7 +96,10 @@ async def openapi_generator(language, folder, *options):
 
 
 async def judge(printed, server):
-    """The client saw what is there: neither did it lose the word "all", nor send parameters that it was not given."""
+    """The client saw what is there.
+
+    It neither lost the word "all" nor sent parameters that it was not given.
+    """
     async with server.caller() as http:
         plan = (await http.post("/v1/bulk-cancellations/plan", json=WEEK)).json()
         days = {name: WEEK[name] for name in ("date_from", "date_to")}

@@ -1,4 +1,7 @@
-"""What `docs/integrating.md` shows is run as it stands there, against a live server, and must print what it says."""
+"""What `docs/integrating.md` shows, run as it stands there against a live server.
+
+It must print what the page says.
+"""
 
 import asyncio
 import contextlib
@@ -66,7 +69,7 @@ def shell(section):
 
 
 async def check(sections_to_run, folder, environment):
-    """Save the sections' files, run their shell from the first block to the last, and compare what it prints."""
+    """Save the sections' files, run their shell from first to last block, compare the output."""
     for section in sections_to_run:
         for name, text in files(section).items():
             (folder / name).write_text(text)
@@ -89,7 +92,10 @@ async def server(sqlite_url, tmp_path):
 
 @contextlib.asynccontextmanager
 async def breaking(server, method, ending, *, after_bytes):
-    """The server behind a proxy that breaks off its first answer to such a request; and what it has broken."""
+    """The server behind a proxy that breaks off its first answer to such a request.
+
+    Gives the proxied server, and what has been broken off.
+    """
     broken = []
 
     async def forward(request):
@@ -156,7 +162,7 @@ async def demo(folder):
 async def test_the_page_is_a_tour_that_runs_from_top_to_bottom_in_one_demo(tmp_path):
     needs("bash", "curl", "jq")
     workshop = await typescript(tmp_path)
-    # the page makes its own
+    # The page makes its own of these.
     for left in ("bulk-cancel.d.ts", "journey.ts", "tsconfig.json", "package.json"):
         (workshop / left).unlink()
     async with demo(tmp_path) as exported:
@@ -217,10 +223,7 @@ def test_the_table_names_every_event_with_the_members_of_its_data():
     assert sorted(name for name, _ in rows) == sorted(EventType)
     for name, members in rows:
         schemas = document["components"]["schemas"]
-        body = document["webhooks"][name]["post"]["requestBody"]["content"]["application/json"][
-            "schema"
-        ]
-        data = schemas[
-            schemas[body["$ref"].rsplit("/", 1)[1]]["properties"]["data"]["$ref"].rsplit("/", 1)[1]
-        ]
+        content = document["webhooks"][name]["post"]["requestBody"]["content"]
+        event = schemas[content["application/json"]["schema"]["$ref"].rsplit("/", 1)[1]]
+        data = schemas[event["properties"]["data"]["$ref"].rsplit("/", 1)[1]]
         assert {"business_id", *re.findall(r"\w+", members)} == data["properties"].keys(), name

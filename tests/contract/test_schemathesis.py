@@ -1,4 +1,4 @@
-"""Schemathesis asks the whole API, on a real socket, for anything that its own document does not promise.
+"""Schemathesis asks the whole API, on a real socket, for what its own document does not promise.
 
 The same requests in the same order each time; TEST_FUZZ_EXAMPLES asks for more of them per
 operation.
@@ -50,7 +50,7 @@ REFUSED = {"p5": "payment_disputed", "a6": "account_closed", "p7": "refund_windo
 
 
 class Unheard:
-    """A queue whose wakes nobody hears: jobs rest where the requests leave them, the same in every run."""
+    """A queue whose wakes nobody hears: jobs rest where requests leave them, in every run."""
 
     reaches_others = False
 
@@ -62,7 +62,7 @@ class Unheard:
 
 
 class StopsWhenAsked(asyncio.Event):
-    """To each stream in turn the server is stopping as soon as the stream would wait, so that none goes on."""
+    """To each stream in turn the server is stopping as soon as it would wait, so none goes on."""
 
     async def wait(self):
         self.set()
@@ -76,7 +76,7 @@ class StopsWhenAsked(asyncio.Event):
 
 @dataclass(frozen=True)
 class Business:
-    """A business as its callers reach it, with the ids of its jobs and of refunds that a person may close.
+    """A business as its callers reach it, with ids of jobs and of refunds a person may close.
 
     All its webhook endpoints have been told of the same events.
     """
@@ -140,7 +140,7 @@ async def endpoints(http):
 
 
 async def seed(http):
-    """Import the schedule, cancel some of it in three jobs, the last on hold; gives the jobs' ids."""
+    """Import the schedule, cancel some of it in three jobs, the last on hold; give their ids."""
     lines = "\n".join(json.dumps(record) for record in records())
     answer = await http.post(
         "/v1/schedule/import", content=lines, headers={"Content-Type": "application/x-ndjson"}
@@ -175,14 +175,17 @@ async def work(db, settings, jobs):
         runtime = Runtime(db, Unheard(), calls, settings, jitter=lambda: 0.0)
         for job in jobs:
             async with asyncio.timeout(30):
-                while (again_in := await run_slice(runtime, job, seconds=5)) is not None:
+                while (again_in := await run_slice(runtime, job, seconds=5)) is not None:  # noqa: ASYNC110 - it says when
                     await asyncio.sleep(max(again_in, 0.01))
         await runtime.aclose()
 
 
 @contextlib.asynccontextmanager
 async def seeded(database_url, secrets_file):
-    """A `Business` with a schedule, two jobs that have ended and one on hold, on a socket; no worker runs any more."""
+    """A `Business` with a schedule, two jobs that have ended and one on hold, on a socket.
+
+    No worker runs any more.
+    """
     async with contextlib.AsyncExitStack() as stack:
         settings = Settings(
             database_url=database_url,
@@ -250,7 +253,10 @@ def as_lines(context, value):
 
 
 def known_values(business):
-    """By place in a request, what exists in this business; most requests use these, and the rest invents its own."""
+    """By place in a request, what exists in this business.
+
+    Most requests use these, and the rest invents its own.
+    """
     days = list(WEEK.values())
     spare = [f"spare-{n}" for n in range(SPARE)]
     return {
@@ -416,7 +422,10 @@ def ask(schema):
                     answers[event.label][one.response.status_code if one.response else None] += 1
                 for case_id, failure, curl in failures_of(event.recorder):
                     answer = event.recorder.interactions[failure.case_id or case_id].response
-                    text = f"{event.label}: {failure.title}: {failure.message}\n{curl}\n{answer.content[:500]}"
+                    text = (
+                        f"{event.label}: {failure.title}: {failure.message}\n"
+                        f"{curl}\n{answer.content[:500]}"
+                    )
                     findings.setdefault((event.label, failure), text)
     return answers, list(findings.values())
 

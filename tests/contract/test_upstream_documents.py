@@ -1,4 +1,4 @@
-"""The documents upstream teams implement from are valid, and the sandbox and the gateways keep to them."""
+"""The documents upstream teams work from are valid; the sandbox and the gateways keep to them."""
 
 import asyncio
 import base64
@@ -73,7 +73,7 @@ def resolved(node, whole):
 
 
 def holds(operation, answer):
-    """Assert that an answer is one the operation promises: its status, its media type and its schema."""
+    """Assert that an answer is one the operation promises: status, media type and schema."""
     promised = operation["responses"].get(str(answer.status_code))
     assert promised is not None, f"{answer.status_code} is not in the document"
     schema = promised["content"][answer.headers["content-type"]]["schema"]

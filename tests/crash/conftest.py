@@ -1,4 +1,7 @@
-"""What the fault tests may ask for: towns of real processes, and a Redis and a PostgreSQL that they may break."""
+"""What the fault tests may ask for: towns of real processes, and servers that they may break.
+
+Those are a Redis and a PostgreSQL.
+"""
 
 import asyncio
 import getpass
@@ -24,7 +27,10 @@ from app.refunds.verify import verify
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Of a matrix, `make test` plays one case in so many, on either kind of database; `make test-long` the others."""
+    """Of a matrix, `make test` plays one case in so many; `make test-long` plays the others.
+
+    It does so on either kind of database.
+    """
     played = {
         "test_fault_matrix.py": 2,
         "test_fault_points.py": 4,
@@ -40,10 +46,8 @@ def pytest_collection_modifyitems(items):
         names = dict.fromkeys(item.callspec.params["name"] for item in cases)
         places = {name: place for place, name in enumerate(names)}
         for item in cases:
-            if (
-                places[item.callspec.params["name"]]
-                + (item.callspec.params["running"] == "postgresql")
-            ) % one_in:
+            place = places[item.callspec.params["name"]]
+            if (place + (item.callspec.params["running"] == "postgresql")) % one_in:
                 item.add_marker(pytest.mark.long)
 
 
@@ -91,7 +95,7 @@ def run_on_server(*statements: str) -> None:
 
 @pytest.fixture(scope="session")
 def fresh_databases(request, tmp_path_factory) -> Iterator[Callable[[str, int], list[str]]]:
-    """`fresh_databases(kind, count)`: URLs of migrated databases, for tests that need more than one."""
+    """`fresh_databases(kind, count)`: URLs of migrated databases, for tests that need several."""
     made: list[str] = []
     folder = tmp_path_factory.mktemp("fresh")
 
@@ -120,7 +124,10 @@ def fresh_databases(request, tmp_path_factory) -> Iterator[Callable[[str, int], 
 
 @pytest.fixture
 def copy_database(fresh_databases):
-    """`copy_database(url)`: the URL of a copy, as a backup would hold it; nothing may be connected to the original."""
+    """`copy_database(url)`: the URL of a copy, as a backup would hold it.
+
+    Nothing may be connected to the original.
+    """
 
     def copy(database_url: str) -> str:
         url = sa.make_url(database_url)
@@ -145,12 +152,8 @@ class BreakableRedis:
     """A Redis of the test's own, on one port."""
 
     def __init__(self, program: str, folder: Path, databases: int = 16) -> None:
-        self.program, self.folder, self.port, self.databases = (
-            program,
-            folder,
-            free_port(),
-            databases,
-        )
+        self.program, self.folder = program, folder
+        self.port, self.databases = free_port(), databases
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -231,7 +234,10 @@ class BreakablePostgresql:
 
     def start(self) -> None:
         # A server that is killed keeps what it has committed; fsync is for power cuts.
-        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off"
+        options = (
+            f"-p {self.port} -c listen_addresses=127.0.0.1"
+            " -c unix_socket_directories='' -c fsync=off"
+        )
         self.run("pg_ctl", "-w", "-l", str(self.folder / "log"), "-o", options, "start")
 
     def stop_at_once(self) -> None:

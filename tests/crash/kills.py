@@ -16,8 +16,10 @@ from app.db.core.engine import Database
 # claim follows is a row that was claimed again. This is the one look into our own database, and
 # decides nothing but whether a run means much.
 CLAIMED_AGAIN = sa.text(
-    "SELECT count(*) FROM (SELECT count(*) AS rows, epoch, max(epoch) OVER (PARTITION BY refund_id) AS last"
-    " FROM refund_history GROUP BY refund_id, epoch) AS claims WHERE rows = 1 AND epoch > 0 AND epoch < last"
+    "SELECT count(*) FROM ("
+    "SELECT count(*) AS rows, epoch, max(epoch) OVER (PARTITION BY refund_id) AS last"
+    " FROM refund_history GROUP BY refund_id, epoch) AS claims"
+    " WHERE rows = 1 AND epoch > 0 AND epoch < last"
 )
 
 
@@ -34,7 +36,10 @@ def claimed_again(database_url: str) -> int:
 
 @dataclass(slots=True)
 class Killer:
-    """Kills one of the servers every `pause` seconds or so and starts another in its place, until there were enough."""
+    """Kills one of the servers every `pause` seconds or so, until there were enough.
+
+    It starts another in its place.
+    """
 
     enough: int
     pause: tuple[float, float]

@@ -1,4 +1,4 @@
-"""localstripe as a peer: its process, the payments made there for a week, its books, and a relay to it.
+"""localstripe as a peer: its process, a week's payments there, its books, a relay to it.
 
 It knows no idempotency keys and makes every refund that it is asked for, so its books say what was
 really sent. Nothing of it is imported here: it runs in a process of its own
@@ -33,7 +33,10 @@ class Localstripe:
     """One running localstripe."""
 
     def __init__(self, log: Path, *, before: float, after: float) -> None:
-        """Start it; a call waits up to `before` seconds for its effect, and up to `after` more for its answer."""
+        """Start it.
+
+        A call waits up to `before` seconds for its effect, and up to `after` more for its answer.
+        """
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         command = [sys.executable, _SERVER, str(self.port), str(before), str(after)]
@@ -118,7 +121,10 @@ class Localstripe:
         return found
 
     def books(self, town: Town) -> dict[str, Any]:
-        """The books of both judges, as the sandbox writes its own; somebody else's refunds are not in them."""
+        """The books of both judges, as the sandbox writes its own.
+
+        Somebody else's refunds are not in them.
+        """
         effects = [
             {
                 "id": one.id,

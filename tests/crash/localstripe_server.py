@@ -1,10 +1,10 @@
-"""Runs localstripe 1.15 on one loopback port, slowed down at random; a program of its own, and no part of ours.
+"""Runs localstripe 1.15 on one loopback port, slowed down at random.
 
-`python localstripe_server.py PORT BEFORE AFTER`: each call waits up to BEFORE seconds before its
-effect, and up to AFTER seconds between its effect and its answer, so that kills meet calls on
-either side of it. localstripe is GPL-3.0: only this script, run in a process of its own by the
-tests, ever imports it. Of itself it would listen on all addresses and write its books to a file in
-the temporary folder with every call.
+It is a program of its own, and no part of ours. `python localstripe_server.py PORT BEFORE AFTER`:
+each call waits up to BEFORE seconds before its effect, and up to AFTER seconds between its effect
+and its answer, so that kills meet calls on either side of it. localstripe is GPL-3.0: only this
+script, run in a process of its own by the tests, ever imports it. Of itself it would listen on all
+addresses and write its books to a file in the temporary folder with every call.
 """
 
 import asyncio

@@ -1,7 +1,8 @@
-"""A town of real processes: the sandbox, an API and workers, to be killed, stopped and started again from outside.
+"""A town of real processes: the sandbox, an API and workers.
 
-The invariant: a town ends what it started and nothing else, and whatever happens to the others, its
-sandbox lives, for its books are the judge.
+They are to be killed, stopped and started again from outside. The invariant: a town ends what it
+started and nothing else, and whatever happens to the others, its sandbox lives, for its books are
+the judge.
 """
 
 import asyncio
@@ -41,13 +42,16 @@ SHORT: Final = {
     "slice_seconds": 2,
     "concurrency": 8,
 }
-# with what comes if all is well: much, for a busy machine is no failure
+# With what comes if all is well: much, for a busy machine is no failure.
 PATIENCE_SECONDS: Final = 600.0
 FINISHED: Final = {"completed", "completed_with_failures"}
 
 
 def until(found: Callable[[], T], seconds: float = PATIENCE_SECONDS, *, pause: float = 0.05) -> T:
-    """Ask until the answer is true; fails when it has not become so in time. Less `seconds` are a promise."""
+    """Ask until the answer is true; fails when it has not become so in time.
+
+    Less `seconds` are a promise.
+    """
     deadline = time.monotonic() + seconds
     while not (answer := found()):
         assert time.monotonic() < deadline, f"it did not happen within {seconds} s: {found}"
@@ -56,7 +60,10 @@ def until(found: Callable[[], T], seconds: float = PATIENCE_SECONDS, *, pause: f
 
 
 def free_port() -> int:
-    """A port that is free, and stays so while its server is down: no connection out of this machine is given it."""
+    """A port that is free, and stays so while its server is down.
+
+    No connection out of this machine is given it.
+    """
     for port in random.SystemRandom().sample(range(15_000, 32_000), 100):
         with suppress(OSError):
             socket.create_server(("127.0.0.1", port)).close()
@@ -72,7 +79,10 @@ def listens(port: int, host: str = "127.0.0.1") -> bool:
 
 
 class Zygote:
-    """The process that all others are forked from (see `zygote.py`): of this build, or of another at `root`."""
+    """The process that all others are forked from (see `zygote.py`).
+
+    It is of this build, or of another at `root`.
+    """
 
     def __init__(self, python: Path = Path(sys.executable), root: Path = ROOT) -> None:
         environment = {
@@ -108,7 +118,10 @@ class Zygote:
         stdin: str = "",
         module: str = "app.cli",
     ) -> tuple[int, str, str]:
-        """Run `python -m` with this module and arguments to its end; gives its exit code, output and errors."""
+        """Run `python -m` with this module and arguments to its end.
+
+        Gives its exit code, output and errors.
+        """
         with tempfile.TemporaryDirectory() as name:
             given, out, err = (Path(name) / each for each in ("stdin", "stdout", "stderr"))
             given.write_text(stdin)
@@ -203,7 +216,10 @@ class Server:
 
 
 class Town:
-    """A sandbox, and what is started beside it, over one database; `settings` are for every process but the sandbox."""
+    """A sandbox, and what is started beside it, over one database.
+
+    `settings` are for every process but the sandbox.
+    """
 
     def __init__(self, zygote: Zygote, folder: Path, database_url: str, **settings: Any) -> None:
         self.zygote = zygote

@@ -1,6 +1,7 @@
-"""A studio in this process: the embedded API with its worker loop, and the sandbox, both over real sockets.
+"""A studio in this process: the embedded API, and the sandbox, both over real sockets.
 
-It is quick to build, so that every fault can have one of its own; nothing of it is killed.
+The API has its worker loop. It is quick to build, so that every fault can have one of its own;
+nothing of it is killed.
 """
 
 import asyncio
@@ -140,16 +141,18 @@ class Studio:
         return audit_rows((await self.api.get(f"{_JOBS}/{job_id}/audit.csv")).text)
 
     async def refunds(self, job_id: str) -> list[dict[str, Any]]:
-        return (await self.api.get(f"{_JOBS}/{job_id}/refunds", params={"limit": 200})).json()[
-            "data"
-        ]
+        answer = await self.api.get(f"{_JOBS}/{job_id}/refunds", params={"limit": 200})
+        return answer.json()["data"]
 
 
 @asynccontextmanager
 async def studio(
     database_url: str, made: Week, *, absent: bool = False, **settings: Any
 ) -> AsyncIterator[Studio]:
-    """Open one over this database, with the week imported; `absent`: without a sandbox at the upstreams' address."""
+    """Open one over this database, with the week imported.
+
+    `absent`: without a sandbox at the upstreams' address.
+    """
     db = Database(database_url)
     async with db.write() as conn:
         await businesses.create(conn, BUSINESS, "Studio", "UTC", "EUR")

@@ -1,10 +1,10 @@
-"""Everything goes wrong at once, at random, as long as a large job runs: it still ends in good time, each line once.
+"""Everything goes wrong at once, at random, as long as a large job runs.
 
-PostgreSQL is restarted as in a crash, Redis flushed and now and then away, workers killed with -9
-and stopped beyond their leases. Workers are stopped at any instant here, also between their last
-look at the clock and a send, so the judge honours keys: what an upstream that ignores them makes of
-that moment no caller can prevent (FAULTS.md, row 19). It makes refunds beyond what was paid,
-though: a second key would show.
+It still ends in good time, each line once. PostgreSQL is restarted as in a crash, Redis flushed and
+now and then away, workers killed with -9 and stopped beyond their leases. Workers are stopped at
+any instant here, also between their last look at the clock and a send, so the judge honours keys:
+what an upstream that ignores them makes of that moment no caller can prevent (FAULTS.md, row 19).
+It makes refunds beyond what was paid, though: a second key would show.
 """
 
 import os
@@ -178,8 +178,9 @@ def test_a_job_ends_whole_and_in_good_time_while_everything_breaks(
         2 * fault_free + chaos.outage_seconds + CHAOTIC["lease_seconds"] + CHAOTIC["sweep_seconds"]
     )
     print(
-        f"\n{len(made.lines)} refunds: {fault_free:.0f} s in peace, {took:.0f} s in chaos (limit {limit:.0f} s, with "
-        f"{chaos.outage_seconds:.0f} s without a database); {chaos.counts}, {again} claimed again: {verdict}"
+        f"\n{len(made.lines)} refunds: {fault_free:.0f} s in peace, {took:.0f} s in chaos "
+        f"(limit {limit:.0f} s, with {chaos.outage_seconds:.0f} s without a database); "
+        f"{chaos.counts}, {again} claimed again: {verdict}"
     )
     assert took <= limit
     assert again > 0

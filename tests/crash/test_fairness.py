@@ -1,7 +1,8 @@
-"""Nobody waits for somebody else's refunds: not another business, not the other service, not an upstream in trouble.
+"""Nobody waits for somebody else's refunds.
 
-What must hold on any machine is said in counts, of the upstream's books; times and rates are
-measured in the long form.
+Not for another business, not for the other service, not for an upstream in trouble. What must hold
+on any machine is said in counts, of the upstream's books; times and rates are measured in the long
+form.
 """
 
 import statistics
@@ -34,7 +35,10 @@ CASES: Final[dict[str, Callable[[Found], None]]] = {}
 
 
 def case(play: Callable[[Found], None]) -> Callable[[Found], None]:
-    """One that says what it shows in counts, and is played beside the others; `found(**settings)` gives it a town."""
+    """One that says what it shows in counts, and is played beside the others.
+
+    `found(**settings)` gives it a town.
+    """
     CASES[play.__name__] = play
     return play
 
@@ -190,8 +194,8 @@ def test_beside_ten_thousand_refunds_another_businesss_ten_take_at_most_twice_as
             beside.append(took)
     ratio = statistics.median(beside) / statistics.median(alone)
     print(
-        f"\n10 refunds alone {statistics.median(alone):.2f} s, beside 10,000 {statistics.median(beside):.2f} s "
-        f"(of {len(beside)}): {ratio:.2f}"
+        f"\n10 refunds alone {statistics.median(alone):.2f} s, "
+        f"beside 10,000 {statistics.median(beside):.2f} s (of {len(beside)}): {ratio:.2f}"
     )
     town.wait_for(job_id, 300)
     assert_once(town.books(), [*large.lines, *small.lines])
@@ -244,7 +248,8 @@ def test_while_payments_hang_credits_keep_their_pace(found):
         town.wait_for(job_id, 300, business=business)
     kept = statistics.median(rates[True]) / statistics.median(rates[False])
     print(
-        f"\ncredits a second: both well {rates[False]}, while payments hang {rates[True]}: {kept:.0%}"
+        f"\ncredits a second: both well {rates[False]},"
+        f" while payments hang {rates[True]}: {kept:.0%}"
     )
     assert kept >= 0.95
 
@@ -285,7 +290,10 @@ def down(found: Found, switch: str) -> None:
 
 
 def once_it_ebbs(town: Town) -> int:
-    """The number of payment requests once two seconds bring no more than probes; one may be a busy machine's pause."""
+    """The number of payment requests once two seconds bring no more than probes.
+
+    One may be a busy machine's pause.
+    """
     until(lambda: requests(town, PAYMENTS) > 1)  # one alone may have been late to be followed
     counts = [requests(town, PAYMENTS)]
     while len(counts) < 3 or counts[-1] > counts[-3] + 2:
@@ -310,7 +318,10 @@ def without_faults_each_refund_is_one_request(found: Found) -> None:
 
 
 def throttled(town: Town, refunds: int, a_second: int) -> tuple[float, float]:
-    """A job against a token bucket; what was done of what it allows, and the share of 429, over the last half."""
+    """A job against a token bucket; what was done of what it allows, and the share of 429.
+
+    Both are over the last half.
+    """
     made = week(refunds, kinds=("payment",), places=50)
     town.settle_in(made)
     town.faults(**HARD, throttle_per_second=a_second, latency_seconds=0.05)
@@ -330,7 +341,8 @@ def throttled(town: Town, refunds: int, a_second: int) -> tuple[float, float]:
     assert_once(town.books(), made.lines)
     seconds, gone, asked, refused = (late - early for early, late in zip(*moments, strict=True))
     print(
-        f"\n{gone / seconds:.1f} a second of {a_second}, {refused / asked:.1%} of {asked} requests were throttled"
+        f"\n{gone / seconds:.1f} a second of {a_second},"
+        f" {refused / asked:.1%} of {asked} requests were throttled"
     )
     return gone / seconds / a_second, refused / asked
 

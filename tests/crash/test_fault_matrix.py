@@ -1,8 +1,8 @@
-"""Every switch of the sandbox, for payments and credits, on both databases: one effect for each line, none missing.
+"""Every switch of the sandbox: one effect for each line, none missing.
 
-Each case has a studio, a sandbox and a database of its own, and a few run side by side, for they
-mostly wait. What is expected is read from the sandbox's books; the audit is then compared with
-them.
+For payments and credits, on both databases. Each case has a studio, a sandbox and a database of its
+own, and a few run side by side, for they mostly wait. What is expected is read from the sandbox's
+books; the audit is then compared with them.
 """
 
 import asyncio
@@ -96,7 +96,7 @@ async def running(request, fresh_databases):
 
 
 async def ended(place: Studio, job_id: str, *, refused: tuple[Line, ...] = ()) -> dict[str, Any]:
-    """The job's end: every line once but the refused ones, in the books and in the audit; gives the job."""
+    """The job's end: every line once but the refused ones, in books and audit; gives the job."""
     job = await place.finished(job_id)
     books, rows = await place.books(), await place.audit(job_id)
     assert_once(books, [line for line in place.week.lines if line not in refused])
@@ -277,7 +277,7 @@ async def an_upstream_that_asks_for_three_seconds_is_not_called_before(place, fo
 
 @case()
 async def a_pending_refund_that_succeeds_is_done_then_and_not_before(place):
-    # all are seen so, also on a busy machine
+    # So long that all are seen pending, also on a busy machine.
     await place.both(pending=1, pending_then="succeeded", pending_seconds=20)
     job_id = await place.cancel()
 

@@ -1,9 +1,9 @@
-"""A process dies, or stops beyond its lease, at every named fault point; each line still has one effect, in the books.
+"""A process dies, or stops beyond its lease, at every named fault point.
 
-Every point is played with payments and with credits, with calls in flight that take effect and with
-calls that do not, on SQLite inside the API process and on PostgreSQL beside a worker. The judge
-reads no keys and makes whatever it is asked for. A case whose process does not die at its point
-fails: each of them ends by the signal that was armed.
+Each line still has one effect, in the books. Every point is played with payments and with credits,
+with calls in flight that take effect and with calls that do not, on SQLite inside the API process
+and on PostgreSQL beside a worker. The judge reads no keys and makes whatever it is asked for. A
+case whose process does not die at its point fails: each of them ends by the signal that was armed.
 
 One thing is impossible against such a judge (FAULTS.md, row 19), and bounded: a process that stops
 *between* its last look at the clock and the moment that a call leaves it, beyond its lease, and
@@ -44,7 +44,7 @@ HARD: Final = {"ignore_keys": True, "forget_keys": True, "allow_excess": True}
 HONEST: Final[dict[str, bool]] = {}
 HOOKS_SECRET: Final = f"whsec_{base64.b64encode(b'k' * 32).decode()}"
 NOBODY: Final = "redis://127.0.0.1:1"
-# towns; each has some ten connections to PostgreSQL, and other files are played beside this one
+# Towns; each has some ten connections to PostgreSQL, and other files are played beside this one.
 AT_ONCE: Final = 5
 BOOKINGS: Final = 16
 LEASE_SECONDS: Final = 2.0
@@ -60,7 +60,10 @@ QUICK: Final = SHORT | {
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One process that ends at a point: the `at`th time that it comes there, with calls in flight that are `done`."""
+    """One process that ends at a point: the `at`th time that it comes there.
+
+    Its calls in flight are `done`, or not.
+    """
 
     play: Callable[["Scene"], list[str]]
     point: str
@@ -86,9 +89,8 @@ class Scene:
 
     @property
     def armed(self) -> dict[str, str]:
-        return {
-            "fault_points": f"{self.case.point}={self.case.action}@{self.case.at}"
-        } | self.case.settings
+        point = f"{self.case.point}={self.case.action}@{self.case.at}"
+        return {"fault_points": point} | self.case.settings
 
     @property
     def switches(self) -> dict[str, Any]:
@@ -115,7 +117,7 @@ class Scene:
         ]
 
     def run(self, sessions: list[str]) -> str:
-        """Accept a job of these sessions, and wait until the upstream has calls of it; gives its id."""
+        """Accept a job of these sessions, and wait until the upstream has calls of it; its id."""
         before = self._requests()
         job_id = self.town.cancel_all(key="first", session_ids=sessions)
         api = self.town.servers[1]
@@ -123,12 +125,14 @@ class Scene:
         return job_id
 
     def _requests(self) -> int:
-        return self.town.books(effects=False)[SERVICE_OF[self.case.method]]["requests"].get(
-            "total", 0
-        )
+        books = self.town.books(effects=False)[SERVICE_OF[self.case.method]]
+        return books["requests"].get("total", 0)
 
     def has_ended(self, server: Server) -> None:
-        """Wait until it has, by the signal that was armed and no other; then the upstream is well again."""
+        """Wait until it has, by the signal that was armed and no other.
+
+        Then the upstream is well again.
+        """
         until(lambda: not server.alive)
         number = self.town.zygote.signal_that_ended(server.pid)
         assert number == signal.SIGKILL, (
@@ -155,19 +159,25 @@ def the_worker_dies(scene: Scene) -> list[str]:
             town.ask_to_cancel()
         scene.has_ended(api)
         town.api()
-    # the caller may not have heard the answer: it asks again under its key
+    # The caller may not have heard the answer: it asks again under its key.
     return [town.cancel_all()]
 
 
 def the_worker_dies_waking(scene: Scene) -> list[str]:
-    """It prompts for what its slice leaves; where it lives in the API's process, the first prompt is the API's own."""
+    """It prompts for what its slice leaves.
+
+    Where it lives in the API's process, the first prompt is the API's own.
+    """
     if not scene.has_workers:
         scene.case = replace(scene.case, at=2)
     return the_worker_dies(scene)
 
 
 def the_sweep_dies(scene: Scene) -> list[str]:
-    """The sweep finds a job that nobody was woken for, and a few seconds later one whose hold has ended."""
+    """The sweep finds a job that nobody was woken for.
+
+    A few seconds later, one whose hold has ended.
+    """
     town, (now, later) = scene.town, scene.halves
     town.faults(**scene.switches)
     asking = town.api(redis_url=NOBODY)
@@ -298,7 +308,10 @@ def the_api_dies_taking_a_hook(scene: Scene) -> list[str]:
 
 
 def the_worker_stops_beyond_its_lease(scene: Scene) -> list[str]:
-    """Another works on meanwhile; then the first goes on where it stopped, as after a pause of its machine."""
+    """Another works on meanwhile; then the first goes on, as after a pause of its machine.
+
+    It goes on where it stopped.
+    """
     town = scene.town
     judge = HONEST if _is_impossible(scene.case) else HARD
     town.faults(**scene.switches | dict.fromkeys(HARD, judge is HARD))

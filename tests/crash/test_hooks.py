@@ -1,7 +1,7 @@
-"""Pending refunds whose end is told by hooks: well, badly, ten times, out of order, too early, never. Each line once.
+"""Pending refunds whose end is told by hooks: each line once.
 
-The sandbox sends the hooks over real HTTP and settles by itself; its books say what was done and
-how often we looked.
+They tell it well, badly, ten times, out of order, too early, never. The sandbox sends the hooks
+over real HTTP and settles by itself; its books say what was done and how often we looked.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ SECRET, OTHER = (f"whsec_{base64.b64encode(name * 32).decode()}" for name in (b"
 
 
 async def hooked(place: Studio, *, seconds: float, then: str = "succeeded", **hooks: Any) -> None:
-    """Have the sandbox's refunds stay pending for so long, and end so, and its hooks sent to the studio."""
+    """Have the sandbox's refunds stay pending so long, and end so; its hooks go to the studio."""
     told = {
         service: HARD
         | {
@@ -189,7 +189,7 @@ CASES = {
         (never, {}),
         (with_another_s_signature, {}),
         (of_a_bad_end, {}),
-        # what is pending is not waited for at all
+        # What is pending is not waited for at all.
         (after_the_machine_gave_up, {"give_up_after_seconds": 0.001}),
     )
 }
@@ -197,7 +197,10 @@ CASES = {
 
 @pytest.fixture(scope="module")
 def pauses():
-    """Where there are no polls, what waits to be looked up waits for hours: only a hook can bring a look-up forward."""
+    """Where there are no polls, what waits to be looked up waits for hours.
+
+    Only a hook can bring a look-up forward.
+    """
     as_it_is = AttemptContext.pause_of_look_up
 
     def _pause(trail: AttemptContext) -> float:

@@ -1,6 +1,6 @@
-"""Redis and PostgreSQL go away, at once and in the middle of a job; the job still ends, with one effect for each line.
+"""Redis and PostgreSQL go away, at once and in mid-job; the job still ends.
 
-Both are the test's own processes, on ports of their own.
+Each line has one effect. Both are the test's own processes, on ports of their own.
 """
 
 import signal
@@ -20,7 +20,7 @@ ROUNDS = 10
 
 
 def slowest(town, session_ids) -> float:
-    """Ask for a job of each of these sessions, one after another; the longest that an answer took, in seconds."""
+    """Ask for a job of each of these sessions in turn; the seconds that the longest answer took."""
     longest = 0.0
     for session_id in session_ids:
         begun = time.monotonic()
@@ -30,7 +30,10 @@ def slowest(town, session_ids) -> float:
 
 
 def assert_soon(took) -> None:
-    """One round in which all answers came soon is enough: what waits by itself does so in each; a machine, in some."""
+    """One round in which all answers came soon is enough.
+
+    What waits by itself does so in each; a machine, in some.
+    """
     tried = []
     for seconds in took:
         tried.append(round(seconds, 2))
@@ -108,7 +111,7 @@ def test_a_redis_that_hangs_does_not_keep_a_202_for_two_seconds(
         sessions = sessions_of(made)
         for _ in range(ROUNDS):
             slowest(town, [next(sessions)])
-            # connections stay, answers do not come
+            # Connections stay, answers do not come.
             breakable_redis.process.send_signal(signal.SIGSTOP)
             yield slowest(town, [next(sessions)])
             breakable_redis.process.send_signal(signal.SIGCONT)

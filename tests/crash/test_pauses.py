@@ -1,4 +1,7 @@
-"""A worker that is paused beyond its lease, and one that is told to end: neither leaves a second refund behind."""
+"""A worker that is paused beyond its lease, and one that is told to end.
+
+Neither leaves a second refund behind.
+"""
 
 import random
 import time

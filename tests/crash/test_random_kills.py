@@ -1,8 +1,8 @@
-"""Workers and API processes are killed with -9 at random, again and again: nothing is lost, and nothing twice.
+"""Workers and API processes are killed with -9 at random, again and again.
 
-The judge is the sandbox, which lives through it all. The hard one reads no key and makes every
-refund it is asked for, so that nothing but a look-up before each second call keeps it from
-refunding twice.
+Nothing is lost, and nothing done twice. The judge is the sandbox, which lives through it all. The
+hard one reads no key and makes every refund it is asked for, so that nothing but a look-up before
+each second call keeps it from refunding twice.
 """
 
 import os
@@ -39,7 +39,10 @@ class Run:
     seconds: float
 
     def __str__(self) -> str:
-        return f"{self.kills} kills, {self.again} rows claimed again, {self.seconds:.0f} s: {self.verdict}"
+        return (
+            f"{self.kills} kills, {self.again} rows claimed again,"
+            f" {self.seconds:.0f} s: {self.verdict}"
+        )
 
 
 def workers_are_killed(town: Town, made, judge_is, violations, *, kills: int) -> Run:
@@ -127,7 +130,8 @@ def test_a_thousand_kills_lose_nothing_and_refund_nothing_twice(
     town.wait_for(job_id, 600)
     verdict, again = assert_whole(town, job_id, made, violations), claimed_again(postgresql_url)
     print(
-        f"\n{killer.kills} kills, {again} rows claimed again, {time.monotonic() - begun:.0f} s: {verdict}"
+        f"\n{killer.kills} kills, {again} rows claimed again,"
+        f" {time.monotonic() - begun:.0f} s: {verdict}"
     )
     assert killer.kills >= kills
     assert again >= 100

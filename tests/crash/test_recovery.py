@@ -1,6 +1,7 @@
-"""How long refunds stand still after a kill and after the loss of Redis: no longer than a lease and a sweep.
+"""How long refunds stand still after a kill and after the loss of Redis.
 
-The judge of the times, too, is the sandbox: refunds move when its books do.
+No longer than a lease and a sweep. The judge of the times, too, is the sandbox: refunds move when
+its books do.
 """
 
 import time
@@ -26,7 +27,7 @@ AFTER_REDIS_SECONDS: Final = 60
 
 
 def under_way(town: Town, seconds: float) -> tuple[str, Any, Server]:
-    """A job that is at work for so many seconds or longer; gives its id, its week and who works on it."""
+    """A job that is at work for so many seconds or longer; its id, its week, who works on it."""
     made = week(int(seconds * A_SECOND))
     town.settle_in(made)
     town.faults(**HARD, latency_seconds=LATENCY_SECONDS)
@@ -39,7 +40,10 @@ def under_way(town: Town, seconds: float) -> tuple[str, Any, Server]:
 
 
 def longest_gap(town: Town, is_over: Callable[[], bool], *, since: float) -> float:
-    """The longest time in which the books told of no new refund, from `since` (monotonic) until it is over."""
+    """The longest time in which the books told of no new refund.
+
+    From `since` (monotonic) until it is over.
+    """
     before, moved_at, longest = town.effects(), since, 0.0
     while not is_over():
         if (now := town.effects()) != before:
@@ -50,7 +54,7 @@ def longest_gap(town: Town, is_over: Callable[[], bool], *, since: float) -> flo
 
 
 def seconds_after_a_kill(town: Town) -> float:
-    """Kill the only worker, or the API with the worker in it, and start another; how long no refund was made then."""
+    """Kill the only worker, or the API with it, and start another; how long no refund was made."""
     job_id, made, worker = under_way(town, 4)
     killed_at = time.monotonic()
     worker.kill()
@@ -66,7 +70,7 @@ def seconds_after_a_kill(town: Town) -> float:
 
 
 def seconds_after_losing_redis(town: Town, breakable_redis: Any) -> float:
-    """Redis goes for good in mid-job; the longest that no refund was made from then to the job's end."""
+    """Redis goes for good in mid-job; the longest time without a refund, to the job's end."""
     # Long enough for more than one slice: who has one in hand goes on without Redis in any case.
     job_id, made, _worker = under_way(town, 1.5 * float(town.settings["slice_seconds"]))
     lost_at = time.monotonic()
@@ -82,7 +86,10 @@ def seconds_after_losing_redis(town: Town, breakable_redis: Any) -> float:
 def measured(
     found_towns, fresh_databases, fresh_redis, breakable_redis, kills: int, **settings: Any
 ):
-    """The waits after kills of embedded APIs and of workers, and after the loss of Redis, side by side."""
+    """The waits after kills and after the loss of Redis, side by side.
+
+    Killed are embedded APIs and workers.
+    """
     settings |= {"concurrency": CONCURRENCY, "log_level": "warning"}
     with ThreadPoolExecutor() as side_by_side:
         embedded = [found_towns(url, **settings) for url in fresh_databases("sqlite", kills)]
@@ -92,7 +99,8 @@ def measured(
         lost = side_by_side.submit(seconds_after_losing_redis, without, breakable_redis)
         killed = list(side_by_side.map(seconds_after_a_kill, embedded + workers))
         print(
-            f"\nafter a kill: {', '.join(f'{took:.1f}' for took in killed)} s; Redis lost: {lost.result():.1f} s"
+            f"\nafter a kill: {', '.join(f'{took:.1f}' for took in killed)} s;"
+            f" Redis lost: {lost.result():.1f} s"
         )
         return max(killed), lost.result()
 

@@ -1,7 +1,7 @@
-"""A database that was restored from a backup has forgotten what was done since: look-up-first finds it, and adopts it.
+"""A database restored from a backup has forgotten what was done since.
 
-The same backup, against the same books, shows what happens without that mode: refunds are made
-twice. So the test can tell the one from the other.
+Look-up-first finds it, and adopts it. The same backup, against the same books, shows what happens
+without that mode: refunds are made twice. So the test can tell the one from the other.
 """
 
 from typing import Any, Final

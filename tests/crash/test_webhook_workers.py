@@ -1,6 +1,7 @@
-"""Webhooks out as production runs them: an API, `bulk-cancel worker`s over PostgreSQL and Redis, endpoints on https.
+"""Webhooks out as production runs them.
 
-The oracle is the receivers' books; whose call one is, the operating system says.
+An API, `bulk-cancel worker`s over PostgreSQL and Redis, endpoints on https. The oracle is the
+receivers' books; whose call one is, the operating system says.
 """
 
 import base64

@@ -1,8 +1,8 @@
-"""Twenty webhook endpoints, most well and some badly behaved, while processes and the database die: all is heard.
+"""Twenty webhook endpoints, while processes and the database die: all is heard.
 
-The oracle is the receivers' books against the API's own lists of what happened, and the upstream's
-books. What holds on any machine is said in sets of events; how soon healthy endpoints hear is
-measured in the long form, against a run without the others.
+Most are well and some badly behaved. The oracle is the receivers' books against the API's own lists
+of what happened, and the upstream's books. What holds on any machine is said in sets of events; how
+soon healthy endpoints hear is measured in the long form, against a run without the others.
 """
 
 import datetime as dt
@@ -71,7 +71,7 @@ FULL: Final = Plan(2_000, 10, 20, kills=50, restarts=8, pause=(1.0, 5.0))
 
 @dataclass(slots=True)
 class Troubles:
-    """Kills processes and restarts the database until there was enough of it, and leaves all running."""
+    """Kills processes and restarts the database until it was enough, and leaves all running."""
 
     plan: Plan
     office: Office
@@ -134,10 +134,13 @@ def register_bad(office: Office, receivers: Receivers, elsewhere: Receiver) -> d
 
 
 def cancel_in_parts(office: Office, made: Week, plan: Plan, happened: Happened) -> list[str]:
-    """Cancel the week, some sessions to a job; two sessions more than once, for the first job is withdrawn."""
+    """Cancel the week, some sessions to a job.
+
+    Two sessions more than once, for the first job is withdrawn.
+    """
     sessions = [record["id"] for record in made.records if record["type"] == "session"]
     held = office.cancel("held", sessions[:2], hold_seconds=600)
-    # 409: it has been, by a killed one
+    # 409: it has been withdrawn, by a process that was killed then.
     assert office.ask("POST", f"{JOBS}/{held}/withdraw").status_code in {200, 409}
     happened.look(held)
     jobs = []
@@ -234,7 +237,8 @@ def all_is_heard(office: Office, receivers: Receivers, plan: Plan, postgresql: A
         )
     calls = [len(endpoint.receiver.calls) for endpoint in healthy]
     print(
-        f"\n{len(happened.contents)} events, {troubles.kills} kills and {troubles.restarts} restarts in {dead:.0f} s; "
+        f"\n{len(happened.contents)} events, "
+        f"{troubles.kills} kills and {troubles.restarts} restarts in {dead:.0f} s; "
         f"all healthy have heard after {heard:.0f} s, in {min(calls)} to {max(calls)} calls; "
         f"all have after {time.monotonic() - begun:.0f} s"
     )
@@ -279,7 +283,10 @@ def test_tens_of_thousands_of_deliveries_are_made_while_processes_and_the_databa
 def delays_of_healthy(
     office: Office, receivers: Receivers, *, beside_bad_ones: bool
 ) -> list[float]:
-    """Jobs at a pace that any machine keeps, and how long each event took to each healthy endpoint, in peace."""
+    """Jobs at a pace that any machine keeps, in peace.
+
+    Gives how long each event took to each healthy endpoint.
+    """
     made = week(120, places=5)
     office.town.settle_in(made)
     office.open()
@@ -321,7 +328,8 @@ def test_healthy_endpoints_hear_within_seconds_beside_bad_ones(
     for name, delays in (("alone", alone), ("beside bad ones", beside)):
         middle, worst = statistics.median(delays), delays[-1]
         print(
-            f"\n{kind}, {name}: {len(delays)} deliveries, median {middle:.2f} s, the last {worst:.2f} s"
+            f"\n{kind}, {name}: {len(delays)} deliveries,"
+            f" median {middle:.2f} s, the last {worst:.2f} s"
         )
     assert statistics.median(beside) < 3
     assert statistics.median(beside) < 3 * statistics.median(alone) + 0.5

@@ -1,7 +1,8 @@
-"""An office: API processes over one database, each on a port of its own, webhook endpoints, and what they must hear.
+"""An office: API processes over one database, webhook endpoints, and what they must hear.
 
-What happened is known from the API's own lists of jobs, sessions and refunds, and from the
-upstream's books; what was heard, from the receivers' books. Neither is asked of our database.
+Each process has a port of its own. What happened is known from the API's own lists of jobs,
+sessions and refunds, and from the upstream's books; what was heard, from the receivers' books.
+Neither is asked of our database.
 """
 
 import json
@@ -65,7 +66,7 @@ class Office:
     def ask(
         self, method: str, path: str, *, business: str = BUSINESS, **more: Any
     ) -> httpx.Response:
-        """Ask whoever lives, again and again as a caller would, until there is an answer other than a 5xx."""
+        """Ask whoever lives, again and again as a caller would, until the answer is no 5xx."""
         headers = {"Authorization": f"Bearer {self.town.keys[business]}"} | more.pop("headers", {})
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
@@ -190,7 +191,10 @@ class Happened:
         self.contents.add(content({"type": type_, "timestamp": None, "data": data}))
 
     def look(self, job_id: str) -> None:
-        """Add what is said of a job that has ended, or was withdrawn; what was added before stays."""
+        """Add what is said of a job that has ended, or was withdrawn.
+
+        What was added before stays.
+        """
         job = self.office.get(f"{JOBS}/{job_id}", business=self.business)
         withdrawn = job["status"] == "withdrawn"
         self.tell(
@@ -233,7 +237,10 @@ def missing(endpoint: Endpoint, happened: Happened) -> set[str]:
 
 
 def assert_only_what_happened(endpoints: Iterable[Endpoint], happened: Happened) -> dict[str, str]:
-    """Nobody heard of what did not happen, each event is one id, one content, and the same bytes everywhere."""
+    """Nobody heard of what did not happen.
+
+    Each event is one id, one content, and the same bytes everywhere.
+    """
     bodies: dict[str, bytes] = {}
     for endpoint in endpoints:
         assert endpoint.receiver.wrongs() == [], endpoint.name
@@ -250,9 +257,10 @@ def assert_only_what_happened(endpoints: Iterable[Endpoint], happened: Happened)
 
 
 def assert_the_list_tells_the_books(office: Office, endpoint: Endpoint) -> dict[str, int]:
-    """What is listed as delivered was answered 2xx, and each attempt with an answer is a call that was answered so.
+    """What is listed as delivered was answered 2xx.
 
-    Gives how many deliveries have which status.
+    Each attempt with an answer is a call that was answered so. Gives how many deliveries have which
+    status.
     """
     listed = office.deliveries(endpoint)
     delivered = {event_id for event_id, row in listed.items() if row["status"] == "delivered"}

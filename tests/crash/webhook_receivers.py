@@ -1,8 +1,8 @@
-"""Receivers of webhooks, each on a port of its own and as well or as badly behaved as a test says, that keep books.
+"""Receivers of webhooks that keep books, as well or as badly behaved as a test says.
 
-The invariant: a call is in the books, with what is wrong with its signature, before any of its
-answer is sent, and so is the answer's status. The books alone judge; they live in the test's own
-process, which nothing kills.
+Each has a port of its own. The invariant: a call is in the books, with what is wrong with its
+signature, before any of its answer is sent, and so is the answer's status. The books alone judge;
+they live in the test's own process, which nothing kills.
 """
 
 import asyncio
@@ -119,7 +119,10 @@ def drops() -> Behaviour:
 
 
 def hangs(released: threading.Event | None = None) -> Behaviour:
-    """Does not answer until the caller gives up, or all are `released`: then 200, and the connection ends."""
+    """Does not answer until the caller gives up, or all are `released`.
+
+    Then 200, and the connection ends.
+    """
 
     async def behave(_receiver, call, reader, writer) -> bool:
         given_up = asyncio.ensure_future(reader.read(1))
@@ -252,7 +255,7 @@ def _wrong(secret: str, headers: dict[str, str], body: bytes) -> str | None:
 
 
 def self_signed(folder: Path, name: str) -> tuple[Path, ssl.SSLContext]:
-    """A certificate of this machine's own that nobody trusts yet: its file, and what serves with it."""
+    """A certificate of its own that nobody trusts yet: its file, and what serves with it."""
     key = ec.generate_private_key(ec.SECP256R1())
     who = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     begins = dt.datetime.now(dt.UTC) - dt.timedelta(hours=1)

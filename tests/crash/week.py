@@ -1,7 +1,7 @@
-"""A week of paid bookings whose every payment line has a subject of its own, so that the upstream's books alone judge.
+"""A week of paid bookings whose every payment line has a subject of its own.
 
-Nothing here asks our database: what must come back is known from what was imported, and what did
-come back is read from the sandbox's `GET /books`.
+So the upstream's books alone judge. Nothing here asks our database: what must come back is known
+from what was imported, and what did come back is read from the sandbox's `GET /books`.
 """
 
 import csv
@@ -121,7 +121,10 @@ def _paid(line: Line) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The books against the week: `lost` has no effect, `twice` more than one, `foreign` no line that asked for it."""
+    """The books against the week.
+
+    `lost` has no effect, `twice` more than one, `foreign` no line that asked for it.
+    """
 
     effects: int
     lost: list[Line]
@@ -129,7 +132,10 @@ class Verdict:
     foreign: list[Line]
 
     def __str__(self) -> str:
-        return f"{self.effects} effects, {len(self.lost)} lost, {len(self.twice)} twice, {len(self.foreign)} foreign"
+        return (
+            f"{self.effects} effects, {len(self.lost)} lost,"
+            f" {len(self.twice)} twice, {len(self.foreign)} foreign"
+        )
 
 
 def effects(books: Mapping[str, Any], service: str) -> list[dict[str, Any]]:
@@ -138,7 +144,10 @@ def effects(books: Mapping[str, Any], service: str) -> list[dict[str, Any]]:
 
 
 def judge(books: Mapping[str, Any], lines: Iterable[Line]) -> Verdict:
-    """Compare the books with the lines that must have come back, by subject, amount and currency."""
+    """Compare the books with the lines that must have come back.
+
+    By subject, amount and currency.
+    """
     due = Counter(lines)
     made = Counter(
         Line(service, one["subject"], one["amount"], one["currency"])
@@ -171,7 +180,10 @@ def audit_rows(text: str) -> list[dict[str, str]]:
 def assert_audit_tells_the_books(
     books: Mapping[str, Any], rows: Iterable[Mapping[str, str]]
 ) -> None:
-    """Each `succeeded` of the audit is one effect of the books and the other way round; the sums are equal."""
+    """Each `succeeded` of the audit is one effect of the books, and the other way round.
+
+    The sums are equal.
+    """
     told = [row for row in rows if row["status"] == "succeeded"]
     audited = Counter(
         (SERVICE_OF[row["method"]], row["upstream_reference"], row["refund_id"], *_amount(row))

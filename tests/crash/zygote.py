@@ -1,12 +1,18 @@
-"""Forks servers that have their modules already: one starts in milliseconds, so that a test can kill many.
+"""Forks servers that have their modules already, so that a test can kill many.
 
-A line of JSON in, `{"run": "api" | "worker" | "sandbox", "arguments": […], "environment": {…},
-"log": PATH}`; the pid of the new process out. What is forked is what `bulk-cancel` or `python -m
-workers` would run, from its first line on. A command, `{"run": "command", …}`, has a file each for
-its input and output and a folder to run in besides, "stdin", "stdout" and "cwd", and its errors in
-its log; `"module"` names another than `bulk-cancel`'s. `{"ended": PID}` in; its exit code out,
-which is below 0 and a signal's number where that ended it. At the end of its input it kills what it
-forked. The dead are not reaped before, so no pid is ever somebody else's.
+One starts in milliseconds.
+
+A line of JSON in,
+`{"run": "api" | "worker" | "sandbox", "arguments": […], "environment": {…}, "log": PATH}`;
+the pid of the new process out. What is forked is what `bulk-cancel` or `python -m workers` would
+run, from its first line on. A command, `{"run": "command", …}`, has a file each for its input and
+output and a folder to run in besides, "stdin", "stdout" and "cwd", and its errors in its log;
+`"module"` names another than `bulk-cancel`'s.
+
+`{"ended": PID}` in; its exit code out, which is below 0 and a signal's number where that ended it.
+
+At the end of its input it kills what it forked. The dead are not reaped before, so no pid is ever
+somebody else's.
 """
 
 import contextlib
@@ -38,7 +44,7 @@ def become(order: dict[str, Any]) -> NoReturn:
         os.open(order["stdout"], os.O_WRONLY | os.O_CREAT, 0o644) if "stdout" in order else log, 1
     )
     os.dup2(log, 2)
-    sys.stdin = open(0, closefd=False)
+    sys.stdin = open(0, closefd=False)  # noqa: SIM115 - its own, not what orders are read from
     os.environ.update(order["environment"])
     code = 1
     try:
@@ -56,7 +62,7 @@ def become(order: dict[str, Any]) -> NoReturn:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
         if isinstance(end.code, str):  # as Python itself says it
             sys.stderr.write(f"{end.code}\n")
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - its traceback belongs into its log, as with any process
         sys.excepthook(*sys.exc_info())
     sys.stdout.flush()
     sys.stderr.flush()
@@ -71,7 +77,10 @@ def exit_code(pid: int) -> int:
 
 
 def main() -> None:
-    """Import all but `workers.settings`, which reads the environment; then fork on demand until the input ends."""
+    """Import all but `workers.settings`, which reads the environment; then fork on demand.
+
+    It does so until the input ends.
+    """
     for module in MODULES:
         importlib.import_module(module)
     gc.freeze()

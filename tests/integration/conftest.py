@@ -1,4 +1,4 @@
-"""Upstreams for this folder's tests: the sandbox on a real socket, and peers that misbehave byte by byte."""
+"""Upstreams for this folder: the sandbox on a real socket, and peers that misbehave by the byte."""
 
 import asyncio
 import contextlib
@@ -26,7 +26,7 @@ async def serving(app: Starlette) -> AsyncIterator[str]:
     config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve(sockets=[listener]))
-    while not server.started:
+    while not server.started:  # noqa: ASYNC110 - uvicorn has a flag and no event
         await asyncio.sleep(0.005)
     try:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -92,7 +92,10 @@ class Raw:
 
 @pytest.fixture
 async def upstream_raw():
-    """Start raw peers: `await upstream_raw(talk)`; `talk(peer, reader, writer)` is one connection's life."""
+    """Start raw peers: `await upstream_raw(talk)`.
+
+    `talk(peer, reader, writer)` is one connection's life.
+    """
     async with contextlib.AsyncExitStack() as stack:
 
         async def start(talk) -> Raw:
@@ -118,7 +121,7 @@ async def upstream_raw():
                 for task in peer.tasks:
                     task.cancel()
                 await asyncio.gather(*peer.tasks, return_exceptions=True)
-                # the aborted transports close in the next rounds of the loop
+                # The aborted transports close in the next rounds of the loop.
                 await asyncio.sleep(0.01)
 
             server = await asyncio.start_server(connected, "127.0.0.1", 0)

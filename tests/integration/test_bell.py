@@ -1,4 +1,4 @@
-"""A prompt for now is heard at once, by one worker; what is for later or has a name is left to arq."""
+"""A prompt for now is heard at once, by one worker; what is for later or named is left to arq."""
 
 import asyncio
 import datetime as dt
@@ -123,7 +123,7 @@ async def test_a_worker_that_hears_of_a_job_runs_it_to_its_end(db, queue):
     }
     job_id = (await accept.accept(db, queue, **named, request=Request(DAY, DAY, "all"))).job["id"]
     async with asyncio.timeout(10):
-        while (await read.one(db, "studio", job_id)).row["status"] != "completed":
+        while (await read.one(db, "studio", job_id)).row["status"] != "completed":  # noqa: ASYNC110 - rows have no events
             await asyncio.sleep(0.02)
     runtime.stopping.set()
     async with asyncio.timeout(2):

@@ -1,4 +1,7 @@
-"""An answer that is not whole ends in a reset, also where no length and no chunks would tell: over HTTP/1.0."""
+"""An answer that is not whole ends in a reset.
+
+So it does over HTTP/1.0, where no length and no chunks would tell.
+"""
 
 import asyncio
 import shutil
@@ -43,7 +46,10 @@ asyncio.run(serve(app, listener))
 
 
 def answering(chunks, error=None):
-    """An app that sends these chunks and then fails, or ends without a last word, or ends well (`error` False)."""
+    """An app that sends these chunks and then fails, or ends without a last word.
+
+    It ends well where `error` is False.
+    """
 
     async def app(scope, receive, send):
         if scope["type"] == "lifespan":
@@ -130,7 +136,7 @@ async def test_a_process_that_is_killed_in_the_middle_of_an_answer_resets_it(pat
     address = (await process.stdout.readline()).decode().strip()
     host, port = address.removeprefix("http://").split(":")
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as ours:
-        # so that nearly all is still with the process
+        # A small buffer: nearly all of the answer is still with the process.
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         ours.connect((host, int(port)))
         ours.setblocking(False)

@@ -1,4 +1,7 @@
-"""No more may be claimed of a payment than was paid: the schema refuses it, and rows of before have their claims."""
+"""No more may be claimed of a payment than was paid: the schema refuses it.
+
+Rows of before have their claims.
+"""
 
 import asyncio
 
@@ -14,22 +17,28 @@ from app.refunds.verify import verify
 
 JOB = "019aab00-0000-7000-8000-000000000001"
 OF_BEFORE = """
-INSERT INTO businesses (id, name, timezone, currency, created_at) VALUES ('ours', 'Ours', 'UTC', 'EUR', {at});
+INSERT INTO businesses (id, name, timezone, currency, created_at) \
+VALUES ('ours', 'Ours', 'UTC', 'EUR', {at});
 INSERT INTO clients (business_id, id, name) VALUES ('ours', 'c1', 'Kim');
-INSERT INTO jobs (id, business_id, idempotency_key, request_fingerprint, status, date_from, date_to, include_attended,
-  requested_by, requested_at, finished_at, accepted_sessions, expanded_sessions, totals, outcome_seq)
+INSERT INTO jobs (id, business_id, idempotency_key, request_fingerprint, status, date_from, \
+date_to, include_attended,
+  requested_by, requested_at, finished_at, accepted_sessions, expanded_sessions, totals, \
+outcome_seq)
 VALUES ('{job}', 'ours', 'k1', 'f', 'completed', '2026-11-23', '2026-11-23', false,
   'key', {at}, {at}, 1, 1, '{{}}', 9);
-INSERT INTO sessions (business_id, id, name, starts_at, ends_at, timezone, status, job_id, cancelled_at)
+INSERT INTO sessions (business_id, id, name, starts_at, ends_at, timezone, status, job_id, \
+cancelled_at)
 VALUES ('ours', 's1', 'Yoga', {at}, '2026-11-23T10:00:00.000Z', 'UTC', 'cancelled', '{job}', {at});
-INSERT INTO job_sessions (job_id, session_id, business_id, seq, position, outcome, session_name, session_starts_at,
+INSERT INTO job_sessions (job_id, session_id, business_id, seq, position, outcome, \
+session_name, session_starts_at,
   session_timezone)
 VALUES ('{job}', 's1', 'ours', 1, 0, 'accepted', 'Yoga', {at}, 'UTC')
 """
 REFUND = (
-    "INSERT INTO refunds (id, business_id, job_id, session_id, booking_id, client_id, line_no, method, payment_id, "
-    "amount_minor, currency, account_id, credits, status, failure_code, outcome_seq, settled_at, epoch, attempts, "
-    "key_generation) VALUES ('019aab00-0000-7000-8000-0000000000{number:02}', 'ours', '{job}', 's1', '{booking}', "
+    "INSERT INTO refunds (id, business_id, job_id, session_id, booking_id, client_id, line_no, "
+    "method, payment_id, amount_minor, currency, account_id, credits, status, failure_code, "
+    "outcome_seq, settled_at, epoch, attempts, key_generation) "
+    "VALUES ('019aab00-0000-7000-8000-0000000000{number:02}', 'ours', '{job}', 's1', '{booking}', "
     "'c1', 1, {means}, '{status}', {code}, {number}, {at}, 0, 0, 0)"
 )
 MONEY = "'payment', '{payment}', {amount}, 'EUR', NULL, NULL"

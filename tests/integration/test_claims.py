@@ -1,4 +1,7 @@
-"""Nothing is called for that is not committed as claimed, whatever becomes of the transaction (rule 2)."""
+"""Nothing is called for that is not committed as claimed (rule 2).
+
+Whatever becomes of the transaction.
+"""
 
 import datetime as dt
 from contextlib import asynccontextmanager
@@ -22,7 +25,10 @@ from app.schedule.load import import_file
 DAY = dt.date(2027, 1, 4)
 SESSIONS = 60  # three chunks of an expansion
 CLIENT = b'{"type":"client","id":"c","name":"Kim"}\n'
-SESSION = b'{"type":"session","id":"s%d","name":"Yoga","starts_at":"2027-01-04T09:00:00Z","ends_at":"2027-01-04T10:00:00Z"}\n'
+SESSION = (
+    b'{"type":"session","id":"s%d","name":"Yoga",'
+    b'"starts_at":"2027-01-04T09:00:00Z","ends_at":"2027-01-04T10:00:00Z"}\n'
+)
 BOOKING = (
     b'{"type":"booking","id":"b%d","session_id":"s%d","client_id":"c","status":"booked",'
     b'"payments":[{"method":"payment","payment_id":"p%d","amount_minor":100,"currency":"EUR"}]}\n'

@@ -1,4 +1,7 @@
-"""A database that only reads for a while, or ends connections in the middle, is an outage: 503, and over when it is."""
+"""A database that only reads for a while, or ends connections in the middle, is an outage.
+
+It is answered by 503, and over when it is.
+"""
 
 import asyncio
 

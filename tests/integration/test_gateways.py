@@ -1,4 +1,4 @@
-"""The gateways against the sandbox and against peers that break every rule; the peer's books decide."""
+"""The gateways against the sandbox and peers that break every rule; the peer's books decide."""
 
 import asyncio
 import contextlib
@@ -195,7 +195,7 @@ async def test_once_a_connection_is_made_a_failure_is_broken_and_nothing_is_sent
 async def test_a_reset_before_anything_was_read_is_never_taken_for_an_answer(upstream_raw):
     peer = await upstream_raw(resets_at_once)
     async with pooled(peer.url) as upstream:
-        # the reset is seen while connecting or after, as it happens: either word is true
+        # The reset is seen while connecting or after, as it happens: either word is true.
         for _ in range(20):
             assert isinstance(await upstream.call("POST", "/refunds", json={}), NotSent | Broken)
     assert peer.requests == 0
@@ -460,7 +460,7 @@ async def test_a_call_given_up_may_still_land_later(upstream_sandbox):
     await upstream_sandbox.faults(latency_seconds=0.6)
     async with gateways(upstream_sandbox.url, total_seconds=0.5) as built:
         assert isinstance(await built[UpstreamMethod.PAYMENT].refund(PAYMENT), Indeterminate)
-        # 409: the key is in use
+        # The answer is 409: the key is in use.
         assert isinstance(await built[UpstreamMethod.PAYMENT].refund(PAYMENT), Indeterminate)
         assert (await upstream_sandbox.books())["totals"]["succeeded"] == 0
         await asyncio.sleep(0.5)
@@ -498,7 +498,8 @@ async def test_sixty_four_at_a_time_share_sixty_four_connections(upstream_raw):
             await peer.read(reader)
             await asyncio.sleep(0.005)
             writer.write(
-                b'HTTP/1.1 201 Created\r\ncontent-length: 34\r\n\r\n{"id":"rf_1","status":"succeeded"}'
+                b"HTTP/1.1 201 Created\r\ncontent-length: 34\r\n\r\n"
+                b'{"id":"rf_1","status":"succeeded"}'
             )
 
     peer = await upstream_raw(keeps_alive)

@@ -42,7 +42,7 @@ def settings():
 
 @pytest.fixture
 async def world(db, settings):
-    """Keys of two businesses, by name, and an app that serves both; `ours` has a job that is on hold."""
+    """Keys of two businesses, by name, and an app that serves both; `ours` has a job on hold."""
     app = create_app(settings, database=db, queue=QueueWithoutLoop())
     keys = {}
     for business in ("ours", "theirs"):
@@ -276,7 +276,7 @@ async def test_an_open_stream_ends_with_its_key(world, db):
             client.stream("GET", path, headers=bearer(keys["ours other"])) as stays,
         ):
             chunks, others = ends.aiter_raw(), stays.aiter_raw()
-            # the header, and the line of a session that nobody had booked
+            # Both get the header, and the line of a session that nobody had booked.
             for lines in (chunks, others):
                 await anext(lines)
                 await anext(lines)

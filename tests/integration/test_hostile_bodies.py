@@ -1,4 +1,4 @@
-"""Bodies made to hold up the process: each is answered, and none holds the loop for more than 50 ms."""
+"""Bodies made to hold up the process: each is answered, and none holds the loop for over 50 ms."""
 
 import asyncio
 import json
@@ -33,7 +33,7 @@ async def app(sqlite_url):
 
 
 async def answered(app, path, body, content_type=b"application/json", method="POST"):
-    """The status and the document that a request is answered with; its body comes in parts, as from a socket."""
+    """The status and document that answer a request; its body comes in parts, as from a socket."""
     parts = [body[at : at + 64 * 1024] for at in range(0, len(body), 64 * 1024)] or [b""]
     sent = []
 

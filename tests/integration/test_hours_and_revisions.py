@@ -1,4 +1,7 @@
-"""Rows of the schema before 0011 outlive it both ways: their revisions go on above what calendars were told."""
+"""Rows of the schema before 0011 outlive it both ways.
+
+Their revisions go on above what calendars were told.
+"""
 
 import asyncio
 import datetime as dt
@@ -54,7 +57,7 @@ async def fill(database_url):
                 "name": "Yoga",
                 "timezone": "America/Vancouver",
             }
-            # moved by a day since
+            # The session was moved by a day since.
             times = {"starts_at": START + 24 * HOUR, "ends_at": START + 25 * HOUR}
             at = START if status == "cancelled" else None
             has = {"status": status, "job_id": JOBS[name] if at else None, "cancelled_at": at}
@@ -112,7 +115,7 @@ def test_rows_get_their_hours_and_revisions_and_nothing_else_of_them_changes(dat
     assert hours == {
         "cancelled": ("2026-12-07T00:15:00", "America/Vancouver"),
         "withdrawn": ("2026-12-07T00:15:00", "America/Vancouver"),
-        # by the business's clocks, and saying so
+        # By the business's clocks, and saying so.
         "elsewhere": ("2026-12-07T02:15:00", "America/Toronto"),
     }
     assert {row["session_ends_at"] for row in kept.values()} == {START + HOUR}

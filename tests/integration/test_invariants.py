@@ -1,4 +1,7 @@
-"""Each invariant finds the row that was broken on purpose, names it, and finds nothing in a run that went well."""
+"""Each invariant finds the row that was broken on purpose, and names it.
+
+It finds nothing in a run that went well.
+"""
 
 import pytest
 import sqlalchemy as sa
@@ -235,7 +238,7 @@ async def test_a_history_that_turns_back_or_goes_on_after_success_is_found(
         (9, "processing", "hook:payments", True),
         (9, "processing", "worker", True),
         (9, "rejected", "hook:stripe", True),
-        # the claim that heard of the success would still be in force
+        # The claim that heard of the success would still be in force.
         (1, "processing", "hook:stripe", True),
     ],
 )

@@ -1,4 +1,4 @@
-"""What a person or a stranger writes fits the column where it is kept, on both databases, or is refused at the door.
+"""What people or strangers write fits its column on both databases, or is refused at the door.
 
 SQLite takes any length, and PostgreSQL none beyond the column's: what only SQLite takes would be a
 500 in production.
@@ -26,7 +26,10 @@ from app.schedule.load import import_file
 
 MAX_ZONE = 64
 WEEK = {"date_from": "2027-01-04", "date_to": "2027-01-10", "session_ids": "all"}
-SESSION = b'{"type":"session","id":"s","name":"Yoga","starts_at":"2027-01-04T09:00:00Z","ends_at":"2027-01-04T10:00:00Z"}\n'
+SESSION = (
+    b'{"type":"session","id":"s","name":"Yoga",'
+    b'"starts_at":"2027-01-04T09:00:00Z","ends_at":"2027-01-04T10:00:00Z"}\n'
+)
 
 
 def longest(model, field):

@@ -1,11 +1,17 @@
-"""What the tests stand on: a PostgreSQL database that a test has used comes back as the migrations leave one."""
+"""What the tests stand on: a used PostgreSQL database comes back as the migrations leave one."""
 
 import asyncpg
 import pytest
 import sqlalchemy as sa
 
-TABLES = "SELECT relname, relpages, reltuples, relallvisible, pg_relation_size(oid) FROM pg_class WHERE relkind = 'r'"
-INDEXES = "SELECT relname, relpages, reltuples, pg_relation_size(oid) > 16384 FROM pg_class WHERE relkind = 'i'"
+TABLES = (
+    "SELECT relname, relpages, reltuples, relallvisible, pg_relation_size(oid) "
+    "FROM pg_class WHERE relkind = 'r'"
+)
+INDEXES = (
+    "SELECT relname, relpages, reltuples, pg_relation_size(oid) > 16384 "
+    "FROM pg_class WHERE relkind = 'i'"
+)
 OURS = "AND relnamespace = 'public'::regnamespace ORDER BY 1"
 FILL = """
 INSERT INTO businesses (id, name, timezone, currency, created_at)

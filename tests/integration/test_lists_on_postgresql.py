@@ -1,4 +1,4 @@
-"""On a PostgreSQL that was never analysed, a long list of sessions is counted without comparing each with all."""
+"""On a PostgreSQL never analysed, a long list of sessions is counted without comparing all."""
 
 import json
 
@@ -27,7 +27,8 @@ SEED = (
     FROM generate_series(1, {SESSIONS}) AS n, generate_series(1, {BOOKINGS_EACH}) AS m
     """,
     """
-    INSERT INTO payment_lines (business_id, booking_id, line_no, method, payment_id, amount_minor, currency)
+    INSERT INTO payment_lines (business_id, booking_id, line_no, method, payment_id, \
+amount_minor, currency)
     SELECT business_id, id, 1, 'payment', id, 100, 'CAD' FROM bookings
     """,
 )  # fmt: skip

@@ -1,4 +1,7 @@
-"""On a SQLite file that was never analysed, a list of sessions is looked up one by one: work grows as the list does."""
+"""On a SQLite file that was never analysed, a list of sessions is looked up one by one.
+
+Work grows as the list does.
+"""
 
 import sqlite3
 

@@ -1,4 +1,4 @@
-"""Rows of the version before survive a migration on both databases, and read afterwards as they should."""
+"""Rows of the version before survive a migration on both databases, and read as they should."""
 
 import asyncio
 
@@ -14,8 +14,10 @@ INSERT INTO businesses (id, name, timezone, currency, created_at)
 VALUES ('studio', 'Studio', 'UTC', 'EUR', '2026-11-23T09:00:00.000Z')
 """
 SESSION = """
-INSERT INTO sessions (business_id, id, name, starts_at, ends_at, timezone, location, instructor, status)
-VALUES ('studio', '{}', {}, '2026-11-23T09:00:00.000Z', '2026-11-23T10:00:00.000Z', 'UTC', {}, {}, 'scheduled')
+INSERT INTO sessions (business_id, id, name, starts_at, ends_at, timezone, location, instructor, \
+status)
+VALUES ('studio', '{}', {}, '2026-11-23T09:00:00.000Z', '2026-11-23T10:00:00.000Z', 'UTC', {}, {}, \
+'scheduled')
 """
 CLIENT = "INSERT INTO clients (business_id, id, name, email) VALUES ('studio', '{}', {}, {})"
 
@@ -93,15 +95,20 @@ def test_sessions_of_a_job_that_are_gone_are_back_in_a_schema_that_wants_them(da
         BUSINESS,
         SESSION.format("s1", "'Yoga'", "NULL", "NULL"),
         f"""
-        INSERT INTO jobs (id, business_id, idempotency_key, request_fingerprint, status, date_from, date_to,
-          include_attended, requested_by, requested_at, accepted_sessions, expanded_sessions, totals, outcome_seq)
-        VALUES ('{JOB}', 'studio', 'k', 'f', 'completed', '2026-11-23', '2026-11-23', false, 'key:desk',
+        INSERT INTO jobs (id, business_id, idempotency_key, request_fingerprint, status, \
+date_from, date_to,
+          include_attended, requested_by, requested_at, accepted_sessions, expanded_sessions, \
+totals, outcome_seq)
+        VALUES ('{JOB}', 'studio', 'k', 'f', 'completed', '2026-11-23', '2026-11-23', false, \
+'key:desk',
           '2026-11-22T09:00:00.000Z', 1, 1, {totals}, 0)
         """,
         f"""
-        INSERT INTO job_sessions (job_id, session_id, business_id, seq, position, outcome, bookings, session_name,
+        INSERT INTO job_sessions (job_id, session_id, business_id, seq, position, outcome, \
+bookings, session_name,
           session_starts_at, session_timezone)
-        VALUES ('{JOB}', 's1', 'studio', 1, 0, 'accepted', 0, 'Yoga', '2026-11-23T09:00:00.000Z', 'UTC')
+        VALUES ('{JOB}', 's1', 'studio', 1, 0, 'accepted', 0, 'Yoga', '2026-11-23T09:00:00.000Z', \
+'UTC')
         """,
     )
     revise(database_url, command.upgrade, "0016")

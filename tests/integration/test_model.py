@@ -1,4 +1,4 @@
-"""A model of everything that can happen to refunds and jobs: what Hypothesis draws, an upstream's books judge.
+"""A model of all that can happen to refunds and jobs: Hypothesis draws, an upstream's books judge.
 
 Callers, workers that sleep, die or overhear, an upstream that answers or does not, time, and
 people, in any order. The code under test is the real one on a SQLite file. `make test-long` and

@@ -1,7 +1,8 @@
-"""A business with as much as it may have: whatever it asks for, no step of it holds the loop, so others are answered.
+"""A business with as much as it may have keeps nobody waiting.
 
-The collector of garbage is off while a test watches: a server freezes what it began with (see the
-last test), and a process of tests holds other tests' objects.
+Whatever it asks for, no step of it holds the loop, so others are answered. The collector
+of garbage is off while a test watches: a server freezes what it began with (see the last test), and
+a process of tests holds other tests' objects.
 """
 
 import asyncio
@@ -35,7 +36,7 @@ class Business:
     async def ask(
         self, method, path, body=b"", *, query="", content_type="application/json", **headers
     ):
-        """The status and the whole body of an answer, of which nothing is read faster than it comes."""
+        """The status and the body of an answer, of which nothing is read faster than it comes."""
         parts = [body[at : at + 64 * 1024] for at in range(0, len(body), 64 * 1024)] or [b""]
         sent = []
 
@@ -138,7 +139,10 @@ async def test_lists_at_their_limit_and_the_calendar(business):
 
 
 async def test_an_import_plain_and_gzipped(business):
-    line = '{{"type":"booking","id":"i{0}","session_id":"s{1}","client_id":"c{0}","status":"booked","payments":[]}}'
+    line = (
+        '{{"type":"booking","id":"i{0}","session_id":"s{1}","client_id":"c{0}",'
+        '"status":"booked","payments":[]}}'
+    )
     lines = "\n".join(
         line.format(number, number % business.sessions) for number in range(2 * business.sessions)
     )
@@ -162,9 +166,11 @@ from loop_watchdog import watching
 
 async def main():
     upstream = "http://127.0.0.1:9"
-    app = create_app(Settings(database_url=sys.argv[1], payments_url=upstream, credits_url=upstream))
+    settings = Settings(database_url=sys.argv[1], payments_url=upstream, credits_url=upstream)
+    app = create_app(settings)
     async with app.router.lifespan_context(app):
-        http = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://studio", verify=False)
+        transport = httpx.ASGITransport(app)
+        http = httpx.AsyncClient(transport=transport, base_url="http://studio", verify=False)
         with watching() as watched:
             assert (await asyncio.create_task(http.get("/livez"))).status_code == 200
         watched.check()

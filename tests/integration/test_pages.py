@@ -1,4 +1,7 @@
-"""The pages as they are handed out: their headers, their files and nothing beside them, and what they ask first."""
+"""The pages as they are handed out: their headers, their files and nothing beside them.
+
+And what they ask for first.
+"""
 
 import asyncio
 import json
@@ -22,7 +25,7 @@ from app.serving import served
 JOB = "019aab00-0000-7000-8000-0000000000aa"
 OURS = ("/", "/bulk-cancel", f"/jobs/{JOB}", "/jobs", "/c/studio")
 PAGES = (*OURS, "/docs")
-CONSOLE = Path(pages.__file__).parents[1] / "console"
+CONSOLE = Path(pages.__file__).parents[2] / "console"
 STRICT = {
     "default-src": {"'none'"},
     "script-src": {"'self'"},
@@ -128,7 +131,10 @@ async def http(app):
 
 @pytest.fixture
 def database_url(sqlite_url):
-    """The pages ask no database; what they ask first asks little: one kind is enough, but where a test says so."""
+    """The pages ask no database, and what they ask first asks little.
+
+    So one kind of database is enough, but where a test says otherwise.
+    """
     return sqlite_url
 
 
@@ -179,7 +185,7 @@ async def test_a_page_that_has_not_changed_is_answered_304_and_none_is_shown_wit
         first = await http.get(path)
         tag = first.headers["ETag"]
         assert re.fullmatch(r'"[0-9a-f]{32}"', tag)
-        # `no-cache`: may be kept, and is asked for each time before it is shown (RFC 9111
+        # Kept it may be, but is asked for each time before it is shown (`no-cache`, RFC 9111
         # §5.2.2.4).
         assert first.headers["Cache-Control"] == "no-cache"
         assert not {"Expires", "Age", "Last-Modified"} & {name.title() for name in first.headers}

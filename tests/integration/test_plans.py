@@ -1,4 +1,4 @@
-"""Every statement of a day reaches the tables that grow by an index, and every index earns its place.
+"""Every statement of a day reaches what grows by an index, and every index earns its place.
 
 The plans are those of what the databases were really asked, caught at the driver: it doesn't matter
 who wrote it.
@@ -75,5 +75,5 @@ async def test_every_index_is_read_by_and_a_missing_one_is_noticed(a_day, db):
             await conn.execute(sa.text(f"DROP INDEX {name}"))
     seen = await a_day()
     assert FOR_READING - seen.indexes() == missing
-    # the others are then read by a longer way
+    # The others are then read by a longer way.
     assert {one.table for one in seen.whole(GROWING)} == {"jobs"}

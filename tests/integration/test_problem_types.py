@@ -13,7 +13,10 @@ from app.problem_types import MEMBERS, PROBLEM_TYPES
 
 
 def raised():
-    """(where, status, slug, title) of each problem that the source spells out, by a call or as the tuple of one."""
+    """(where, status, slug, title) of each problem that the source spells out.
+
+    By a call, or as the tuple of one.
+    """
     for path in sorted(Path(package.__file__).parent.rglob("*.py")):
         if "sandbox" in path.parts or path.name == "problem_types.py":
             continue

@@ -369,7 +369,7 @@ async def test_without_its_database_a_keyed_call_is_told_to_come_again(url):
         assert (ready.status_code, ready.json()["database"]) == (503, "unreachable")
         assert (await client.get("/livez")).status_code == 200
     await db.close()
-    # aiosqlite's thread of a connection that failed to open still reports to this loop
+    # The thread that aiosqlite had for a connection that failed to open still reports to this loop.
     await asyncio.sleep(0.1)
 
 

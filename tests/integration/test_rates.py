@@ -1,4 +1,4 @@
-"""An account's rate is one for all its workers, by a row of the database; and a refusal stops nobody else."""
+"""An account's rate is one for all its workers, by a database row; a refusal stops nobody else."""
 
 import asyncio
 import datetime as dt
@@ -27,7 +27,10 @@ from app.schedule.load import import_file
 
 DAY = dt.date(2027, 1, 4)
 CLIENT = '{"type":"client","id":"c","name":"Kim"}\n'
-SESSION = '{"type":"session","id":"s","name":"Yoga","starts_at":"2027-01-04T09:00:00Z","ends_at":"2027-01-04T10:00:00Z"}\n'
+SESSION = (
+    '{"type":"session","id":"s","name":"Yoga",'
+    '"starts_at":"2027-01-04T09:00:00Z","ends_at":"2027-01-04T10:00:00Z"}\n'
+)
 BOOKING = (
     '{{"type":"booking","id":"b{n}","session_id":"s","client_id":"c","status":"booked",'
     '"payments":[{{"method":"payment","payment_id":"{paid}","amount_minor":100,"currency":"EUR"}}]}}\n'
@@ -36,7 +39,10 @@ CONCURRENCY = 4
 
 
 class Peer:
-    """A payments service in this process; `says` gives what it answers to an order, and the test holds its calls."""
+    """A payments service in this process.
+
+    `says` gives what it answers to an order, and the test holds its calls.
+    """
 
     def __init__(self, says=lambda order: Succeeded(f"re_{order.refund_id}")):
         self.says = says
@@ -66,7 +72,10 @@ class Peer:
 
 @pytest.fixture
 async def job(database_url):
-    """`job(peer, payments)`: a runtime whose payments service is that peer, and the id of a job that refunds these."""
+    """`job(peer, payments)`: a runtime whose payments service is that peer, and the id of a job.
+
+    The job refunds these payments.
+    """
     db = Database(database_url)
     async with db.write() as conn:
         await businesses.create(conn, "studio", "Studio", "UTC", "EUR")
@@ -100,7 +109,7 @@ async def statuses(db):
 
 async def until(holds):
     async with asyncio.timeout(30):
-        while not await holds():
+        while not await holds():  # noqa: ASYNC110 - it asks what sets no event
             await asyncio.sleep(0.01)
 
 
@@ -120,7 +129,7 @@ async def test_a_refund_that_is_put_off_for_long_keeps_no_other_waiting(limit, j
     assert await statuses(runtime.db) == {"succeeded": 59, "pending": 1}
     assert peer.sent["p7"] == 1
     async with runtime.db.read() as conn:
-        # while free nobody writes
+        # While the rate is free nobody writes.
         assert await conn.scalar(sa.select(sa.func.count()).select_from(call_rates)) == 0
 
 

@@ -49,7 +49,10 @@ def certificate(host: str, folder) -> ssl.SSLContext:
 
 @pytest.fixture
 async def over_tls(redis_url, tmp_path, monkeypatch):
-    """Serve the real Redis over TLS as `host`, whose certificate this process trusts: gives the URL and what came."""
+    """Serve the real Redis over TLS as `host`, whose certificate this process trusts.
+
+    Gives the URL, and what came.
+    """
     redis = urlsplit(redis_url)
     servers = []
     came = bytearray()

@@ -1,4 +1,7 @@
-"""The schema itself holds the promise: what must never be in it is refused, and the revisions make exactly it."""
+"""The schema itself holds the promise: what must never be in it is refused.
+
+The revisions make exactly this schema.
+"""
 
 import asyncio
 import datetime as dt
@@ -21,31 +24,39 @@ ROWS = {
     "businesses": {"id": "ours", "name": "Ours", "timezone": "UTC", "currency": "EUR"},
     "clients": {"business_id": "ours", "id": "c1", "name": "Kim", "email": None},
     "jobs": {
-        "id": JOB, "business_id": "ours", "idempotency_key": "k1", "request_fingerprint": "0" * 64, "status": "running",
-        "date_from": AT.date(), "date_to": AT.date(), "include_attended": False, "requested_by": "key:desk",
-        "requested_at": AT, "due_at": AT, "accepted_sessions": 1, "expanded_sessions": 1, "totals": {},
-        "outcome_seq": 9,
+        "id": JOB, "business_id": "ours", "idempotency_key": "k1",
+        "request_fingerprint": "0" * 64, "status": "running", "date_from": AT.date(),
+        "date_to": AT.date(), "include_attended": False, "requested_by": "key:desk",
+        "requested_at": AT, "due_at": AT, "accepted_sessions": 1, "expanded_sessions": 1,
+        "totals": {}, "outcome_seq": 9,
     },
     "sessions": {
-        "business_id": "ours", "id": "s1", "name": "Yoga", "starts_at": AT, "ends_at": AT + dt.timedelta(hours=1),
-        "timezone": "UTC", "status": "cancelled", "job_id": JOB, "cancelled_at": AT,
+        "business_id": "ours", "id": "s1", "name": "Yoga", "starts_at": AT,
+        "ends_at": AT + dt.timedelta(hours=1), "timezone": "UTC", "status": "cancelled",
+        "job_id": JOB, "cancelled_at": AT,
     },
-    "bookings": {"business_id": "ours", "id": "b1", "session_id": "s1", "client_id": "c1", "status": "booked"},
+    "bookings": {
+        "business_id": "ours", "id": "b1", "session_id": "s1", "client_id": "c1",
+        "status": "booked",
+    },
     "payment_lines": {
-        "business_id": "ours", "booking_id": "b1", "line_no": 1, "method": "payment", "payment_id": "p1",
-        "amount_minor": 2000, "currency": "EUR",
+        "business_id": "ours", "booking_id": "b1", "line_no": 1, "method": "payment",
+        "payment_id": "p1", "amount_minor": 2000, "currency": "EUR",
     },
     "job_sessions": {
-        "job_id": JOB, "session_id": "s1", "business_id": "ours", "seq": 1, "position": 0, "outcome": "accepted",
-        "session_name": "Yoga", "session_starts_at": AT, "session_timezone": "UTC",
+        "job_id": JOB, "session_id": "s1", "business_id": "ours", "seq": 1, "position": 0,
+        "outcome": "accepted", "session_name": "Yoga", "session_starts_at": AT,
+        "session_timezone": "UTC",
     },
     "refunds": {
-        "id": REFUND, "business_id": "ours", "job_id": JOB, "session_id": "s1", "booking_id": "b1", "client_id": "c1",
-        "line_no": 1, "method": "payment", "payment_id": "p1", "amount_minor": 2000, "currency": "EUR",
-        "status": "pending", "due_at": AT,
+        "id": REFUND, "business_id": "ours", "job_id": JOB, "session_id": "s1",
+        "booking_id": "b1", "client_id": "c1", "line_no": 1, "method": "payment",
+        "payment_id": "p1", "amount_minor": 2000, "currency": "EUR", "status": "pending",
+        "due_at": AT,
     },
     "refund_history": {
-        "refund_id": REFUND, "epoch": 0, "status": "pending", "attempts": 0, "actor": "worker", "recorded_at": AT,
+        "refund_id": REFUND, "epoch": 0, "status": "pending", "attempts": 0, "actor": "worker",
+        "recorded_at": AT,
     },
 }  # fmt: skip
 SETTLED = {"due_at": None, "outcome_seq": 1, "settled_at": AT}
@@ -446,7 +457,8 @@ async def _a_business(url):
             columns = "id, name, timezone, currency, created_at"
             at = "now()" if db.is_postgresql else "'2026-11-23T00:00:00.000Z'"
             await conn.exec_driver_sql(
-                f"INSERT INTO businesses ({columns}) VALUES ('studio', 'Studio', 'UTC', 'EUR', {at})"
+                f"INSERT INTO businesses ({columns}) "
+                f"VALUES ('studio', 'Studio', 'UTC', 'EUR', {at})"
             )
     finally:
         await db.close()

@@ -1,4 +1,4 @@
-"""One Redis may serve others: another application of arq's, and another installation of this service."""
+"""One Redis may serve others: another application of arq's, and another installation of ours."""
 
 import asyncio
 import datetime as dt
@@ -125,7 +125,7 @@ async def test_the_sweep_works_on_what_it_finds_though_its_prompts_are_taken(db)
     ).job["id"]
     sweeping = asyncio.create_task(sweep_forever(runtime))
     async with asyncio.timeout(20):
-        while (await read.one(db, "studio", job_id)).row["status"] != "completed":
+        while (await read.one(db, "studio", job_id)).row["status"] != "completed":  # noqa: ASYNC110 - rows have no events
             await asyncio.sleep(0.02)
     runtime.stopping.set()
     await sweeping

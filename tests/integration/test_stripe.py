@@ -69,7 +69,10 @@ def error(**fields):
 
 @dataclass
 class Peer:
-    """Stripe's two calls: the list pages as Stripe does, newest first; `answer` and `broken` are the test's."""
+    """Stripe's two calls; the list pages as Stripe's does, newest first.
+
+    `answer` and `broken` are the test's.
+    """
 
     answer: tuple[int, object, dict[str, str]] = (200, None, {})
     refunds: list[dict] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""While the sandbox answers, everything that a person or a machine looks at says that no money moves."""
+"""While the sandbox answers, all that people or machines look at says that no money moves."""
 
 import httpx
 import pytest

@@ -91,7 +91,10 @@ def test_migrate_leaves_a_newer_schema_and_says_whether_this_build_can_run_on_it
     code, (line,) = command_line("migrate", database_url=database_url)
     assert (code, line) == (
         0,
-        f"The schema is at version 9999, newer than this build's {newest_version()}, which can run on it.",
+        (
+            f"The schema is at version 9999, newer than this build's {newest_version()}, "
+            "which can run on it."
+        ),
     )
     assert command_line("keys", "list", database_url=database_url) == (0, [])
     on_database(database_url, NOT_ADDITIVE)

@@ -1,4 +1,4 @@
-"""A worker is prompted only for what it can already see: no wake comes before the commit that it speaks of."""
+"""A worker is prompted only for what it can see: no wake comes before the commit it speaks of."""
 
 import datetime as dt
 

@@ -1,4 +1,7 @@
-"""Which addresses and URLs endpoints may have: every special block, every spelling, and nothing public refused."""
+"""Which addresses and URLs endpoints may have.
+
+Every special block and every spelling of it is refused, and nothing public.
+"""
 
 import ipaddress
 import socket
@@ -234,7 +237,7 @@ def test_this_machine_is_refused_in_every_spelling(host):
         assert not is_allowed(url, OFFICE), url
 
 
-# no URL, says the parser
+# 0177.0.0.1 makes no URL, says the parser.
 @pytest.mark.parametrize("host", [host for host in LOOPBACKS if host != "0177.0.0.1"])
 def test_an_embedded_process_takes_this_machine_in_every_spelling_on_any_port_without_tls_too(host):
     for url in (
@@ -323,7 +326,7 @@ def test_a_url_with_a_public_address_is_taken(address):
         'https://hooks".example/',
         f"https://{'a' * 64}.example/",
         f"https://{'a.' * 130}example/",
-        "https://１２７.0.0.1/",
+        "https://１２７.0.0.1/",  # noqa: RUF001 - full-width digits
         "https://ⓛocalhost/",
         "https://127.0.0.256/",
         "https://127.0.0.0.1/",

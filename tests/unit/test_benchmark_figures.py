@@ -1,4 +1,4 @@
-"""What benchmarks make of their rounds: ratios and goals, a table, and the figures that are kept."""
+"""What benchmarks make of their rounds: ratios and goals, a table, and figures that are kept."""
 
 import json
 import re

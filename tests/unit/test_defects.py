@@ -1,4 +1,7 @@
-"""The seeded defects of `make mutants` keep up with the code: each still applies, and names tests that are there."""
+"""The seeded defects of `make mutants` keep up with the code.
+
+Each still applies, and names tests that are there.
+"""
 
 import pytest
 from mutants.run import DEFECTS, ROOT

@@ -6,7 +6,10 @@ MOST, MAX_FAILING = 128, 96
 
 
 def turns(due, rounds):
-    """How often each gets a lane, when all lanes end after each round and everybody always has something due."""
+    """How often each gets a lane.
+
+    All lanes end after each round, and everybody always has something due.
+    """
     counts, served_at = dict.fromkeys((endpoint for endpoint, _ in due), 0), {}
     for number in range(1, rounds + 1):
         for endpoint, _ in choose(due, [], served_at):

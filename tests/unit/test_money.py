@@ -1,4 +1,4 @@
-"""Amounts are printed in major units by whole numbers alone, alike in Python and in both databases."""
+"""Amounts are printed in major units by whole numbers alone, alike in Python and databases."""
 
 import re
 

@@ -30,7 +30,7 @@ async def test_a_database_that_cannot_be_reached_is_an_outage(url):
     db = Database(url)
     assert is_outage(await what_is_raised(db, "SELECT 1"))
     await db.close()
-    # aiosqlite's thread of a connection that failed to open still reports to this loop
+    # The thread that aiosqlite had for a connection that failed to open still reports to this loop.
     await asyncio.sleep(0.1)
 
 

@@ -137,7 +137,7 @@ async def test_two_lanes_of_one_account_take_turns_and_nobody_goes_before_the_pa
     await asyncio.gather(*(call(lane) for lane in lanes for _ in range(8)))
     await turning
     for (n, earlier), (m, later) in itertools.combinations(enumerate(went), 2):
-        # a turn that was missed is made up for, two at most
+        # A turn that was missed is made up for, two at most.
         assert m - n <= 100 * (later - earlier) + 3
     assert lanes[0].in_line == lanes[1].in_line == 0
 
@@ -174,7 +174,7 @@ async def test_an_upstream_that_only_fails_is_left_alone_and_then_probed_by_sing
         pace.leave(Signal.FAILING, repeat=False)
     assert all(1 <= pause <= 30 for pause in pauses)
     assert pauses == sorted(pauses)
-    # a quarter of the outage's age
+    # The last pause is a quarter of the outage's age.
     assert pauses[-1] == pytest.approx((clock.at - pauses[-1] - 1000.0) / 4)
     clock.at += pace.quiet_seconds
     await hear(pace, Signal.WELL)

@@ -1,4 +1,7 @@
-"""What is returned and what an upstream's word means, as a table and as properties over every age and jitter."""
+"""What is returned and what an upstream's word means.
+
+As a table, and as properties over every age and jitter.
+"""
 
 from dataclasses import replace
 

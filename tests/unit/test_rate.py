@@ -1,4 +1,7 @@
-"""The rate against upstreams in virtual time: which refusals are accidents, and what rate the others are of."""
+"""The rate against upstreams in virtual time.
+
+Which refusals are accidents, and what rate the others are of.
+"""
 
 import math
 
@@ -109,7 +112,7 @@ def test_two_workers_follow_a_rate_together(first, then, seconds):
 
 def test_two_workers_that_climb_brake_where_each_is_refused():
     world = two(World(Bucket(100, [(30.3, 400)])), later=5.0).run(40)
-    # else 0.053: calls of a third of a second at several times the limit
+    # Else it is 0.053: calls of a third of a second at several times the limit.
     assert world.share_refused(30.3, 40) <= 0.04
     assert world.follows(30.3, 400) <= 4.0
     assert world.goodput(35, 40) >= 0.97 * 400

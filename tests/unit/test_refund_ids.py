@@ -1,4 +1,7 @@
-"""A refund's id is the same from Python and from either database, is a UUIDv7, and orders by session."""
+"""A refund's id is the same from Python and from either database.
+
+It is a UUIDv7, and orders by session.
+"""
 
 import random
 import uuid

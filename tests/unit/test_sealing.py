@@ -1,4 +1,7 @@
-"""A seal opens in its own place only; what was sealed before, with no place, still opens, until it is sealed anew."""
+"""A seal opens in its own place only.
+
+What was sealed before, with no place, still opens, until it is sealed anew.
+"""
 
 import dataclasses
 

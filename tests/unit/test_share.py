@@ -1,4 +1,7 @@
-"""What deliveries take of a process: a share while refunds are under way, all else; by clocks of the test's own."""
+"""What deliveries take of a process: a share while refunds are under way, else all.
+
+The clocks are the test's own.
+"""
 
 import asyncio
 import time

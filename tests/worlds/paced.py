@@ -1,8 +1,8 @@
-"""A world in virtual time: workers pace their calls by the product's own rate against an upstream that refuses.
+"""A world in virtual time: workers pace their calls against an upstream that refuses.
 
-Nothing waits and nothing is drawn but from a seed, so a scenario is the same on every machine. Each
-worker has up to 64 calls in flight and an endless backlog; a call costs it 0.4 ms; a refused refund
-comes back when the product says so.
+They do so by the product's own rate. Nothing waits and nothing is drawn but from a seed, so a
+scenario is the same on every machine. Each worker has up to 64 calls in flight and an endless
+backlog; a call costs it 0.4 ms; a refused refund comes back when the product says so.
 """
 
 import heapq
@@ -27,7 +27,10 @@ Ask = Callable[[float], Answer]
 
 @dataclass(slots=True)
 class Bucket:
-    """A token bucket that holds a second's worth; `changes` are (at, calls a second); strays are refused besides."""
+    """A token bucket that holds a second's worth.
+
+    `changes` are (at, calls a second); strays are refused besides.
+    """
 
     rate: float
     changes: Sequence[tuple[float, float]] = ()
@@ -113,7 +116,7 @@ class World:
     began_at: float = 0.0
     passed: list[float] = field(default_factory=list)
     refused: list[float] = field(default_factory=list)
-    # of the first worker, at each tenth
+    # Of the first worker, at each tenth of a second.
     paces: list[tuple[float, float | None]] = field(default_factory=list)
     random: Random = field(default_factory=lambda: Random(1))
     _events: list[tuple[float, int, Callable[[float], None]]] = field(default_factory=list)
@@ -233,7 +236,10 @@ class World:
         return bad / max(1, good + bad)
 
     def follows(self, at: float, limit: float, *, within: float = 30.0) -> float:
-        """Seconds from a change to the first second in which nine tenths of the limit pass and a tenth is refused."""
+        """Seconds from a change to the first second at the new limit.
+
+        In it nine tenths of the limit pass and at most a tenth is refused.
+        """
         for tenth in range(int(10 * within)):
             begin = at + tenth / 10
             if (

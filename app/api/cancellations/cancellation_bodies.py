@@ -1,4 +1,7 @@
-"""The bodies of bulk cancellations: what a request may say, and how plans, jobs and refunds are shown."""
+"""The bodies of bulk cancellations.
+
+What a request may say, and how plans, jobs and refunds are shown.
+"""
 
 import datetime as dt
 from collections.abc import Mapping
@@ -66,7 +69,9 @@ class CancellationRequest(Body):
     )
     plan_digest: Annotated[str, text(MAX_DIGEST)] | None = Field(
         None,
-        description="A plan's `digest`: refuse if sessions or bookings differ from what that plan saw.",
+        description=(
+            "A plan's `digest`: refuse if sessions or bookings differ from what that plan saw."
+        ),
     )
     hold_seconds: Annotated[int, Field(ge=0, le=MAX_HOLD_SECONDS, strict=True)] = Field(
         0,
@@ -251,7 +256,10 @@ class ChosenSession(Answer):
     session_id: str
     outcome: SessionOutcome
     job_id: Uuid | None = Field(
-        description="The bulk cancellation that has it: this one where `accepted`; null: the platform cancelled it."
+        description=(
+            "The bulk cancellation that has it: this one where `accepted`; null: the platform "
+            "cancelled it."
+        )
     )
 
 
@@ -338,7 +346,10 @@ def money_fields(amounts: Mapping[str, int]) -> list[dict[str, Any]]:
 # What is within a job is given as members: to make each a model of its own takes five times as long
 # as the whole.
 def job_fields(view: JobView, *, as_accepted: bool = False) -> dict[str, Any]:
-    """The members of `Job`; `as_accepted`: as the 202 said, whatever has become of the job since."""
+    """The members of `Job`: as it is, or as the 202 said (`as_accepted`).
+
+    The latter whatever has become of the job since.
+    """
     row = view.row
     status = row["status"]
     if as_accepted:
@@ -382,7 +393,10 @@ def refund(row: sa.RowMapping) -> Refund:
 
 
 def holder_of(outcome: str, held_by_job_id: str | None, job_id: str) -> str | None:
-    """The job that has a session which this job chose; None where the platform itself had cancelled it."""
+    """The job that has a session which this job chose.
+
+    None where the platform itself had cancelled it.
+    """
     return job_id if outcome == SessionOutcome.ACCEPTED else held_by_job_id
 
 

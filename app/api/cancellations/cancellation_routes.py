@@ -51,7 +51,10 @@ _KEY: Final = {
 async def plan_bulk_cancellation(
     body: bodies.CancellationRequest, who: Reader, service: Service
 ) -> Response:
-    """Sessions, people, money and credits that a bulk cancellation with this body would touch now."""
+    """The plan of a bulk cancellation.
+
+    Sessions, people, money and credits that a bulk cancellation with this body would touch now.
+    """
     would = await plan.plan(service.db, who.business_id, who.timezone, body.to_request())
     content = await aside(len(would.sessions), _plan_body, would, who.timezone)
     return Response(content, media_type="application/json")
@@ -68,7 +71,10 @@ def _plan_body(would: plan.CancellationPlan, timezone: str) -> str:
     response_model=bodies.AcceptedJob,
     responses={
         202: {
-            "description": f"Accepted; with `Accept: text/csv` the audit CSV as an attachment.\n\n{CSV_DESCRIPTION}",
+            "description": (
+                "Accepted; with `Accept: text/csv` the audit CSV as an "
+                f"attachment.\n\n{CSV_DESCRIPTION}"
+            ),
             "content": CSV_CONTENT,
             "headers": {
                 "Location": {"schema": {"type": "string"}, "required": True},
@@ -92,7 +98,9 @@ async def create_bulk_cancellation(
     service: Service,
     request: Request,
 ) -> Response:
-    """From the answer on every accepted session reads `cancelled` everywhere; refunds follow in the background.
+    """From the answer on every accepted session reads `cancelled` everywhere.
+
+    Refunds follow in the background.
 
     With `Accept: text/csv` the key needs `audit:read` as well: the CSV has names and e-mail
     addresses of clients.

@@ -1,4 +1,7 @@
-"""A job's streams over HTTP: the audit as CSV, whole or followed, and as a workbook; and events."""
+"""A job's streams over HTTP: its events, and the audit as CSV or workbook.
+
+The CSV is whole, or followed as the job goes on.
+"""
 
 import re
 from collections.abc import AsyncIterator
@@ -60,22 +63,25 @@ CSV_CONTENT: Final[dict[str, Any]] = {
     }
 }
 CSV_DESCRIPTION: Final = (
-    "The audit CSV: RFC 4180, UTF-8, CRLF, a header line, and then one record a line (a line break within a text is a "
-    "blank). Text is in quotes; numbers and instants are bare, and an empty cell is empty. Free text (names, places, "
-    "e-mail addresses, reasons, details) that a spreadsheet would run as a formula, because it begins with `=`, `+`, "
-    "`-`, `@` or their full-width forms after any white space, or with a tab or return, has an apostrophe before it. "
-    "Ids are as they are: their alphabet, `A-Za-z0-9._:~-`, can hold no formula that does anything. `amount` is what "
-    "was to be returned; of a line that is `resolved`, `resolved_amount` is what a person says came back elsewhere."
+    "The audit CSV: RFC 4180, UTF-8, CRLF, a header line, and then one record a line (a line break "
+    "within a text is a blank). Text is in quotes; numbers and instants are bare, and an empty "
+    "cell is empty. Free text (names, places, e-mail addresses, reasons, details) that a "
+    "spreadsheet would run as a formula, because it begins with `=`, `+`, `-`, `@` or their "
+    "full-width forms after any white space, or with a tab or return, has an apostrophe before it. "
+    "Ids are as they are: their alphabet, `A-Za-z0-9._:~-`, can hold no formula that does "
+    "anything. `amount` is what was to be returned; of a line that is `resolved`, "
+    "`resolved_amount` is what a person says came back elsewhere."
 )
 _SSE_EXAMPLE: Final = (
     'id: 12\nevent: refund\ndata: {"id": "018f…", "status": "succeeded"}\n\n'
     'id: 12\nevent: progress\ndata: {"id": "018f…", "status": "running"}\n\n'
 )
 _AFTER: Final = (
-    "With `follow`: each line ends with the number of its outcome, in one more column, `outcome`, and those up to this "
-    "number are left out; 0 begins at the beginning. Whoever was cut off asks again after the highest number of a "
-    "whole line. Numbers grow and have gaps; a refund that is tried again comes again, under a new one. Lines of "
-    "sessions that nobody had booked are number 0, and come only after 0."
+    "With `follow`: each line ends with the number of its outcome, in one more column, `outcome`, "
+    "and those up to this number are left out; 0 begins at the beginning. Whoever was cut off asks "
+    "again after the highest number of a whole line. Numbers grow and have gaps; a refund that is "
+    "tried again comes again, under a new one. Lines of sessions that nobody had booked are number "
+    "0, and come only after 0."
 )
 _NO_REFUNDS: Final = 2**62  # beyond every outcome's number
 _EVENT_ID: Final = re.compile(r"[0-9]{1,18}")
@@ -86,14 +92,17 @@ _MAX_OUTCOME: Final = 2**53 - 1  # the largest whole number that every JSON read
 _STREAMED: Final = {"Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no"}
 _COUNTED: Final = {
     "Audit-Lines": {
-        "description": "How many lines follow the header; of a followed audit it is not known. HEAD tells it alone.",
+        "description": (
+            "How many lines follow the header; of a followed audit it is not known. HEAD tells it "
+            "alone."
+        ),
         "schema": {"type": "integer", "minimum": 0},
     }
 }
 
 
 def audit_headers(job_id: str, lines: int | None, *, extension: str = "csv") -> dict[str, str]:
-    """Headers of an audit as an attachment, with the number of its lines where that is known."""
+    """Headers of an audit as an attachment, with its number of lines if known."""
     name = f"bulk-cancellation-{job_id}.{extension}"
     counted = {} if lines is None else {"Audit-Lines": str(lines)}
     return {"Content-Disposition": f'attachment; filename="{name}"'} | _STREAMED | counted
@@ -121,7 +130,9 @@ async def get_audit(
         bool, Query(description="Begin with a UTF-8 mark, as some spreadsheets want it.")
     ] = False,
 ) -> StreamingResponse:
-    """A line for each refund, and one for each cancelled session or booking with nothing to return.
+    """The audit, line by line.
+
+    A line for each refund, and one for each cancelled session or booking with nothing to return.
 
     An answer that is not whole is broken off: a reader sees its connection reset, never an end.
     """
@@ -160,9 +171,11 @@ def _check_after(after: int | None, last: int) -> None:
     response_class=StreamingResponse,
     responses={
         200: {
-            "description": "The lines of the audit CSV with typed cells: ids and texts are text, as they are, amounts "
-            "numbers with their currency's decimals, instants dates and times in UTC. Beyond 1,048,575 lines, or 1.9 "
-            "GB of a sheet, another sheet follows.",
+            "description": (
+                "The lines of the audit CSV with typed cells: ids and texts are text, as they are, "
+                "amounts numbers with their currency's decimals, instants dates and times in UTC. "
+                "Beyond 1,048,575 lines, or 1.9 GB of a sheet, another sheet follows."
+            ),
             "content": {workbook.MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}},
             "headers": _COUNTED,
         },
@@ -185,8 +198,10 @@ async def get_audit_workbook(job_id: Uuid, who: Auditor, service: Service) -> St
     response_class=StreamingResponse,
     responses={
         200: {
-            "description": "`refund` as each outcome becomes final, `progress` with the job as it changes, "
-            "`done` at its end. Ids are the numbers of outcomes.",
+            "description": (
+                "`refund` as each outcome becomes final, `progress` with the job as it changes, "
+                "`done` at its end. Ids are the numbers of outcomes."
+            ),
             "content": {
                 "text/event-stream": {"schema": {"type": "string"}, "example": _SSE_EXAMPLE}
             },

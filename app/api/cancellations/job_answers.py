@@ -1,7 +1,7 @@
-"""The answers to who has a job accepted, and to who polls: 304 by one look at its version, or a body kept for that.
+"""The answers to who has a job accepted, and to who polls it.
 
-A version never stands for two bodies (`job_versions`), nor does one tag: it names the form of the
-body, too.
+Who polls gets 304 by one look at the job's version, or a body that is kept for that. A version
+never stands for two bodies (`job_versions`), nor does one tag: it names the form of the body, too.
 """
 
 import hashlib
@@ -29,7 +29,9 @@ MAX_KEY: Final = 255
 async def accept(
     service: State, who: Caller, body: bodies.CancellationRequest, keys: Sequence[str]
 ) -> Accepted:
-    """Have a request accepted under the `Idempotency-Key` that it came with: all of its headers of that name.
+    """Have a request accepted under the `Idempotency-Key` that it came with.
+
+    `keys`: all of its headers of that name.
 
     Raises:
         Problem: 400 `idempotency-key-missing`; what `acceptance.accept` raises.
@@ -79,7 +81,9 @@ def _accepted_body(accepted: Accepted) -> str:
 async def answer(
     service: State, business_id: str, job_id: str, if_none_match: str | None
 ) -> Response:
-    """The job as it is now, with its ETag, or 304 to who has that (RFC 9110 §13.1.2).
+    """The job as it is now, with its ETag, or 304 to who has that.
+
+    See RFC 9110 §13.1.2.
 
     Raises:
         NotFound: this business has no such job.
@@ -108,7 +112,7 @@ def _tag(version: str) -> str:
 
 @cache
 def _form() -> str:
-    """Names the form of the body: a build that shows a job otherwise has other tags."""
+    """Names the form of the body: a build with another has other tags."""
     schema = orjson.dumps(bodies.JobDetail.model_json_schema(), option=orjson.OPT_SORT_KEYS)
     return hashlib.sha256(schema).hexdigest()[:8]
 
@@ -124,7 +128,10 @@ def _checked_key(keys: Sequence[str]) -> str:
             400,
             "idempotency-key-missing",
             "The Idempotency-Key header is missing",
-            "Send a header Idempotency-Key of 1 to 255 characters, new for each cancellation, the same for each try.",
+            (
+                "Send a header Idempotency-Key of 1 to 255 characters, new for each cancellation, "
+                "the same for each try."
+            ),
         )
     if len(key) > MAX_KEY or not key.isprintable() or not key.isascii():
         detail = "Must be 1 to 255 printable ASCII characters."

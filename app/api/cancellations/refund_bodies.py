@@ -1,4 +1,7 @@
-"""The bodies of single refunds: one with its session, client and history, and what a person may do about it."""
+"""The bodies of single refunds.
+
+One with its session, client and history, and what a person may do about it.
+"""
 
 from typing import Annotated, Self
 
@@ -93,7 +96,10 @@ def _session(row: sa.RowMapping, business_timezone: str) -> SessionOfRefund:
 
 
 class RetryRequest(Body):
-    """Which refunds to try again: these, or those that failed with these codes; with neither, all but disputed ones."""
+    """Which refunds to try again: these, or those that failed with these codes.
+
+    With neither, all but disputed ones.
+    """
 
     model_config = ConfigDict(
         json_schema_extra={

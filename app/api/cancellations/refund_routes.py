@@ -65,7 +65,9 @@ async def retry_bulk_cancellation(
     service: Service,
     body: Annotated[RetryRequest, Body(default_factory=RetryRequest)],
 ) -> bodies.RetriedJob:
-    """All without a body; disputed ones (`payment_disputed`) only when they or their code are named.
+    """All without a body.
+
+    Disputed ones (`payment_disputed`) only when they or their code are named.
 
     Also looks again for refunds that the machine had given up on. With none to try, nothing
     changes.

@@ -1,7 +1,7 @@
-"""The address that a request came from: the connection's, or what a proxy that is trusted says of it.
+"""The address that a request came from.
 
-`X-Forwarded-For` is read from its end, where the nearest proxy writes: what callers write stands
-before that.
+It is the connection's, or what a proxy that is trusted says of it. `X-Forwarded-For` is read from
+its end, where the nearest proxy writes: what callers write stands before that.
 """
 
 import ipaddress
@@ -20,7 +20,10 @@ def networks(text: str | None) -> Sequence[Network]:
 
 
 def address_of(scope: Scope, trusted: Sequence[Network]) -> str:
-    """Whom to count a request to: an IPv4 address, an IPv6 network of one subscriber, or "" where nobody knows."""
+    """Whom to count a request to; "" where nobody knows.
+
+    An IPv4 address, or an IPv6 network of one subscriber.
+    """
     client = scope.get("client")
     hops = [
         part.strip()
@@ -35,11 +38,9 @@ def address_of(scope: Scope, trusted: Sequence[Network]) -> str:
         found = hops.pop() or found
     if address is None:
         return ""
-    return (
-        str(ipaddress.ip_network((address, _OF_ONE_IPV6), strict=False))
-        if address.version == 6
-        else str(address)
-    )
+    if address.version == 6:  # noqa: PLR2004
+        return str(ipaddress.ip_network((address, _OF_ONE_IPV6), strict=False))
+    return str(address)
 
 
 def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
@@ -47,4 +48,4 @@ def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
         address = ipaddress.ip_address(text)
     except ValueError:
         return None
-    return (address.version == 6 and address.ipv4_mapped) or address
+    return (address.version == 6 and address.ipv4_mapped) or address  # noqa: PLR2004

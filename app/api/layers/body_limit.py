@@ -1,9 +1,10 @@
-"""Refuses a body that is over a limit while it comes in, so that no request can fill memory or hold up the process.
+"""Refuses a body that is over a limit while it comes in.
 
-Limits are of bytes, of values, since reading JSON of a million small ones takes seconds of the one
-loop, and of time. Content-Length is believed when it says too much, and counted against when it
-says too little or, chunked, nothing. No byte is asked for before the app asks; whoever is answered
-before that, such as a stranger, has the connection closed.
+So no request can fill memory or hold up the process. Limits are of bytes, of values, since reading
+JSON of a million small ones takes seconds of the one loop, and of time. Content-Length is believed
+when it says too much, and counted against when it says too little or, chunked, nothing. No byte is
+asked for before the app asks; whoever is answered before that, such as a stranger, has the
+connection closed.
 """
 
 import asyncio
@@ -32,7 +33,11 @@ _DRAIN_SECONDS: Final = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Of one body: `silence_seconds` between two parts of it, `whole_seconds` in all; a `size_bytes` of None: any."""
+    """What one body may be, and how long it may take.
+
+    A `size_bytes` of None: any. `silence_seconds` is between two parts of it, `whole_seconds` in
+    all.
+    """
 
     size_bytes: int | None
     silence_seconds: float
@@ -125,7 +130,10 @@ class _Exchange:
                 raise _Refused(too_many_values())
 
     async def send(self, message: Message) -> None:
-        """The app's answer; where it comes before the end of the body, the rest of that is thrown away after it."""
+        """The app's answer; what is still to come of the body is thrown away.
+
+        It is thrown away after the answer.
+        """
         if message["type"] == "http.response.start":
             self._begun = True
             self._closes = self._more

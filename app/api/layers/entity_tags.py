@@ -1,6 +1,7 @@
-"""Gives each JSON answer to a GET its ETag, and 304 to who has it already (RFC 9110 §13.1.2): bytes saved, no query.
+"""Gives each JSON answer to a GET its ETag, and 304 to who has it.
 
-What names its own tag, and what comes in several parts, is passed on as it is.
+See RFC 9110 §13.1.2: it saves bytes, and no query. What names its own tag, and what comes in
+several parts, is passed on as it is.
 """
 
 from typing import Final
@@ -15,7 +16,7 @@ PREFIX: Final = "/v1/"
 
 
 class EntityTags:
-    """ASGI: beneath the layer that answers HEAD, so that a HEAD has the tag of its GET."""
+    """ASGI: beneath the layer that answers HEAD, so that HEAD has GET's tag."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -53,7 +54,10 @@ def _wants_a_tag(start: Message) -> bool:
 
 
 def _tagged(start: Message, whole: Message, if_none_match: str | None) -> Message:
-    """Put the tag into the answer's beginning; its body, which is none for who has it."""
+    """Put the tag into the answer's beginning, and give its body.
+
+    That is none for who has the tag already.
+    """
     headers = MutableHeaders(scope=start)
     headers["ETag"] = etag_of(whole.get("body", b""))
     if not matches(if_none_match, headers["ETag"]):

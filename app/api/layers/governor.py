@@ -1,8 +1,8 @@
-"""What one caller may ask of the process, so that none starves the others: requests by time, and streams at once.
+"""What one caller may ask of the process, so that none starves the others.
 
-A refusal is 429 and says when to try again (draft-ietf-httpapi-ratelimit-headers-11). Who sends
-wrong keys is refused by address; a key in force is never refused for what others at its address
-send.
+Requests are counted by time, and streams at once. A refusal is 429 and says when to try again
+(draft-ietf-httpapi-ratelimit-headers-11). Who sends wrong keys is refused by address; a key in
+force is never refused for what others at its address send.
 """
 
 import asyncio
@@ -27,7 +27,10 @@ _STREAM_RETRY_SECONDS: Final = 5
 
 
 class Governor:
-    """One per process. Streams are counted in it alone; requests in Redis, where there is one."""
+    """One per process, which counts streams itself.
+
+    Requests are counted in Redis, where there is one.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self.buckets = Buckets(settings.redis_url, namespace=settings.prompts_namespace)
@@ -98,7 +101,10 @@ class Governor:
                     del self._streams[of, whose]
 
     async def until_out_of_force(self, db: Database, authorization: str | None) -> None:
-        """Wait until the key is out of force; while the database is away, that it still is."""
+        """Wait until the key is out of force.
+
+        While the database is away, the key is taken to be in force.
+        """
         while True:
             await asyncio.sleep(self.look_again_seconds)
             try:
@@ -120,7 +126,10 @@ def too_many_requests(quota: Quota, seconds: int) -> Problem:
         429,
         "too-many-requests",
         "Too many requests",
-        f"At most {quota.tokens} requests in {quota.seconds} seconds are taken here. Try again in {seconds} s.",
+        (
+            f"At most {quota.tokens} requests in {quota.seconds} seconds are taken here. Try again "
+            f"in {seconds} s."
+        ),
         headers={
             "Retry-After": str(seconds),
             "RateLimit": f'"{quota.name}";r=0;t={seconds}',

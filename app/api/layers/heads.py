@@ -1,7 +1,7 @@
-"""Answers HEAD wherever GET is answered: the same status and headers, and no body (RFC 9110 §9.3.2).
+"""Answers HEAD wherever GET is answered, with no body (RFC 9110 §9.3.2).
 
-The app is asked for the GET and left as soon as it begins its answer: no body is made, however long
-it would be.
+Status and headers are the same. The app is asked for the GET and left as soon as it begins its
+answer: no body is made, however long it would be.
 """
 
 import contextlib

@@ -1,4 +1,7 @@
-"""Bodies that a process keeps, so that who asks again is answered without writing them anew; so many and no more."""
+"""Bodies that a process keeps, so many and no more.
+
+Who asks again is answered without writing them anew.
+"""
 
 import asyncio
 import time
@@ -30,7 +33,7 @@ class JobBodies:
         return body
 
     def keep(self, job_id: str, tag: str, body: bytes) -> None:
-        """Keep a body, unless it is large, and let go the one not asked for the longest."""
+        """Keep a body, unless it is large; the longest unasked for makes room."""
         if len(body) <= _MAX_BODY:
             self._bodies[job_id, tag] = body
             if len(self._bodies) > MAX_BODIES:
@@ -54,11 +57,11 @@ class _Kept:
 
 
 class PublicPages:
-    """Pages of businesses' schedules, each for `PUBLIC_SECONDS` at most from when it began to be read.
+    """Pages of businesses' schedules, each kept for `PUBLIC_SECONDS` at most.
 
-    Of those who ask for a page at once, one reads it. When a business's schedule is changed by this
-    process its pages are let go, those too that are being read: what anybody asks for from then on
-    is read from then on.
+    Those are counted from when it began to be read. Of those who ask for a page at once, one reads
+    it. When a business's schedule is changed by this process its pages are let go, those too that
+    are being read: what anybody asks for from then on is read from then on.
     """
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -71,7 +74,10 @@ class PublicPages:
     async def get(
         self, business_id: str, page: Hashable, read: Callable[[], Awaitable[bytes]]
     ) -> PublicPage:
-        """The page, from `read` where it is not kept; what `read` raises is kept by nobody."""
+        """The page, from `read` where it is not kept.
+
+        What `read` raises is kept by nobody.
+        """
         kept = self._of.get(business_id, {}).get(page)
         if kept is None or kept.until <= self._clock():
             kept = self._begin(business_id, page, read)

@@ -1,7 +1,7 @@
-"""Finds the operation that will answer a request, from its method and path alone, before the router does.
+"""Finds the operation that will answer a request, before the router does.
 
-Only what needs a key is found. The first that fits is the router's choice too, because both keep
-the routes' order.
+It goes by method and path alone. Only what needs a key is found. The first that fits is the
+router's choice too, because both keep the routes' order.
 """
 
 import re
@@ -21,7 +21,10 @@ from app.api.negotiation import prefers_csv
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """What must be known of an operation before it is called: its caller's scopes, and whether it is a stream."""
+    """What must be known of an operation before it is called.
+
+    Its caller's scopes, and whether it is a stream.
+    """
 
     scopes: tuple[str, ...]
     always_streams: bool
@@ -45,7 +48,10 @@ class Operations:
                 self._add(context, context.original_route)
 
     def find(self, method: str, path: str) -> Operation | None:
-        """The operation with this method whose path fits; None where there is none, or it needs no key."""
+        """The operation with this method whose path fits.
+
+        None where there is none, or it needs no key.
+        """
         for pattern, operation in self._by_shape.get((method, path.count("/")), ()):
             if pattern.match(path):
                 return operation

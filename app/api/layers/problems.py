@@ -1,7 +1,8 @@
-"""The only place where an exception becomes a response: a problem document (RFC 9457) with nothing of the inside in it.
+"""The only place where an exception becomes a response.
 
-An error that nobody expected is logged once, with its traceback, and answered as `internal`; a
-response that had already begun is broken off, so that a caller can't take half of it for all.
+That is a problem document (RFC 9457), with nothing of the inside in it. An error that nobody
+expected is logged once, with its traceback, and answered as `internal`; a response that had already
+begun is broken off, so that a caller can't take half of it for all.
 """
 
 import json
@@ -35,7 +36,10 @@ _SLUGS: Final = {
 
 
 def install(app: FastAPI) -> None:
-    """Makes every refusal of the app a problem document; add `Refusals` as its outermost layer but one for the rest."""
+    """Makes every refusal of the app a problem document.
+
+    Add `Refusals` as its outermost layer but one for the rest.
+    """
     app.add_exception_handler(Problem, _answer_problem)
     app.add_exception_handler(RequestValidationError, _answer_invalid)
     app.add_exception_handler(HTTPException, _answer_http_exception)
@@ -65,7 +69,7 @@ def response_from(problem: Problem) -> Response:
 
 
 class Refusals:
-    """ASGI: answers whatever escapes the app beneath, so that the server never sees an exception."""
+    """ASGI: answers whatever escapes the app beneath; the server never sees an exception."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -87,7 +91,7 @@ class Refusals:
             log.info("request.abandoned")
         except Stopping:
             log.info("request.broken_off")
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the edge: nothing may pass it
             problem = _problem_from_unexpected(error, scope)
             if begun:
                 # Returning without an end makes the server reset the connection: the caller sees a

@@ -1,4 +1,7 @@
-"""One id, one log line and the same safe headers for every request; bodies, queries and headers are never logged."""
+"""One id, one log line and the same safe headers for every request.
+
+Bodies, queries and headers are never logged.
+"""
 
 import re
 import time
@@ -21,7 +24,10 @@ _QUIET: Final = ("/livez", "/readyz")  # asked every few seconds by machines
 
 
 class Requests:
-    """ASGI: the outermost layer. A caller's own `X-Request-Id` is kept when it is short and plain."""
+    """ASGI: the outermost layer.
+
+    A caller's own `X-Request-Id` is kept when it is short and plain.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app

@@ -1,7 +1,7 @@
-"""The pages for people: the console, the client's view and the API's documentation, from files of this installation.
+"""The pages for people: the console, the client's view and the API's documentation.
 
-They are static and use the public API alone. A strict policy lets them run nothing but their own
-files and talk to nobody but this service.
+All come from files of this installation. They are static and use the public API alone. A strict
+policy lets them run nothing but their own files and talk to nobody but this service.
 """
 
 import asyncio
@@ -37,8 +37,8 @@ OURS_ONLY: Final = (
 )
 # Swagger UI is not ours: it writes styles and draws its icons from data.
 _SWAGGERS: Final = (
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' "
+    "data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 _HEADERS: Final = {
     "Cache-Control": "no-cache",  # asked for each time, and answered 304
@@ -75,7 +75,10 @@ def _page(html: bytes, policy: str) -> Callable[[Request], Awaitable[Response]]:
 
 
 def _document(app: FastAPI) -> Callable[[Request], Awaitable[Response]]:
-    """The OpenAPI document, made once, when it is first asked for: half a second of work, in a thread."""
+    """The OpenAPI document, made once, when it is first asked for.
+
+    It is half a second of work, in a thread.
+    """
     making = asyncio.Lock()
     made: Callable[[Request], Awaitable[Response]] | None = None
 
@@ -105,7 +108,10 @@ def _kept(
 
 
 class _Files(StaticFiles):
-    """Files with our headers; pages are shown at their own addresses only, where they have a policy."""
+    """Files with our headers.
+
+    Pages are shown at their own addresses only, where they have a policy.
+    """
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         if path.endswith(".html"):

@@ -1,4 +1,7 @@
-"""The pages that a problem's `type` leads to: what it is, why, and what to do; as JSON for whoever asks for that."""
+"""The pages that a problem's `type` leads to.
+
+They say what it is, why, and what to do; as JSON for whoever asks for that.
+"""
 
 from html import escape
 from typing import Final

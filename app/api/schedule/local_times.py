@@ -1,6 +1,7 @@
-"""When a session is: its instants, and what the clocks show then in its own zone and in the business's.
+"""When a session is: its instants, and what clocks show in two zones.
 
-The hours are reckoned by this process's zone rules, because a caller's device may have older ones.
+The zones are its own and the business's. The hours are reckoned by this process's zone rules,
+because a caller's device may have older ones.
 """
 
 from typing import Annotated, Self
@@ -35,14 +36,20 @@ class Times(Answer):
     ends_at: UtcInstant
     timezone: str = Field(description="IANA zone of the local members: the one it is held in.")
     timezone_known: bool = Field(
-        description="False: the zone that the platform gave is unknown here, and `timezone` is the business's instead."
+        description=(
+            "False: the zone that the platform gave is unknown here, and `timezone` is the "
+            "business's instead."
+        )
     )
     local_date: LocalDate = Field(description="The day it starts on.")
     starts_local: LocalHour = Field(description="What the clocks show at its start.")
     ends_local: LocalHour = Field(description="What the clocks show at its end.")
     utc_offset: str = Field(description="Of the clocks at its start.", examples=["-08:00"])
     business_date: LocalDate = Field(
-        description="The day it starts on in the business's zone: the one that `date_from` and `date_to` count."
+        description=(
+            "The day it starts on in the business's zone: the one that `date_from` and `date_to` "
+            "count."
+        )
     )
     business_starts_local: LocalHour = Field(
         description="What the clocks show at its start in the business's zone."

@@ -1,4 +1,7 @@
-"""What anybody may see: a business's schedule as JSON and as a calendar feed, without personal data or job ids."""
+"""What anybody may see: a business's schedule, as JSON and as a calendar feed.
+
+No personal data is in it, and no job ids.
+"""
 
 import asyncio
 import datetime as dt

@@ -1,7 +1,7 @@
-"""Writes the schedule's bodies from rows, member by member as `schedule_bodies` describes them: lists are long.
+"""Writes the schedule's bodies from rows, member by member as `schedule_bodies` describes them.
 
-Checking each member of a hundred rows that the database has checked would take as long as all the
-rest of the answer.
+Lists are long. Checking each member of a hundred rows that the database has checked would take as
+long as all the rest of the answer.
 """
 
 import datetime as dt

@@ -1,4 +1,7 @@
-"""The bodies of the schedule: what a PUT may say, and how sessions, bookings and clients' views are shown."""
+"""The bodies of the schedule.
+
+What a PUT may say, and how sessions, bookings and clients' views are shown.
+"""
 
 from typing import Self
 
@@ -107,7 +110,10 @@ class SessionPage(Page[Session]):
 
 
 class BookingRefund(Answer):
-    """What became of one payment line, or (method `none`) of a booking with nothing to return."""
+    """One refund of a booking.
+
+    What became of one payment line, or (method `none`) of a booking with nothing to return.
+    """
 
     id: str
     job_id: str

@@ -1,4 +1,7 @@
-"""The import over HTTP: any size, spooled to disk as it streams in, so that half a file changes nothing."""
+"""The import over HTTP: of any size, and half a file changes nothing.
+
+It is spooled to disk as it streams in.
+"""
 
 import asyncio
 from collections.abc import Coroutine
@@ -37,7 +40,10 @@ _BODY: Final = {
 
 
 class CountsOfType(Answer):
-    """What became of the lines of one type: each is in one of the first five."""
+    """What became of the lines of one type.
+
+    Each is in one of the first five.
+    """
 
     created: int
     updated: int
@@ -133,7 +139,7 @@ async def import_schedule(
 
 
 async def _while_there(request: Request, work: Coroutine[Any, Any, ImportReport]) -> ImportReport:
-    """What the work gives, unless its caller leaves: then it is ended, as a stream is.
+    """What the work gives; it is ended, as streams are, if its caller leaves.
 
     Raises:
         ClientDisconnect: the caller has left.
@@ -156,7 +162,10 @@ async def _left(request: Request) -> None:
 
 
 def _too_long(seconds: float) -> Problem:
-    detail = f"An import takes at most {seconds:g} s. What was read in stays; send the same file again, or parts of it."
+    detail = (
+        f"An import takes at most {seconds:g} s. What was read in stays; send the same file again, "
+        "or parts of it."
+    )
     return Problem(408, "request-timeout", "The request took too long", detail)
 
 

@@ -1,7 +1,7 @@
-"""The lists that are asked for most: a week's sessions, a client's bookings, and what anybody may see of a schedule.
+"""The lists that are asked for most.
 
-FastAPI's routes and the `hot_routes` before them have each answer from here, so that both give the
-same.
+They are a week's sessions, a client's bookings, and what anybody may see of a schedule. FastAPI's
+routes and the `hot_routes` before them have each answer from here, so that both give the same.
 """
 
 from dataclasses import dataclass
@@ -87,7 +87,7 @@ async def bookings_of_client(
 async def public(
     service: State, business_id: str, asked: Asked, if_none_match: str | None
 ) -> Response:
-    """A page of what anybody may see, which this process keeps for a moment: see `PublicPages`.
+    """A page of what anybody may see, kept for a moment by `PublicPages`.
 
     Raises:
         Invalid, Problem: see `days_of` and `place_of`.

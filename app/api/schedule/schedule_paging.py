@@ -1,4 +1,7 @@
-"""What the schedule's lists share: the days and filters of a query, and cursors that hold nothing but a row's key."""
+"""What the schedule's lists share: the days and filters of a query, and cursors.
+
+A cursor holds nothing but a row's key.
+"""
 
 import datetime as dt
 import re
@@ -14,12 +17,18 @@ from app.domain.display_text import MAX_CHARACTERS, displayed
 from app.errors import FieldError, Invalid
 
 _ID: Final = re.compile(r"[A-Za-z0-9._:~-]{1,128}")
-_RANGE: Final = "With neither date: the business's current week, Monday to Sunday. With one: the seven days from it, or to it."
+_RANGE: Final = (
+    "With neither date: the business's current week, Monday to Sunday. With one: the seven days "
+    "from it, or to it."
+)
 
 DateFrom = Annotated[
     str | None,
     Query(
-        description=f"First day, `YYYY-MM-DD` in the business's time zone, inclusive. {_RANGE} At most 366 days.",
+        description=(
+            f"First day, `YYYY-MM-DD` in the business's time zone, inclusive. {_RANGE} At most 366 "
+            "days."
+        ),
         json_schema_extra={"format": "date"},
     ),
 ]
@@ -44,7 +53,9 @@ PartOfName = Annotated[
 def days_of(
     timezone: str, date_from: str | None, date_to: str | None, *, default: Days | None = None
 ) -> Days:
-    """The days that a query asks for in a business's zone; `default` is the current week when left out.
+    """The days that a query asks for in a business's zone.
+
+    `default` is the current week when left out.
 
     Raises:
         Invalid: see `chosen_days`.

@@ -1,4 +1,7 @@
-"""The schedule over HTTP: sessions by week, bookings, clients' views and PUTs. The import is in `schedule_import`."""
+"""The schedule over HTTP: sessions by week, bookings, clients' views and PUTs.
+
+The import is in `schedule_import`.
+"""
 
 from typing import Annotated
 
@@ -51,7 +54,7 @@ Writer = Annotated[Caller, caller(Scope.SCHEDULE_WRITE)]
     response_model=SessionPage,
     responses=problems("business-time-zone-unknown"),
 )
-async def list_sessions(
+async def list_sessions(  # noqa: PLR0913, PLR0917 - one parameter for each filter
     who: Reader,
     service: Service,
     date_from: DateFrom = None,
@@ -63,7 +66,10 @@ async def list_sessions(
     limit: PageLimit = 50,
     cursor: Cursor = None,
 ) -> Response:
-    """The sessions that start in a range of days; with no dates, in the business's current week."""
+    """The sessions that start in a range of days.
+
+    With no dates, in the business's current week.
+    """
     asked = lists.Asked(date_from, date_to, only, location, instructor, q, limit, cursor)
     return await lists.sessions(service, who, asked)
 
@@ -98,7 +104,9 @@ async def put_session(
     responses=problems("session-in-process"),
 )
 async def delete_session(session_id: PlatformId, who: Writer, service: Service) -> None:
-    """Gone from the schedule; a bulk cancellation that has settled it keeps its history. 409 while one has it in hand.
+    """Gone from the schedule; a bulk cancellation that has settled it keeps its history.
+
+    409 while one has it in hand.
 
     The id may be given to a new session.
     """
@@ -156,7 +164,9 @@ async def get_booking(booking_id: PlatformId, who: Reader, service: Service) -> 
     responses=problems("session-in-process"),
 )
 async def delete_booking(booking_id: PlatformId, who: Writer, service: Service) -> None:
-    """Gone from the schedule; its refunds stay in the history of their job. 409 while one has its session in hand.
+    """Gone from the schedule; its refunds stay in the history of their job.
+
+    409 while one has its session in hand.
 
     The id may be given to a new booking, unless refunds were made for it.
     """
@@ -171,7 +181,10 @@ async def delete_booking(booking_id: PlatformId, who: Writer, service: Service) 
 async def put_client(
     client_id: PlatformId, body: ClientBody, who: Writer, service: Service, response: Response
 ) -> Client:
-    """Text for display is mended as in an import; an address that can't be one is left out."""
+    """Text for display is mended as in an import.
+
+    An address that can't be one is left out.
+    """
     _same_id(client_id, body.id)
     change, facts = await put.put_client(service.db, who.business_id, who.timezone, client_id, body)
     response.status_code = _status(change)
@@ -193,7 +206,10 @@ async def get_client(
     responses=problems("client-has-bookings"),
 )
 async def delete_client(client_id: PlatformId, who: Writer, service: Service) -> None:
-    """Gone from the schedule, while audits go on naming whom they named. 409 while the client has bookings."""
+    """Gone from the schedule, while audits go on naming whom they named.
+
+    409 while the client has bookings.
+    """
     await delete.delete_client(service.db, who.business_id, client_id)
 
 
@@ -209,7 +225,10 @@ async def list_client_bookings(
     limit: PageLimit = 50,
     cursor: Cursor = None,
 ) -> Response:
-    """What the client's app shows: the latest session first, with its refunds and what they came to."""
+    """What the client's app shows.
+
+    The latest session first, with its refunds and what they came to.
+    """
     return await lists.bookings_of_client(service, who, client_id, limit=limit, cursor=cursor)
 
 

@@ -1,4 +1,7 @@
-"""Webhook endpoints over HTTP: manage them, see what was sent to them and what came back, send it again."""
+"""Webhook endpoints over HTTP: manage them, see what was sent, send it again.
+
+What came back is shown with what was sent.
+"""
 
 from typing import Annotated, Final
 
@@ -36,7 +39,10 @@ _PLACE: Final = {"headers": {"Location": {"schema": {"type": "string"}, "require
 async def create_webhook_endpoint(
     body: bodies.EndpointRequest, who: Manager, service: Service, response: Response
 ) -> bodies.EndpointWithSecret:
-    """A new endpoint, enabled; the answer holds its secret, which is never shown again. At most 50 for a business."""
+    """A new endpoint, enabled; the answer holds its secret, which is never shown again.
+
+    At most 50 for a business.
+    """
     endpoint, secret = await endpoints.create(
         service.db,
         _seals(service),
@@ -79,7 +85,10 @@ async def get_webhook_endpoint(
 async def change_webhook_endpoint(
     endpoint_id: Uuid, body: bodies.EndpointChanges, who: Manager, service: Service
 ) -> bodies.Endpoint:
-    """What is left out stays as it is. What one has missed while it was disabled can be replayed."""
+    """What is left out stays as it is.
+
+    What one has missed while it was disabled can be replayed.
+    """
     changes = body.changed("url", "description", "event_types")
     if "url" in changes:
         changes["url"] = _checked(service, body.url)
@@ -102,7 +111,9 @@ async def delete_webhook_endpoint(endpoint_id: Uuid, who: Manager, service: Serv
 async def rotate_webhook_secret(
     endpoint_id: Uuid, body: bodies.Rotation, who: Manager, service: Service
 ) -> bodies.EndpointWithSecret:
-    """The old one signs beside it for a day, or as long as you say; the answer holds the new one, this once.
+    """The old one signs beside it for a day, or as long as you say.
+
+    The answer holds the new one, this once.
 
     Those before it sign to their own ends, so a rotation may be made again when its answer was
     lost. An overlap of 0 ends them all. At most 10 sign at a time: 409 `too-many-secrets`.
@@ -123,7 +134,10 @@ async def rotate_webhook_secret(
 async def send_test_event(
     endpoint_id: Uuid, who: Manager, service: Service
 ) -> bodies.DeliveryDetail:
-    """An event of type `webhook_endpoint.test`, to this endpoint alone, whatever types it asks for."""
+    """To see what the endpoint answers.
+
+    An event of type `webhook_endpoint.test`, to this endpoint alone, whatever types it asks for.
+    """
     return bodies.DeliveryDetail.of(
         await endpoints.send_test(service.db, who.business_id, endpoint_id), []
     )
@@ -179,7 +193,10 @@ async def get_webhook_delivery(
 async def redeliver_webhook(
     endpoint_id: Uuid, event_id: Uuid, who: Manager, service: Service
 ) -> bodies.DeliveryDetail:
-    """Now, under the same id, whatever came of it before; if it fails, by the whole schedule again."""
+    """Now, under the same id, whatever came of it before.
+
+    If it fails, by the whole schedule again.
+    """
     row = await endpoints.redeliver(service.db, who.business_id, endpoint_id, event_id)
     async with service.db.read() as conn:
         return bodies.DeliveryDetail.of(
@@ -196,7 +213,10 @@ async def redeliver_webhook(
 async def replay_webhooks(
     endpoint_id: Uuid, body: bodies.Replay, who: Manager, service: Service
 ) -> bodies.Replayed:
-    """Under their old ids, as far as it asks for their types: also those that it has missed while it was disabled."""
+    """Under their old ids, as far as it asks for their types.
+
+    Also those that it has missed while it was disabled.
+    """
     count = await endpoints.replay(
         service.db,
         who.business_id,

@@ -1,7 +1,7 @@
-"""What webhook endpoints are sent, as the document says it: a schema and an OpenAPI webhook for each type of event.
+"""What webhook endpoints are sent, as the document says it.
 
-Nothing is made of these models but the document; what is written by `app/db` is held to them by a
-contract test.
+Each type of event has a schema and an OpenAPI webhook. Nothing is made of these models but the
+document; what is written by `app/db` is held to them by a contract test.
 """
 
 from collections.abc import Mapping
@@ -81,7 +81,10 @@ class RefundFailedData(_RefundData):
 
 
 class RefundFailed(_Event):
-    """No machine will try this refund further, it needs a person. Again, if it is retried and fails again."""
+    """No machine will try this refund further, it needs a person.
+
+    Again, if it is retried and fails again.
+    """
 
     type: Literal[EventType.REFUND_FAILED]
     data: RefundFailedData
@@ -92,7 +95,10 @@ class BulkCancellationCompletedData(_JobData):
 
 
 class BulkCancellationCompleted(_Event):
-    """No machine has anything left to do for it. Again after a retry, and when its last failure has been resolved."""
+    """No machine has anything left to do for it.
+
+    Again after a retry, and when its last failure has been resolved.
+    """
 
     type: Literal[EventType.COMPLETED]
     data: BulkCancellationCompletedData
@@ -192,7 +198,9 @@ def schemas() -> dict[str, Any]:
     }
     union = {
         "title": _UNION,
-        "description": "The body of what webhook endpoints are sent: any of these, told apart by `type`.",
+        "description": (
+            "The body of what webhook endpoints are sent: any of these, told apart by `type`."
+        ),
         "oneOf": [{"$ref": ref} for ref in mapping.values()],
         "discriminator": {"propertyName": "type", "mapping": mapping},
     }
@@ -200,7 +208,10 @@ def schemas() -> dict[str, Any]:
 
 
 def webhooks() -> dict[str, Any]:
-    """The document's `webhooks`: by type of event the request that is sent (OpenAPI 3.1, Standard Webhooks 1.0.0)."""
+    """The document's `webhooks`: by type of event the request that is sent.
+
+    In the forms of OpenAPI 3.1 and Standard Webhooks 1.0.0.
+    """
     return {event.value: {"post": _operation(event)} for event in _EVENTS}
 
 
@@ -230,7 +241,10 @@ def _operation(event: EventType) -> dict[str, Any]:
             ),
             _header(
                 "webhook-signature",
-                "`v1,` and a signature in base64; several, with spaces between, while the secret is changed.",
+                (
+                    "`v1,` and a signature in base64; several, with spaces between, while the "
+                    "secret is changed."
+                ),
                 pattern="^v1,[A-Za-z0-9+/=]+( v1,[A-Za-z0-9+/=]+)*$",
             ),
         ],
@@ -240,7 +254,9 @@ def _operation(event: EventType) -> dict[str, Any]:
         },
         "responses": {
             "2XX": {
-                "description": "Taken. Anything else, redirects too, is a failure, and the event comes again."
+                "description": (
+                    "Taken. Anything else, redirects too, is a failure, and the event comes again."
+                )
             },
             "410": {"description": "Never again: the endpoint is disabled."},
         },

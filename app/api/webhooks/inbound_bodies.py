@@ -1,8 +1,8 @@
-"""What is read of a hook's body: of which refund it speaks, and never how that went.
+"""What is read of a hook's body: of which refund it speaks.
 
-Of Stripe's, also which refund there is said to have failed: that is asked after even where a
-success was heard before. What is of a type that concerns no refund is not read further than its
-type.
+How that went is never read. Of Stripe's, also which refund there is said to have failed: that is
+asked after even where a success was heard before. What is of a type that concerns no refund is not
+read further than its type.
 """
 
 from typing import Annotated, Any, Final, NamedTuple, TypeVar
@@ -27,7 +27,10 @@ _Body = TypeVar("_Body", bound=BaseModel)
 
 
 class Told(NamedTuple):
-    """One event, the reference of the refund that it is about, and its id there where that is said to have failed."""
+    """One event, and the reference of the refund that it is about.
+
+    `failed_id` is the refund's id there, where that is said to have failed.
+    """
 
     event_id: str
     reference: str | AtStripe
@@ -68,7 +71,7 @@ class _ThinEvent(_AnyHook):
 
 
 def reference_in(body: bytes, content_type: str | None) -> str | None:
-    """The reference that the hook is about; None when it is of a type that is nothing to us.
+    """The reference that the hook is about; None when its type is nothing to us.
 
     Raises:
         Problem: 415 or 400 for what is no JSON.
@@ -81,7 +84,9 @@ def reference_in(body: bytes, content_type: str | None) -> str | None:
 
 
 def told_by_stripe(body: bytes, content_type: str | None) -> Told | None:
-    """The event and the reference; None when it is of another type, or about what is no refund of ours.
+    """The event and the reference that a hook of Stripe's is about.
+
+    None when it is of another type, or about what is no refund of ours.
 
     Raises:
         Problem: 415 or 400 for what is no JSON.

@@ -1,6 +1,7 @@
-"""Hooks in: the payment and the credit service, or Stripe, say that a refund has come further. No key: they sign.
+"""Hooks in: payment and credit services, or Stripe, say a refund came further.
 
-What is not for us is answered 204 all the same, so that no upstream sends it for ever.
+They have no key: they sign. What is not for us is answered 204 all the same, so that no upstream
+sends it for ever.
 """
 
 import time
@@ -151,8 +152,10 @@ _STRIPE_EXAMPLE: Final = {
 }
 _STRIPE_OBJECT: Final = {
     **_OBJECT,
-    "description": "The refund, of which our reference is read, and whether it has failed, to look it up even where it "
-    "had succeeded. What is none, or has none, is answered 204.",
+    "description": (
+        "The refund, of which our reference is read, and whether it has failed, to look it up even "
+        "where it had succeeded. What is none, or has none, is answered 204."
+    ),
     "properties": {
         "object": {"description": "`refund`."},
         "metadata": {"description": "As it was sent: `reference` is our refund's id."},
@@ -191,19 +194,28 @@ _STRIPE_DOCUMENTED: Final = _documented(
 
 @router.post("/payments", summary="A payment service's later word on a refund", **_DOCUMENTED)
 async def receive_payments_hook(request: Request, service: Service) -> Response:
-    """Taken as a hint: the refund is looked up at the service. Standard Webhooks 1.0.0; each event id counts once."""
+    """Taken as a hint: the refund is looked up at the service.
+
+    Standard Webhooks 1.0.0; each event id counts once.
+    """
     return await _receive(request, service, InboundSource.PAYMENTS)
 
 
 @router.post("/credits", summary="A credit service's later word on a return", **_DOCUMENTED)
 async def receive_credits_hook(request: Request, service: Service) -> Response:
-    """Taken as a hint: the return is looked up at the service. Standard Webhooks 1.0.0; each event id counts once."""
+    """Taken as a hint: the return is looked up at the service.
+
+    Standard Webhooks 1.0.0; each event id counts once.
+    """
     return await _receive(request, service, InboundSource.CREDITS)
 
 
 @router.post("/stripe", summary="Stripe's later word on a refund", **_STRIPE_DOCUMENTED)
 async def receive_stripe_hook(request: Request, service: Service) -> Response:
-    """Taken as a hint: the refund is looked up at Stripe. Stripe's own signature; each event id counts once."""
+    """Taken as a hint: the refund is looked up at Stripe.
+
+    Stripe's own signature; each event id counts once.
+    """
     secret = service.settings.stripe_hooks_secret
     if secret is None:
         raise Problem(*_STRIPE_NOT_CONFIGURED)

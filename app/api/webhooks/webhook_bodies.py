@@ -1,4 +1,7 @@
-"""The bodies of webhook endpoints: what may be said of one, and how endpoints, deliveries and attempts are shown."""
+"""The bodies of webhook endpoints.
+
+What may be said of one, and how endpoints, deliveries and attempts are shown.
+"""
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
@@ -67,7 +70,10 @@ class EndpointChanges(Body):
     event_types: Types | None = Field(None, description=_TYPES)
     status: EndpointStatus = Field(
         EndpointStatus.ENABLED,
-        description="`disabled`: nothing is sent, and what was on its way fails. `enabled`: from now on it is again.",
+        description=(
+            "`disabled`: nothing is sent, and what was on its way fails. `enabled`: from now on it "
+            "is again."
+        ),
         json_schema_extra=_without_default,
     )
 
@@ -87,7 +93,10 @@ class Rotation(Body):
 
     overlap_seconds: Annotated[int, Field(ge=0, le=MAX_OVERLAP_SECONDS, strict=True)] = Field(
         MAX_OVERLAP_SECONDS,
-        description="For how long the old secret signs beside the new one; 0 where it has become known to others.",
+        description=(
+            "For how long the old secret signs beside the new one; 0 where it has become known to "
+            "others."
+        ),
     )
 
 
@@ -125,7 +134,10 @@ class Endpoint(Answer):
         description="The first failure since the last success."
     )
     previous_secret_until: UtcInstant | None = Field(
-        description="When the last of the secrets before this one ends, which sign beside it until their own ends."
+        description=(
+            "When the last of the secrets before this one ends, which sign beside it until their "
+            "own ends."
+        )
     )
     created_at: UtcInstant
 
@@ -153,7 +165,10 @@ class Attempt(Answer):
     ended_at: UtcInstant
     status_code: int | None = Field(description="null: no answer came.")
     error: str | None = Field(
-        description="Why no answer came: `timed_out`, `no_connection`, `tls`, `broken`, `not_allowed` (the URL)."
+        description=(
+            "Why no answer came: `timed_out`, `no_connection`, `tls`, `broken`, `not_allowed` (the "
+            "URL)."
+        )
     )
     response: str | None = Field(description="What came back, its first 1,024 bytes.")
     milliseconds: int

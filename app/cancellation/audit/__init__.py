@@ -1,1 +1,4 @@
-"""The audit of a job as it leaves: CSV, workbook, and read no faster than its reader takes it."""
+"""The audit of a job as it leaves, as CSV or as a workbook.
+
+It leaves no faster than its reader takes it.
+"""

@@ -1,7 +1,8 @@
-"""The audit CSV (RFC 4180): streamed from one snapshot of the rows, or followed line by line as outcomes become final.
+"""The audit CSV (RFC 4180), streamed whole, or line by line as outcomes become final.
 
-Every accepted booking has its line at any time, from the 202 on; memory is flat whatever the job's
-size. No reader, however slow, holds a connection: the rows are read ahead of it.
+The whole is of one snapshot of the rows. Every accepted booking has its line at any time, from the
+202 on; memory is flat whatever the job's size. No reader, however slow, holds a connection: the
+rows are read ahead of it.
 """
 
 import asyncio
@@ -32,7 +33,9 @@ _MAX_PAUSE_SECONDS: Final = 1.0
 
 
 async def count_lines(db: Database, business_id: str, job_id: str) -> int:
-    """How many lines the job's whole audit has, at any time: what was accepted decides it.
+    """How many lines the job's whole audit has, at any time.
+
+    What was accepted decides it.
 
     Raises:
         NotFound: no such job.
@@ -60,7 +63,9 @@ async def last_outcome(db: Database, business_id: str, job_id: str) -> int:
 def stream(
     db: Database, business_id: str, job_id: str, *, as_accepted: bool = False, bom: bool = False
 ) -> AsyncIterator[bytes]:
-    """The job's whole audit as it stands, or as it stood when it was accepted; yields chunks of whole lines.
+    """The job's whole audit, as it stands or as it stood when accepted.
+
+    Yields chunks of whole lines.
 
     Raises:
         NotFound: no such job (before the first chunk).
@@ -83,7 +88,9 @@ async def _lines(
 
 
 def workbook(db: Database, business_id: str, job_id: str) -> AsyncIterator[bytes]:
-    """The job's whole audit as it stands, as a workbook (`workbook.MEDIA_TYPE`), made in a thread a part at a time.
+    """The job's whole audit as it stands, as a workbook (`workbook.MEDIA_TYPE`).
+
+    It is made in a thread, a part at a time.
 
     Raises:
         NotFound: no such job (before the first chunk).
@@ -104,7 +111,10 @@ async def _workbook(db: Database, business_id: str, job_id: str) -> AsyncIterato
 
 
 def _sources(job: sa.RowMapping, *, as_accepted: bool) -> Iterator[audit_rows.Lines]:
-    """Queries of some thousand lines each, so that none outlasts a statement's time however large the job is."""
+    """The audit's lines, as queries of some thousand lines each.
+
+    So none outlasts a statement's time, however large the job is.
+    """
     job_id, written = job["id"], job["expanded_sessions"]
     for positions in _parts(0, written):
         yield audit_rows.refund_lines(job_id, positions, as_accepted=as_accepted)
@@ -117,7 +127,10 @@ def _sources(job: sa.RowMapping, *, as_accepted: bool) -> Iterator[audit_rows.Li
 
 
 def _parts(start: int, end: int) -> Iterator[range]:
-    """Sessions by their places: few at first, so that the first line comes soon, then more and more."""
+    """Sessions by their places: few at first, then more and more.
+
+    So the first line comes soon.
+    """
     size = _SESSIONS_AT_FIRST
     while start < end:
         yield range(start, min(start + size, end))
@@ -133,11 +146,11 @@ async def follow(
     after: int | None = None,
     bom: bool = False,
 ) -> AsyncIterator[bytes]:
-    """The job's audit, each line as soon as its outcome is final; ends with the job.
+    """The job's audit, each line as soon as its outcome is final.
 
-    With `after` from that outcome's number on (0: from the beginning), and each line ends with its
-    own number. Lines of sessions that nobody had booked have no outcome: they come first, as number
-    0.
+    It ends with the job. With `after` from that outcome's number on (0: from the beginning), and
+    each line ends with its own number. Lines of sessions that nobody had booked have no outcome:
+    they come first, as number 0.
 
     Raises:
         NotFound: no such job (before the first chunk).
@@ -203,7 +216,10 @@ async def _select(conn: AsyncConnection, query: audit_rows.Lines) -> AsyncGenera
 
 
 async def _copy(conn: AsyncConnection, query: audit_rows.Lines) -> AsyncGenerator[bytes]:
-    """PostgreSQL formats the lines itself: ten times as fast as rows through Python, and as flat in memory."""
+    """Lines that PostgreSQL formats itself.
+
+    That is ten times as fast as rows through Python, and as flat in memory.
+    """
     statement = query.compile(dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True})  # type: ignore[no-untyped-call]
     driver = (await conn.get_raw_connection()).driver_connection
     assert driver is not None
@@ -232,7 +248,7 @@ async def _copy(conn: AsyncConnection, query: audit_rows.Lines) -> AsyncGenerato
         await copying
     finally:
         copying.cancel()
-        # or its last words would wait for room in the queue, and we for it
+        # Otherwise its last words would wait for room in the queue, and we for it.
         while not chunks.empty():
             chunks.get_nowait()
         with suppress(asyncio.CancelledError):

@@ -1,7 +1,7 @@
-"""Takes chunks as fast as they are made and gives them as slowly as they are read, so that who makes them is soon free.
+"""Takes chunks as fast as they are made, and gives them as they are read.
 
-So a reader who pauses holds no connection to the database. What waits for it is in memory up to a
-mebibyte, and on disk beyond.
+So whoever makes them is soon free: a reader who pauses holds no connection to the database. What
+waits for it is in memory up to a mebibyte, and on disk beyond.
 """
 
 import asyncio
@@ -16,7 +16,10 @@ _IN_MEMORY_BYTES: Final = 1024 * 1024
 
 
 async def read_ahead(chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
-    """The same chunks in the same order; what making them raises comes after those that were made."""
+    """The same chunks in the same order.
+
+    What making them raises comes after those that were made.
+    """
     shelf = _Shelf()
     making = asyncio.create_task(_fill(shelf, chunks))
     try:

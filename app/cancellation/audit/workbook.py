@@ -1,8 +1,9 @@
-"""The audit as a workbook with typed cells (ECMA-376, Office Open XML), written as it is sent, in flat memory.
+"""The audit as a workbook with typed cells, written as it is sent.
 
-Ids and texts are text, and none is ever a formula; amounts are numbers with their currency's
-decimals; instants are dates and times in UTC, which the header says. openpyxl and XlsxWriter write
-a whole sheet to a temporary file first, and a caller (or a proxy) would wait for all of it.
+Its form is ECMA-376 (Office Open XML), and it is written in flat memory. Ids and texts are text,
+and none is ever a formula; amounts are numbers with their currency's decimals; instants are dates
+and times in UTC, which the header says. openpyxl and XlsxWriter write a whole sheet to a temporary
+file first, and a caller (or a proxy) would wait for all of it.
 """
 
 import datetime as dt
@@ -21,7 +22,7 @@ _MAX_ROWS: Final = 1_048_576  # of a sheet, its header among them
 _MAX_SHEET_BYTES: Final = 1_900_000_000
 _MAX_DIGITS: Final = 15  # that a spreadsheet's number has; a longer one stays text, whole
 _MAX_TEXT: Final = 32_767  # characters of a cell
-_FIRST_DAY: Final = dt.datetime(1899, 12, 30)
+_FIRST_DAY: Final = dt.datetime(1899, 12, 30)  # noqa: DTZ001 - a sheet's times have no zone
 _DAY: Final = dt.timedelta(days=1)
 
 _XML: Final = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
@@ -32,24 +33,27 @@ _SHEET_TYPE: Final = "application/vnd.openxmlformats-officedocument.spreadsheetm
 # Styles by their place in `cellXfs`: text, the header, an instant, then numbers by their decimals.
 _TEXT, _HEADER, _INSTANT, _WHOLE = 1, 2, 3, 4
 _BY_DECIMALS: Final = {0: _WHOLE, 2: 5, 3: 6, 4: 7}
-# number format, font
+# The number format and the font of each.
 _FORMATS: Final = ((0, 0), (49, 0), (49, 1), (164, 0), (3, 0), (4, 0), (165, 0), (166, 0))
 _STYLES: Final = (
     f'{_XML}<styleSheet xmlns="{_MAIN}"><numFmts count="3">'
     '<numFmt numFmtId="164" formatCode="yyyy\\-mm\\-dd\\ hh:mm:ss"/>'
-    '<numFmt numFmtId="165" formatCode="#,##0.000"/><numFmt numFmtId="166" formatCode="#,##0.0000"/></numFmts>'
+    '<numFmt numFmtId="165" formatCode="#,##0.000"/>'
+    '<numFmt numFmtId="166" formatCode="#,##0.0000"/></numFmts>'
     '<fonts count="2"><font><sz val="11"/><name val="Calibri"/></font>'
     '<font><b/><sz val="11"/><name val="Calibri"/></font></fonts>'
-    '<fills count="2"><fill><patternFill patternType="none"/></fill><fill><patternFill patternType="gray125"/></fill>'
-    '</fills><borders count="1"><border><left/><right/><top/><bottom/><diagonal/></border></borders>'
+    '<fills count="2"><fill><patternFill patternType="none"/></fill>'
+    '<fill><patternFill patternType="gray125"/></fill></fills>'
+    '<borders count="1"><border><left/><right/><top/><bottom/><diagonal/></border></borders>'
     '<cellStyleXfs count="1"><xf numFmtId="0" fontId="0" fillId="0" borderId="0"/></cellStyleXfs>'
     f'<cellXfs count="{len(_FORMATS)}">'
     + "".join(
-        f'<xf numFmtId="{number}" fontId="{font}" fillId="0" borderId="0" xfId="0" applyNumberFormat="1"'
-        f' applyFont="1"/>'
+        f'<xf numFmtId="{number}" fontId="{font}" fillId="0" borderId="0" xfId="0"'
+        ' applyNumberFormat="1" applyFont="1"/>'
         for number, font in _FORMATS
     )
-    + '</cellXfs><cellStyles count="1"><cellStyle name="Normal" xfId="0" builtinId="0"/></cellStyles></styleSheet>'
+    + '</cellXfs><cellStyles count="1"><cellStyle name="Normal" xfId="0" builtinId="0"/>'
+    "</cellStyles></styleSheet>"
 )
 # What XML can't hold, and what a spreadsheet would read as an escaped character.
 _NOT_XML: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
@@ -57,7 +61,10 @@ _LIKE_AN_ESCAPE: Final = re.compile("_(?=x[0-9A-Fa-f]{4}_)")
 
 
 class Workbook:
-    """A workbook in the making. Each method gives the bytes that are ready to be sent by then."""
+    """A workbook in the making.
+
+    Each method gives the bytes that are ready to be sent by then.
+    """
 
     def __init__(
         self, *, max_rows: int = _MAX_ROWS, max_sheet_bytes: int = _MAX_SHEET_BYTES
@@ -118,7 +125,10 @@ class Workbook:
 
 
 class _Sink:
-    """Where the zip file is written to: it keeps what is yet to be sent, and can't be rewound."""
+    """Where the zip file is written to.
+
+    It keeps what is yet to be sent, and can't be rewound.
+    """
 
     def __init__(self) -> None:
         self._bytes = bytearray()
@@ -138,7 +148,7 @@ class _Sink:
 
 def _letters(number: int) -> str:
     """The name of a column, from 0: A … Z, AA …."""
-    return ("" if number < 26 else chr(64 + number // 26)) + chr(65 + number % 26)
+    return ("" if number < 26 else chr(64 + number // 26)) + chr(65 + number % 26)  # noqa: PLR2004 - the alphabet
 
 
 _LETTERS: Final = tuple(map(_letters, range(len(COLUMNS))))
@@ -178,7 +188,8 @@ _TITLES: Final = "".join(
 )
 _SHEET_BEGINS: Final = (
     f'{_XML}<worksheet xmlns="{_MAIN}"><sheetViews><sheetView workbookViewId="0">'
-    '<pane ySplit="1" topLeftCell="A2" activePane="bottomLeft" state="frozen"/></sheetView></sheetViews>'
+    '<pane ySplit="1" topLeftCell="A2" activePane="bottomLeft" state="frozen"/>'
+    "</sheetView></sheetViews>"
     f'<cols><col min="1" max="{len(COLUMNS)}" width="20" customWidth="1"/></cols>'
     f'<sheetData><row r="1">{_TITLES}</row>'
 )
@@ -188,7 +199,8 @@ def _parts_about(sheets: int) -> dict[str, str]:
     """The parts that name the others, by their names."""
     numbers = range(1, sheets + 1)
     overrides = "".join(
-        f'<Override PartName="/xl/worksheets/sheet{n}.xml" ContentType="{_SHEET_TYPE}.worksheet+xml"/>'
+        f'<Override PartName="/xl/worksheets/sheet{n}.xml"'
+        f' ContentType="{_SHEET_TYPE}.worksheet+xml"/>'
         for n in numbers
     )
     listed = "".join(
@@ -203,16 +215,23 @@ def _parts_about(sheets: int) -> dict[str, str]:
     workbook = f'<Relationship Id="rId1" Type="{_OFFICE}/officeDocument" Target="xl/workbook.xml"/>'
     return {
         "xl/styles.xml": _STYLES,
-        "xl/workbook.xml": f'{_XML}<workbook xmlns="{_MAIN}" xmlns:r="{_OFFICE}"><sheets>{listed}</sheets></workbook>',
+        "xl/workbook.xml": (
+            f'{_XML}<workbook xmlns="{_MAIN}" xmlns:r="{_OFFICE}">'
+            f"<sheets>{listed}</sheets></workbook>"
+        ),
         "xl/_rels/workbook.xml.rels": (
             f'{_XML}<Relationships xmlns="{_PACKAGE}/relationships">{links}{styles}</Relationships>'
         ),
-        "_rels/.rels": f'{_XML}<Relationships xmlns="{_PACKAGE}/relationships">{workbook}</Relationships>',
+        "_rels/.rels": (
+            f'{_XML}<Relationships xmlns="{_PACKAGE}/relationships">{workbook}</Relationships>'
+        ),
         "[Content_Types].xml": (
             f'{_XML}<Types xmlns="{_PACKAGE}/content-types">'
-            '<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
+            '<Default Extension="rels"'
+            ' ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
             '<Default Extension="xml" ContentType="application/xml"/>'
             f'<Override PartName="/xl/workbook.xml" ContentType="{_SHEET_TYPE}.sheet.main+xml"/>'
-            f'<Override PartName="/xl/styles.xml" ContentType="{_SHEET_TYPE}.styles+xml"/>{overrides}</Types>'
+            f'<Override PartName="/xl/styles.xml" ContentType="{_SHEET_TYPE}.styles+xml"/>'
+            f"{overrides}</Types>"
         ),
     }

@@ -14,7 +14,10 @@ from app.errors import NotFound, Problem
 
 @dataclass(frozen=True, slots=True)
 class BusinessRow:
-    """A tenant; `timezone` (IANA) is the one its days are counted in, `currency` is ISO 4217."""
+    """A tenant, as it is read.
+
+    `timezone` (IANA) is the one its days are counted in, `currency` is ISO 4217.
+    """
 
     id: str
     name: str
@@ -29,7 +32,7 @@ _ONE: Final = sa.select(
 
 async def create(
     conn: AsyncConnection,
-    id: str,
+    id: str,  # noqa: A002
     name: str,
     timezone: str,
     currency: str,
@@ -76,6 +79,9 @@ async def credits_per_line(conn: AsyncConnection, business_id: str) -> int:
 
 
 async def limit_credits_per_line(conn: AsyncConnection, business_id: str, limit: int) -> None:
-    """Take no more than so many (1 to 10**9) from now on; lines that have more already stay as they are."""
+    """Take no more than so many credits a line from now on (1 to 10**9).
+
+    Lines that have more already stay as they are.
+    """
     statement = sa.update(businesses).where(businesses.c.id == business_id)
     await conn.execute(statement.values(credits_per_line=limit))

@@ -1,4 +1,7 @@
-"""Everything in the database that is sealed, so that it can all be sealed anew when the operator's key is changed."""
+"""Everything in the database that is sealed, so that all can be sealed anew.
+
+That is done when the operator's key is changed.
+"""
 
 from collections.abc import Iterator
 from typing import Final
@@ -51,7 +54,10 @@ def webhook_secret(secret_id: str) -> SecretPlace:
 async def page(
     conn: AsyncConnection, table: sa.Table, column: sa.Column[str], *, after: str, limit: int
 ) -> list[tuple[str, str]]:
-    """Ids and seals of a column, in the order of ids, from the one after `after` (none: a nil id or an empty text)."""
+    """A page of a column's ids and seals, in the order of ids.
+
+    It begins after the id `after`; a nil id or an empty text begins with the first.
+    """
     query = sa.select(table.c.id, column).where(table.c.id > after, column.is_not(None))
     return [(row[0], row[1]) for row in await conn.execute(query.order_by(table.c.id).limit(limit))]
 

@@ -1,4 +1,4 @@
-"""API keys: a key's row holds the hash of its secret, and is revoked, never deleted."""
+"""API keys: a row holds the hash of a secret; it is revoked, never deleted."""
 
 import datetime as dt
 from collections.abc import Sequence

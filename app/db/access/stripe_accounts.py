@@ -1,4 +1,7 @@
-"""Where a business's payments by Stripe are: at most one account of its own, and its key only as a seal."""
+"""Where a business's payments by Stripe are: at most one account of its own.
+
+Its key is kept only as a seal.
+"""
 
 from dataclasses import dataclass, field
 
@@ -10,7 +13,10 @@ from app.db.tables import businesses
 
 @dataclass(frozen=True, slots=True)
 class StripeAccount:
-    """A connected account (`acct_…`), or a secret key as `encryption` keeps it; neither: the platform's own account."""
+    """A connected account, or a sealed secret key; neither: the platform's own account.
+
+    `connected` is an `acct_…`; `key_sealed` is as `encryption` keeps it.
+    """
 
     connected: str | None = None
     key_sealed: str | None = field(default=None, repr=False)

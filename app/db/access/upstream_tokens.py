@@ -1,4 +1,4 @@
-"""The tokens that businesses have of their own: at most one for each upstream, and only as a seal."""
+"""Businesses' own tokens: at most one for each upstream, and only as a seal."""
 
 from dataclasses import dataclass, field
 from typing import Final

@@ -1,8 +1,9 @@
-"""Many rows written in one statement, in what each database is fastest at: arrays, or a prepared statement.
+"""Many rows written in one statement, in what each database is fastest at.
 
-A row whose key is taken is replaced where the caller names columns to replace, and left alone where
-not. Rows are sent in the order given: callers sort them by key, so that two writers of the same
-rows queue instead of deadlocking.
+That is arrays on PostgreSQL, and a prepared statement on SQLite. A row whose key is taken is
+replaced where the caller names columns to replace, and left alone where not. Rows are sent in the
+order given: callers sort them by key, so that two writers of the same rows queue instead of
+deadlocking.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -29,11 +30,11 @@ async def insert_many(
     replacing: Sequence[str] = (),
     also: Also | None = None,
 ) -> int:
-    """Insert `rows` (values of `columns`, in order), each with the `constants`; answers how many were written.
+    """Insert `rows`, each with the `constants`; answers how many were written.
 
-    With `replacing`, those columns of a row that is there already are replaced, and those that
-    `also` names are set to what it makes of the new values; without, such a row is left as it is
-    and not counted.
+    A row has the values of `columns`, in their order. With `replacing`, those columns of a row that
+    is there already are replaced, and those that `also` names are set to what it makes of the new
+    values; without, such a row is left as it is and not counted.
     """
     if not rows:
         return 0

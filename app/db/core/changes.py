@@ -1,8 +1,8 @@
-"""What a transaction changes that others in this process wait for, noted where the rows are written, told at its end.
+"""What a transaction changes that others in this process wait for.
 
-Of businesses' schedules, whoever keeps what was read lets go of it then; of deliveries that are
-due, whoever delivers looks. It is told whether the commit went well or not: of one whose answer was
-lost nobody knows.
+It is noted where the rows are written, and told at the transaction's end. Of businesses' schedules,
+whoever keeps what was read lets go of it then; of deliveries that are due, whoever delivers looks.
+It is told whether the commit went well or not: of one whose answer was lost nobody knows.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ from typing import Final
 class Listeners:
     """Who is told after a transaction."""
 
-    # called with each business's id
+    # Called with each business's id.
     of_schedules: list[Callable[[str], None]] = field(default_factory=list)
     of_deliveries: list[Callable[[], None]] = field(default_factory=list)
 

@@ -1,7 +1,8 @@
-"""Where PostgreSQL and SQLite differ, each difference once: types, the database's clock, lists as one parameter.
+"""Where PostgreSQL and SQLite differ, each difference once.
 
-Instants are kept by the database's own clock, so that workers with wrong clocks agree; on SQLite
-they are text of one fixed width (`YYYY-MM-DDTHH:MM:SS.mmmZ`), which orders as time does.
+They differ in types, in the database's clock, and in lists as one parameter. Instants are kept by
+the database's own clock, so that workers with wrong clocks agree; on SQLite they are text of one
+fixed width (`YYYY-MM-DDTHH:MM:SS.mmmZ`), which orders as time does.
 """
 
 import datetime as dt
@@ -29,10 +30,10 @@ def instant_text(value: dt.datetime) -> str:
 
 @lru_cache(maxsize=16_384)
 def instant_of(kept: str) -> dt.datetime:
-    """An instant that a statement cast to text; the same text gives the same value, whose hash is then known.
+    """An instant that a statement cast to text; equal texts give the same value.
 
-    So a list is read: to make hundreds of datetimes anew, and hash each to find what its clocks
-    show, takes longer.
+    Its hash is then known, too. So a list is read: to make hundreds of datetimes anew, and hash
+    each to find what its clocks show, takes longer.
     """
     return dt.datetime.fromisoformat(kept)
 
@@ -58,7 +59,7 @@ class Instant(TypeDecorator[dt.datetime]):
     def result_processor(
         self,
         dialect: sa.Dialect,
-        coltype: object,
+        coltype: object,  # noqa: ARG002 - as it is inherited
     ) -> Callable[[Any], dt.datetime | None] | None:
         # PostgreSQL's driver gives instants in UTC: nothing is left to do, and lists hold hundreds
         # of them.
@@ -81,7 +82,7 @@ class Id(TypeDecorator[str]):
         return dialect.type_descriptor(sa.String(36))
 
 
-class now(sa.sql.functions.FunctionElement[dt.datetime]):
+class now(sa.sql.functions.FunctionElement[dt.datetime]):  # noqa: N801 - reads as the SQL function it is
     """The database's clock at this statement (on PostgreSQL not the transaction's start)."""
 
     type = Instant()
@@ -99,8 +100,11 @@ def _now_sqlite(_element: now, _compiler: SQLCompiler, **_kw: Any) -> str:
     return f"strftime('{SQLITE_FORMAT}', 'now')"
 
 
-class later(sa.sql.functions.FunctionElement[dt.datetime]):
-    """`later(seconds)`: the database's clock plus a number of seconds (a parameter or a column; may be fractional)."""
+class later(sa.sql.functions.FunctionElement[dt.datetime]):  # noqa: N801
+    """`later(seconds)`: the database's clock plus a number of seconds.
+
+    The number is a parameter or a column, and may be fractional.
+    """
 
     type = Instant()
     inherit_cache = True
@@ -119,12 +123,15 @@ def _later_sqlite(element: later, compiler: SQLCompiler, **kw: Any) -> str:
     return f"strftime('{SQLITE_FORMAT}', 'now', CAST({seconds} AS TEXT) || ' seconds')"
 
 
-class _in_list(sa.sql.functions.FunctionElement[bool]):
+class _in_list(sa.sql.functions.FunctionElement[bool]):  # noqa: N801
     type = sa.Boolean()
     inherit_cache = True
 
-    def self_group(self, against: Any = None) -> "_in_list":
-        """A comparison as it is: as a function's value SQLite would be asked for `… = 1`, and search no index."""
+    def self_group(self, against: Any = None) -> "_in_list":  # noqa: ARG002 - as it is inherited
+        """A comparison, left as it is.
+
+        As a function's value SQLite would be asked for `… = 1`, and search no index.
+        """
         return self
 
 
@@ -143,16 +150,22 @@ def _in_list_postgresql(element: _in_list, compiler: SQLCompiler, **kw: Any) -> 
 @compiles(_in_list, "sqlite")
 def _in_list_sqlite(element: _in_list, compiler: SQLCompiler, **kw: Any) -> str:
     column, values = (compiler.process(clause, **kw) for clause in element.clauses)
-    return f"{column} IN (SELECT value FROM json_each({values}))"
+    return f"{column} IN (SELECT value FROM json_each({values}))"  # noqa: S608 - compiled, not text
 
 
 def in_list(column: sa.ColumnElement[str], values: Iterable[str]) -> sa.ColumnElement[bool]:
-    """`column IN values` with the whole list as one JSON parameter: any length, one prepared statement."""
+    """`column IN values` with the whole list as one JSON parameter.
+
+    So one prepared statement is for lists of any length.
+    """
     return _in_list(column, sa.literal(bound_list(values), sa.Text()))
 
 
 def in_bound_list(column: sa.ColumnElement[str], name: str) -> sa.ColumnElement[bool]:
-    """As `in_list`, for a statement that is made once and given `bound_list(values)` by this name at each use."""
+    """As `in_list`, for a statement that is made once.
+
+    At each use it is given `bound_list(values)` by this name.
+    """
     return _in_list(column, sa.bindparam(name, type_=sa.Text()))
 
 
@@ -161,11 +174,11 @@ def bound_list(values: Iterable[str]) -> str:
     return json.dumps(list(values))
 
 
-class _is_one_of(sa.sql.functions.FunctionElement[bool]):
+class _is_one_of(sa.sql.functions.FunctionElement[bool]):  # noqa: N801
     type = sa.Boolean()
     inherit_cache = True
 
-    def self_group(self, against: Any = None) -> "_is_one_of":
+    def self_group(self, against: Any = None) -> "_is_one_of":  # noqa: ARG002 - as it is inherited
         """As of `_in_list`."""
         return self
 
@@ -183,7 +196,7 @@ def _is_one_of_sqlite(element: _is_one_of, compiler: SQLCompiler, **kw: Any) -> 
 
 
 def is_one_of(column: sa.ColumnElement[str], chosen: sa.Select[Any]) -> sa.ColumnElement[bool]:
-    """`column IN (SELECT … LIMIT n FOR UPDATE SKIP LOCKED)`, with a subquery that runs once.
+    """`column IN (SELECT … LIMIT n FOR UPDATE SKIP LOCKED)`, with the subquery run once.
 
     Of IN PostgreSQL may make a join that runs the subquery for every row, skips what it has locked
     itself, and so takes all there is instead of n.
@@ -192,7 +205,10 @@ def is_one_of(column: sa.ColumnElement[str], chosen: sa.Select[Any]) -> sa.Colum
 
 
 def plans_by_values(connection: AsyncConnection) -> bool:
-    """Whether the database plans a statement by the values of its parameters, and so knows how long a list is."""
+    """Whether the database plans a statement by the values of its parameters.
+
+    It then knows how long a list is.
+    """
     return connection.dialect.name == "postgresql"
 
 

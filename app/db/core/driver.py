@@ -1,8 +1,8 @@
-"""The driver's own connection, for the statements that run for every request: SQLAlchemy takes thrice the driver's CPU.
+"""The driver's own connection, for the statements that run for every request.
 
-A statement is still written in SQLAlchemy's words, but compiled once, and what it raises is still
-SQLAlchemy's. Only PostgreSQL's driver is spoken to: a call of SQLite's is a change of threads,
-beside which SQLAlchemy is cheap.
+SQLAlchemy takes thrice the driver's CPU. A statement is still written in SQLAlchemy's words, but
+compiled once, and what it raises is still SQLAlchemy's. Only PostgreSQL's driver is spoken to: a
+call of SQLite's is a change of threads, beside which SQLAlchemy is cheap.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -25,7 +25,10 @@ _DIALECT: Final = asyncpg_dialect.dialect()  # type: ignore[no-untyped-call]
 
 
 class Single:
-    """A connection of the pool for single statements by `fetch`; SQLAlchemy's own takes thrice the CPU to be had."""
+    """A connection of the pool for single statements by `fetch`.
+
+    SQLAlchemy's own takes thrice the CPU to be had.
+    """
 
     def __init__(self, dialect: sa.Dialect, pooled: sa.PoolProxiedConnection) -> None:
         self.dialect = dialect
@@ -67,7 +70,7 @@ async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     adapted: Any = pooled.dbapi_connection
     adapted.autocommit = True  # as long as SQLAlchemy has it: what it says then is within our BEGIN
     begun = sa.Connection(engine.sync_engine, pooled)
-    # asks nothing, but keeps it from going on by another connection when this one is lost
+    # Asks nothing, but keeps SQLAlchemy from going on by another connection when this one is lost.
     begun.begin()
     conn = AsyncConnection(engine, begun)
     driver: Any = pooled.driver_connection
@@ -92,7 +95,10 @@ async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
 
 
 async def _borrowed(engine: AsyncEngine) -> sa.PoolProxiedConnection:
-    """One of the pool's connections: SQLAlchemy's `connect()` takes ten times the CPU to wrap it."""
+    """One of the pool's connections.
+
+    SQLAlchemy's `connect()` takes ten times the CPU to wrap it.
+    """
     dialect = engine.dialect
     try:
         return await greenlet_spawn(engine.sync_engine.raw_connection)
@@ -142,10 +148,10 @@ async def _asked(
 
 @dataclass(frozen=True, slots=True)
 class _Compiled:
-    """A statement as the driver takes it, and how each of its parameters is written, in their order."""
+    """A statement as the driver takes it, and how its parameters are written."""
 
     text: str
-    # name, value unless given, what writes it
+    # Of each, in the statement's order: its name, its value unless given, and what writes it.
     parameters: Sequence[tuple[str, Any, Callable[[Any], Any] | None]]
 
     def values(self, given: Mapping[str, Any]) -> list[Any]:

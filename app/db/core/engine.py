@@ -1,8 +1,8 @@
-"""The database handle: `read()` and `write()` are the only ways to a connection, and each block is one transaction.
+"""The database handle: connections are had from it alone, a block for each transaction.
 
-SQLite runs in WAL mode with `BEGIN IMMEDIATE` for writers (the default mode loses updates silently)
-behind an in-process lock (`fair_lock`), so that writers take turns instead of polling the file
-lock.
+Most use `read()` or `write()`; the other blocks read, each in its own way. SQLite runs in WAL mode
+with `BEGIN IMMEDIATE` for writers (the default mode loses updates silently) behind an in-process
+lock (`fair_lock`), so that writers take turns instead of polling the file lock.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ _POSTGRES_SETTINGS = {
 _READ_ONLY = sa.text("SELECT current_setting('transaction_read_only')")
 _CONNECTED_AT = "bulk_cancel_connected_at"
 _IDLE_SINCE = "bulk_cancel_idle_since"
-# a connection that has been idle for longer is asked whether it still answers
+# A connection that has been idle for longer is asked whether it still answers.
 _TRUSTED_IDLE_SECONDS = 1.0
 
 
@@ -52,7 +52,7 @@ class Database:
             if self.is_postgresql
             else _sqlite(self.url)
         )
-        # called after each transaction that changes what they wait for
+        # Called after each transaction that changes what they wait for.
         self.listeners = changes.Listeners()
         self._distrusted_until = float("-inf")
         self._autocommit = self.engine
@@ -72,12 +72,18 @@ class Database:
 
     @asynccontextmanager
     async def autocommit(self) -> AsyncIterator[AsyncConnection]:
-        """For a single statement that reads: on PostgreSQL without a transaction, which would cost two turns more."""
+        """For a single statement that reads: on PostgreSQL without a transaction.
+
+        A transaction would cost two turns more.
+        """
         async with self._autocommit.connect() as connection:
             yield connection
 
     def single(self) -> AbstractAsyncContextManager[driver.Connection]:
-        """For single statements by `driver.fetch`, each of its own moment: the cheapest way to read a few rows."""
+        """For single statements by `driver.fetch`: the cheapest way to read a few rows.
+
+        Each statement is of its own moment.
+        """
         return driver.single(self.engine) if self.is_postgresql else self.read()
 
     @asynccontextmanager
@@ -90,13 +96,19 @@ class Database:
 
     @asynccontextmanager
     async def export(self) -> AsyncIterator[AsyncConnection]:
-        """A snapshot for many rows, of which half of the connections are at most; never held while a caller reads."""
+        """A snapshot for many rows; never held while a caller reads.
+
+        At most half of the connections are in such snapshots.
+        """
         async with self._exports, self.snapshot() as connection:
             yield connection
 
     @asynccontextmanager
     async def write(self, step: Step | None = None) -> AsyncIterator[AsyncConnection]:
-        """A short transaction, committed when the block ends and rolled back when it raises; `step` names it."""
+        """A short transaction: committed when the block ends, rolled back when it raises.
+
+        `step` names it to `fault_points`.
+        """
         async with self._writer:
             try:
                 with changes.told(self.listeners):
@@ -122,9 +134,10 @@ class Database:
         return driver.transaction(self.engine) if self.is_postgresql else self._on_sqlite()
 
     async def is_writable(self) -> bool:
-        """Whether a new transaction could write: not on a standby, nor in a database that was made read-only.
+        """Whether a new transaction could write.
 
-        A connection that can't is given up with all others of its age, and one more is asked.
+        None can on a standby, nor in a database that was made read-only. A connection that can't is
+        given up with all others of its age, and one more is asked.
 
         Raises:
             sqlalchemy.exc.DBAPIError, OSError: the database can't be reached.
@@ -139,7 +152,7 @@ class Database:
         return False
 
     def _distrust(self) -> None:
-        """Give up every connection that was made until now, each when it is asked for next."""
+        """Give up every connection made until now, each when it is asked for next."""
         self._distrusted_until = time.monotonic()
 
     async def close(self) -> None:
@@ -148,7 +161,10 @@ class Database:
 
 
 def _postgresql(url: sa.URL, pool_size: int, distrusted_until: Callable[[], float]) -> AsyncEngine:
-    """An engine whose pool gives nobody a connection that was made until `distrusted_until()`, or that is dead."""
+    """An engine whose pool gives nobody a connection that is dead or distrusted.
+
+    Distrusted is one that was made until `distrusted_until()`.
+    """
     engine = create_async_engine(
         url,
         pool_size=pool_size,
@@ -175,14 +191,12 @@ def _postgresql(url: sa.URL, pool_size: int, distrusted_until: Callable[[], floa
         is_old = record.info.get(_IDLE_SINCE) is not None
         if is_old and record.info[_CONNECTED_AT] <= distrusted_until():
             raise sa.exc.DisconnectionError  # the pool then connects anew
-        if (
-            time.monotonic() - record.info.get(_IDLE_SINCE, time.monotonic())
-            > _TRUSTED_IDLE_SECONDS
-        ):
+        idle_seconds = time.monotonic() - record.info.get(_IDLE_SINCE, time.monotonic())
+        if idle_seconds > _TRUSTED_IDLE_SECONDS:
             try:
                 engine.dialect.do_ping(connection)
             except Exception as error:
-                # the pool then connects anew, and so for all its others
+                # The pool then connects anew, and so for all its others.
                 raise sa.exc.InvalidatePoolError from error
 
     return engine

@@ -1,7 +1,7 @@
-"""Whose turn it is to write, where only one can at a time: those who have written least lately go first.
+"""Whose turn it is to write, where only one can at a time.
 
-So a large job's many transactions don't stand in line before a small one's few. Nobody waits for
-ever: who goes first has written more the next time.
+Those who have written least lately go first. So a large job's many transactions don't stand in line
+before a small one's few. Nobody waits for ever: who goes first has written more the next time.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ class FairLock:
         self._holder: str | None = None
         self._since = 0.0
         self._waiting: list[tuple[str, asyncio.Future[None]]] = []
-        # held, half of it forgotten each second
+        # How long each has held it, half of that forgotten each second.
         self._seconds: defaultdict[str, float] = defaultdict(float)
         self._counted_at = 0.0
 
@@ -61,7 +61,7 @@ class FairLock:
         self._counted_at = now
         for who, seconds in list(self._seconds.items()):
             self._seconds[who] = seconds * kept
-            if self._seconds[who] < 1e-6:
+            if self._seconds[who] < 1e-6:  # noqa: PLR2004 - as good as nothing
                 del self._seconds[who]
         self._seconds[self._holder] += now - self._since
 

@@ -1,6 +1,7 @@
-"""Group commits: what many tasks hear is written by one, in groups; what was put in is in the next group.
+"""Group commits: what many tasks hear is written by one, in groups.
 
-The first is written at once, and a group soon after the last is back.
+What was put in is in the next group. The first is written at once, and a group soon after the last
+is back.
 """
 
 import asyncio
@@ -27,10 +28,10 @@ _TRY_AGAIN_SECONDS: Final = 0.2
 
 
 class GroupCommitter(Generic[One]):
-    """Collects from many tasks and hands groups to `write`, one at a time; leaving the block writes the rest.
+    """Collects from many tasks and hands groups to `write`, one at a time.
 
-    A group is written again through an outage of the database, which must change nothing where it
-    had landed after all.
+    Leaving the block writes the rest. A group is written again through an outage of the database,
+    which must change nothing where it had landed after all.
     """
 
     def __init__(self, write: Callable[[list[One]], Awaitable[None]]) -> None:

@@ -1,4 +1,7 @@
-"""Tells an outage of the database, which the caller should wait out, from a fault of ours, which waiting won't mend."""
+"""Tells an outage of the database from a fault of ours.
+
+An outage the caller should wait out; a fault is not mended by waiting.
+"""
 
 import errno
 import socket
@@ -25,16 +28,22 @@ _UNREACHABLE: Final = frozenset(
 )
 
 DRIVER_ERRORS: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
-"""All that PostgreSQL's driver raises of its own; SQLAlchemy lets the last of them through as it is."""
+"""All that PostgreSQL's driver raises of its own.
+
+SQLAlchemy lets the last of them through as it is.
+"""
 
 DATABASE_ERRORS: Final = (sa.exc.SQLAlchemyError, OSError, *DRIVER_ERRORS)
 """All that a statement may raise; `is_outage` tells which of them will pass."""
 
 
 def is_outage(error: BaseException) -> bool:
-    """True when the database can't be reached, written or trusted to answer now; the same request may succeed later."""
+    """True when the database can't be reached, written or trusted to answer now.
+
+    The same request may succeed later.
+    """
     if isinstance(error, sa.exc.DBAPIError) and (
-        # SQLite: locked, full, unreadable
+        # The latter is SQLite's: locked, full, unreadable.
         error.connection_invalidated or isinstance(error, sa.exc.OperationalError)
     ):
         return True
@@ -43,7 +52,10 @@ def is_outage(error: BaseException) -> bool:
 
 
 def is_unusable(error: BaseException) -> bool:
-    """True when it is the operator's to mend: no right to do this there, or a file that is no database."""
+    """True when it is the operator's to mend.
+
+    There is no right to do this there, or the file is no database.
+    """
     states = {getattr(one, "sqlstate", None) for one in _causes(error)}
     return _NO_RIGHT in states or any(
         getattr(one, "sqlite_errorcode", None) in _NO_DATABASE for one in _causes(error)
@@ -51,12 +63,18 @@ def is_unusable(error: BaseException) -> bool:
 
 
 def is_read_only(error: BaseException) -> bool:
-    """True when the server, or the session, takes no writes: others of its pool are as useless."""
+    """True when the server, or the session, takes no writes.
+
+    Others of its pool are as useless.
+    """
     return any(getattr(one, "sqlstate", None) == _READ_ONLY for one in _causes(error))
 
 
 def is_broken(error: BaseException) -> bool:
-    """True when the driver has lost its place in the conversation: whatever it says next can't be believed."""
+    """True when the driver has lost its place in the conversation.
+
+    Whatever it says next can't be believed.
+    """
     return any(isinstance(one, asyncpg.InternalClientError) for one in _causes(error))
 
 
@@ -73,12 +91,12 @@ def _passes(error: BaseException) -> bool:
     match error:
         case asyncpg.InternalClientError():
             return True
-        # a closed connection, and, when it is a ValueError too, a wrong parameter
+        # A closed connection, and, when it is a ValueError too, a wrong parameter.
         case asyncpg.InterfaceError():
             return not isinstance(error, ValueError)
         case ConnectionError() | TimeoutError() | socket.gaierror() | ssl.SSLError():  # connecting
             return True
-        # of several addresses that failed each in its own way, asyncio makes one without a number
+        # Of several addresses that failed each in its own way, asyncio makes one without a number.
         case OSError():
             return error.errno in _UNREACHABLE or str(error).startswith("Multiple exceptions")
         case _:

@@ -10,7 +10,10 @@ from app.domain.refund_ids import lowest_id
 def in_sessions(
     id_: sa.ColumnElement[Any], job_id: str, positions: range
 ) -> sa.ColumnElement[bool]:
-    """Whether a refund of the job, by its id, is of a session at one of these positions: a range of the primary key."""
+    """Whether a refund of the job is of a session at one of these positions.
+
+    Its id tells: they are a range of the primary key.
+    """
     return sa.and_(
         id_ >= lowest_id(job_id, positions.start), id_ < lowest_id(job_id, positions.stop)
     )

@@ -1,8 +1,8 @@
-"""Fresh planner statistics for young tables: until PostgreSQL has counted them it takes them for empty.
+"""Fresh planner statistics for young tables.
 
-On a new database the first large import and the first large job come before autovacuum's first
-look, and joins planned for empty tables take time that grows with the square of their rows. Once a
-table has some size, autovacuum keeps up.
+Until PostgreSQL has counted a table it takes it for empty. On a new database the first large import
+and the first large job come before autovacuum's first look, and joins planned for empty tables take
+time that grows with the square of their rows. Once a table has some size, autovacuum keeps up.
 """
 
 from typing import Final
@@ -27,7 +27,10 @@ async def analyze_young_tables(conn: AsyncConnection) -> None:
 
 
 async def count_job_sessions(conn: AsyncConnection, count: int) -> None:
-    """Before an expansion of so many sessions: many of one job, of which nothing is known yet, change all plans."""
+    """Before an expansion of `count` sessions: count their table if they are many.
+
+    Many of one job, of which nothing is known yet, change all plans.
+    """
     if conn.dialect.name == "postgresql" and count >= _MANY_SESSIONS:
         await conn.execute(sa.text("ANALYZE job_sessions"))
 
@@ -36,7 +39,7 @@ async def _count(conn: AsyncConnection, tables: tuple[str, ...]) -> None:
     if conn.dialect.name != "postgresql":
         return
     listed = ", ".join(f"'{table}'::regclass" for table in tables)
-    young = f"SELECT relname FROM pg_class WHERE oid IN ({listed}) AND reltuples < {_YOUNG_ROWS}"
+    young = f"SELECT relname FROM pg_class WHERE oid IN ({listed}) AND reltuples < {_YOUNG_ROWS}"  # noqa: S608 - our words
     names = (await conn.execute(sa.text(young))).scalars().all()
     if names:
         await conn.execute(sa.text(f"ANALYZE {', '.join(names)}"))

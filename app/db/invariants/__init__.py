@@ -1,4 +1,7 @@
-"""The promise as queries: each finds the rows that break one of its rules, and finds none while all is well."""
+"""The promise as queries: each finds the rows that break one rule.
+
+While all is well it finds none.
+"""
 
 from dataclasses import dataclass
 

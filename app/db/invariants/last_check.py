@@ -1,4 +1,7 @@
-"""What the last check of the books found: one row, so that of many workers one checks at a time and all can tell."""
+"""What the last check of the books found, in one row.
+
+So of many workers one checks at a time, and all can tell.
+"""
 
 import datetime as dt
 from collections.abc import Mapping
@@ -15,14 +18,20 @@ _BOOKS = "books"
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """The last check: when it was made, and how many rows broke each rule (by its code; empty: all is well)."""
+    """The last check: when it was made, and what it found.
+
+    `violations` says how many rows broke each rule, by its code; empty: all is well.
+    """
 
     checked_at: dt.datetime | None
     violations: Mapping[str, int]
 
 
 async def claim(conn: AsyncConnection, *, every_seconds: float) -> Check | None:
-    """Take the next check on, if it is due; no other worker is given it for `every_seconds`. Gives the last one."""
+    """Take the next check on, if it is due; gives the last one.
+
+    None: it is not due. No other worker is given it for `every_seconds`.
+    """
     statement = (
         sa.update(checks)
         .where(checks.c.name == _BOOKS, checks.c.due_at <= now())

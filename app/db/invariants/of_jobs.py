@@ -1,4 +1,7 @@
-"""What must hold of a job as a whole: its rows are as many and as much as it promised, and it ends when they do."""
+"""What must hold of a job as a whole.
+
+Its rows are as many and as much as it promised, and it ends when they do.
+"""
 
 import sqlalchemy as sa
 
@@ -25,7 +28,10 @@ def totals_differ(scope: CheckScope) -> Rows:
 
 
 def sums_differ(scope: CheckScope) -> Rows:
-    """Jobs whose refund rows don't add up to what was to be returned or kept, in some currency or in credits."""
+    """Jobs whose refund rows don't add up, in some currency or in credits.
+
+    They should come to what was to be returned, and to what was to be kept.
+    """
     per_means = (
         sa.select(refunds.c.job_id, refunds.c.currency, *sums(refunds))
         .where(refunds.c.method != Method.NONE, scope.of(refunds.c.business_id, refunds.c.job_id))
@@ -34,7 +40,7 @@ def sums_differ(scope: CheckScope) -> Rows:
     )
 
     # Both databases read `->` and `->>` alike. Of nothing nothing need be promised.
-    def promised(amounts: str, credits: str) -> sa.ColumnElement[int]:
+    def promised(amounts: str, credits: str) -> sa.ColumnElement[int]:  # noqa: A002 - the domain's word
         money = jobs.c.totals.op("->")(sa.literal_column(f"'{amounts}'")).op("->>")(
             per_means.c.currency
         )
@@ -48,7 +54,7 @@ def sums_differ(scope: CheckScope) -> Rows:
         sa.select(text(jobs.c.id), text(jobs.c.id))
         .select_from(per_means.join(jobs, jobs.c.id == per_means.c.job_id))
         .where(
-            # again, or every job would be read for those of the scope
+            # Said once more, or every job would be read for those of the scope.
             scope.of(jobs.c.business_id, jobs.c.id),
             jobs.c.expanded_sessions == jobs.c.accepted_sessions,
             sa.or_(
@@ -62,6 +68,7 @@ def sums_differ(scope: CheckScope) -> Rows:
 
 
 def ended_but_open(scope: CheckScope) -> Rows:
+    """Open refunds of jobs that have ended."""
     return (
         sa.select(text(refunds.c.job_id), text(refunds.c.id))
         .select_from(refunds.join(jobs, jobs.c.id == refunds.c.job_id))
@@ -72,6 +79,7 @@ def ended_but_open(scope: CheckScope) -> Rows:
 
 
 def ended_unexpanded(scope: CheckScope) -> Rows:
+    """Jobs that have ended without having all their refund rows."""
     return sa.select(text(jobs.c.id), text(jobs.c.id)).where(
         _ENDED,
         jobs.c.expanded_sessions != jobs.c.accepted_sessions,
@@ -80,6 +88,7 @@ def ended_unexpanded(scope: CheckScope) -> Rows:
 
 
 def lease_overdue(scope: CheckScope, overdue_seconds: float) -> Rows:
+    """Jobs in process that have been due for longer than `overdue_seconds`."""
     return (
         sa.select(text(jobs.c.id), text(jobs.c.id))
         .where(
@@ -92,7 +101,10 @@ def lease_overdue(scope: CheckScope, overdue_seconds: float) -> Rows:
 
 
 def status_disagrees(scope: CheckScope) -> Rows:
-    """Jobs that say "completed" with something left for a person, or "with failures" with nothing left."""
+    """Jobs whose status is wrong about whether something is left for a person.
+
+    They say "completed" with something left, or "with failures" with nothing left.
+    """
     needed = sa.exists().where(
         refunds.c.job_id == jobs.c.id,
         refunds.c.method != Method.NONE,

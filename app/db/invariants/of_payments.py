@@ -1,4 +1,7 @@
-"""What must hold of each payment, and of each account for a booking: never more is given back than was paid."""
+"""What must hold of each payment, and of each account for a booking.
+
+Never more is given back than was paid.
+"""
 
 from typing import Any
 
@@ -13,7 +16,10 @@ _KEY = [column.name for column in ceilings.primary_key]
 
 
 def more_than_was_paid(scope: CheckScope) -> Rows:
-    """The last refund of what is given back more in all, over all jobs, than was paid or is claimed."""
+    """The last refund of what is given back more than was paid or is claimed.
+
+    All that is given back counts, over all jobs.
+    """
     live = sa.union_all(
         _of_the_same(scope, "payment_id"),
         _of_the_same(scope, "account_id", "booking_id"),
@@ -45,7 +51,7 @@ def more_than_was_paid(scope: CheckScope) -> Rows:
 
 
 def _of_the_same(scope: CheckScope, *subject: str) -> sa.Select[Any]:
-    """All refunds, of whatever job, of the payments or accounts that refunds of the scope name.
+    """All refunds, of any job, of the payments or accounts that the scope's refunds name.
 
     What came to its end without ever having been sent has given nothing back, and may claim
     nothing.

@@ -1,4 +1,7 @@
-"""What must hold of each refund: it returns its line, and its history tells how it came to be what it is."""
+"""What must hold of each refund, and of its history.
+
+It returns its line, and its history tells how it came to be what it is.
+"""
 
 from typing import Any
 
@@ -29,7 +32,7 @@ def _line_of() -> sa.ColumnElement[bool]:
 
 
 def _means(table: sa.Table, paid: dict[str, sa.ColumnElement[int]]) -> sa.ColumnElement[Any]:
-    """What a line was paid by and how much, as one value that can be compared."""
+    """What a line was paid by and how much, as one comparable value."""
     filled = [
         sa.func.coalesce(table.c[name], "") for name in ("payment_id", "currency", "account_id")
     ]
@@ -48,7 +51,10 @@ def _withdrawn() -> sa.ColumnElement[bool]:
 
 
 def line_without_refund(scope: CheckScope) -> Rows:
-    """Bookings of accepted sessions, line by line, that an expanded job has neither a refund nor a reason for."""
+    """Bookings of accepted sessions that an expanded job has left without refund or reason.
+
+    They are looked at line by line.
+    """
     settled = sa.exists().where(
         refunds.c.business_id == bookings.c.business_id,
         refunds.c.booking_id == bookings.c.id,
@@ -88,7 +94,10 @@ def line_without_refund(scope: CheckScope) -> Rows:
 
 
 def amounts_differ(scope: CheckScope) -> Rows:
-    """Refunds that, with what is kept, are not their payment line to the cent, while its booking is in the schedule."""
+    """Refunds that, with what is kept, are not their payment line to the cent.
+
+    Those whose booking has left the schedule are not looked at.
+    """
     still_there = sa.exists().where(
         bookings.c.business_id == refunds.c.business_id, bookings.c.id == refunds.c.booking_id
     )
@@ -126,7 +135,10 @@ def effect_without_intent(scope: CheckScope) -> Rows:
 
 
 def history_disagrees(scope: CheckScope) -> Rows:
-    """Refunds whose last remembered state is not the one they are in (never remembered: not yet touched)."""
+    """Refunds whose last remembered state is not the one they are in.
+
+    One of which nothing is remembered should not have been touched yet.
+    """
     last = (
         sa.select(refund_history.c.status)
         .where(refund_history.c.refund_id == refunds.c.id)
@@ -150,10 +162,10 @@ def history_disagrees(scope: CheckScope) -> Rows:
 
 
 def history_turns_back(scope: CheckScope) -> Rows:
-    """Refunds whose history lowers an epoch, or goes on after money had moved or a person had closed them.
+    """Refunds whose history lowers an epoch, or goes on after its end.
 
-    Stripe's word alone has a success looked up again, and a person may correct what they said of
-    one they closed.
+    It ends when money has moved, or a person has closed the refund. Stripe's word alone has a
+    success looked up again, and a person may correct what they said of one they closed.
     """
     steps = (
         sa.select(

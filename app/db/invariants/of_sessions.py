@@ -1,4 +1,7 @@
-"""What must hold of the schedule: a session reads cancelled by the job that accepted it, and by no other."""
+"""What must hold of the schedule.
+
+A session reads cancelled by the job that accepted it, and by no other.
+"""
 
 import sqlalchemy as sa
 

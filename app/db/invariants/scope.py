@@ -1,4 +1,7 @@
-"""Which rows an invariant looks at, and what it answers: of what breaks the rule, the job's id and the row's."""
+"""Which rows an invariant looks at, and what it answers.
+
+It answers with the job's id and the row's, of each row that breaks the rule.
+"""
 
 import datetime as dt
 from dataclasses import dataclass
@@ -13,7 +16,10 @@ Rows = sa.Select[*tuple[Any, ...]]
 
 @dataclass(frozen=True, slots=True)
 class CheckScope:
-    """Which rows are checked: of one business or of all; of every job, or only of those open or ended `since`."""
+    """Which rows are checked: of one business or all, and of which jobs.
+
+    Of every job, or only of those that are open or have ended `since`.
+    """
 
     business_id: str | None = None
     since: dt.datetime | None = None

@@ -1,6 +1,7 @@
-"""Writing an acceptance: the job, what became of each chosen session, and the sessions as cancelled, in one go.
+"""Writing an acceptance: the job and its sessions, in one go.
 
-The job's row comes first: where its idempotency key is taken, nothing at all is written.
+What became of each chosen session is kept, and the accepted ones are cancelled. The job's row comes
+first: where its idempotency key is taken, nothing at all is written.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +21,10 @@ from app.domain.statuses import SessionOutcome
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one chosen session; `held_by_job_id` is the job that has it, where the accepted one could not."""
+    """What became of one chosen session.
+
+    `held_by_job_id` is the job that has it, where the accepted one could not.
+    """
 
     session_id: str
     outcome: SessionOutcome
@@ -28,9 +32,10 @@ class Outcome:
 
 
 class Clock(NamedTuple):
-    """What the clocks show at a session's start (`2026-12-06T23:15:00`) in a zone that this process knows.
+    """What the clocks show at a session's start, in a zone that this process knows.
 
-    It is kept with the session: the database has zone rules of its own, of another release.
+    `starts_local` is written as `2026-12-06T23:15:00`. It is kept with the session: the database
+    has zone rules of its own, of another release.
     """
 
     timezone: str
@@ -60,10 +65,11 @@ _GIVEN: Final = (
 _JOB: Final = f"""
 INSERT INTO jobs ({", ".join(_GIVEN)}) VALUES ({", ".join(f":{name}" for name in _GIVEN)})
 ON CONFLICT (business_id, idempotency_key) DO NOTHING RETURNING id, requested_at
-"""
+"""  # noqa: S608 - only our own words are in it; every value is a parameter
 _OUTCOME: Final = """
 job_id, session_id, business_id, seq, position, outcome, held_by_job_id,
-session_name, session_starts_at, session_ends_at, session_timezone, session_starts_local, location, instructor
+session_name, session_starts_at, session_ends_at, session_timezone, session_starts_local,\
+ location, instructor
 """
 
 
@@ -77,7 +83,8 @@ def _of_job(statement: str) -> sa.TextClause:
 _POSTGRESQL: Final = _of_job(f"""
 WITH job AS ({_JOB}), chosen AS MATERIALIZED (
   SELECT * FROM json_to_recordset(CAST(:outcomes AS json))
-    AS c(id text, seq integer, position integer, outcome text, held_by uuid, timezone text, starts_local text)
+    AS c(id text, seq integer, position integer, outcome text, held_by uuid, timezone text,\
+ starts_local text)
 ), written AS (
   INSERT INTO job_sessions ({_OUTCOME})
   SELECT job.id, s.id, s.business_id, c.seq, c.position, c.outcome, c.held_by,
@@ -89,8 +96,9 @@ WITH job AS ({_JOB}), chosen AS MATERIALIZED (
   FROM job, chosen AS c
   WHERE s.business_id = :business_id AND s.id = c.id AND c.position IS NOT NULL
 )
-SELECT EXISTS (SELECT 1 FROM webhook_endpoints AS e WHERE e.business_id = :business_id) AS is_heard FROM job
-""")
+SELECT EXISTS (SELECT 1 FROM webhook_endpoints AS e WHERE e.business_id = :business_id) AS is_heard\
+ FROM job
+""")  # noqa: S608 - as above
 
 # Without statistics SQLite reads all sessions of the business and the list again for each: it
 # reorders no CROSS JOIN.
@@ -98,10 +106,12 @@ _SQLITE_JOB: Final = _of_job(_JOB)
 _SQLITE_OUTCOMES: Final = sa.text(f"""
 INSERT INTO job_sessions ({_OUTCOME})
 SELECT :id, s.id, s.business_id, c.value ->> 'seq', c.value ->> 'position', c.value ->> 'outcome',
-  c.value ->> 'held_by', s.name, s.starts_at, s.ends_at, c.value ->> 'timezone', c.value ->> 'starts_local',
+  c.value ->> 'held_by', s.name, s.starts_at, s.ends_at, c.value ->> 'timezone',\
+ c.value ->> 'starts_local',
   s.location, s.instructor
-FROM json_each(:outcomes) AS c CROSS JOIN sessions AS s ON s.business_id = :business_id AND s.id = c.value ->> 'id'
-""")
+FROM json_each(:outcomes) AS c\
+ CROSS JOIN sessions AS s ON s.business_id = :business_id AND s.id = c.value ->> 'id'
+""")  # noqa: S608 - as above
 _SQLITE_CANCELLED: Final = sa.text("""
 UPDATE sessions SET status = 'cancelled', job_id = :id, cancelled_at = :requested_at,
   revision = revision + 1, changed_at = :requested_at

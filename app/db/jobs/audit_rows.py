@@ -1,4 +1,4 @@
-"""The audit's lines as SQL: every cell is text or NULL, and none a spreadsheet would run.
+"""The audit's lines as SQL: cells of text or NULL, none a spreadsheet would run.
 
 Three sources give the same columns: refunds that exist, lines whose rows the worker has yet to
 write (from the frozen bookings, with the ids that the rows will have), and cancelled sessions that
@@ -29,8 +29,11 @@ _EMPTY: Final = sa.cast(sa.null(), _TEXT)
 _ALL: Final = range(LAST)
 
 
-class _cell(FunctionElement[str]):
-    """Free text as a cell of one line, with an apostrophe before what a spreadsheet would run as a formula."""
+class _cell(FunctionElement[str]):  # noqa: N801 - reads as the SQL function it is
+    """Free text as a cell of one line, which no spreadsheet runs as a formula.
+
+    What one would run has an apostrophe before it.
+    """
 
     type = _TEXT
     inherit_cache = True
@@ -45,11 +48,17 @@ def _cell_sqlite(element: FunctionElement[str], compiler: SQLCompiler, **kw: Any
 @compiles(_cell, "postgresql")
 def _cell_postgresql(element: FunctionElement[str], compiler: SQLCompiler, **kw: Any) -> str:
     text = compiler.process(element.clauses, **kw)
-    return f"translate(CASE WHEN {text} ~ '{FORMULA}' THEN '''' || {text} ELSE {text} END, E'\\n\\r', '  ')"
+    return (
+        f"translate(CASE WHEN {text} ~ '{FORMULA}' THEN '''' || {text} ELSE {text} END, "
+        "E'\\n\\r', '  ')"
+    )
 
 
-class _reference_cell(FunctionElement[str]):
-    """As `_cell`, but a text in the alphabet of ids is left alone: it can hold no call, and joins must find it."""
+class _reference_cell(FunctionElement[str]):  # noqa: N801
+    """As `_cell`, but a text in the alphabet of ids is left alone.
+
+    It can hold no call, and joins must find it.
+    """
 
     type = _TEXT
     inherit_cache = True
@@ -59,16 +68,22 @@ class _reference_cell(FunctionElement[str]):
 @compiles(_reference_cell, "sqlite")
 def _reference_cell_sqlite(element: _reference_cell, compiler: SQLCompiler, **kw: Any) -> str:
     text = compiler.process(element.clauses, **kw)
-    return f"CASE WHEN {text} GLOB '*[^{_OF_IDS}]*' THEN {_cell_sqlite(element, compiler, **kw)} ELSE {text} END"
+    return (
+        f"CASE WHEN {text} GLOB '*[^{_OF_IDS}]*' "
+        f"THEN {_cell_sqlite(element, compiler, **kw)} ELSE {text} END"
+    )
 
 
 @compiles(_reference_cell, "postgresql")
 def _reference_cell_postgresql(element: _reference_cell, compiler: SQLCompiler, **kw: Any) -> str:
     text = compiler.process(element.clauses, **kw)
-    return f"CASE WHEN {text} ~ '[^{_OF_IDS}]' THEN {_cell_postgresql(element, compiler, **kw)} ELSE {text} END"
+    return (
+        f"CASE WHEN {text} ~ '[^{_OF_IDS}]' "
+        f"THEN {_cell_postgresql(element, compiler, **kw)} ELSE {text} END"
+    )
 
 
-class _instant_text(FunctionElement[str]):
+class _instant_text(FunctionElement[str]):  # noqa: N801
     type = _TEXT
     inherit_cache = True
     name = "instant_text"
@@ -85,7 +100,7 @@ def _instant_text_postgresql(element: _instant_text, compiler: SQLCompiler, **kw
     return f"""to_char({instant} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')"""
 
 
-class _major(FunctionElement[str]):
+class _major(FunctionElement[str]):  # noqa: N801
     """Minor units and currency as major units: 2000, CAD → 20.00."""
 
     type = _TEXT
@@ -103,7 +118,10 @@ def _major_postgresql(element: _major, compiler: SQLCompiler, **kw: Any) -> str:
     amount, currency = (f"({compiler.process(clause, **kw)})" for clause in element.clauses)
 
     def with_decimals(places: int) -> str:
-        return f"({amount} / {10**places})::text || '.' || lpad(({amount} % {10**places})::text, {places}, '0')"
+        return (
+            f"({amount} / {10**places})::text || '.' "
+            f"|| lpad(({amount} % {10**places})::text, {places}, '0')"
+        )
 
     listed = {0: DECIMALS_0, 3: DECIMALS_3, 4: DECIMALS_4}
     cases = " ".join(
@@ -115,7 +133,10 @@ def _major_postgresql(element: _major, compiler: SQLCompiler, **kw: Any) -> str:
 
 
 def unescaped(lines: Lines) -> Lines:
-    """The same lines with their texts as they are, for cells that have types: there no text is a formula."""
+    """The same lines with their texts as they are, for cells that have types.
+
+    There no text is a formula.
+    """
 
     def plain(element: Any, **_: Any) -> Any:
         return element.clauses.clauses[0] if isinstance(element, _cell | _reference_cell) else None
@@ -126,9 +147,9 @@ def unescaped(lines: Lines) -> Lines:
 
 
 def refund_lines(job_id: str, positions: range = _ALL, *, as_accepted: bool = False) -> Lines:
-    """A line for each refund row of the job's sessions at these places, in their order.
+    """A line for each refund row of the job's sessions at these places.
 
-    With `as_accepted`, as before anything was done.
+    They come in the order of the rows. With `as_accepted`, as before anything was done.
     """
     accepted = _accepted(job_id, positions)
     source = (
@@ -164,7 +185,7 @@ def refund_lines(job_id: str, positions: range = _ALL, *, as_accepted: bool = Fa
 
 
 def _accepted(job_id: str, positions: range) -> sa.FromClause:
-    """The accepted sessions at these places, or of any place, found once and not again for each of their lines.
+    """The accepted sessions at these places, or of any place, found once.
 
     Of a job that has come since the last count the planner expects one session, and would read them
     all for each line.
@@ -215,9 +236,10 @@ def _cells_at_acceptance() -> tuple[sa.ColumnElement[Any], ...]:
 
 
 def planned_lines(job: sa.RowMapping, positions: range, lines: sa.Subquery) -> Lines:
-    """A line for each of `lines` (see `entitlements`) whose refund row is yet to be written, with the id it will have.
+    """A line for each of `lines` whose refund row is yet to be written.
 
-    They are of the job's sessions at `positions`.
+    It has the id that the row will have. `lines` are made by `entitlements`, of the job's sessions
+    at `positions`.
     """
     accepted = _accepted(job["id"], positions)
     refund_id = sa.func.refund_id(
@@ -343,7 +365,10 @@ def _clock_cells(source: sa.FromClause) -> tuple[sa.ColumnElement[str], ...]:
 
 
 def _kept_cells(source: sa.FromClause) -> tuple[sa.ColumnElement[Any], ...]:
-    """What was paid of a line, what of it is kept, and by which rule; of credits their number."""
+    """What was paid of a line, what of it is kept, and by which rule.
+
+    Of credits it is their number.
+    """
     kept, kept_credits = source.c.kept_amount_minor, source.c.kept_credits
     return (
         _amount_cell(source, source.c.amount_minor + kept, source.c.credits + kept_credits).label(
@@ -355,7 +380,10 @@ def _kept_cells(source: sa.FromClause) -> tuple[sa.ColumnElement[Any], ...]:
 
 
 def _resolved_cell() -> sa.ColumnElement[str | None]:
-    """What a person says came back elsewhere, in the line's own means: nothing of what was waived."""
+    """What a person says came back elsewhere, in the line's own means.
+
+    Of what was waived it is nothing.
+    """
     elsewhere = sa.func.coalesce(refunds.c.resolved_amount_minor, refunds.c.amount_minor)
     nothing = sa.literal(0, sa.BigInteger)
     return sa.case(
@@ -368,7 +396,7 @@ def _resolved_cell() -> sa.ColumnElement[str | None]:
 def _amount_cell(
     source: sa.FromClause,
     amount: sa.ColumnElement[int],
-    credits: sa.ColumnElement[int],
+    credits: sa.ColumnElement[int],  # noqa: A002
 ) -> sa.ColumnElement[str | None]:
     return sa.case(
         (source.c.credits.is_not(None), sa.cast(credits, _TEXT)),

@@ -1,9 +1,10 @@
-"""What may be given back of one payment, or to one account for one booking, over all jobs: never more than was paid.
+"""What may be given back over all jobs: never more than was paid.
 
-The ceiling is the largest sum that the schedule has named at one time, counting lines that are
-settled no more. So a booking that comes again under another id, after its payment was returned,
-raises nothing (ADR 0012). Rows that claim more than the ceiling can't be:
-`never_more_than_was_paid` is a CHECK. What would is held back, for a person to look at.
+It is counted of one payment, or to one account for one booking. The ceiling is the largest sum that
+the schedule has named at one time, counting lines that are settled no more. So a booking that comes
+again under another id, after its payment was returned, raises nothing (ADR 0012). Rows that claim
+more than the ceiling can't be: `never_more_than_was_paid` is a CHECK. What would is held back, for
+a person to look at.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,7 +30,10 @@ _TEXT: Final = sa.Text()
 
 
 def of_one_means(lines: sa.FromClause) -> tuple[sa.ColumnElement[Any], ...]:
-    """Which ceiling a line is under: a payment's is for all its bookings, an account's for one booking."""
+    """Which ceiling a line is under.
+
+    A payment's is for all its bookings, an account's for one booking.
+    """
     of_payment = lines.c.method == sa.literal_column(f"'{Method.PAYMENT}'")
     nothing = sa.literal_column("''", _TEXT)
     return (
@@ -47,7 +51,10 @@ def amount_of(lines: sa.FromClause) -> sa.ColumnElement[int]:
 
 
 def held_back(rows: sa.FromClause) -> sa.ColumnElement[bool]:
-    """Whether a refund was rejected as it was written, since others claim all that was paid: it is never sent."""
+    """Whether a refund was rejected as it was written: it is never sent.
+
+    Others had claimed all that was paid.
+    """
     return sa.and_(
         rows.c.status == RefundStatus.REJECTED,
         sa.func.coalesce(rows.c.failure_code, "") == ALREADY_REFUNDED_HERE,
@@ -56,7 +63,10 @@ def held_back(rows: sa.FromClause) -> sa.ColumnElement[bool]:
 
 
 async def observe(conn: AsyncConnection, lines: sa.Subquery, given: Mapping[str, Any]) -> None:
-    """Lock the ceilings of these lines, raised to what the schedule names of each now, if that is more."""
+    """Lock the ceilings of these lines, raised to what the schedule names now.
+
+    One that is higher than that already stays as it is.
+    """
     await conn.execute(_observation(lines, conn.dialect.name), given)
 
 
@@ -79,10 +89,10 @@ def _observation(lines: sa.Subquery, dialect: str) -> sa.Insert:
 
 
 def first_claims(lines: sa.FromClause) -> tuple[sa.CTE, sa.CTE]:
-    """On PostgreSQL: the ceilings of these lines, and those of them that are made and wholly claimed by this statement.
+    """On PostgreSQL: the ceilings of these lines, and those that this statement makes.
 
-    The others were there before: what may be claimed of them is to be seen once they are locked
-    (`observe`).
+    Those that it makes it claims wholly. The others were there before: what may be claimed of them
+    is to be seen once they are locked (`observe`).
     """
     key, paid, claimed = _named(lines)
     wanted = sa.select(*key, paid, claimed).group_by(*key).order_by(*key).cte("wanted")
@@ -96,10 +106,10 @@ def first_claims(lines: sa.FromClause) -> tuple[sa.CTE, sa.CTE]:
 def _named(
     lines: sa.FromClause,
 ) -> tuple[list[sa.ColumnElement[Any]], sa.Label[int], sa.Label[int]]:
-    """Groups of lines by ceiling, to be taken in the order of their key by all, or two jobs could wait for each other.
+    """Groups of lines by ceiling, to be taken in the order of their key.
 
-    Of each group what was `paid`, as the schedule names it now, and what these lines would have
-    `claimed` of that.
+    All take them so, or two jobs could wait for each other. Of each group what was `paid`, as the
+    schedule names it now, and what these lines would have `claimed` of that.
     """
     live = (
         sa.select(
@@ -121,7 +131,10 @@ def _named(
 
 
 def _others(lines: sa.FromClause) -> sa.ColumnElement[int]:
-    """What other lines of the same payment come to that stand in the schedule and have no refund row yet."""
+    """What other lines of the same payment come to that have no refund row yet.
+
+    Only those count that stand in the schedule.
+    """
     other = payment_lines.alias("other")
     settled = sa.exists().where(
         refunds.c.business_id == other.c.business_id,
@@ -154,9 +167,10 @@ class Sibling(NamedTuple):
 
 
 async def sibling_of(conn: AsyncConnection, refund_id: str) -> Sibling | None:
-    """The other refund that has likeliest returned what this one was to: one that is done, or else one under way.
+    """The other refund that has likeliest returned what this one was to.
 
-    One under way that waits for its siblings itself is none.
+    It is one that is done, or else one under way. One under way that waits for its siblings itself
+    is none.
     """
     this, other = refunds.alias("this"), refunds.alias("other")
     done = other.c.status.in_((RefundStatus.SUCCEEDED, RefundStatus.PROCESSING))
@@ -182,7 +196,10 @@ async def sibling_of(conn: AsyncConnection, refund_id: str) -> Sibling | None:
 
 
 def _of_the_same(this: sa.FromClause, other: sa.FromClause) -> sa.ColumnElement[bool]:
-    """Whether two lines or refunds are of the same payment, or of the same account for the same booking."""
+    """Whether two lines or refunds are of the same payment or account.
+
+    Those of an account must be for the same booking, too.
+    """
     of_account = sa.and_(
         other.c.account_id == this.c.account_id, other.c.booking_id == this.c.booking_id
     )
@@ -194,10 +211,11 @@ def _of_the_same(this: sa.FromClause, other: sa.FromClause) -> sa.ColumnElement[
 
 @cache
 def within(lines: sa.Subquery) -> sa.Subquery:
-    """The same lines, with `skip_reason` and `skip_detail` where one would exceed its ceiling as it was observed.
+    """The same lines, with a reason where one would exceed its ceiling.
 
-    Of one ceiling's lines the first are returned, in the order of sessions and bookings, as far as
-    it reaches.
+    The reason is in `skip_reason` and `skip_detail`; the ceiling is as it was observed. Of one
+    ceiling's lines the first are returned, in the order of sessions and bookings, as far as it
+    reaches.
     """
     live = sa.case(
         (lines.c.skip_reason.is_(None), amount_of(lines)),
@@ -238,7 +256,10 @@ def within(lines: sa.Subquery) -> sa.Subquery:
 
 
 def _sibling(lines: sa.Subquery) -> sa.ScalarSelect[str]:
-    """The first refund row that claims of the same payment, or of the account for the booking, as words."""
+    """The first refund row that claims of the same means, as words.
+
+    They are the payment, or the account for the booking.
+    """
     sibling = refunds.alias("sibling")
     named = sa.literal_column("'refund '", _TEXT) + sa.cast(sibling.c.id, _TEXT)
     return (
@@ -257,7 +278,9 @@ def _sibling(lines: sa.Subquery) -> sa.ScalarSelect[str]:
 async def claim(
     conn: AsyncConnection, job_id: str, positions: range, *, only: Sequence[str] | None = None
 ) -> None:
-    """Count what the refund rows claim that were just written for these sessions of the job, or `only` some of them.
+    """Count what the refund rows just written for these sessions of the job claim.
+
+    With `only`, just these rows of them.
 
     Raises:
         sqlalchemy.exc.IntegrityError: more than was paid.

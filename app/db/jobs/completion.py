@@ -19,7 +19,10 @@ async def end(conn: AsyncConnection, business_id: str, job_id: str) -> JobStatus
 
 
 async def complete_if_nobody_is_needed(conn: AsyncConnection, job_id: str) -> None:
-    """Let a job that ended with failures be completed, once each has been returned or closed after all."""
+    """Let a job that ended with failures be completed, if none is left.
+
+    Each has then been returned or closed after all.
+    """
     if await job_sessions.any_need_a_person(conn, job_id):
         return
     with_failures = sa.and_(rows.c.id == job_id, rows.c.status == JobStatus.COMPLETED_WITH_FAILURES)

@@ -1,4 +1,7 @@
-"""Counting lines to return: what a plan promises and a job froze, by session or over all."""
+"""Counting lines to return: what a plan promises and a job froze.
+
+They are counted by session, or over all.
+"""
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -17,10 +20,10 @@ Given = Mapping[str, Any]  # the parameters of lines that were made once
 
 
 def sums(source: sa.FromClause) -> tuple[sa.ColumnElement[int], ...]:
-    """Of a group of lines or refunds: `count`, and how many of them have something `to_return`; sums, 0 for none.
+    """Of a group of lines or refunds: counts and sums, 0 for none.
 
-    What is returned is `amount_minor` and `credits`, what is kept `kept_amount_minor` and
-    `kept_credits`.
+    `count` is of all, `to_return` of those that have something to return. What is returned is
+    `amount_minor` and `credits`, what is kept `kept_amount_minor` and `kept_credits`.
     """
     something = sa.or_(source.c.amount_minor > 0, source.c.credits > 0)
     added = (
@@ -37,7 +40,10 @@ def sums(source: sa.FromClause) -> tuple[sa.ColumnElement[int], ...]:
 async def by_session_and_means(
     conn: AsyncConnection, lines: sa.Subquery, given: Given
 ) -> Sequence[sa.RowMapping]:
-    """Lines, amounts and credits for each session, method and currency (method `none`: nothing to return)."""
+    """Lines, amounts and credits for each session, method and currency.
+
+    Under the method `none` there is nothing to return.
+    """
     query = sa.select(
         lines.c.session_id,
         lines.c.method,
@@ -50,7 +56,10 @@ async def by_session_and_means(
 async def _parts(
     conn: AsyncConnection, query: sa.Select[Any], given: Given
 ) -> AsyncGenerator[Sequence[sa.RowMapping]]:
-    """The rows of what may be many thousand sessions, in parts: the loop would wait for all at once."""
+    """The rows of what may be many thousand sessions, in parts.
+
+    The loop would wait for all at once.
+    """
     async with conn.stream(query, given) as rows:
         async for part in rows.mappings().partitions(_ROWS_AT_ONCE):
             yield part
@@ -100,9 +109,10 @@ def _over_all(lines: sa.Subquery) -> sa.Select[Any]:
 async def shared_payments(
     conn: AsyncConnection, lines: sa.Subquery, given: Given
 ) -> Sequence[sa.RowMapping]:
-    """By currency: how many payments of the lines to return other bookings name, too, and what is returned of them.
+    """By currency: payments of the lines to return that other bookings name, too.
 
-    Bookings of the whole business count, whether they are chosen or not.
+    How many they are, and what is returned of them. Bookings of the whole business count, whether
+    they are chosen or not.
     """
     rows: Sequence[sa.RowMapping] = (
         (await conn.execute(_shared_payments(lines), given)).mappings().all()

@@ -1,8 +1,9 @@
-"""What the bookings of chosen sessions get back: one SELECT, read by the plan, the 202's CSV and the expansion alike.
+"""What the bookings of chosen sessions get back, as one SELECT.
 
-A row is a payment line to return whole, one that is kept whole and why, or (line 0, method `none`)
-a booking of which nothing was paid. A line of 0 counts as nothing paid. The rule itself is
-`policy`'s; here it becomes the CASE that the database runs, so the two can't differ.
+The plan, the 202's CSV and the expansion all read it. A row is a payment line to return whole, one
+that is kept whole and why, or (line 0, method `none`) a booking of which nothing was paid. A line
+of 0 counts as nothing paid. The rule itself is `policy`'s; here it becomes the CASE that the
+database runs, so the two can't differ.
 """
 
 from collections.abc import Callable
@@ -76,7 +77,10 @@ def returns(
 
 
 def is_counted() -> sa.ColumnElement[bool]:
-    """Whether a booking counts: it is settled, if only by a line that says why nothing is returned."""
+    """Whether a booking counts, and so is settled.
+
+    If nothing is returned, it is settled by a line that says why.
+    """
     counted: list[sa.ColumnElement[str]] = [sa.literal_column(f"'{status}'") for status in COUNTED]
     return bookings.c.status.in_(counted)
 
@@ -87,7 +91,10 @@ def is_paid() -> sa.ColumnElement[bool]:
 
 
 def _unless(kept: sa.ColumnElement[bool], paid: sa.ColumnElement[int]) -> sa.ColumnElement[int]:
-    """What is returned of a line: nothing where it is kept, NULL where it is not of this kind."""
+    """What is returned of a line: nothing where it is kept.
+
+    NULL where it is not of this kind.
+    """
     return sa.case(
         (sa.and_(kept, paid.is_not(None)), sa.literal_column("0", sa.BigInteger)), else_=paid
     )

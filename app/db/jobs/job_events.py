@@ -1,7 +1,7 @@
-"""What integrations are told of a job's life, each in the transaction that makes it so: names of things, no more.
+"""What integrations are told of a job's life: names of things, no more.
 
-Told at least once: a refund that is tried again after a failure may fail again or succeed, a job
-that is retried ends again.
+Each is told in the transaction that makes it so. Told at least once: a refund that is tried again
+after a failure may fail again or succeed, a job that is retried ends again.
 """
 
 from collections.abc import Iterator, Sequence
@@ -51,14 +51,20 @@ async def withdrawn(conn: AsyncConnection, business_id: str, job_id: str) -> Non
 
 
 async def ended(conn: AsyncConnection, business_id: str, job_id: str, status: JobStatus) -> None:
-    """No machine has anything left to do for a job, or its last failure was mended after that."""
+    """A job has ended, or its last failure was mended after that.
+
+    It ends when no machine has anything left to do for it.
+    """
     await tell(
         conn, business_id, [Event(EventType.COMPLETED, {"job_id": job_id, "status": status})]
     )
 
 
 async def held_back(conn: AsyncConnection, business_id: str, job_id: str, positions: range) -> None:
-    """Refunds were written for these sessions of a job; those that need a person from the start are told of."""
+    """Refunds of a job were written; those held back are told of.
+
+    They are of these sessions, and need a person from the start.
+    """
     is_heard = sa.exists().where(webhook_endpoints.c.business_id == business_id)
     query = sa.select(refunds.c.id).where(
         is_heard,
@@ -74,7 +80,7 @@ async def held_back(conn: AsyncConnection, business_id: str, job_id: str, positi
 async def refunds_finalised(
     conn: AsyncConnection, business_id: str, refund_ids: Sequence[str]
 ) -> None:
-    """These refunds have changed; those of them that rest now have succeeded, or need a person."""
+    """These refunds have changed; those that rest now succeeded, or need a person."""
     columns = ("id", "job_id", "session_id", "booking_id", "client_id", "status", "failure_code")
     query = sa.select(*(refunds.c[name] for name in columns)).where(
         in_list(refunds.c.id, refund_ids),
@@ -86,11 +92,8 @@ async def refunds_finalised(
     def events() -> Iterator[Event]:
         for row in rows:
             data = {"refund_id": row["id"]} | {name: row[name] for name in columns[1:]}
-            yield Event(
-                EventType.REFUND_SUCCEEDED
-                if row["status"] == _SUCCEEDED
-                else EventType.REFUND_FAILED,
-                data,
-            )
+            succeeded = row["status"] == _SUCCEEDED
+            kind = EventType.REFUND_SUCCEEDED if succeeded else EventType.REFUND_FAILED
+            yield Event(kind, data)
 
     await tell(conn, business_id, events())

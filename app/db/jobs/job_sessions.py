@@ -108,7 +108,10 @@ async def one(conn: AsyncConnection, job_id: str, session_id: str) -> Row:
 async def refund_counts(
     conn: AsyncConnection, job_id: str, positions: range
 ) -> dict[str, dict[str, int]]:
-    """Refunds by status for the sessions at these positions; bookings with nothing to return count as `skipped`."""
+    """Refunds by status for each of the sessions at these positions.
+
+    Bookings with nothing to return count as `skipped`.
+    """
     query = (
         sa.select(refunds.c.session_id, refunds.c.status, sa.func.count())
         .where(

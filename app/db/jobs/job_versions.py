@@ -1,8 +1,8 @@
-"""A job as it is shown at one moment, and the name of that moment: the version, which a poll learns by one look.
+"""A job as it is shown at one moment, and the version that names it.
 
-Whatever changes what a `JobView` says raises the version in the same commit: on the job's row, or
-of a claim beside it. So one version never stands for two views, and who has seen it need not have
-the refunds counted again.
+A poll learns the version by one look. Whatever changes what a `JobView` says raises the version in
+the same commit: on the job's row, or of a claim beside it. So one version never stands for two
+views, and who has seen it need not have the refunds counted again.
 """
 
 from collections.abc import Mapping, Sequence
@@ -36,7 +36,7 @@ _LOOK: Final = sa.select(*_VERSION).where(*_THIS)
 
 
 class Whole(NamedTuple):
-    """A job's row with its version, its sessions by outcome, and its refunds counted and summed."""
+    """A job's row and version, its sessions by outcome, its refunds counted and summed."""
 
     row: Row
     version: str
@@ -45,7 +45,7 @@ class Whole(NamedTuple):
 
 
 async def look(conn: Connection, business_id: str, job_id: str) -> str | None:
-    """The version that a job of this business is at; None when there is no such job."""
+    """The version that a job of this business is at; None: no such job."""
     rows = await fetch(conn, _LOOK, {"of_business": business_id, "of_job": job_id})
     return _version_in(rows[0]) if rows else None
 
@@ -55,7 +55,10 @@ def _version_in(row: Row) -> str:
 
 
 async def whole(conn: Connection, business_id: str, job_id: str) -> Whole | None:
-    """The job, all as of one moment: on PostgreSQL in one statement, on SQLite in the snapshot that `conn` is."""
+    """The job, all as of one moment.
+
+    On PostgreSQL that is one statement, on SQLite the snapshot that `conn` is.
+    """
     given = {"of_business": business_id, "of_job": job_id}
     if isinstance(conn, Single):
         rows = await fetch(conn, _whole(), given)
@@ -82,10 +85,8 @@ def _row() -> sa.Select[Any]:
 
 @cache
 def _whole() -> sa.Select[Any]:
-    counts, groups = (
-        job_sessions.OUTCOME_COUNTS.subquery("counts"),
-        job_sessions.TALLY.subquery("groups"),
-    )
+    counts = job_sessions.OUTCOME_COUNTS.subquery("counts")
+    groups = job_sessions.TALLY.subquery("groups")
     outcomes = sa.select(
         sa.func.json_object_agg(counts.c.outcome, counts.c.count)
     ).scalar_subquery()

@@ -1,4 +1,4 @@
-"""Job rows: the idempotency record, the state and the outbox of a bulk cancellation at once."""
+"""Job rows: idempotency record, state and outbox of a bulk cancellation at once."""
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
@@ -54,7 +54,10 @@ async def of_key(conn: AsyncConnection, business_id: str, idempotency_key: str) 
 async def get(
     conn: AsyncConnection, business_id: str, job_id: str, *, lock: bool = False
 ) -> Row | None:
-    """One job of this business; `lock` keeps every other writer of the job out until the transaction ends."""
+    """One job of this business.
+
+    `lock` keeps every other writer of the job out until the transaction ends.
+    """
     query = sa.select(jobs).where(jobs.c.business_id == business_id, jobs.c.id == job_id)
     return (await conn.execute(query.with_for_update() if lock else query)).mappings().one_or_none()
 
@@ -95,7 +98,10 @@ async def newest(
 
 
 async def update(conn: AsyncConnection, job_id: str, **values: Any) -> None:
-    """Set columns of one job, as its next version: only when it is due next is nothing that anybody is shown."""
+    """Set columns of one job, as its next version.
+
+    `due_at` alone makes no version: nobody is shown it.
+    """
     if values.keys() != {"due_at"}:
         values["version"] = jobs.c.version + 1
     await conn.execute(sa.update(jobs).where(jobs.c.id == job_id).values(**values))
@@ -104,10 +110,11 @@ async def update(conn: AsyncConnection, job_id: str, **values: Any) -> None:
 async def named_sessions(
     conn: AsyncConnection, business_id: str, session_ids: Sequence[str], *, lock: bool
 ) -> tuple[Sequence[driver.Row], Holders]:
-    """The sessions of these ids (what a plan needs to know of them), in id order, and the jobs that have some of them.
+    """The sessions of these ids in id order, and the jobs that have some.
 
-    `read_at` is the database's clock then. They are locked in that order, so that two jobs can't
-    deadlock; on SQLite the write transaction itself is the lock.
+    Of each it is what a plan needs to know. `read_at` is the database's clock then. They are locked
+    in that order, so that two jobs can't deadlock; on SQLite the write transaction itself is the
+    lock.
     """
     given = {"of_business": business_id, "session_ids": bound_list(session_ids)}
     return await _with_holders(conn, _NAMED[lock], given)
@@ -140,7 +147,10 @@ async def _with_holders(
 
 
 async def release_sessions(conn: AsyncConnection, business_id: str, job_id: str) -> None:
-    """Undo what `acceptances.write` did to them: the sessions are scheduled and may be chosen again."""
+    """Undo what `acceptances.write` did to the sessions.
+
+    They are scheduled, and may be chosen again.
+    """
     changes.note_schedule(business_id)
     # Locked in the order in which `named_sessions` and `sessions_in_range` lock, so that neither
     # waits in a circle.
@@ -171,7 +181,10 @@ async def release_sessions(conn: AsyncConnection, business_id: str, job_id: str)
 async def claim_due(
     conn: AsyncConnection, *, limit: int, grace_seconds: float, skip: Sequence[str] = ()
 ) -> list[str]:
-    """Ids of jobs that are due, longest first; each is left alone by other sweeps for `grace_seconds`."""
+    """Ids of jobs that are due, longest first.
+
+    Other sweeps leave each alone for `grace_seconds`.
+    """
     due = sa.select(jobs.c.id).where(jobs.c.due_at <= now())
     if skip:
         due = due.where(jobs.c.id.not_in(skip))
@@ -186,15 +199,12 @@ async def claim_due(
 
 
 async def next_due_in(conn: AsyncConnection) -> float | None:
-    """Seconds until some job is due (at or below 0: one is), or None when none is open."""
-    due_at, clock_now = (
-        await conn.execute(
-            # Said for SQLite, which else reads every job there ever was.
-            sa.select(sa.func.min(jobs.c.due_at, type_=jobs.c.due_at.type), now()).where(
-                jobs.c.due_at.is_not(None)
-            )
-        )
-    ).one()
+    """Seconds until some job is due (0 or less: one is); None: none is open."""
+    # That some are due is said for SQLite, which else reads every job there ever was.
+    query = sa.select(sa.func.min(jobs.c.due_at, type_=jobs.c.due_at.type), now()).where(
+        jobs.c.due_at.is_not(None)
+    )
+    due_at, clock_now = (await conn.execute(query)).one()
     return None if due_at is None else (due_at - clock_now).total_seconds()
 
 

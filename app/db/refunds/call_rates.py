@@ -1,6 +1,7 @@
-"""The rate of each account as its workers learnt it: one row each, so that they go by one, as long as it is young.
+"""The rate of each account as its workers learnt it, a row each.
 
-Whoever tells holds the row for one short transaction; its instants are by the database's clock.
+So they go by one rate, as long as it is young. Whoever tells holds the row for one short
+transaction; its instants are by the database's clock.
 """
 
 import datetime as dt
@@ -36,7 +37,10 @@ async def look(conn: AsyncConnection, account: str) -> tuple[Row | None, float]:
 
 
 async def lock(conn: AsyncConnection, account: str) -> tuple[Row | None, float]:
-    """The same, and nobody else may tell until the transaction ends; a row that is new is made by `write`."""
+    """The same, and nobody else may tell until the transaction ends.
+
+    A row that is new is made by `write`.
+    """
     query = sa.select(call_rates).where(call_rates.c.account == account).with_for_update()
     found = (await conn.execute(query)).mappings().one_or_none()
     # Asked after the lock: a statement that has waited for the row is older than what it then
@@ -48,7 +52,9 @@ async def lock(conn: AsyncConnection, account: str) -> tuple[Row | None, float]:
 async def write(
     conn: AsyncConnection, account: str, row: Row, *, phase: str, per_second: float | None
 ) -> bool:
-    """Keep this instead; False if it was to be the first and another was before it.
+    """Keep this row instead of the one before.
+
+    False: it was to be the first, and another was before it.
 
     Args:
         conn: in the transaction that has locked the row.

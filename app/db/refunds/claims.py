@@ -1,8 +1,8 @@
-"""Taking due refunds: one statement for a batch, so that a worker asks once for what it will have called for next.
+"""Taking due refunds, a batch by one statement.
 
-A row is only ever claimed when it is due, and a claim raises its epoch: what an earlier claim still
-hears is then no longer its to write (`outcomes`). A claim is counted for the job's version
-(`job_versions`), in the same commit.
+So a worker asks once for what it will have called for next. A row is only ever claimed when it is
+due, and a claim raises its epoch: what an earlier claim still hears is then no longer its to write
+(`outcomes`). A claim is counted for the job's version (`job_versions`), in the same commit.
 """
 
 from collections.abc import Mapping
@@ -41,12 +41,14 @@ class ClaimedRefund(NamedTuple):
 # unknown. A look from now on sees what a hint told of. A call may not: its answer under a known key
 # is the first's.
 _TAKEN: Final = """
-  status = CASE r.status WHEN 'pending' THEN 'submitted' WHEN 'submitted' THEN 'indeterminate' ELSE r.status END,
+  status = CASE r.status WHEN 'pending' THEN 'submitted' WHEN 'submitted' THEN 'indeterminate'\
+ ELSE r.status END,
   attempts = r.attempts + CASE r.status WHEN 'pending' THEN 1 ELSE 0 END,
   hinted_at = CASE r.status WHEN 'pending' THEN r.hinted_at END,
   epoch = r.epoch + 1"""
 _TOLD: Final = """
-  epoch, status, payment_id, amount_minor, currency, account_id, credits, client_id, failure_code, attempts,
+  epoch, status, payment_id, amount_minor, currency, account_id, credits, client_id, failure_code,\
+ attempts,
   key_generation, upstream_reference"""
 
 # Rows that were claimed leave dead entries at the index's beginning until a vacuum comes:
@@ -61,7 +63,8 @@ _OF_JOB_SQLITE: Final = (
 )
 _DUE_POSTGRESQL: Final = f"""{_OF_JOB_POSTGRESQL}
       AND due_at >= coalesce(CAST(CAST(:from_due_at AS text) AS timestamptz), '-infinity')
-      AND first_due_at <= statement_timestamp() - make_interval(secs => CAST(:waited_seconds AS double precision))"""
+      AND first_due_at <= statement_timestamp() -\
+ make_interval(secs => CAST(:waited_seconds AS double precision))"""
 _DUE_SQLITE: Final = f"""{_OF_JOB_SQLITE}
     AND due_at >= coalesce(:from_due_at, '')
     AND first_due_at <= strftime('{SQLITE_FORMAT}', 'now', '-' || :waited_seconds || ' seconds')"""
@@ -76,7 +79,8 @@ def _postgresql(due: str, order: str) -> sa.TextClause:
     return sa.text(f"""
 WITH counted AS (
   INSERT INTO job_claims AS c (job_id, method, claims)
-  SELECT CAST(:job_id AS uuid), CAST(:method AS varchar), 1 WHERE EXISTS (SELECT 1 FROM refunds WHERE {due})
+  SELECT CAST(:job_id AS uuid), CAST(:method AS varchar), 1\
+ WHERE EXISTS (SELECT 1 FROM refunds WHERE {due})
   ON CONFLICT (job_id, method) DO UPDATE SET claims = c.claims + 1
   RETURNING 1
 ), r AS (
@@ -94,7 +98,7 @@ SELECT id::text, {_TOLD},
   CAST(extract(epoch FROM statement_timestamp() - first_due_at) AS double precision) AS age_seconds,
   first_due_at::text
 FROM r
-""")
+""")  # noqa: S608 - only our own words are in it; every value is a parameter
 
 
 def _sqlite(due: str, order: str) -> sa.TextClause:
@@ -106,8 +110,9 @@ WHERE r.id IN (
   WHERE {due}
   ORDER BY {order}
   LIMIT :most)
-RETURNING id, {_TOLD}, 86400.0 * (julianday('now') - julianday(first_due_at)) AS age_seconds, first_due_at
-""")
+RETURNING id, {_TOLD},\
+ 86400.0 * (julianday('now') - julianday(first_due_at)) AS age_seconds, first_due_at
+""")  # noqa: S608 - as above
 
 
 _CLAIM: Final = {
@@ -134,11 +139,11 @@ async def claim(
     waited_seconds: float = 0.0,
     from_due_at: str | None = None,
 ) -> list[ClaimedRefund]:
-    """Take up to `most` due refunds of one job and method; they are this worker's for `lease_seconds`.
+    """Take up to `most` due refunds of one job and method.
 
-    With `waited_seconds`, only such as have been due for so long already; with `from_due_at`, only
-    such as became due then or later. Pending ones become `submitted`: once this commits, a call may
-    be made (rule 2).
+    They are this worker's for `lease_seconds`. With `waited_seconds`, only such as have been due
+    for so long already; with `from_due_at`, only such as became due then or later. Pending ones
+    become `submitted`: once this commits, a call may be made (rule 2).
     """
     parameters = {
         "job_id": job_id,
@@ -154,7 +159,10 @@ async def claim(
 async def claim_unknown(
     conn: AsyncConnection, job_id: str, method: str, *, most: int, lease_seconds: float
 ) -> list[ClaimedRefund]:
-    """Take up to `most` refunds of unknown outcome that are due a look-up, before all that are to be sent."""
+    """Take up to `most` refunds of unknown outcome that are due a look-up.
+
+    They come before all that are to be sent.
+    """
     parameters = {"job_id": job_id, "method": method, "most": most, "lease_seconds": lease_seconds}
     return await _claim(conn, _CLAIM_UNKNOWN, parameters)
 

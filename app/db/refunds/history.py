@@ -1,4 +1,7 @@
-"""The append-only history of refunds: one row per change of state, in the transaction that made the change."""
+"""The append-only history of refunds: one row per change of state.
+
+It is written in the transaction that made the change.
+"""
 
 from collections.abc import Iterable, Sequence
 
@@ -19,10 +22,13 @@ _REMEMBERED = (
 
 
 def of(changed: str, *, actor: str, clock: str) -> str:
-    """The INSERT, as SQL, that remembers the state of the rows of `changed`; `actor` and `clock` are SQL too."""
+    """The INSERT, as SQL, that remembers the state of the rows of `changed`.
+
+    `actor` and `clock` are SQL, too.
+    """
     columns = ", ".join(_REMEMBERED)
     return (
-        f"INSERT INTO refund_history (refund_id, {columns}, actor, recorded_at) "
+        f"INSERT INTO refund_history (refund_id, {columns}, actor, recorded_at) "  # noqa: S608 - our own words
         f"SELECT id, {columns}, {actor}, {clock} FROM {changed}"
     )
 
@@ -38,7 +44,10 @@ async def of_refund(conn: AsyncConnection, refund_id: str) -> Sequence[sa.RowMap
 
 
 async def append(conn: AsyncConnection, refund_ids: Iterable[str], *, actor: str) -> None:
-    """Remember the state that these refunds now have: one statement, the rows never pass through Python."""
+    """Remember the state that these refunds now have, in one statement.
+
+    The rows never pass through Python.
+    """
     remembered = (*_REMEMBERED, "resolved_amount_minor")
     state = sa.select(
         refunds.c.id,

@@ -1,7 +1,8 @@
-"""What an upstream's hook leaves in the rows: its event id, once, and that the refund it spoke of is to be looked up.
+"""What an upstream's hook leaves in the rows.
 
-A hint only ever brings a look-up forward. It never moves the end of a lease or of a quiet time:
-these keep a refund from being sent while an earlier call may still land.
+Its event id, once, and that the refund it spoke of is to be looked up. A hint only ever brings a
+look-up forward. It never moves the end of a lease or of a quiet time: these keep a refund from
+being sent while an earlier call may still land.
 """
 
 from typing import Final
@@ -18,10 +19,10 @@ _FORGOTTEN_AT_ONCE: Final = 10
 
 
 async def record_once(conn: AsyncConnection, source: str, event_id: str) -> bool:
-    """Remember an event; False when it has counted before. One that is being remembered elsewhere is waited for.
+    """Remember an event; False when it has counted before.
 
-    Each new one takes up to ten with it that are older than a week: the table is never larger than
-    a week's events.
+    One that is being remembered elsewhere is waited for. Each new one takes up to ten with it that
+    are older than a week: the table is never larger than a week's events.
     """
     statement = (
         insert(conn, hook_events)
@@ -44,7 +45,10 @@ async def record_once(conn: AsyncConnection, source: str, event_id: str) -> bool
 
 
 async def job_of(conn: AsyncConnection, refund_id: str, method: str) -> str | None:
-    """The job of a refund by this method; None when there is no such refund. For every business, and without a lock."""
+    """The job of a refund by this method; None: there is no such refund.
+
+    It is looked for in every business, and without a lock.
+    """
     query = sa.select(refunds.c.job_id).where(refunds.c.id == refund_id, refunds.c.method == method)
     return (await conn.execute(query)).scalar_one_or_none()
 
@@ -52,11 +56,12 @@ async def job_of(conn: AsyncConnection, refund_id: str, method: str) -> str | No
 async def refund_of_stripes(
     conn: AsyncConnection, stripe_id: str, account: str | None
 ) -> str | None:
-    """The refund that Stripe calls by this id, of a business whose payments are at this connected account.
+    """The refund that Stripe calls by this id, at this connected account.
 
-    None: at no connected account. One that a person closed has that person's reference, and is none
-    of Stripe's.
+    The account is where the business's payments are. None: at no connected account. One that a
+    person closed has that person's reference, and is none of Stripe's.
     """
+    connected = businesses.c.stripe_account
     query = (
         sa.select(sa.cast(refunds.c.id, sa.Text))
         .join(businesses, businesses.c.id == refunds.c.business_id)
@@ -65,9 +70,7 @@ async def refund_of_stripes(
             sa.text(AT_STRIPE),
             refunds.c.method == Method.PAYMENT,
             refunds.c.status != RefundStatus.RESOLVED,
-            businesses.c.stripe_account == account
-            if account
-            else businesses.c.stripe_account.is_(None),
+            connected == account if account else connected.is_(None),
         )
         .limit(1)
     )
@@ -75,10 +78,11 @@ async def refund_of_stripes(
 
 
 async def remember(conn: AsyncConnection, refund_id: str) -> None:
-    """Note on an open refund that its upstream has spoken of it; one that is `processing` is due now.
+    """Note on an open refund that its upstream has spoken of it.
 
-    A look at a `processing` refund may be under way. What it hears may be older than the hint: the
-    note has the refund looked up again after it, should it still hear no final word.
+    One that is `processing` is due now. A look at a `processing` refund may be under way. What it
+    hears may be older than the hint: the note has the refund looked up again after it, should it
+    still hear no final word.
     """
     waits = sa.and_(refunds.c.status == RefundStatus.PROCESSING, refunds.c.due_at > now())
     statement = (

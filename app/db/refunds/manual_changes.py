@@ -1,7 +1,7 @@
-"""What is changed on refunds from outside: a rejected one tried again, one that no machine can close resolved by hand.
+"""What is changed on refunds from outside.
 
-People do so, and an upstream's hint may have one looked up again that a machine gave up on, or that
-had succeeded.
+A rejected one is tried again, one that no machine can close is resolved by hand. People do so, and
+an upstream's hint may have one looked up again that a machine gave up on, or that had succeeded.
 """
 
 from collections.abc import Sequence
@@ -17,17 +17,18 @@ from app.db.refunds import history
 from app.db.tables import refunds
 from app.domain.statuses import RefundStatus
 
-# the only one after whose word a success is not the end of a refund's history
+# The only one after whose word a success is not the end of a refund's history.
 DOUBTED_BY: Final = "hook:stripe"
-
-
-# the payer's bank has the money: to send it again pays it twice
+# The payer's bank has the money: to send it again pays it twice.
 DISPUTED: Final = "payment_disputed"
 
 
 @dataclass(frozen=True, slots=True)
 class Retried:
-    """Which of a job's refunds to try again: these, or those of these codes, or with neither all but disputed ones."""
+    """Which of a job's refunds to try again.
+
+    Those of these ids, or of these codes; with neither, all but disputed ones.
+    """
 
     refund_ids: tuple[str, ...] = ()
     failure_codes: tuple[str, ...] = ()
@@ -41,7 +42,10 @@ class Retried:
 
 
 class Standing(NamedTuple):
-    """A refund's status, whether a machine is still at work on it, and whether it is held back (see `ceilings`)."""
+    """A refund's status, and whether it is at work or held back.
+
+    A machine still works on one at work; for those held back see `ceilings`.
+    """
 
     status: str
     at_work: bool
@@ -62,10 +66,11 @@ async def standing_of(
 
 
 async def try_again(conn: AsyncConnection, job_id: str, retried: Retried, *, actor: str) -> int:
-    """Make the job's rejected refunds pending, as far as they are meant and not held back; returns how many.
+    """Make the job's rejected refunds that are meant pending; returns how many.
 
-    Where the upstream had made a refund and that refund failed, the next try needs a key of its
-    own: under the old one the upstream would only repeat its answer.
+    Those that are held back stay as they are. Where the upstream had made a refund and that refund
+    failed, the next try needs a key of its own: under the old one the upstream would only repeat
+    its answer.
     """
     failed_there = refunds.c.upstream_reference.is_not(None)
     statement = (
@@ -94,7 +99,10 @@ async def try_again(conn: AsyncConnection, job_id: str, retried: Retried, *, act
 
 
 async def look_again(conn: AsyncConnection, job_id: str, retried: Retried, *, actor: str) -> int:
-    """Have refunds that the machine gave up on, as far as they are meant, looked up again; returns how many."""
+    """Have refunds that the machine gave up on looked up again; returns how many.
+
+    Only those that are meant.
+    """
     waiting = (RefundStatus.INDETERMINATE, RefundStatus.PROCESSING)
     statement = (
         sa.update(refunds)
@@ -121,7 +129,7 @@ async def look_again(conn: AsyncConnection, job_id: str, retried: Retried, *, ac
 
 
 async def reopen_success(conn: AsyncConnection, refund_id: str) -> None:
-    """Have a refund looked up that had succeeded, because Stripe says that it has failed since.
+    """Have a refund that had succeeded looked up: Stripe says it has failed since.
 
     It is at work again, and no success any more, until the look-up says which.
     """

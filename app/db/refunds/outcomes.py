@@ -1,4 +1,4 @@
-"""Writing what upstreams said: a whole group of outcomes in one statement, guarded row by row.
+"""Writing what upstreams said: a whole group in one statement, guarded row by row.
 
 Success is a fact whoever heard it, even over a refusal; everything else counts only from the claim
 that is still the row's own and only while the row is open. So a second recorder, or a worker that
@@ -46,9 +46,11 @@ _HINTED: Final = "v.st = 'processing' AND r.hinted_at IS NOT NULL"
 # A success that was taken back since is none, whoever heard of it: it was recorded under this epoch
 # or a later one, or the failure of that very refund of the upstream's is what is recorded.
 _MAY_CHANGE: Final = """r.id = v.rid
-  AND (r.epoch = v.ep AND r.status IN ('submitted', 'indeterminate', 'processing') AND r.due_at IS NOT NULL
+  AND (r.epoch = v.ep AND r.status IN ('submitted', 'indeterminate', 'processing')\
+ AND r.due_at IS NOT NULL
        OR v.def AND r.status NOT IN ('succeeded', 'resolved') AND NOT EXISTS (
-         SELECT 1 FROM refund_history AS h WHERE h.refund_id = r.id AND h.status = 'succeeded' AND h.epoch >= v.ep)
+         SELECT 1 FROM refund_history AS h\
+ WHERE h.refund_id = r.id AND h.status = 'succeeded' AND h.epoch >= v.ep)
          AND NOT (r.status = 'rejected' AND coalesce(r.upstream_reference = v.ref, false)))"""
 _IS_HEARD: Final = (
     "EXISTS (SELECT 1 FROM webhook_endpoints AS e WHERE e.business_id = {business_id})"
@@ -80,11 +82,13 @@ WITH job AS (
     outcome_seq = outcome_seq + CAST(:resting AS integer),
     version = version + 1,
     due_at = CASE WHEN {_OPEN_JOB}
-      THEN clock_timestamp() + make_interval(secs => CAST(:heartbeat_seconds AS double precision)) END
+      THEN clock_timestamp() +\
+ make_interval(secs => CAST(:heartbeat_seconds AS double precision)) END
   WHERE id = CAST(:job_id AS uuid)
   RETURNING outcome_seq - CAST(:resting AS integer) AS last, status, business_id
 ), v AS MATERIALIZED (
-  SELECT * FROM jsonb_to_recordset(CAST(:outcomes AS jsonb)) AS v(rid uuid, ep integer, st text, def boolean,
+  SELECT * FROM jsonb_to_recordset(CAST(:outcomes AS jsonb))\
+ AS v(rid uuid, ep integer, st text, def boolean,
     unc integer, nk integer, due double precision, seq bigint, ref text, code text, detail text)
 ), r AS (
   UPDATE refunds AS r SET {
@@ -101,17 +105,19 @@ WITH job AS (
 SELECT job.status, job.business_id, {_IS_HEARD.format(business_id="job.business_id")} AS is_heard,
   ARRAY(SELECT id::text FROM r) AS changed
 FROM job
-""")
+""")  # noqa: S608 - only our own words are in it; every value is a parameter
 
 _SQLITE_CLOCK: Final = f"strftime('{SQLITE_FORMAT}', 'now')"
 _SQLITE_JOB: Final = sa.text(f"""
 UPDATE jobs SET
   outcome_seq = outcome_seq + :resting,
   version = version + 1,
-  due_at = CASE WHEN {_OPEN_JOB} THEN strftime('{SQLITE_FORMAT}', 'now', :heartbeat_seconds || ' seconds') END
+  due_at = CASE WHEN {_OPEN_JOB}\
+ THEN strftime('{SQLITE_FORMAT}', 'now', :heartbeat_seconds || ' seconds') END
 WHERE id = :job_id
-RETURNING status, outcome_seq - :resting, business_id, {_IS_HEARD.format(business_id="jobs.business_id")}
-""")
+RETURNING status, outcome_seq - :resting, business_id,\
+ {_IS_HEARD.format(business_id="jobs.business_id")}
+""")  # noqa: S608 - as above
 _SQLITE_REFUNDS: Final = sa.text(f"""
 UPDATE refunds AS r SET {
     _changes(
@@ -127,7 +133,7 @@ FROM (
   FROM json_each(:outcomes)) AS v
 WHERE {_MAY_CHANGE}
 RETURNING id
-""")
+""")  # noqa: S608 - as above
 
 
 async def record(
@@ -163,7 +169,7 @@ async def record(
     if changed and is_heard:
         await job_events.refunds_finalised(conn, business_id, changed)
     if changed and status == JobStatus.COMPLETED_WITH_FAILURES:
-        # a late word may have been the last failure's
+        # A late word may have been the last failure's.
         await completion.complete_if_nobody_is_needed(conn, job_id)
     return list(changed)
 

@@ -1,8 +1,8 @@
-"""How many calls may be made for an account: one row each, so that all workers together keep to one rate.
+"""How many calls may be made for an account, one row each.
 
-Never more is granted than the rate has brought since the row was made, and half a second's calls;
-by the database's clock. A call that was made without being granted is owed, and taken off before
-anything is granted again.
+So all workers together keep to one rate. Never more is granted than the rate has brought since the
+row was made, and half a second's calls; by the database's clock. A call that was made without being
+granted is owed, and taken off before anything is granted again.
 """
 
 from typing import Final, NamedTuple
@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.db.core.dialect import SQLITE_FORMAT
 from app.db.core.driver import fetch
 
-# what is saved up while nobody calls; more than workers take from one look to the next
+# What is saved up while nobody calls: more than workers take from one look to the next.
 BURST_SECONDS: Final = 0.5
 
 
@@ -47,7 +47,7 @@ ON CONFLICT (account) DO UPDATE SET
   granted = {granted(there)},
   counted_at = {counted_at}
 RETURNING granted, calls
-""")
+""")  # noqa: S608 - only our own words are in it; every value is a parameter
 
 
 _TAKE: Final = {
@@ -56,7 +56,10 @@ _TAKE: Final = {
         # A statement that has waited for the row is older than what it then finds: no time has
         # passed since, and none may be counted twice. It waits for `lock_timeout` at most, so what
         # is later is of a clock that was set back.
-        counted_at="least(greatest(b.counted_at, excluded.counted_at), excluded.counted_at + interval '20 seconds')",
+        counted_at=(
+            "least(greatest(b.counted_at, excluded.counted_at), "
+            "excluded.counted_at + interval '20 seconds')"
+        ),
         passed="CAST(extract(epoch FROM excluded.counted_at - b.counted_at) AS double precision)",
         least="least",
         greatest="greatest",

@@ -1,4 +1,4 @@
-"""Reading a job's refunds: pages in session order, and what has come to rest since a number."""
+"""Reading a job's refunds: pages, and what has come to rest since a number."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +23,10 @@ class Filter:
 async def page(
     conn: AsyncConnection, job_id: str, only: Filter, *, after_id: str | None, limit: int
 ) -> Sequence[sa.RowMapping]:
-    """The job's refunds in session order, from the one after `after_id`; bookings with nothing to return included."""
+    """The job's refunds in session order, from the one after `after_id`.
+
+    Those of bookings with nothing to return are among them.
+    """
     # The ids of a job are a range, and so are those of a session of it: without it the planner may
     # walk the whole primary key in order.
     positions = range(LAST)
@@ -66,6 +69,6 @@ async def client_of(
 async def settled_since(
     conn: AsyncConnection, job_id: str, *, seq: int, limit: int
 ) -> Sequence[sa.RowMapping]:
-    """Refunds of the job whose outcome is numbered above `seq`, in the order of their outcomes."""
+    """Refunds of the job with an outcome numbered above `seq`, in that order."""
     query = sa.select(refunds).where(refunds.c.job_id == job_id, refunds.c.outcome_seq > seq)
     return (await conn.execute(query.order_by(refunds.c.outcome_seq).limit(limit))).mappings().all()

@@ -1,4 +1,7 @@
-"""Refund rows come to be, a statement for many, and are counted while a machine has still to touch them."""
+"""Refund rows come to be, a statement for many, and are counted while open.
+
+One is open while a machine has still to touch it.
+"""
 
 from collections.abc import Mapping
 from functools import cache
@@ -74,7 +77,10 @@ def _expansion(lines: sa.Subquery, *, withdrawn: bool) -> sa.Insert:
 
 @cache
 def _first_claims(returned: sa.Subquery) -> sa.Select[int, bool]:
-    """Writes what is under no ceiling that was there before: as a rule all, and then none of it can exceed its own."""
+    """Writes what is under no ceiling that was there before.
+
+    As a rule that is all, and then none of it can exceed its own.
+    """
     not_held_back = sa.cast(sa.null(), _TEXT).label("skip_detail")
     lines = sa.select(*returned.c, not_held_back).cte("lines").prefix_with("MATERIALIZED")
     wanted, made = ceilings.first_claims(lines)
@@ -101,7 +107,10 @@ def _count(rows: sa.FromClause) -> sa.ScalarSelect[int]:
 
 @cache
 def _left(lines: sa.Subquery) -> sa.Subquery:
-    """Those lines that have no row of this job yet; a row of another job is no reason to leave one out."""
+    """Those lines that have no row of this job yet.
+
+    A row of another job is no reason to leave one out.
+    """
     written = sa.exists().where(
         refunds.c.business_id == lines.c.business_id,
         refunds.c.booking_id == lines.c.booking_id,
@@ -120,11 +129,11 @@ async def expand(
     after_seq: int,
     withdrawn: bool,
 ) -> int:
-    """Write the refund rows of `lines` (see `entitlements`) with their parameters `given`; returns how many.
+    """Write the refund rows of `lines`, with their parameters `given`; returns how many.
 
-    What would exceed its ceiling is rejected (see `ceilings.held_back`); a withdrawn line claims
-    nothing. Lines that rest from the start get the job's next outcome numbers, from the one after
-    `after_seq`; `withdrawn`: all.
+    For `lines` see `entitlements`. What would exceed its ceiling is rejected (see
+    `ceilings.held_back`); a withdrawn line claims nothing. Lines that rest from the start get the
+    job's next outcome numbers, from the one after `after_seq`; `withdrawn`: all.
 
     Raises:
         sqlalchemy.exc.IntegrityError: one of the lines has a refund already.
@@ -135,11 +144,9 @@ async def expand(
     positions = range(given["first_position"], given["end_position"])
     if conn.dialect.name == "postgresql":
         count, are_all_written = (await conn.execute(_first_claims(lines), {**given, **own})).one()
-        return (
-            count
-            if are_all_written
-            else count + await _expand_rest(conn, _left(lines), {**given, **own}, positions)
-        )
+        if are_all_written:
+            return count
+        return count + await _expand_rest(conn, _left(lines), {**given, **own}, positions)
     await ceilings.observe(conn, lines, given)
     written = await conn.execute(
         _expansion(ceilings.within(lines), withdrawn=False), {**given, **own}
@@ -151,7 +158,10 @@ async def expand(
 async def _expand_rest(
     conn: AsyncConnection, lines: sa.Subquery, given: Mapping[str, Any], positions: range
 ) -> int:
-    """Write the rows of lines whose ceilings others have claimed of before, once those are locked."""
+    """Write the rows of lines whose ceilings others have claimed of before.
+
+    Those ceilings are locked first.
+    """
     job_id = given["of_job"]
     after_seq = await conn.scalar(sa.select(last_outcome_seq(job_id, given["after_seq"])))
     await ceilings.observe(conn, lines, given)
@@ -162,7 +172,10 @@ async def _expand_rest(
 
 
 def last_outcome_seq(job_id: str, after_seq: int) -> sa.ScalarSelect[int]:
-    """The last outcome number given to a refund of the job, or `after_seq` when none was given after it."""
+    """The last outcome number of the job's refunds, or `after_seq`.
+
+    The latter when none was given after it.
+    """
     last = sa.select(sa.func.max(refunds.c.outcome_seq)).where(
         refunds.c.job_id == job_id, refunds.c.outcome_seq > after_seq
     )
@@ -170,7 +183,7 @@ def last_outcome_seq(job_id: str, after_seq: int) -> sa.ScalarSelect[int]:
 
 
 async def count_open(conn: AsyncConnection, job_id: str, *, at_most: int) -> int:
-    """How many refunds of the job a machine has still to touch, counted up to `at_most`."""
+    """How many of the job's refunds a machine must still touch, up to `at_most`."""
     some = (
         sa.select(refunds.c.id)
         .where(refunds.c.job_id == job_id, refunds.c.due_at.is_not(None))
@@ -182,7 +195,10 @@ async def count_open(conn: AsyncConnection, job_id: str, *, at_most: int) -> int
 
 
 async def next_due_in(conn: AsyncConnection, job_id: str, method: str) -> float | None:
-    """Seconds until a refund of this job and method is due (0 or less: now), or None when none is open."""
+    """Seconds until a refund of this job and method is due; 0 or less: now.
+
+    None: none is open.
+    """
     query = sa.select(sa.func.min(refunds.c.due_at, type_=refunds.c.due_at.type), now()).where(
         refunds.c.job_id == job_id, refunds.c.method == method, refunds.c.due_at.is_not(None)
     )

@@ -1,4 +1,7 @@
-"""Reads bookings with their payment lines and what came back: one, or a page of those of a session or a client."""
+"""Reads bookings with their payment lines and what came back.
+
+One booking, or a page of those of a session or a client.
+"""
 
 import datetime as dt
 from collections import defaultdict
@@ -31,7 +34,10 @@ _REFUND = tuple(refunds.c[name] for name in RefundRow.__slots__)
 
 
 def _parts(table: sa.Table, columns: Sequence[sa.ColumnElement[Any]], *which: Any) -> sa.Label[Any]:
-    """On PostgreSQL: a booking's rows in a table as a list of lists, in the order of its lines."""
+    """On PostgreSQL: a booking's rows in a table as a list of lists.
+
+    They are in the order of its lines.
+    """
     rows = aggregate_order_by(sa.func.json_build_array(*columns), table.c.line_no)
     of_booking = (
         table.c.business_id == bookings.c.business_id,
@@ -80,7 +86,10 @@ async def of_client(
     before: tuple[dt.datetime, str] | None,
     limit: int,
 ) -> list[tuple[BookingRow, SessionRow]]:
-    """Up to `limit` bookings of a client with their sessions, the latest start first, from the one after `before`."""
+    """Up to `limit` bookings of a client with their sessions, latest start first.
+
+    They go on from the one after `before`.
+    """
     given: dict[str, Any] = {"of_business": business_id, "of_client": client_id, "at_most": limit}
     if before is not None:
         given |= {"before_at": before[0], "before_id": before[1]}
@@ -89,7 +98,10 @@ async def of_client(
 
 
 class _BookingForm(NamedTuple):
-    """Which bookings a statement reads: the one of an id, or a page of a session's or a client's, which may go on."""
+    """Which bookings a statement reads: one, or a page, which may go on.
+
+    One is of an id, a page is of a session or a client.
+    """
 
     of: Literal["id", "session", "client"]
     goes_on: bool = False
@@ -119,10 +131,8 @@ def _statement(form: _BookingForm, *, parts: bool) -> sa.Select[*tuple[Any, ...]
     )
     if not form.goes_on:
         return statement
-    before_at, before_id = (
-        sa.bindparam("before_at", type_=starts_at.type),
-        sa.bindparam("before_id", type_=id_.type),
-    )
+    before_at = sa.bindparam("before_at", type_=starts_at.type)
+    before_id = sa.bindparam("before_id", type_=id_.type)
     return statement.where(starts_at <= before_at, sa.or_(starts_at < before_at, id_ < before_id))
 
 

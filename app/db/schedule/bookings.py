@@ -1,4 +1,7 @@
-"""Bookings with their payment lines, locked and written: always together. They are read by `booking_pages`."""
+"""Bookings with their payment lines, locked and written: always together.
+
+They are read by `booking_pages`.
+"""
 
 import datetime as dt
 from collections import defaultdict
@@ -37,7 +40,10 @@ class BookingFacts(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RefundRow:
-    """What became of one payment line, or (method `none`) of a booking with nothing to return."""
+    """What became of one payment line, or of a booking with nothing to return.
+
+    The method is `none` in the latter case.
+    """
 
     id: str
     job_id: str
@@ -105,7 +111,10 @@ async def sessions_of(conn: AsyncConnection, business_id: str, ids: Collection[s
 async def lock(
     conn: AsyncConnection, business_id: str, ids: Collection[str]
 ) -> dict[str, BookingFacts]:
-    """Those of `ids` that exist, locked in id order until the transaction ends, as they are under the lock."""
+    """Those of `ids` that exist, locked in id order until the transaction ends.
+
+    They are given as they are under the lock.
+    """
     if not ids:
         return {}
     statement = (
@@ -123,7 +132,10 @@ async def lock(
 
 
 async def settled(conn: AsyncConnection, business_id: str, ids: Collection[str]) -> dict[str, str]:
-    """Those of `ids` that a job has settled, whether they are still there or not, each with that job's id."""
+    """Those of `ids` that a job has settled, each with that job's id.
+
+    They need not be there any more.
+    """
     if not ids:
         return {}
     statement = sa.select(refunds.c.booking_id, refunds.c.job_id).where(
@@ -135,7 +147,10 @@ async def settled(conn: AsyncConnection, business_id: str, ids: Collection[str])
 async def create(
     conn: AsyncConnection, business_id: str, created: Mapping[str, BookingFacts]
 ) -> bool:
-    """Insert bookings with their lines; False, and only some written, when another writer made one meanwhile."""
+    """Insert bookings with their lines; False when another writer made one meanwhile.
+
+    Only some are written then.
+    """
     rows = [(id_, *facts[:3]) for id_, facts in sorted(created.items())]
     columns = ("id", "session_id", "client_id", "status")
     written = await insert_many(conn, bookings, {"business_id": business_id}, columns, rows)

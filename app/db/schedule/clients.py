@@ -1,4 +1,7 @@
-"""Clients: the people who book. Names and e-mail addresses leave this service in the audit CSV only."""
+"""Clients: the people who book.
+
+Names and e-mail addresses leave this service in the audit CSV only.
+"""
 
 from collections.abc import Collection, Mapping
 from typing import Final, NamedTuple
@@ -40,7 +43,10 @@ async def exists(conn: Connection, business_id: str, client_id: str) -> bool:
 async def of_ids(
     conn: AsyncConnection, business_id: str, ids: Collection[str]
 ) -> dict[str, ClientFacts]:
-    """Those clients of `ids` that the business has; until the transaction ends nobody deletes them."""
+    """Those clients of `ids` that the business has.
+
+    Until the transaction ends nobody deletes them.
+    """
     if not ids:
         return {}
     statement = (

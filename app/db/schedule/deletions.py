@@ -1,4 +1,7 @@
-"""What leaves the schedule: rows go, and what a job has settled of them stays, with whom it names."""
+"""What leaves the schedule: rows go, what a job has settled of them stays.
+
+The clients whom that names stay, too.
+"""
 
 from collections.abc import Collection
 
@@ -35,10 +38,10 @@ async def delete_session(conn: AsyncConnection, business_id: str, session_id: st
 
 
 async def go_on_counting(conn: AsyncConnection, business_id: str, ids: Collection[str]) -> None:
-    """Have sessions that were just made, under ids of some that are gone, go on from the revisions of those.
+    """Have sessions made anew go on from the revisions of those that are gone.
 
-    A calendar that knows the one that is gone takes up no event of a lower revision (RFC 5545
-    §3.8.7.4).
+    They are those of these ids, just made, that had one before. A calendar that knows the one that
+    is gone takes up no event of a lower revision (RFC 5545 §3.8.7.4).
     """
     if not ids:
         return
@@ -73,7 +76,10 @@ async def _delete_bookings(
 
 
 async def lock_client(conn: AsyncConnection, business_id: str, client_id: str) -> bool:
-    """Whether the business has this client, to whom until the transaction ends nobody gives a booking."""
+    """Whether the business has this client, locked until the transaction ends.
+
+    Until then nobody gives them a booking.
+    """
     statement = (
         sa.select(clients.c.id)
         .where(
@@ -95,7 +101,10 @@ async def has_bookings(conn: AsyncConnection, business_id: str, client_id: str) 
 
 
 async def delete_client(conn: AsyncConnection, business_id: str, client_id: str) -> None:
-    """Take a client, locked by `lock_client`, out of the schedule; the row stays for the audits that name them."""
+    """Take a client, locked by `lock_client`, out of the schedule.
+
+    The row stays for the audits that name them.
+    """
     await conn.execute(
         sa.update(clients)
         .where(clients.c.business_id == business_id, clients.c.id == client_id)

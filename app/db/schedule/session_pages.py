@@ -1,6 +1,7 @@
-"""Reads class sessions with the jobs that cancelled them: one by its id, or a page of those that start in a range.
+"""Reads class sessions with the jobs that cancelled them.
 
-A statement is made once for each form of a question, so that the database keeps a plan for it.
+One session by its id, or a page of those that start in a range. A statement is made once for each
+form of a question, so that the database keeps a plan for it.
 """
 
 import datetime as dt
@@ -123,7 +124,10 @@ async def page(
     after: Key | None = None,
     limit: int,
 ) -> list[SessionRow]:
-    """Up to `limit` chosen sessions in order of start and id, from the one after the key `after`."""
+    """Up to `limit` chosen sessions in order of start and id.
+
+    They go on from the one after the key `after`.
+    """
     rows = await _rows(conn, business_id, chosen, _SessionForm(), after, limit)
     return await aside(len(rows), _session_rows, rows)
 
@@ -159,7 +163,10 @@ def _with_booked(row: Row) -> tuple[SessionRow, int]:
 
 
 class _SessionForm(NamedTuple):
-    """Which statement reads a page: one is made for each form, and planned by the database for that alone."""
+    """Which statement reads a page.
+
+    One is made for each form, and planned by the database for that alone.
+    """
 
     with_booked: bool = False
     latest_first: bool = False
@@ -210,10 +217,8 @@ def _page(form: _SessionForm) -> sa.Select[*tuple[Any, ...]]:
         .limit(sa.bindparam("at_most", type_=sa.Integer))
     )
     if form.goes_on:
-        after_at, after_id = (
-            sa.bindparam("after_at", type_=starts_at.type),
-            sa.bindparam("after_id", type_=id_.type),
-        )
+        after_at = sa.bindparam("after_at", type_=starts_at.type)
+        after_id = sa.bindparam("after_id", type_=id_.type)
         statement = statement.where(
             starts_at >= after_at, sa.or_(starts_at > after_at, id_ > after_id)
         )

@@ -1,7 +1,8 @@
-"""Class sessions, locked in id order and written. What a job has cancelled, nothing here makes live.
+"""Class sessions, locked in id order and written.
 
-A booking is written only while its session is share-locked; a cancellation takes the same rows for
-update. So a booking either is seen by the cancellation or sees it.
+What a job has cancelled, nothing here makes live. A booking is written only while its session is
+share-locked; a cancellation takes the same rows for update. So a booking either is seen by the
+cancellation or sees it.
 """
 
 import datetime as dt
@@ -33,7 +34,10 @@ class SessionFacts(NamedTuple):  # a tuple, because an import makes millions of 
 
 
 class KnownSession(NamedTuple):
-    """A session with its status and the job that cancelled it; cancelled by none: by the platform itself."""
+    """A session with its status and the job that cancelled it.
+
+    One cancelled by none was cancelled by the platform itself.
+    """
 
     facts: SessionFacts
     status: str
@@ -63,7 +67,10 @@ class SessionRow(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SessionFilter:
-    """Which sessions to read: those that start in [from_at, until_at) and match every filter that is given."""
+    """Which sessions to read: those in a range that match every filter given.
+
+    They start in [from_at, until_at).
+    """
 
     from_at: dt.datetime
     until_at: dt.datetime
@@ -73,7 +80,7 @@ class SessionFilter:
     name_part: str | None = None
 
 
-# with the status: what makes a new revision of an event
+# With the status: what makes a new revision of an event.
 _IN_CALENDARS = ("name", "starts_at", "ends_at", "location")
 FACTS = tuple(sessions.c[name] for name in SessionFacts._fields)
 
@@ -81,10 +88,11 @@ FACTS = tuple(sessions.c[name] for name in SessionFacts._fields)
 async def lock(
     conn: AsyncConnection, business_id: str, ids: Collection[str], *, to_write: bool
 ) -> dict[str, KnownSession]:
-    """Those of `ids` that exist, locked in id order until the transaction ends, as they are under the lock.
+    """Those of `ids` that exist, locked in id order until the transaction ends.
 
-    `to_write` locks them for a change of the sessions themselves, else they are shared with other
-    writers of bookings. SQLite has no row locks and needs none: its writers come one at a time.
+    They are given as they are under the lock. `to_write` locks them for a change of the sessions
+    themselves, else they are shared with other writers of bookings. SQLite has no row locks and
+    needs none: its writers come one at a time.
     """
     if not ids:
         return {}
@@ -139,7 +147,10 @@ def _revised(new: New) -> dict[str, sa.ColumnElement[Any]]:
 async def take_status(
     conn: AsyncConnection, business_id: str, statuses: Mapping[str, SessionStatus]
 ) -> None:
-    """Cancel or schedule sessions as the platform says, locked by `lock` or new; never those that a job has."""
+    """Cancel or schedule sessions as the platform says.
+
+    They are locked by `lock`, or new. Those that a job has stay as they are.
+    """
     changes.note_schedule(business_id)
     for status in SessionStatus:
         ids = [id_ for id_, said in statuses.items() if said is status]

@@ -95,7 +95,10 @@ _KEPT: Final = (
 
 
 def _attempts(given: _Given) -> sa.Select[Any]:
-    """Those at deliveries that are still there, and are until the transaction ends: events are forgotten meanwhile."""
+    """Those at deliveries that are still there.
+
+    The deliveries stay until the transaction ends: events are forgotten meanwhile.
+    """
     return (
         sa.select(
             _D.endpoint_id,
@@ -141,7 +144,10 @@ _EACH: Final = (_record(_ONE), _keep_attempts("sqlite", _attempts(_ONE)))
 
 
 async def record(conn: AsyncConnection, attempts: Sequence[AttemptRow]) -> None:
-    """Write what came of claims, of endpoints that the transaction has locked; again changes nothing more."""
+    """Write what came of claims; again changes nothing more.
+
+    The transaction has locked their endpoints.
+    """
     given = [_given(one) for one in attempts]
     if conn.dialect.name == "postgresql":
         together = {
@@ -158,13 +164,8 @@ async def record(conn: AsyncConnection, attempts: Sequence[AttemptRow]) -> None:
 
 def _given(one: AttemptRow) -> dict[str, Any]:
     again = one.due_in_seconds is not None
-    status = (
-        DeliveryStatus.PENDING
-        if again
-        else DeliveryStatus.DELIVERED
-        if one.delivered
-        else DeliveryStatus.FAILED
-    )
+    ended = DeliveryStatus.DELIVERED if one.delivered else DeliveryStatus.FAILED
+    status = DeliveryStatus.PENDING if again else ended
     return {
         "of_endpoint": one.endpoint_id,
         "of_event": one.event_id,

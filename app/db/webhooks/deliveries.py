@@ -24,7 +24,10 @@ _IS_DUE: Final = sa.and_(_D.due_at.is_not(None), _D.due_at <= now())
 
 @dataclass(frozen=True, slots=True)
 class ClaimedDelivery:
-    """A delivery that is this worker's until its lease ends; `payload` is the text to sign and send."""
+    """A delivery that is this worker's until its lease ends.
+
+    `payload` is the text to sign and send.
+    """
 
     event_id: str
     epoch: int
@@ -70,7 +73,10 @@ _DUE_ENDPOINTS: Final = (
 
 
 async def due_endpoints(conn: AsyncConnection) -> list[tuple[str, bool]]:
-    """The ids of endpoints for which something is due, the longest first, and whether their last attempt failed."""
+    """Ids of endpoints for which something is due, the longest first.
+
+    With each, whether its last attempt failed.
+    """
     return [(row.id, bool(row.is_failing)) for row in await conn.execute(_DUE_ENDPOINTS)]
 
 
@@ -102,7 +108,10 @@ _CLAIM_WITH_PAYLOADS: Final = _with_payloads(_CLAIM.cte("claimed"))
 async def claim(
     conn: AsyncConnection, endpoint_id: str, *, most: int, lease_seconds: float
 ) -> list[ClaimedDelivery]:
-    """Take up to `most` that are due to this endpoint, the longest due first; others get them after the lease."""
+    """Take up to `most` that are due to this endpoint, the longest due first.
+
+    Others get them after the lease.
+    """
     given = {"of_endpoint": endpoint_id, "most": most, "lease_seconds": lease_seconds}
     if conn.dialect.name == "postgresql":
         rows = await fetch(conn, _CLAIM_WITH_PAYLOADS, given)

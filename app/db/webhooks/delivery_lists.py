@@ -1,4 +1,7 @@
-"""Lists of what was told: deliveries as a business sees them, their attempts, and the events to tell again."""
+"""Lists of what was told: deliveries, their attempts, and events to tell again.
+
+Deliveries are as a business sees them.
+"""
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
@@ -30,7 +33,10 @@ _SHOWN: Final = sa.select(
 async def newest(
     conn: AsyncConnection, endpoint_id: str, *, status: str | None, before: str | None, limit: int
 ) -> Sequence[sa.RowMapping]:
-    """Deliveries to an endpoint, the newest event first, from the one after `before` (an event's id)."""
+    """Deliveries to an endpoint, the newest event first.
+
+    They go on from the one after `before`, an event's id.
+    """
     query = _SHOWN.where(_D.endpoint_id == endpoint_id)
     if status is not None:
         query = query.where(_D.status == status)

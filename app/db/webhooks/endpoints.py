@@ -28,7 +28,10 @@ async def add(conn: AsyncConnection, **values: Any) -> None:
 async def get(
     conn: AsyncConnection, business_id: str, endpoint_id: str, *, lock: bool = False
 ) -> sa.RowMapping | None:
-    """One of this business's; `lock` keeps every other writer of it out until the transaction ends."""
+    """One endpoint of this business.
+
+    `lock` keeps every other writer of it out until the transaction ends.
+    """
     query = sa.select(*_SHOWN).where(_C.business_id == business_id, _C.id == endpoint_id)
     # Whoever tells it something does not write it, and need not wait.
     query = query.with_for_update(key_share=True, of=webhook_endpoints) if lock else query
@@ -52,7 +55,10 @@ async def oldest(
 
 
 async def count(conn: AsyncConnection, business_id: str) -> int:
-    """How many a business has; nobody else counts them, to add one, until the transaction ends."""
+    """How many endpoints a business has.
+
+    Nobody else counts them, to add one, until the transaction ends.
+    """
     await conn.execute(
         sa.select(businesses.c.id)
         .where(businesses.c.id == business_id)
@@ -63,7 +69,10 @@ async def count(conn: AsyncConnection, business_id: str) -> int:
 
 
 async def count_by_state(conn: AsyncConnection) -> dict[str, int]:
-    """How many there are in all: those `enabled` by that word, the others by why they are disabled."""
+    """How many endpoints there are in all, by state.
+
+    Those that are `enabled` are under that word, the others under why they are disabled.
+    """
     state = sa.func.coalesce(_C.disabled_because, _C.status)
     query = sa.select(state, sa.func.count()).group_by(state)
     return {row[0]: row[1] for row in (await conn.execute(query)).all()}
@@ -96,13 +105,19 @@ async def disable(conn: AsyncConnection, endpoint_id: str, because: DisabledBeca
 
 
 async def hold(conn: AsyncConnection, endpoint_id: str) -> sa.RowMapping | None:
-    """One, which stays as it is until the transaction ends, but for what this transaction does; None: it is gone."""
+    """One endpoint, which stays as it is until the transaction ends.
+
+    Only this transaction may change it until then. None: it is gone.
+    """
     query = sa.select(webhook_endpoints).where(_C.id == endpoint_id).with_for_update(key_share=True)
     return (await conn.execute(query)).mappings().one_or_none()
 
 
 async def has_failed(conn: AsyncConnection, endpoint: sa.RowMapping, *, for_seconds: float) -> bool:
-    """Note a failure of an endpoint that `hold` gave; whether nothing but failures has come for so long."""
+    """Note a failure; whether nothing but failures has come for so long.
+
+    The endpoint is as `hold` gave it.
+    """
     if endpoint["failing_since"] is None:
         await update(conn, endpoint["id"], failing_since=now())
         return False

@@ -1,7 +1,7 @@
-"""Telling a business's endpoints: events and their deliveries, in the transaction of what they report.
+"""Telling a business's endpoints: events and their deliveries.
 
-Of a business without endpoints nothing is written. What a disabled endpoint would have heard is
-kept as an event, so that it can be replayed.
+They are written in the transaction of what they report. Of a business without endpoints nothing is
+written. What a disabled endpoint would have heard is kept as an event, so that it can be replayed.
 """
 
 import datetime as dt
@@ -48,7 +48,7 @@ _ENDPOINTS: Final = (
 async def tell(
     conn: AsyncConnection, business_id: str, events: Iterable[Event], *, only: str | None = None
 ) -> Sequence[str]:
-    """Write events, and a delivery of each to every enabled endpoint that asks for its type.
+    """Write events, with deliveries to every enabled endpoint that asks for their type.
 
     Args:
         conn: in the transaction that writes what is reported.
@@ -70,7 +70,7 @@ async def tell(
         for event in events
         if only is not None or any(asks_for(one, event.type) for one in endpoints)
     ]
-    # of one millisecond, and yet in the order of what they tell
+    # They are of one millisecond, and yet in the order of what they tell.
     ids = sorted(_id_at(at) for _ in asked)
     told = list(zip(ids, asked, strict=True))
     written = [(event_id, event.type, _payload(event, business_id, at)) for event_id, event in told]
@@ -107,7 +107,10 @@ def first_id_at(instant: dt.datetime) -> str:
 
 
 async def forget(conn: AsyncConnection, *, before: dt.datetime, limit: int) -> int:
-    """Delete up to `limit` events from before an instant, with their deliveries and attempts; returns how many."""
+    """Delete up to `limit` events from before an instant; returns how many.
+
+    Their deliveries and attempts go with them.
+    """
     old = sa.select(webhook_events.c.id).where(webhook_events.c.id < first_id_at(before))
     ids = (await conn.execute(old.order_by(webhook_events.c.id).limit(limit))).scalars().all()
     # Before the events, in the order in which they would be had one by one; their attempts go with

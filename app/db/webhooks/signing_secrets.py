@@ -1,4 +1,7 @@
-"""The secrets of webhook endpoints, sealed: one that is current, and those before it, each to its own end."""
+"""The secrets of webhook endpoints, sealed.
+
+One is current; those before it live each to its own end.
+"""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -13,7 +16,7 @@ _C: Final = webhook_secrets.c
 _IN_FORCE: Final = sa.or_(_C.ends_at.is_(None), _C.ends_at > now())
 
 
-async def add(conn: AsyncConnection, endpoint_id: str, *, id: str, sealed: str) -> None:
+async def add(conn: AsyncConnection, endpoint_id: str, *, id: str, sealed: str) -> None:  # noqa: A002
     """Write the current one; `id` is later than those of all before it (UUIDv7)."""
     row = {"id": id, "endpoint_id": endpoint_id, "secret": sealed, "created_at": now()}
     await conn.execute(sa.insert(webhook_secrets).values(row))
@@ -36,7 +39,10 @@ async def count(conn: AsyncConnection, endpoint_id: str) -> int:
 
 
 async def end_current(conn: AsyncConnection, endpoint_id: str, *, after_seconds: float) -> None:
-    """Let the current one end after so long; what others have still to live is theirs. Those that have ended go."""
+    """Let the current one end after so long; those that have ended go.
+
+    What others have still to live is theirs.
+    """
     of_endpoint = _C.endpoint_id == endpoint_id
     await conn.execute(sa.delete(webhook_secrets).where(of_endpoint, ~_IN_FORCE))
     end = later(sa.literal(after_seconds, sa.Float))
@@ -51,7 +57,10 @@ async def delete_all(conn: AsyncConnection, endpoint_id: str) -> None:
 
 
 def last_end() -> sa.ScalarSelect[Any]:
-    """Of the endpoint that is selected beside it: when the last of the secrets before its current one ends."""
+    """When the last of the secrets before an endpoint's current one ends.
+
+    The endpoint is the one that is selected beside it.
+    """
     of_endpoint = (_C.endpoint_id == webhook_endpoints.c.id, _C.ends_at > now())
     return (
         sa.select(sa.func.max(_C.ends_at))

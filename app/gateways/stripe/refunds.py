@@ -1,7 +1,8 @@
-"""Stripe's refunds (`POST` and `GET /v1/refunds`), for payments whose ids are Stripe's `pi_…`, `ch_…` or `py_…`.
+"""Stripe's refunds (`POST` and `GET /v1/refunds`).
 
-Our refund's id is kept in Stripe's metadata, and a refund without it is somebody else's. The
-invariant: a look-up says `Absent` only when it has read the payment's refunds to the last page.
+They are for payments whose ids are Stripe's `pi_…`, `ch_…` or `py_…`. Our refund's id is kept in
+Stripe's metadata, and a refund without it is somebody else's. The invariant: a look-up says
+`Absent` only when it has read the payment's refunds to the last page.
 
 Where Stripe's words mean less than our contract's, less is believed. Its 503 is like any 5xx, for
 it promises of none that nothing was done (docs.stripe.com/api/errors). Its 409 may tell of another
@@ -94,7 +95,10 @@ class StripeRefunds:
         look_up_seconds: float,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
-        """Take over `upstream`: closing the gateway closes it. A look-up begins no page after `look_up_seconds`."""
+        """Take over `upstream`: closing the gateway closes it.
+
+        A look-up begins no page after `look_up_seconds`.
+        """
         self._upstream = upstream
         self._look_up_seconds = look_up_seconds
         self._clock = clock
@@ -122,7 +126,7 @@ class StripeRefunds:
         return outcome_of(reply, theirs, now=self._clock(), classifier=_classify)
 
     async def look_up(self, order: Order) -> Finding:
-        """What Stripe has of ours for this payment, read page by page to the last one."""
+        """What Stripe has of ours for this payment, read page by page to the last."""
         theirs = _in_their_units(order)
         payment = _payment(order)
         if payment is None or theirs is None:
@@ -160,7 +164,10 @@ class StripeRefunds:
 def read_stripe_refund(
     refund: object, order: Order
 ) -> Succeeded | Processing | Rejected | Indeterminate:
-    """Read a refund as Stripe shows it against the order it is for, whose amount is in Stripe's unit."""
+    """Read a refund as Stripe shows it against the order it is for.
+
+    The order's amount is in Stripe's unit.
+    """
     if not isinstance(refund, dict) or refund.get("object") != "refund":
         return Indeterminate("the answer is not a refund")
     if refund.get("amount") is None or refund.get("currency") is None:
@@ -185,22 +192,25 @@ def read_stripe_refund(
 
 
 def _waits_for(refund: Mapping[str, Any]) -> str | None:
-    """Why a refund is not done yet: its client's bank details are missing, or Stripe's own `pending_reason`."""
+    """Why a refund is not done yet.
+
+    Its client's bank details are missing, or it is Stripe's own `pending_reason`.
+    """
     if refund["status"] == "requires_action":
         return "requires_action"
     return code_of(refund.get("pending_reason"), fallback="") or None
 
 
 def reference_of(refund: Mapping[str, Any]) -> object:
-    """What a refund of Stripe's keeps as our refund's id; None where it is somebody else's."""
+    """What a refund of Stripe's keeps as our refund's id; None: somebody else's."""
     metadata = refund.get("metadata")
     return metadata.get(_REFERENCE) if isinstance(metadata, dict) else None
 
 
 def failed_id_of(refund: Mapping[str, Any]) -> str | None:
-    """The id of a refund of Stripe's that is said to have failed; banks may send money back that was refunded before.
+    """The id of a refund of Stripe's that is said to have failed.
 
-    docs.stripe.com/refunds#failed-refunds
+    Banks may send money back that was refunded before: docs.stripe.com/refunds#failed-refunds
     """
     status, refund_id = refund.get("status"), refund.get("id")
     failed = isinstance(status, str) and _STATUS.get(status) == "failed"
@@ -225,7 +235,7 @@ def page_of(
         case HttpAnswer(200):
             page = json_of(reply)
         case HttpAnswer():
-            limit = _limit(reply) if reply.status == 429 else None
+            limit = _limit(reply) if reply.status == 429 else None  # noqa: PLR2004
             return Indeterminate(
                 f"look-up: HTTP {reply.status}", retry_after(reply.headers, now=now), limit
             )
@@ -250,13 +260,13 @@ def page_of(
 def _classify(answer: HttpAnswer, order: Order, *, now: datetime) -> Outcome:
     status = answer.status
     wait = retry_after(answer.headers, now=now)
-    if 200 <= status < 300:
+    if 200 <= status < 300:  # noqa: PLR2004 - the classes of RFC 9110, section 15
         return read_stripe_refund(json_of(answer), order)
-    if status == 429:
+    if status == 429:  # noqa: PLR2004
         return Throttled(wait, _limit(answer))
     if status in {401, 403}:
         return Unavailable(f"HTTP {status}: Stripe does not accept the key", wait)
-    if not 400 <= status < 500 or status in {408, 409, 424, 425}:
+    if not 400 <= status < 500 or status in {408, 409, 424, 425}:  # noqa: PLR2004
         return Indeterminate(f"HTTP {status}", wait)
     document = json_of(answer)
     error = document.get("error") if isinstance(document, dict) else None
@@ -264,7 +274,10 @@ def _classify(answer: HttpAnswer, order: Order, *, now: datetime) -> Outcome:
 
 
 def _limit(answer: HttpAnswer) -> Limit:
-    """What a 429 is for (docs.stripe.com/rate-limits): `lock_timeout` has no reason, and is of the object alone."""
+    """What a 429 is for (docs.stripe.com/rate-limits).
+
+    `lock_timeout` has no reason, and is of the object alone.
+    """
     reason = answer.headers.get("stripe-rate-limited-reason", "")
     document = json_of(answer)
     error = document.get("error") if isinstance(document, dict) else None
@@ -290,7 +303,10 @@ def _refusal(error: Mapping[str, Any], status: int, wait: float | None) -> Outco
 
 
 def _account(merchant: ConnectedAccount | SecretKeyAccount | None) -> dict[str, str]:
-    """The headers that say whose account a call is for; an Authorization here is sent instead of the pool's own."""
+    """The headers that say whose account a call is for.
+
+    An Authorization here is sent instead of the pool's own.
+    """
     match merchant:
         case None:
             return {}

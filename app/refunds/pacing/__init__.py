@@ -1,1 +1,1 @@
-"""How fast one account may be called: evidence, rate and breaker. Pure but for the clock."""
+"""How fast one account may be called: evidence, rate, breaker. Pure but for the clock."""

@@ -1,4 +1,4 @@
-"""Leaves an upstream that is in trouble alone, and lets single calls ask whether it is over.
+"""Leaves an upstream in trouble alone, and lets single calls ask whether it is over.
 
 Pure but for the clock that it is given. An accident or two open nothing; what opens it is that most
 of the last answers said nothing, or that a balance is used up.
@@ -18,7 +18,10 @@ _LEAST_OF_PAUSE: Final = 0.75  # the rest is jitter
 
 @dataclass(slots=True)
 class Breaker:
-    """Closed: calls go. Open: none goes until `quiet_until`, then one at a time, until one is answered well."""
+    """Whether calls go: all of them while it is closed.
+
+    Open: none goes until `quiet_until`, then one at a time, until one is answered well.
+    """
 
     jitter: Callable[[], float]
     clock: Callable[[], float]

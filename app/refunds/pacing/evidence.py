@@ -1,8 +1,9 @@
-"""Refusals weighed against accidents: pure counting, so that no single refusal is ever taken for a rate.
+"""Refusals weighed against accidents: no single refusal is ever taken for a rate.
 
-A sum of evidence (CUSUM, Page 1954) grows with each refusal by the logarithm of how much likelier
-it is where calls are too fast than where refusals are accidents, and shrinks with each call that
-passed. From where it left nought, what passed is counted: that is what an upstream lets through.
+Pure counting. A sum of evidence (CUSUM, Page 1954) grows with each refusal by the logarithm of how
+much likelier it is where calls are too fast than where refusals are accidents, and shrinks with
+each call that passed. From where it left nought, what passed is counted: that is what an upstream
+lets through.
 """
 
 import math
@@ -17,7 +18,10 @@ _ABOVE_SEEN: Final = 1.5
 
 @dataclass(slots=True)
 class Evidence:
-    """What was heard of calls since the first refusal that may be of the rate, by when they were *sent*."""
+    """What was heard of calls since the first refusal that may be of the rate.
+
+    Calls are ordered by when they were *sent*.
+    """
 
     weight: float = 0.0  # nought: nothing speaks for a rate
     first_at: float = 0.0  # when it left nought
@@ -49,7 +53,10 @@ class Evidence:
         return self.refused / max(1, self.refused + self.passed)
 
     def seen(self, *, refused: bool, over: int) -> None:
-        """Learn the share of accidents from a call that was no faster than the rate, over so many calls."""
+        """Learn the share of accidents, over so many calls.
+
+        The call was no faster than the rate.
+        """
         self.accidents += (refused - self.accidents) / over
 
     def weigh(self, sent_at: float, *, refused: bool, base: float, sure: float) -> bool:

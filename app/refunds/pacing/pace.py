@@ -1,9 +1,9 @@
-"""How many calls one business may have at one upstream, and when each goes: at the rate that its account has.
+"""How many calls one business may have at one upstream, and when each goes.
 
-The window, the breaker and the budget of repeats are of this process, from what it hears itself;
-the rate is the account's (`sharing`). One business's trouble at one upstream leaves every other
-business, and its own other upstream, as fast as they were; and one refusal leaves the lane as fast
-as it was.
+They go at the rate that the business's account has. The window, the breaker and the budget of
+repeats are of this process, from what it hears itself; the rate is the account's (`sharing`). One
+business's trouble at one upstream leaves every other business, and its own other upstream, as fast
+as they were; and one refusal leaves the lane as fast as it was.
 """
 
 import asyncio
@@ -45,7 +45,7 @@ class Admission(StrEnum):
 
 @dataclass(slots=True, weakref_slot=True)
 class Account:
-    """An account at an upstream, as this process knows it: its rate, and whose turn it is."""
+    """An account at an upstream, as this process knows it: its rate and its turns."""
 
     rate: AccountRate
     turns: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -78,7 +78,10 @@ class _Places:
 
 @dataclass(slots=True)
 class Pace:
-    """One business at one upstream: a window, a breaker that probes with single calls, a retry budget, and turns."""
+    """One business at one upstream: a window, a breaker, a retry budget, and turns.
+
+    The breaker probes with single calls.
+    """
 
     most: int
     share: Callable[[], int]
@@ -86,7 +89,7 @@ class Pace:
     clock: Callable[[], float] = time.monotonic
     account: Account = field(default_factory=lambda: Account(AccountRate("alone")))
     sends: _Places = field(default_factory=_Places)
-    # beside the sends, and not counted with them
+    # Look-ups go beside the sends, and are not counted with them.
     look_ups: _Places = field(default_factory=_Places)
     in_line: int = 0  # for a turn
     breaker: Breaker = field(init=False)
@@ -121,7 +124,7 @@ class Pace:
 
     @property
     def room(self) -> int:
-        """Calls that may be in flight now: none while quiet, one while probing, else the window."""
+        """Calls that may be in flight: none while quiet, one while probing, else the window."""
         if self.quiet_seconds > 0:
             return 0
         return 1 if self.breaker.is_open else self.window
@@ -142,11 +145,13 @@ class Pace:
         is_held = (
             self.in_flight or self.breaker.sickness or self.is_shut or self._may_have < self.most
         )
-        # what was told is in the account's row
+        # What was told is in the account's row.
         return not is_held and not self.account.rate.has_news
 
     async def enter(self, *, repeat: bool, look_up: bool = False) -> Admission:
-        """Ask for a call's place and turn, waiting for both while the upstream is well; who is let in calls `leave`.
+        """Ask for a call's place and turn, waiting for both while the upstream is well.
+
+        Who is let in calls `leave`.
 
         Args:
             repeat: the refund has been sent before, or is looked up because nothing is known of it.
@@ -176,11 +181,17 @@ class Pace:
         return Admission.GO
 
     def went(self) -> None:
-        """Say that a call goes that has not waited for a turn: those behind it wait the longer."""
+        """Say that a call goes without having waited for a turn.
+
+        Those behind it wait the longer.
+        """
         self.account.rate.went(self._now())
 
     def heard(self, sent_at: float, *, refused: bool, retry_after_seconds: float = 0.0) -> None:
-        """Weigh what a call that was sent at `sent_at`, by this clock, says of the account's rate."""
+        """Weigh what an answered call says of the account's rate.
+
+        It was sent at `sent_at`, by this pace's clock.
+        """
         ahead, rate = self.account.ahead_seconds, self.account.rate
         rate.hear(Heard(self.clock() + ahead, sent_at + ahead, refused, retry_after_seconds))
         if rate.is_new:
@@ -194,7 +205,9 @@ class Pace:
         look_up: bool = False,
         retry_after_seconds: float = 0.0,
     ) -> Signal | None:
-        """Give the place back and learn from the answer; returns why the lane is paused, if it has just been.
+        """Give the place back and learn from the answer.
+
+        Returns why the lane is paused, if it has just been.
 
         Args:
             sign: what the answer says about the upstream; None: no call was made after all.
@@ -215,10 +228,8 @@ class Pace:
                 if self.breaker.is_open:
                     self.breaker.open(retry_after_seconds)
             case Signal.CROWDED:
-                self._cut_to, self._cut_at = (
-                    float(max(1, min(self.in_flight, self.window))),
-                    self.clock(),
-                )
+                self._cut_to = float(max(1, min(self.in_flight, self.window)))
+                self._cut_at = self.clock()
             case Signal.OUT_OF_FUNDS:
                 self.breaker.open()
             case Signal.FAILING:

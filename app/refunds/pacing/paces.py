@@ -1,7 +1,7 @@
-"""The paces of a process, one for each business at each upstream, over the accounts that these have there.
+"""The paces of a process, one for each business at each upstream.
 
-Businesses that are at an upstream at the same time share its calls evenly; what is of an account is
-theirs together.
+Each is over the account that the business has there. Businesses that are at an upstream at the same
+time share its calls evenly; what is of an account is theirs together.
 """
 
 import time
@@ -16,7 +16,10 @@ from app.refunds.pacing.sharing import AccountRate
 
 
 class Paces:
-    """The paces of a process; businesses that are at an upstream at the same time share its `total` calls evenly."""
+    """The paces of a process.
+
+    Businesses that are at an upstream at the same time share its `total` calls evenly.
+    """
 
     def __init__(
         self, *, most: int, total: int, jitter: Callable[[], float], worker: str = "alone"
@@ -41,7 +44,7 @@ class Paces:
 
     @contextmanager
     def at(self, business_id: str, method: UpstreamMethod, *, account: str) -> Iterator[Pace]:
-        """The pace of a lane, which counts as one that is at the upstream for as long as the block lasts.
+        """The pace of a lane, which is counted at the upstream while the block lasts.
 
         Args:
             business_id: whose refunds they are.
@@ -65,7 +68,7 @@ class Paces:
                     del self._paces[key]
 
     def quiet_seconds(self, business_id: str, method: UpstreamMethod) -> float:
-        """How much longer the business's refunds stay away from the upstream; 0 or less: they may go."""
+        """Seconds that the business's refunds still stay away; 0 or less: they may go."""
         pace = self._paces.get((business_id, method))
         return 0.0 if pace is None else pace.quiet_seconds
 

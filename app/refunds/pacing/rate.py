@@ -1,9 +1,9 @@
-"""The rate that an upstream takes of one account: found, held and followed from what was refused and what passed.
+"""The rate that an upstream takes of one account: found, held and followed.
 
-Pure: instants are given, nothing is drawn. A single refusal never sets a pace, and a pace is never
-below what was just measured to pass. Calls are reckoned with when they were sent: when they are
-answered, jitter would be taken for rate. `docs/performance.md` draws it against a bucket that
-changes; ADR 15 says why it is so.
+It is taken from what was refused and what passed. Pure: instants are given, nothing is drawn. A
+single refusal never sets a pace, and a pace is never below what was just measured to pass. Calls
+are reckoned with when they were sent: when they are answered, jitter would be taken for rate.
+`docs/performance.md` draws it against a bucket that changes; ADR 15 says why it is so.
 """
 
 from dataclasses import dataclass, field
@@ -28,7 +28,7 @@ class Phase(StrEnum):
 
     FREE = "free"  # none: refusals are weighed
     MEASURE = "measure"  # what has passed since the first refusal of it, and a little more
-    # a little under what was measured: if as many are refused as before, it is not the rate
+    # A little under what was measured: if as many are refused as before, that is not the rate.
     CHECK = "check"
     CRUISE = "cruise"  # a little under the rate, then a probe a little above it
     CLIMB = "climb"  # more passed than the rate allows: faster and faster, until refusals say stop
@@ -37,7 +37,7 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """One call: when it was answered and sent, and whether it was refused for coming too fast."""
+    """One call: when answered and sent, and whether it was refused for coming too fast."""
 
     at: float
     sent_at: float
@@ -47,11 +47,14 @@ class Heard:
 
 @dataclass(slots=True)
 class Rate:
-    """What is known of the rate; every field is plain, so that a row can keep it and another worker take it up."""
+    """What is known of the rate.
+
+    Every field is plain, so that a row can keep it and another worker take it up.
+    """
 
     phase: Phase = Phase.FREE
     per_second: float | None = None  # the rate that was measured last
-    # else it is a guess, and refusals at it are not known to be accidents
+    # Else the rate is a guess, and refusals at it are not known to be accidents.
     is_measured: bool = False
     before: float | None = None  # what passed before the alarm; None: there was no pace
     quiet_until: float = 0.0
@@ -83,11 +86,14 @@ class Rate:
 
     @property
     def known_from(self) -> float:
-        """The first moment at which calls were surely sent at the present pace: told, played, and told again."""
+        """The first moment at which calls were surely sent at the present pace.
+
+        By then it has been told, played, and told again.
+        """
         return self.measured_at + 3 * self.lag
 
     def pace(self, now: float) -> float | None:
-        """Calls a second that may go, of all who share the account; None: there is no pace."""
+        """Calls a second of all who share the account; None: there is no pace."""
         match self.phase:
             case Phase.FREE:
                 return None
@@ -108,7 +114,10 @@ class Rate:
         self.sent += calls
 
     def resume(self, now: float) -> None:
-        """Begin again at the last rate, after a time without calls: what the bucket saved up meanwhile is not known."""
+        """Begin again at the last rate, after a time without calls.
+
+        What the bucket saved up meanwhile is not known.
+        """
         if self.phase in {Phase.FREE, Phase.DARK}:
             return
         if self.per_second is None and self.before is None:
@@ -130,14 +139,13 @@ class Rate:
 
     def measure(self, now: float) -> None:
         """Take the pace from what passes: refusals are surely of it."""
-        self.before = (
-            self.per_second
-            if self.phase is Phase.CRUISE
-            else None
-            if self.phase is Phase.FREE
-            else self.top
-        )
-        self.top = FASTEST if self.phase is Phase.FREE else self.top
+        match self.phase:
+            case Phase.FREE:
+                self.before, self.top = None, FASTEST
+            case Phase.CRUISE:
+                self.before = self.per_second
+            case _:
+                self.before = self.top
         self.phase, self.measured_at = Phase.MEASURE, now
         self.alarm_share = self.evidence.share
         self.expected, self.after, self.refused_after = 0.0, 0, 0

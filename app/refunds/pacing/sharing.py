@@ -1,8 +1,9 @@
-"""One rate for all workers of an account: each weighs for itself while it is free, and one row decides once it is not.
+"""One rate for all workers of an account.
 
-Pure: the row and the database's clock are given. What a worker heard since it told last is played
-on the row's rate; so two workers at one bucket are one probe, and each has the part of the pace
-that falls to those who are awake.
+While it is free each weighs for itself; once it is not, one row decides. Pure: the row and the
+database's clock are given. What a worker heard since it told last is played on the row's rate; so
+two workers at one bucket are one probe, and each has the part of the pace that falls to those who
+are awake.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,8 +23,7 @@ _IDLE_SECONDS: Final = 2.0  # nobody told for so long: nobody calls
 REMEMBERED_SECONDS: Final = 600.0  # a rate that was told longer ago says nothing
 _LATE_SECONDS: Final = 0.02  # a turn that was missed by less is made up for
 _SLOWEST: Final = 0.2
-# Refusals close together in a climb, of which the row will hear a few tenths of a second later than
-# we do.
+# Refusals close together in a climb, of which the row will hear a few tenths of a second after us.
 _BRAKE_ACCIDENTS: Final = 0.05
 _BRAKE_SURE: Final = 6.0
 _BRAKED_SECONDS: Final = 0.5
@@ -31,7 +31,7 @@ _BRAKED_SECONDS: Final = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """The row: the rate as JSON, who told of it lately, and how often it was written."""
+    """The row: the rate as JSON, who told lately, and how often it was written."""
 
     version: int
     told_at: float
@@ -40,7 +40,7 @@ class Kept:
 
     @property
     def rate(self) -> Rate:
-        """The rate that is kept; what another version of this software kept beside it is left out."""
+        """The rate that is kept, without what other versions of this software kept beside it."""
         known: dict[str, Any] = orjson.loads(self.state)["rate"]
         evidence = Evidence(**_fields_of(Evidence, known.pop("evidence", {})))
         rate = Rate(**_fields_of(Rate, known), evidence=evidence)
@@ -63,7 +63,10 @@ def _fields_of(kind: type, given: Mapping[str, Any]) -> dict[str, Any]:
 
 @dataclass(slots=True)
 class AccountRate:
-    """A worker's view of an account's rate: its part of the pace, and what it heard and has not told yet."""
+    """A worker's view of an account's rate.
+
+    Its part of the pace, and what it heard and has not told yet.
+    """
 
     worker: str
     rate: Rate = field(default_factory=Rate)
@@ -110,7 +113,10 @@ class AccountRate:
         return max(_SLOWEST, pace) / self.awake
 
     def wait(self, now: float) -> float:
-        """Seconds until the next call's turn; 0 or less: it has come. Turns are evenly spaced."""
+        """Seconds until the next call's turn; 0 or less: it has come.
+
+        Turns are evenly spaced.
+        """
         pace = self.pace(now)
         if pace is None:
             return 0.0
@@ -129,7 +135,7 @@ class AccountRate:
             self.rate.went()
 
     def hear(self, one: Heard) -> None:
-        """Learn from an answer; a worker that is alone at once, and others when they have told each other."""
+        """Learn from an answer: alone at once, else when workers have told each other."""
         self._active_at = one.at
         if self.version is None:
             hear(self.rate, one)
@@ -145,7 +151,10 @@ class AccountRate:
             self._climb.weight = 0.0
 
     def take_up(self, kept: Kept | None, now: float) -> None:
-        """Read the row while there is nothing to tell: others may have a pace, or this account had one minutes ago."""
+        """Read the row while there is nothing to tell.
+
+        Others may have a pace, or this account had one minutes ago.
+        """
         if kept is None or kept.version == self.version or self.has_news:
             return
         rate = kept.rate
@@ -159,12 +168,9 @@ class AccountRate:
             self.rate.resume(now)
 
     def tell(self, kept: Kept | None, now: float) -> Kept:
-        """What the row is to be, now that this worker has told; it is taken up at once."""
-        others = (
-            {}
-            if kept is None
-            else {name: at for name, at in kept.awake.items() if now - at <= _AWAKE_SECONDS}
-        )
+        """What the row is to be once this worker has told; taken up at once."""
+        awake = {} if kept is None else kept.awake
+        others = {name: at for name, at in awake.items() if now - at <= _AWAKE_SECONDS}
         if kept is not None and self._is_another(kept, now):
             self._adopt(kept, kept.rate, now)
         elif self.awake == 1:
@@ -183,7 +189,10 @@ class AccountRate:
         return written
 
     def _weigh_climb(self, one: Heard) -> None:
-        """Go back to what passes as soon as a climb is refused: until all have told of it, it would go on."""
+        """Go back to what passes as soon as a climb is refused.
+
+        Until all have told of it, the climb would go on.
+        """
         self._climb.accidents = self.rate.evidence.accidents
         if self._climb.weigh(
             one.sent_at, refused=one.refused, base=_BRAKE_ACCIDENTS, sure=_BRAKE_SURE
@@ -204,7 +213,10 @@ class AccountRate:
         self._active_at, self._wants = now, True
 
     def _is_another(self, kept: Kept, now: float) -> bool:
-        """Whether the row's rate is to be gone by: others have told since, or were at a pace before this one was."""
+        """Whether the row's rate is to be gone by.
+
+        So it is where others have told since, or were at a pace before this one was.
+        """
         if self.version is None:
             return kept.is_live(now) and kept.rate.phase is not Phase.FREE
         return kept.version != self.version
@@ -218,7 +230,10 @@ class AccountRate:
         self.rate.lag = 0.0 if self.awake == 1 else _LAG_SECONDS
 
     def _play(self, waiting: Sequence[Heard], now: float) -> list[Heard]:
-        """Play what all have heard, in the order in which it was; what others may tell of an earlier time waits."""
+        """Play what all have heard, in the order in which it was heard.
+
+        An answer waits, and is returned, while others may yet tell of an earlier one.
+        """
         told = sorted([*waiting, *self._heard], key=_answered_at)
         self._heard.clear()
         until = now - (TOLD_EVERY_SECONDS if self.awake > 1 else 0.0)

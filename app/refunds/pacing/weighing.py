@@ -1,7 +1,8 @@
-"""What each answer makes of a rate, phase by phase: it is measured, checked, probed, or found to be no rate at all.
+"""What each answer makes of a rate, phase by phase.
 
-Pure, as `rate` is. What passed between two moments at which the upstream's bucket was empty is the
-rate; what is refused at other times is an accident, until there is too much of it.
+It is measured, checked, probed, or found to be no rate at all. Pure, as `rate` is. What passed
+between two moments at which the upstream's bucket was empty is the rate; what is refused at other
+times is an accident, until there is too much of it.
 """
 
 import math
@@ -9,7 +10,7 @@ from typing import Final
 
 from app.refunds.pacing.rate import CHECK_UNDER, FASTEST, Heard, Phase, Rate
 
-# reckoned with while there is no pace; seven refusals in a row are sure
+# Accidents to reckon with while there is no pace; seven refusals in a row are sure.
 _FREE_ACCIDENTS: Final = 0.05
 _FREE_SURE: Final = 12.0
 _ACCIDENTS: Final = 0.01  # and at a pace; two close together are sure
@@ -95,7 +96,7 @@ def _measuring(rate: Rate, one: Heard) -> None:
     rate.expected += more / seen.passing
     rate.refused_after += one.refused
     rate.after += 1
-    # a bucket would have refused fewer of what we send above it
+    # A bucket would have refused fewer of what we send above its rate.
     if rate.refused_after > 1.5 * rate.expected + 8:
         _not_the_rate(rate, one.at, rate.refused_after / rate.after)
         return
@@ -118,7 +119,10 @@ def _measuring(rate: Rate, one: Heard) -> None:
 
 
 def _hardly_refused(rate: Rate, now: float) -> None:
-    """Go back to a little under what passed before; what passes now is no more than what we send."""
+    """Go back to a little under what passed before.
+
+    What passes now is no more than what we send.
+    """
     seen = rate.evidence
     passing = seen.passed / seen.seconds
     if rate.before is None:
@@ -135,7 +139,7 @@ def _hardly_refused(rate: Rate, now: float) -> None:
 
 
 def _was_refused_for(rate: Rate, passing: float) -> bool:
-    """Whether what was refused before the pace was lowered fits a rate of what passes now."""
+    """Whether refusals before the pace was lowered fit a rate of what passes now."""
     seen, before = rate.evidence, rate.before or passing
     calls, refused = seen.passed + seen.refused - rate.after, seen.refused - rate.refused_after
     return (
@@ -157,11 +161,11 @@ def _checking(rate: Rate, one: Heard) -> None:
         return
     share = rate.refused_after / rate.after
     if share >= max(0.1, 0.6 * rate.alarm_share):
-        # as many as before, though we are slower than what passed
+        # As many are refused as before, though we are slower than what passed.
         _not_the_rate(rate, one.at, share)
         return
     rate.phase = Phase.CRUISE
-    if share > 0.15:
+    if share > 0.15:  # noqa: PLR2004
         rate.per_second = rate.known * CHECK_UNDER
 
 
@@ -175,7 +179,10 @@ def _not_the_rate(rate: Rate, now: float, share: float) -> None:
 
 
 def _same_moment(rate: Rate, one: Heard) -> None:
-    """Take in a call that left before we knew the bucket to be empty: it still was, when this one came."""
+    """Take in a call that left before we knew the bucket to be empty.
+
+    It still was, when this call came.
+    """
     if rate.anchor is None or one.sent_at <= rate.anchor:
         return
     if one.refused:
@@ -208,7 +215,7 @@ def _cruising(rate: Rate, one: Heard) -> None:
 
 def _climbing(rate: Rate, one: Heard) -> None:
     rate.since_anchor += not one.refused
-    if _is_sure(rate, one, _ACCIDENTS, _PROBE_SURE if rate.steps < 3 else _SURE):
+    if _is_sure(rate, one, _ACCIDENTS, _PROBE_SURE if rate.steps < 3 else _SURE):  # noqa: PLR2004
         _climbed(rate, one)
         return
     since = one.at - rate.step_at
@@ -238,7 +245,7 @@ def _climbed(rate: Rate, one: Heard) -> None:
         and rate.anchor is not None
         and one.sent_at > rate.anchor + 0.3
     ):
-        # it had been a little too low
+        # The rate had been a little too low.
         rate.cruise(one.sent_at, rate.since_anchor / (one.sent_at - rate.anchor))
         rate.measured_at = one.at
         return

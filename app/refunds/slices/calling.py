@@ -1,7 +1,7 @@
-"""The calling half of a lane: its callers make one call each at a time, sends and look-ups beside each other.
+"""The calling half of a lane: its callers make one call each at a time.
 
-One payment has one call in flight: beside another, it would only be told that the payment is
-locked.
+Sends and look-ups go beside each other. One payment has one call in flight: beside another, it
+would only be told that the payment is locked.
 """
 
 import asyncio

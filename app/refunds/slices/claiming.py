@@ -1,6 +1,7 @@
-"""The claiming half of a lane: due refunds are taken in batches, and never more than will be called for in time.
+"""The claiming half of a lane: due refunds are taken in batches.
 
-A refund is called for only once its claim is committed.
+No more are claimed than will be called for in time. A refund is called for only once its claim
+is committed.
 """
 
 import asyncio
@@ -27,7 +28,10 @@ _LOOK_AGAIN_SECONDS: Final = 0.25
 
 
 async def keep_claiming(this: Slice, lane: Lane) -> None:
-    """Claim until all lanes have come to rest, or the slice is over; then the lane's callers end."""
+    """Claim until all lanes have come to rest, or the slice is over.
+
+    Then the lane's callers end.
+    """
     while not this.is_over:
         lane.look.clear()
         all_are_there = this.filled.is_set()
@@ -87,7 +91,10 @@ async def _claim(
 async def _claim_granted(
     this: Slice, lane: Lane, *, most: int, waited_seconds: float
 ) -> Sequence[ClaimedRefund]:
-    """Claim no more than the account has calls for; those that waited for too long are few, and counted afterwards."""
+    """Claim no more than the account has calls for.
+
+    Those that waited for too long are few, and counted afterwards.
+    """
     counted = lane.place.budget
     if counted is None:
         return await _take(this, lane, most=most, waited_seconds=waited_seconds)
@@ -108,11 +115,8 @@ async def _take(
     this: Slice, lane: Lane, *, most: int, waited_seconds: float
 ) -> Sequence[ClaimedRefund]:
     """Claim, and commit: only then may a call be made."""
-    job_id, method, lease_seconds = (
-        this.job_id,
-        lane.place.method,
-        this.runtime.settings.lease_seconds,
-    )
+    job_id, method = this.job_id, lane.place.method
+    lease_seconds = this.runtime.settings.lease_seconds
     unknown: list[ClaimedRefund] = []
     batch: list[ClaimedRefund] = []
     async with this.runtime.db.write(Step.CLAIM) as conn:
@@ -133,8 +137,8 @@ async def _take(
             batch = await take(most=most, from_due_at=lane.from_due_at)
         if most and len(batch) == most:
             lane.from_due_at = max(claimed.first_due_at for claimed in batch)
-        # what was put off may be due by now, and has an earlier place
         elif most and lane.from_due_at is not None:
+            # What was put off may be due by now, and has an earlier place.
             lane.from_due_at = None
             batch += await take(most=most - len(batch))
     return unknown + batch

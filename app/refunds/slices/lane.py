@@ -1,7 +1,7 @@
-"""A lane: one job's due refunds of one method while a slice runs, and how many of them are to be claimed next.
+"""A lane: one job's due refunds of one method while a slice runs.
 
-Where an account's calls are counted, or go at a pace, no more is claimed than may be called for at
-once.
+It says how many of them are to be claimed next. Where an account's calls are counted, or go at a
+pace, no more is claimed than may be called for at once.
 """
 
 import asyncio
@@ -18,10 +18,10 @@ from app.refunds.runtime import Runtime
 from app.refunds.settle import GroupCommit
 from app.refunds.telling import Teller
 
-# refunds for each call in flight; when half of them are left, more are claimed
+# Refunds for each call in flight; when half of them are left, more are claimed.
 _CLAIMED_PER_CALL: Final = 4
 LOOK_UPS_EVERY_SECONDS: Final = 1.0
-# of a pace: a lease must not run out while its refund waits for its turn
+# Seconds of a pace: a lease must not run out while its refund waits for its turn.
 _CLAIMED_SECONDS: Final = 0.5
 
 Job = tuple[ClaimedRefund, float]  # a refund, and until when its call may be sent
@@ -34,22 +34,25 @@ class Lane:
     place: LaneContext
     teller: Teller
     sends: asyncio.Queue[Job | None] = field(default_factory=asyncio.Queue)
-    # they have callers of their own
+    # Look-ups have callers of their own.
     look_ups: asyncio.Queue[Job | None] = field(default_factory=asyncio.Queue)
-    # what waits for the call at its payment to end
+    # What waits for the call at its payment to end.
     at_object: dict[str, deque[Job]] = field(default_factory=dict)
     at_work: int = 0  # claimed, and without a verdict
     resting: bool = False  # all are there, nothing was due, and nothing is at work
     low: int = -1  # with so many left to call for, the next batch is claimed
-    # what became due earlier has been claimed, as far as the last look saw
+    # What became due earlier has been claimed, as far as the last look saw.
     from_due_at: str | None = None
-    # monotonic: when such as are to be looked up were claimed by themselves
+    # Monotonic: when such as are to be looked up were last claimed by themselves.
     looked_up_at: float = float("-inf")
     look: asyncio.Event = field(default_factory=asyncio.Event)  # it is time to claim
 
     @property
     def callers(self) -> Sequence[tuple[asyncio.Queue[Job | None], int]]:
-        """How many call for what: look-ups are not kept waiting by sends that hang, nor the other way round."""
+        """How many callers there are for sends, and how many for look-ups.
+
+        Look-ups are not kept waiting by sends that hang, nor the other way round.
+        """
         most = self.place.pace.most
         return (self.sends, most), (self.look_ups, max(1, most // 2))
 
@@ -74,8 +77,7 @@ class Lane:
         """How many refunds are to be claimed now."""
         pace = self.place.pace
         if self.place.budget is not None:
-            # A granted call is for now: kept for later, it would be made beside those of that
-            # second.
+            # A granted call is for now: kept, it would be made beside those of a later second.
             return 0 if self.waits_for_calls else pace.room - self.at_work
         most = _CLAIMED_PER_CALL * pace.room
         if pace.per_second is not None:
@@ -84,7 +86,10 @@ class Lane:
 
     @property
     def wanted_unknown(self) -> int:
-        """How many of unknown outcome are to be claimed before all others, once a second unless calls are counted."""
+        """How many of unknown outcome are to be claimed before all others.
+
+        They are asked for once a second, and never where calls are counted.
+        """
         if (
             self.place.budget is not None
             or time.monotonic() - self.looked_up_at < LOOK_UPS_EVERY_SECONDS
@@ -94,7 +99,7 @@ class Lane:
 
     @property
     def half(self) -> int:
-        """With so many left to call for it is time to claim more; -1: it is by the clock."""
+        """With so many left to call for, more are claimed; -1: by the clock."""
         is_paced = self.place.budget is not None or self.place.pace.per_second is not None
         half = _CLAIMED_PER_CALL * self.place.pace.room // 2
         return half if self.unsent > half and not is_paced else -1
@@ -102,14 +107,16 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
+    """One slice of a job while it runs: its lanes, and what they share."""
+
     runtime: Runtime
     job_id: str
     stop_at: float  # monotonic: claim nothing after
     commits: GroupCommit
     lanes: Sequence[Lane]
-    # no more refunds are being written
+    # Set when no more refunds are being written.
     filled: asyncio.Event = field(default_factory=asyncio.Event)
-    trouble: list[Exception] = field(default_factory=list)  # of writing them
+    trouble: list[Exception] = field(default_factory=list)  # of writing refunds
 
     def look(self) -> None:
         """Have every lane look whether there is something to claim."""

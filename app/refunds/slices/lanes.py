@@ -1,8 +1,9 @@
-"""The lanes of a slice: each claims one job's due refunds of one method in batches and keeps their calls going.
+"""The lanes of a slice, one for each method.
 
-A lane that is slow or hangs keeps no other waiting: while it still has calls in flight the others
-go on claiming, and when the slice's time is over another slice is prompted before the last calls
-are back.
+Each claims one job's due refunds of its method in batches and keeps their calls going. A lane that
+is slow or hangs keeps no other waiting: while it still has calls in flight the others go on
+claiming, and when the slice's time is over another slice is prompted before the last calls are
+back.
 """
 
 import asyncio
@@ -34,7 +35,9 @@ async def run_lanes(
     commits: GroupCommit,
     hands_over: bool,
 ) -> bool:
-    """Work on the job's due refunds until none is due, or `stop_at` has come; returns with no call in flight.
+    """Work on the job's due refunds until none is due, or `stop_at` has come.
+
+    No call is in flight when it returns.
 
     Args:
         runtime: the worker's.
@@ -100,7 +103,10 @@ async def run_lanes(
 async def _paced(
     runtime: Runtime, method: UpstreamMethod, merchant: PaymentAccount, business_id: str
 ) -> AsyncIterator[tuple[Pace, Teller]]:
-    """A lane's pace, and who tells of it; what is known of the account's rate is taken up first."""
+    """A lane's pace, and who tells of it.
+
+    What is known of the account's rate is taken up first.
+    """
     account = f"{method}:{rate_limit.account_of(runtime, method, merchant, business_id)}"
     with runtime.paces.at(business_id, method, account=account) as pace:
         teller = Teller(runtime, account, pace.account)
@@ -120,7 +126,10 @@ async def _work(this: Slice, chunks: AsyncIterator[None]) -> None:
 
 
 async def _hand_over(this: Slice) -> bool:
-    """Prompt for the next slice when this one's time is over, instead of when the slowest call is back."""
+    """Prompt for the next slice when this one's time is over.
+
+    The slowest call is not waited for.
+    """
     await asyncio.sleep(this.stop_at - time.monotonic())
     if this.runtime.stopping.is_set():
         return False
@@ -138,7 +147,7 @@ async def _keep_filling(this: Slice, chunks: AsyncIterator[None]) -> None:
     try:
         async for _ in chunks:
             this.look()
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - raised when the calls in flight have ended and are written
         this.trouble.append(error)
     this.filled.set()
     this.look()

@@ -1,6 +1,7 @@
-"""The worker loop of a process without Redis: runs slices of due jobs side by side until it is told to stop.
+"""The worker loop of a process without Redis: slices of due jobs, side by side.
 
-It runs the same functions as the arq worker; only the prompting differs.
+It ends when it is told to stop. It runs the same functions as the arq worker; only the prompting
+differs.
 """
 
 import asyncio
@@ -18,9 +19,10 @@ log = structlog.get_logger()
 
 
 async def run_forever(runtime: Runtime, queue: LocalQueue, stop: asyncio.Event) -> None:
-    """Serve jobs that a slice was asked for, and those that are due by the database, the longest due first.
+    """Serve jobs that a slice was asked for, and those due by the database.
 
-    Stopping lets the slices in hand finish their calls and write their outcomes.
+    The longest due come first. Stopping lets the slices in hand finish their calls and write their
+    outcomes.
     """
     running: dict[Task[None], str] = {}
     while not stop.is_set():
@@ -34,7 +36,10 @@ async def run_forever(runtime: Runtime, queue: LocalQueue, stop: asyncio.Event) 
 
 
 async def _sweep(runtime: Runtime, queue: LocalQueue, running: dict[Task[None], str]) -> float:
-    """Start what is due and was not asked for; returns the seconds until there may be more."""
+    """Start what is due and was not asked for.
+
+    Returns the seconds until there may be more.
+    """
     pause = runtime.settings.sweep_seconds
     room = SLICES_AT_ONCE - len(running)
     if not room:
@@ -44,7 +49,7 @@ async def _sweep(runtime: Runtime, queue: LocalQueue, running: dict[Task[None], 
             return pause if due_in is None else min(pause, max(due_in, 0.05))
         for job_id in await recover.due_jobs(runtime, limit=room, skip=set(running.values())):
             _start(runtime, queue, running, job_id)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the worker's edge: a database that is away comes back
         log.warning("sweep.failed", error=type(error).__name__)
         return pause
     return 0.05

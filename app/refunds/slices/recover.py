@@ -1,4 +1,7 @@
-"""The sweep: finds due jobs from rows alone, so that a lost wake, a dead worker or an absent Redis only costs time."""
+"""The sweep: finds due jobs from rows alone.
+
+So a lost wake, a dead worker or an absent Redis only costs time.
+"""
 
 from collections.abc import Collection
 from typing import Final
@@ -7,12 +10,15 @@ from app.db.jobs import jobs
 from app.fault_points import Step
 from app.refunds.runtime import Runtime
 
-# what is due later than this is left to the sweep; look-ups are due sooner
+# What is due later than this is left to the sweep; look-ups are due sooner.
 MAX_WAKE_SECONDS: Final = 60.0
 
 
 async def due_jobs(runtime: Runtime, *, limit: int, skip: Collection[str] = ()) -> list[str]:
-    """Ids of due jobs, the longest due first; no other sweep is given them for one sweep's time."""
+    """Ids of due jobs, the longest due first.
+
+    No other sweep is given them for one sweep's time.
+    """
     async with runtime.db.write(Step.SWEEP) as conn:
         return await jobs.claim_due(
             conn, limit=limit, grace_seconds=runtime.settings.sweep_seconds, skip=tuple(skip)
@@ -20,6 +26,6 @@ async def due_jobs(runtime: Runtime, *, limit: int, skip: Collection[str] = ()) 
 
 
 async def due_in(runtime: Runtime) -> float | None:
-    """Seconds until a job is due (0 or less: one is), or None when none is open."""
+    """Seconds until a job is due (0 or less: one is); None: none is open."""
     async with runtime.db.read() as conn:
         return await jobs.next_due_in(conn)

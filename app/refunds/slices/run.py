@@ -1,7 +1,8 @@
-"""One slice of one job: expand what is not expanded while what is due is executed, settle, give way to other jobs.
+"""One slice of one job: expand, execute, settle, give way to other jobs.
 
-A slice may be started twice, stopped anywhere or run beside another of the same job: the rows
-decide, so none of this changes what is done.
+What is not expanded is expanded while what is due is executed. A slice may be started twice,
+stopped anywhere or run beside another of the same job: the rows decide, so none of this changes
+what is done.
 """
 
 import asyncio
@@ -41,8 +42,9 @@ async def run_slice(
 ) -> float | None:
     """Work on a job for about `seconds`; a `helper` calls no others.
 
-    Returns: Seconds until it should be run again (0 or less: at once), or None when it has ended or
-    another slice goes on.
+    Returns:
+        Seconds until it should be run again (0 or less: at once), or None when it has ended or
+        another slice goes on.
     """
     begun = await _begin(runtime, job_id)
     if begun is None:
@@ -67,10 +69,11 @@ async def run_slice(
 async def _begin(
     runtime: Runtime, job_id: str
 ) -> tuple[sa.RowMapping, bool, Mapping[UpstreamMethod, PaymentAccount]] | None:
-    """Start the job, or go on with it, and write its first refund rows, which may be all.
+    """Start the job, or go on with it; write its first refund rows, maybe all.
 
-    Returns: its row, whether all its refunds are there, and at whose accounts its payments and
-    credits are; None when there is nothing to run (ended, withdrawn, on hold).
+    Returns:
+        its row, whether all its refunds are there, and at whose accounts its payments and credits
+        are; None when there is nothing to run (ended, withdrawn, on hold).
     """
     async with runtime.db.write(Step.BEGIN) as conn:
         job = await jobs.lock_any(conn, job_id)
@@ -99,7 +102,7 @@ async def _begin(
 async def _go_on(
     runtime: Runtime, begun: sa.RowMapping, stop_at: float, *, is_expanded: bool, helper: bool
 ) -> AsyncGenerator[None]:
-    """Write the rest of the refund rows, a chunk of sessions per transaction, and yield after each.
+    """Write the other refund rows, a chunk of sessions per transaction, yielding after each.
 
     Each chunk is under the job row's lock. Other workers are called as soon as there is work for
     them.
@@ -122,7 +125,7 @@ async def _go_on(
             _, is_expanded = await expand_chunk(conn, job, at_most=chunk)
             await _beat(runtime, conn, job_id)
         yield
-        # half of the database's time is for the calls under way
+        # Half of the database's time is for the calls under way.
         await asyncio.sleep(time.monotonic() - began)
     if is_long:
         async with runtime.db.write() as conn:
@@ -132,28 +135,30 @@ async def _go_on(
 
 
 async def _beat(runtime: Runtime, conn: AsyncConnection, job_id: str, **changes: Any) -> None:
-    """Have a sweep look at the job when a lease has passed, should nothing be heard of this worker by then."""
+    """Have a sweep look at the job when a lease has passed.
+
+    Unless something is heard of this worker by then.
+    """
     await jobs.update(
         conn, job_id, due_at=jobs.seconds_from_now(runtime.settings.lease_seconds), **changes
     )
 
 
 async def _call_helpers(runtime: Runtime, job_id: str) -> None:
-    """Ask other workers to take part in a job that is large enough to be shared."""
+    """Ask other workers to take part in a job large enough to be shared."""
     if not runtime.queue.reaches_others:
         return
     most = runtime.settings.slices_per_job
     async with runtime.db.read() as conn:
         count = await refunds.count_open(conn, job_id, at_most=most * _REFUNDS_PER_HELPER)
-    # One name for all who ask within a slice's time, so that however many ask, there are no more
-    # helpers.
+    # One name for all who ask within a slice's time: however many ask, there are no more helpers.
     turn = runtime.turn
     for number in range(-(-count // _REFUNDS_PER_HELPER) - 1):
         await runtime.queue.wake(job_id, helper=True, once=f"helper-{number}-{turn}")
 
 
 async def run_job(runtime: Runtime, job_id: str, *, helper: bool = False) -> None:
-    """A worker's whole turn with a job: one slice, then a wake for what is left of it.
+    """A worker's whole turn with a job: one slice, then a wake for the rest.
 
     A `helper` only takes part in what is going on elsewhere: in a process that is at work on the
     job already there is nothing for it to do.

@@ -1,4 +1,7 @@
-"""The refunds as one arq task each, with our HTTP client and a row through SQLAlchemy before and after the call."""
+"""The refunds as one arq task each, with our HTTP client.
+
+A row is written through SQLAlchemy before and after the call.
+"""
 
 import asyncio
 from typing import Any, ClassVar
@@ -32,7 +35,10 @@ async def startup(ctx: dict[str, Any]) -> None:
 
 
 class Worker:
-    """What arq's command line takes; half a second between polls, its default, would leave slots empty."""
+    """What arq's command line takes.
+
+    Half a second between polls, its default, would leave slots empty.
+    """
 
     functions: ClassVar = [refund]
     on_startup = startup

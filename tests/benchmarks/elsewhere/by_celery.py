@@ -1,7 +1,7 @@
-"""The refunds as Celery tasks: one each, over Redis, acknowledged when done, in a worker of threads for each core.
+"""The refunds as Celery tasks, one each, over Redis.
 
-Of its pools threads did best here, before gevent (with the drivers that it can switch) and a
-process for each call.
+Each is acknowledged when done, in a worker of threads for each core. Of its pools threads did best
+here, before gevent (with the drivers that it can switch) and a process for each call.
 """
 
 import rows

@@ -1,7 +1,8 @@
-"""The refunds as DBOS steps: a workflow with one step for each, from a queue, as its documentation has it.
+"""The refunds as DBOS steps: a workflow of one step for each, from a queue.
 
-Plain functions in threads did as well here as coroutines, and as one workflow with all the steps.
-DBOS keeps what came of each step by itself, so there is no row of the application's beside it.
+It is as its documentation has it. Plain functions in threads did as well here as coroutines, and as
+one workflow with all the steps. DBOS keeps what came of each step by itself, so there is no row of
+the application's beside it.
 """
 
 import sys
@@ -23,7 +24,8 @@ http = SyncClientBuilder().no_proxy().build()
 
 # Its documented table of workflows: instants are milliseconds.
 taken = sa.text(
-    "SELECT count(*) FILTER (WHERE status = 'SUCCESS'), max(completed_at) - min(started_at_epoch_ms)"
+    "SELECT count(*) FILTER (WHERE status = 'SUCCESS'),"
+    " max(completed_at) - min(started_at_epoch_ms)"
     " FROM dbos.workflow_status WHERE starts_with(workflow_uuid, :batch)"
 )
 

@@ -1,8 +1,8 @@
-"""What the programs here do alike: start workers, pile refunds up while they are held, let them go, say how it went.
+"""What the programs here do alike: start workers, hold them, let them go, say how it went.
 
-A program reads what is `Given` as JSON from its standard input and prints what came of it as JSON.
-Its workers are processes of their own, as anybody would run them, and find the same in their
-environment.
+While they are held, refunds pile up. A program reads what is `Given` as JSON from its standard
+input and prints what came of it as JSON. Its workers are processes of their own, as anybody would
+run them, and find the same in their environment.
 """
 
 import functools
@@ -70,7 +70,9 @@ def race(
     enqueue: Callable[[str, int], None],
     seconds: Callable[[str, int], float | None],
 ) -> None:
-    """Start the workers, warm them with a few refunds, then time them with all the others, and print what came of it.
+    """Start the workers, warm them with a few refunds, then time them with all the others.
+
+    What came of it is printed.
 
     Args:
         workers: for each a module, run as `python -m`, and its arguments.

@@ -1,4 +1,7 @@
-"""A row per refund, as an application keeps it: marked before the call, and again with what came of it."""
+"""A row per refund, as an application keeps it.
+
+It is marked before the call, and again with what came of it.
+"""
 
 import sqlalchemy as sa
 from race import CURRENCY, PRICE_MINOR, given
@@ -52,7 +55,7 @@ def create(batch: str, count: int) -> list[str]:
 
 
 def seconds(batch: str, count: int) -> float | None:
-    """From the first call of the batch to the end of its last, by the database's clock; None until then."""
+    """From the batch's first call to its last's end, by the database's clock; None until then."""
     took = sa.func.extract(
         "epoch", sa.func.max(refunds.c.finished_at) - sa.func.min(refunds.c.submitted_at)
     )

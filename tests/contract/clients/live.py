@@ -1,7 +1,7 @@
-"""A live server for programs of any language: the embedded API, a sample week, its upstreams' books, and a receiver.
+"""A live server for programs of any language: the embedded API, and all that it stands between.
 
-What the upstreams' books and the receiver say is the tests' oracle; nothing of it is asked of the
-API.
+That is a sample week, its upstreams' books, and a receiver. What the books and the receiver say is
+the tests' oracle; nothing of it is asked of the API.
 """
 
 import contextlib
@@ -29,7 +29,7 @@ from app.serving import served
 BUSINESS = "studio"
 # A Monday to come, so that no session has started and what is paid back does not depend on when
 # this runs.
-MONDAY = dt.date.today() + dt.timedelta(days=14 - dt.date.today().weekday())
+MONDAY = dt.date.today() + dt.timedelta(days=14 - dt.date.today().weekday())  # noqa: DTZ011 - any zone's will do
 WEEK = {
     "date_from": str(MONDAY),
     "date_to": str(MONDAY + dt.timedelta(days=6)),
@@ -39,10 +39,13 @@ WEEK = {
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Receiver:
-    """An endpoint that takes everything, but answers at `/gone` that it is; `heard` is what came, in order."""
+    """An endpoint that takes everything, but answers at `/gone` that it is.
+
+    `heard` is what came, in order.
+    """
 
     address: str
-    # path, headers, body
+    # Each is a path, headers and a body.
     heard: list[tuple[str, dict[str, str], bytes]] = dataclasses.field(default_factory=list)
 
     def at(self, path: str) -> list[tuple[dict[str, str], bytes]]:
@@ -109,7 +112,10 @@ async def received() -> AsyncIterator[Receiver]:
 async def live(
     database_url: str, folder: Path, *, business: str = BUSINESS, lines: list[bytes] | None = None
 ) -> AsyncIterator[Live]:
-    """A business with a sample week, or with these lines of an import, on a real socket; `folder` is for its files."""
+    """A business with a sample week, or with these lines of an import, on a real socket.
+
+    `folder` is for its files.
+    """
     db = Database(database_url)
     async with db.write() as conn:
         await businesses.create(conn, business, "Studio", ZONE, CURRENCY)

@@ -31,7 +31,10 @@ def needs(*programs: str) -> None:
 
 
 async def run(*command: str | Path, folder: Path, seconds: float = 60, **environment: str) -> str:
-    """What a program prints on its standard output; it must end well, in time. What it leaves running ends with it."""
+    """What a program prints on its standard output; it must end well, in time.
+
+    What it leaves running ends with it.
+    """
     process = await asyncio.create_subprocess_exec(
         *command,
         cwd=folder,
@@ -54,7 +57,7 @@ async def run(*command: str | Path, folder: Path, seconds: float = 60, **environ
 
 
 async def typescript(folder: Path) -> Path:
-    """A copy of the TypeScript client with what its lock names installed, and the types generated beside it."""
+    """A copy of the TypeScript client, with what its lock names and the types generated."""
     needs("node", "npm")
     workshop = shutil.copytree(CLIENTS / "typescript", folder / "typescript")
     await run("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", folder=workshop)

@@ -1,4 +1,4 @@
-"""What the client that openapi-generator makes in Python is used for, as `week.ts` has it for TypeScript."""
+"""What the Python client of openapi-generator is used for, as `week.ts` has it for TypeScript."""
 
 import datetime as dt
 import json

@@ -1,4 +1,7 @@
-"""A studio with a week of classes, the API in front of it, a worker that runs when told to, and true upstream books."""
+"""A studio with a week of classes, the API in front of it, and true upstream books.
+
+Its worker runs when told to.
+"""
 
 import asyncio
 import csv
@@ -99,7 +102,10 @@ def session(id_, *, starts_in_hours=48, starts_at=None, **members):
 
 
 def booking(id_, session_id, *lines, status="booked", client_id="kim"):
-    """A booking paid by lines such as `("CAD", 2000)` or `("credits", 2)`; their ids begin with the booking's."""
+    """A booking paid by lines such as `("CAD", 2000)` or `("credits", 2)`.
+
+    Their ids begin with the booking's.
+    """
     payments = [
         {"method": "credit", "account_id": f"{id_}-account", "credits": amount}
         if means == "credits"
@@ -201,7 +207,7 @@ class Desk:
 
 
 class Studio(Desk):
-    """The business under test: its desk, its schedule, its worker and what the upstreams did for it."""
+    """The business under test: its desk, schedule and worker, and what upstreams did for it."""
 
     def __init__(self, http, db, runtime, upstream, queue):
         super().__init__(http)
@@ -211,9 +217,9 @@ class Studio(Desk):
         self.queue = queue
 
     async def work(self, job_id, *, seconds=30):
-        """The worker: slices of the job, each when it is due, until it has ended (or is on hold)."""
+        """The worker: slices of the job, each when due, until it has ended (or is on hold)."""
         async with asyncio.timeout(seconds):
-            while (again_in := await run_slice(self.runtime, job_id, seconds=5)) is not None:
+            while (again_in := await run_slice(self.runtime, job_id, seconds=5)) is not None:  # noqa: ASYNC110 - it says when
                 await asyncio.sleep(max(again_in, 0.01))
 
     async def faults(self, **switches):

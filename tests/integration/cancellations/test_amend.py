@@ -1,4 +1,7 @@
-"""What a person may do afterwards: withdraw while on hold, retry what was refused, resolve what no machine can."""
+"""What a person may do afterwards.
+
+Withdraw while on hold, retry what was refused, resolve what no machine can.
+"""
 
 import datetime as dt
 

@@ -1,4 +1,7 @@
-"""What is read is what the document says, has an ETag wherever it is JSON, and is read anew from a commit on."""
+"""What is read is what the document says, and is read anew from a commit on.
+
+It has an ETag wherever it is JSON.
+"""
 
 import asyncio
 
@@ -20,7 +23,7 @@ PUBLIC = "/v1/public/studio/schedule"
 
 @pytest.fixture
 async def settled(week):
-    """The week with names from everywhere, one that the platform cancelled, and refunds of every kind."""
+    """The week with names from everywhere, a class the platform cancelled, refunds of each kind."""
     await week.load(
         week.record(
             "session", "soft", name='Étirement "doux" \\ 柔', location=None, instructor="Zoë"

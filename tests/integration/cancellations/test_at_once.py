@@ -1,4 +1,7 @@
-"""Many requests at the same moment: a key makes one job, a session goes to one, and who asks again is told the same."""
+"""Many requests at the same moment: a key makes one job, and a session goes to one.
+
+Who asks again is told the same.
+"""
 
 import asyncio
 import itertools

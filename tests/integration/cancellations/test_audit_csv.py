@@ -1,4 +1,7 @@
-"""The audit CSV: a line for each refund and for what has nothing to return, and no cell that a spreadsheet runs."""
+"""The audit CSV: a line for each refund and for what has nothing to return.
+
+No cell of it is one that a spreadsheet runs.
+"""
 
 import csv
 import io
@@ -41,8 +44,8 @@ COLUMNS = [
     "resolved_amount",
 ]
 FROZEN = (
-    "session_id", "booking_id", "client_id", "method", "amount", "currency", "credits", "paid_amount", "kept_amount",
-    "kept_by",
+    "session_id", "booking_id", "client_id", "method", "amount", "currency", "credits",
+    "paid_amount", "kept_amount", "kept_by",
 )  # fmt: skip
 
 
@@ -58,7 +61,7 @@ async def test_the_202_may_carry_the_csv_as_an_attachment(week, audit_from):
     assert answer.headers["Content-Type"].startswith("text/csv")
     assert answer.headers["Content-Disposition"].startswith("attachment;")
     assert audit.columns == COLUMNS
-    # 10 refunds, 2 bookings with nothing to return, 1 session that nobody had booked
+    # There are 10 refunds, 2 bookings with nothing to return, 1 session that nobody had booked.
     assert len(audit) == 13
     assert {line["job_id"] for line in audit} == {job_id}
     assert {line["reason"] for line in audit} == {"Snow day"}

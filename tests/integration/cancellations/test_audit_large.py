@@ -1,4 +1,7 @@
-"""An audit's work grows with its lines, also of a job that came after the database had last counted its tables."""
+"""An audit's work grows with its lines, even before the database has counted its tables anew.
+
+A job may come after the last count.
+"""
 
 import asyncio
 import json

@@ -1,4 +1,7 @@
-"""audit.xlsx: the CSV's table with typed cells, read back by a program that is not ours, in memory that is flat."""
+"""audit.xlsx: the CSV's table with typed cells, read back by a program that is not ours.
+
+The memory that it takes is flat.
+"""
 
 import datetime as dt
 import io
@@ -91,8 +94,7 @@ async def test_ids_and_texts_are_text_as_they_are_and_never_a_formula(studio, db
         rows, _ = await sheet_of(studio, job["id"])
         for name in ("reason", "session_name", "client_name"):
             told = {row[name].value for row in rows}
-            # openpyxl takes an escaped underscore for what it is written as, which spreadsheets
-            # undo.
+            # openpyxl reads an escaped underscore as it is written, which spreadsheets undo.
             assert {one.replace("_x005F_", "_") for one in told} == {text}
             assert {row[name].data_type for row in rows} == {"s"}
         assert sorted(row["session_id"].value for row in rows) == sorted(IDS)

@@ -1,4 +1,4 @@
-"""What can't be done is refused with a problem that points at the field, and has changed nothing."""
+"""What can't be done is refused by a problem that points at the field, and has changed nothing."""
 
 import base64
 import datetime as dt

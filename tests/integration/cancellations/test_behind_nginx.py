@@ -1,4 +1,4 @@
-"""The audit through nginx, set as docs/proxies.md says: line by line, whole, and never half in silence."""
+"""The audit through nginx, set as docs/proxies.md says: by line, whole, never half in silence."""
 
 import asyncio
 import os
@@ -108,7 +108,7 @@ async def test_each_line_arrives_when_it_is_final_and_not_in_lumps(week, behind)
     ):
         lines = answer.aiter_lines()
         await anext(lines)
-        # while all others are still to come
+        # This line comes while all others are still to come.
         assert '"no_bookings"' in await asyncio.wait_for(anext(lines), 10)
         await week.work(job["id"])
         assert len([line async for line in lines]) == len(await week.audit(job["id"])) - 1

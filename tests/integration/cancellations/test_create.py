@@ -49,7 +49,7 @@ async def test_line_breaks_and_tabs_of_a_reason_are_taken_and_folded_to_blanks_e
     answer = await week.cancel("all", key="several lines", reason=typed)
     assert (answer.status_code, answer.json()["reason"]) == (202, folded)
     again = await week.cancel("all", key="several lines", reason=folded)
-    # what is kept is the same, and so is the request
+    # What is kept is the same, and so is the request.
     assert again.headers["Idempotent-Replayed"] == "true"
     assert (await week.get("/sessions/yoga"))["cancellation"]["reason"] == folded
     assert {line["reason"] for line in await week.audit(answer.json()["id"])} == {folded}

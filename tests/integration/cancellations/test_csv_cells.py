@@ -1,4 +1,7 @@
-"""The bytes of the audit CSV: the same in every way that it is made, and typed readers get numbers, NULLs and ids."""
+"""The bytes of the audit CSV: the same in every way that it is made.
+
+Typed readers get numbers, NULLs and ids.
+"""
 
 import csv
 import io

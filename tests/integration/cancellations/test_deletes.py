@@ -1,4 +1,4 @@
-"""What leaves the schedule: nothing that is in process, and never the history of what was settled."""
+"""What leaves the schedule: nothing in process, and never the history of what was settled."""
 
 import asyncio
 
@@ -22,7 +22,7 @@ IN_PROCESS = (409, "/problems/session-in-process")
 
 @pytest.fixture
 async def yoga(studio):
-    """A class with a paid, a split and a free booking of three people, the upstreams' books empty."""
+    """A class with a paid, a split and a free booking of three people; the books are empty."""
     await studio.load(
         *(studio.record("client", id_) for id_ in ("kim", "ana", "bo")),
         studio.record("session", "yoga"),

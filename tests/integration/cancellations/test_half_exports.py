@@ -1,4 +1,7 @@
-"""Half an audit never looks whole: a stop or the database's failure resets the connection, over HTTP/1.0 too."""
+"""Half an audit never looks whole: a stop or a database's failure resets the connection.
+
+Over HTTP/1.0, too.
+"""
 
 import asyncio
 import socket
@@ -75,6 +78,9 @@ async def test_an_audit_whose_database_connection_is_cut_is_reset(studio, db, ve
         reader, writer = await asked(address, path, key, version=version)
         await reader.readuntil(b"job_id")
         async with db.read() as conn:
-            cut = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database()"
-            assert await conn.scalar(sa.text(f"{cut} AND pid <> pg_backend_pid()"))
+            cut = (
+                "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+            assert await conn.scalar(sa.text(cut))
         assert await is_reset(reader, writer)

@@ -1,4 +1,4 @@
-"""What is answered by a hot route is what FastAPI's route of the same path answers: bodies, headers and refusals."""
+"""A hot route answers what FastAPI's route of the same path does: bodies, headers and refusals."""
 
 import itertools
 import json
@@ -96,11 +96,13 @@ async def test_both_routes_say_the_same_of_a_job_and_of_one_that_is_not_there(bo
 
 
 ODD = (
-    "limit=0", "limit=201", "limit=050", "limit=-1", "limit=", "limit=5&limit=5", "limit=%35", "limit=5.0", "limit=x",
-    "cursor=x", "cursor=", "cursor=WyJ4Il0", "cursor=" + "A" * 1001, "status=SCHEDULED", "status=", "status=gone",
-    "date_from=2026-1-1", "date_from=2026-02-30", "date_from=20260105", "date_from=", "date_from=null", "x=1", "&", "=",
-    "date_from=2026-01-05&date_to=2026-01-04", "date_from=2020-01-01&date_to=2026-01-01", "q=yo", "location=Hall+1",
-    "limit=5&", "&limit=5", "limit", "LIMIT=5", "date_to=2026-01-04", "limit=\u0665",
+    "limit=0", "limit=201", "limit=050", "limit=-1", "limit=", "limit=5&limit=5", "limit=%35",
+    "limit=5.0", "limit=x", "cursor=x", "cursor=", "cursor=WyJ4Il0", "cursor=" + "A" * 1001,
+    "status=SCHEDULED", "status=", "status=gone", "date_from=2026-1-1", "date_from=2026-02-30",
+    "date_from=20260105", "date_from=", "date_from=null", "x=1", "&", "=",
+    "date_from=2026-01-05&date_to=2026-01-04", "date_from=2020-01-01&date_to=2026-01-01",
+    "q=yo", "location=Hall+1", "limit=5&", "&limit=5", "limit", "LIMIT=5", "date_to=2026-01-04",
+    "limit=\u0665",
 )  # fmt: skip
 
 
@@ -171,7 +173,7 @@ async def test_both_routes_say_the_same_of_acceptances(both, week):
     assert first.status_code == 202, first.text
     again = await both.say_the_same("POST", path, json=body, headers=keyed)
     assert (again.headers["Idempotent-Replayed"], again.json()) == ("true", first.json())
-    # 409: it is in process
+    # This is 409: the sessions are in process.
     await both.say_the_same("POST", path, json=body, headers={"Idempotency-Key": "another"})
     await both.say_the_same("POST", path, json=body | {"reason": "x"}, headers=keyed)
     for key in ("", " ", "x" * 256, "\u00e9"):
@@ -187,11 +189,13 @@ async def test_both_routes_say_the_same_of_odd_bodies(both, week):
     path, body = "/v1/bulk-cancellations", week.body(["spin"])
     keyed = {"Idempotency-Key": "odd"}
     odd = [
-        *(b"", b"{", b"null", b"[]", b'"x"', b"\xff", b"{}", b"[" * 3000, b"1" * 700, b'{"date_from": NaN}'),
+        *(b"", b"{", b"null", b"[]", b'"x"', b"\xff", b"{}"),
+        *(b"[" * 3000, b"1" * 700, b'{"date_from": NaN}'),
         *(json.dumps(body | more).encode() for more in (
-            {"session_ids": []}, {"session_ids": ["a", "a"]}, {"session_ids": "every"}, {"hold_seconds": -1},
-            {"hold_seconds": 1.0}, {"include_attended": 1}, {"reason": "\u0000"}, {"reason": "\ud800"}, {"x": 1},
-            {"date_from": "2026-13-01"}, {"date_from": None}, {"plan_digest": "x"}, {"session_ids": ["none"]},
+            {"session_ids": []}, {"session_ids": ["a", "a"]}, {"session_ids": "every"},
+            {"hold_seconds": -1}, {"hold_seconds": 1.0}, {"include_attended": 1},
+            {"reason": "\u0000"}, {"reason": "\ud800"}, {"x": 1}, {"date_from": "2026-13-01"},
+            {"date_from": None}, {"plan_digest": "x"}, {"session_ids": ["none"]},
         )),
     ]  # fmt: skip
     for content in odd:
@@ -205,7 +209,7 @@ async def test_both_routes_say_the_same_of_odd_bodies(both, week):
             answer = await both.say_the_same("POST", path, content=content, headers=headers)
             assert answer.status_code in {400, 409, 415, 422}, (content[:80], answer.text)
     await both.say_the_same("POST", f"{path}?x=1", json=body, headers=keyed)
-    # nothing was accepted
+    # Nothing more was accepted.
     assert (await week.get("/bulk-cancellations"))["data"][0]["id"] == both.job_id
 
 

@@ -1,4 +1,7 @@
-"""What was paid and is not returned is named with its sum and its rule, and a line of 0 counts as nothing paid."""
+"""What was paid and is not returned is named with its sum and its rule.
+
+A line of 0 counts as nothing paid.
+"""
 
 import pytest
 import sqlalchemy as sa

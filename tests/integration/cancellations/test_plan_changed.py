@@ -1,4 +1,7 @@
-"""A plan's digest holds for what the plan saw, to the hour and the hall: anything else is refused, and named."""
+"""A plan's digest holds for what the plan saw, to the hour and the hall.
+
+Anything else is refused, and named.
+"""
 
 import datetime as dt
 

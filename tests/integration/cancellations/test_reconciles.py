@@ -1,6 +1,7 @@
-"""Of drawn schedules every cent and credit that was paid is returned or named as not returned, wherever one looks.
+"""Of drawn schedules every cent and credit that was paid is returned, or named as not returned.
 
-The oracle of what was paid is the drawn schedule, and of what was returned the sandbox's books.
+It is the same wherever one looks. The oracle of what was paid is the drawn schedule, and of what
+was returned the sandbox's books.
 """
 
 import random
@@ -27,7 +28,7 @@ class Draw:
                 "session", self.session_id, starts_in_hours=self.random.choice((-0.5, 48))
             )
         ]
-        # that the sandbox is told of, since a part of them was given back before
+        # The sandbox is told of these, since a part of them was given back before.
         self.payments = []
         for place in range(self.random.randint(0, 4)):
             lines = [self._line() for _ in range(self.random.choice((0, 1, 1, 2, 3)))]
@@ -84,7 +85,7 @@ def in_cells(audit, cell):
 
 
 def adds_up(audit, paid):
-    """Whether each line is what was paid, returned and kept, and all of them come to what was paid."""
+    """Whether each line is what was paid, returned and kept, and all come to what was paid."""
     for line in audit:
         means, returned = of_line(line, "credits" if line["method"] == "credit" else "amount")
         kept = of_line(line, "kept_amount")[1]
@@ -144,7 +145,7 @@ def returned(audit):
     }
 
 
-# draws, on each database
+# The count is of draws, on each database.
 @pytest.mark.parametrize("count", [80, pytest.param(250, marks=pytest.mark.long)])
 async def test_what_is_returned_and_what_is_named_as_kept_or_failed_is_what_was_paid(
     studio, audit_from, count

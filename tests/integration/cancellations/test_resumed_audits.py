@@ -1,4 +1,4 @@
-"""A followed audit that was cut off goes on after the last line that arrived whole, and misses nothing."""
+"""A followed audit that was cut off goes on after the last whole line, and misses nothing."""
 
 import csv
 

@@ -1,4 +1,4 @@
-"""What is returned, to whom, and that the upstreams' books and the audit agree to the cent and the credit."""
+"""What is returned, to whom, and that books and audit agree to the cent and the credit."""
 
 import asyncio
 

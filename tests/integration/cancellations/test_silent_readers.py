@@ -1,4 +1,7 @@
-"""Readers who do not read keep nothing from others: no connection to the database, and no place for ever."""
+"""Readers who do not read keep nothing from others.
+
+They hold no connection to the database, and no place for ever.
+"""
 
 import asyncio
 import json
@@ -55,7 +58,10 @@ def settings():
 
 @pytest.fixture
 async def world(database_url, settings):
-    """The app on a socket, its database with four connections, a key, and a job on hold with a long audit."""
+    """The app on a socket, its database with four connections, a key, and a job on hold.
+
+    The job has a long audit.
+    """
     db = Database(database_url, pool_size=POOL)
     async with db.write() as conn:
         await create_business(conn, "studio", name="Studio", timezone="UTC", currency="EUR")
@@ -158,7 +164,7 @@ async def test_twenty_silent_readers_hold_no_connection_and_keep_nobody_waiting(
             )
             assert {answer.status_code for answer in answers} == {200}
     await until(lambda: not world.checked_out)  # those that follow look in now and then; none stays
-    # they are all still there, of one key and business
+    # The streams are all still there, of one key and one business.
     assert len(world.app.state.governor._streams) == 2
     assert sum(world.app.state.governor._streams.values()) == 2 * 4 * 4
     for reader in readers:
@@ -179,12 +185,15 @@ async def test_a_silent_reader_who_reads_on_gets_every_line(world):
 
 
 async def until(is_so):
-    while not is_so():
+    while not is_so():  # noqa: ASYNC110 - neither a pool nor a socket has an event for it
         await asyncio.sleep(0.01)
 
 
 def is_reset(reader):
-    """Whether the other side has given the connection up, as the system knows it without a read (tcp(7), TCP_INFO)."""
+    """Whether the other side has given the connection up, as the system knows it without a read.
+
+    See tcp(7), TCP_INFO.
+    """
     established = 1
     return reader.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] != established
 

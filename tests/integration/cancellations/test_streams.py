@@ -1,4 +1,7 @@
-"""The followed CSV and the events: each outcome once, as it becomes final, over a real socket, to the job's end."""
+"""The followed CSV and the events: each outcome once, as it becomes final, to the job's end.
+
+They are read over a real socket.
+"""
 
 import asyncio
 import csv
@@ -55,7 +58,7 @@ async def test_a_followed_csv_gives_each_line_when_it_is_final_and_ends_with_the
         assert answer.headers["Content-Type"].startswith("text/csv")
         lines = answer.aiter_lines()
         header = await anext(lines)
-        # the session that nobody had booked needs no worker
+        # The session that nobody had booked needs no worker.
         first = await asyncio.wait_for(anext(lines), 5)
         assert '"no_bookings"' in first
         waiting = asyncio.ensure_future(anext(lines))
@@ -82,7 +85,7 @@ async def test_lines_come_while_the_job_is_still_running(week, live):
         await anext(lines)
         await run_slice(week.runtime, job["id"], seconds=2)
         told = [await asyncio.wait_for(anext(lines), 5) for _ in range(3)]
-        # the credits; the payments are still processing
+        # These are the credits; the payments are still processing.
         assert sum('"succeeded"' in line for line in told) == 2
         assert sum('"skipped"' in line for line in told) == 1  # the free booking
         assert (await week.job(job["id"]))["status"] == "running"

@@ -1,4 +1,7 @@
-"""Payments at Stripe accounts of businesses' own. A Stripe that keeps books by account and by key is the judge."""
+"""Payments at Stripe accounts of businesses' own.
+
+A Stripe that keeps books by account and by key is the judge.
+"""
 
 import asyncio
 import dataclasses
@@ -34,7 +37,7 @@ SEALING_KEY = Fernet.generate_key().decode()
 
 
 class Stripe:
-    """A Stripe that knows of some payments, each at one account, and shows nobody those of another."""
+    """A Stripe that knows some payments, each at one account, and shows nobody another's."""
 
     def __init__(self):
         self.at = {}  # the account of each payment
@@ -45,7 +48,10 @@ class Stripe:
         self._numbers = itertools.count(1)
 
     def account_of(self, request):
-        """Whose a call is, by exactly one key, and by exactly one account if by any; None: a key that is none."""
+        """Whose a call is, by exactly one key, and by exactly one account if by any.
+
+        None: the key is none.
+        """
         [authorization] = request.headers.getlist("authorization")
         named = request.headers.getlist("stripe-account")
         account = self.keys.get(authorization.removeprefix("Bearer "))
@@ -138,7 +144,10 @@ async def studio(studio, settings, peer):
 
 @pytest.fixture
 async def accepted_at(studio, db, peer):
-    """Found a business at an account, with a booking of two payments there, and cancel it all; gives the job's id."""
+    """Found a business at an account, with a booking of two payments there, and cancel it all.
+
+    Gives the job's id.
+    """
 
     async def accepted(business, account, at):
         async with db.write() as conn:
@@ -341,7 +350,7 @@ def test_businesses_and_what_is_theirs_outlive_the_revision_up_and_down(database
             kept = (
                 await conn.execute(sa.select(*(tables.businesses.c[name] for name in columns)))
             ).all()
-            # a later revision's
+            # The scopes are a later revision's.
             of_keys = [column for column in tables.api_keys.c if column.name != "scopes"]
             keys = (await conn.execute(sa.select(*of_keys))).all()
             broken = (

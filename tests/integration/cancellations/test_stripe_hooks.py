@@ -1,6 +1,7 @@
-"""Stripe's hooks: signed, counted once, never believed, and never lost. A Stripe with books of its own is the judge.
+"""Stripe's hooks: signed, counted once, never believed, and never lost.
 
-Stripe's own library is the witness of what its signature is.
+A Stripe with books of its own is the judge, and Stripe's own library is the witness of what its
+signature is.
 """
 
 import asyncio
@@ -44,7 +45,10 @@ ids = (f"evt_{n}" for n in itertools.count())
 
 
 class Stripe:
-    """Stripe's two calls of refunds. It makes what it is asked for, under any key; a test says how each ends."""
+    """Stripe's two calls of refunds: it makes what it is asked for, under any key.
+
+    A test says how each ends.
+    """
 
     def __init__(self):
         self.refunds = []  # newest first
@@ -165,7 +169,7 @@ def evt(object_, *, type_="refund.updated", event_id=None):
 
 
 def signed(body, *, secret=NEW, late_seconds=0):
-    """The headers of a hook that was sent so many seconds ago, signed as Stripe's own library signs."""
+    """The headers of a hook sent so many seconds ago, signed as Stripe's own library signs."""
     at = int(time.time()) - late_seconds
     signature = WebhookSignature.generate_signature_header(body, secret, timestamp=at)
     return {"content-type": "application/json; charset=utf-8", "stripe-signature": signature}
@@ -297,12 +301,12 @@ async def test_events_out_of_order_leave_the_same_books(studio, pending, peer):
 
 async def test_an_event_that_comes_before_our_own_commit_is_not_lost(studio, accepted, peer):
     async def tell(refund):
-        """The refund is done, and the hook is out, while the answer that says `pending` is on its way."""
+        """The refund is done and the hook is out while the answer `pending` is on its way."""
         peer.end("succeeded")
         await hook(studio, refund, type_="refund.created")
 
     peer.before_answer = tell
-    # it is due again at once, perhaps in the same slice
+    # The refund is due again at once, perhaps in the same slice.
     if (again_in := await run(studio, accepted)) is not None:
         assert again_in == 0
         assert await run(studio, accepted) is None
@@ -606,7 +610,7 @@ async def test_a_success_that_a_thin_event_takes_back_is_a_failure_with_its_reas
     peer.end("failed", failure_reason="expired_or_canceled_card")
     await thin_hook(studio, "re_1", type_="v1.refund.updated")
     await run(studio, refunded)
-    # an update alone puts nothing in doubt
+    # An update alone puts nothing in doubt.
     assert (await payment_of(studio, refunded))["status"] == "succeeded"
     await thin_hook(studio, "re_1", type_="v1.refund.failed")
     await run(studio, refunded)
@@ -740,9 +744,8 @@ async def test_a_body_that_is_no_event_is_refused_by_its_field(studio, pending):
             status,
             "application/problem+json",
         ), body
-        assert [error["pointer"] for error in answer.json().get("errors", ())] == [pointer][
-            : status == 422
-        ], body
+        pointers = [error["pointer"] for error in answer.json().get("errors", ())]
+        assert pointers == ([pointer] if status == 422 else []), body
     body = evt({})
     assert (
         await post(studio, body, signed(body) | {"content-type": "text/plain"})
@@ -760,7 +763,7 @@ def _header(change):
 
 
 def _by_hand(form, *, scheme="sha256"):
-    """A header of this form, `{t}` and `{v1}` in it being the time and the signature that belong together."""
+    """A header of this form, `{t}` and `{v1}` being a time and the signature that goes with it."""
 
     def headers(body):
         at = str(int(time.time()))
@@ -812,7 +815,7 @@ async def test_what_stripe_did_not_sign_now_is_refused_in_the_same_words_as_its_
     for fault, spoil in (REFUSED | ONLY_BY_US).items():
         headers = spoil(body)
         if fault in REFUSED:
-            # the latter for what is no ASCII
+            # A TypeError is for what is no ASCII.
             with pytest.raises((SignatureVerificationError, TypeError)):
                 Webhook.construct_event(body, headers.get("stripe-signature"), NEW)
         sent = {name: value.encode() for name, value in headers.items()} | {

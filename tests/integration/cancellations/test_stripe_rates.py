@@ -1,4 +1,7 @@
-"""Stripe counts an account's calls, so all workers together keep to its rate. The judge is when calls came to it."""
+"""Stripe counts an account's calls, so all workers together keep to its rate.
+
+The judge is when calls came to it.
+"""
 
 import asyncio
 import datetime as dt
@@ -39,7 +42,7 @@ SECONDS = 5.0
 
 
 class Stripe:
-    """Answers at once, unless told to wait, and remembers when which call came for which account."""
+    """Answers at once, unless told to wait; remembers when which call came for which account."""
 
     def __init__(self):
         self.came = defaultdict(list)
@@ -117,7 +120,7 @@ async def peer():
 
 @pytest.fixture
 async def worker(database_url, peer):
-    """Make workers, each with a database handle and upstream pools of its own: `worker(**settings)`."""
+    """Make workers, each with its own database handle and upstream pools: `worker(**settings)`."""
     made = []
 
     def make(*, path="", **changes):
@@ -136,7 +139,10 @@ async def worker(database_url, peer):
 
 
 async def cancelled(db, business, account, refunds):
-    """A business at an account with so many payments of a day, all of it cancelled; gives the job's id."""
+    """A business at an account with so many payments of a day, all of it cancelled.
+
+    Gives the job's id.
+    """
     async with db.write() as conn:
         await create_business(conn, business, name=business, timezone="UTC", currency="EUR")
         await stripe_accounts.put(conn, business, StripeAccount(account))
@@ -187,7 +193,7 @@ async def test_two_workers_keep_to_an_account_s_rate_together_and_use_it_and_ano
     db, worker, peer
 ):
     jobs = [await cancelled(db, "one", ONE, 400), await cancelled(db, "other", OTHER, 400)]
-    # so that each refusal is looked up: twice as many calls as are granted
+    # So each refusal is looked up: that makes twice as many calls as are granted.
     peer.refunded_by_somebody_else = {OTHER}
     workers = [worker(), worker()]
     begun = time.monotonic()
@@ -340,7 +346,7 @@ async def test_no_time_is_counted_twice_and_a_clock_that_was_set_back_is_not_wai
     db, ask, seconds_ahead
 ):
     assert (await ask(9)).calls == 5
-    # counted by a statement that came later and waited less, or by another clock
+    # Calls are counted by a statement that came later and waited less, or by another clock.
     await after(db, -seconds_ahead)
     assert (await ask(9)).calls == 0
     async with db.read() as conn:

@@ -1,4 +1,7 @@
-"""Businesses with tokens of their own at both upstreams, whose books say by whose token each call was made."""
+"""Businesses with tokens of their own at both upstreams.
+
+The upstreams' books say by whose token each call was made.
+"""
 
 import dataclasses
 import itertools
@@ -74,7 +77,10 @@ async def put(studio, business, tokens):
 
 @pytest.fixture
 def accepted_for(studio, db):
-    """Found a business, with a booking of a payment and of credits, and cancel it all; gives the job's id."""
+    """Found a business, with a booking of a payment and of credits, and cancel it all.
+
+    Gives the job's id.
+    """
 
     async def accepted(business, tokens):
         async with db.write() as conn:

@@ -1,4 +1,7 @@
-"""What an upstream says is believed no further than it goes: a scripted payment service over real HTTP is the judge."""
+"""What an upstream says is believed no further than it goes.
+
+A scripted payment service over real HTTP is the judge.
+"""
 
 import contextlib
 import dataclasses
@@ -20,9 +23,9 @@ PENDING = {"id": "re_1", "status": "pending"}
 
 
 class Upstream:
-    """Answers each POST with the next of its `answers` (the last for ever), and look-ups with what `listed` holds.
+    """Answers each POST with the next of its `answers` (the last for ever).
 
-    It is listed from the `listed_from`th POST on.
+    Look-ups are answered with what `listed` holds, from the `listed_from`th POST on.
     """
 
     def __init__(self, *answers, listed=(), listed_from=0):
@@ -53,7 +56,10 @@ def answer(status, body=None, **headers):
 
 @pytest.fixture
 def scripted(week, settings):
-    """Put a scripted payment service in the place of the sandbox's; gives a function that runs what is due."""
+    """Put a scripted payment service in the place of the sandbox's.
+
+    Gives a function that runs what is due.
+    """
 
     @contextlib.asynccontextmanager
     async def scripted(upstream, session_ids):
@@ -130,7 +136,7 @@ async def test_calls_that_surely_had_no_effect_use_up_none_of_a_refund_s_attempt
 
 
 class RepeatsUnderAKey(Upstream):
-    """Answers a key that has come before as it did then, a refusal too: so does Stripe, for a day."""
+    """Answers a key that came before as it did then, refusals too: so does Stripe, for a day."""
 
     def __init__(self, *answers):
         super().__init__(*answers)
@@ -161,7 +167,7 @@ async def test_an_upstream_that_asks_everybody_to_wait_is_left_alone_by_the_busi
     upstream = Upstream(answer(429, retry_after="60"))
     async with scripted(upstream, ["full"]) as (_job, work):
         refunds = await work(1)
-    # eight in a row, and the calls that were open when the last of them came
+    # Eight in a row, and the calls that were open when the last of them came.
     assert len(upstream.keys) <= 8 + 8
     assert {one["status"] for one in refunds} == {"pending"}
     assert {one["attempts"] for one in refunds} == {0}

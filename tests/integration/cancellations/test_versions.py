@@ -1,4 +1,7 @@
-"""A poll: whatever changes what is shown of a job gives it another ETag; else it is 304 without a look at refunds."""
+"""A poll: whatever changes what is shown of a job gives it another ETag.
+
+Else it is 304 without a look at refunds.
+"""
 
 import asyncio
 
@@ -78,7 +81,7 @@ async def expanded(db, job_id, *, at_most=10):
 
 async def test_every_step_of_a_worker_gives_the_job_another_etag(week, poll, db):
     job_id = poll.job_id
-    # begins, writes the refunds, and has no time to claim
+    # The job begins, writes the refunds, and has no time to claim.
     await run_slice(week.runtime, job_id, seconds=0)
     assert (await poll.sees_a_change())["status"] == "running"
     [sent] = await claimed_by(db, job_id, lease_seconds=0.0)
@@ -111,7 +114,7 @@ async def test_refund_rows_that_are_held_back_for_a_person_give_another_etag(stu
     await studio.load(*(studio.record("booking", *line) for line in lines))
     first = Poll(studio, (await studio.accepted(["yoga"]))["id"])
     await first.sees_a_change()
-    # the schedule has named half of what it names now, and all of that is claimed
+    # The schedule has named half of what it names now, and all of that is claimed.
     async with db.write() as conn:
         row = {
             "business_id": "studio",
@@ -193,7 +196,7 @@ async def test_a_withdrawal_gives_the_job_another_etag(week):
     job = await week.accepted(["spin"], hold_seconds=600)
     poll = Poll(week, job["id"])
     assert (await poll.sees_a_change())["status"] == "held"
-    # it only notes when the hold ends
+    # The slice only notes when the hold ends.
     assert await run_slice(week.runtime, job["id"], seconds=0) is None
     await poll.sees_none()
     await week.post(f"/bulk-cancellations/{job['id']}/withdraw")
@@ -223,7 +226,7 @@ async def test_a_poll_of_a_known_version_counts_no_refunds(week, poll, db):
     sa.event.remove(looks, "before_cursor_execute", note)
     assert answer.status_code == 200
     assert not [statement for statement in asked if "refunds" in statement]
-    # on PostgreSQL no statement is seen there: what can't be read is not read
+    # On PostgreSQL no statement is seen there: what can't be read is not read.
     async with db.write() as conn:
         await conn.execute(sa.text("ALTER TABLE refunds RENAME TO refunds_elsewhere"))
     poll.tag = answer.headers["ETag"]

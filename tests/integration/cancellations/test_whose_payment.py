@@ -1,4 +1,4 @@
-"""A payment and an account are of one business: nobody else's cancellation gives anything of them back."""
+"""A payment and an account are of one business: no other's cancellation gives back any of them."""
 
 import asyncio
 
@@ -144,9 +144,8 @@ async def test_what_is_held_back_is_a_persons_who_is_told_of_it_and_resolves_it(
     await returned(studio, "monday", paid_by(studio, "b1", "monday", 1000, "course"))
     office = Office(studio.http, studio.db, settings)
     await office.endpoint("http://127.0.0.1:9/hook")
-    later = (await returned(studio, "friday", paid_by(studio, "b2", "friday", 1000, "course")))[
-        "b2"
-    ]
+    booked = paid_by(studio, "b2", "friday", 1000, "course")
+    later = (await returned(studio, "friday", booked))["b2"]
     assert words(later) == HELD_BACK
     path = f"/bulk-cancellations/{later['job_id']}"
     assert (await studio.job(later["job_id"]))["status"] == "completed_with_failures"

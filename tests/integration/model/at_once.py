@@ -1,7 +1,7 @@
-"""SQLite in the event loop's own thread: the driver's way to a thread and back is most of what a short statement takes.
+"""SQLite in the event loop's own thread.
 
-The database, its file and every statement are those of the service; only nobody else gets a turn
-meanwhile.
+The driver's way to a thread and back is most of what a short statement takes. The database,
+its file and every statement are those of the service; only nobody else gets a turn meanwhile.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ class _Here:
         future, function = task
         try:
             result = function()
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it is the caller's, as with the thread
             future.set_exception(error)
         else:
             future.set_result(result)

@@ -1,4 +1,4 @@
-"""The model's upstream: it keeps its own books, and does with each call what the run has drawn for it.
+"""The model's upstream: it keeps its own books, and does with each call what the run has drawn.
 
 It speaks the contracts' words (`openapi/*-upstream.yaml`) into the real gateways, so that what is
 judged is what they read. It is never caught in a lie that the contracts forbid; where they leave
@@ -86,7 +86,10 @@ _REFUSALS = {
 
 @dataclass(slots=True)
 class Entry:
-    """One refund in the books. Unless it failed, it is an effect; `unseen`: look-ups do not show it yet."""
+    """One refund in the books. Unless it failed, it is an effect.
+
+    `unseen`: look-ups do not show it yet.
+    """
 
     id: str
     reference: str

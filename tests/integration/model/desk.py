@@ -1,7 +1,8 @@
-"""The database of a run as its observer sees it: the schedule is put there, time is made to pass, rows are read.
+"""The database of a run as its observer sees it.
 
-It looks with a connection of its own, beside the code under test, and changes nothing but instants:
-all of a business's open rows grow older together, so that who waits for what stays as it was.
+The schedule is put there, time is made to pass, rows are read. It looks with a
+connection of its own, beside the code under test, and changes nothing but instants: all of a
+business's open rows grow older together, so that who waits for what stays as it was.
 """
 
 import sqlite3
@@ -67,7 +68,8 @@ class Desk:
         credit = [(mine, f"b{s}", n, m, f"a{s}{n}", n) for s, n, m in _LINES if m == "credit"]
         self._db.execute("BEGIN IMMEDIATE")
         self._db.execute(
-            "INSERT INTO businesses (id, name, timezone, currency, created_at) VALUES (?, 'Studio', 'UTC', 'CAD', ?)",
+            "INSERT INTO businesses (id, name, timezone, currency, created_at) "
+            "VALUES (?, 'Studio', 'UTC', 'CAD', ?)",
             (mine, f"{DAY}T00:00:00.000Z"),
         )
         self._db.execute(
@@ -77,7 +79,10 @@ class Desk:
             ("sessions (business_id, id, starts_at, ends_at, name, timezone, status)", sessions),
             ("bookings (business_id, id, session_id, status, client_id)", bookings),
             (
-                "payment_lines (business_id, booking_id, line_no, method, payment_id, amount_minor, currency)",
+                (
+                    "payment_lines (business_id, booking_id, line_no, method, payment_id, "
+                    "amount_minor, currency)"
+                ),
                 payments,
             ),
             (
@@ -119,8 +124,11 @@ class Desk:
         }
 
     def outcomes(self, job_id: str) -> dict[str, tuple[str, str | None]]:
-        """What became of each session that the job's request chose, and the job that has it instead."""
-        query = "SELECT session_id, outcome, held_by_job_id FROM job_sessions WHERE business_id = ? AND job_id = ?"
+        """What became of each session that the job's request chose, and which job has it."""
+        query = (
+            "SELECT session_id, outcome, held_by_job_id FROM job_sessions "
+            "WHERE business_id = ? AND job_id = ?"
+        )
         return {
             row["session_id"]: (row["outcome"], row["held_by_job_id"])
             for row in self._read(query, job_id)

@@ -55,7 +55,10 @@ class Life:
             await self.crew.expand(job_id, at_most)
 
     async def slice(self, job_id: str, drawn: Sequence[tuple[Deed, Look]]) -> float | None:
-        """A worker's whole turn without interruption: what it draws becomes of its calls, one after the other."""
+        """A worker's whole turn without interruption: what is drawn becomes of its calls.
+
+        They are made one after the other.
+        """
         await self.begin(job_id, SESSIONS)
         group = await self.calls_of_a_slice(job_id, drawn)
         if group:
@@ -72,7 +75,10 @@ class Life:
         return group
 
     async def record(self, group: list[Held]) -> None:
-        """Write what these workers of one job heard: exactly what the fence lets through must change."""
+        """Write what these workers of one job heard.
+
+        Exactly what the fence lets through must change.
+        """
         rows = {row["id"]: row for row in self.desk.refunds()}
         due = {held.claimed.id for held in group if _lets_through(rows[held.claimed.id], held)}
         changed = set(await self.crew.record(group))
@@ -100,7 +106,10 @@ class Life:
         assert await verify(self.db, self.desk.business_id, overdue_seconds=overdue_seconds) == []
 
     async def comes_to_rest(self) -> None:
-        """All is well from now on: machines end all they can, people ask for the rest, and every line is returned."""
+        """All is well from now on, and every line is returned.
+
+        Machines end all they can, and people ask for the rest.
+        """
         await self._rests()
         for _ in range(_ROUNDS):
             left = {row["job_id"] for row in self.watch.asleep()}

@@ -1,4 +1,4 @@
-"""What must hold after every step of a run: our rows against the upstream's books and against their own past.
+"""What must hold after every step of a run: our rows against the upstream's books and their past.
 
 The books are the oracle of money; of states, the promises that the modules under test make in their
 docstrings.

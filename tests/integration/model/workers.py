@@ -1,4 +1,4 @@
-"""The model's workers and their clock: they call as the protocol says, and may record late, twice or never.
+"""The model's workers and their clock; what they hear they may record late, twice or never.
 
 They promise what `execute` promises: a call only for a claim of their own, none so late that it
 could outlive the lease, and a look-up instead of a call unless the row was committed as `submitted`
@@ -146,7 +146,10 @@ class Crew:
         await self._hear(held, Indeterminate("no answer"), Look.TRUE)
 
     async def pass_time(self, seconds: float) -> None:
-        """All rows grow older, calls on their way come to their end, and who waited long enough stops waiting."""
+        """Let time pass.
+
+        Rows grow older, calls on their way come to their end, and who waited long enough stops.
+        """
         self.clock += seconds
         self.desk.age(seconds)
         if seconds > _LAGS_AT_MOST_SECONDS:

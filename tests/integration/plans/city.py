@@ -1,4 +1,7 @@
-"""A city of businesses with years behind them: tables so large that reading one from end to end would be a defect."""
+"""A city of businesses with years behind them.
+
+Its tables are so large that reading one from end to end would be a defect.
+"""
 
 import datetime as dt
 

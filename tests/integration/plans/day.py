@@ -1,4 +1,4 @@
-"""Everything that a business and a worker do in a day, once: each list and each step runs its statements."""
+"""All that a business and a worker do in a day, once: each list and step runs its statements."""
 
 import asyncio
 import datetime as dt
@@ -110,7 +110,7 @@ class Day:
             deliver_forever(self.runtime.db, self.runtime.settings, stop)
         )
         async with asyncio.timeout(20):
-            while await self.something_is_due():
+            while await self.something_is_due():  # noqa: ASYNC110 - only the database knows
                 await asyncio.sleep(0.1)
         stop.set()
         await delivering

@@ -1,4 +1,7 @@
-"""What a database really does: each statement with its plan, caught at the driver, whoever wrote the statement."""
+"""What a database really does: each statement with its plan, caught at the driver.
+
+So it is seen whoever wrote the statement.
+"""
 
 import json
 import re

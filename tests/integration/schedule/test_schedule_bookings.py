@@ -166,7 +166,7 @@ async def test_a_cancelled_session_takes_no_booking_and_lets_none_go(ready):
         {"status": "cancelled"},
         {"status": "cancelled", "payments": [CARD]},
     ):
-        # as it is, or as our own cancellation comes back
+        # Sent as it is, or as our own cancellation comes back.
         echoed = await ready.put_booking("in", **same)
         assert (echoed.status_code, echoed.json()["status"]) == (200, "booked")
     assert await ready.get("/sessions/s1/bookings") == before
@@ -183,7 +183,7 @@ async def test_a_booking_of_another_business_is_neither_seen_nor_replaced(ready)
             sa.insert(tables.clients).values(business_id="other", id="theirs", name="X")
         )
     assert (await ready.http.get("/v1/clients/theirs/bookings")).status_code == 404
-    # a client of ours with the same id
+    # This makes a client of ours with the same id.
     assert (await ready.put_booking(client_id="theirs")).status_code == 201
     async with ready.db.read() as conn:
         rows = sa.select(tables.clients.c.business_id, tables.clients.c.name).where(
@@ -328,7 +328,8 @@ async def test_one_booking_put_many_ways_at_once_ends_as_one_of_them_with_its_ow
 
 async def waits_for_a_lock(db):
     waiting = sa.text(
-        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        "SELECT count(*) FROM pg_stat_activity "
+        "WHERE wait_event_type = 'Lock' AND datname = current_database()"
     )
     async with asyncio.timeout(10):
         while True:

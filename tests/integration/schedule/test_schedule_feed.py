@@ -1,4 +1,4 @@
-"""The calendar feed over time: revisions that only grow, and what a feed that can't hold all of it keeps."""
+"""The calendar feed over time: revisions that only grow, and what a feed keeps if not all fits."""
 
 import datetime as dt
 
@@ -47,7 +47,7 @@ async def test_each_change_that_calendars_show_is_a_revision_and_the_count_only_
     await look()
     await studio.load(a_session())  # the same again
     await look()
-    # moved
+    # It is moved.
     await studio.put_session(
         starts_at="2026-11-24T07:00:00-05:00", ends_at="2026-11-24T08:30:00-05:00"
     )
@@ -60,7 +60,7 @@ async def test_each_change_that_calendars_show_is_a_revision_and_the_count_only_
     await look()
     job = await cancelled(studio, "first", hold_seconds=600)
     await look()
-    # a cancelled one, described anew
+    # A cancelled one is described anew.
     await studio.put_session(name="Aqua Fit", location="Pool", **STARTS)
     await look()
     assert (await studio.http.post(f"/v1/bulk-cancellations/{job}/withdraw")).status_code == 200

@@ -23,7 +23,7 @@ NONE = dict.fromkeys(("created", "updated", "unchanged", "frozen", "errors", "me
 
 
 async def rows_of(studio):
-    """Every row of the schedule, and on PostgreSQL the version of each: a row written anew is not the same."""
+    """Every row of the schedule, and on PostgreSQL its version: a row written anew differs."""
     kept = (tables.clients, tables.sessions, tables.bookings, tables.payment_lines)
     version = [sa.literal_column("xmin::text")] if studio.db.is_postgresql else []
     async with studio.db.read() as conn:

@@ -1,4 +1,7 @@
-"""Each answer that shows a session shows the same clocks, its own and the business's, and lists by the latter."""
+"""Each answer that shows a session shows the same clocks, its own and the business's.
+
+It lists by the latter.
+"""
 
 import pytest
 import sqlalchemy as sa
@@ -33,9 +36,8 @@ async def test_each_answer_about_a_session_shows_the_same_clocks(zones):
     (listed,) = (await zones.get("/sessions", **day))["data"]
     (public,) = (await zones.get("/public/studio/schedule", **day))["data"]
     (booking,) = (await zones.get("/clients/c1/bookings"))["data"]
-    (planned,) = (await zones.http.post("/v1/bulk-cancellations/plan", json=chosen)).json()[
-        "sessions"
-    ]
+    plan = (await zones.http.post("/v1/bulk-cancellations/plan", json=chosen)).json()
+    (planned,) = plan["sessions"]
     job = await zones.http.post(
         "/v1/bulk-cancellations", json=chosen, headers={"Idempotency-Key": "k"}
     )
@@ -53,9 +55,8 @@ async def test_each_answer_about_a_session_shows_the_same_clocks(zones):
             "2027-01-05T23:00:00.000Z",
             "2027-01-06T00:30:00.000Z",
         )
-    assert (await zones.get("/sessions", date_from="2027-01-06", date_to="2027-01-06"))[
-        "data"
-    ] == []
+    day_after = await zones.get("/sessions", date_from="2027-01-06", date_to="2027-01-06")
+    assert day_after["data"] == []
 
 
 async def test_a_zone_that_is_unknown_here_is_said_and_shown_by_the_business_s_clocks(zones, db):

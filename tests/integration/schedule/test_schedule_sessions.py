@@ -196,7 +196,7 @@ async def test_filters_narrow_the_list_together(studio, a_session):
         ({"cursor": "x"}, ["?cursor"]),
         ({"cursor": "\0"}, ["?cursor"]),
         ({"cursor": "WyJub3ctaXNoIiwiczEiXQ"}, ["?cursor"]),
-        # a NUL for an id
+        # This one has a NUL for an id.
         ({"cursor": "WyIyMDI2LTExLTIzVDEyOjAwOjAwLjAwMFoiLCJcdTAwMDAiXQ"}, ["?cursor"]),
     ],
 )

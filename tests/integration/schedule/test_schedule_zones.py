@@ -1,4 +1,4 @@
-"""Countries that stopped changing their clocks in 2026: every answer goes by the rules of the newer release.
+"""Countries that stopped changing clocks in 2026: each answer goes by the newer release's rules.
 
 `tests/acceptance/test_zone_rules.py` runs these once more with the machine's zone files at 2025b.
 """
@@ -41,9 +41,8 @@ async def test_list_plan_job_and_feed_agree_to_the_minute(
 
     (listed,) = (await studio.get("/sessions", **day))["data"]
     (public,) = (await studio.get("/public/theirs/schedule", **day))["data"]
-    (planned,) = (await studio.http.post("/v1/bulk-cancellations/plan", json=chosen)).json()[
-        "sessions"
-    ]
+    plan = (await studio.http.post("/v1/bulk-cancellations/plan", json=chosen)).json()
+    (planned,) = plan["sessions"]
     feed = await studio.http.get("/v1/public/theirs/schedule.ics", params=day)
     job = (await studio.http.post("/v1/bulk-cancellations", json=chosen, headers=once)).json()
     (cancelled,) = (await studio.get(f"/bulk-cancellations/{job['id']}/sessions"))["data"]

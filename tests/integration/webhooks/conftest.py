@@ -1,6 +1,7 @@
-"""Endpoints whose every byte a test writes, on any loopback address and with TLS, and certificates for them.
+"""Endpoints whose every byte a test writes, on any loopback address and with TLS.
 
-Receivers, too, that only count and answer, and a studio that tells them what happens.
+Certificates for them, too, receivers that only count and answer, and a studio that tells them what
+happens.
 """
 
 import asyncio
@@ -22,7 +23,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from integration.cancellations.conftest import Desk, Prompts, stranger, studio
+from integration.cancellations.conftest import Desk, Prompts, stranger, studio  # noqa: F401 - fixtures
 
 from app.auth.keys import Scope, create_key
 from app.config.settings import Settings
@@ -60,7 +61,10 @@ class Peer:
 
 @pytest.fixture
 async def peer_on():
-    """Start peers: `await peer_on(talk, host=…, tls=…)`; `talk(peer, reader, writer)` is one connection's life."""
+    """Start peers: `await peer_on(talk, host=…, tls=…)`.
+
+    `talk(peer, reader, writer)` is one connection's life.
+    """
     async with contextlib.AsyncExitStack() as stack:
 
         async def start(talk, *, host="127.0.0.1", port=0, tls=None) -> Peer:
@@ -84,7 +88,7 @@ async def peer_on():
                 for task in peer.tasks:
                     task.cancel()
                 await asyncio.gather(*peer.tasks, return_exceptions=True)
-                # the aborted transports close in the next rounds of the loop
+                # The aborted transports close in the next rounds of the loop.
                 await asyncio.sleep(0.01)
 
             server = await asyncio.start_server(connected, host, port, ssl=tls)
@@ -129,7 +133,11 @@ class Authority:
         asks_for_certificate: bool = False,
         as_rfc_5280_has_it: bool = True,
     ) -> ssl.SSLContext:
-        """What a peer serves TLS with under these names; else without the key identifiers that strict clients want."""
+        """What a peer serves TLS with under these names.
+
+        Unless `as_rfc_5280_has_it`, its certificate lacks the key identifiers that strict clients
+        want.
+        """
         key = ec.generate_private_key(ec.SECP256R1())
         names = list(names)
         drafted = self._draft(
@@ -157,7 +165,10 @@ class Authority:
         return context
 
     def client_context(self) -> ssl.SSLContext:
-        """What the product makes once per process, as strict as from Python 3.13 on, and this authority trusted."""
+        """What the product makes once per process, with this authority trusted as well.
+
+        As strict as from Python 3.13 on.
+        """
         context = ssl.create_default_context()
         context.verify_flags |= ssl.VERIFY_X509_STRICT
         context.load_verify_locations(cadata=self._pem())
@@ -217,7 +228,10 @@ class Heard:
 
 @dataclass
 class Receiver:
-    """An endpoint that answers as `reply` says: a status with headers and a body if need be, or what comes to one."""
+    """An endpoint that answers as `reply` says.
+
+    It is a status, one with headers and a body, or what gives either for a request.
+    """
 
     url: str = ""
     heard: list[Heard] = field(default_factory=list)
@@ -272,7 +286,10 @@ def settings(database_url, tmp_path):
 
 
 class Office(Desk):
-    """A business's webhooks: managed over the API, delivered by workers that run when told to, and their rows."""
+    """A business's webhooks, managed over the API, and their rows.
+
+    They are delivered by workers that run when told to.
+    """
 
     def __init__(self, http, db, settings):
         super().__init__(http)
@@ -345,7 +362,7 @@ class Office(Desk):
             await conn.execute(statement.values(**values))
 
     async def make_due(self):
-        """Let as much time go by as it takes for all that is on its way to be due: leases end, too."""
+        """Let as much time go by as makes all that is on its way due: leases end, too."""
         async with self.db.write() as conn:
             pending = webhook_deliveries.c.due_at.is_not(None)
             await conn.execute(sa.update(webhook_deliveries).where(pending).values(due_at=now()))
@@ -374,7 +391,7 @@ class Office(Desk):
         """A worker that ends once nothing is due: calls have a second to end, then."""
         async with self.worker(**settings):
             async with asyncio.timeout(20):
-                while await self.is_due():
+                while await self.is_due():  # noqa: ASYNC110 - a database has no event
                     await asyncio.sleep(0.01)
 
     @contextlib.asynccontextmanager

@@ -1,4 +1,7 @@
-"""Deliveries: by the schedule, by everybody's lane, once for all workers; what receivers have heard is the judge."""
+"""Deliveries: by the schedule, by everybody's lane, once for all workers.
+
+What receivers have heard is the judge.
+"""
 
 import asyncio
 import contextlib
@@ -406,7 +409,7 @@ async def test_what_was_told_while_an_endpoint_was_being_disabled_is_not_sent(of
     receiver = await receiving()
     endpoint = await office.endpoint(receiver.url)
     await office.tell([ACCEPTED])
-    # who told had read it as enabled
+    # Whoever told it had read the endpoint as enabled.
     await office.set(endpoint, status="disabled", disabled_because="by_hand")
     await office.deliver()
     assert receiver.heard == []
@@ -481,7 +484,7 @@ async def test_a_worker_without_a_key_leaves_what_is_due_to_one_that_has_it(offi
     receiver = await receiving()
     endpoint = await office.endpoint(receiver.url)
     event_id = await office.test(endpoint)
-    # so it is not embedded, and has no file of its own
+    # With a Redis it is not embedded, and has no file of its own.
     async with office.worker(redis_url="redis://127.0.0.1:6379"):
         await asyncio.sleep(0.3)
     delivery = await office.delivery(endpoint, event_id)
@@ -799,7 +802,10 @@ class Gate:
 
 
 async def claimed_count(office, **having):
-    """How many deliveries are some worker's; or are to be tried again later, unless they have `tries=0`."""
+    """How many deliveries are some worker's, or are to be tried again later.
+
+    With `tries=0`, only the former.
+    """
     async with office.db.read() as conn:
         query = sa.select(sa.func.count()).select_from(webhook_deliveries).filter_by(**having)
         return (
@@ -808,7 +814,10 @@ async def claimed_count(office, **having):
 
 
 async def closed_with_a_stock(office, gate, eventually):
-    """Close the gate when as much is on its way as may be, and more is claimed: soon, of one that answers quickly."""
+    """Close the gate when as much is on its way as may be, and more is claimed.
+
+    That is soon, of an endpoint that answers quickly.
+    """
     await eventually(lambda: gate.answered > 60, seconds=60)
     while True:
         gate.opened.clear()
@@ -867,7 +876,7 @@ async def test_what_has_been_claimed_for_long_and_not_been_sent_is_claimed_anew(
     async with office.worker(webhook_timeout_seconds=300):  # so that no lease ends meanwhile
         await closed_with_a_stock(office, gate, eventually)
         await office.change(endpoint, url=new.url)
-        # longer than anything may wait; where it takes longer still, that is the same
+        # That is longer than anything may wait; where it takes longer still, that is the same.
         await asyncio.sleep(2.1)
         before = len(old.heard)
         gate.opened.set()

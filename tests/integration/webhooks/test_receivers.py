@@ -1,4 +1,7 @@
-"""Receivers built on packages that we did not write, `standardwebhooks` and `svix`, take what we send and no more."""
+"""Receivers built on packages that we did not write take what we send and no more.
+
+The packages are `standardwebhooks` and `svix`.
+"""
 
 import base64
 import datetime as dt

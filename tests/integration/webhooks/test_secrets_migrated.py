@@ -1,4 +1,7 @@
-"""Secrets of the version before are brought along: each stays what it was, and lives to the end that it had."""
+"""Secrets of the version before are brought along.
+
+Each stays what it was, and lives to the end that it had.
+"""
 
 import asyncio
 import datetime as dt
@@ -19,7 +22,10 @@ ENDS = dt.datetime(2027, 1, 1, tzinfo=dt.UTC)
 CHANGED, UNCHANGED = "019aab00-0000-7000-8000-000000000001", "019aab00-0000-7000-8000-000000000002"
 EVENT = "019aab00-0000-7000-8000-000000000003"
 
-BUSINESS = "INSERT INTO businesses (id, name, timezone, currency, created_at) VALUES (:id, 'B', 'UTC', 'EUR', :at)"
+BUSINESS = (
+    "INSERT INTO businesses (id, name, timezone, currency, created_at) "
+    "VALUES (:id, 'B', 'UTC', 'EUR', :at)"
+)
 ENDPOINT = """INSERT INTO webhook_endpoints
 (id, business_id, url, secret, previous_secret, previous_secret_until, status, created_at)
 VALUES (:id, 'b', 'https://e.example/', :now, :old, :ends, 'enabled', :at)"""

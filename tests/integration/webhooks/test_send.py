@@ -1,4 +1,7 @@
-"""One attempt of a webhook against peers, name servers and networks that mean harm; what listeners hear decides."""
+"""One attempt of a webhook against peers, name servers and networks that mean harm.
+
+What listeners hear decides.
+"""
 
 import asyncio
 import contextlib
@@ -32,13 +35,13 @@ def within(*networks):
 
 
 class Names:
-    """A name server: each name's answers in turn, the last one for ever, and how often each was asked for."""
+    """A name server: each name's answers in turn, the last for ever, and how often it was asked."""
 
     def __init__(self, **answers):
         self.answers = {name.replace("_", "."): list(turns) for name, turns in answers.items()}
         self.asked = []
 
-    def __call__(self, host, port, *, type):
+    def __call__(self, host, port, *, type):  # noqa: A002 - as socket.getaddrinfo has it
         self.asked.append(host)
         turns = self.answers.get(host)
         if not turns:
@@ -82,7 +85,7 @@ async def post_once(url, reach=EMBEDDED, resolve=None, context=None, **settings)
 
 
 def answering(*answers):
-    """A peer that answers the nth request of a connection with the nth answer, and the last one for ever."""
+    """A peer that answers a connection's nth request with the nth answer, the last for ever."""
 
     async def talk(peer, reader, writer):
         left = list(answers)
@@ -250,7 +253,10 @@ async def test_what_was_allowed_once_is_checked_again(peer_on):
 async def test_a_redirect_is_an_answer_and_not_followed(peer_on):
     target = await peer_on(answering(OK))
     for status in (301, 302, 303, 307, 308):
-        moved = f"HTTP/1.1 {status} Moved\r\nlocation: http://127.0.0.1:{target.port}/\r\ncontent-length: 0\r\n\r\n"
+        moved = (
+            f"HTTP/1.1 {status} Moved\r\nlocation: http://127.0.0.1:{target.port}/\r\n"
+            "content-length: 0\r\n\r\n"
+        )
         peer = await peer_on(answering(moved.encode()))
         posted = await post_once(f"http://127.0.0.1:{peer.port}/")
         assert (posted.status, posted.error, posted.response) == (status, None, "")
@@ -323,13 +329,13 @@ async def test_a_name_with_hundreds_of_addresses_has_few_of_them_knocked_at(peer
 
 
 class HangingNames(Names):
-    """Names under `hung.example` are answered when the test lets them be, and nothing else waits for them."""
+    """Names under `hung.example` are answered when the test lets them be; nothing else waits."""
 
     def __init__(self, **answers):
         super().__init__(**answers)
         self.let = threading.Event()
 
-    def __call__(self, host, port, *, type):
+    def __call__(self, host, port, *, type):  # noqa: A002
         if host.endswith("hung.example"):
             self.asked.append(host)
             self.let.wait(30)
@@ -345,7 +351,7 @@ async def test_names_whose_servers_never_answer_hold_up_no_other(peer_on):
     hung = [
         asyncio.create_task(backend.connect_tcp(f"{n}.hung.example", 443, 30)) for n in range(100)
     ]
-    while len(names.asked) < 100:
+    while len(names.asked) < 100:  # noqa: ASYNC110 - the names are asked for in threads
         await asyncio.sleep(0.01)
     begun = time.monotonic()
     stream = await backend.connect_tcp("hooks.example", peer.port, 5)
@@ -391,7 +397,7 @@ async def test_closing_ends_the_wait_for_names_that_hang():
     names = HangingNames()
     resolver = Resolver(names)
     asking = [asyncio.create_task(resolver.addresses("hung.example")) for _ in range(3)]
-    while not names.asked:
+    while not names.asked:  # noqa: ASYNC110 - in a thread
         await asyncio.sleep(0.01)
     await resolver.aclose()
     async with asyncio.timeout(1):
@@ -775,7 +781,7 @@ async def test_a_cancelled_attempt_is_cancelled_and_leaves_its_place_to_the_next
     async with poster(most_connections=1) as made:
         url = f"http://127.0.0.1:{peer.port}/"
         attempt = asyncio.create_task(made.post(url, {}, b"{}"))
-        while not peer.requests:
+        while not peer.requests:  # noqa: ASYNC110 - the peer has a list and no event
             await asyncio.sleep(0.01)
         attempt.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -787,7 +793,7 @@ async def test_closing_breaks_attempts_under_way_off(peer_on):
     peer = await peer_on(answers_never)
     async with poster() as made:
         attempt = asyncio.create_task(made.post(f"http://127.0.0.1:{peer.port}/", {}, b"{}"))
-        while not peer.requests:
+        while not peer.requests:  # noqa: ASYNC110 - the peer has a list and no event
             await asyncio.sleep(0.01)
         await made.aclose()
         assert (await attempt).error is DeliveryError.BROKEN

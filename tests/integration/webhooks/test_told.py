@@ -1,4 +1,7 @@
-"""What is told: every event in the transaction of what it reports, once for all that hear it, and nobody else's."""
+"""What is told: every event in the transaction of what it reports, once for all that hear it.
+
+And nobody else's.
+"""
 
 import asyncio
 import threading
@@ -24,7 +27,7 @@ NOWHERE = "http://127.0.0.1:9/hook"
 
 @pytest.fixture
 async def told(studio, settings):
-    """The studio's webhooks, with one endpoint that is told everything; nothing is delivered here."""
+    """The studio's webhooks, with one endpoint that is told all; nothing is delivered here."""
     office = Office(studio.http, studio.db, settings)
     office.everything = await office.endpoint(NOWHERE)
     return office
@@ -32,7 +35,7 @@ async def told(studio, settings):
 
 @pytest.fixture
 async def classes(studio):
-    """Two classes, with a payment, a credit, a booking that cost nothing, and a place on a waiting list."""
+    """Two classes: a payment, a credit, a booking that cost nothing, a place on a waiting list."""
     for session in ("yoga", "spin"):
         await studio.session(session)
     await studio.booking("card", "yoga", ("CAD", 2000))
@@ -212,7 +215,7 @@ async def test_a_success_that_many_record_is_told_of_once(told, classes):
     job = await classes.accepted(["yoga"])
     claimed = await claimed_by_hand(classes, job)
     before = await told.events()
-    # an old claim's word
+    # This is an old claim's word.
     await record(classes, job, came(claimed, "rejected", epoch=claimed.epoch - 1))
     await record(classes, job, came(claimed, "processing", due_in_seconds=60.0))  # no end
     assert await since(told, before) == []
@@ -277,7 +280,10 @@ async def test_workers_beside_each_other_tell_of_each_refund_once(told, studio):
 
 
 async def without(told, studio, step):
-    """Take a step while no event can be written; gives what was there before, unless the step was let through."""
+    """Take a step while no event can be written.
+
+    Gives what was there before, unless the step was let through.
+    """
     before = await studio.everything()
     async with told.refusing("webhook_events"):
         await step()

@@ -1,4 +1,7 @@
-"""The journey by the Python client: plan, cancel, poll, refunds, webhooks. It prints what it saw; the test judges."""
+"""The journey by the Python client: plan, cancel, poll, refunds, webhooks.
+
+It prints what it saw; the test judges.
+"""
 
 import datetime as dt
 import json
