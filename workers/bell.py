@@ -22,8 +22,8 @@ _PAUSE_SECONDS: Final = 2.0
 async def listen_forever(ctx: dict[str, Any]) -> None:
     """Run a slice of each job that is asked for, as arq would.
 
-    It ends when the worker stops and they have ended. With as many slices as a process runs side by side,
-    prompts are left for other workers.
+    It ends when the worker stops and they have ended. With as many slices as a process runs side by
+    side, prompts are left for other workers.
     """
     slices: set[asyncio.Task[None]] = set()
     listening = asyncio.create_task(_listen(ctx, slices))

@@ -74,7 +74,8 @@ class Found:
             case Fit.TOO_NEW:
                 return (
                     f"The database's schema is version {self.version}, and needs a build that "
-                    f"knows version {self.needs}; this build knows {newest_version()}. Start a newer build"
+                    f"knows version {self.needs}; this build knows {newest_version()}. "
+                    "Start a newer build"
                 )
             case Fit.OLDER:
                 return (

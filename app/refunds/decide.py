@@ -78,7 +78,7 @@ async def decide_after_call(
 def decide_by_sibling(trail: AttemptContext, sibling: Sibling | None) -> RefundUpdate | None:
     """What becomes of a refund whose payment another refund of ours may have returned.
 
-    The upstream says that it is refunded already, and not by this one. None: by none of ours.
+    The upstream says that it is refunded already, and not by this refund. None: by none of ours.
 
     Args:
         trail: what is known of the refund.

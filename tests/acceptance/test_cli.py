@@ -678,7 +678,7 @@ def test_what_is_no_bearer_token_is_refused_and_not_repeated(studio_on_sqlite, t
     assert studio_on_sqlite.ok(*of_payments) == f"payments\t{PLATFORMS}\n"
 
 
-def test_a_token_is_not_taken_where_no_secret_is_kept_or_payments_are_at_stripe_and_there_must_be_a_business(
+def test_a_token_needs_a_business_a_kept_secret_and_payments_that_are_not_at_stripe(
     studio_on_sqlite,
 ):
     put = ("business", "upstream", "studio", "payments", "--token-stdin")

@@ -353,9 +353,7 @@ def test_of_two_administrators_at_the_same_moment_each_session_is_taken_once_and
     assert_books_have_each_line_once(studio, [line for part in lines for line in part])
 
 
-def test_a_service_that_ends_and_one_that_dies_in_the_middle_of_a_job_come_back_to_the_pages_by_themselves(
-    studio, contexts
-):
+def test_pages_go_on_by_themselves_when_a_service_that_ended_or_died_is_back(studio, contexts):
     studio.town.faults(latency_seconds=0.5)
     context = contexts()
     page, schedule = context.new_page(), context.new_page()

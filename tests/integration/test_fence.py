@@ -111,7 +111,7 @@ async def test_a_claim_whose_lease_ran_out_is_looked_up_and_its_late_words_chang
     assert await state(db) == ("indeterminate", late.epoch, None)
 
 
-async def test_that_money_moved_is_recorded_whoever_heard_it_and_the_second_to_hear_it_changes_nothing(
+async def test_that_money_moved_is_recorded_whoever_heard_it_and_a_second_time_changes_nothing(
     db, job_id
 ):
     early = await claim(db, job_id, lease_seconds=-1)

@@ -358,7 +358,7 @@ async def test_a_worker_checks_the_books_when_it_is_time_and_tells_what_it_found
     assert (last.violations, last.checked_at is not None) == ({"totals": 1, "line": 1}, True)
 
 
-async def test_a_check_looks_at_what_has_changed_since_the_last_one_and_at_all_where_that_had_found_something(
+async def test_a_check_looks_at_what_has_changed_or_at_all_where_the_last_one_found_something(
     db, cancelled
 ):
     runtime = Runtime(db, LocalQueue(), {}, Settings(verify_seconds=60))

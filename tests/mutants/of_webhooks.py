@@ -360,7 +360,7 @@ DEFECTS: tuple[Defect, ...] = (
         LANE,
         "lane.results.put(came(False, _UNREADABLE_WAITS_SECONDS, None, None, None, None))",
         'lane.results.put(came(False, _UNREADABLE_WAITS_SECONDS, None, "secret", None, 0))',
-        f"{DELIVERIES}::test_a_secret_that_can_t_be_opened_waits_for_the_operator_and_is_no_failure_of_the_endpoint",
+        f"{DELIVERIES}::test_a_secret_that_can_t_be_opened_waits_for_the_operator_and_fails_no_endpoint",
     ),
     defect(
         "an old secret that can't be opened stops all",
@@ -465,7 +465,7 @@ DEFECTS: tuple[Defect, ...] = (
         "app/db/webhooks/endpoints.py",
         "sa.select(*_SHOWN).where(_C.business_id == business_id, _C.id == endpoint_id)\n    # Who",
         "sa.select(*_SHOWN).where(_C.id == endpoint_id)\n    # Who",
-        f"{ENDPOINTS}::test_another_business_s_endpoint_and_deliveries_are_not_found_in_the_same_words_as_unknown_ones",
+        f"{ENDPOINTS}::test_another_business_s_endpoint_is_not_found_in_the_same_words_as_an_unknown_one",
     ),
     defect(
         "a disabled endpoint is sent tests",

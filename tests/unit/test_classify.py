@@ -248,7 +248,7 @@ def test_the_best_of_what_a_look_up_finds_is_the_finding():
     assert look(200, {"data": []}) == Absent()
 
 
-def test_of_several_that_failed_the_one_that_was_accepted_is_the_finding_and_one_known_to_have_failed_is_none():
+def test_of_several_failed_the_accepted_one_is_found_and_one_known_to_have_failed_is_not():
     older, newer = refund("failed", id="rf_0"), refund("failed", id="rf_1")
 
     def found(*listed, **order):

@@ -125,7 +125,7 @@ def test_one_accident_puts_a_refund_off_by_half_a_second_however_old_it_is(age):
         assert 0.25 <= verdict.due_in_seconds <= 0.5
 
 
-def test_each_refusal_puts_a_refund_off_for_twice_as_long_up_to_half_a_minute_or_five_minutes_in_trouble():
+def test_each_refusal_doubles_a_refund_s_pause_up_to_a_limit_that_is_longer_in_trouble():
     for throttled, longest in ((True, 30.0), (False, 300.0)):
         pauses = [
             policy.not_done(

@@ -136,7 +136,7 @@ class Database:
     async def is_writable(self) -> bool:
         """Whether a new transaction could write.
 
-        None can on a standby, nor in a database that was made read-only. A connection that can't is
+        None could on a standby, nor in a database that was made read-only. A connection that can't is
         given up with all others of its age, and one more is asked.
 
         Raises:

@@ -12,7 +12,7 @@ def in_sessions(
 ) -> sa.ColumnElement[bool]:
     """Whether a refund of the job is of a session at one of these positions.
 
-    Its id tells: they are a range of the primary key.
+    Its id tells: the refunds of these sessions are a range of the primary key.
     """
     return sa.and_(
         id_ >= lowest_id(job_id, positions.start), id_ < lowest_id(job_id, positions.stop)

@@ -109,8 +109,8 @@ SELECT :id, s.id, s.business_id, c.value ->> 'seq', c.value ->> 'position', c.va
   c.value ->> 'held_by', s.name, s.starts_at, s.ends_at, c.value ->> 'timezone',\
  c.value ->> 'starts_local',
   s.location, s.instructor
-FROM json_each(:outcomes) AS c\
- CROSS JOIN sessions AS s ON s.business_id = :business_id AND s.id = c.value ->> 'id'
+FROM json_each(:outcomes) AS c CROSS JOIN sessions AS s\
+ ON s.business_id = :business_id AND s.id = c.value ->> 'id'
 """)  # noqa: S608 - as above
 _SQLITE_CANCELLED: Final = sa.text("""
 UPDATE sessions SET status = 'cancelled', job_id = :id, cancelled_at = :requested_at,

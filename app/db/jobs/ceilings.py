@@ -1,7 +1,7 @@
 """What may be given back over all jobs: never more than was paid.
 
-It is counted of one payment, or to one account for one booking. The ceiling is the largest sum that
-the schedule has named at one time, counting lines that are settled no more. So a booking that comes
+That is of one payment, or to one account for one booking. The ceiling is the largest sum that the
+schedule has named at one time, counting lines that are settled no more. So a booking that comes
 again under another id, after its payment was returned, raises nothing (ADR 0012). Rows that claim
 more than the ceiling can't be: `never_more_than_was_paid` is a CHECK. What would is held back, for
 a person to look at.
@@ -258,7 +258,7 @@ def within(lines: sa.Subquery) -> sa.Subquery:
 def _sibling(lines: sa.Subquery) -> sa.ScalarSelect[str]:
     """The first refund row that claims of the same means, as words.
 
-    They are the payment, or the account for the booking.
+    The means are the payment, or the account for the booking.
     """
     sibling = refunds.alias("sibling")
     named = sa.literal_column("'refund '", _TEXT) + sa.cast(sibling.c.id, _TEXT)
@@ -280,7 +280,7 @@ async def claim(
 ) -> None:
     """Count what the refund rows just written for these sessions of the job claim.
 
-    With `only`, just these rows of them.
+    With `only`, just those of these ids.
 
     Raises:
         sqlalchemy.exc.IntegrityError: more than was paid.

@@ -200,7 +200,7 @@ async def claim_due(
 
 async def next_due_in(conn: AsyncConnection) -> float | None:
     """Seconds until some job is due (0 or less: one is); None: none is open."""
-    # That some are due is said for SQLite, which else reads every job there ever was.
+    # The WHERE is said for SQLite, which else reads every job there ever was.
     query = sa.select(sa.func.min(jobs.c.due_at, type_=jobs.c.due_at.type), now()).where(
         jobs.c.due_at.is_not(None)
     )

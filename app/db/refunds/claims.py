@@ -47,8 +47,8 @@ _TAKEN: Final = """
   hinted_at = CASE r.status WHEN 'pending' THEN r.hinted_at END,
   epoch = r.epoch + 1"""
 _TOLD: Final = """
-  epoch, status, payment_id, amount_minor, currency, account_id, credits, client_id, failure_code,\
- attempts,
+  epoch, status, payment_id, amount_minor, currency, account_id, credits,\
+ client_id, failure_code, attempts,
   key_generation, upstream_reference"""
 
 # Rows that were claimed leave dead entries at the index's beginning until a vacuum comes:

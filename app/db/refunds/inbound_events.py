@@ -1,8 +1,8 @@
 """What an upstream's hook leaves in the rows.
 
-Its event id, once, and that the refund it spoke of is to be looked up. A hint only ever brings a
-look-up forward. It never moves the end of a lease or of a quiet time: these keep a refund from
-being sent while an earlier call may still land.
+These are its event id, once, and that the refund it spoke of is to be looked up. A hint only ever
+brings a look-up forward. It never moves the end of a lease or of a quiet time: these keep a refund
+from being sent while an earlier call may still land.
 """
 
 from typing import Final
@@ -61,7 +61,6 @@ async def refund_of_stripes(
     The account is where the business's payments are. None: at no connected account. One that a
     person closed has that person's reference, and is none of Stripe's.
     """
-    connected = businesses.c.stripe_account
     query = (
         sa.select(sa.cast(refunds.c.id, sa.Text))
         .join(businesses, businesses.c.id == refunds.c.business_id)
@@ -70,7 +69,9 @@ async def refund_of_stripes(
             sa.text(AT_STRIPE),
             refunds.c.method == Method.PAYMENT,
             refunds.c.status != RefundStatus.RESOLVED,
-            connected == account if account else connected.is_(None),
+            businesses.c.stripe_account == account
+            if account
+            else businesses.c.stripe_account.is_(None),
         )
         .limit(1)
     )

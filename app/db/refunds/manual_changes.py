@@ -44,7 +44,7 @@ class Retried:
 class Standing(NamedTuple):
     """A refund's status, and whether it is at work or held back.
 
-    A machine still works on one at work; for those held back see `ceilings`.
+    At work: a machine is still at it. Held back: see `ceilings`.
     """
 
     status: str
@@ -101,7 +101,7 @@ async def try_again(conn: AsyncConnection, job_id: str, retried: Retried, *, act
 async def look_again(conn: AsyncConnection, job_id: str, retried: Retried, *, actor: str) -> int:
     """Have refunds that the machine gave up on looked up again; returns how many.
 
-    Only those that are meant.
+    Only those that `retried` means.
     """
     waiting = (RefundStatus.INDETERMINATE, RefundStatus.PROCESSING)
     statement = (

@@ -40,8 +40,8 @@ async def delete_session(conn: AsyncConnection, business_id: str, session_id: st
 async def go_on_counting(conn: AsyncConnection, business_id: str, ids: Collection[str]) -> None:
     """Have sessions made anew go on from the revisions of those that are gone.
 
-    They are those of these ids, just made, that had one before. A calendar that knows the one that
-    is gone takes up no event of a lower revision (RFC 5545 §3.8.7.4).
+    They were just made, and some of their ids had a session before. A calendar that knows the one
+    that is gone takes up no event of a lower revision (RFC 5545 §3.8.7.4).
     """
     if not ids:
         return

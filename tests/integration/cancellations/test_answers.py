@@ -206,7 +206,7 @@ async def test_a_page_is_read_once_for_all_who_ask_within_its_time(kept):
     assert (await pages.get("studio", 1, reads)).body == b"4"
 
 
-async def test_a_page_that_is_being_read_while_its_schedule_changes_is_read_again_for_who_asks_later(
+async def test_a_page_whose_schedule_changes_while_it_is_read_is_read_again_for_later_callers(
     kept,
 ):
     pages, reads, _ = kept

@@ -210,7 +210,7 @@ async def test_reading_and_cancelling_need_their_scopes(week, caller_with):
     )
 
 
-async def test_names_and_e_mails_need_a_scope_of_their_own_which_is_looked_at_before_anything_is_done(
+async def test_names_and_e_mails_need_a_scope_that_is_looked_at_before_anything_is_done(
     week, caller_with
 ):
     writer = await caller_with(Scope.CANCELLATIONS_READ, Scope.CANCELLATIONS_WRITE)

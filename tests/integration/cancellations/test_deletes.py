@@ -143,7 +143,7 @@ async def test_what_was_settled_outlives_its_session_bookings_and_clients(yoga):
     assert await verify(yoga.db) == []
 
 
-async def test_a_booking_of_a_cancelled_session_that_is_over_is_deleted_and_its_job_still_tries_again(
+async def test_a_booking_of_a_cancelled_past_session_is_deleted_and_its_job_still_tries_again(
     yoga,
 ):
     await yoga.faults(refuse_ids={"b1-payment-1": "card_closed"})

@@ -189,7 +189,7 @@ async def keep_running(runtime, job_id, until):
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-async def test_two_workers_keep_to_an_account_s_rate_together_and_use_it_and_another_account_has_its_own(
+async def test_two_workers_share_an_account_s_whole_rate_and_another_account_has_its_own(
     db, worker, peer
 ):
     jobs = [await cancelled(db, "one", ONE, 400), await cancelled(db, "other", OTHER, 400)]

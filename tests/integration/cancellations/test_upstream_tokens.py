@@ -179,7 +179,7 @@ async def test_what_is_not_known_is_looked_up_by_the_token_that_asked_for_it(
 
 
 @pytest.mark.parametrize("look_up_first", [False, True])
-async def test_a_token_that_was_revoked_is_waited_for_and_the_new_one_is_sent_from_the_next_slice_on(
+async def test_after_a_revoked_token_the_new_one_is_sent_from_the_next_slice_on(
     studio, db, accepted_for, look_up_first
 ):
     if look_up_first:

@@ -158,7 +158,7 @@ async def test_a_refusal_for_lack_of_balance_is_not_asked_for_again_by_its_key(s
     assert upstream.keys == [refund["id"], f"{refund['id']}.1", f"{refund['id']}.2"]
 
 
-async def test_an_upstream_that_asks_everybody_to_wait_is_left_alone_by_the_business_s_other_refunds(
+async def test_an_upstream_that_asks_to_wait_is_left_alone_by_the_business_s_other_refunds(
     week, scripted
 ):
     lines = [("CAD", 100)]

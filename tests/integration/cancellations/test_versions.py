@@ -265,7 +265,7 @@ def test_no_more_bodies_are_kept_than_there_is_room_for_and_those_asked_for_last
     assert kept.get("large", "1") is None
 
 
-async def test_two_workers_who_claim_record_and_write_refunds_at_once_never_wait_for_each_other_in_a_circle(
+async def test_two_workers_who_claim_and_record_at_once_never_wait_in_a_circle(
     week, database_url, db
 ):
     job = await week.accepted()

@@ -76,7 +76,7 @@ def credit(amount):
 
 
 @pytest.mark.parametrize("limit", [None, 2, 5000, 10**9])
-async def test_a_line_has_no_more_credits_than_the_businesss_limit_and_a_thousand_unless_it_says_otherwise(
+async def test_a_line_has_no_more_credits_than_the_business_s_limit_or_else_a_thousand(
     ready, a_booking, limit
 ):
     async with ready.db.write() as conn:
@@ -113,7 +113,7 @@ async def test_a_line_has_no_more_credits_than_the_businesss_limit_and_a_thousan
     assert (await ready.put_booking(payments=[credit(most), credit(0)])).status_code == 201
 
 
-async def test_what_stands_above_a_limit_that_was_lowered_stays_and_can_be_cancelled_but_no_more_comes(
+async def test_what_stands_above_a_lowered_limit_stays_and_can_be_cancelled_but_no_more_comes(
     ready, a_booking
 ):
     await ready.put_booking(payments=[credit(900), CARD])

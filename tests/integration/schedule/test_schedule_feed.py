@@ -83,7 +83,7 @@ async def test_each_change_that_calendars_show_is_a_revision_and_the_count_only_
     assert modified[0] == modified[1]
 
 
-async def test_a_session_that_is_deleted_and_made_anew_goes_on_from_the_revision_that_calendars_know(
+async def test_a_session_made_anew_goes_on_from_the_revision_that_calendars_know(
     studio, a_session, event
 ):
     seen = []

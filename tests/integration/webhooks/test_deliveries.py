@@ -131,7 +131,7 @@ async def test_a_pause_is_longer_by_up_to_a_tenth(office, receiving):
         assert waits(await office.delivery(endpoint, event_id)) == pytest.approx(first, abs=0.2)
 
 
-async def test_what_an_endpoint_asks_for_by_retry_after_is_heeded_but_never_sooner_than_the_schedule(
+async def test_an_endpoint_s_retry_after_is_heeded_but_never_sooner_than_the_schedule(
     office, receiving
 ):
     receiver = await receiving()
@@ -434,7 +434,7 @@ async def test_an_event_that_is_forgotten_while_it_is_sent_loses_no_other_result
     }
 
 
-async def test_a_secret_that_can_t_be_opened_waits_for_the_operator_and_is_no_failure_of_the_endpoint(
+async def test_a_secret_that_can_t_be_opened_waits_for_the_operator_and_fails_no_endpoint(
     office, receiving, tmp_path
 ):
     receiver = await receiving()
@@ -572,9 +572,7 @@ async def record(office, *given):
         await attempts.record(conn, given)
 
 
-async def test_what_a_dead_worker_had_is_delivered_by_another_once_its_lease_is_over_under_the_same_id(
-    office, receiving
-):
+async def test_what_a_dead_worker_had_is_delivered_by_another_under_the_same_id(office, receiving):
     receiver = await receiving()
     endpoint = await office.endpoint(receiver.url)
     event_id = await office.test(endpoint)

@@ -351,7 +351,7 @@ async def test_a_production_process_without_a_key_keeps_no_secrets_and_says_so(o
 # Who may.
 
 
-async def test_another_business_s_endpoint_and_deliveries_are_not_found_in_the_same_words_as_unknown_ones(
+async def test_another_business_s_endpoint_is_not_found_in_the_same_words_as_an_unknown_one(
     office, theirs
 ):
     own = await office.endpoint(NOWHERE)

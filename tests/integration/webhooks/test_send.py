@@ -151,7 +151,7 @@ async def test_connections_are_kept_and_never_more_than_may_be(peer_on):
 # Where an attempt may go.
 
 
-async def test_the_address_that_was_checked_is_the_one_connected_to_though_the_name_means_another_by_then(
+async def test_the_checked_address_is_connected_to_though_the_name_means_another_by_then(
     peer_on, authority
 ):
     port = port_free_on("127.0.0.2", "127.0.0.1")
