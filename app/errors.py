@@ -110,6 +110,8 @@ class MissingScope(Problem):
             f"This call needs the scope {scope}.",
             extensions={"scope": scope},
             headers={
-                "WWW-Authenticate": f'Bearer realm="bulk-cancel", error="insufficient_scope", scope="{scope}"'
+                "WWW-Authenticate": (
+                    f'Bearer realm="bulk-cancel", error="insufficient_scope", scope="{scope}"'
+                )
             },
         )

@@ -52,15 +52,17 @@ from app.webhooks.prompts import Ringer
 log = structlog.get_logger()
 
 _IMPORT: Final = ("POST", "/v1/schedule/import")
-# Of a whole number in a body: reading one takes the square of them, and two million digits in a
-# body the loop's time.
-_MAX_DIGITS: Final = 640  # the least that Python lets itself be set to
+# Digits of a whole number in a body: to read it takes the square of them, and two million would
+# take the loop's time. This is the least that Python lets itself be set to.
+_MAX_DIGITS: Final = 640
 _DESCRIPTION: Final = """\
-Cancel many class sessions in one action, and give every booked client their money or credits back, exactly once.
+Cancel many class sessions in one action, and give every booked client their money or credits back,
+exactly once.
 
-Every call but the public ones and the hooks needs an API key: `Authorization: Bearer bck_…`. Refusals are problem
-documents (RFC 9457, `application/problem+json`); a refused request has changed nothing. Every GET answers HEAD, with
-the same headers. A query parameter that is not declared here is refused, as an unknown member of a body is.
+Every call but the public ones and the hooks needs an API key: `Authorization: Bearer bck_…`.
+Refusals are problem documents (RFC 9457, `application/problem+json`); a refused request has changed
+nothing. Every GET answers HEAD, with the same headers. A query parameter that is not declared here
+is refused, as an unknown member of a body is.
 """
 _TAGS: Final = [
     {
@@ -200,7 +202,7 @@ async def _lifespan(
         elif isinstance(queue, ArqQueue):
             Ringer(database, queue)
         stack.callback(app.state.stopping.set)
-        # made here, or the first request would wait for it
+        # They are made here, or the first request would wait for them.
         for _ in iter_route_contexts(app.routes):
             pass
         log.info(

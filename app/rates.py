@@ -74,7 +74,7 @@ class Buckets:
                 result = await self._fetch(quota, whose, portion)
             if result.limited:
                 return math.ceil(quota.seconds / quota.tokens)
-            # others may have fetched meanwhile
+            # Others may have fetched meanwhile.
             left = portion + self._portions.get((quota, whose), 0)
         self._portions[quota, whose] = left - 1
         self._portions.move_to_end((quota, whose))

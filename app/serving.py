@@ -90,7 +90,7 @@ class _Unfinished:
         self._limit()
 
     def _limit(self, *, high: int | None = None) -> None:
-        # uvloop raises of one that the caller has closed meanwhile
+        # uvloop raises of a connection that the caller has closed meanwhile.
         if not self._transport.is_closing():
             self._transport.set_write_buffer_limits(high=high)
 
@@ -258,8 +258,8 @@ def listen(host: str, port: int) -> socket.socket:
         OSError: the address is taken, not ours or not known.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # The protocol is named so that asyncio turns Nagle's algorithm off, which costs an answer 40
-    # ms.
+    # The protocol is named so that asyncio turns off Nagle's algorithm, which costs an answer
+    # 40 ms.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -41,7 +41,10 @@ def _migrate(connection: sa.Connection) -> None:
 
 
 def _write_ahead(connection: sa.Connection) -> None:
-    """Turn WAL on, which SQLite refuses at once, whatever its busy timeout, while another process has the file open."""
+    """Turn WAL on.
+
+    SQLite refuses that at once, whatever its busy timeout, while another process has the file open.
+    """
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while True:
         try:

@@ -160,7 +160,7 @@ def _complete(operation: dict[str, Any]) -> None:
         own = responses.get(str(status))
         responses[str(status)] = _response_of([_IMPLIED[status], *(_slugs_in(own) if own else ())])
     operation["responses"] = dict(sorted(responses.items()))
-    # said, so that nobody takes a call that needs no key for one forgotten
+    # It is said, so that nobody takes a call that needs no key for one forgotten.
     operation.setdefault("security", [])
 
 

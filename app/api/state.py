@@ -26,7 +26,7 @@ class State:
         self.db.listeners.of_schedules.append(self.public_pages.drop)
 
 
-# FastAPI would call one that is not async in a thread
+# Async, because FastAPI would call any other in a thread.
 async def state_of(connection: HTTPConnection) -> State:
     """The state of the process that a request has come to."""
     state = connection.app.state.service

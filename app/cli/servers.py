@@ -23,7 +23,7 @@ log = structlog.get_logger()
 Port = Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 for any free one.")]
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
 
-# a child, because nothing in app imports workers
+# The worker is a child, because nothing in app imports workers.
 _WORKER: Final = (sys.executable, "-m", "workers")
 _FIRST_PAUSE_SECONDS: Final = 1.0
 _MAX_PAUSE_SECONDS: Final = 30.0

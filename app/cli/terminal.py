@@ -62,8 +62,8 @@ async def _last_words(main: Coroutine[Any, Any, T]) -> T:
     try:
         return await main
     except DATABASE_ERRORS:
-        # The thread of an SQLite connection that failed to open still reports to this loop, after
-        # it was told why.
+        # The thread of an SQLite connection that failed to open reports to this loop once more,
+        # after it was told why.
         await asyncio.sleep(0.05)
         raise
 

@@ -22,7 +22,7 @@ _YEAR_SECONDS: Final = 366 * 86_400
 _MAX_BYTES: Final = 1 << 40
 _HIGHEST_PORT: Final = 65_535
 _HOOKS_PREFIX: Final = "whsec_"
-# Stripe does not say how long they are
+# Stripe does not say how long its secrets are.
 _STRIPE_HOOKS_SECRET: Final = re.compile(_HOOKS_PREFIX + r"[!-+\--~]{24,255}")
 _HOOKS_SECRET_BYTES: Final = range(24, 64 + 1)  # Standard Webhooks 1.0.0, "Signature scheme"
 _TOKEN: Final = re.compile(r"[!-~]{1,4096}")
@@ -34,7 +34,7 @@ _DRIVERS: Final = {
     "sqlite": "sqlite+aiosqlite",
     "sqlite+aiosqlite": "sqlite+aiosqlite",
 }
-# libpq's, and asyncpg's
+# These are libpq's, and asyncpg's.
 _TLS_MODES: Final = {"disable", "allow", "prefer", "require", "verify-ca", "verify-full"}
 _DATABASE_PARAMETERS: Final = {"ssl", "host", "port"}
 

@@ -28,6 +28,7 @@ BEGIN SELECT RAISE(ABORT, 'refund_history is append-only'); END
 
 
 def upgrade() -> None:
+    """Make all tables with their indexes, and keep the refunds' history append-only."""
     op.create_table(
         "businesses",
         sa.Column("id", sa.String(length=128), nullable=False),
@@ -376,6 +377,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    """Drop all tables and functions, with all that is in them."""
     tables = (
         "refunds",
         "payment_lines",

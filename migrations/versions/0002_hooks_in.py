@@ -12,6 +12,7 @@ depends_on = None
 
 
 def upgrade() -> None:
+    """Add the ids of hooks' events, and when a refund was spoken of."""
     op.add_column("refunds", sa.Column("hinted_at", app.db.core.dialect.Instant(), nullable=True))
     op.create_table(
         "hook_events",
@@ -24,5 +25,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    """Drop the ids of hooks' events, and when refunds were spoken of."""
     op.drop_table("hook_events")
     op.drop_column("refunds", "hinted_at")

@@ -12,6 +12,7 @@ depends_on = None
 
 
 def upgrade() -> None:
+    """Add the table of checks, with a first check of the books due at once."""
     checks = op.create_table(
         "checks",
         sa.Column("name", sa.String(length=16), nullable=False),
@@ -26,4 +27,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    """Drop the table of checks."""
     op.drop_table("checks")

@@ -10,6 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
+    """Add the indexes of a job's sessions and of jobs by their end."""
     op.create_index(
         "sessions_of_job",
         "sessions",
@@ -21,5 +22,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    """Drop both indexes."""
     op.drop_index("jobs_by_end", table_name="jobs")
     op.drop_index("sessions_of_job", table_name="sessions")

@@ -12,6 +12,7 @@ depends_on = None
 
 
 def upgrade() -> None:
+    """Add the tables of webhook endpoints, events, deliveries and attempts."""
     op.create_table(
         "webhook_endpoints",
         sa.Column("id", app.db.core.dialect.Id(), nullable=False),
@@ -131,5 +132,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    """Drop these tables, with all that is in them."""
     for table in ("webhook_attempts", "webhook_deliveries", "webhook_events", "webhook_endpoints"):
         op.drop_table(table)

@@ -12,6 +12,7 @@ depends_on = None
 
 
 def upgrade() -> None:
+    """Add businesses' accounts at Stripe, and the budgets of calls by account."""
     with op.batch_alter_table("businesses") as businesses:
         businesses.add_column(sa.Column("stripe_account", sa.String(length=255), nullable=True))
         businesses.add_column(sa.Column("stripe_key_sealed", sa.Text(), nullable=True))
@@ -30,6 +31,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    """Drop the budgets of calls and businesses' accounts at Stripe."""
     op.drop_table("call_budgets")
     with op.batch_alter_table("businesses") as businesses:
         businesses.drop_constraint(op.f("ck_businesses_at_one_stripe_account"), type_="check")

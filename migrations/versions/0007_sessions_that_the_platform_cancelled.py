@@ -9,10 +9,12 @@ depends_on = None
 
 
 def upgrade() -> None:
+    """Let a session be cancelled without a job of ours."""
     _say("status = 'cancelled' OR job_id IS NULL")
 
 
 def downgrade() -> None:
+    """Schedule again what the platform cancelled, and want a job for each cancelled session."""
     # The older schema has no way to say it.
     op.execute("UPDATE sessions SET status = 'scheduled', cancelled_at = NULL WHERE job_id IS NULL")
     _say("(status = 'cancelled') = (job_id IS NOT NULL)")

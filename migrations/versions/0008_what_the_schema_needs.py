@@ -10,6 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
+    """Add the table of what a build must know, which is this revision at first."""
     needs = op.create_table(
         "schema_needs",
         sa.Column("name", sa.String(length=16), nullable=False),
@@ -20,4 +21,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    """Drop that table."""
     op.drop_table("schema_needs")

@@ -22,6 +22,7 @@ _SESSIONS = sa.table(
 
 
 def upgrade() -> None:
+    """Let clients have no name, add the text to search in, and rewrite stored texts."""
     with op.batch_alter_table("clients") as clients:
         clients.alter_column("name", existing_type=sa.String(length=200), nullable=True)
     with op.batch_alter_table("sessions") as sessions:
@@ -31,6 +32,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    """Name clients without a name by their id, and drop the text to search in."""
     op.execute("UPDATE clients SET name = id WHERE name IS NULL")
     with op.batch_alter_table("sessions") as sessions:
         sessions.drop_column("search_text")

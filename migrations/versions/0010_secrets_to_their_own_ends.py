@@ -23,6 +23,7 @@ _BEFORE = sa.table(
 
 
 def upgrade() -> None:
+    """Move each endpoint's secrets to rows of their own."""
     secrets = op.create_table(
         "webhook_secrets",
         sa.Column("id", app.db.core.dialect.Id(), nullable=False),
@@ -67,6 +68,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    """Move each endpoint's current secret back, and drop the others."""
     with op.batch_alter_table("webhook_endpoints") as endpoints:
         endpoints.add_column(sa.Column("secret", sa.Text(), nullable=False, server_default=""))
         endpoints.add_column(sa.Column("previous_secret", sa.Text(), nullable=True))

@@ -37,6 +37,7 @@ WHERE status = 'cancelled' OR EXISTS (
 
 
 def upgrade() -> None:
+    """Add sessions' revisions and the hours on the wall of jobs' sessions, and fill both."""
     op.add_column(
         "sessions", sa.Column("revision", sa.Integer(), server_default="0", nullable=False)
     )
@@ -54,6 +55,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    """Drop sessions' revisions and the hours on the wall of jobs' sessions."""
     with op.batch_alter_table("job_sessions") as job_sessions:
         job_sessions.drop_column("session_starts_local")
         job_sessions.drop_column("session_ends_at")

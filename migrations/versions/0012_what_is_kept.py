@@ -42,6 +42,7 @@ def _may_be_of(least: str, refunds: BatchOperations) -> None:
 
 
 def upgrade() -> None:
+    """Add what is kept, by which rule, and jobs' policies; let lines be 0."""
     # Jobs of before keep to what they promised, and their rows to what they said: no sum was named
     # as kept.
     op.add_column(
@@ -64,6 +65,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    """Drop what is kept and jobs' policies, and refuse lines of 0 again."""
     with op.batch_alter_table("refunds") as refunds:
         for name in _NEW_CHECKS:
             refunds.drop_constraint(op.f(f"ck_refunds_{name}"), type_="check")

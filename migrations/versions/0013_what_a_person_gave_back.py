@@ -22,6 +22,7 @@ _keys = sa.table("api_keys", sa.column("id"), sa.column("scopes"))
 
 
 def upgrade() -> None:
+    """Add amounts given back elsewhere, refunds by client, and the scope `audit:read`."""
     op.add_column("refunds", sa.Column("resolved_amount_minor", sa.BigInteger(), nullable=True))
     op.add_column(
         "refund_history", sa.Column("resolved_amount_minor", sa.BigInteger(), nullable=True)
@@ -34,6 +35,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    """Drop these amounts and the index, and take the scope from every key."""
     for id_, scopes in op.get_bind().execute(sa.select(_keys.c.id, _keys.c.scopes)).all():
         _put(id_, {*scopes.split()} - {_AUDIT})
     op.drop_index("refunds_of_client", table_name="refunds")

@@ -31,9 +31,11 @@ def _change(before: int, after: int) -> None:
 
 
 def upgrade() -> None:
+    """Make room for 255 characters of who asked and who acted."""
     _change(200, 255)
 
 
 def downgrade() -> None:
+    """Go back to 200 characters of who asked and who acted."""
     # PostgreSQL refuses while a longer name is there, rather than cut it.
     _change(255, 200)

@@ -12,6 +12,7 @@ _OF_A_PAYMENT = sa.text("payment_id IS NOT NULL")
 
 
 def upgrade() -> None:
+    """Add the ceilings, claimed by the refunds that are there, and two indexes by payment."""
     op.create_table(
         "ceilings",
         sa.Column("business_id", sa.String(length=128), nullable=False),
@@ -64,6 +65,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    """Drop the ceilings and both indexes by payment."""
     op.execute("UPDATE schema_needs SET revision = '0012' WHERE name = 'build'")
     op.drop_index("lines_of_payment", table_name="payment_lines")
     op.drop_index("refunds_of_payment", table_name="refunds")

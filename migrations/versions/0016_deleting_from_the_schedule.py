@@ -27,6 +27,7 @@ _OF_JOBS = sa.table(
 
 
 def upgrade() -> None:
+    """Let clients be marked as deleted, and sessions go that a job had."""
     with op.batch_alter_table("clients") as clients:
         clients.add_column(sa.Column("deleted_at", Instant(), nullable=True))
     with op.batch_alter_table("job_sessions") as job_sessions:
@@ -34,6 +35,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    """Bring back deleted sessions of jobs, and drop the marks of deleted clients."""
     _bring_back_sessions()
     with op.batch_alter_table("job_sessions") as job_sessions:
         job_sessions.create_foreign_key(

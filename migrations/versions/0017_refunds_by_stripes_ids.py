@@ -12,6 +12,7 @@ _AT_STRIPE = sa.text("substr(upstream_reference, 1, 3) IN ('re_', 'pyr')")
 
 
 def upgrade() -> None:
+    """Add the index of refunds by Stripe's ids."""
     op.create_index(
         "refunds_at_stripe",
         "refunds",
@@ -22,4 +23,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    """Drop the index of refunds by Stripe's ids."""
     op.drop_index("refunds_at_stripe", table_name="refunds")

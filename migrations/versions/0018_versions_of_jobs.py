@@ -12,6 +12,7 @@ depends_on = None
 
 
 def upgrade() -> None:
+    """Add versions of jobs, and how often their refunds were claimed."""
     op.add_column("jobs", sa.Column("version", sa.BigInteger(), nullable=False, server_default="0"))
     op.create_table(
         "job_claims",
@@ -24,5 +25,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    """Drop versions of jobs, and how often their refunds were claimed."""
     op.drop_table("job_claims")
     op.drop_column("jobs", "version")

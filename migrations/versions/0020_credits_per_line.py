@@ -12,6 +12,7 @@ _LIMITED = "ck_businesses_credits_per_line_from_1"
 
 
 def upgrade() -> None:
+    """Add each business's limit of credits per line, 1,000 at first."""
     with op.batch_alter_table("businesses") as businesses:
         businesses.add_column(
             sa.Column("credits_per_line", sa.Integer(), nullable=False, server_default="1000")
@@ -22,6 +23,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    """Drop the limit of credits per line."""
     with op.batch_alter_table("businesses") as businesses:
         businesses.drop_constraint(op.f(_LIMITED), type_="check")
         businesses.drop_column("credits_per_line")

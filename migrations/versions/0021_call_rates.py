@@ -12,6 +12,7 @@ depends_on = None
 
 
 def upgrade() -> None:
+    """Add the table of accounts' learnt call rates."""
     op.create_table(
         "call_rates",
         sa.Column("account", sa.String(length=320), nullable=False),
@@ -26,4 +27,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    """Drop the table of call rates."""
     op.drop_table("call_rates")

@@ -10,6 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
+    """Add the table of deleted sessions' revisions."""
     op.create_table(
         "deleted_sessions",
         sa.Column("business_id", sa.String(length=128), nullable=False),
@@ -25,4 +26,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    """Drop the table of deleted sessions' revisions."""
     op.drop_table("deleted_sessions")

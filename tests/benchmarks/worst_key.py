@@ -1,6 +1,6 @@
 """`python -m benchmarks.worst_key ADDRESS KEY`: does with one key what may hold up others.
 
-It goes on until it is ended. It says so once it has begun, and `failed` for every answer of 500 and
+It goes on until it is ended. Once it has begun it says so, and `failed` for every answer of 500 and
 more.
 """
 

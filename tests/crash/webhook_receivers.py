@@ -255,7 +255,10 @@ def _wrong(secret: str, headers: dict[str, str], body: bytes) -> str | None:
 
 
 def self_signed(folder: Path, name: str) -> tuple[Path, ssl.SSLContext]:
-    """A certificate of its own that nobody trusts yet: its file, and what serves with it."""
+    """A certificate of this machine's own that nobody trusts yet.
+
+    Gives its file, and what serves with it.
+    """
     key = ec.generate_private_key(ec.SECP256R1())
     who = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     begins = dt.datetime.now(dt.UTC) - dt.timedelta(hours=1)

@@ -1,4 +1,7 @@
-"""Bulk cancellations over HTTP: plan, create, read, withdraw, retry, resolve. Streams are in `cancellation_streams`."""
+"""Bulk cancellations over HTTP: plan, create, read, withdraw, retry, resolve.
+
+Streams are in `cancellation_streams`.
+"""
 
 from typing import Annotated, Final
 
@@ -132,6 +135,7 @@ async def list_bulk_cancellations(
     limit: Annotated[Limit, Query()] = 50,
     cursor: Annotated[str | None, Query()] = None,
 ) -> Page[bodies.Job]:
+    """Each with its status and totals, but without its refunds' sums."""
     views = await read.newest(
         service.db,
         who.business_id,
@@ -151,6 +155,7 @@ async def list_bulk_cancellations(
 async def get_bulk_cancellation(
     job_id: Uuid, who: Reader, service: Service, request: Request
 ) -> Response:
+    """With its ETag, so that whoever polls is answered 304 while nothing has changed."""
     return await job_answers.answer(
         service, who.business_id, job_id, request.headers.get("if-none-match")
     )
@@ -164,6 +169,7 @@ async def list_bulk_cancellation_sessions(
     limit: Annotated[Limit, Query()] = 50,
     cursor: Annotated[str | None, Query()] = None,
 ) -> Page[bodies.JobSession]:
+    """In start order, each with its refunds by status."""
     after = decode_cursor(cursor, int)
     rows, counts = await read.sessions(
         service.db, who.business_id, job_id, after_seq=after[0] if after else 0, limit=limit + 1

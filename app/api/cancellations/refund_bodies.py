@@ -107,8 +107,8 @@ class RetryRequest(Body):
         }
     )
 
-    # No default stands in the document: a client made of it would send the empty list, which is no
-    # choice.
+    # No default stands in the document: a client made of it would send the empty list,
+    # which is no choice.
     refund_ids: list[Uuid] = Field(default_factory=list, min_length=1, max_length=1000)
     failure_codes: list[Annotated[str, text(64, at_least=1)]] = Field(
         default_factory=list, min_length=1, max_length=100

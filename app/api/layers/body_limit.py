@@ -22,11 +22,10 @@ from app.errors import Problem
 # The longest list that a body may hold has 5,000 items. Of this many values, all wrong, each error
 # is made in 50 ms.
 MAX_VALUES: Final = 20_000
-# one of them stands before each value; within a text they count too
+# One of these stands before each value; within a text they count, too.
 _MARKS: Final = (b",", b":", b"[", b"{")
 # A client that is still sending would take a closed connection for a network fault and never read
-# the refusal, so the rest of its body is read and thrown away: so many times the limit, and so
-# long.
+# the refusal. The rest of its body is read and thrown away, so many times the limit, for so long.
 _DRAINED_LIMITS: Final = 8
 _DRAIN_SECONDS: Final = 2.0
 
@@ -95,7 +94,7 @@ class _Exchange:
         Raises:
             _Refused: the body is over a limit; once it answers, the app has no more use for it.
         """
-        # what comes is the word that the caller has left, whenever that is
+        # What comes now is the word that the caller has left, whenever that is.
         if not self._more or self._begun:
             return await self._receive()
         if self._waits or not self._bytes:

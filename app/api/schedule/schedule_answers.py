@@ -126,7 +126,7 @@ def _anybodys(row: SessionRow, business_timezone: str) -> Members:
     }
 
 
-# as of `session_times`: to write an instant takes longer than all else of a line
+# Kept as `session_times` is: to write an instant takes longer than all else of a line.
 @lru_cache(maxsize=4096)
 def _times(
     starts_at: dt.datetime, ends_at: dt.datetime, timezone: str, business_timezone: str

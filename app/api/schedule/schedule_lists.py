@@ -23,7 +23,7 @@ from app.domain.statuses import SessionStatus
 from app.schedule import read
 
 PUBLIC_CACHE: Final = "public, max-age=60"
-# kept by the caller's browser, and asked for again each time by its ETag
+# The caller's browser keeps it, and asks for it again each time by its ETag.
 PRIVATE_CACHE: Final = "private, no-cache"
 
 

@@ -76,6 +76,7 @@ async def list_sessions(  # noqa: PLR0913, PLR0917 - one parameter for each filt
 
 @router.get("/sessions/{session_id}", summary="One session", response_model=Session)
 async def get_session(session_id: PlatformId, who: Reader, service: Service) -> Response:
+    """As it stands in the schedule, cancelled or not."""
     view = await read.session(service.db, who.business_id, session_id)
     return json_response(answers.session(view, who.timezone), cache=PRIVATE_CACHE)
 

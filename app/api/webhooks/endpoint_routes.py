@@ -62,6 +62,7 @@ async def list_webhook_endpoints(
     limit: Annotated[Limit, Query()] = 50,
     cursor: Annotated[str | None, Query()] = None,
 ) -> Page[bodies.Endpoint]:
+    """Enabled or not; their secrets are not shown."""
     async with service.db.read() as conn:
         found = await rows.oldest(
             conn, who.business_id, after=decode_uuid_cursor(cursor), limit=limit + 1
@@ -74,6 +75,7 @@ async def list_webhook_endpoints(
 async def get_webhook_endpoint(
     endpoint_id: Uuid, who: Manager, service: Service
 ) -> bodies.Endpoint:
+    """As it is now; its secret is not shown."""
     async with service.db.read() as conn:
         row = await rows.get(conn, who.business_id, endpoint_id)
     if row is None:
@@ -173,6 +175,7 @@ async def list_webhook_deliveries(
 async def get_webhook_delivery(
     endpoint_id: Uuid, event_id: Uuid, who: Manager, service: Service
 ) -> bodies.DeliveryDetail:
+    """With its attempts, what came back, and the body that is sent."""
     async with service.db.read() as conn:
         if await rows.get(conn, who.business_id, endpoint_id) is None:
             raise NotFound("webhook endpoint")

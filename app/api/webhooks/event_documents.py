@@ -4,6 +4,7 @@ Each type of event has a schema and an OpenAPI webhook. Nothing is made of these
 document; what is written by `app/db` is held to them by a contract test.
 """
 
+import inspect
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
@@ -40,6 +41,8 @@ class _Event(Answer):
 
 
 class BulkCancellationAcceptedData(_JobData):
+    """Which bulk cancellation was accepted, and whether it is on hold."""
+
     status: Literal[JobStatus.HELD, JobStatus.QUEUED] = Field(
         description="`held`: it can be withdrawn for a while."
     )
@@ -53,6 +56,8 @@ class BulkCancellationAccepted(_Event):
 
 
 class SessionCancelledData(_JobData):
+    """Which session was cancelled, and by which bulk cancellation."""
+
     session_id: PlatformId
 
 
@@ -64,6 +69,8 @@ class SessionCancelled(_Event):
 
 
 class RefundSucceededData(_RefundData):
+    """Which refund has succeeded."""
+
     status: Literal[RefundStatus.SUCCEEDED]
     failure_code: str | None = Field(description="Always null here.")
 
@@ -76,6 +83,8 @@ class RefundSucceeded(_Event):
 
 
 class RefundFailedData(_RefundData):
+    """Which refund has failed, how it stands, and why as far as that is known."""
+
     status: Literal[RefundStatus.REJECTED, RefundStatus.INDETERMINATE, RefundStatus.PROCESSING]
     failure_code: str | None
 
@@ -91,6 +100,8 @@ class RefundFailed(_Event):
 
 
 class BulkCancellationCompletedData(_JobData):
+    """Which bulk cancellation has ended, and whether with failures."""
+
     status: Literal[JobStatus.COMPLETED, JobStatus.COMPLETED_WITH_FAILURES]
 
 
@@ -105,6 +116,8 @@ class BulkCancellationCompleted(_Event):
 
 
 class BulkCancellationWithdrawnData(_JobData):
+    """Which bulk cancellation was withdrawn."""
+
     status: Literal[JobStatus.WITHDRAWN]
 
 
@@ -116,6 +129,8 @@ class BulkCancellationWithdrawn(_Event):
 
 
 class WebhookEndpointDisabledData(_Data):
+    """Which endpoint was disabled, and why."""
+
     endpoint_id: Uuid = Field(description="The endpoint that is sent nothing any more.")
     because: Literal[DisabledBecause.GONE, DisabledBecause.FAILING] = Field(
         description="`gone`: it answered 410. `failing`: nothing was delivered for five days."
@@ -130,6 +145,8 @@ class WebhookEndpointDisabled(_Event):
 
 
 class WebhookEndpointTestData(_Data):
+    """Which endpoint is tested."""
+
     endpoint_id: Uuid
 
 
@@ -227,7 +244,7 @@ def _operation(event: EventType) -> dict[str, Any]:
         "operationId": f"on_{event.value.replace('.', '_')}",
         "tags": ["events"],
         "summary": summary,
-        "description": model.__doc__,
+        "description": inspect.cleandoc(model.__doc__ or ""),
         "security": [],
         "parameters": [
             _header(

@@ -16,8 +16,8 @@ from app.gateways.stripe.refunds import failed_id_of, reference_of
 from app.refunds.inbound_events import AtStripe
 
 REFUND_UPDATED: Final = "refund.updated"
-# docs.stripe.com/api/events/types: of these data.object is a refund. That of `charge.refunded` is a
-# charge.
+# docs.stripe.com/api/events/types: of these data.object is a refund.
+# That of `charge.refunded` is a charge.
 STRIPE_TYPES: Final = (REFUND_UPDATED, "refund.created", "refund.failed", "charge.refund.updated")
 # docs.stripe.com/webhooks?snapshot-or-thin=thin: these name the refund, and hold nothing of it.
 _FAILED: Final = "v1.refund.failed"

@@ -76,7 +76,7 @@ def _not_configured(setting: str) -> _Problem:
     return 404, "hooks-not-configured", "Hooks are not configured", detail
 
 
-# a sender may say more than is read
+# A sender may say more than is read.
 _OBJECT: Final = {"type": "object", "additionalProperties": True}
 _TYPE: Final = {
     "type": "string",

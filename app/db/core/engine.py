@@ -136,8 +136,8 @@ class Database:
     async def is_writable(self) -> bool:
         """Whether a new transaction could write.
 
-        None could on a standby, nor in a database that was made read-only. A connection that can't is
-        given up with all others of its age, and one more is asked.
+        None could on a standby, nor in a database that was made read-only. A connection that can't
+        is given up with all others of its age, and one more is asked.
 
         Raises:
             sqlalchemy.exc.DBAPIError, OSError: the database can't be reached.
