@@ -22,9 +22,9 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from app.domain.display_text import MAX_CHARACTERS, cut, displayed
 from app.domain.fields import Currency, Moment, PlatformId, text
 from app.domain.statuses import BookingStatus, SessionStatus
+from app.domain.texts.display_text import MAX_CHARACTERS, cut, displayed
 from app.domain.zones import region_named
 
 

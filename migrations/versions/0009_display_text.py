@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from app.domain.display_text import cut, displayed, searchable
+from app.domain.texts.display_text import cut, displayed, searchable
 
 revision = "0009"
 down_revision = "0008"

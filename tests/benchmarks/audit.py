@@ -19,8 +19,8 @@ from benchmarks.seed import seed
 from sqlalchemy.dialects import postgresql
 
 from app.db.jobs.audit_rows import refund_lines
-from app.domain import csv_cells
 from app.domain.refund_ids import milliseconds
+from app.domain.texts import csv_cells
 
 BUSINESS: Final = "b-audit"
 JOB: Final = "01941f29-7c00-7000-8000-000000000000"

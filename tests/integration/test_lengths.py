@@ -18,8 +18,8 @@ from app.config.settings import Settings
 from app.db import tables, webhook_tables
 from app.db.access import businesses
 from app.db.tables import MAX_CALLER_NAME, refund_history
-from app.domain.display_text import MAX_CHARACTERS
 from app.domain.fields import PlatformId
+from app.domain.texts.display_text import MAX_CHARACTERS
 from app.main import create_app
 from app.queue import LocalQueue
 from app.schedule.load import import_file

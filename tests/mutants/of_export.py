@@ -19,7 +19,7 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     defect(
         "an empty cell of the export is in quotes",
-        "app/domain/csv_cells.py",
+        "app/domain/texts/csv_cells.py",
         '"" if not cell else cell if bare else \'"\' + cell.replace(',
         '"" if not cell and bare else cell if bare else \'"\' + (cell or "").replace(',
         CELLS,
@@ -40,7 +40,7 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     defect(
         "a line of the export holds line breaks",
-        "app/domain/sheet_text.py",
+        "app/domain/texts/sheet_text.py",
         '_ONE_LINE: Final = str.maketrans("\\n\\r", "  ")',
         "_ONE_LINE: Final = {}",
         CELLS,

@@ -96,21 +96,21 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     defect(
         "schedule text: white space without a break differs",
-        "app/domain/display_text.py",
+        "app/domain/texts/display_text.py",
         'return " ".join(unicodedata.normalize("NFC", seen).split())',
         'return unicodedata.normalize("NFC", seen).strip()',
         f"{TEXT}::test_equal_places_are_one_filter_however_they_were_written",
     ),
     defect(
         "schedule text: marks of direction make two places of one",
-        "app/domain/display_text.py",
+        "app/domain/texts/display_text.py",
         "0x200E, 0x200F, ",
         "",
         f"{TEXT}::test_equal_places_are_one_filter_however_they_were_written",
     ),
     defect(
         "schedule text: half an emoji in a text that is put goes to the database",
-        "app/domain/display_text.py",
+        "app/domain/texts/display_text.py",
         "    *range(0xD800, 0xE000),\n",
         "",
         f"{TEXT}::test_half_an_emoji_costs_no_session_no_booking_and_no_name",
@@ -138,7 +138,7 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     defect(
         "schedule text: accents make a difference to a search",
-        "app/domain/display_text.py",
+        "app/domain/texts/display_text.py",
         "if not unicodedata.combining(one))",
         "if True)",
         f"{TEXT}::test_a_search_finds_a_name_in_any_case_with_or_without_accents",

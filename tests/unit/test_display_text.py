@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.display_text import MAX_CHARACTERS, cut, displayed, searchable
+from app.domain.texts.display_text import MAX_CHARACTERS, cut, displayed, searchable
 
 
 @pytest.mark.parametrize(

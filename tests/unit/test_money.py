@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from app.db.jobs.audit_rows import _cell, _major
 from app.domain.fields import Currency
 from app.domain.money import CURRENCIES, decimals, major_units
-from app.domain.sheet_text import csv_cell
+from app.domain.texts.sheet_text import csv_cell
 
 # ISO 4217, table A.1: the currencies whose minor unit is not 2.
 NONE = [

@@ -20,8 +20,8 @@ from app.auth.keys import Caller, Scope
 from app.cancellation import read
 from app.cancellation.audit import audit_csv, workbook
 from app.cancellation.follow import FollowStep, follow
-from app.domain import csv_cells
 from app.domain.fields import Uuid
+from app.domain.texts import csv_cells
 from app.errors import FieldError, Invalid
 
 router = APIRouter()

@@ -15,9 +15,9 @@ from app.cancellation.amend import ByHand, Resolution
 from app.cancellation.read import RefundView
 from app.db.refunds.manual_changes import Retried
 from app.domain.days import session_times
-from app.domain.display_text import displayed
 from app.domain.fields import Uuid, prose, text
 from app.domain.statuses import RefundStatus
+from app.domain.texts.display_text import displayed
 from app.errors import FieldError, Invalid
 
 

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, StringConstraints
 from app.api.shapes import Limit, decode_cursor, encode_cursor
 from app.db.core.dialect import instant_text
 from app.domain.days import Days, business_zone, chosen_days, week_of
-from app.domain.display_text import MAX_CHARACTERS, displayed
+from app.domain.texts.display_text import MAX_CHARACTERS, displayed
 from app.errors import FieldError, Invalid
 
 _ID: Final = re.compile(r"[A-Za-z0-9._:~-]{1,128}")

@@ -20,7 +20,7 @@ from app.cancellation.audit.workbook import Workbook
 from app.db.core.engine import Database
 from app.db.jobs import audit_rows, jobs
 from app.db.tables import refunds
-from app.domain import csv_cells
+from app.domain.texts import csv_cells
 from app.errors import Stopping
 
 _CHUNK_BYTES: Final = 128 * 1024

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from typing import IO, Final
 from xml.sax.saxutils import escape
 
-from app.domain.csv_cells import COLUMNS, INSTANTS, LOCAL_TIMES, NUMBERS
+from app.domain.texts.csv_cells import COLUMNS, INSTANTS, LOCAL_TIMES, NUMBERS
 
 MEDIA_TYPE: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _MAX_ROWS: Final = 1_048_576  # of a sheet, its header among them

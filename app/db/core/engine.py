@@ -21,7 +21,7 @@ from app.db.core.fair_lock import FairLock
 from app.db.core.outage import is_read_only
 from app.domain.money import major_units
 from app.domain.refund_ids import refund_id
-from app.domain.sheet_text import csv_cell
+from app.domain.texts.sheet_text import csv_cell
 from app.fault_points import Step, reached
 
 # A worker that is stopped inside a transaction must not hold its locks for ever.

@@ -15,11 +15,11 @@ from sqlalchemy.sql.functions import FunctionElement
 from app.db.core.refund_ranges import in_sessions
 from app.db.jobs.entitlements import is_counted
 from app.db.tables import bookings, clients, job_sessions, jobs, refunds
-from app.domain.csv_cells import COLUMNS
 from app.domain.money import DECIMALS_0, DECIMALS_3, DECIMALS_4
 from app.domain.refund_ids import LAST, milliseconds
-from app.domain.sheet_text import FORMULA
 from app.domain.statuses import WAIVED, WITHDRAWN_LINE, JobStatus, Method, RefundStatus
+from app.domain.texts.csv_cells import COLUMNS
+from app.domain.texts.sheet_text import FORMULA
 
 Lines = sa.Select[*tuple[Any, ...]]
 

@@ -17,8 +17,8 @@ from app.db.core import changes
 from app.db.core.bulk_insert import New, insert_many
 from app.db.core.dialect import in_list, now
 from app.db.tables import sessions
-from app.domain.display_text import searchable
 from app.domain.statuses import SessionStatus
+from app.domain.texts.display_text import searchable
 
 
 class SessionFacts(NamedTuple):  # a tuple, because an import makes millions of them

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from app.auth.keys import Scope
 from app.cancellation.audit.workbook import Workbook
 from app.db import tables
-from app.domain.csv_cells import COLUMNS, INSTANTS, LOCAL_TIMES, NUMBERS
+from app.domain.texts.csv_cells import COLUMNS, INSTANTS, LOCAL_TIMES, NUMBERS
 
 MIB = 1024 * 1024
 IDS = ["-5", "00123", "1e5", "12345678901234567890"]
