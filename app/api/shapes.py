@@ -18,7 +18,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from app.db.core.dialect import instant_text
+from app.domain.days import instant_text
 from app.domain.fields import Uuid
 from app.errors import FieldError, Invalid
 

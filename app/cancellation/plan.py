@@ -21,11 +21,11 @@ from app.cancellation import digests
 from app.cancellation import lines as to_return
 from app.cancellation.choose import MatchedSession, choose
 from app.cancellation.request import Request, check
-from app.db.core.dialect import instant_text, plans_by_values
+from app.db.core.dialect import plans_by_values
 from app.db.core.driver import Row
 from app.db.core.engine import Database
 from app.db.jobs import entitlement_totals
-from app.domain.days import business_zone
+from app.domain.days import business_zone, instant_text
 from app.domain.statuses import Method, SessionOutcome
 from app.domain.terms import SkipReason
 

@@ -15,7 +15,7 @@ from app.config.settings import Settings
 from app.db import schema
 from app.db.access import businesses
 from app.db.access.keys import KeyRow
-from app.db.core.dialect import instant_text
+from app.domain.days import instant_text
 from app.domain.money import CURRENCIES
 from app.domain.zones import region_named
 from app.refunds import verify as books

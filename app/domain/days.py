@@ -1,4 +1,4 @@
-"""Local days of a business as ranges of instants, across changes of the clocks.
+"""Local days as ranges of instants, across changes of the clocks, and instants as text.
 
 Pure: now and the zone are parameters. A day is the half-open range from its first instant to the
 first instant of the next: 23, 24 or 25 hours.
@@ -120,6 +120,13 @@ def first_instant(day: dt.date, zone: ZoneInfo) -> dt.datetime:
     first of the two: both are what `fold=0` means (PEP 495).
     """
     return dt.datetime.combine(day, dt.time(0), zone).astimezone(dt.UTC)
+
+
+def instant_text(value: dt.datetime) -> str:
+    """`value` as SQLite keeps it and the API prints it: UTC, milliseconds, `Z`."""
+    if value.tzinfo is not dt.UTC:  # as PostgreSQL's driver gives it, hundreds in a list
+        value = value.astimezone(dt.UTC)
+    return value.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
 def week_of(instant: dt.datetime, zone: ZoneInfo) -> Days:

@@ -16,7 +16,7 @@ from app.aside import aside
 from app.db.access import businesses
 from app.db.core.engine import Database
 from app.db.schedule import bookings, clients, deletions, sessions
-from app.db.schedule.clients import BARE, ClientFacts
+from app.domain.nouns.schedule import BARE, ClientFacts
 from app.schedule.records import AnyRecord, BookingRecord, ClientRecord, SessionRecord
 from app.schedule.walk import Changes, CurrentRows, Outcome, walk
 

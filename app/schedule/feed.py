@@ -12,8 +12,7 @@ from typing import Final
 
 from icalendar import Calendar, Event
 
-from app.db.access.businesses import BusinessRow
-from app.db.schedule.sessions import SessionRow
+from app.domain.nouns.schedule import BusinessRow, SessionRow
 from app.domain.statuses import SessionStatus
 
 MAX_EVENTS: Final = 5_000

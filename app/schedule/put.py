@@ -4,8 +4,7 @@ from typing import Any, assert_never
 
 from app.db.core.engine import Database
 from app.db.schedule import booking_pages
-from app.db.schedule.bookings import BookingRow
-from app.db.schedule.clients import ClientFacts
+from app.domain.nouns.schedule import BookingRow, ClientFacts
 from app.errors import FieldError, Invalid, NotFound, Problem
 from app.schedule.apply import apply
 from app.schedule.read import SessionView

@@ -12,9 +12,7 @@ from typing import NamedTuple
 from app.db.core.driver import Connection
 from app.db.core.engine import Database
 from app.db.schedule import booking_pages, clients, session_pages
-from app.db.schedule.bookings import BookingRow
-from app.db.schedule.clients import ClientFacts
-from app.db.schedule.sessions import SessionFilter, SessionRow
+from app.domain.nouns.schedule import BookingRow, ClientFacts, SessionFilter, SessionRow
 from app.domain.statuses import RefundStatus
 from app.errors import NotFound
 

@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from app.db.jobs.entitlements import COUNTED
-from app.db.schedule.bookings import BookingFacts, LineFacts
-from app.db.schedule.clients import BARE, ClientFacts
-from app.db.schedule.sessions import KnownSession, SessionFacts
+from app.db.schedule.sessions import KnownSession
+from app.domain.nouns.schedule import BARE, BookingFacts, ClientFacts, LineFacts, SessionFacts
 from app.domain.statuses import BookingStatus, Method, SessionStatus
 from app.schedule.records import (
     AnyRecord,

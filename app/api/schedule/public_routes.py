@@ -20,9 +20,9 @@ from app.api.shapes import Answer, Page, UtcInstant
 from app.api.state import Service
 from app.aside import aside
 from app.db.access import businesses
-from app.db.schedule.sessions import SessionFilter
 from app.domain.days import Days, business_zone, first_instant
 from app.domain.fields import PlatformId
+from app.domain.nouns.schedule import SessionFilter
 from app.domain.statuses import SessionStatus
 from app.schedule import feed, read
 

@@ -13,11 +13,8 @@ from typing import Any, Final
 from app.api.schedule.schedule_bodies import BookingRefund
 from app.api.schedule.schedule_paging import place_after
 from app.api.shapes import encode_cursor
-from app.db.access.businesses import BusinessRow
-from app.db.core.dialect import instant_text
-from app.db.schedule.bookings import BookingRow, LineFacts, RefundRow
-from app.db.schedule.sessions import SessionRow
-from app.domain.days import Days, session_times
+from app.domain.days import Days, instant_text, session_times
+from app.domain.nouns.schedule import BookingRow, BusinessRow, LineFacts, RefundRow, SessionRow
 from app.domain.statuses import OPEN, RefundStatus
 from app.schedule.read import SessionView, total
 

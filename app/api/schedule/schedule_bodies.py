@@ -10,8 +10,8 @@ from pydantic.config import JsonDict
 
 from app.api.schedule.local_times import Times
 from app.api.shapes import RESOLVED_AMOUNT, Answer, Page, UtcInstant
-from app.db.schedule.clients import ClientFacts
 from app.domain.fields import PlatformId
+from app.domain.nouns.schedule import ClientFacts
 from app.domain.statuses import BookingStatus, Method, RefundStatus, SessionStatus
 from app.schedule.records import BookingFields, ClientFields, CreditLine, PaymentLine, SessionFields
 

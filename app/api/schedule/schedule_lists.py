@@ -18,7 +18,7 @@ from app.api.state import State
 from app.auth.keys import Caller
 from app.db.access import businesses
 from app.db.schedule import session_pages
-from app.db.schedule.sessions import SessionFilter
+from app.domain.nouns.schedule import SessionFilter
 from app.domain.statuses import SessionStatus
 from app.schedule import read
 

@@ -11,8 +11,7 @@ from fastapi import Query
 from pydantic import AfterValidator, StringConstraints
 
 from app.api.shapes import Limit, decode_cursor, encode_cursor
-from app.db.core.dialect import instant_text
-from app.domain.days import Days, business_zone, chosen_days, week_of
+from app.domain.days import Days, business_zone, chosen_days, instant_text, week_of
 from app.domain.texts.display_text import MAX_CHARACTERS, displayed
 from app.errors import FieldError, Invalid
 

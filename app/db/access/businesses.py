@@ -1,6 +1,5 @@
 """Businesses (tenants): every other row belongs to exactly one."""
 
-from dataclasses import dataclass
 from typing import Final
 
 import sqlalchemy as sa
@@ -9,21 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.core.driver import Connection, fetch
 from app.db.tables import businesses
+from app.domain.nouns.schedule import BusinessRow
 from app.errors import NotFound, Problem
-
-
-@dataclass(frozen=True, slots=True)
-class BusinessRow:
-    """A tenant, as it is read.
-
-    `timezone` (IANA) is the one its days are counted in, `currency` is ISO 4217.
-    """
-
-    id: str
-    name: str
-    timezone: str
-    currency: str
-
 
 _ONE: Final = sa.select(
     businesses.c.id, businesses.c.name, businesses.c.timezone, businesses.c.currency

@@ -18,14 +18,9 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
+from app.domain.days import instant_text
+
 SQLITE_FORMAT: Final = "%Y-%m-%dT%H:%M:%fZ"
-
-
-def instant_text(value: dt.datetime) -> str:
-    """`value` as SQLite keeps it and the API prints it: UTC, milliseconds, `Z`."""
-    if value.tzinfo is not dt.UTC:  # as PostgreSQL's driver gives it, hundreds in a list
-        value = value.astimezone(dt.UTC)
-    return value.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
 @lru_cache(maxsize=16_384)

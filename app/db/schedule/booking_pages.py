@@ -15,19 +15,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.core.dialect import in_list
 from app.db.core.driver import Connection, fetch
-from app.db.schedule.bookings import (
-    BOOKING,
-    LINE,
-    LIVE,
-    BookingFacts,
-    BookingRow,
-    LineFacts,
-    RefundRow,
-    lines_of,
-)
+from app.db.schedule.bookings import BOOKING, LINE, LIVE, lines_of
 from app.db.schedule.session_pages import COLUMNS, WITH_JOB, session_row
-from app.db.schedule.sessions import SessionRow
 from app.db.tables import bookings, payment_lines, refunds, sessions
+from app.domain.nouns.schedule import BookingFacts, BookingRow, LineFacts, RefundRow, SessionRow
 from app.domain.statuses import BookingStatus, Method, RefundStatus
 
 _REFUND = tuple(refunds.c[name] for name in RefundRow.__slots__)

@@ -3,11 +3,8 @@
 They are read by `booking_pages`.
 """
 
-import datetime as dt
 from collections import defaultdict
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -15,64 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.db.core.bulk_insert import insert_many
 from app.db.core.dialect import in_list
 from app.db.tables import NOT_WITHDRAWN, bookings, payment_lines, refunds
-from app.domain.statuses import Method, RefundStatus
-
-
-class LineFacts(NamedTuple):  # tuples, because an import makes millions of them
-    """One payment line: money or credits, never both."""
-
-    method: str
-    payment_id: str | None
-    amount_minor: int | None
-    currency: str | None
-    account_id: str | None
-    credits: int | None
-
-
-class BookingFacts(NamedTuple):
-    """What the platform says of a booking."""
-
-    session_id: str
-    client_id: str
-    status: str
-    lines: tuple[LineFacts, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class RefundRow:
-    """What became of one payment line, or of a booking with nothing to return.
-
-    The method is `none` in the latter case.
-    """
-
-    id: str
-    job_id: str
-    line_no: int
-    method: Method
-    payment_id: str | None
-    amount_minor: int | None
-    currency: str | None
-    account_id: str | None
-    credits: int | None
-    kept_amount_minor: int
-    kept_credits: int
-    kept_by: str | None
-    status: RefundStatus
-    upstream_reference: str | None
-    failure_code: str | None
-    failure_detail: str | None
-    resolved_amount_minor: int | None
-    settled_at: dt.datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class BookingRow:
-    """A booking as it is read."""
-
-    id: str
-    facts: BookingFacts
-    refunds: tuple[RefundRow, ...]
-
+from app.domain.nouns.schedule import BookingFacts, LineFacts
 
 LINE = tuple(payment_lines.c[name] for name in LineFacts._fields)
 BOOKING = (bookings.c.id, bookings.c.session_id, bookings.c.client_id, bookings.c.status)

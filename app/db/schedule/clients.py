@@ -4,7 +4,7 @@ Names and e-mail addresses leave this service in the audit CSV only.
 """
 
 from collections.abc import Collection, Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -13,16 +13,8 @@ from app.db.core.bulk_insert import insert_many
 from app.db.core.dialect import in_list
 from app.db.core.driver import Connection, fetch
 from app.db.tables import clients
+from app.domain.nouns.schedule import ClientFacts
 
-
-class ClientFacts(NamedTuple):  # a tuple, because an import makes millions of them
-    """What the platform says of a client."""
-
-    name: str | None
-    email: str | None
-
-
-BARE: Final = ClientFacts(None, None)  # of whom the platform has said the id only
 _KNOWN: Final = sa.select(clients.c.id, clients.c.name, clients.c.email).where(
     clients.c.business_id == sa.bindparam("of_business"), clients.c.deleted_at.is_(None)
 )

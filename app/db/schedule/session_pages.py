@@ -14,8 +14,9 @@ import sqlalchemy as sa
 from app.aside import aside
 from app.db.core.dialect import Instant, instant_of
 from app.db.core.driver import Connection, Row, fetch
-from app.db.schedule.sessions import FACTS, Cancellation, SessionFacts, SessionFilter, SessionRow
+from app.db.schedule.sessions import FACTS
 from app.db.tables import bookings, jobs, sessions
+from app.domain.nouns.schedule import Cancellation, SessionFacts, SessionFilter, SessionRow
 from app.domain.statuses import IN_PROCESS, TAKES_A_PLACE, JobStatus, SessionStatus
 from app.domain.texts.display_text import searchable
 

@@ -5,9 +5,7 @@ share-locked; a cancellation takes the same rows for update. So a booking either
 cancellation or sees it.
 """
 
-import datetime as dt
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -17,20 +15,9 @@ from app.db.core import changes
 from app.db.core.bulk_insert import New, insert_many
 from app.db.core.dialect import in_list, now
 from app.db.tables import sessions
+from app.domain.nouns.schedule import SessionFacts
 from app.domain.statuses import SessionStatus
 from app.domain.texts.display_text import searchable
-
-
-class SessionFacts(NamedTuple):  # a tuple, because an import makes millions of them
-    """What the platform says of a session."""
-
-    name: str
-    starts_at: dt.datetime
-    ends_at: dt.datetime
-    timezone: str
-    location: str | None
-    instructor: str | None
-    capacity: int | None
 
 
 class KnownSession(NamedTuple):
@@ -42,42 +29,6 @@ class KnownSession(NamedTuple):
     facts: SessionFacts
     status: str
     job_id: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Cancellation:
-    """Who cancelled a session, and whether its refunds are still under way."""
-
-    job_id: str
-    in_process: bool
-    cancelled_at: dt.datetime
-    reason: str | None
-
-
-class SessionRow(NamedTuple):
-    """A session as it is read."""
-
-    id: str
-    facts: SessionFacts
-    status: SessionStatus
-    cancellation: Cancellation | None
-    revision: int  # how often what calendars show of it has changed: it only grows
-    changed_at: dt.datetime | None  # None: written by a build that did not say
-
-
-@dataclass(frozen=True, slots=True)
-class SessionFilter:
-    """Which sessions to read: those in a range that match every filter given.
-
-    They start in [from_at, until_at).
-    """
-
-    from_at: dt.datetime
-    until_at: dt.datetime
-    status: SessionStatus | None = None
-    location: str | None = None
-    instructor: str | None = None
-    name_part: str | None = None
 
 
 # With the status: what makes a new revision of an event.

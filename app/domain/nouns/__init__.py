@@ -1,0 +1,1 @@
+"""The core nouns as values: what SQL reads and steps pass on, for every layer to name."""
