@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
+from browser.records import BUSINESS
 from crash.processes import Server, Town
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from postgresql_databases import in_a_thread
@@ -24,7 +25,6 @@ from app.db.core.engine import Database
 from app.schedule.load import import_file
 from app.schedule.sample import CURRENCY, ZONE, sample_lines
 
-BUSINESS = "studio"
 expect.set_options(timeout=120_000)  # a busy machine is no failure
 # Nothing is asked of Chromium's makers: connections out of the machine would be refused, many at a
 # time.

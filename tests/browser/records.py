@@ -3,6 +3,8 @@
 import datetime as dt
 import json
 
+BUSINESS = "studio"  # whose they are
+
 
 def session(id_: str, day: dt.date, hour: int, **members) -> bytes:
     """A line of an import: an hour of a UTC day."""

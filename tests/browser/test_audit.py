@@ -8,8 +8,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from browser.conftest import BUSINESS
-from browser.records import booking, client, next_monday, session
+from browser.records import BUSINESS, booking, client, next_monday, session
 from browser.steps import ACCEPTED, PRESS, rows, sign_in
 from crash.processes import until
 from playwright.sync_api import Download, Page, Route, expect

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import orjson
 import pytest
-from browser.conftest import BUSINESS
+from browser.records import BUSINESS
 from browser.steps import ACCEPTED, PRESS, rows, sign_in
 from crash.processes import until
 from playwright.sync_api import Locator, Page, Route, expect

@@ -14,46 +14,18 @@ from standardwebhooks import Webhook
 from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
+from worlds.orders import CREDIT_BODY, PAYMENT, PAYMENT_BODY
 
 from app.gateways.answers import classify
 from app.gateways.by_reference import utc_now
 from app.gateways.http import HttpAnswer
-from app.gateways.outcomes import Order, Rejected, UpstreamMethod
+from app.gateways.outcomes import Rejected
 from app.sandbox.app import create_sandbox
 from app.serving import served
 
 OPENAPI = Path(__file__).parents[2] / "openapi"
-PAYMENT = {
-    "business_id": "studio",
-    "payment_id": "pay1",
-    "amount_minor": 2500,
-    "currency": "USD",
-    "reference": "r1",
-    "reason": "Snow day",
-}
-CREDIT = {
-    "business_id": "studio",
-    "client_id": "kim",
-    "account_id": "acc1",
-    "credits": 2,
-    "reference": "r1",
-    "reason": None,
-}
 SECRET = f"whsec_{base64.b64encode(b'k' * 32).decode()}"
-SERVICES = {"payments": ("/refunds", PAYMENT), "credits": ("/credit-returns", CREDIT)}
-ORDER = Order(
-    "r1",
-    "k1",
-    UpstreamMethod.PAYMENT,
-    "pay1",
-    2500,
-    "USD",
-    None,
-    None,
-    "Snow day",
-    business_id="studio",
-    client_id="kim",
-)
+SERVICES = {"payments": ("/refunds", PAYMENT_BODY), "credits": ("/credit-returns", CREDIT_BODY)}
 
 
 def document(service):
@@ -207,6 +179,8 @@ def test_the_codes_of_the_document_pass_through_the_gateway_unchanged(name):
     assert len(codes) >= 3
     for code in codes:
         outcome = classify(
-            HttpAnswer(422, {}, b'{"code":"%s","detail":"x"}' % code.encode()), ORDER, now=utc_now()
+            HttpAnswer(422, {}, b'{"code":"%s","detail":"x"}' % code.encode()),
+            PAYMENT,
+            now=utc_now(),
         )
         assert outcome == Rejected(code, "x", None)

@@ -89,8 +89,14 @@ POSTGRESQL = sa.make_url(
 )
 
 
-def run_on_server(*statements: str) -> None:
+def _run_on_server(*statements: str) -> None:
     in_a_thread(administer(POSTGRESQL.render_as_string(hide_password=False), *statements))
+
+
+@pytest.fixture
+def run_on_server() -> Callable[..., None]:
+    """`run_on_server(*statements)`: of the whole PostgreSQL server, not of one database."""
+    return _run_on_server
 
 
 @pytest.fixture(scope="session")
@@ -111,7 +117,7 @@ def fresh_databases(request, tmp_path_factory) -> Iterator[Callable[[str, int], 
         ):
             pytest.skip("PostgreSQL is missing")
         template = request.getfixturevalue("_postgresql_template")
-        run_on_server(*(f'CREATE DATABASE "{name}" TEMPLATE "{template}"' for name in names))
+        _run_on_server(*(f'CREATE DATABASE "{name}" TEMPLATE "{template}"' for name in names))
         made.extend(names)
         return [
             POSTGRESQL.set(database=name).render_as_string(hide_password=False) for name in names
@@ -119,7 +125,7 @@ def fresh_databases(request, tmp_path_factory) -> Iterator[Callable[[str, int], 
 
     yield fresh
     if made:
-        run_on_server(*(f'DROP DATABASE "{name}" WITH (FORCE)' for name in made))
+        _run_on_server(*(f'DROP DATABASE "{name}" WITH (FORCE)' for name in made))
 
 
 @pytest.fixture
@@ -140,7 +146,7 @@ def copy_database(fresh_databases):
             return url.set(database=str(made)).render_as_string(hide_password=False)
         [empty] = fresh_databases("postgresql", 1)
         name = sa.make_url(empty).database
-        run_on_server(
+        _run_on_server(
             f'DROP DATABASE "{name}"', f'CREATE DATABASE "{name}" TEMPLATE "{url.database}"'
         )
         return empty

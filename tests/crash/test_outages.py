@@ -9,7 +9,6 @@ from collections import Counter
 
 import pytest
 import sqlalchemy as sa
-from crash.conftest import run_on_server
 from crash.processes import until
 from crash.week import assert_audit_tells_the_books, assert_once, audit_rows, week
 
@@ -185,7 +184,7 @@ def test_postgresql_restarted_at_once_in_the_middle_loses_nothing(
 
 
 def test_connections_ended_in_mid_job_cost_a_503_and_no_refund(
-    found_towns, postgresql_url, ends_whole
+    found_towns, postgresql_url, ends_whole, run_on_server
 ):
     made = week(300)
     town = found_towns(postgresql_url)

@@ -190,12 +190,12 @@ async def test_without_redis_nobody_is_refused_or_kept_waiting_and_it_is_said_on
     await away.aclose()
 
 
-async def test_a_redis_that_does_not_answer_keeps_one_request_waiting_and_no_more(upstream_raw):
+async def test_a_redis_that_does_not_answer_keeps_one_request_waiting_and_no_more(peer_on):
     async def silent(peer, reader, writer):
         await reader.read(1)
         await asyncio.sleep(3600)
 
-    peer = await upstream_raw(silent)
+    peer = await peer_on(silent)
     away = Buckets(peer.url.replace("http", "redis"), namespace="n")
     assert await Books(away).given(Quota("key", 100, 3_600), "a", 150) == 100
     assert peer.connections == 1

@@ -7,33 +7,19 @@ from pathlib import Path
 
 import httpx
 import pytest
+from worlds.orders import CREDIT_BODY, PAYMENT_BODY
 
 from app.sandbox.app import create_sandbox
-
-BODY = {
-    "business_id": "studio",
-    "payment_id": "pay1",
-    "amount_minor": 2500,
-    "currency": "USD",
-    "reference": "r1",
-    "reason": "Snow day",
-}
 
 
 async def refund(sandbox, key="k1", **changes):
     return await sandbox.http.post(
-        "/payments/refunds", json=BODY | changes, headers={"Idempotency-Key": key}
+        "/payments/refunds", json=PAYMENT_BODY | changes, headers={"Idempotency-Key": key}
     )
 
 
 async def credit(sandbox, key="k1", **changes):
-    body = {
-        "business_id": "studio",
-        "client_id": "kim",
-        "account_id": "acc1",
-        "credits": 2,
-        "reference": "r1",
-    } | changes
+    body = CREDIT_BODY | changes
     return await sandbox.http.post(
         "/credits/credit-returns", json=body, headers={"Idempotency-Key": key}
     )
@@ -101,7 +87,7 @@ async def test_a_body_that_breaks_the_contract_is_refused_and_changes_nothing(
 
 async def test_requests_that_are_not_of_the_contract_are_refused(upstream_sandbox):
     http = upstream_sandbox.http
-    without_key = (await http.post("/payments/refunds", json=BODY)).json()
+    without_key = (await http.post("/payments/refunds", json=PAYMENT_BODY)).json()
     assert without_key["code"] == "idempotency_key_missing"
     assert (await refund(upstream_sandbox, key="k" * 256)).status_code == 400
     assert (await refund(upstream_sandbox, reason="x" * 70_000)).status_code == 413
@@ -347,7 +333,7 @@ async def test_the_services_ask_for_their_token_and_the_books_do_not(upstream_ru
         assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized")
         known = {"Authorization": "Bearer t0ken", "Idempotency-Key": "k1"}
         assert (
-            await sandbox.http.post("/payments/refunds", json=BODY, headers=known)
+            await sandbox.http.post("/payments/refunds", json=PAYMENT_BODY, headers=known)
         ).status_code == 201
         assert (await sandbox.books())["requests"] == {"total": 2, "401": 1, "201": 1}
 
@@ -366,7 +352,7 @@ async def test_a_businesss_own_token_speaks_for_it_alone_and_the_books_say_whose
     async with upstream_running(create_sandbox(path, **tokens)) as sandbox:
 
         async def asked(token, business="studio", key="k1"):
-            body = BODY | {
+            body = PAYMENT_BODY | {
                 "business_id": business,
                 "payment_id": f"of-{business}",
                 "reference": key,
@@ -400,7 +386,7 @@ async def test_whose_tokens_calls_had_is_counted_by_method(upstream_running):
         assert (await refund(sandbox)).status_code == 404
         known = {"Authorization": "Bearer its-own", "Idempotency-Key": "k1"}
         assert (
-            await sandbox.http.post("/payments/refunds", json=BODY, headers=known)
+            await sandbox.http.post("/payments/refunds", json=PAYMENT_BODY, headers=known)
         ).status_code == 201
         await sandbox.http.get("/payments/refunds", params={"reference": "r1"}, headers=known)
         assert (await sandbox.books())["callers"] == {

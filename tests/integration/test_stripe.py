@@ -12,6 +12,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from worlds.orders import PAYMENT
 
 from app.config.settings import Settings
 from app.gateways.build import gateways_from
@@ -19,7 +20,6 @@ from app.gateways.outcomes import (
     Absent,
     Indeterminate,
     Limit,
-    Order,
     Processing,
     Rejected,
     Succeeded,
@@ -29,19 +29,7 @@ from app.gateways.outcomes import (
 )
 from app.gateways.stripe.refunds import MAX_PAGES, PAGE
 
-ORDER = Order(
-    "ref-1",
-    "key-1",
-    UpstreamMethod.PAYMENT,
-    "pi_1",
-    2500,
-    "EUR",
-    None,
-    None,
-    "Snow day, says Kim",
-    business_id="studio",
-    client_id="kim",
-)
+ORDER = replace(PAYMENT, payment_id="pi_1", currency="EUR", reason="Snow day, says Kim")
 
 
 def refund(number=1, *, reference: str | None = "ref-1", status="succeeded", **more):
@@ -402,11 +390,11 @@ async def test_a_key_that_stripe_does_not_take_rejects_no_refund(status, said):
     assert "sk_test" not in answer.detail
 
 
-async def test_a_call_that_was_never_sent_is_not_done_and_a_broken_one_is_unknown(upstream_raw):
+async def test_a_call_that_was_never_sent_is_not_done_and_a_broken_one_is_unknown(peer_on):
     async def closes_after_reading(peer, reader, _):
         await peer.read(reader)
 
-    peer = await upstream_raw(closes_after_reading)
+    peer = await peer_on(closes_after_reading)
     async with stripe_at(peer.url) as gateway:
         assert isinstance(await gateway.refund(ORDER), Indeterminate)
         assert isinstance(await gateway.look_up(ORDER), Indeterminate)

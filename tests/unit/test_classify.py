@@ -8,48 +8,21 @@ from email.utils import format_datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from worlds.orders import CREDIT, PAYMENT
 
 from app.gateways.answers import classify, finding_of, one_line, outcome_of, retry_after
 from app.gateways.http import MAX_ANSWER_BYTES, Broken, HttpAnswer, NotSent
 from app.gateways.outcomes import (
     Absent,
     Indeterminate,
-    Order,
     Processing,
     Rejected,
     Succeeded,
     Throttled,
     Unavailable,
-    UpstreamMethod,
 )
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
-ORDER = Order(
-    "ref-1",
-    "key-1",
-    UpstreamMethod.PAYMENT,
-    "pay1",
-    2500,
-    "USD",
-    None,
-    None,
-    "Snow day",
-    business_id="studio",
-    client_id="kim",
-)
-CREDIT = Order(
-    "ref-1",
-    "key-1",
-    UpstreamMethod.CREDIT,
-    None,
-    None,
-    None,
-    "acc1",
-    2,
-    "Snow day",
-    business_id="studio",
-    client_id="kim",
-)
 
 
 def answer(status, document=None, body=None, **headers):
@@ -59,11 +32,11 @@ def answer(status, document=None, body=None, **headers):
     )
 
 
-def read(status, document=None, body=None, order=ORDER, **headers):
+def read(status, document=None, body=None, order=PAYMENT, **headers):
     return classify(answer(status, document, body, **headers), order, now=NOW)
 
 
-def look(status, document=None, body=None, order=ORDER, **headers):
+def look(status, document=None, body=None, order=PAYMENT, **headers):
     return finding_of(answer(status, document, body, **headers), order, now=NOW)
 
 
@@ -191,8 +164,8 @@ def test_a_token_that_is_refused_rejects_no_refund():
 
 
 def test_a_call_never_sent_is_not_done_and_a_broken_one_is_unknown():
-    assert outcome_of(NotSent("refused"), ORDER, now=NOW) == Unavailable("refused", None)
-    assert outcome_of(Broken("reset"), ORDER, now=NOW) == Indeterminate("reset")
+    assert outcome_of(NotSent("refused"), PAYMENT, now=NOW) == Unavailable("refused", None)
+    assert outcome_of(Broken("reset"), PAYMENT, now=NOW) == Indeterminate("reset")
 
 
 @pytest.mark.parametrize(
@@ -252,7 +225,7 @@ def test_of_several_failed_the_accepted_one_is_found_and_one_known_to_have_faile
     older, newer = refund("failed", id="rf_0"), refund("failed", id="rf_1")
 
     def found(*listed, **order):
-        return look(200, {"data": listed}, order=dataclasses.replace(ORDER, **order))
+        return look(200, {"data": listed}, order=dataclasses.replace(PAYMENT, **order))
 
     assert found(older, newer, accepted_as="rf_1").upstream_reference == "rf_1"
     assert found(older, newer, failed_as="rf_0").upstream_reference == "rf_1"
@@ -293,8 +266,8 @@ def test_a_look_up_that_was_not_answered_says_nothing_about_the_refund(status):
 
 
 def test_a_look_up_that_never_left_says_nothing_about_the_refund():
-    assert isinstance(finding_of(NotSent("refused"), ORDER, now=NOW), Indeterminate)
-    assert isinstance(finding_of(Broken("reset"), ORDER, now=NOW), Indeterminate)
+    assert isinstance(finding_of(NotSent("refused"), PAYMENT, now=NOW), Indeterminate)
+    assert isinstance(finding_of(Broken("reset"), PAYMENT, now=NOW), Indeterminate)
 
 
 anything = st.recursive(
@@ -318,7 +291,7 @@ anything = st.recursive(
     headers=st.dictionaries(st.sampled_from(["retry-after", "date"]), st.text(max_size=40)),
 )
 def test_no_answer_whatever_raises(status, body, headers):
-    classify(HttpAnswer(status, headers, body), ORDER, now=NOW)
-    finding_of(HttpAnswer(200, headers, body), ORDER, now=NOW)
+    classify(HttpAnswer(status, headers, body), PAYMENT, now=NOW)
+    finding_of(HttpAnswer(200, headers, body), PAYMENT, now=NOW)
     seconds = retry_after(headers, now=NOW)
     assert seconds is None or 0 <= seconds <= 900

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 import sqlalchemy as sa
-from integration.webhooks.conftest import Office
+from worlds.office import Office
 
 from app.db import tables
 from app.refunds.verify import verify

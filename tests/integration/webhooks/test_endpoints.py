@@ -9,7 +9,7 @@ import re
 import httpx
 import pytest
 import sqlalchemy as sa
-from integration.webhooks.conftest import Office
+from worlds.office import Office
 
 from app.api.state import State
 from app.auth.keys import Scope, create_key

@@ -8,7 +8,6 @@ import contextlib
 import gzip
 import socket
 import ssl
-import struct
 import subprocess
 import sys
 import threading
@@ -19,6 +18,13 @@ from ipaddress import ip_network
 
 import httpcore
 import pytest
+from worlds.peers import (
+    answers_never,
+    closes_after_reading,
+    closes_at_once,
+    resets_after_reading,
+    resets_at_once,
+)
 
 from app.webhooks.addresses import AddressPolicy, GuardedBackend, Resolver
 from app.webhooks.send import MAX_ANSWER_BYTES, AttemptResult, DeliveryError, EndpointClient
@@ -107,13 +113,6 @@ def port_free_on(*hosts):
                     bound.bind((host, port))
                     port = bound.getsockname()[1]
                 return port
-
-
-def reset(writer):
-    writer.get_extra_info("socket").setsockopt(
-        socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
-    )
-    writer.transport.abort()
 
 
 async def test_an_attempt_sends_the_bytes_as_they_are_and_tells_what_came(peer_on):
@@ -549,26 +548,6 @@ async def test_a_peer_that_hangs_in_the_handshake_is_given_up_in_time_and_hung_u
             await hung_up.wait()
 
 
-# What peers do to an attempt.
-
-
-async def closes_at_once(_peer, _reader, writer):
-    writer.close()
-
-
-async def resets_at_once(_peer, _reader, writer):
-    reset(writer)
-
-
-async def closes_after_reading(peer, reader, _):
-    await peer.read(reader)
-
-
-async def resets_after_reading(peer, reader, writer):
-    await peer.read(reader)
-    reset(writer)
-
-
 def saying(answer):
     async def talk(peer, reader, writer):
         await peer.read(reader)
@@ -627,11 +606,6 @@ async def test_where_nothing_listens_there_is_no_connection():
         unused.bind(("127.0.0.1", 0))
         posted = await post_once(f"http://127.0.0.1:{unused.getsockname()[1]}/")
     assert (posted.status, posted.error) == (None, DeliveryError.NO_CONNECTION)
-
-
-async def answers_never(peer, reader, _):
-    await peer.read(reader)
-    await reader.read()
 
 
 async def never_reads(_peer, reader, _):

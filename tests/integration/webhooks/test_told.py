@@ -10,7 +10,7 @@ from collections import Counter
 import asyncpg
 import pytest
 import sqlalchemy as sa
-from integration.webhooks.conftest import Office
+from worlds.office import Office
 
 from app.db import tables
 from app.db.jobs import job_events

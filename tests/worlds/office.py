@@ -1,0 +1,153 @@
+"""A business's webhooks, managed over the API, with their rows and workers."""
+
+import asyncio
+import contextlib
+import json
+
+import sqlalchemy as sa
+from worlds.studio import Desk
+
+from app.db.core.dialect import now
+from app.db.webhook_tables import (
+    webhook_deliveries,
+    webhook_endpoints,
+    webhook_events,
+    webhook_secrets,
+)
+from app.db.webhooks.events import tell
+from app.webhooks.deliver import deliver_forever
+
+
+class Office(Desk):
+    """A business's webhooks, managed over the API, and their rows.
+
+    They are delivered by workers that run when told to.
+    """
+
+    def __init__(self, http, db, settings):
+        super().__init__(http)
+        self.db, self.settings = db, settings
+
+    async def call(self, method, path, body=None, *, code=200):
+        answer = await self.http.request(method, f"/v1/webhook-endpoints{path}", json=body)
+        assert answer.status_code == code, answer.text
+        return answer.json() if answer.content else None
+
+    async def endpoint(self, url, **members):
+        """Create one; gives its id and its secret."""
+        return await self.call("POST", "", {"url": url} | members, code=201)
+
+    async def change(self, endpoint, **members):
+        return await self.call("PATCH", f"/{endpoint['id']}", members)
+
+    async def shown(self, endpoint):
+        return await self.call("GET", f"/{endpoint['id']}")
+
+    async def test(self, endpoint):
+        """Have a test event sent; gives its id."""
+        return (await self.call("POST", f"/{endpoint['id']}/test", code=202))["event_id"]
+
+    async def delivery(self, endpoint, event_id):
+        return await self.call("GET", f"/{endpoint['id']}/deliveries/{event_id}")
+
+    async def deliveries(self, endpoint):
+        """By the event's id."""
+        rows = await self.pages(f"/webhook-endpoints/{endpoint['id']}/deliveries", limit=200)
+        return {row["event_id"]: row for row in rows}
+
+    async def tell(self, events, *, business="studio"):
+        """Write events as a step would that has done something; gives their ids."""
+        async with self.db.write() as conn:
+            return await tell(conn, business, events)
+
+    async def events(self):
+        """What has been told, whoever is to hear it, oldest first: the type and its data."""
+        async with self.db.read() as conn:
+            columns = (webhook_events.c.payload, webhook_events.c.business_id)
+            rows = (await conn.execute(sa.select(*columns).order_by(webhook_events.c.id))).all()
+        bodies = [json.loads(row.payload) for row in rows]
+        assert [body["data"]["business_id"] for body in bodies] == [row.business_id for row in rows]
+        return [(body["type"], body["data"]) for body in bodies]
+
+    async def row(self, endpoint):
+        async with self.db.read() as conn:
+            query = sa.select(webhook_endpoints).where(webhook_endpoints.c.id == endpoint["id"])
+            return (await conn.execute(query)).mappings().one()
+
+    async def secrets(self, endpoint):
+        """The endpoint's rows of secrets, the oldest first."""
+        async with self.db.read() as conn:
+            query = sa.select(webhook_secrets).where(
+                webhook_secrets.c.endpoint_id == endpoint["id"]
+            )
+            return (await conn.execute(query.order_by(webhook_secrets.c.id))).mappings().all()
+
+    async def set_secret(self, secret_id, **values):
+        """Change a secret's row, as time would have done."""
+        async with self.db.write() as conn:
+            statement = sa.update(webhook_secrets).where(webhook_secrets.c.id == secret_id)
+            await conn.execute(statement.values(**values))
+
+    async def set(self, endpoint, **values):
+        """Change the endpoint's row, as time would have done."""
+        async with self.db.write() as conn:
+            statement = sa.update(webhook_endpoints).where(webhook_endpoints.c.id == endpoint["id"])
+            await conn.execute(statement.values(**values))
+
+    async def make_due(self):
+        """Let as much time go by as makes all that is on its way due: leases end, too."""
+        async with self.db.write() as conn:
+            pending = webhook_deliveries.c.due_at.is_not(None)
+            await conn.execute(sa.update(webhook_deliveries).where(pending).values(due_at=now()))
+
+    async def is_due(self):
+        async with self.db.read() as conn:
+            query = sa.select(sa.exists().where(webhook_deliveries.c.due_at <= now()))
+            return bool((await conn.execute(query)).scalar())
+
+    @contextlib.asynccontextmanager
+    async def worker(self, *, jitter=0.5, yields=lambda: False, **settings):
+        """One that delivers, until the block ends; it looks at once and then every second."""
+        stopping = asyncio.Event()
+        changed = self.settings.model_copy(update=settings)
+        task = asyncio.create_task(
+            deliver_forever(self.db, changed, stopping, jitter=lambda: jitter, yields=yields)
+        )
+        try:
+            yield task
+        finally:
+            stopping.set()
+            async with asyncio.timeout(10):
+                await task
+
+    async def deliver(self, **settings):
+        """A worker that ends once nothing is due: calls have a second to end, then."""
+        async with self.worker(**settings):
+            async with asyncio.timeout(20):
+                while await self.is_due():  # noqa: ASYNC110 - a database has no event
+                    await asyncio.sleep(0.01)
+
+    @contextlib.asynccontextmanager
+    async def refusing(self, table, operation="INSERT", when="1 = 1"):
+        """A database that refuses to write this table while the block runs."""
+        trigger = f"CREATE TRIGGER refuse BEFORE {operation} ON {table} FOR EACH ROW WHEN"
+        if self.db.is_postgresql:
+            body = "LANGUAGE plpgsql AS 'BEGIN RAISE ''refused''; END'"
+            make = [
+                f"CREATE FUNCTION refuse() RETURNS trigger {body}",
+                f"{trigger} ({when}) EXECUTE FUNCTION refuse()",
+            ]
+            drop = ["DROP FUNCTION refuse CASCADE"]
+        else:
+            make = [f"{trigger} {when} BEGIN SELECT RAISE(ABORT, 'refused'); END"]
+            drop = ["DROP TRIGGER refuse"]
+        await self._execute(make)
+        try:
+            yield
+        finally:
+            await self._execute(drop)
+
+    async def _execute(self, statements):
+        async with self.db.write() as conn:
+            for statement in statements:
+                await conn.execute(sa.text(statement))

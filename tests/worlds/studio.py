@@ -1,0 +1,207 @@
+"""A studio at its desk: what one business asks of the API, its worker, and its upstreams' books.
+
+The worker runs when told to.
+"""
+
+import asyncio
+import csv
+import datetime as dt
+import io
+import itertools
+import json
+from collections import Counter
+from decimal import Decimal
+
+import httpx
+import sqlalchemy as sa
+from worlds.records import TODAY, booking, client, session
+
+from app.db import tables
+from app.refunds.slices.run import run_slice
+
+MINOR_UNITS = {"JPY": 0, "KWD": 3}
+
+
+class Prompts:
+    """A queue whose wakes nobody hears: the worker runs when a test runs it."""
+
+    reaches_others = False
+
+    def __init__(self):
+        self.woken = []
+
+    async def wake(self, job_id, *, after_seconds=0.0, once=None, helper=False):
+        self.woken.append(job_id)
+        return True
+
+    async def aclose(self):
+        pass
+
+
+class Audit(list):
+    """An audit CSV's lines by column, with the bytes that they were read from."""
+
+    def __init__(self, content):
+        self.content = content
+        text = content.decode("utf-8")
+        super().__init__(csv.DictReader(io.StringIO(text, newline=""), strict=True))
+        self.columns = next(csv.reader([text.split("\r\n", 1)[0]]))
+
+    def by_refund(self):
+        return {line["refund_id"]: line for line in self if line["refund_id"]}
+
+    def by_booking(self):
+        found = {}
+        for line in self:
+            found.setdefault(line["booking_id"], []).append(line)
+        return found
+
+    def statuses(self):
+        return Counter(line["status"] for line in self)
+
+    def sums(self, *statuses):
+        """Minor units by currency, and credits, over the lines of these statuses."""
+        sums = Counter()
+        for line in self:
+            if line["status"] in statuses and line["method"] == "payment":
+                places = MINOR_UNITS.get(line["currency"], 2)
+                sums[line["currency"]] += int(Decimal(line["amount"]).scaleb(places))
+            elif line["status"] in statuses and line["method"] == "credit":
+                sums["credits"] += int(line["credits"])
+        return dict(sums)
+
+
+class Desk:
+    """One caller of the API."""
+
+    _names = itertools.count(1)
+
+    def __init__(self, http):
+        self.http = http
+
+    async def load(self, *records):
+        """Put these into the schedule."""
+        lines = "\n".join(json.dumps(record) for record in records)
+        headers = {"Content-Type": "application/x-ndjson"}
+        answer = await self.http.post("/v1/schedule/import", content=lines, headers=headers)
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["errors"] == 0, answer.text
+
+    def record(self, type_, *arguments, **members):
+        """A client, session or booking to load."""
+        return {"client": client, "session": session, "booking": booking}[type_](
+            *arguments, **members
+        )
+
+    async def session(self, id_, **members):
+        await self.load(session(id_, **members))
+
+    async def booking(self, id_, *arguments, **members):
+        await self.load(booking(id_, *arguments, **members))
+
+    def body(self, session_ids="all", **members):
+        """A request that chooses from a range wide enough for every session of the studio."""
+        days = {
+            "date_from": str(TODAY - dt.timedelta(days=3)),
+            "date_to": str(TODAY + dt.timedelta(days=30)),
+        }
+        return days | {"session_ids": session_ids} | members
+
+    async def plan(self, session_ids="all", **members):
+        return await self.http.post(
+            "/v1/bulk-cancellations/plan", json=self.body(session_ids, **members)
+        )
+
+    async def cancel(self, session_ids="all", *, key=None, accept="application/json", **members):
+        headers = {"Idempotency-Key": key or f"key-{next(self._names)}", "Accept": accept}
+        return await self.http.post(
+            "/v1/bulk-cancellations", json=self.body(session_ids, **members), headers=headers
+        )
+
+    async def accepted(self, session_ids="all", **arguments):
+        """The body of a 202."""
+        answer = await self.cancel(session_ids, **arguments)
+        assert answer.status_code == 202, answer.text
+        return answer.json()
+
+    async def get(self, path, **query):
+        answer = await self.http.get(f"/v1{path}", params=query)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    async def job(self, job_id):
+        return await self.get(f"/bulk-cancellations/{job_id}")
+
+    async def post(self, path, **body):
+        return await self.http.post(f"/v1{path}", json=body or None)
+
+    async def audit(self, job_id):
+        answer = await self.http.get(f"/v1/bulk-cancellations/{job_id}/audit.csv")
+        assert answer.status_code == 200, answer.text
+        return Audit(answer.content)
+
+    async def pages(self, path, **query):
+        """Every row of a list, page by page."""
+        rows, cursor = [], None
+        while True:
+            page = await self.get(path, **query, **({"cursor": cursor} if cursor else {}))
+            assert len(page["data"]) <= int(query.get("limit", 50))
+            rows += page["data"]
+            cursor = page["next_cursor"]
+            if cursor is None:
+                return rows
+            assert page["data"], "a page that has another after it is not empty"
+
+    async def refunds(self, job_id, **query):
+        return await self.pages(f"/bulk-cancellations/{job_id}/refunds", **query)
+
+
+class Studio(Desk):
+    """The business under test: its desk, schedule and worker, and what upstreams did for it."""
+
+    def __init__(self, http, db, runtime, upstream, queue):
+        super().__init__(http)
+        self.db = db
+        self.runtime = runtime
+        self.upstream = upstream
+        self.queue = queue
+
+    async def work(self, job_id, *, seconds=30):
+        """The worker: slices of the job, each when due, until it has ended (or is on hold)."""
+        async with asyncio.timeout(seconds):
+            while (again_in := await run_slice(self.runtime, job_id, seconds=5)) is not None:  # noqa: ASYNC110 - it says when
+                await asyncio.sleep(max(again_in, 0.01))
+
+    async def faults(self, **switches):
+        answer = await self.upstream.put(
+            "/faults", json={"payments": switches, "credits": switches}
+        )
+        assert answer.status_code == 200, answer.text
+
+    async def books(self):
+        """What both upstreams did: sums of what was given back, and each effect by reference."""
+        books = (await self.upstream.get("/books")).json()
+        effects = {one["reference"]: one for book in books.values() for one in book["effects"]}
+        sums = books["payments"]["totals"]["sums"] | books["credits"]["totals"]["sums"]
+        twice = books["payments"]["twice"] | books["credits"]["twice"]
+        return {"sums": sums, "effects": effects, "twice": twice}
+
+    async def rows(self, table):
+        """Every row of a table, to see that nothing was changed."""
+        async with self.db.read() as conn:
+            return sorted(map(repr, (await conn.execute(sa.select(table))).all()))
+
+    async def everything(self):
+        """All rows of all tables, but the keys."""
+        return {
+            t.name: await self.rows(t)
+            for t in tables.metadata.sorted_tables
+            if t is not tables.api_keys
+        }
+
+
+def caller(app, key):
+    headers = {"Authorization": f"Bearer {key}"}
+    return httpx.AsyncClient(
+        transport=httpx.ASGITransport(app), base_url="http://studio.test", headers=headers
+    )
