@@ -8,7 +8,6 @@ CHANGED = "tests/integration/cancellations/test_plan_changed.py"
 PLAN = "tests/integration/cancellations/test_plan.py"
 AMEND = "tests/integration/cancellations/test_amend.py"
 SCHEMA = "tests/integration/test_schema.py"
-INVARIANTS = "tests/integration/test_invariants.py"
 
 DEFECTS: tuple[Defect, ...] = (
     defect(

@@ -14,8 +14,14 @@ from app.db.webhook_tables import (
     webhook_events,
     webhook_secrets,
 )
-from app.db.webhooks.events import tell
+from app.db.webhooks.events import Event, tell
+from app.domain.events import EventType
 from app.webhooks.deliver import deliver_forever
+
+NOWHERE = "http://127.0.0.1:9/hook"
+ACCEPTED = Event(EventType.ACCEPTED, {"job_id": "j", "status": "queued"})
+CANCELLED = Event(EventType.SESSION_CANCELLED, {"job_id": "j", "session_id": "s"})
+ENDED = Event(EventType.COMPLETED, {"job_id": "j", "status": "completed"})
 
 
 class Office(Desk):
@@ -151,3 +157,28 @@ class Office(Desk):
         async with self.db.write() as conn:
             for statement in statements:
                 await conn.execute(sa.text(statement))
+
+
+def codes(delivery):
+    return [attempt["status_code"] for attempt in delivery["attempts"]]
+
+
+def problem(answer, status, slug):
+    assert answer.status_code == status, answer.text
+    assert answer.headers["Content-Type"].startswith("application/problem+json")
+    found = answer.json()
+    assert found["type"] == f"/problems/{slug}"
+    return found
+
+
+async def rows(office):
+    """All of this noun, to see that nothing was changed."""
+    tables_ = (webhook_endpoints, webhook_events, webhook_deliveries)
+    async with office.db.read() as conn:
+        return [
+            sorted(map(repr, (await conn.execute(sa.select(table))).all())) for table in tables_
+        ]
+
+
+async def post(office, path, **body):
+    return await office.http.post(f"/v1/webhook-endpoints{path}", json=body)

@@ -89,3 +89,33 @@ async def resets_after_reading(peer, reader, writer):
 async def answers_never(peer, reader, _):
     await peer.read(reader)
     await reader.read()
+
+
+async def hang(peer, reader, writer):
+    """Take requests and never answer."""
+    while True:
+        await peer.read(reader)
+
+
+def slow(seconds):
+    async def talk(peer, reader, writer):
+        while True:
+            await peer.read(reader)
+            await asyncio.sleep(seconds)
+            writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+            await writer.drain()
+
+    return talk
+
+
+def answering(*answers):
+    """A peer that answers a connection's nth request with the nth answer, the last for ever."""
+
+    async def talk(peer, reader, writer):
+        left = list(answers)
+        while True:
+            await peer.read(reader)
+            writer.write(left.pop(0) if len(left) > 1 else left[0])
+            await writer.drain()
+
+    return talk

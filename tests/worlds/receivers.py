@@ -53,3 +53,7 @@ class Receiver:
 
     def types(self):
         return Counter(one.type for one in self.heard)
+
+
+def hook_at(peer) -> str:
+    return f"{peer.url}/hook"

@@ -3,9 +3,9 @@
 import httpx
 import pytest
 from worlds.certificates import Authority
-from worlds.office import Office
+from worlds.office import NOWHERE, Office
 from worlds.patience import eventually
-from worlds.receivers import Receiver
+from worlds.receivers import Receiver, hook_at
 from worlds.studio import Prompts
 
 from app.auth.keys import Scope, create_key
@@ -25,7 +25,7 @@ def receiving(peer_on):
 
     async def start(reply=204):
         receiver = Receiver(reply=reply)
-        receiver.url = f"http://127.0.0.1:{(await peer_on(receiver.talk)).port}/hook"
+        receiver.url = hook_at(await peer_on(receiver.talk))
         return receiver
 
     return start
@@ -63,3 +63,39 @@ async def office(db, settings):
 @pytest.fixture(name="eventually")
 def _eventually():
     return eventually
+
+
+@pytest.fixture
+async def theirs(office):
+    """The same calls by another business, which has an endpoint that has been sent something."""
+    async with office.db.write() as conn:
+        await create_business(conn, "other", name="Other", timezone="UTC", currency="EUR")
+    key = await create_key(office.db, "other", "desk", Scope)
+    headers = {"Authorization": f"Bearer {key}"}
+    async with httpx.AsyncClient(
+        transport=office.http._transport, base_url="http://studio.test", headers=headers
+    ) as http:
+        theirs = Office(http, office.db, office.settings)
+        theirs.own = await theirs.endpoint(NOWHERE)
+        theirs.event_id = await theirs.test(theirs.own)
+        yield theirs
+
+
+@pytest.fixture
+async def told(studio, settings):
+    """The studio's webhooks, with one endpoint that is told all; nothing is delivered here."""
+    office = Office(studio.http, studio.db, settings)
+    office.everything = await office.endpoint(NOWHERE)
+    return office
+
+
+@pytest.fixture
+async def classes(studio):
+    """Two classes: a payment, a credit, a booking that cost nothing, a place on a waiting list."""
+    for session in ("yoga", "spin"):
+        await studio.session(session)
+    await studio.booking("card", "yoga", ("CAD", 2000))
+    await studio.booking("credit", "yoga", ("credits", 2))
+    await studio.booking("free", "spin")
+    await studio.booking("waiting", "spin", status="waitlisted")
+    return studio
