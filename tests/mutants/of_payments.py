@@ -165,7 +165,7 @@ DEFECTS: tuple[Defect, ...] = (
         "app/refunds/execute.py",
         "        waits_for=policy.waits_for(claimed.status, claimed.failure_code),\n",
         "",
-        "tests/integration/cancellations/test_stripe_hooks.py",
+        "tests/integration/cancellations/stripe_hooks/test_stripe_hooks.py",
     ),
     defect(
         "a line of a booking may have any number of credits",

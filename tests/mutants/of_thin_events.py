@@ -2,7 +2,7 @@
 
 from mutants.defects import Defect, defect
 
-HOOKS = "tests/integration/cancellations/test_stripe_hooks.py"
+HOOKS = "tests/integration/cancellations/stripe_hooks/test_stripe_thin_events.py"
 
 DEFECTS: tuple[Defect, ...] = (
     defect(

@@ -4,19 +4,16 @@ A Stripe that keeps books by account and by key is the judge.
 """
 
 import asyncio
-import dataclasses
 import itertools
 from collections import defaultdict
-from urllib.parse import parse_qsl
 
-import httpx
 import pytest
 import sqlalchemy as sa
 from alembic import command
 from cryptography.fernet import Fernet
-from starlette.applications import Starlette
 from starlette.responses import JSONResponse
-from starlette.routing import Route
+from worlds.stripe import StripeApi, form_of, page_of, paid_by_stripe, refund_of
+from worlds.studio import Desk, caller
 
 from app.auth.keys import Scope, create_key
 from app.config.settings import Settings
@@ -27,16 +24,15 @@ from app.db.access.encrypted import stripe_key
 from app.db.access.stripe_accounts import StripeAccount
 from app.db.core.engine import Database
 from app.encryption import SecretBox
-from app.refunds.runtime import Runtime, gateways
+from app.refunds.runtime import Runtime
 from app.refunds.slices.run import run_slice
-from app.serving import served
 
 PLATFORM, OWN = "sk_test_platform", "rk_test_oftheirown"
 CONNECTED = "acct_1Connected"
 SEALING_KEY = Fernet.generate_key().decode()
 
 
-class Stripe:
+class Stripe(StripeApi):
     """A Stripe that knows some payments, each at one account, and shows nobody another's."""
 
     def __init__(self):
@@ -67,7 +63,7 @@ class Stripe:
             return JSONResponse(
                 {"error": {"type": "invalid_request_error", "message": "Invalid API Key"}}, 401
             )
-        form = dict(parse_qsl((await request.body()).decode()))
+        form = await form_of(request)
         if self.at.get(form["payment_intent"]) != account:
             error = {
                 "type": "invalid_request_error",
@@ -75,15 +71,7 @@ class Stripe:
                 "message": "No such payment_intent",
             }
             return JSONResponse({"error": error}, 404)
-        refund = {
-            "id": f"re_{next(self._numbers)}",
-            "object": "refund",
-            "amount": int(form["amount"]),
-            "currency": "cad",
-            "payment_intent": form["payment_intent"],
-            "status": "succeeded",
-            "metadata": {"reference": form["metadata[reference]"]},
-        }
+        refund = refund_of(form, f"re_{next(self._numbers)}")
         self.refunds[account].insert(0, refund)
         if self.answers_lost:
             self.answers_lost -= 1
@@ -94,7 +82,7 @@ class Stripe:
         account = self.account_of(request)
         payment = request.query_params["payment_intent"]
         found = [one for one in self.refunds[account] if one["payment_intent"] == payment]
-        return JSONResponse({"object": "list", "data": found, "has_more": False})
+        return page_of(found)
 
     def books(self):
         """The payments that were refunded at each account."""
@@ -103,13 +91,6 @@ class Stripe:
             for account, made in self.refunds.items()
             if made
         }
-
-    def app(self):
-        routes = [
-            Route("/v1/refunds", self.create, methods=["POST"]),
-            Route("/v1/refunds", self.listed),
-        ]
-        return Starlette(routes=routes)
 
 
 @pytest.fixture
@@ -133,13 +114,8 @@ def peer():
 
 @pytest.fixture
 async def studio(studio, settings, peer):
-    async with served(peer.app()) as address:
-        calls = gateways(
-            settings, payments_url=address, credits_url=f"{studio.upstream.base_url}/credits"
-        )
-        studio.runtime = dataclasses.replace(studio.runtime, gateways=calls)
+    async with paid_by_stripe(studio, settings, peer):
         yield studio
-        await studio.runtime.aclose()
 
 
 @pytest.fixture
@@ -154,11 +130,8 @@ async def accepted_at(studio, db, peer):
             await create_business(conn, business, name=business, timezone="UTC", currency="CAD")
             await stripe_accounts.put(conn, business, account)
         key = await create_key(db, business, "desk", Scope)
-        headers = {"Authorization": f"Bearer {key}"}
-        http = httpx.AsyncClient(
-            transport=httpx.ASGITransport(studio.app), base_url="http://x.test", headers=headers
-        )
-        desk = type(studio).__mro__[1](http)
+        http = caller(studio.app, key)
+        desk = Desk(http)
         await desk.load(desk.record("client", "kim"), desk.record("session", "yoga"))
         booking = desk.record("booking", "two", "yoga", ("CAD", 2000), ("CAD", 700))
         for number, line in enumerate(booking["payments"]):

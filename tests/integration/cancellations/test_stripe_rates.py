@@ -9,14 +9,12 @@ import json
 import time
 from collections import Counter, defaultdict
 from contextlib import asynccontextmanager
-from urllib.parse import parse_qsl
 
 import pytest
 import sqlalchemy as sa
 from pydantic import ValidationError
-from starlette.applications import Starlette
 from starlette.responses import JSONResponse
-from starlette.routing import Route
+from worlds.stripe import StripeApi, form_of, page_of, refund_of
 
 from app.auth.keys import Scope, create_key
 from app.cancellation import accept
@@ -41,7 +39,7 @@ ONE, OTHER = "acct_1One", "acct_1Other"
 SECONDS = 5.0
 
 
-class Stripe:
+class Stripe(StripeApi):
     """Answers at once, unless told to wait; remembers when which call came for which account."""
 
     def __init__(self):
@@ -61,7 +59,7 @@ class Stripe:
         account = self.note(request)
         if request.headers["content-type"] == "application/json":  # by our own contract
             return JSONResponse({"id": "rf_1", "status": "succeeded"})
-        form = dict(parse_qsl((await request.body()).decode()))
+        form = await form_of(request)
         await self.answers.wait()
         if account in self.refunded_by_somebody_else:
             error = {
@@ -70,27 +68,12 @@ class Stripe:
                 "message": "It is.",
             }
             return JSONResponse({"error": error}, 400)
-        refund = {
-            "id": f"re_{form['payment_intent']}",
-            "object": "refund",
-            "amount": int(form["amount"]),
-            "currency": "eur",
-            "payment_intent": form["payment_intent"],
-            "status": "succeeded",
-            "metadata": {"reference": form["metadata[reference]"]},
-        }
+        refund = refund_of(form, f"re_{form['payment_intent']}", currency="eur")
         return JSONResponse(refund)
 
     async def listed(self, request):
         self.note(request)
-        return JSONResponse({"object": "list", "data": [], "has_more": False})
-
-    def app(self):
-        routes = [
-            Route("/v1/refunds", self.create, methods=["POST"]),
-            Route("/v1/refunds", self.listed),
-        ]
-        return Starlette(routes=routes)
+        return page_of([])
 
     def most_within(self, account, seconds):
         """The most calls that came within any so many seconds."""

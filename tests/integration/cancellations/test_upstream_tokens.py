@@ -10,6 +10,7 @@ import httpx
 import pytest
 import sqlalchemy as sa
 from cryptography.fernet import Fernet
+from worlds.studio import Desk, caller
 
 from app.auth.keys import Scope, create_key
 from app.config.settings import Settings
@@ -86,12 +87,9 @@ def accepted_for(studio, db):
         async with db.write() as conn:
             await create_business(conn, business, name=business, timezone="UTC", currency="CAD")
         await put(studio, business, tokens)
-        headers = {"Authorization": f"Bearer {await create_key(db, business, 'desk', Scope)}"}
-        transport = httpx.ASGITransport(studio.app)
-        async with httpx.AsyncClient(
-            transport=transport, base_url="http://x.test", headers=headers
-        ) as http:
-            desk = type(studio).__mro__[1](http)
+        key = await create_key(db, business, "desk", Scope)
+        async with caller(studio.app, key) as http:
+            desk = Desk(http)
             await desk.load(desk.record("client", "kim"), desk.record("session", "yoga"))
             await desk.load(
                 desk.record("booking", f"{business}-booking", "yoga", ("CAD", 2000), ("credits", 2))
