@@ -9,7 +9,7 @@ server that reads the request and hangs up raises `ConnectError`, and one that r
 answers raises `ConnectTimeoutError`. The list of causes can: a failure while connecting carries the
 cause `client error (Connect)`, one after that `client error (SendRequest)` or none. Whatever is not
 recognised is `Broken`, so a change of wording costs look-ups and never a second refund.
-`tests/integration/test_gateways.py` holds each case to it.
+`tests/integration/test_connections.py` holds each case to it.
 """
 
 from collections.abc import Mapping

@@ -23,6 +23,7 @@ from schemathesis import engine
 from schemathesis.engine import events
 from standardwebhooks import Webhook
 from stripe import WebhookSignature
+from worlds.queue import Unheard
 
 from app.auth.keys import Scope, create_key
 from app.config.settings import Settings
@@ -47,18 +48,6 @@ SESSIONS = [f"s{n}" for n in range(1, 9)]
 # One payment or credit line of each job is refused, so that there is something to retry and to
 # resolve.
 REFUSED = {"p5": "payment_disputed", "a6": "account_closed", "p7": "refund_window_expired"}
-
-
-class Unheard:
-    """A queue whose wakes nobody hears: jobs rest where requests leave them, in every run."""
-
-    reaches_others = False
-
-    async def wake(self, job_id, *, after_seconds=0.0, once=None, helper=False):
-        return True
-
-    async def aclose(self):
-        pass
 
 
 class StopsWhenAsked(asyncio.Event):

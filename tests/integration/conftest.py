@@ -5,8 +5,9 @@ import contextlib
 import httpx
 import pytest
 from worlds.peers import Peer, listening
+from worlds.queue import Unheard
 from worlds.records import client
-from worlds.studio import Desk, Prompts, Studio, caller
+from worlds.studio import Desk, Studio, caller
 from worlds.upstream import running
 
 from app.auth.keys import Scope, create_key
@@ -50,7 +51,7 @@ async def studio(db, settings):
             conn, "studio", name="Studio", timezone="America/Toronto", currency="CAD"
         )
     key = await create_key(db, "studio", "front desk", Scope)
-    queue = Prompts()
+    queue = Unheard()
     app = create_app(settings, database=db, queue=queue)
     async with (
         served(create_sandbox()) as address,

@@ -3,6 +3,7 @@ import contextlib
 import json
 
 import pytest
+from worlds.queue import Unheard
 
 from app.auth.keys import Scope, create_key
 from app.config.settings import Settings
@@ -28,7 +29,7 @@ def parser():
 async def server(sqlite_url, settings, parser):
     """A real server: its address, the sizes of the bodies that reached a route, and a key."""
     db = Database(sqlite_url)
-    app = create_app(settings, database=db, queue=QueueWithoutLoop())
+    app = create_app(settings, database=db, queue=Unheard())
     taken = []
     async with db.write() as conn:
         await create_business(conn, "studio", name="Studio", timezone="UTC", currency="EUR")
@@ -47,14 +48,6 @@ async def server(sqlite_url, settings, parser):
         host, port = address.removeprefix("http://").split(":")
         yield host, int(port), taken, key
     await db.close()
-
-
-class QueueWithoutLoop:
-    async def wake(self, job_id, *, after_seconds=0.0):
-        return True
-
-    async def aclose(self):
-        pass
 
 
 async def exchange(server, head, *parts):

@@ -7,6 +7,7 @@ import httpx
 import pytest
 import sqlalchemy as sa
 from structlog.testing import capture_logs
+from worlds.queue import Unheard
 
 from app.api.layers.addresses import address_of, networks
 from app.auth.keys import Scope, create_key, revoke_key
@@ -25,16 +26,6 @@ ON_HOLD = {
 }
 
 
-class QueueWithoutLoop:
-    reaches_others = False
-
-    async def wake(self, job_id, *, after_seconds=0.0, once=None, helper=False):
-        return True
-
-    async def aclose(self):
-        pass
-
-
 @pytest.fixture
 def settings():
     return Settings()
@@ -43,7 +34,7 @@ def settings():
 @pytest.fixture
 async def world(db, settings):
     """Keys of two businesses, by name, and an app that serves both; `ours` has a job on hold."""
-    app = create_app(settings, database=db, queue=QueueWithoutLoop())
+    app = create_app(settings, database=db, queue=Unheard())
     keys = {}
     for business in ("ours", "theirs"):
         async with db.write() as conn:

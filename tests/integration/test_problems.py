@@ -9,6 +9,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import ClientDisconnect
 from structlog.testing import capture_logs
+from worlds.queue import Unheard
 
 from app.api.callers import caller
 from app.api.layers.problems import MEDIA_TYPE
@@ -246,9 +247,7 @@ async def test_unknown_addresses_and_wrong_methods_are_problems_too(edge):
 
 async def test_a_head_of_a_stream_begins_no_stream_and_leaves_the_connection_open(sqlite_url):
     db = Database(sqlite_url)
-    app = with_a_long_stream(
-        with_test_routes(create_app(Settings(), database=db, queue=QueueWithoutLoop()))
-    )
+    app = with_a_long_stream(with_test_routes(create_app(Settings(), database=db, queue=Unheard())))
     async with (
         served(app) as address,
         httpx.AsyncClient(limits=httpx.Limits(max_connections=1)) as client,
@@ -392,18 +391,8 @@ async def test_concurrent_requests_keep_their_own_ids(edge):
 
 async def test_an_answer_that_fails_half_way_is_broken_off_and_never_looks_whole(sqlite_url):
     db = Database(sqlite_url)
-    app = with_test_routes(create_app(Settings(), database=db, queue=QueueWithoutLoop()))
+    app = with_test_routes(create_app(Settings(), database=db, queue=Unheard()))
     async with served(app) as address, httpx.AsyncClient() as client:
         with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)):
             await client.get(f"{address}/test/stream")
     await db.close()
-
-
-class QueueWithoutLoop:
-    """With it, an app that is served runs no worker loop."""
-
-    async def wake(self, job_id, *, after_seconds=0.0):
-        return True
-
-    async def aclose(self):
-        pass

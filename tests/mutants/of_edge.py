@@ -8,7 +8,7 @@ BOOKINGS = "tests/integration/schedule/test_schedule_bookings.py"
 CODES = "tests/unit/test_error_codes.py"
 BAD_INPUT = "tests/integration/cancellations/test_bad_input.py"
 READS = "tests/integration/cancellations/test_reads.py"
-SCHEMA = "tests/integration/test_schema.py"
+REVISIONS = "tests/integration/test_revisions.py"
 AUDIT_MIGRATION = "migrations/versions/0013_what_a_person_gave_back.py"
 TYPES = "tests/integration/test_problem_types.py"
 GOVERNOR = "tests/integration/test_governor.py"
@@ -18,6 +18,7 @@ HOSTILE = "tests/integration/test_hostile_bodies.py"
 BODIES = "tests/integration/test_body_limit.py"
 KEYS = "tests/integration/test_keys.py"
 AMEND = "tests/integration/cancellations/test_amend.py"
+RESOLUTIONS = "tests/integration/cancellations/test_resolutions.py"
 
 DEFECTS: tuple[Defect, ...] = (
     defect(
@@ -341,35 +342,35 @@ DEFECTS: tuple[Defect, ...] = (
         AUDIT_MIGRATION,
         "if set(scopes.split()) >= _ALL_BEFORE:",
         "if scopes:",
-        SCHEMA,
+        REVISIONS,
     ),
     defect(
         "edge: a correction by hand is taken for the same again",
         "app/cancellation/amend.py",
         "if is_resolved and _said_of(refund) == said:",
         "if is_resolved:",
-        AMEND,
+        RESOLUTIONS,
     ),
     defect(
         "edge: the same said again by hand is a correction",
         "app/cancellation/amend.py",
         "if is_resolved and _said_of(refund) == said:",
         "if False:",
-        AMEND,
+        RESOLUTIONS,
     ),
     defect(
         "edge: more is closed by hand than the line was",
         "app/cancellation/amend.py",
         "    elif said.amount_minor > most:",
         "    elif False:",
-        AMEND,
+        RESOLUTIONS,
     ),
     defect(
         "edge: the history forgets what came back elsewhere",
         "app/db/refunds/history.py",
         "        *(refunds.c[name] for name in remembered),",
         "        *(sa.null() if name not in _REMEMBERED else refunds.c[name] for name in remembered),",
-        AMEND,
+        RESOLUTIONS,
     ),
     defect(
         "edge: refunds are not listed by client",

@@ -6,8 +6,8 @@ KEPT = "tests/integration/cancellations/test_kept.py"
 CREATE = "tests/integration/cancellations/test_create.py"
 CHANGED = "tests/integration/cancellations/test_plan_changed.py"
 PLAN = "tests/integration/cancellations/test_plan.py"
-AMEND = "tests/integration/cancellations/test_amend.py"
-SCHEMA = "tests/integration/test_schema.py"
+REVISIONS = "tests/integration/test_revisions.py"
+RESOLUTIONS = "tests/integration/cancellations/test_resolutions.py"
 
 DEFECTS: tuple[Defect, ...] = (
     defect(
@@ -109,28 +109,28 @@ DEFECTS: tuple[Defect, ...] = (
         "app/db/tables.py",
         "OR status = 'skipped' AND kept_by IS NOT NULL\"",
         'OR kept_by IS NOT NULL"',
-        SCHEMA,
+        REVISIONS,
     ),
     defect(
         "money is kept by no rule",
         "app/db/tables.py",
         '"(kept_by IS NULL) = (kept_amount_minor = 0 AND kept_credits = 0)"',
         '"kept_by IS NULL OR kept_amount_minor > 0 OR kept_credits > 0"',
-        SCHEMA,
+        REVISIONS,
     ),
     defect(
         "what a person waived reads as come back",
         "app/db/jobs/audit_rows.py",
         "        (refunds.c.failure_code == WAIVED, _amount_cell(refunds, nothing, nothing)),\n",
         "",
-        f"{AMEND}::test_what_a_person_says_came_back_is_in_the_audit_and_beside_the_booking",
+        f"{RESOLUTIONS}::test_what_a_person_says_came_back_is_in_the_audit_and_beside_the_booking",
     ),
     defect(
         "the audit says that all came back where a person says how much did",
         "app/db/jobs/audit_rows.py",
         "sa.func.coalesce(refunds.c.resolved_amount_minor, refunds.c.amount_minor)",
         "refunds.c.amount_minor",
-        f"{AMEND}::test_what_a_person_says_came_back_is_in_the_audit_and_beside_the_booking",
+        f"{RESOLUTIONS}::test_what_a_person_says_came_back_is_in_the_audit_and_beside_the_booking",
     ),
     defect(
         "the digest does not cover when a session is",

@@ -215,6 +215,7 @@ DEFECTS: tuple[Defect, ...] = (
         '["business_id", "booking_id", "line_no"],\n        unique=True,',
         '["business_id", "booking_id", "line_no"],\n        unique=False,',
         "tests/integration/test_schema.py",
+        "tests/integration/test_revisions.py",
     ),
     defect(
         "two requests at once may take the same session",

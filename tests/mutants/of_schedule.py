@@ -8,6 +8,7 @@ DELETES = "tests/integration/cancellations/test_deletes.py"
 SETTLED = f"{DELETES}::test_what_was_settled_outlives_its_session_bookings_and_clients"
 MIGRATIONS = "tests/integration/test_migrations.py"
 BOOKINGS = "tests/integration/schedule/test_schedule_bookings.py"
+CANCELLED_ELSEWHERE = "tests/integration/schedule/test_cancelled_elsewhere.py"
 
 DEFECTS: tuple[Defect, ...] = (
     defect(
@@ -50,28 +51,28 @@ DEFECTS: tuple[Defect, ...] = (
         "app/schedule/apply.py",
         "    await sessions.take_status(conn, business_id, changes.statuses)\n",
         "",
-        f"{IMPORT}::test_a_session_that_the_platform_cancelled_reads_so_and_takes_nobody_in",
+        f"{CANCELLED_ELSEWHERE}::test_a_session_that_the_platform_cancelled_reads_so_and_takes_nobody_in",
     ),
     defect(
         "schedule: a session that the platform cancelled takes people in",
         "app/schedule/walk.py",
         "if into.status == SessionStatus.CANCELLED and facts.status in COUNTED and not stays:",
         "if False:",
-        f"{IMPORT}::test_a_session_that_the_platform_cancelled_reads_so_and_takes_nobody_in",
+        f"{CANCELLED_ELSEWHERE}::test_a_session_that_the_platform_cancelled_reads_so_and_takes_nobody_in",
     ),
     defect(
         "schedule: the calendar shows as on what the platform cancelled",
         "app/schedule/feed.py",
         "    cancelled = row.status == SessionStatus.CANCELLED\n",
         "    cancelled = row.cancellation is not None\n",
-        f"{IMPORT}::test_a_session_comes_in_cancelled_and_its_calendar_says_so",
+        f"{CANCELLED_ELSEWHERE}::test_a_session_comes_in_cancelled_and_its_calendar_says_so",
     ),
     defect(
         "schedule: a bulk cancellation takes what the platform cancelled",
         "app/cancellation/choose.py",
         'if row["status"] == SessionStatus.SCHEDULED:',
         'if row["job_id"] is None:',
-        f"{IMPORT}::test_a_bulk_cancellation_finds_what_the_platform_cancelled_already_cancelled",
+        f"{CANCELLED_ELSEWHERE}::test_a_bulk_cancellation_finds_what_the_platform_cancelled_already_cancelled",
     ),
     defect(
         "schedule text: an empty name is kept as a name",
@@ -267,7 +268,7 @@ DEFECTS: tuple[Defect, ...] = (
         "app/api/cancellations/cancellation_bodies.py",
         "return job_id if outcome == SessionOutcome.ACCEPTED else held_by_job_id",
         "return held_by_job_id or job_id",
-        f"{IMPORT}::test_a_bulk_cancellation_finds_what_the_platform_cancelled_already_cancelled",
+        f"{CANCELLED_ELSEWHERE}::test_a_bulk_cancellation_finds_what_the_platform_cancelled_already_cancelled",
     ),
     defect(
         "schedule: a session that is made anew begins its revisions anew",

@@ -6,6 +6,8 @@ NOW = dt.datetime.now(dt.UTC).replace(microsecond=0)
 
 
 TODAY = NOW.date()
+# What an import did to records of a kind, if it did nothing.
+NOTHING_DONE = dict.fromkeys(("created", "updated", "unchanged", "frozen", "errors", "mended"), 0)
 
 
 def client(id_, **members):

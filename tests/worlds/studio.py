@@ -16,26 +16,12 @@ import httpx
 import sqlalchemy as sa
 from worlds.records import TODAY, booking, client, session
 
+from app.auth.keys import Scope, create_key
 from app.db import tables
+from app.db.access.businesses import create as create_business
 from app.refunds.slices.run import run_slice
 
 MINOR_UNITS = {"JPY": 0, "KWD": 3}
-
-
-class Prompts:
-    """A queue whose wakes nobody hears: the worker runs when a test runs it."""
-
-    reaches_others = False
-
-    def __init__(self):
-        self.woken = []
-
-    async def wake(self, job_id, *, after_seconds=0.0, once=None, helper=False):
-        self.woken.append(job_id)
-        return True
-
-    async def aclose(self):
-        pass
 
 
 class Audit(list):
@@ -200,8 +186,23 @@ class Studio(Desk):
         }
 
 
-def caller(app, key):
-    headers = {"Authorization": f"Bearer {key}"}
+def calling(app, **headers) -> httpx.AsyncClient:
+    """What calls this app in this process, with these headers."""
     return httpx.AsyncClient(
         transport=httpx.ASGITransport(app), base_url="http://studio.test", headers=headers
     )
+
+
+def caller(app, key) -> httpx.AsyncClient:
+    return calling(app, Authorization=f"Bearer {key}")
+
+
+async def open_business(db, id_: str, timezone: str, currency: str) -> str:
+    """Create a business; gives a key that may do everything."""
+    async with db.write() as conn:
+        await create_business(conn, id_, name=id_.title(), timezone=timezone, currency=currency)
+    return await create_key(db, id_, "front desk", list(Scope))
+
+
+def step_path(job, step):
+    return f"/bulk-cancellations/{job['id']}/{step}"

@@ -76,3 +76,14 @@ def caller_with(studio, db):
 def audit_from():
     """Reads the bytes of an audit CSV."""
     return Audit
+
+
+@pytest.fixture
+async def refused(week):
+    """A job that has ended with two refunds refused."""
+    await week.faults(
+        refuse_ids={"card-payment-1": "refund_window_expired", "credit-account": "account_closed"}
+    )
+    job = await week.accepted(["yoga"])
+    await week.work(job["id"])
+    return await week.job(job["id"])

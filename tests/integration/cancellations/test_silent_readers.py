@@ -9,6 +9,7 @@ import socket
 
 import httpx
 import pytest
+from worlds.queue import Unheard
 
 from app.auth.keys import Scope, create_key
 from app.config.settings import Settings
@@ -22,16 +23,6 @@ POOL = 4
 SMALL = 4096  # of a socket's buffers, so that a silent reader's answer has nowhere to go
 BOOKINGS = 8_000
 DAY = "2026-11-23"
-
-
-class QueueWithoutLoop:
-    reaches_others = False
-
-    async def wake(self, job_id, *, after_seconds=0.0, once=None, helper=False):
-        return True
-
-    async def aclose(self):
-        pass
 
 
 def schedule():
@@ -70,7 +61,7 @@ async def world(database_url, settings):
     keys = {
         business: await create_key(db, business, "desk", Scope) for business in ("studio", "other")
     }
-    app = create_app(settings, database=db, queue=QueueWithoutLoop())
+    app = create_app(settings, database=db, queue=Unheard())
     listener = listen("127.0.0.1", 0)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SMALL)
     async with served(app, listener, silence_seconds=settings.silence_seconds) as address:

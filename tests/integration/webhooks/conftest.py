@@ -5,8 +5,8 @@ import pytest
 from worlds.certificates import Authority
 from worlds.office import NOWHERE, Office
 from worlds.patience import eventually
+from worlds.queue import Unheard
 from worlds.receivers import Receiver, hook_at
-from worlds.studio import Prompts
 
 from app.auth.keys import Scope, create_key
 from app.config.settings import Settings
@@ -53,7 +53,7 @@ async def office(db, settings):
             conn, "studio", name="Studio", timezone="America/Toronto", currency="CAD"
         )
     headers = {"Authorization": f"Bearer {await create_key(db, 'studio', 'front desk', Scope)}"}
-    app = create_app(settings, database=db, queue=Prompts())
+    app = create_app(settings, database=db, queue=Unheard())
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app), base_url="http://studio.test", headers=headers
     ) as http:
