@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 import httpx
+import orjson
 import pytest
+from browser.pressing import booking, card, credit
 from browser.records import BUSINESS
 from crash.processes import Server, Town
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
@@ -178,3 +180,41 @@ def contexts(browser) -> Iterator[Callable[..., BrowserContext]]:
 def page(contexts) -> Page:
     """One window of one person, who is not signed in yet."""
     return contexts().new_page()
+
+
+@pytest.fixture
+def small_studio(open_studio):
+    """A studio with six sessions s1 to s6 next week.
+
+    Each is booked by Kim (a card), Lee (a credit) and Ana (both).
+    """
+    today = dt.datetime.now(ZoneInfo(ZONE)).date()
+    monday = today - dt.timedelta(days=today.weekday()) + dt.timedelta(days=7)
+    records = [
+        {"type": "client", "id": name, "name": name.title()}
+        for name in ("kim", "lee", "ana", "zoe")
+    ]
+    for number in range(1, 7):
+        session = f"s{number}"
+        starts_at = dt.datetime.combine(
+            monday + dt.timedelta(days=number - 1), dt.time(10), ZoneInfo(ZONE)
+        )
+        records.append(
+            {
+                "type": "session",
+                "id": session,
+                "name": f"Yoga {number}",
+                "starts_at": starts_at.isoformat(),
+                "ends_at": (starts_at + dt.timedelta(hours=1)).isoformat(),
+            }
+        )
+        half = card(f"pay-{session}-ana", 1000)
+        records += [
+            {"type": "booking", "id": f"{session}-kim"}
+            | booking(session, "kim", [card(f"pay-{session}-kim", 2000)]),
+            {"type": "booking", "id": f"{session}-lee"}
+            | booking(session, "lee", [credit(f"acc-{session}-lee")]),
+            {"type": "booking", "id": f"{session}-ana"}
+            | booking(session, "ana", [half, credit(f"acc-{session}-ana")]),
+        ]
+    return open_studio(lines=[orjson.dumps(record) for record in records])

@@ -1,233 +1,27 @@
 """Walks every route of the app: one added later is held to the same without being named here."""
 
 import base64
-import datetime as dt
 import re
 
 import httpx
 import pytest
-from fastapi.routing import APIRoute, iter_route_contexts
+from contract.other_business import (
+    NOBODYS,
+    THEIRS,
+    open_other_business,
+)
+from contract.routes import OPEN, SIGNED, WHOSE_KEY, keyed_routes, smallest
 
-from app.api.hot_routes import HotRoutes
 from app.auth.keys import Scope, create_key, revoke_key
 from app.config.settings import Settings
 from app.db import tables
-from app.db.access.businesses import create as create_business
-from app.db.webhook_tables import webhook_deliveries, webhook_endpoints, webhook_events
 from app.main import create_app
 from app.queue import LocalQueue
-
-# What anybody may call; a route that is neither here nor refuses a caller without a key is a fault.
-OPEN = {
-    ("GET", "/livez"),
-    ("GET", "/readyz"),
-    ("GET", "/metrics"),
-    ("GET", "/docs"),
-    ("GET", "/openapi.json"),
-    ("GET", "/"),
-    ("GET", "/bulk-cancel"),
-    ("GET", "/jobs"),
-    ("GET", "/jobs/{job_id}"),
-    ("GET", "/c/{business_id}"),
-    ("GET", "/problems/{slug}"),
-    ("GET", "/v1/public/{business_id}/schedule"),
-    ("GET", "/v1/public/{business_id}/schedule.ics"),
-}
-WHOSE_KEY = ("GET", "/v1/business")  # any key may ask
-# What an upstream calls: it has no key and signs what it sends.
-SIGNED = {
-    ("POST", "/v1/hooks/payments"),
-    ("POST", "/v1/hooks/credits"),
-    ("POST", "/v1/hooks/stripe"),
-}
-OPEN_MOUNTS = {"/console", "/docs/assets"}
-
-JOB = "019aab00-0000-7000-8000-000000000001"
-REFUND = "019aab00-0000-7000-8000-000000000002"
-ENDPOINT = "019aab00-0000-7000-8000-000000000003"
-EVENT = "019aab00-0000-7000-8000-000000000004"
-# An object of the other business for each path parameter, and one that nobody has.
-THEIRS = {
-    "session_id": "their-session",
-    "booking_id": "their-booking",
-    "client_id": "their-client",
-    "job_id": JOB,
-    "refund_id": REFUND,
-    "endpoint_id": ENDPOINT,
-    "event_id": EVENT,
-}
-NOBODYS = {
-    "session_id": "no-session",
-    "booking_id": "no-booking",
-    "client_id": "no-client",
-    "job_id": "019aab00-0000-7000-8000-0000000000f1",
-    "refund_id": "019aab00-0000-7000-8000-0000000000f2",
-    "endpoint_id": "019aab00-0000-7000-8000-0000000000f3",
-    "event_id": "019aab00-0000-7000-8000-0000000000f4",
-}
-
-
-def keyed_routes(app):
-    """(method, path, scopes) of every route but the open ones."""
-    document = app.openapi()
-    routes = []
-    for context in iter_route_contexts(app.routes):
-        if isinstance(context.original_route, HotRoutes):
-            # Its paths come again, and it is beneath the layer that knows who may call those.
-            continue
-        if context.methods is None:
-            assert context.path in OPEN_MOUNTS, (
-                f"{context.path} is mounted, and nothing here says who may see it"
-            )
-            continue
-        for method in context.methods - {"HEAD"}:
-            if (method, context.path) in OPEN | SIGNED:
-                continue
-            assert isinstance(context.original_route, APIRoute), f"{context.path} is no API route"
-            operation = document["paths"][context.path_format][method.lower()]
-            (requirement,) = operation["security"]
-            ((_, scopes),) = requirement.items()
-            assert scopes or (method, context.path) == WHOSE_KEY, context.path
-            routes.append((method, context.path_format, [Scope(scope) for scope in scopes]))
-    return routes
-
-
-SIMPLEST = {"boolean": False, "string": "x", "null": None}
-FORMATS = {"date": "2026-11-23", "date-time": "2026-11-23T09:00:00Z"}
-
-
-def smallest(schema, document):
-    """The smallest value that a JSON Schema takes, near enough for our bodies."""
-    match schema:
-        case {"$ref": ref}:
-            return smallest(document["components"]["schemas"][ref.rsplit("/", 1)[1]], document)
-        case {"const": value} | {"enum": [value, *_]} | {"examples": [value, *_]}:
-            return value
-        case {"anyOf": [first, *_]} | {"oneOf": [first, *_]}:
-            return smallest(first, document)
-        case {"type": "object"}:
-            return {
-                name: smallest(schema["properties"][name], document)
-                for name in schema.get("required", [])
-            }
-        case {"type": "array"}:
-            return [smallest(schema["items"], document)] * schema.get("minItems", 0)
-        case {"type": "integer" | "number"}:
-            return schema.get("minimum", 0)
-        case _:
-            return FORMATS.get(schema.get("format"), SIMPLEST[schema["type"]])
 
 
 @pytest.fixture
 async def other_business(db):
-    """A business with a session, a client, a booking, a job and a refund.
-
-    It has a webhook endpoint, too, that was told of the job.
-    """
-    async with db.write() as conn:
-        await create_business(conn, "theirs", name="Theirs", timezone="UTC", currency="EUR")
-        await create_business(conn, "ours", name="Ours", timezone="UTC", currency="EUR")
-        await conn.execute(
-            tables.clients.insert().values(business_id="theirs", id=THEIRS["client_id"], name="Ada")
-        )
-        at = dt.datetime(2026, 11, 23, 9, tzinfo=dt.UTC)
-        await conn.execute(
-            tables.jobs.insert().values(
-                id=JOB,
-                business_id="theirs",
-                idempotency_key="key",
-                request_fingerprint="0" * 64,
-                status="completed_with_failures",
-                date_from=at.date(),
-                date_to=at.date(),
-                include_attended=False,
-                requested_by="key:desk",
-                requested_at=at,
-                finished_at=at,
-                due_at=None,
-                accepted_sessions=1,
-                expanded_sessions=1,
-                totals={
-                    "sessions": 1,
-                    "bookings": 1,
-                    "clients": 1,
-                    "refunds": 1,
-                    "amounts": {"EUR": 100},
-                    "credits": 0,
-                    "nothing_to_return": 0,
-                },
-                outcome_seq=1,
-            )
-        )
-        session = {
-            "business_id": "theirs",
-            "id": THEIRS["session_id"],
-            "name": "Yoga",
-            "timezone": "UTC",
-        }
-        times = {"starts_at": at, "ends_at": at + dt.timedelta(hours=1)}
-        await conn.execute(
-            tables.sessions.insert().values(
-                **session, **times, status="cancelled", job_id=JOB, cancelled_at=at
-            )
-        )
-        await conn.execute(
-            tables.bookings.insert().values(
-                business_id="theirs",
-                id=THEIRS["booking_id"],
-                session_id=THEIRS["session_id"],
-                client_id=THEIRS["client_id"],
-                status="booked",
-            )
-        )
-        await conn.execute(
-            tables.job_sessions.insert().values(
-                job_id=JOB,
-                session_id=THEIRS["session_id"],
-                business_id="theirs",
-                seq=1,
-                position=0,
-                outcome="accepted",
-                session_name="Yoga",
-                session_starts_at=at,
-                session_timezone="UTC",
-            )
-        )
-        await conn.execute(
-            tables.refunds.insert().values(
-                id=REFUND,
-                business_id="theirs",
-                job_id=JOB,
-                session_id=THEIRS["session_id"],
-                booking_id=THEIRS["booking_id"],
-                client_id=THEIRS["client_id"],
-                line_no=1,
-                method="payment",
-                payment_id="p1",
-                amount_minor=100,
-                currency="EUR",
-                status="rejected",
-                due_at=None,
-                outcome_seq=1,
-                settled_at=at,
-            )
-        )
-        await conn.execute(
-            webhook_endpoints.insert().values(
-                id=ENDPOINT,
-                business_id="theirs",
-                url="https://example.com/hook",
-                status="enabled",
-                created_at=at,
-            )
-        )
-        event = {"id": EVENT, "business_id": "theirs", "type": "refund.failed", "occurred_at": at}
-        await conn.execute(webhook_events.insert().values(**event, payload="{}"))
-        await conn.execute(
-            webhook_deliveries.insert().values(
-                endpoint_id=ENDPOINT, event_id=EVENT, status="failed", due_at=None
-            )
-        )
+    await open_other_business(db)
 
 
 @pytest.fixture

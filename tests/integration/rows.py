@@ -7,20 +7,10 @@ import sqlalchemy as sa
 from app.db import tables
 
 AT = dt.datetime(2026, 11, 23, 9, tzinfo=dt.UTC)
-
-
 JOB = "019aab00-0000-7000-8000-000000000001"
-
-
 OTHER_JOB = "019aab00-0000-7000-8000-000000000002"
-
-
 REFUND = "019aab00-0000-7000-8000-0000000000aa"
-
-
 OTHER_REFUND = "019aab00-0000-7000-8000-0000000000ab"
-
-
 ROWS = {
     "businesses": {"id": "ours", "name": "Ours", "timezone": "UTC", "currency": "EUR"},
     "clients": {"business_id": "ours", "id": "c1", "name": "Kim", "email": None},
@@ -60,11 +50,7 @@ ROWS = {
         "recorded_at": AT,
     },
 }  # fmt: skip
-
-
 SETTLED = {"due_at": None, "outcome_seq": 1, "settled_at": AT}
-
-
 CREDIT = {
     "method": "credit",
     "payment_id": None,
@@ -73,30 +59,16 @@ CREDIT = {
     "account_id": "a",
     "credits": 1,
 }
-
-
 NONE = dict.fromkeys(("payment_id", "amount_minor", "currency")) | {
     "method": "none",
     "line_no": 0,
     "status": "skipped",
 }
-
-
 NEW_JOB = {"id": "019aab00-0000-7000-8000-000000000003", "idempotency_key": "k3"}
-
-
 NEW_SESSION = {"id": "s3"}
-
-
 NEW_REFUND = {"id": OTHER_REFUND, "line_no": 2}
-
-
 NEW_LINE = {"line_no": 2}
-
-
 KEPT = {"amount_minor": 0, "kept_amount_minor": 2000, "kept_by": "attended"}
-
-
 NEXT_ACCEPTED = {"session_id": "s2", "seq": 2, "position": 1}
 
 

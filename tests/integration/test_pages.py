@@ -20,17 +20,9 @@ from app.main import create_app
 from app.serving import served
 
 JOB = "019aab00-0000-7000-8000-0000000000aa"
-
-
 OURS = ("/", "/bulk-cancel", f"/jobs/{JOB}", "/jobs", "/c/studio")
-
-
 PAGES = (*OURS, "/docs")
-
-
 CONSOLE = Path(pages.__file__).parents[2] / "console"
-
-
 STRICT = {
     "default-src": {"'none'"},
     "script-src": {"'self'"},
@@ -41,14 +33,8 @@ STRICT = {
     "form-action": {"'none'"},
     "frame-ancestors": {"'none'"},
 }
-
-
 TRUSTED_TYPES = {"require-trusted-types-for": {"'script'"}, "trusted-types": {"'none'"}}
-
-
 OF_SWAGGER = {"style-src": {"'self'", "'unsafe-inline'"}, "img-src": {"'self'", "data:"}}
-
-
 OUTSIDE = (
     "/console/../main.py",
     "/console/%2e%2e/main.py",
@@ -64,8 +50,6 @@ OUTSIDE = (
     "/docs/assets/../../../pyproject.toml",
     "/docs/assets/%2e%2e/__init__.py",
 )
-
-
 UNKNOWN = (
     "/console",
     "/console/",

@@ -100,6 +100,6 @@ DEFECTS: tuple[Defect, ...] = (
         "app/db/access/encrypted.py",
         "    (businesses, businesses.c.credits_token_sealed),\n",
         "",
-        "tests/acceptance/test_cli.py::test_after_sealing_anew_the_old_key_may_go",
+        "tests/acceptance/test_cli_accounts.py::test_after_sealing_anew_the_old_key_may_go",
     ),
 )

@@ -127,6 +127,6 @@ DEFECTS: tuple[Defect, ...] = (
         "app/gateways/stripe/refunds.py",
         "        return Limit.OBJECT\n",
         "        return Limit.RATE\n",
-        "tests/integration/test_stripe.py",
+        "tests/integration/stripe/test_stripe.py",
     ),
 )

@@ -47,14 +47,14 @@ DEFECTS: tuple[Defect, ...] = (
         "app/gateways/stripe/refunds.py",
         "            if after is None:\n",
         "            if True:\n",
-        "tests/integration/test_stripe.py",
+        "tests/integration/stripe/test_stripe_look_ups.py",
     ),
     defect(
         "somebody else's refund of the payment is taken for ours",
         "app/gateways/stripe/refunds.py",
         "return read_stripe_refund(refund, order) if reference_of(refund) == order.refund_id else None",
         "return read_stripe_refund(refund, order)",
-        "tests/integration/test_stripe.py",
+        "tests/integration/stripe/test_stripe_look_ups.py",
     ),
     defect(
         "a look-up that was not answered says that there is none",

@@ -51,8 +51,6 @@ SPECIAL = [
         "ff00::/8",
     )
 ]
-
-
 METADATA = [
     "169.254.169.254",
     "100.100.100.200",
@@ -66,8 +64,6 @@ METADATA = [
     "2002:a9fe:a9fe::1",
     "2001:0:a9fe:a9fe::1",
 ]
-
-
 PUBLIC = [
     "1.1.1.1",
     "8.8.8.8",
@@ -100,8 +96,6 @@ PUBLIC = [
     "3fff:1000::",
     "::ffff:8.8.8.8",
 ]
-
-
 LOOPBACKS = [
     "localhost",
     "LOCALHOST",
@@ -127,14 +121,8 @@ LOOPBACKS = [
     "[::ffff:127.0.0.1]",
     "[::FFFF:7f00:1]",
 ]
-
-
 PRODUCTION = AddressPolicy(frozenset({443, 8443}))
-
-
 EMBEDDED = AddressPolicy(frozenset({443, 8443}), loopback_http=True)
-
-
 OFFICE = AddressPolicy(
     frozenset({443}), networks=(ip_network("10.1.0.0/16"), ip_network("fd12::/16"))
 )

@@ -3,8 +3,6 @@
 import datetime as dt
 
 NOW = dt.datetime.now(dt.UTC).replace(microsecond=0)
-
-
 TODAY = NOW.date()
 # What an import did to records of a kind, if it did nothing.
 NOTHING_DONE = dict.fromkeys(("created", "updated", "unchanged", "frozen", "errors", "mended"), 0)

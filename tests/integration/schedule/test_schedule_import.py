@@ -18,8 +18,6 @@ from app.schedule.spool import lines_of
 from app.serving import served
 
 TORONTO = Path(__file__).parents[4] / "shared" / "data" / "toronto-drop-in-2026-01-05.ndjson.gz"
-
-
 NDJSON = {"Content-Type": "application/x-ndjson"}
 
 

@@ -10,11 +10,7 @@ from app.webhooks.addresses import AddressPolicy, Resolver
 from app.webhooks.send import AttemptResult, EndpointClient
 
 EMBEDDED = AddressPolicy(frozenset({443, 8443}), loopback_http=True)
-
-
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
-
-
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 
 

@@ -19,8 +19,6 @@ from app.main import create_app
 from app.webhooks.endpoints import MAX_ENDPOINTS
 
 NOBODYS = "019aab00-0000-7000-8000-0000000000f1"
-
-
 # What is sent in place of a good URL.
 BAD_URLS = [
     "",
@@ -42,8 +40,6 @@ BAD_URLS = [
     None,
     ["https://example.com/"],
 ]
-
-
 # What is sent in a change, and the field that the answer must point at.
 BAD_CHANGES = [
     ({"url": None}, "/url"),

@@ -12,11 +12,7 @@ from app.db import tables
 from app.refunds.slices.run import run_slice
 
 OLD, NEW, WRONG = (f"whsec_{base64.b64encode(bytes([n]) * 32).decode()}" for n in (1, 2, 3))
-
-
 LEASE_SECONDS = 30
-
-
 ids = (f"msg_{n}" for n in itertools.count())
 
 

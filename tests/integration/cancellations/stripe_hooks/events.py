@@ -11,14 +11,8 @@ from stripe import WebhookSignature
 from app.refunds.slices.run import run_slice
 
 OLD, NEW, WRONG = (f"whsec_{letter * 32}" for letter in "abc")
-
-
 STANDARD = "whsec_AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE="
-
-
 TYPES = ["refund.created", "refund.updated", "refund.failed", "charge.refund.updated"]
-
-
 ids = (f"evt_{n}" for n in itertools.count())
 
 

@@ -70,8 +70,6 @@ REFUSED = {
     "too old": lambda body: signed(body, late_seconds=310),
     "an hour old": lambda body: signed(body, late_seconds=3600),
 }
-
-
 ONLY_BY_US = {
     "too new": lambda body: signed(body, late_seconds=-310),
     "a part that is none": _by_hand("t={t},v1={v1},odd"),
@@ -149,8 +147,6 @@ PARTS = st.sampled_from(
         "t",
     ]
 )
-
-
 ASCII = st.text(st.characters(codec="ascii"), max_size=4)
 
 

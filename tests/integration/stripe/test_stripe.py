@@ -1,23 +1,13 @@
-"""Stripe's gateway against a peer that answers as Stripe does, and against peers that do not."""
+"""Stripe's gateway: what is asked of Stripe, and what each of its answers is believed to say."""
 
-import asyncio
-import contextlib
-import json
-from dataclasses import dataclass, field, replace
-from urllib.parse import parse_qsl
+from dataclasses import replace
 
 import pytest
+from integration.stripe.answers import ORDER, UNREADABLE, error, refund, stripe_at
 from pydantic import ValidationError
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
-from worlds.orders import PAYMENT
 
 from app.config.settings import Settings
-from app.gateways.build import gateways_from
 from app.gateways.outcomes import (
-    Absent,
     Indeterminate,
     Limit,
     Processing,
@@ -25,143 +15,8 @@ from app.gateways.outcomes import (
     Succeeded,
     Throttled,
     Unavailable,
-    UpstreamMethod,
 )
-from app.gateways.stripe.refunds import MAX_PAGES, PAGE
-
-ORDER = replace(PAYMENT, payment_id="pi_1", currency="EUR", reason="Snow day, says Kim")
-
-
-def refund(number=1, *, reference: str | None = "ref-1", status="succeeded", **more):
-    """A refund as Stripe shows it; without a reference it is somebody else's."""
-    metadata = {} if reference is None else {"reference": reference}
-    return {
-        "id": f"re_{number}",
-        "object": "refund",
-        "amount": 2500,
-        "charge": "ch_1",
-        "currency": "eur",
-        "metadata": metadata,
-        "payment_intent": "pi_1",
-        "status": status,
-    } | more
-
-
-def others(count, first=1000):
-    return [refund(number, reference=None, amount=10) for number in range(first, first + count)]
-
-
-def error(**fields):
-    return {"error": {"type": "invalid_request_error", "message": "No."} | fields}
-
-
-@dataclass
-class Peer:
-    """Stripe's two calls; the list pages as Stripe's does, newest first.
-
-    `answer` and `broken` are the test's.
-    """
-
-    answer: tuple[int, object, dict[str, str]] = (200, None, {})
-    refunds: list[dict] = field(default_factory=list)
-    broken_pages: dict[int, Response] = field(default_factory=dict)
-    page_seconds: float = 0.0
-    posts: list[dict] = field(default_factory=list)
-    keys: list[str] = field(default_factory=list)
-    tokens: set[str] = field(default_factory=set)
-    queries: list[dict] = field(default_factory=list)
-
-    def app(self) -> Starlette:
-        return Starlette(
-            routes=[
-                Route("/v1/refunds", self.create, methods=["POST"]),
-                Route("/v1/refunds", self.listed, methods=["GET"]),
-            ]
-        )
-
-    async def create(self, request: Request) -> Response:
-        assert request.headers["content-type"] == "application/x-www-form-urlencoded"
-        self.posts.append(dict(parse_qsl((await request.body()).decode(), strict_parsing=True)))
-        self.keys.append(request.headers["idempotency-key"])
-        self.tokens.add(request.headers["authorization"])
-        status, document, headers = self.answer
-        if isinstance(document, bytes):
-            return Response(document, status, headers, media_type="text/html")
-        return JSONResponse(document, status, headers)
-
-    async def listed(self, request: Request) -> Response:
-        self.queries.append(dict(request.query_params))
-        self.tokens.add(request.headers["authorization"])
-        await asyncio.sleep(self.page_seconds)
-        if (broken := self.broken_pages.get(len(self.queries))) is not None:
-            return broken
-        after, limit = (
-            request.query_params.get("starting_after"),
-            int(request.query_params["limit"]),
-        )
-        start = next((n for n, one in enumerate(self.refunds, 1) if one["id"] == after), 0)
-        page = self.refunds[start : start + limit]
-        has_more = len(self.refunds) > start + limit
-        return JSONResponse(
-            {"object": "list", "url": "/v1/refunds", "data": page, "has_more": has_more}
-        )
-
-
-@contextlib.asynccontextmanager
-async def stripe_at(url, **changes):
-    plain = {
-        "payments_provider": "stripe",
-        "payments_url": url,
-        "payments_token": "sk_test_1",
-        "credits_url": "http://127.0.0.1:1",
-        "credits_token": None,
-        "connect_seconds": 0.5,
-        "total_seconds": 5.0,
-        "max_connections": 8,
-    }
-    built = gateways_from(**(plain | changes))
-    try:
-        yield built[UpstreamMethod.PAYMENT]
-    finally:
-        for gateway in built.values():
-            await gateway.aclose()
-
-
-@pytest.fixture
-async def stripe(upstream_running):
-    """A peer and the gateway to it."""
-    peer = Peer()
-    async with upstream_running(peer.app()) as server, stripe_at(server.url) as gateway:
-        yield peer, gateway
-
-
-@pytest.fixture
-def said(stripe):
-    """What the gateway makes of an answer to a POST."""
-    peer, gateway = stripe
-
-    async def ask(status, document, order=ORDER, **headers):
-        peer.answer = (
-            status,
-            document,
-            {name.replace("_", "-"): value for name, value in headers.items()},
-        )
-        return await gateway.refund(order)
-
-    return ask
-
-
-@pytest.fixture
-def found(stripe):
-    """What the gateway finds among these refunds, newest first."""
-    peer, gateway = stripe
-
-    async def look(*refunds, order=ORDER):
-        peer.refunds, peer.queries = list(refunds), []
-        return await gateway.look_up(order)
-
-    return look
-
+from app.gateways.stripe.refunds import PAGE
 
 # The call.
 
@@ -261,20 +116,6 @@ async def test_a_refund_that_failed_or_was_canceled_is_rejected_with_its_reason_
     assert await said(200, refund(status="canceled")) == Rejected(
         "canceled", "Stripe says canceled", "re_1"
     )
-
-
-UNREADABLE = [
-    {"amount": 2499},
-    {"amount": "2500"},
-    {"amount": None},
-    {"currency": "usd"},
-    {"currency": None},
-    {"payment_intent": "pi_2"},
-    {"status": "new"},
-    {"status": None},
-    {"status": ["succeeded"]},
-    {"id": ""},
-]
 
 
 @pytest.mark.parametrize(
@@ -401,105 +242,6 @@ async def test_a_call_that_was_never_sent_is_not_done_and_a_broken_one_is_unknow
     async with stripe_at("http://127.0.0.1:1") as gateway:
         assert isinstance(await gateway.refund(ORDER), Unavailable)
         assert isinstance(await gateway.look_up(ORDER), Indeterminate)
-
-
-# The look-up.
-
-
-async def test_a_payment_without_refunds_has_none_of_ours(found):
-    assert await found() == Absent()
-
-
-async def test_a_refund_of_the_same_payment_and_amount_without_our_reference_is_somebody_elses(
-    found,
-):
-    assert (
-        await found(refund(reference=None), refund(reference="ref-2"), refund(metadata=None))
-        == Absent()
-    )
-
-
-async def test_ours_is_found_on_the_third_page(stripe, found):
-    peer, _ = stripe
-    assert await found(*others(2 * PAGE + 1), refund(7)) == Succeeded("re_7")
-    last_of = [peer.refunds[PAGE - 1]["id"], peer.refunds[2 * PAGE - 1]["id"]]
-    assert [query.get("starting_after") for query in peer.queries] == [None, *last_of]
-
-
-@pytest.mark.parametrize("count", [PAGE - 1, PAGE, PAGE + 1, 3 * PAGE])
-async def test_none_is_said_only_after_the_last_page(count, stripe, found):
-    peer, _ = stripe
-    assert await found(*others(count)) == Absent()
-    assert len(peer.queries) == -(-count // PAGE)
-
-
-async def test_the_best_of_ours_on_all_pages_is_the_finding(found):
-    failed, pending, done = refund(1, status="failed"), refund(2, status="pending"), refund(3)
-    assert await found(failed, *others(PAGE), done) == Succeeded("re_3")
-    assert await found(failed, *others(PAGE), pending) == Processing("re_2")
-    assert isinstance(await found(failed, *others(PAGE)), Rejected)
-    assert isinstance(
-        await found(failed, *others(PAGE), pending | {"status": "new"}), Indeterminate
-    )
-
-
-@pytest.mark.parametrize("difference", UNREADABLE)
-async def test_one_of_ours_that_contradicts_the_order_or_cannot_be_read_is_never_absent(
-    difference, found
-):
-    assert isinstance(await found(refund() | difference), Indeterminate)
-
-
-@pytest.mark.parametrize(
-    "page",
-    [
-        JSONResponse({"data": [], "has_more": True}),
-        JSONResponse({"data": []}),
-        JSONResponse({"data": [], "has_more": "no"}),
-        JSONResponse({"data": [], "has_more": 0}),
-        JSONResponse({"data": None, "has_more": False}),
-        JSONResponse({"data": [7], "has_more": False}),
-        JSONResponse({"data": [{"object": "refund"}], "has_more": False}),
-        JSONResponse({"data": [refund(metadata=["reference"])], "has_more": False}),
-        JSONResponse([]),
-        Response(b"<html>ok</html>"),
-        Response(json.dumps({"data": [], "has_more": False, "x": "y" * 70_000}).encode()),
-        JSONResponse({"data": [], "has_more": False}, 206),
-        JSONResponse(error(code="resource_missing"), 404),
-        JSONResponse(error(), 401),
-        JSONResponse(error(type="api_error"), 500),
-    ],
-)
-@pytest.mark.parametrize("number", [1, 2])
-async def test_a_page_that_cannot_be_read_whole_is_never_absent(page, number, stripe, found):
-    peer, _ = stripe
-    peer.broken_pages = {number: page}
-    assert isinstance(await found(*others(2 * PAGE)), Indeterminate)
-
-
-async def test_a_throttled_look_up_says_how_long_to_wait(stripe, found):
-    peer, _ = stripe
-    peer.broken_pages = {2: JSONResponse(error(code="rate_limit"), 429, {"Retry-After": "4"})}
-    finding = await found(*others(2 * PAGE))
-    assert isinstance(finding, Indeterminate)
-    assert finding.retry_after_seconds == 4
-
-
-async def test_a_list_that_does_not_end_is_left_and_tells_nothing(stripe, found):
-    peer, _ = stripe
-    assert await found(*others(MAX_PAGES * PAGE)) == Absent()
-    assert isinstance(await found(*others(MAX_PAGES * PAGE + 1)), Indeterminate)
-    assert len(peer.queries) == MAX_PAGES
-
-
-async def test_a_list_that_takes_too_long_is_left_and_tells_nothing(upstream_running):
-    peer = Peer(refunds=others(10 * PAGE), page_seconds=0.2)
-    async with (
-        upstream_running(peer.app()) as server,
-        stripe_at(server.url, connect_seconds=0.5, total_seconds=0.5) as gateway,
-    ):
-        assert isinstance(await gateway.look_up(ORDER), Indeterminate)
-    assert 2 <= len(peer.queries) <= 4
 
 
 # The settings.

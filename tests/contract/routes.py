@@ -1,0 +1,82 @@
+"""Every route that wants a key, and the smallest body that it takes."""
+
+from fastapi.routing import APIRoute, iter_route_contexts
+
+from app.api.hot_routes import HotRoutes
+from app.auth.keys import Scope
+
+# What anybody may call; a route that is neither here nor refuses a caller without a key is a fault.
+OPEN = {
+    ("GET", "/livez"),
+    ("GET", "/readyz"),
+    ("GET", "/metrics"),
+    ("GET", "/docs"),
+    ("GET", "/openapi.json"),
+    ("GET", "/"),
+    ("GET", "/bulk-cancel"),
+    ("GET", "/jobs"),
+    ("GET", "/jobs/{job_id}"),
+    ("GET", "/c/{business_id}"),
+    ("GET", "/problems/{slug}"),
+    ("GET", "/v1/public/{business_id}/schedule"),
+    ("GET", "/v1/public/{business_id}/schedule.ics"),
+}
+WHOSE_KEY = ("GET", "/v1/business")  # any key may ask
+# What an upstream calls: it has no key and signs what it sends.
+SIGNED = {
+    ("POST", "/v1/hooks/payments"),
+    ("POST", "/v1/hooks/credits"),
+    ("POST", "/v1/hooks/stripe"),
+}
+OPEN_MOUNTS = {"/console", "/docs/assets"}
+
+
+def keyed_routes(app):
+    """(method, path, scopes) of every route but the open ones."""
+    document = app.openapi()
+    routes = []
+    for context in iter_route_contexts(app.routes):
+        if isinstance(context.original_route, HotRoutes):
+            # Its paths come again, and it is beneath the layer that knows who may call those.
+            continue
+        if context.methods is None:
+            assert context.path in OPEN_MOUNTS, (
+                f"{context.path} is mounted, and nothing here says who may see it"
+            )
+            continue
+        for method in context.methods - {"HEAD"}:
+            if (method, context.path) in OPEN | SIGNED:
+                continue
+            assert isinstance(context.original_route, APIRoute), f"{context.path} is no API route"
+            operation = document["paths"][context.path_format][method.lower()]
+            (requirement,) = operation["security"]
+            ((_, scopes),) = requirement.items()
+            assert scopes or (method, context.path) == WHOSE_KEY, context.path
+            routes.append((method, context.path_format, [Scope(scope) for scope in scopes]))
+    return routes
+
+
+SIMPLEST = {"boolean": False, "string": "x", "null": None}
+FORMATS = {"date": "2026-11-23", "date-time": "2026-11-23T09:00:00Z"}
+
+
+def smallest(schema, document):
+    """The smallest value that a JSON Schema takes, near enough for our bodies."""
+    match schema:
+        case {"$ref": ref}:
+            return smallest(document["components"]["schemas"][ref.rsplit("/", 1)[1]], document)
+        case {"const": value} | {"enum": [value, *_]} | {"examples": [value, *_]}:
+            return value
+        case {"anyOf": [first, *_]} | {"oneOf": [first, *_]}:
+            return smallest(first, document)
+        case {"type": "object"}:
+            return {
+                name: smallest(schema["properties"][name], document)
+                for name in schema.get("required", [])
+            }
+        case {"type": "array"}:
+            return [smallest(schema["items"], document)] * schema.get("minItems", 0)
+        case {"type": "integer" | "number"}:
+            return schema.get("minimum", 0)
+        case _:
+            return FORMATS.get(schema.get("format"), SIMPLEST[schema["type"]])
