@@ -3,6 +3,8 @@
 Each still applies, and names tests that are there.
 """
 
+import re
+
 import pytest
 from mutants.run import DEFECTS, ROOT
 
@@ -13,7 +15,11 @@ def test_a_seeded_defect_still_applies(defect):
         text = (ROOT / change.path).read_text()
         assert change.made_in(text) != text
     for test in defect.tests:
-        assert (ROOT / test.partition("::")[0]).is_file()
+        path, *names = test.partition("[")[0].split("::")
+        code = (ROOT / path).read_text()
+        assert all(
+            re.search(rf"^ *(async def|def|class) {name}\b", code, re.MULTILINE) for name in names
+        )
 
 
 def test_there_are_many_and_each_has_a_name_of_its_own():
