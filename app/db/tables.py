@@ -21,6 +21,7 @@ from app.domain.statuses import (
     SessionOutcome,
     SessionStatus,
 )
+from app.domain.terms import OverrideAction
 
 # Stripe's own ids of refunds, which its thin events name.
 AT_STRIPE = "substr(upstream_reference, 1, 3) IN ('re_', 'pyr')"
@@ -147,6 +148,10 @@ jobs = sa.Table(
     # Which of the policies says what it returns: that of its acceptance. A process of before names
     # none: the first.
     sa.Column("policy", sa.SmallInteger, nullable=False, server_default="1"),
+    # The terms that say it instead: the business's and the request's own, as they were at
+    # acceptance. NULL: the policy alone. And which of the business's those were.
+    sa.Column("terms", sa.JSON(none_as_null=True)),
+    sa.Column("terms_version", sa.Integer),
     sa.Column("hold_until", Instant),
     sa.Column("requested_by", sa.String(MAX_CALLER_NAME), nullable=False),
     sa.Column("requested_at", Instant, nullable=False),
@@ -177,6 +182,36 @@ jobs = sa.Table(
     partial("jobs_due", "due_at", where="due_at IS NOT NULL"),
     # A check of the books reads those that have ended since the last one.
     sa.Index("jobs_by_end", "finished_at"),
+)
+
+# Each version of a business's terms; the last is in force.
+terms_history = sa.Table(
+    "terms_history",
+    metadata,
+    sa.Column("business_id", sa.ForeignKey("businesses.id"), primary_key=True),
+    sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("document", sa.JSON, nullable=False),
+    sa.Column("set_by", sa.String(MAX_CALLER_NAME), nullable=False),
+    sa.Column("set_at", Instant, nullable=False),
+    sa.CheckConstraint("version > 0", name="versions_from_1"),
+)
+
+# What a request said of single bookings or lines, whatever the terms say.
+job_overrides = sa.Table(
+    "job_overrides",
+    metadata,
+    sa.Column("job_id", sa.ForeignKey("jobs.id"), primary_key=True),
+    sa.Column("booking_id", sa.String(128), primary_key=True),
+    # 0: the whole booking.
+    sa.Column("line_no", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("action", sa.String(8), nullable=False),
+    sa.Column("amount_minor", sa.BigInteger),  # NULL: the whole line
+    sa.Column("note", sa.String(500), nullable=False),
+    one_of("action", OverrideAction),
+    sa.CheckConstraint(
+        "amount_minor IS NULL OR amount_minor > 0 AND line_no > 0 AND action = 'return'",
+        name="returns_a_part_of_a_line",
+    ),
 )
 
 sessions = sa.Table(
@@ -345,6 +380,9 @@ refunds = sa.Table(
     sa.Column("hinted_at", Instant),  # an upstream's hook came, and nobody has looked since
     # What a person says came back elsewhere; NULL: all of it.
     sa.Column("resolved_amount_minor", sa.BigInteger),
+    # Until when the credits were to be used, before and after: where their service says so.
+    sa.Column("expires_before", Instant),
+    sa.Column("expires_after", Instant),
     sa.ForeignKeyConstraint(
         ["job_id", "session_id"], ["job_sessions.job_id", "job_sessions.session_id"]
     ),

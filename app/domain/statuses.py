@@ -17,6 +17,8 @@ class BookingStatus(StrEnum):
     BOOKED = "booked"
     WAITLISTED = "waitlisted"
     CHECKED_IN = "checked_in"
+    LATE_CANCELLED = "late_cancelled"
+    NO_SHOW = "no_show"
     CANCELLED = "cancelled"
 
 
@@ -88,6 +90,9 @@ class Method(StrEnum):
 
 IN_PROCESS = (JobStatus.HELD, JobStatus.QUEUED, JobStatus.RUNNING)
 TAKES_A_PLACE = (BookingStatus.BOOKED, BookingStatus.CHECKED_IN)
+# Settled by every job; and those that only a job with terms settles: before, the client is out.
+COUNTED: Final = (BookingStatus.BOOKED, BookingStatus.WAITLISTED, BookingStatus.CHECKED_IN)
+COUNTED_BY_TERMS: Final = (*COUNTED, BookingStatus.LATE_CANCELLED, BookingStatus.NO_SHOW)
 
 
 class EndpointStatus(StrEnum):

@@ -1,24 +1,114 @@
 """What a booking of a cancelled session is owed, by the terms of its acceptance.
 
-Pure.
+Pure. A job without terms of its own is settled by a policy (`nothing_to_return`), one with terms by
+`owed`. The database runs the same rule: `db/terms/owed_lines.py` compiles `treatment`, and a test
+holds both together.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
-from app.domain.statuses import BookingStatus
+from app.domain.statuses import BookingStatus, Method
 
 # A job is settled by the policy of its acceptance, whatever is in force since.
 FIRST_POLICY: Final = 1  # kept what waiting clients had paid, and named no sum of what it kept
 POLICY: Final = 2
 
+WHOLE: Final = 10_000  # basis points
+HALF: Final = WHOLE // 2
+
 
 class SkipReason(StrEnum):
-    """Why a booking has nothing to return."""
+    """Why a booking has nothing to return, or the rule that keeps a line or a part of it."""
 
     WAITLISTED = "waitlisted"
     ATTENDED = "attended"
     NOTHING_PAID = "nothing_paid"
+    LATE_CANCELLED = "late_cancelled"
+    NO_SHOW = "no_show"
+    TERMS = "terms"
+    FEE = "fee"
+    OVERRIDE = "override"
+
+
+class ReturnAs(StrEnum):
+    """In which form payments come back."""
+
+    ORIGINAL = "original"
+    NOTHING = "nothing"
+
+
+class KeepPer(StrEnum):
+    """Of what a fee is reckoned: of the booking's lines together, or of each."""
+
+    BOOKING = "booking"
+    LINE = "line"
+
+
+class FeeRule(StrEnum):
+    """What becomes of lines that were kept before the session was cancelled."""
+
+    KEEP = "keep"
+    RETURN = "return"
+
+
+class OverrideAction(StrEnum):
+    """What a person says of one booking, or one of its lines."""
+
+    SKIP = "skip"
+    RETURN = "return"
+
+
+class Share(StrEnum):
+    """How much of a line comes back, where no rule keeps it whole."""
+
+    RETURNED = "returned"
+    LESS_FEE = "less_fee"
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What is owed: by default all comes back, and fees are kept.
+
+    `keep_basis_points` are hundredths of a percent, `keep_fixed` minor units by currency.
+    """
+
+    return_as: ReturnAs = ReturnAs.ORIGINAL
+    keep_basis_points: int = 0
+    keep_fixed: tuple[tuple[str, int], ...] = ()
+    keep_per: KeepPer = KeepPer.BOOKING
+    return_credits: bool = True
+    valid_for_days: int | None = None
+    late_cancelled: FeeRule = FeeRule.KEEP
+    no_show: FeeRule = FeeRule.KEEP
+
+    @property
+    def has_fee(self) -> bool:
+        """Whether anything is kept of payments that come back."""
+        return self.keep_basis_points > 0 or any(amount for _, amount in self.keep_fixed)
+
+
+class PaidLine(NamedTuple):
+    """A payment line of more than 0: minor units of a currency, or credits.
+
+    `action` is what a person said of it, `returned` how much of it they said comes back.
+    """
+
+    method: Method
+    amount: int
+    currency: str | None
+    action: OverrideAction | None = None
+    returned: int | None = None
+
+
+class Owed(NamedTuple):
+    """What of a line comes back, what is kept, and the rule that keeps it."""
+
+    returned: int
+    kept: int
+    kept_by: SkipReason | None
 
 
 def nothing_to_return(
@@ -44,3 +134,118 @@ def nothing_to_return(
     if not paid:
         return SkipReason.NOTHING_PAID
     return None
+
+
+def owed(
+    status: str, lines: Sequence[PaidLine], terms: Terms, *, started: bool, include_attended: bool
+) -> list[Owed]:
+    """What each line of one booking comes to, in their order.
+
+    Returned and kept are together what was paid.
+    """
+    treated = [
+        treatment(
+            status,
+            line.method,
+            line.action,
+            terms,
+            started=started,
+            include_attended=include_attended,
+        )
+        for line in lines
+    ]
+    fees = _fees(
+        [line if how is Share.LESS_FEE else None for line, how in zip(lines, treated, strict=True)],
+        terms,
+    )
+    return [_owed(*each) for each in zip(lines, treated, fees, strict=True)]
+
+
+def treatment(
+    status: str,
+    method: Method,
+    action: OverrideAction | None,
+    terms: Terms,
+    *,
+    started: bool,
+    include_attended: bool,
+) -> SkipReason | Share:
+    """The rule that keeps a line whole, or how much of it comes back.
+
+    What a person said comes first, then who was there, then fees of before, then the form of the
+    return: nobody who cancelled late gets more than who is booked.
+    """
+    kept_by = booking_kept_by(
+        status, action, terms, started=started, include_attended=include_attended
+    )
+    if kept_by is not None:
+        return kept_by
+    if action is OverrideAction.RETURN:
+        return Share.RETURNED
+    is_payment = method is Method.PAYMENT
+    returns = terms.return_as is ReturnAs.ORIGINAL if is_payment else terms.return_credits
+    if not returns:
+        return SkipReason.TERMS
+    had_fee = status in (BookingStatus.LATE_CANCELLED, BookingStatus.NO_SHOW)
+    return Share.LESS_FEE if is_payment and terms.has_fee and not had_fee else Share.RETURNED
+
+
+def booking_kept_by(
+    status: str,
+    action: OverrideAction | None,
+    terms: Terms,
+    *,
+    started: bool,
+    include_attended: bool,
+) -> SkipReason | None:
+    """The rule that keeps all lines of a booking, whatever they are."""
+    if action is not None:
+        return SkipReason.OVERRIDE if action is OverrideAction.SKIP else None
+    if status == BookingStatus.CHECKED_IN and started and not include_attended:
+        return SkipReason.ATTENDED
+    if status == BookingStatus.LATE_CANCELLED and terms.late_cancelled is FeeRule.KEEP:
+        return SkipReason.LATE_CANCELLED
+    if status == BookingStatus.NO_SHOW and terms.no_show is FeeRule.KEEP:
+        return SkipReason.NO_SHOW
+    return None
+
+
+def fee_of(amount: int, currency: str, terms: Terms) -> int:
+    """What is kept of an amount: the percentage, then the fixed sum, never more than there is.
+
+    The percentage is rounded half to even in the minor unit.
+    """
+    product = amount * terms.keep_basis_points
+    whole, rest = product // WHOLE, product % WHOLE
+    rounded = whole + (rest > HALF or (rest == HALF and whole % 2 == 1))
+    return min(amount, rounded + dict(terms.keep_fixed).get(currency, 0))
+
+
+def _owed(line: PaidLine, how: SkipReason | Share, fee: int) -> Owed:
+    if isinstance(how, SkipReason):
+        return Owed(0, line.amount, how)
+    if how is Share.LESS_FEE:
+        return Owed(line.amount - fee, fee, SkipReason.FEE if fee else None)
+    returned = line.amount if line.returned is None else line.returned
+    kept = line.amount - returned
+    return Owed(returned, kept, SkipReason.OVERRIDE if kept else None)
+
+
+def _fees(lines: Sequence[PaidLine | None], terms: Terms) -> list[int]:
+    """The fee that each line bears; a line that is None takes no part.
+
+    A booking's fee is spread so that each line bears no more than it has, and the first bears the
+    remainder of two (ADR 17).
+    """
+    if terms.keep_per is KeepPer.LINE:
+        return [fee_of(one.amount, one.currency or "", terms) if one else 0 for one in lines]
+    fees = [0] * len(lines)
+    for currency in {one.currency for one in lines if one}:
+        amounts = [one.amount if one and one.currency == currency else 0 for one in lines]
+        whole = sum(amounts)
+        fee = fee_of(whole, currency or "", terms)
+        for place, amount in enumerate(amounts):
+            if amount:
+                from_here = sum(amounts[place:])
+                fees[place] = fee * from_here // whole - fee * (from_here - amount) // whole
+    return fees

@@ -10,10 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from app.db.jobs.entitlements import COUNTED
 from app.db.schedule.sessions import KnownSession
 from app.domain.nouns.schedule import BARE, BookingFacts, ClientFacts, LineFacts, SessionFacts
-from app.domain.statuses import BookingStatus, Method, SessionStatus
+from app.domain.statuses import COUNTED, BookingStatus, Method, SessionStatus
 from app.schedule.records import (
     AnyRecord,
     BookingFields,

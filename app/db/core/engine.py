@@ -214,6 +214,7 @@ def _sqlite(url: sa.URL) -> AsyncEngine:
         connection.create_function("refund_id", 5, refund_id, deterministic=True)
         connection.create_function("csv_cell", 1, csv_cell, deterministic=True)
         connection.create_function("major_units", 2, _major_units_or_null, deterministic=True)
+        connection.create_function("share_of", 3, _share_or_null, deterministic=True)
         cursor = connection.cursor()
         for pragma in (
             "journal_mode=WAL",
@@ -234,3 +235,8 @@ def _sqlite(url: sa.URL) -> AsyncEngine:
 
 def _major_units_or_null(amount_minor: int | None, currency: str | None) -> str | None:
     return None if amount_minor is None or currency is None else major_units(amount_minor, currency)
+
+
+def _share_or_null(fee: int | None, part: int | None, whole: int | None) -> int | None:
+    """In Python, whose integers are of any size; see `db.terms.owed_lines`."""
+    return fee * part // whole if fee is not None and part is not None and whole else None

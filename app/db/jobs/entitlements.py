@@ -7,14 +7,12 @@ database runs, so the two can't differ.
 """
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
 import sqlalchemy as sa
 
 from app.db.tables import bookings, payment_lines
-from app.domain.statuses import BookingStatus, Method
-
-COUNTED: Final = (BookingStatus.BOOKED, BookingStatus.WAITLISTED, BookingStatus.CHECKED_IN)
+from app.domain.statuses import COUNTED, Method
 
 # `rule(status, started, paid)` gives a skip reason or None.
 Rule = Callable[[str, bool, bool], str | None]
@@ -38,7 +36,7 @@ def returns(
     """
     started = source.c.starts_at <= as_of
     skipped_though_paid = _case(started, rule, paid=True)
-    lines = sa.join(source, bookings, _in_session(source)).outerjoin(
+    lines = sa.join(source, bookings, in_session(source)).outerjoin(
         payment_lines,
         sa.and_(
             payment_lines.c.business_id == bookings.c.business_id,
@@ -106,7 +104,8 @@ def _where(kept: sa.ColumnElement[bool], paid: sa.ColumnElement[int]) -> sa.Colu
     return sa.case((kept, sa.func.coalesce(paid, nothing)), else_=nothing)
 
 
-def _in_session(source: sa.FromClause) -> sa.ColumnElement[bool]:
+def in_session(source: sa.FromClause) -> sa.ColumnElement[bool]:
+    """Whether a booking is of one of the source's sessions."""
     return sa.and_(
         bookings.c.business_id == source.c.business_id, bookings.c.session_id == source.c.session_id
     )

@@ -1,0 +1,93 @@
+"""A rule of `domain.terms` as CASEs: asked of every combination, and told by the database.
+
+A question whose answer makes no difference is not asked there.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final, NamedTuple
+
+import sqlalchemy as sa
+
+from app.db.tables import bookings, payment_lines
+from app.domain import terms as rule
+from app.domain.statuses import COUNTED_BY_TERMS, Method
+from app.domain.terms import OverrideAction, SkipReason, Terms
+
+_TEXT: Final = sa.Text()
+
+
+class _Answer(NamedTuple):
+    """A value that a line may have, and how the database sees that it does."""
+
+    value: Any
+    seen: sa.ColumnElement[bool]
+
+
+_Question = Sequence[_Answer]
+# An outcome, or one for each answer to a question.
+_Tree = str | tuple[tuple[_Answer, "_Tree"], ...]
+
+
+def trees(
+    terms: Terms,
+    *,
+    include_attended: bool,
+    action: sa.ColumnElement[Any] | None,
+    started: sa.ColumnElement[bool],
+) -> tuple[sa.ColumnElement[str], sa.ColumnElement[str]]:
+    """What becomes of a line, and why a booking without any has nothing to return.
+
+    `action` is what a person said of it; None: nobody said anything of any.
+    """
+    actions = [_Answer(None, sa.true())]
+    if action is not None:
+        actions = [*(_Answer(one, is_word(action, one)) for one in OverrideAction), *actions]
+    methods = [
+        _Answer(one, is_word(payment_lines.c.method, one))
+        for one in (Method.CREDIT, Method.PAYMENT)
+    ]
+    statuses = [_Answer(one, is_word(bookings.c.status, one)) for one in reversed(COUNTED_BY_TERMS)]
+    begun = [_Answer(True, started), _Answer(False, ~started)]
+
+    def of_line(action: Any, method: Any, status: Any, begun: Any) -> str:
+        return rule.treatment(
+            status, method, action, terms, started=begun, include_attended=include_attended
+        )
+
+    def unpaid(action: Any, status: Any, begun: Any) -> str:
+        kept_by = rule.booking_kept_by(
+            status, action, terms, started=begun, include_attended=include_attended
+        )
+        return kept_by or SkipReason.NOTHING_PAID
+
+    return (
+        _case(_grown(of_line, [actions, methods, statuses, begun])),
+        _case(_grown(unpaid, [actions, statuses, begun])),
+    )
+
+
+def _grown(decide: Callable[..., str], asked: Sequence[_Question], *known: Any) -> _Tree:
+    if not asked:
+        return str(decide(*known))
+    question, *rest = asked
+    branches = tuple((one, _grown(decide, rest, *known, one.value)) for one in question)
+    last = branches[-1][1]
+    return last if all(branch is last or branch == last for _, branch in branches) else branches
+
+
+def _case(tree: _Tree) -> sa.ColumnElement[str]:
+    if isinstance(tree, str):
+        return word(tree)
+    *some, (_, last) = tree
+    others = [(one.seen, _case(branch)) for one, branch in some if branch is not last]
+    return sa.case(*others, else_=_case(last))
+
+
+def is_word(column: sa.ColumnElement[Any], one: str) -> sa.ColumnElement[bool]:
+    """Whether a column is one of our own words."""
+    return column == word(one)
+
+
+def word(one: str) -> sa.ColumnElement[str]:
+    """One of our own words, as the statement's text."""
+    return sa.literal_column(f"'{one}'", _TEXT)
