@@ -31,7 +31,7 @@ MODULES = (
     "app.main",
     "app.cli",
     "workers.process",
-    "workers.sweep",
+    "app.refunds.slices.sweep",
     "workers.tasks",
 )
 

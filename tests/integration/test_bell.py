@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime as dt
+from functools import partial
 
 import pytest
 
@@ -13,9 +14,10 @@ from app.db.core import changes
 from app.db.core.engine import Database
 from app.queue import ArqQueue
 from app.refunds.runtime import Runtime
+from app.refunds.slices.bell import listen_forever
 from app.schedule.load import import_file
 from app.webhooks.prompts import Ringer, hear_forever
-from workers.bell import listen_forever
+from workers.tasks import run_job
 
 DAY = dt.date(2027, 1, 4)
 WEEK = [
@@ -114,7 +116,8 @@ async def test_a_worker_that_hears_of_a_job_runs_it_to_its_end(db, queue):
         await businesses.create(conn, "studio", "Studio", "UTC", "EUR")
     assert not (await import_file(db, "studio", WEEK)).errors
     runtime = Runtime(db, queue, {}, Settings())
-    listening = asyncio.create_task(listen_forever({"runtime": runtime, "slices": set()}))
+    run_slice = partial(run_job, {"runtime": runtime, "slices": set()})
+    listening = asyncio.create_task(listen_forever(runtime, run_slice))
     named = {
         "business_id": "studio",
         "timezone": "UTC",

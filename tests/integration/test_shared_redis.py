@@ -14,8 +14,8 @@ from app.db.access import businesses
 from app.queue import RUN_JOB, ArqQueue, deserialize, queue_name, redis_settings, serialize
 from app.refunds.runtime import Runtime
 from app.refunds.slices.run import run_slice
+from app.refunds.slices.sweep import sweep_forever
 from app.schedule.load import import_file
-from workers.sweep import sweep_forever
 
 DAY = dt.date(2027, 1, 4)
 WEEK = [

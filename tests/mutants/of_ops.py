@@ -140,7 +140,7 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     defect(
         "the sweep only prompts",
-        "workers/sweep.py",
+        "app/refunds/slices/sweep.py",
         "if len(own) >= _OWN_SLICES and await",
         "if await",
         SHARED_REDIS,

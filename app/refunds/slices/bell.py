@@ -5,34 +5,37 @@ as harmless as any: the sweep finds what is due.
 """
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 import structlog
 
 from app.queue import ArqQueue
-from app.refunds.runtime import SLICES_AT_ONCE
-from workers.tasks import run_job
+from app.refunds.runtime import SLICES_AT_ONCE, Runtime
 
 log = structlog.get_logger()
 
 _WAIT_SECONDS: Final = 10
 _PAUSE_SECONDS: Final = 2.0
 
+RunSlice = Callable[[str], Coroutine[Any, Any, None]]  # of the job with this id
 
-async def listen_forever(ctx: dict[str, Any]) -> None:
+
+async def listen_forever(runtime: Runtime, run_slice: RunSlice) -> None:
     """Run a slice of each job that is asked for, as arq would.
 
     It ends when the worker stops and they have ended. With as many slices as a process runs side by
     side, prompts are left for other workers.
     """
     slices: set[asyncio.Task[None]] = set()
-    listening = asyncio.create_task(_listen(ctx, slices))
-    await ctx["runtime"].stopping.wait()
+    listening = asyncio.create_task(_listen(runtime, run_slice, slices))
+    await runtime.stopping.wait()
     listening.cancel()
     await asyncio.wait([listening, *slices])
 
 
-async def _listen(ctx: dict[str, Any], slices: set[asyncio.Task[None]]) -> None:
+async def _listen(runtime: Runtime, run_slice: RunSlice, slices: set[asyncio.Task[None]]) -> None:
+    assert isinstance(runtime.queue, ArqQueue)
     room = asyncio.Semaphore(SLICES_AT_ONCE)
 
     def ended(task: asyncio.Task[None]) -> None:
@@ -41,7 +44,7 @@ async def _listen(ctx: dict[str, Any], slices: set[asyncio.Task[None]]) -> None:
 
     while True:
         await room.acquire()
-        task = asyncio.create_task(run_job(ctx, await _heard(ctx["runtime"].queue)))
+        task = asyncio.create_task(run_slice(await _heard(runtime.queue)))
         slices.add(task)
         task.add_done_callback(ended)
 
