@@ -18,7 +18,7 @@ from fastapi import APIRouter, Depends, FastAPI
 from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.routing import BaseRoute
 
-from app import fault_points
+from app import fault_points, services
 from app.api import business, health, metrics
 from app.api.callers import Callers
 from app.api.cancellations import cancellation_routes
@@ -42,11 +42,8 @@ from app.db.core.engine import Database
 from app.domain.zones import RULES
 from app.queue import ArqQueue, LocalQueue, Queue, open_queue
 from app.refunds.runtime import Runtime, gateways
-from app.refunds.slices.loop import run_forever
-from app.refunds.verify import keep_checking
 from app.sandbox.app import create_sandbox
 from app.serving import served
-from app.webhooks.deliver import deliver_forever
 from app.webhooks.prompts import Ringer
 
 log = structlog.get_logger()
@@ -228,17 +225,15 @@ async def _worker(
     async with _upstreams(settings) as (payments_url, credits_url):
         upstreams = gateways(settings, payments_url=payments_url, credits_url=credits_url)
         runtime = Runtime(db, queue, upstreams, settings, stopping=stopping)
-        task = asyncio.create_task(run_forever(runtime, queue, stopping), name="worker loop")
-        task.add_done_callback(_die_with)
-        checking = asyncio.create_task(keep_checking(runtime))
-        delivering = asyncio.create_task(
-            deliver_forever(db, settings, stopping, yields=runtime.is_at_work)
+        task = asyncio.create_task(
+            services.run(services.embedded(runtime, queue), stopping), name="worker loop"
         )
+        task.add_done_callback(_die_with)
         try:
             yield
         finally:
             stopping.set()
-            await asyncio.wait([task, checking, delivering])
+            await asyncio.wait([task])
             await runtime.aclose()
 
 

@@ -12,24 +12,27 @@ import os
 import signal
 from collections.abc import Coroutine
 from contextlib import suppress
+from functools import partial
 from typing import Any, Final, get_args
 
 import structlog
 import uvloop
 from arq.worker import Worker, create_worker
 
+from app import services
 from app.config.settings import WorkerPart
 from app.domain.zones import RULES
 from app.queue import ArqQueue
 from app.refunds.runtime import Runtime
+from app.services import Service
 from app.webhooks.prompts import Ringer
-from workers.beside import deliver, refund_forever
 from workers.process import close_runtime, open_runtime, slices_ended, worker_settings
 from workers.settings import WorkerSettings
+from workers.tasks import run_job
 
 log = structlog.get_logger()
 
-_PAUSE_SECONDS: Final = 2.0
+_PAUSE_SECONDS: Final = 2.0  # until arq is started again
 _NICE: Final = 10  # beside refunds on one machine, deliveries take what those leave
 
 
@@ -47,26 +50,33 @@ async def work(only: WorkerPart | None) -> None:
     )
     if only == "refunds" and isinstance(runtime.queue, ArqQueue):
         Ringer(runtime.db, runtime.queue)
-    match only:
-        case "refunds":
-            await _refund(runtime)
-        case "deliveries":
-            os.nice(_NICE)
-            await deliver(runtime)
-        case None:
-            await asyncio.gather(_refund(runtime), deliver(runtime))
+    if only == "deliveries":
+        os.nice(_NICE)
+    await services.run(_services(runtime, only), runtime.stopping)
     await close_runtime(runtime)
     log.info("worker.stopped")
 
 
-async def _refund(runtime: Runtime) -> None:
+def _services(runtime: Runtime, only: WorkerPart | None) -> list[Service]:
+    match only:
+        case "refunds":
+            return _refunding(runtime)
+        case "deliveries":
+            return services.deliveries(runtime)
+        case None:
+            return [*_refunding(runtime), *services.deliveries(runtime)]
+
+
+def _refunding(runtime: Runtime) -> list[Service]:
     slices: set[asyncio.Task[None]] = set()
     context = {"runtime": runtime, "slices": slices}
-    beside = asyncio.create_task(refund_forever(runtime, context))
-    while not runtime.stopping.is_set():
-        await _serve_arq(runtime, context, slices)
-        await _first(runtime.stopping.wait(), asyncio.sleep(_PAUSE_SECONDS))
-    await beside
+    arq = Service(
+        "arq",
+        partial(_serve_arq, runtime, context, slices),
+        every_seconds=_PAUSE_SECONDS,
+        failed="arq.failed",
+    )
+    return [arq, *services.refunds(runtime, partial(run_job, context))]
 
 
 async def _serve_arq(

@@ -13,9 +13,9 @@ from typing import Any, ClassVar, Final
 from arq.connections import RedisSettings
 from arq.worker import Function, func
 
+from app import services
 from app.queue import RUN_JOB, deserialize, queue_name, redis_settings, serialize
 from app.refunds.runtime import SLICES_AT_ONCE
-from workers.beside import deliver, refund_forever
 from workers.process import close_runtime, open_runtime, slices_ended, worker_settings
 from workers.tasks import run_job
 
@@ -29,7 +29,11 @@ async def on_startup(ctx: dict[str, Any]) -> None:
         return
     runtime = open_runtime(_SETTINGS)
     ctx.update(runtime=runtime, slices=set())
-    ctx["beside"] = asyncio.gather(refund_forever(runtime, ctx), deliver(runtime))
+    beside = [
+        *services.refunds(runtime, partial(run_job, ctx)),
+        *services.deliveries(runtime),
+    ]
+    ctx["beside"] = asyncio.create_task(services.run(beside, runtime.stopping))
     main = asyncio.current_task()
     assert main is not None
     for signum in (signal.SIGTERM, signal.SIGINT):

@@ -4,10 +4,8 @@ It is for the command, the tests and a worker now and then. A check only reads; 
 defect or a hand in the database, and for a person to look at.
 """
 
-import asyncio
 import datetime as dt
 from collections import Counter
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -95,16 +93,3 @@ async def check(runtime: Runtime) -> list[Violation] | None:
         )
     log.info("books.checked", violations=sum(counts.values()), whole=since is None)
     return found
-
-
-async def keep_checking(runtime: Runtime) -> None:
-    """Check whenever it is time, until the worker stops."""
-    while not runtime.stopping.is_set():
-        try:
-            await check(runtime)
-        except Exception as error:  # noqa: BLE001 - the worker's edge: a database that is away comes back
-            log.warning("books.unchecked", error=type(error).__name__)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(
-                runtime.stopping.wait(), min(runtime.settings.verify_seconds, 60.0)
-            )

@@ -7,10 +7,10 @@ the same id.
 
 import asyncio
 import datetime as dt
-import random
 import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 import structlog
@@ -26,7 +26,7 @@ from app.webhooks.share import Share
 
 log = structlog.get_logger()
 
-_LOOK_SECONDS: Final = 1.0
+LOOK_SECONDS: Final = 1.0
 # Between two looks, however many commits tell of something that is due.
 _TOGETHER_SECONDS: Final = 0.1
 _MAX_LANES: Final = 128
@@ -39,49 +39,62 @@ _FORGOTTEN_AT_ONCE: Final = 500  # at each look, until none is left
 _Lanes = dict[asyncio.Task[None], tuple[str, bool]]
 
 
-async def deliver_forever(
+@dataclass(slots=True)
+class Deliverer:
+    """What a process that delivers keeps from one look to the next."""
+
+    db: Database
+    settings: Settings
+    stopping: asyncio.Event
+    jitter: Callable[[], float]
+    yields: Callable[[], bool]
+    forget_at: float  # monotonic
+    resolver: Resolver = field(default_factory=Resolver)
+    # Set by a commit of this process that made something due.
+    told: asyncio.Event = field(default_factory=asyncio.Event)
+    lanes: _Lanes = field(default_factory=dict)
+    office: DeliveryContext | None = None  # opened when something is due for the first time
+
+
+def opened(
     db: Database,
     settings: Settings,
     stopping: asyncio.Event,
     *,
-    jitter: Callable[[], float] = random.random,
-    yields: Callable[[], bool] = lambda: False,
-) -> None:
-    """Deliver what is due, whoever wrote it, until `stopping` is set.
-
-    Then what is not delivered yet is given back.
+    jitter: Callable[[], float],
+    yields: Callable[[], bool],
+) -> Deliverer:
+    """One that hears of this process's commits from now on, until it is closed.
 
     Args:
         db: where events, endpoints and deliveries are.
         settings: of this process.
-        stopping: ends it.
+        stopping: ends lanes; what is not delivered yet is given back then.
         jitter: draws from 0 to 1.
         yields: whether something is under way in this process that goes before deliveries, which
             then keep to `share`.
     """
-    resolver = Resolver()
-    told = asyncio.Event()
-    db.listeners.of_deliveries.append(told.set)
-    office: DeliveryContext | None = None
-    lanes: _Lanes = {}
     forget_at = time.monotonic() + _FORGET_EVERY_SECONDS * jitter()
-    while not stopping.is_set():
-        told.clear()
-        try:
-            due = await _due(db)
-            if due and office is None:
-                office = _open(db, settings, resolver, stopping, jitter, Share(yields, stopping))
-            if office is not None:
-                _start_lanes(office, lanes, due)
-            if time.monotonic() >= forget_at and await _forget(db) < _FORGOTTEN_AT_ONCE:
-                forget_at = time.monotonic() + _FORGET_EVERY_SECONDS
-        except Exception as error:  # noqa: BLE001 - the worker's edge: a database that is away comes back
-            log.warning("webhooks.failed", error=type(error).__name__)
-        await _until_told(told, stopping, unheard_seconds(pinched=yields()))
-    db.listeners.of_deliveries.remove(told.set)
-    if lanes:
-        await asyncio.wait(set(lanes))
-    await resolver.aclose()
+    deliverer = Deliverer(db, settings, stopping, jitter, yields, forget_at)
+    db.listeners.of_deliveries.append(deliverer.told.set)
+    return deliverer
+
+
+async def start_due(deliverer: Deliverer) -> None:
+    """Start a lane for each endpoint that something is due for, whoever wrote it."""
+    due = await _due(deliverer.db)
+    if due and deliverer.office is None:
+        deliverer.office = _office(deliverer)
+    if deliverer.office is not None:
+        _start_lanes(deliverer.office, deliverer.lanes, due)
+    if time.monotonic() >= deliverer.forget_at and await _forget(deliverer.db) < _FORGOTTEN_AT_ONCE:
+        deliverer.forget_at = time.monotonic() + _FORGET_EVERY_SECONDS
+
+
+async def close(deliverer: Deliverer) -> None:
+    """Hear of commits no more; no lane may be running."""
+    deliverer.db.listeners.of_deliveries.remove(deliverer.told.set)
+    await deliverer.resolver.aclose()
 
 
 def unheard_seconds(*, pinched: bool) -> float:
@@ -89,48 +102,25 @@ def unheard_seconds(*, pinched: bool) -> float:
 
     It is as long as unprompted while refunds go on, for each commit tells.
     """
-    return _LOOK_SECONDS if pinched else _TOGETHER_SECONDS
+    return LOOK_SECONDS if pinched else _TOGETHER_SECONDS
 
 
-async def _until_told(told: asyncio.Event, stopping: asyncio.Event, unheard: float) -> None:
-    """Until it is time for the next look.
-
-    A commit told of something, as far as it is heard, or a second has passed.
-    """
-    stops = asyncio.create_task(stopping.wait())
-    tells = asyncio.create_task(told.wait())
-    try:
-        await asyncio.wait([stops], timeout=unheard)
-        await asyncio.wait(
-            [stops, tells], timeout=_LOOK_SECONDS - unheard, return_when=asyncio.FIRST_COMPLETED
-        )
-    finally:
-        stops.cancel()
-        tells.cancel()
-
-
-def _open(
-    db: Database,
-    settings: Settings,
-    resolver: Resolver,
-    stopping: asyncio.Event,
-    jitter: Callable[[], float],
-    share: Share,
-) -> DeliveryContext | None:
+def _office(deliverer: Deliverer) -> DeliveryContext | None:
+    settings = deliverer.settings
     seals = settings.seals()
     if seals is None:
         log.error("webhooks.no_key", setting="SECRETS_KEY")
         return None
     return DeliveryContext(
-        db,
+        deliverer.db,
         seals,
         AddressPolicy.of(settings),
-        resolver,
+        deliverer.resolver,
         ssl.create_default_context(),
         settings.webhook_timeout_seconds,
-        stopping,
-        jitter,
-        share,
+        deliverer.stopping,
+        deliverer.jitter,
+        Share(deliverer.yields, deliverer.stopping),
     )
 
 

@@ -16,7 +16,7 @@ log = structlog.get_logger()
 
 _TOGETHER_SECONDS: Final = 0.1
 _WAIT_SECONDS: Final = 10
-_PAUSE_SECONDS: Final = 2.0
+PAUSE_SECONDS: Final = 2.0  # while Redis is away
 
 
 class Ringer:
@@ -43,16 +43,18 @@ class Ringer:
                 await self._queue.ring_for_deliveries()
             except Exception as error:  # noqa: BLE001 - a prompt may be lost
                 log.warning("deliveries.wake_lost", error=type(error).__name__)
-                pause = _PAUSE_SECONDS
+                pause = PAUSE_SECONDS
             await asyncio.sleep(pause)
 
 
-async def hear_forever(db: Database, queue: ArqQueue) -> None:
-    """Have this process look for deliveries whenever another rang, until it is cancelled."""
-    while True:
-        try:
-            if await queue.hear_of_deliveries(seconds=_WAIT_SECONDS):
-                db.listeners.tell_of_deliveries()
-        except Exception as error:  # noqa: BLE001 - the worker's edge: a Redis that is away comes back
-            log.warning("deliveries.bell_away", error=type(error).__name__)
-            await asyncio.sleep(_PAUSE_SECONDS)
+async def hear_once(db: Database, queue: ArqQueue) -> float:
+    """Have this process look for deliveries should another ring soon.
+
+    Returns 0, for the next may ring at once.
+
+    Raises:
+        RedisError, OSError, TimeoutError: Redis is away.
+    """
+    if await queue.hear_of_deliveries(seconds=_WAIT_SECONDS):
+        db.listeners.tell_of_deliveries()
+    return 0.0

@@ -6,6 +6,7 @@ from functools import partial
 
 import pytest
 
+from app import services
 from app.cancellation import accept, read
 from app.cancellation.request import Request
 from app.config.settings import Settings
@@ -14,9 +15,8 @@ from app.db.core import changes
 from app.db.core.engine import Database
 from app.queue import ArqQueue
 from app.refunds.runtime import Runtime
-from app.refunds.slices.bell import listen_forever
 from app.schedule.load import import_file
-from app.webhooks.prompts import Ringer, hear_forever
+from app.webhooks.prompts import Ringer
 from workers.tasks import run_job
 
 DAY = dt.date(2027, 1, 4)
@@ -25,6 +25,12 @@ WEEK = [
     b'{"type":"session","id":"s","name":"Yoga","starts_at":"2027-01-04T09:00:00Z","ends_at":"2027-01-04T10:00:00Z"}\n',
     b'{"type":"booking","id":"b","session_id":"s","client_id":"c","status":"waitlisted","payments":[]}\n',
 ]
+
+
+def named(those, name):
+    """The one service of that name."""
+    [one] = [one for one in those if one.name == name]
+    return one
 
 
 @pytest.fixture
@@ -84,14 +90,17 @@ async def test_who_commits_deliveries_prompts_a_process_that_delivers_and_rings_
     others = Database(str(db.engine.url.render_as_string(hide_password=False)))
     heard = asyncio.Event()
     others.listeners.of_deliveries.append(heard.set)
-    hearing = asyncio.create_task(hear_forever(others, queue))
+    worker = Runtime(others, queue, {}, Settings())
+    hears = named(services.deliveries(worker), "delivery prompts")
+    hearing = asyncio.create_task(services.keep_running(hears, worker.stopping))
     ringer = Ringer(db, queue)
     async with db.write():
         changes.note_deliveries()
     async with asyncio.timeout(60):
         await heard.wait()
-    hearing.cancel()
-    await asyncio.gather(hearing, return_exceptions=True)
+    worker.stopping.set()
+    async with asyncio.timeout(60):
+        await hearing
     for _ in range(50):
         ringer.ring()
     assert await queue.hear_of_deliveries(seconds=1)
@@ -117,14 +126,15 @@ async def test_a_worker_that_hears_of_a_job_runs_it_to_its_end(db, queue):
     assert not (await import_file(db, "studio", WEEK)).errors
     runtime = Runtime(db, queue, {}, Settings())
     run_slice = partial(run_job, {"runtime": runtime, "slices": set()})
-    listening = asyncio.create_task(listen_forever(runtime, run_slice))
-    named = {
+    listens = named(services.refunds(runtime, run_slice), "prompts")
+    listening = asyncio.create_task(services.keep_running(listens, runtime.stopping))
+    request = {
         "business_id": "studio",
         "timezone": "UTC",
         "requested_by": "test",
         "idempotency_key": "k",
     }
-    job_id = (await accept.accept(db, queue, **named, request=Request(DAY, DAY, "all"))).job["id"]
+    job_id = (await accept.accept(db, queue, **request, request=Request(DAY, DAY, "all"))).job["id"]
     async with asyncio.timeout(10):
         while (await read.one(db, "studio", job_id)).row["status"] != "completed":  # noqa: ASYNC110 - rows have no events
             await asyncio.sleep(0.02)

@@ -14,7 +14,7 @@ from app.db.access import businesses
 from app.queue import RUN_JOB, ArqQueue, deserialize, queue_name, redis_settings, serialize
 from app.refunds.runtime import Runtime
 from app.refunds.slices.run import run_slice
-from app.refunds.slices.sweep import sweep_forever
+from app.refunds.slices.sweep import run_due
 from app.schedule.load import import_file
 
 DAY = dt.date(2027, 1, 4)
@@ -123,12 +123,12 @@ async def test_the_sweep_works_on_what_it_finds_though_its_prompts_are_taken(db)
     job_id = (
         await accept.accept(db, runtime.queue, **named, request=Request(DAY, DAY, "all"))
     ).job["id"]
-    sweeping = asyncio.create_task(sweep_forever(runtime))
+    own = set()
     async with asyncio.timeout(20):
-        while (await read.one(db, "studio", job_id)).row["status"] != "completed":  # noqa: ASYNC110 - rows have no events
+        while (await read.one(db, "studio", job_id)).row["status"] != "completed":
+            await run_due(runtime, own)
             await asyncio.sleep(0.02)
-    runtime.stopping.set()
-    await sweeping
+    await asyncio.gather(*own)
 
 
 async def test_a_prompt_for_a_job_that_is_not_here_is_logged_and_harmless(db, capfd):

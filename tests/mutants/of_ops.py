@@ -9,6 +9,7 @@ UPGRADING = "tests/integration/test_upgrading.py"
 RECEIVERS = "tests/integration/webhooks/test_receivers.py"
 SHARED_REDIS = "tests/integration/test_shared_redis.py"
 LENGTHS = "tests/integration/test_lengths.py"
+SERVICES = "tests/unit/test_services.py"
 TEST_MODE = "tests/integration/test_test_mode.py"
 
 DEFECTS: tuple[Defect, ...] = (
@@ -144,6 +145,27 @@ DEFECTS: tuple[Defect, ...] = (
         "if len(own) >= _OWN_SLICES and await",
         "if await",
         SHARED_REDIS,
+    ),
+    defect(
+        "a round that raises ends its service",
+        "app/services.py",
+        "            seconds = None\n        await _pause",
+        "            raise\n        await _pause",
+        SERVICES,
+    ),
+    defect(
+        "a pause goes on though the process stops",
+        "app/services.py",
+        "            [stops, wakes], timeout=",
+        "            [wakes], timeout=",
+        SERVICES,
+    ),
+    defect(
+        "a service ends before what it began",
+        "app/services.py",
+        "    if service.tasks:\n",
+        "    if False:\n",
+        SERVICES,
     ),
     defect(
         "no room for the longest name of a key",

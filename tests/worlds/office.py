@@ -7,6 +7,7 @@ import json
 import sqlalchemy as sa
 from worlds.studio import Desk
 
+from app import services
 from app.db.core.dialect import now
 from app.db.webhook_tables import (
     webhook_deliveries,
@@ -16,7 +17,6 @@ from app.db.webhook_tables import (
 )
 from app.db.webhooks.events import Event, tell
 from app.domain.events import EventType
-from app.webhooks.deliver import deliver_forever
 
 NOWHERE = "http://127.0.0.1:9/hook"
 ACCEPTED = Event(EventType.ACCEPTED, {"job_id": "j", "status": "queued"})
@@ -117,7 +117,12 @@ class Office(Desk):
         stopping = asyncio.Event()
         changed = self.settings.model_copy(update=settings)
         task = asyncio.create_task(
-            deliver_forever(self.db, changed, stopping, jitter=lambda: jitter, yields=yields)
+            services.keep_running(
+                services.delivering_from(
+                    self.db, changed, stopping, jitter=lambda: jitter, yields=yields
+                ),
+                stopping,
+            )
         )
         try:
             yield task

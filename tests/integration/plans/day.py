@@ -7,6 +7,7 @@ import json
 import httpx
 import sqlalchemy as sa
 
+from app import services
 from app.auth.keys import Scope, create_key, list_keys
 from app.config.settings import Settings
 from app.db import tables as t
@@ -22,7 +23,6 @@ from app.refunds.runtime import Runtime, gateways
 from app.refunds.slices import recover
 from app.refunds.slices.run import run_slice
 from app.refunds.verify import check
-from app.webhooks.deliver import deliver_forever
 
 BUSINESS = "day"
 SESSIONS = 6
@@ -107,7 +107,9 @@ class Day:
         """Until each has been tried once; the sandbox takes none of them."""
         stop = asyncio.Event()
         delivering = asyncio.create_task(
-            deliver_forever(self.runtime.db, self.runtime.settings, stop)
+            services.keep_running(
+                services.delivering_from(self.runtime.db, self.runtime.settings, stop), stop
+            )
         )
         async with asyncio.timeout(20):
             while await self.something_is_due():  # noqa: ASYNC110 - only the database knows

@@ -73,7 +73,7 @@ async def test_the_first_attempt_is_made_at_once(office, receiving, eventually):
 
 
 async def test_a_commit_prompts_for_what_it_made_due(office, receiving, eventually, monkeypatch):
-    monkeypatch.setattr(deliver, "_LOOK_SECONDS", 600.0)
+    monkeypatch.setattr(deliver, "LOOK_SECONDS", 600.0)
     receiver = await receiving()
     endpoint = await office.endpoint(receiver.url)
     async with office.worker():
@@ -83,8 +83,8 @@ async def test_a_commit_prompts_for_what_it_made_due(office, receiving, eventual
 
 
 def test_while_refunds_go_on_commits_prompt_no_more_often_than_the_clock():
-    assert deliver.unheard_seconds(pinched=True) == deliver._LOOK_SECONDS
-    assert deliver.unheard_seconds(pinched=False) < deliver._LOOK_SECONDS
+    assert deliver.unheard_seconds(pinched=True) == deliver.LOOK_SECONDS
+    assert deliver.unheard_seconds(pinched=False) < deliver.LOOK_SECONDS
 
 
 async def test_a_pause_is_longer_by_up_to_a_tenth(office, receiving):

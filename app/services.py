@@ -1,0 +1,215 @@
+"""What runs in the background of each kind of process, and the one loop that runs it.
+
+An embedded process runs `embedded`; a worker `refunds` and `deliveries`, or one of them. An API
+process beside Redis runs none: after its commits a `Ringer` prompts those who deliver.
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+import structlog
+
+from app.config.settings import Settings
+from app.db.core.engine import Database
+from app.queue import ArqQueue, LocalQueue
+from app.refunds import verify
+from app.refunds.runtime import Runtime
+from app.refunds.slices import bell, loop, sweep
+from app.webhooks import deliver, prompts
+
+log = structlog.get_logger()
+
+_MAX_BOOKS_SECONDS = 60.0  # between two looks whether it is time for a check of the books
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A round that is run again and again until its process stops.
+
+    Attributes:
+        name: of its task, and as it is logged.
+        run_once: the round; returns the seconds until the next; None: as many as usual.
+        every_seconds: as many as usual, and after a round that raised.
+        failed: the event that is logged of a round that raised.
+        woken: when set, the next round comes at once.
+        deaf_seconds: for how many seconds after a round it is not, though it is woken.
+        only_waits: the round waits for others' word, and is cut off when the process stops.
+        tasks: what rounds began and nobody waited for; they are to end before the service does.
+        close: at the very end.
+    """
+
+    name: str
+    run_once: Callable[[], Awaitable[float | None]]
+    every_seconds: float
+    failed: str
+    woken: asyncio.Event = field(default_factory=asyncio.Event)
+    deaf_seconds: Callable[[], float] = lambda: 0.0
+    only_waits: bool = False
+    tasks: Collection[asyncio.Task[None]] = ()
+    close: Callable[[], Awaitable[None]] | None = None
+
+
+def embedded(runtime: Runtime, queue: LocalQueue) -> list[Service]:
+    """What an API process without Redis runs."""
+    running: dict[asyncio.Task[None], str] = {}
+    slices = Service(
+        "slices",
+        partial(loop.start_due, runtime, queue, running),
+        every_seconds=runtime.settings.sweep_seconds,
+        failed="sweep.failed",
+        woken=queue.woken,
+        tasks=running.keys(),
+    )
+    return [slices, _books(runtime), *deliveries(runtime)]
+
+
+def refunds(runtime: Runtime, run_slice: bell.RunSlice) -> list[Service]:
+    """What a worker runs beside arq: each goes on while Redis is away.
+
+    `run_slice` runs a slice of the job that another process asked for.
+    """
+    assert isinstance(runtime.queue, ArqQueue)
+    own: set[asyncio.Task[None]] = set()
+    asked_for: set[asyncio.Task[None]] = set()
+    return [
+        Service(
+            "sweep",
+            partial(sweep.run_due, runtime, own),
+            every_seconds=runtime.settings.sweep_seconds,
+            failed="sweep.failed",
+            tasks=own,
+        ),
+        _books(runtime),
+        Service(
+            "prompts",
+            partial(bell.run_next, runtime.queue, run_slice, asked_for),
+            every_seconds=bell.PAUSE_SECONDS,
+            failed="bell.away",
+            only_waits=True,
+            tasks=asked_for,
+        ),
+    ]
+
+
+def deliveries(runtime: Runtime) -> list[Service]:
+    """What a process that delivers runs: as far as refunds leave it time."""
+    db, queue = runtime.db, runtime.queue
+    delivering = delivering_from(db, runtime.settings, runtime.stopping, yields=runtime.is_at_work)
+    if not isinstance(queue, ArqQueue):
+        return [delivering]
+    hearing = Service(
+        "delivery prompts",
+        partial(prompts.hear_once, db, queue),
+        every_seconds=prompts.PAUSE_SECONDS,
+        failed="deliveries.bell_away",
+        only_waits=True,
+    )
+    return [delivering, hearing]
+
+
+def delivering_from(
+    db: Database,
+    settings: Settings,
+    stopping: asyncio.Event,
+    *,
+    jitter: Callable[[], float] = random.random,
+    yields: Callable[[], bool] = lambda: False,
+) -> Service:
+    """Deliveries that are due by this database's rows; arguments as `deliver.opened` has them."""
+    office = deliver.opened(db, settings, stopping, jitter=jitter, yields=yields)
+    return Service(
+        "deliveries",
+        partial(deliver.start_due, office),
+        every_seconds=deliver.LOOK_SECONDS,
+        failed="webhooks.failed",
+        woken=office.told,
+        deaf_seconds=lambda: deliver.unheard_seconds(pinched=yields()),
+        tasks=office.lanes.keys(),
+        close=partial(deliver.close, office),
+    )
+
+
+def _books(runtime: Runtime) -> Service:
+    async def check() -> None:
+        await verify.check(runtime)
+
+    return Service(
+        "books",
+        check,
+        every_seconds=min(runtime.settings.verify_seconds, _MAX_BOOKS_SECONDS),
+        failed="books.unchecked",
+    )
+
+
+async def run(services: Sequence[Service], stopping: asyncio.Event) -> None:
+    """Run services side by side until `stopping` is set and all have ended.
+
+    Raises:
+        Exception: one died of it, outside of its rounds; the others were stopped, and have ended.
+    """
+    running = [
+        asyncio.create_task(keep_running(service, stopping), name=service.name)
+        for service in services
+    ]
+    await asyncio.wait(running, return_when=asyncio.FIRST_EXCEPTION)
+    stopping.set()
+    await asyncio.wait(running)
+    for one in running:
+        one.result()
+
+
+async def keep_running(service: Service, stopping: asyncio.Event) -> None:
+    """Run one service, round after round, until `stopping` is set.
+
+    A round that raises is logged, and the next one comes: so a database or a Redis that is away
+    ends nothing. It returns when what the rounds began has ended, too.
+    """
+    while not stopping.is_set():
+        service.woken.clear()
+        try:
+            seconds = await _round(service, stopping)
+        except Exception as error:  # noqa: BLE001 - the worker's edge: what is away comes back
+            log.warning(service.failed, service=service.name, error=type(error).__name__)
+            seconds = None
+        await _pause(service, stopping, service.every_seconds if seconds is None else seconds)
+    if service.tasks:
+        await asyncio.wait(set(service.tasks))
+    if service.close is not None:
+        await service.close()
+
+
+async def _round(service: Service, stopping: asyncio.Event) -> float | None:
+    if not service.only_waits:
+        return await service.run_once()
+    round_ = asyncio.ensure_future(service.run_once())
+    stops = asyncio.create_task(stopping.wait())
+    try:
+        await asyncio.wait([round_, stops], return_when=asyncio.FIRST_COMPLETED)
+        return round_.result() if round_.done() else None
+    finally:
+        stops.cancel()
+        if not round_.done():
+            round_.cancel()
+            await asyncio.wait([round_])
+
+
+async def _pause(service: Service, stopping: asyncio.Event, seconds: float) -> None:
+    """Until it is time for the next round, the service is woken or the process stops."""
+    if seconds <= 0:
+        await asyncio.sleep(0)  # others have their turn, though the round waited for nothing
+        return
+    deaf = min(seconds, service.deaf_seconds())
+    stops = asyncio.create_task(stopping.wait())
+    wakes = asyncio.create_task(service.woken.wait())
+    try:
+        if deaf > 0:
+            await asyncio.wait([stops], timeout=deaf)
+        await asyncio.wait(
+            [stops, wakes], timeout=seconds - deaf, return_when=asyncio.FIRST_COMPLETED
+        )
+    finally:
+        stops.cancel()
+        wakes.cancel()
