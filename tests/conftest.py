@@ -4,6 +4,7 @@ Where PostgreSQL or Redis is missing, the tests that need it are skipped and the
 say so; with CI=true in the environment a missing service fails them.
 """
 
+import gc
 import os
 import shutil
 import socket
@@ -18,6 +19,7 @@ import structlog
 from crash.processes import Town, Zygote
 from postgresql_databases import Databases, administer, in_a_thread
 from redis_databases import lent
+from worlds import compiled_once
 
 from app.cli import main
 from app.config.environment import settings
@@ -90,6 +92,13 @@ def pytest_configure(config):
     # Plain lines; structlog's own default prints every local variable of a traceback, which takes
     # seconds.
     configure_logging(json_lines=True, level="info")
+    compiled_once.share()
+
+
+def pytest_collection_finish():
+    """Modules and tests stay: the collector need not walk them again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(trylast=True)
