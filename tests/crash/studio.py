@@ -54,6 +54,17 @@ async def until(found: Callable[[], Awaitable[T]], seconds: float = PATIENCE_SEC
     return answer
 
 
+async def end_hold(database_url: str, job_id: str) -> None:
+    """Let a job's hold be over now, as time would have done."""
+    db = Database(database_url)
+    async with db.write() as conn:
+        now = dt.datetime.now(dt.UTC)
+        await conn.execute(
+            sa.update(jobs).where(jobs.c.id == job_id).values(hold_until=now, due_at=now)
+        )
+    await db.close()
+
+
 @dataclass(slots=True)
 class Studio:
     """Both ends of the service: what its callers ask of it, and what its upstreams say it did."""
@@ -114,13 +125,7 @@ class Studio:
 
     async def end_hold(self, job_id: str) -> None:
         """Let the job's hold be over now: how long a test needs before that is no matter."""
-        db = Database(self.database_url)
-        async with db.write() as conn:
-            now = dt.datetime.now(dt.UTC)
-            await conn.execute(
-                sa.update(jobs).where(jobs.c.id == job_id).values(hold_until=now, due_at=now)
-            )
-        await db.close()
+        await end_hold(self.database_url, job_id)
 
     async def job(self, job_id: str) -> dict[str, Any]:
         return (await self.api.get(f"{_JOBS}/{job_id}")).json()

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 import pytest
-from crash.processes import BUSINESS, Town, until
+from crash.processes import BUSINESS, PATIENCE_SECONDS, Town, until
 from crash.week import CREDITS, PAYMENTS, Week, assert_once, effects, week
 
 HARD: Final = {"ignore_keys": True, "forget_keys": True, "allow_excess": True}
@@ -210,13 +210,18 @@ def test_beside_ten_thousand_refunds_another_businesss_ten_take_at_most_twice_as
 def while_payments_hang_the_credits_of_the_same_job_are_done(found: Found) -> None:
     concurrency = 8
     made = week(600, kinds=("payment", "credit"), places=50)
-    town = found(concurrency=concurrency, upstream_timeout_seconds=15, lease_seconds=20)
+    # No call that hangs ends before the test: it would make room for another.
+    town = found(
+        concurrency=concurrency,
+        upstream_timeout_seconds=PATIENCE_SECONDS,
+        lease_seconds=2 * PATIENCE_SECONDS,
+        slice_seconds=PATIENCE_SECONDS,
+    )
     town.settle_in(made)
     town.faults_of(payments=HARD | {"hang": 1}, credits=HARD | {"latency_seconds": 0.05})
     open_up(town)
     town.cancel_all()
     until(lambda: done(town, CREDITS) == len(made.of(CREDITS)))
-    # The first time-out would make room for more calls than that.
     hung = requests(town, PAYMENTS, "hung")
     print(f"\n{len(made.of(CREDITS))} credits were done with {hung} payments hanging")
     assert 0 < hung <= concurrency
@@ -270,7 +275,7 @@ def an_upstream_that_drops_calls_is_left_alone_and_all_is_done_once_it_is_back(
 
 
 def down(found: Found, switch: str) -> None:
-    concurrency, outage_seconds = 64, 6
+    concurrency, outage_seconds = 64, 4
     made = week(300, kinds=("payment",), places=50)
     town = found(concurrency=concurrency)
     town.settle_in(made)
@@ -278,11 +283,13 @@ def down(found: Found, switch: str) -> None:
     open_up(town)
     job_id = town.cancel_all()
     burst = once_it_ebbs(town)
+    begun = time.monotonic()
     time.sleep(outage_seconds)  # the outage itself
     at_all = requests(town, PAYMENTS)
-    print(f"\n{burst} requests at first, {at_all - burst} in the next {outage_seconds} s")
-    assert at_all < 90
-    assert at_all - burst <= outage_seconds + 2  # probes, one at a time and less and less often
+    seconds = time.monotonic() - begun
+    print(f"\n{burst} requests at first, {at_all - burst} in the next {seconds:.1f} s")
+    assert at_all < 90 + seconds
+    assert at_all - burst <= seconds + 2  # probes, one at a time and less and less often
     assert done(town, PAYMENTS) == 0
     town.faults(**HARD)
     assert town.wait_for(job_id)["status"] == "completed"
@@ -357,7 +364,7 @@ def test_a_throttled_upstream_is_used_to_its_limit_for_long(found):
 
 @case
 def a_business_without_balance_waits_alone(found: Found) -> None:
-    concurrency, pause_seconds = 8, 5
+    concurrency, pause_seconds = 8, 3
     made = week(200, kinds=("payment", "credit"))
     neighbours = week(100, kinds=("payment",), name="neighbour")
     town = found(concurrency=concurrency)
@@ -369,13 +376,15 @@ def a_business_without_balance_waits_alone(found: Found) -> None:
     open_up(town)
     job_id = town.cancel_all()
     until(lambda: requests(town, PAYMENTS, "422") > 0)
+    begun = time.monotonic()
     neighbours_job = town.cancel_all(business=OTHER)
     assert town.wait_for(neighbours_job, business=OTHER)["status"] == "completed"
     until(lambda: done(town, CREDITS) == len(made.of(CREDITS)))
     time.sleep(pause_seconds)
     refused = requests(town, PAYMENTS, "422")
     print(f"\n{refused} calls for a business without balance")
-    assert refused <= 3 * concurrency
+    # What was on its way as the first refusal came, and then a probe now and then.
+    assert refused <= 2 * concurrency + time.monotonic() - begun
     assert done(town, PAYMENTS) == len(neighbours.lines)
     town.faults(**HARD)
     assert town.wait_for(job_id)["status"] == "completed"

@@ -13,6 +13,7 @@ judge honours them where a worker stops at that very place (`refund.*.before`), 
 a worker stops where none of its other calls can be leaving.
 """
 
+import asyncio
 import base64
 import json
 import signal
@@ -28,6 +29,7 @@ from typing import Any, Final
 import httpx
 import pytest
 from crash.processes import SHORT, Server, Town, Zygote, until
+from crash.studio import end_hold
 from crash.week import (
     SERVICE_OF,
     Week,
@@ -118,13 +120,13 @@ class Scene:
 
     def run(self, sessions: list[str]) -> str:
         """Accept a job of these sessions, and wait until the upstream has calls of it; its id."""
-        before = self._requests()
+        before = self.requests()
         job_id = self.town.cancel_all(key="first", session_ids=sessions)
         api = self.town.servers[1]
-        until(lambda: self._requests() > before or not api.alive)
+        until(lambda: self.requests() > before or not api.alive)
         return job_id
 
-    def _requests(self) -> int:
+    def requests(self) -> int:
         books = self.town.books(effects=False)[SERVICE_OF[self.case.method]]
         return books["requests"].get("total", 0)
 
@@ -176,21 +178,26 @@ def the_worker_dies_waking(scene: Scene) -> list[str]:
 def the_sweep_dies(scene: Scene) -> list[str]:
     """The sweep finds a job that nobody was woken for.
 
-    A few seconds later, one whose hold has ended.
+    Once that one is at work, it finds one whose hold has ended.
     """
     town, (now, later) = scene.town, scene.halves
     town.faults(**scene.switches)
     asking = town.api(redis_url=NOBODY)
     jobs = [
         town.cancel_all(key="now", session_ids=now),
-        town.cancel_all(key="later", session_ids=later, hold_seconds=4),
+        town.cancel_all(key="later", session_ids=later, hold_seconds=3600),
     ]
     if scene.has_workers:
-        scene.has_ended(town.worker(**scene.armed))
-        town.worker()
+        server = town.worker(**scene.armed)
     else:
         asking.kill()
-        scene.has_ended(town.api(wait=False, **scene.armed))
+        server = town.api(wait=False, **scene.armed)
+    until(lambda: scene.requests() or not server.alive)
+    asyncio.run(end_hold(town.database_url, jobs[1]))
+    scene.has_ended(server)
+    if scene.has_workers:
+        town.worker()
+    else:
         town.api()
     return jobs
 

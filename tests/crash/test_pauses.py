@@ -7,11 +7,14 @@ import random
 import time
 
 import pytest
-from crash.processes import until
+from crash.processes import PATIENCE_SECONDS, until
 from crash.week import assert_audit_tells_the_books, assert_once, audit_rows, week
 
 HARD = {"ignore_keys": True, "forget_keys": True, "allow_excess": True}
 LEASE_SECONDS = 2
+# Of what a process has under way at once, for each of two services: once more for what the test is
+# late to see before it gives the signal.
+FINISHED_AT_MOST = 4
 
 
 def test_a_worker_stopped_for_three_leases_refunds_nothing_twice(
@@ -41,6 +44,7 @@ def test_a_worker_stopped_for_three_leases_refunds_nothing_twice(
     assert not violations(postgresql_url)
 
 
+@pytest.mark.long
 def test_workers_that_are_stopped_in_turns_beyond_their_lease_refund_nothing_twice(
     found_towns, postgresql_url, violations
 ):
@@ -71,7 +75,10 @@ def test_workers_that_are_stopped_in_turns_beyond_their_lease_refund_nothing_twi
     assert not violations(postgresql_url)
 
 
-@pytest.mark.parametrize("with_redis", [True, False], ids=["redis", "no redis"])
+@pytest.mark.parametrize(
+    "with_redis",
+    [pytest.param(True, marks=pytest.mark.long, id="redis"), pytest.param(False, id="no redis")],
+)
 def test_a_worker_told_to_end_finishes_its_calls_and_leaves_nothing_open(
     with_redis, found_towns, postgresql_url, redis_url, violations
 ):
@@ -83,17 +90,16 @@ def test_a_worker_told_to_end_finishes_its_calls_and_leaves_nothing_open(
     town.faults(**HARD, latency_seconds=0.3, latency_jitter_seconds=0.4)
     town.api()
     job_id = town.cancel_all()
-    took = []
     for _ in range(3):
         worker = town.worker()
         before = town.effects()
         until(lambda before=before: town.effects() > before)
-        took.append(worker.end(within=10))
+        at_the_signal = town.effects()
+        worker.end(PATIENCE_SECONDS)
+        assert town.effects() - at_the_signal <= FINISHED_AT_MOST * town.settings["concurrency"]
         now = town.job(job_id)["refunds"]
         assert (now["indeterminate"]["count"], now["submitted"]["count"]) == (0, 0)
         assert now["succeeded"]["count"] == town.effects()
-    print(f"\nended within {max(took):.1f} s")
-    assert max(took) < town.settings["upstream_timeout_seconds"] + 2
     assert not town.finished(job_id)
     town.worker()
     town.wait_for(job_id)
@@ -113,8 +119,9 @@ def test_an_embedded_api_told_to_end_finishes_its_calls_and_leaves_nothing_open(
     for _ in range(2):
         before = town.effects()
         until(lambda before=before: town.effects() > before)
-        took = town.servers[-1].end(within=10)
-        assert took < town.settings["upstream_timeout_seconds"] + 2
+        at_the_signal = town.effects()
+        town.servers[-1].end(PATIENCE_SECONDS)
+        assert town.effects() - at_the_signal <= FINISHED_AT_MOST * town.settings["concurrency"]
         town.api(redis_url="redis://127.0.0.1:1")  # one with no worker in it, to ask
         now = town.job(job_id)["refunds"]
         assert (now["indeterminate"]["count"], now["submitted"]["count"]) == (0, 0)

@@ -7,11 +7,12 @@ its books do.
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any, Final
 
 import pytest
 from crash.processes import SHORT, Server, Town, until
-from crash.week import assert_once, week
+from crash.week import Week, assert_once, week
 
 from app.config.settings import Settings
 
@@ -26,17 +27,40 @@ AFTER_A_KILL_SECONDS: Final = 45  # the issue's own two limits, for the default 
 AFTER_REDIS_SECONDS: Final = 60
 
 
-def under_way(town: Town, seconds: float) -> tuple[str, Any, Server]:
-    """A job that is at work for so many seconds or longer; its id, its week, who works on it."""
+@dataclass(frozen=True, slots=True)
+class UnderWay:
+    """A job at work, who works on it, and how long they took to start and make a few refunds."""
+
+    job_id: str
+    made: Week
+    worker: Server
+    start_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """How long no refund was made, beside how long this machine takes to start and make some."""
+
+    seconds: float
+    start_seconds: float
+
+    @property
+    def own_seconds(self) -> float:
+        return self.seconds - 3 * self.start_seconds
+
+
+def under_way(town: Town, seconds: float) -> UnderWay:
+    """A job that is at work for so many seconds or longer."""
     made = week(int(seconds * A_SECOND))
     town.settle_in(made)
     town.faults(**HARD, latency_seconds=LATENCY_SECONDS)
+    begun = time.monotonic()
     worker = town.api()
     job_id = town.cancel_all()
     if "redis_url" in town.settings:
         worker = town.worker()
     until(lambda: town.effects() > 3 * CONCURRENCY)
-    return job_id, made, worker
+    return UnderWay(job_id, made, worker, time.monotonic() - begun)
 
 
 def longest_gap(town: Town, is_over: Callable[[], bool], *, since: float) -> float:
@@ -53,34 +77,34 @@ def longest_gap(town: Town, is_over: Callable[[], bool], *, since: float) -> flo
     return longest
 
 
-def seconds_after_a_kill(town: Town) -> float:
+def after_a_kill(town: Town) -> Wait:
     """Kill the only worker, or the API with it, and start another; how long no refund was made."""
-    job_id, made, worker = under_way(town, 4)
+    job = under_way(town, 4)
     killed_at = time.monotonic()
-    worker.kill()
+    job.worker.kill()
     time.sleep(3 * LATENCY_SECONDS)  # what was in flight has landed
     landed = town.effects()
     again = town.worker if "redis_url" in town.settings else town.api
     again()
     until(lambda: town.effects() > landed)
     took = time.monotonic() - killed_at
-    town.wait_for(job_id)
-    assert_once(town.books(), made.lines)
-    return took
+    town.wait_for(job.job_id)
+    assert_once(town.books(), job.made.lines)
+    return Wait(took, job.start_seconds)
 
 
-def seconds_after_losing_redis(town: Town, breakable_redis: Any) -> float:
+def after_losing_redis(town: Town, breakable_redis: Any) -> Wait:
     """Redis goes for good in mid-job; the longest time without a refund, to the job's end."""
     # Long enough for more than one slice: who has one in hand goes on without Redis in any case.
-    job_id, made, _worker = under_way(town, 1.5 * float(town.settings["slice_seconds"]))
+    job = under_way(town, 1.5 * float(town.settings["slice_seconds"]))
     lost_at = time.monotonic()
     breakable_redis.kill()
-    gap = longest_gap(town, lambda: town.finished(job_id), since=lost_at)
+    gap = longest_gap(town, lambda: town.finished(job.job_id), since=lost_at)
     assert time.monotonic() - lost_at > float(town.settings["slice_seconds"]), (
         "no slice had to be found by the sweep"
     )
-    assert_once(town.books(), made.lines)
-    return gap
+    assert_once(town.books(), job.made.lines)
+    return Wait(gap, job.start_seconds)
 
 
 def measured(
@@ -96,13 +120,13 @@ def measured(
         *urls, last = fresh_databases("postgresql", kills + 1)
         workers = [found_towns(url, **settings, redis_url=fresh_redis()) for url in urls]
         without = found_towns(last, **settings, redis_url=breakable_redis.url)
-        lost = side_by_side.submit(seconds_after_losing_redis, without, breakable_redis)
-        killed = list(side_by_side.map(seconds_after_a_kill, embedded + workers))
+        lost = side_by_side.submit(after_losing_redis, without, breakable_redis)
+        killed = list(side_by_side.map(after_a_kill, embedded + workers))
         print(
-            f"\nafter a kill: {', '.join(f'{took:.1f}' for took in killed)} s;"
-            f" Redis lost: {lost.result():.1f} s"
+            f"\nafter a kill: {', '.join(f'{one.seconds:.1f}' for one in killed)} s;"
+            f" Redis lost: {lost.result().seconds:.1f} s"
         )
-        return max(killed), lost.result()
+        return killed, lost.result()
 
 
 def test_work_goes_on_a_lease_and_a_sweep_after_a_kill_or_the_loss_of_redis(
@@ -110,16 +134,16 @@ def test_work_goes_on_a_lease_and_a_sweep_after_a_kill_or_the_loss_of_redis(
 ):
     killed, lost = measured(found_towns, fresh_databases, fresh_redis, breakable_redis, 1, **SHORT)
     promised = SHORT["lease_seconds"] + 1.5 * SHORT["sweep_seconds"]
-    assert killed < 2 * promised
-    assert lost < 2 * promised
+    assert all(one.own_seconds < 2 * promised for one in (*killed, lost))
 
 
 @pytest.mark.long
+@pytest.mark.alone
 def test_with_the_default_settings_work_goes_on_45_seconds_after_a_kill_and_60_after_losing_redis(
     found_towns, fresh_databases, fresh_redis, breakable_redis
 ):
     killed, lost = measured(
         found_towns, fresh_databases, fresh_redis, breakable_redis, 3, **DEFAULTS
     )
-    assert killed < AFTER_A_KILL_SECONDS
-    assert lost < AFTER_REDIS_SECONDS
+    assert all(one.seconds < AFTER_A_KILL_SECONDS for one in killed)
+    assert lost.seconds < AFTER_REDIS_SECONDS
