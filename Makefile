@@ -49,10 +49,14 @@ SIDE_BY_SIDE := --numprocesses=$(PROCESSES) --dist=loadfile --no-loadscope-reord
 test: $(READY) ## run the tests, on PostgreSQL and Redis too where they are present
 	@$(PYTEST) -m 'not long' $(if $(ARGS),$(ARGS),$(SIDE_BY_SIDE))
 
-# Pytest exits with 5 when it finds no test, which is an error everywhere but here.
-test-long: $(READY) $(GENERATORS) ## minutes of faults and load (SHORT=1 for a short form)
-	@TEST_LONG_SHORT='$(SHORT)' $(PYTEST) -m 'long$(if $(SHORT), and not measured)' --timeout=1800 $(ARGS) || { \
-	  status=$$?; [ $$status -eq 5 ] || exit $$status; echo 'There are no long tests yet.'; }
+# $(1): which marks, $(2): how. Pytest exits with 5 when it finds no test, which is an error everywhere but here.
+LONG = TEST_LONG_SHORT='$(SHORT)' $(PYTEST) -m 'long and $(1)' --timeout=1800 $(2) || [ $$? -eq 5 ] || failed=1
+
+test-long: $(READY) $(GENERATORS) ## minutes of faults and load, then what needs the machine alone (SHORT=1: a short form)
+	@failed=0; \
+	$(call LONG,not measured and not alone,$(if $(ARGS),$(ARGS),$(SIDE_BY_SIDE))); \
+	$(call LONG,$(if $(SHORT),alone and not measured,(alone or measured)),$(ARGS)); \
+	exit $$failed
 
 mutants: $(READY) ## seed defects one at a time, and see that each turns a test red (ARGS="words of their names")
 	@PYTHONPATH=tests $(BIN)/python -m mutants.run $(ARGS)

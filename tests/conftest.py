@@ -13,13 +13,14 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
+import compiled_once
+import matrices
 import pytest
 import sqlalchemy as sa
 import structlog
 from crash.processes import Town, Zygote
 from postgresql_databases import Databases, administer, in_a_thread
 from redis_databases import lent
-from worlds import compiled_once
 
 from app.cli import main
 from app.config.environment import settings
@@ -30,6 +31,8 @@ from app.telemetry import configure_logging
 # What takes longest comes first, so that no process is left with it in the end; and of the fault
 # tests, which wait, one file comes to every two that compute.
 LONGEST = (
+    "test_generators.py",
+    "test_benchmarks.py",
     "test_integrating.py",
     "test_model.py",
     "test_schemathesis.py",
@@ -52,6 +55,7 @@ LONGEST = (
 )
 MAX_FAULTS = (
     "test_fault_points.py",
+    "test_random_kills.py",
     "test_webhooks.py",
     "test_outages.py",
     "test_fault_matrix.py",
@@ -101,8 +105,15 @@ def pytest_collection_finish():
     gc.freeze()
 
 
-@pytest.hookimpl(trylast=True)
+@pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_collection_modifyitems(items):
+    """Mark before marks choose; put in order what was chosen."""
+    matrices.shorten(items)
+    yield
+    _put_in_order(items)
+
+
+def _put_in_order(items):
     """Order the files so that processes that work side by side all end at about the same time."""
     files = dict.fromkeys(item.path for item in items)
     places = {}

@@ -90,7 +90,7 @@ NEEDS_THE_OTHERS = pytest.mark.skipif(
 NEEDS_PSQL = pytest.mark.skipif(shutil.which("psql") is None, reason="psql is missing")
 NEEDS = {"audit": [NEEDS_PSQL], "others": [NEEDS_THE_OTHERS]}
 # The rest, which makes nothing that others need, runs with the long tests.
-QUICK = {"refunds", "expand"}
+QUICK = {"expand"}
 
 
 def marks(name):

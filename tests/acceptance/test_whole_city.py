@@ -108,6 +108,7 @@ def test_a_citys_day_is_settled_to_the_cent_on_sqlite_with_nothing_else_running(
     told(database="SQLite, embedded", **times, **job)
 
 
+@pytest.mark.long
 def test_a_citys_day_is_settled_to_the_cent_on_postgresql_and_redis_with_two_workers(
     postgresql_url, redis_url, tmp_path, told
 ):

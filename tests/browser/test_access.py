@@ -186,6 +186,7 @@ def test_signing_in_and_choosing_sessions_is_for_everybody(open_studio, contexts
     examine(page)
 
 
+@pytest.mark.long
 @sqlite
 def test_following_a_job_and_a_clients_own_view_is_for_everybody(open_studio, contexts):
     studio = open_studio(two_weeks())

@@ -73,6 +73,7 @@ async def test_the_python_client_generates_without_a_warning_and_makes_the_journ
     )
 
 
+@pytest.mark.long
 async def test_the_typescript_client_generates_and_makes_the_journey(server, tmp_path):
     workshop = await typescript(tmp_path)
     await run("npx", "tsc", folder=workshop)

@@ -25,32 +25,6 @@ from app.db.schema import migrate
 from app.refunds.verify import verify
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
-    """Of a matrix, `make test` plays one case in so many; `make test-long` plays the others.
-
-    It does so on either kind of database.
-    """
-    played = {
-        "test_fault_matrix.py": 2,
-        "test_fault_points.py": 4,
-        "test_fairness.py": 2,
-        "test_hooks.py": 2,
-    }
-    for file, one_in in played.items():
-        cases = [
-            item
-            for item in items
-            if item.path.name == file and "running" in getattr(item, "fixturenames", ())
-        ]
-        names = dict.fromkeys(item.callspec.params["name"] for item in cases)
-        places = {name: place for place, name in enumerate(names)}
-        for item in cases:
-            place = places[item.callspec.params["name"]]
-            if (place + (item.callspec.params["running"] == "postgresql")) % one_in:
-                item.add_marker(pytest.mark.long)
-
-
 @pytest.fixture
 def found_localstripe(tmp_path):
     """Start localstripe, as slow as the test says: `found_localstripe(before=…, after=…)`."""

@@ -142,6 +142,7 @@ def assert_whole(town: Town, job_id: str, made: Week, violations) -> str:
 
 
 @pytest.mark.long
+@pytest.mark.alone
 @pytest.mark.timeout(1800)
 def test_a_job_ends_whole_and_in_good_time_while_everything_breaks(
     found_towns, postgresql_url, redis_url, breakable_postgresql, breakable_redis, violations

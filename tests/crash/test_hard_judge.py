@@ -75,13 +75,14 @@ def workers_are_killed(town, localstripe, made, violations, *, kills, workers, s
     return again
 
 
+@pytest.mark.long
 def test_killed_workers_leave_one_refund_for_each_payment_in_localstripes_books(
     found_towns, found_localstripe, postgresql_url, redis_url, violations
 ):
     localstripe = found_localstripe(before=0.1, after=0.6)
     town = found_towns(postgresql_url, redis_url=redis_url, payments_url=localstripe.url, **PATIENT)
     again = workers_are_killed(
-        town, localstripe, week(120), violations, kills=16, workers=2, seconds=90
+        town, localstripe, week(120), violations, kills=16, workers=2, seconds=600
     )
     assert again >= 12
 

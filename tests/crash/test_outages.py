@@ -118,6 +118,7 @@ def test_a_redis_that_hangs_does_not_keep_a_202_for_two_seconds(
     assert_soon(rounds())
 
 
+@pytest.mark.long
 def test_flushing_redis_again_and_again_only_costs_time(
     found_towns, postgresql_url, breakable_redis, ends_whole
 ):
@@ -134,7 +135,6 @@ def test_flushing_redis_again_and_again_only_costs_time(
         breakable_redis.flush()
         flushes += 1
         time.sleep(0.3)
-        assert flushes < 150
     ends_whole(town, job_id, made)
     print(f"\n{flushes} flushes")
     assert flushes >= 5

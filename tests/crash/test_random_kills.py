@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import httpx
 import pytest
 from crash.kills import Killer, claimed_again, finished
-from crash.processes import Town
+from crash.processes import PATIENCE_SECONDS, Town
 from crash.week import assert_audit_tells_the_books, assert_once, audit_rows, week
 
 HARD = {"ignore_keys": True, "forget_keys": True, "allow_excess": True}
@@ -52,7 +52,7 @@ def workers_are_killed(town: Town, made, judge_is, violations, *, kills: int) ->
     workers = [town.worker(), town.worker()]
     job_id = town.cancel_all()
     killer, begun = Killer(kills, (0.1, 0.7)), time.monotonic()
-    killer.kill_until_finished(town, job_id, workers, town.worker, seconds=120)
+    killer.kill_until_finished(town, job_id, workers, town.worker, seconds=PATIENCE_SECONDS)
     verdict = assert_whole(town, job_id, made, violations)
     return Run(killer.kills, claimed_again(town.database_url), verdict, time.monotonic() - begun)
 
@@ -70,41 +70,41 @@ def an_embedded_api_is_killed(town: Town, made, violations, *, kills: int) -> Ru
             answers.append(town.ask_to_cancel())
     assert {answer.status_code for answer in answers} == {202}
     (job_id,) = {answer.json()["id"] for answer in answers}
-    killer.kill_until_finished(town, job_id, apis, town.api, seconds=120)
+    killer.kill_until_finished(town, job_id, apis, town.api, seconds=PATIENCE_SECONDS)
     verdict = assert_whole(town, job_id, made, violations)
     return Run(killer.kills, claimed_again(town.database_url), verdict, time.monotonic() - begun)
 
 
-def test_killed_workers_and_apis_lose_nothing_and_refund_nothing_twice(
+@pytest.mark.long
+def test_killed_workers_lose_nothing_and_refund_nothing_twice(
     found_towns, fresh_databases, redis_url, breakable_redis, violations
 ):
-    # Three towns side by side, for they mostly wait for leases to end.
+    # Two towns side by side, for they mostly wait for leases to end.
     first, second = fresh_databases("postgresql", 2)
-    (third,) = fresh_databases("sqlite", 1)
     hard = found_towns(first, redis_url=redis_url, log_level="warning")
     honest = found_towns(second, redis_url=breakable_redis.url, log_level="warning")
-    embedded = found_towns(third, log_level="warning")
     with ThreadPoolExecutor() as side_by_side:
         runs = {
-            "workers, keys ignored": side_by_side.submit(
+            "keys ignored": side_by_side.submit(
                 workers_are_killed, hard, week(1200), HARD, violations, kills=60
             ),
-            "workers, keys honoured": side_by_side.submit(
+            "keys honoured": side_by_side.submit(
                 workers_are_killed, honest, week(1200), HONEST, violations, kills=60
-            ),
-            "embedded API, keys ignored": side_by_side.submit(
-                an_embedded_api_is_killed, embedded, week(300), violations, kills=25
             ),
         }
         for name, run in runs.items():
             print(f"\n{name}: {run.result()}")
-    assert [
-        run.result().kills >= least for run, least in zip(runs.values(), (50, 50, 20), strict=True)
-    ] == [True] * 3
-    assert [
-        run.result().again >= least
-        for run, least in zip(runs.values(), (100, 100, 30), strict=True)
-    ] == [True] * 3
+    assert all(run.result().kills >= 50 and run.result().again >= 100 for run in runs.values())
+
+
+def test_a_killed_embedded_api_loses_nothing_and_refunds_nothing_twice(
+    found_towns, sqlite_url, violations
+):
+    town = found_towns(sqlite_url, log_level="warning")
+    run = an_embedded_api_is_killed(town, week(300), violations, kills=25)
+    print(f"\n{run}")
+    assert run.kills >= 20
+    assert run.again >= 30
 
 
 @pytest.mark.long

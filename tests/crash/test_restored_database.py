@@ -41,7 +41,7 @@ def finish(town: Town, job_id: str, **settings: Any) -> str:
     return audit
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgresql", marks=pytest.mark.long)])
 def test_what_a_restored_database_has_forgotten_is_looked_up_and_not_refunded_again(
     kind, found_towns, fresh_databases, fresh_redis, copy_database, violations
 ):

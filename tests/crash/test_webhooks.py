@@ -245,6 +245,7 @@ def all_is_heard(office: Office, receivers: Receivers, plan: Plan, postgresql: A
     assert (troubles.kills, troubles.restarts) == (plan.kills, plan.restarts if postgresql else 0)
 
 
+@pytest.mark.long
 def test_all_is_heard_while_processes_and_the_database_die(
     found_office, breakable_postgresql, receivers
 ):

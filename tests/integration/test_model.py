@@ -35,7 +35,7 @@ from app.errors import Problem
 from app.gateways.outcomes import UpstreamMethod
 from app.queue import LocalQueue
 
-RUNS = int(os.environ.get("TEST_MODEL_RUNS", "120"))
+RUNS = int(os.environ.get("TEST_MODEL_RUNS", "40"))
 STEPS = 12
 HOLD_SECONDS = 300
 MAX_JOBS = 3

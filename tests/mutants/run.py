@@ -49,6 +49,7 @@ def run_tests(folder: Path, tests: Iterable[str]) -> tuple[int, str]:
     environment = os.environ | {
         "PYTHONPATH": f"{folder}{os.pathsep}{folder / 'tests'}",
         "TEST_MODEL_RUNS": "500",
+        "TEST_MATRICES": "whole",
     }
     command = [
         sys.executable,

@@ -146,7 +146,9 @@ def returned(audit):
 
 
 # The count is of draws, on each database.
-@pytest.mark.parametrize("count", [80, pytest.param(250, marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    "count", [25, *(pytest.param(count, marks=pytest.mark.long) for count in (80, 250))]
+)
 async def test_what_is_returned_and_what_is_named_as_kept_or_failed_is_what_was_paid(
     studio, audit_from, count
 ):
