@@ -21,10 +21,10 @@ from app.api.webhooks.inbound_bodies import (
     told_by_stripe,
 )
 from app.errors import Problem
+from app.gateways.inbound import SIGNATURE_INVALID, verified_event_id
+from app.gateways.stripe import inbound as stripe
 from app.refunds import inbound_events
 from app.refunds.inbound_events import InboundSource
-from app.webhooks import stripe
-from app.webhooks.receive import SIGNATURE_INVALID, verified_event_id
 
 log = structlog.get_logger()
 router = APIRouter(prefix="/hooks", tags=["hooks"])

@@ -23,7 +23,7 @@ from app.config.settings import Settings
 from app.db import tables
 from app.errors import Problem
 from app.main import create_app
-from app.webhooks.stripe import verify
+from app.gateways.stripe.inbound import verify
 
 # Who may send one.
 
