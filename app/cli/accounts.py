@@ -21,9 +21,8 @@ from app.db.access.upstream_tokens import SealedTokens
 from app.db.jobs import jobs
 from app.domain.statuses import Method
 from app.encryption import SecretBox, SecretPlace, Undecryptable
+from app.gateways.stripe.account import CONNECTED_ACCOUNT, SECRET_KEY
 
-_ACCOUNT: Final = re.compile(r"acct_[A-Za-z0-9]{1,250}")
-_KEY: Final = re.compile(r"(sk|rk)_(live|test)_[A-Za-z0-9]{1,240}")
 _TOKEN: Final = re.compile(r"[!-~]{1,4096}")
 
 
@@ -42,7 +41,7 @@ _PLACE: Final[dict[UpstreamName, Callable[[str], SecretPlace]]] = {
 
 
 def _account(value: str | None) -> str | None:
-    if value is not None and not _ACCOUNT.fullmatch(value):
+    if value is not None and not CONNECTED_ACCOUNT.fullmatch(value):
         raise typer.BadParameter(
             "the id of a connected account is acct_ and then letters and digits"
         )
@@ -79,7 +78,7 @@ def stripe(
         seals = _seals(config)
         text = _read(
             "Secret key",
-            _KEY,
+            SECRET_KEY,
             "no secret key of Stripe's: sk_live_…, rk_live_…, sk_test_… or rk_test_…, and alone",
         )
         key = seals.seal(text, encrypted.stripe_key(business))

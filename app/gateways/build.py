@@ -3,13 +3,24 @@
 Each has its own pool, so none starves another.
 """
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Final, Literal
 
-from app.gateways.credits import credits_gateway
+from app.gateways import credits as credits_contract
+from app.gateways import payments as payments_contract
+from app.gateways import stripe
 from app.gateways.http import UpstreamClient
 from app.gateways.outcomes import Gateway, UpstreamMethod
-from app.gateways.payments import payments_gateway
-from app.gateways.stripe.refunds import StripeRefunds
+from app.gateways.provider import Provider
+
+PaymentsProvider = Literal["http", "stripe"]
+
+# By the setting `PAYMENTS_PROVIDER`.
+PAYMENTS: Final[Mapping[PaymentsProvider, Provider]] = {
+    "http": payments_contract,
+    "stripe": stripe,
+}
+CREDITS: Final[Provider] = credits_contract
 
 
 def gateways_from(
@@ -21,7 +32,7 @@ def gateways_from(
     connect_seconds: float,
     total_seconds: float,
     max_connections: int,
-    payments_provider: Literal["http", "stripe"] = "http",
+    payments_provider: PaymentsProvider = "http",
 ) -> dict[UpstreamMethod, Gateway]:
     """The gateways by method.
 
@@ -40,12 +51,9 @@ def gateways_from(
             max_connections=max_connections,
         )
 
-    payments = upstream(payments_url, payments_token)
     return {
-        UpstreamMethod.PAYMENT: (
-            StripeRefunds(payments, look_up_seconds=total_seconds)
-            if payments_provider == "stripe"
-            else payments_gateway(payments)
+        UpstreamMethod.PAYMENT: PAYMENTS[payments_provider].open_gateway(
+            upstream(payments_url, payments_token)
         ),
-        UpstreamMethod.CREDIT: credits_gateway(upstream(credits_url, credits_token)),
+        UpstreamMethod.CREDIT: CREDITS.open_gateway(upstream(credits_url, credits_token)),
     }

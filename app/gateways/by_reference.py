@@ -48,7 +48,7 @@ class ByReference:
         """Ask once for the refund, under the order's key."""
         if isinstance(order.merchant, UnreadableAccount):
             return Unavailable(order.merchant.detail, None)
-        headers = _token(order.merchant) | {"Idempotency-Key": order.idempotency_key}
+        headers = account_of(order.merchant) | {"Idempotency-Key": order.idempotency_key}
         reply = await self._upstream.call(
             "POST", self._path, headers=headers, json=self._body(order)
         )
@@ -60,7 +60,7 @@ class ByReference:
             return Indeterminate(f"look-up: {order.merchant.detail}")
         query = {"reference": order.refund_id}
         reply = await self._upstream.call(
-            "GET", self._path, query=query, headers=_token(order.merchant)
+            "GET", self._path, query=query, headers=account_of(order.merchant)
         )
         return finding_of(reply, order, now=self._clock())
 
@@ -69,7 +69,7 @@ class ByReference:
         await self._upstream.aclose()
 
 
-def _token(merchant: ConnectedAccount | SecretKeyAccount | None) -> dict[str, str]:
+def account_of(merchant: ConnectedAccount | SecretKeyAccount | None) -> dict[str, str]:
     """The header that is sent instead of the platform's.
 
     None where the platform's token speaks for the business.

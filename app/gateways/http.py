@@ -92,6 +92,7 @@ class UpstreamClient:
             raise ValueError(f"an upstream's URL begins with http:// or https://, not {url[:20]!r}")
         if not 0 < connect_seconds <= total_seconds:
             raise ValueError("0 < connect_seconds <= total_seconds must hold")
+        self.total_seconds = total_seconds
         self._url = url.rstrip("/")
         self._client = _client(token, connect_seconds, total_seconds, max_connections)
 

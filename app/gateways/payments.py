@@ -2,12 +2,15 @@
 
 from typing import Any
 
-from app.gateways.by_reference import ByReference
+from app.gateways.by_reference import ByReference, account_of
 from app.gateways.http import UpstreamClient
+from app.gateways.inbound import read_event, verify_event
 from app.gateways.outcomes import Order
 
+__all__ = ["account_of", "open_gateway", "read_event", "verify_event"]
 
-def payments_gateway(upstream: UpstreamClient) -> ByReference:
+
+def open_gateway(upstream: UpstreamClient) -> ByReference:
     """The gateway to a payments service."""
     return ByReference(upstream, path="/refunds", body=_body)
 

@@ -6,7 +6,6 @@ Stripe may say that a refund which had succeeded has failed, and that, too, is l
 """
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
@@ -19,6 +18,7 @@ from app.db.jobs import jobs
 from app.db.refunds import inbound_events, manual_changes
 from app.domain.statuses import JobStatus, Method, RefundStatus
 from app.fault_points import Step
+from app.gateways.provider import ProvidersRefund
 from app.queue import Queue
 
 log = structlog.get_logger()
@@ -52,31 +52,20 @@ _METHOD: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class AtStripe:
-    """A refund as Stripe's thin events name it.
-
-    By its id there, and the connected account that it is at, if it is at one.
-    """
-
-    id: str
-    account: str | None
-
-
 async def take(
     db: Database,
     queue: Queue,
     source: InboundSource,
     *,
     event_id: str,
-    reference: str | AtStripe,
+    reference: str | ProvidersRefund,
     failed_id: str | None = None,
 ) -> InboundResult:
     """Have the refund of this reference looked up, unless the event has counted before.
 
     One transaction: the event counts only if what it asks for is done. With `failed_id`, Stripe
     says that its refund of this id has failed: where that is the one which we hold as succeeded,
-    its success is in doubt until the look-up. A refund `AtStripe` is known once our own call's
+    its success is in doubt until the look-up. A `ProvidersRefund` is known once our own call's
     answer is recorded: an event that overtakes it is `unknown`.
     """
     job_id = refund_id = None
@@ -98,8 +87,8 @@ async def take(
     return came_to
 
 
-async def _refund_id(conn: AsyncConnection, reference: str | AtStripe) -> str | None:
-    if isinstance(reference, AtStripe):
+async def _refund_id(conn: AsyncConnection, reference: str | ProvidersRefund) -> str | None:
+    if isinstance(reference, ProvidersRefund):
         return await inbound_events.refund_of_stripes(conn, reference.id, reference.account)
     return reference if _REFUND_ID.fullmatch(reference) else None
 

@@ -1,9 +1,7 @@
-"""Webhooks, in and out.
+"""Webhooks out: what integrations are told. Hooks in are read by `app.gateways`.
 
 ```
-in    receive · stripe     whether a signature is an upstream's; what a hook says is looked up,
-                           not believed
-out   endpoints            a business manages where it is told
+      endpoints            a business manages where it is told
       deliver              which endpoints something is due for; a lane for each
         prompts            across processes, that something is due
         lane               [claim] → send → [what came of it, a group]...

@@ -52,8 +52,8 @@ DEFECTS: tuple[Defect, ...] = (
         "a refund is asked for though the business's token can't be opened",
         "app/gateways/by_reference.py",
         "        if isinstance(order.merchant, UnreadableAccount):\n            return Unavailable(order.merchant.detail, None)\n"
-        "        headers = _token(order.merchant)",
-        "        headers = (_token(None) if isinstance(order.merchant, UnreadableAccount) else _token(order.merchant))",
+        "        headers = account_of(order.merchant)",
+        "        headers = (account_of(None) if isinstance(order.merchant, UnreadableAccount) else account_of(order.merchant))",
         TOKENS,
     ),
     defect(
@@ -70,14 +70,14 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "a look-up has the platform's token",
         "app/gateways/by_reference.py",
-        "query=query, headers=_token(order.merchant))",
+        "query=query, headers=account_of(order.merchant))",
         "query=query)",
         TOKENS,
     ),
     defect(
         "a refund is asked for with the platform's token",
         "app/gateways/by_reference.py",
-        'headers = _token(order.merchant) | {"Idempotency-Key"',
+        'headers = account_of(order.merchant) | {"Idempotency-Key"',
         'headers = {"Idempotency-Key"',
         TOKENS,
     ),

@@ -271,7 +271,7 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "a hook of Stripe's may be of any age",
         "app/gateways/stripe/inbound.py",
-        " and abs(now - int(time)) <= _TOLERANCE_SECONDS",
+        " and abs(now - int(sent_at)) <= _TOLERANCE_SECONDS",
         "",
         "tests/integration/cancellations/stripe_hooks/test_stripe_signatures.py",
     ),

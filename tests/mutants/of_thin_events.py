@@ -7,14 +7,14 @@ HOOKS = "tests/integration/cancellations/stripe_hooks/test_stripe_thin_events.py
 DEFECTS: tuple[Defect, ...] = (
     defect(
         "thin events are passed over",
-        "app/api/webhooks/inbound_bodies.py",
+        "app/gateways/stripe/inbound.py",
         "if type_ in THIN_TYPES:",
         "if False:",
         HOOKS,
     ),
     defect(
         "any thin event puts a success in doubt",
-        "app/api/webhooks/inbound_bodies.py",
+        "app/gateways/stripe/inbound.py",
         "refund_id if type_ == _FAILED else None",
         "refund_id",
         HOOKS,

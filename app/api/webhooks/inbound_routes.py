@@ -4,24 +4,19 @@ They have no key: they sign. What is not for us is answered 204 all the same, so
 sends it for ever.
 """
 
-import time
 from typing import Any, Final
 
 import structlog
 from fastapi import APIRouter, Request, Response
+from pydantic import SecretStr
 
 from app.api.openapi import problems
 from app.api.state import Service, State
-from app.api.webhooks.inbound_bodies import (
-    REFUND_UPDATED,
-    STRIPE_TYPES,
-    THIN_TYPES,
-    Told,
-    reference_in,
-    told_by_stripe,
-)
+from app.api.webhooks.inbound_bodies import event_in
 from app.errors import Problem
-from app.gateways.inbound import SIGNATURE_INVALID, verified_event_id
+from app.gateways.build import CREDITS, PAYMENTS
+from app.gateways.inbound import REFUND_UPDATED, SIGNATURE_INVALID
+from app.gateways.provider import Provider
 from app.gateways.stripe import inbound as stripe
 from app.refunds import inbound_events
 from app.refunds.inbound_events import InboundSource
@@ -161,6 +156,7 @@ _STRIPE_OBJECT: Final = {
         "metadata": {"description": "As it was sent: `reference` is our refund's id."},
     },
 }
+_STRIPE_TYPES: Final = stripe.STRIPE_TYPES + stripe.THIN_TYPES
 _STRIPE_SCHEMA: Final = {
     **_OBJECT,
     "properties": {
@@ -169,8 +165,7 @@ _STRIPE_SCHEMA: Final = {
             "pattern": "^[!-~]{1,255}$",
             "description": "The event's, `evt_…`: it counts once.",
         },
-        "type": _TYPE
-        | {"description": f"{', '.join(STRIPE_TYPES + THIN_TYPES)}. {_TYPE['description']}"},
+        "type": _TYPE | {"description": f"{', '.join(_STRIPE_TYPES)}. {_TYPE['description']}"},
         "data": _OBJECT | {"properties": {"object": _STRIPE_OBJECT}, "required": ["object"]},
     },
     "required": ["id", "type", "data"],
@@ -198,7 +193,8 @@ async def receive_payments_hook(request: Request, service: Service) -> Response:
 
     Standard Webhooks 1.0.0; each event id counts once.
     """
-    return await _receive(request, service, InboundSource.PAYMENTS)
+    secret = service.settings.hooks_secret
+    return await _receive(request, service, InboundSource.PAYMENTS, PAYMENTS["http"], secret)
 
 
 @router.post("/credits", summary="A credit service's later word on a return", **_DOCUMENTED)
@@ -207,7 +203,8 @@ async def receive_credits_hook(request: Request, service: Service) -> Response:
 
     Standard Webhooks 1.0.0; each event id counts once.
     """
-    return await _receive(request, service, InboundSource.CREDITS)
+    secret = service.settings.hooks_secret
+    return await _receive(request, service, InboundSource.CREDITS, CREDITS, secret)
 
 
 @router.post("/stripe", summary="Stripe's later word on a refund", **_STRIPE_DOCUMENTED)
@@ -217,37 +214,32 @@ async def receive_stripe_hook(request: Request, service: Service) -> Response:
     Stripe's own signature; each event id counts once.
     """
     secret = service.settings.stripe_hooks_secret
-    if secret is None:
-        raise Problem(*_STRIPE_NOT_CONFIGURED)
+    return await _receive(request, service, InboundSource.STRIPE, PAYMENTS["stripe"], secret)
+
+
+async def _receive(
+    request: Request,
+    service: State,
+    source: InboundSource,
+    provider: Provider,
+    secrets: SecretStr | None,
+) -> Response:
+    if secrets is None:
+        raise Problem(
+            *(_STRIPE_NOT_CONFIGURED if source is InboundSource.STRIPE else _NOT_CONFIGURED)
+        )
     body = await request.body()
-    signature = request.headers.get("stripe-signature")
-    stripe.verify(secret.get_secret_value().split(), signature, body, now=time.time())
-    return await _take(
-        service, InboundSource.STRIPE, told_by_stripe(body, request.headers.get("content-type"))
-    )
-
-
-async def _receive(request: Request, service: State, source: InboundSource) -> Response:
-    secret = service.settings.hooks_secret
-    if secret is None:
-        raise Problem(*_NOT_CONFIGURED)
-    body = await request.body()
-    event_id = verified_event_id(secret.get_secret_value().split(), request.headers, body)
-    reference = reference_in(body, request.headers.get("content-type"))
-    return await _take(service, source, None if reference is None else Told(event_id, reference))
-
-
-async def _take(service: State, source: InboundSource, told: Told | None) -> Response:
-    if told is None:
+    provider.verify_event(secrets.get_secret_value().split(), request.headers, body)
+    event = event_in(provider, request.headers, body)
+    if event is None:
         log.info("hook.not_for_us", source=source)
     else:
-        db, queue = service.db, service.queue
         await inbound_events.take(
-            db,
-            queue,
+            service.db,
+            service.queue,
             source,
-            event_id=told.event_id,
-            reference=told.reference,
-            failed_id=told.failed_id,
+            event_id=event.event_id,
+            reference=event.reference,
+            failed_id=event.failed_id,
         )
     return Response(status_code=204)

@@ -11,8 +11,7 @@ not refund (403) is the operator's to mend, and no fault of the refund. A refund
 without a currency, because Stripe uses the payment's: an answer in another than the order's is a
 contradiction for a person to look at.
 
-Every call for an order is made for the account that its payment is at:
-docs.stripe.com/connect/authentication.
+Every call for an order is made for the account that its payment is at (`account`).
 """
 
 import re
@@ -32,10 +31,9 @@ from app.gateways.answers import (
     retry_after,
 )
 from app.gateways.by_reference import utc_now
-from app.gateways.http import Broken, HttpAnswer, NotSent, Reply, UpstreamClient, bearer
+from app.gateways.http import Broken, HttpAnswer, NotSent, Reply, UpstreamClient
 from app.gateways.outcomes import (
     Absent,
-    ConnectedAccount,
     Finding,
     Indeterminate,
     Limit,
@@ -43,12 +41,12 @@ from app.gateways.outcomes import (
     Outcome,
     Processing,
     Rejected,
-    SecretKeyAccount,
     Succeeded,
     Throttled,
     Unavailable,
     UnreadableAccount,
 )
+from app.gateways.stripe.account import account_of
 
 # Stripe gives up to 100 a page; so few fit into `http.MAX_ANSWER_BYTES` whatever metadata others
 # give their refunds.
@@ -118,7 +116,7 @@ class StripeRefunds:
         reply = await self._upstream.call(
             "POST",
             _PATH,
-            headers=_account(order.merchant) | {"Idempotency-Key": order.idempotency_key},
+            headers=account_of(order.merchant) | {"Idempotency-Key": order.idempotency_key},
             # Not our reason: it is free text, and Stripe's `reason` a choice of three.
             form=payment
             | {"amount": str(theirs.amount_minor), f"metadata[{_REFERENCE}]": order.refund_id},
@@ -133,7 +131,7 @@ class StripeRefunds:
             return Indeterminate("look-up: the order could not be one for Stripe")
         if isinstance(order.merchant, UnreadableAccount):
             return Indeterminate(f"look-up: {order.merchant.detail}")
-        account = _account(order.merchant)
+        account = account_of(order.merchant)
         begun = time.monotonic()
         query = payment | {"limit": str(PAGE)}
         ours: list[Finding] = []
@@ -159,6 +157,11 @@ class StripeRefunds:
     async def aclose(self) -> None:
         """Close the pool."""
         await self._upstream.aclose()
+
+
+def open_gateway(upstream: UpstreamClient) -> StripeRefunds:
+    """The gateway to Stripe. A look-up has as long as a call for all its pages."""
+    return StripeRefunds(upstream, look_up_seconds=upstream.total_seconds)
 
 
 def read_stripe_refund(
@@ -300,22 +303,6 @@ def _refusal(error: Mapping[str, Any], status: int, wait: float | None) -> Outco
     if not code and error.get("type") == "invalid_request_error":
         code = next((ours for says, ours in _MESSAGES if says.match(detail)), "")
     return Rejected(_CODES.get(code, code) or f"http_{status}", detail, None)
-
-
-def _account(merchant: ConnectedAccount | SecretKeyAccount | None) -> dict[str, str]:
-    """The headers that say whose account a call is for.
-
-    An Authorization here is sent instead of the pool's own.
-    """
-    match merchant:
-        case None:
-            return {}
-        case ConnectedAccount(account):
-            return {"Stripe-Account": account}
-        case SecretKeyAccount(key):
-            return bearer(key)
-        case _:
-            assert_never(merchant)
 
 
 def _payment(order: Order) -> dict[str, str] | None:

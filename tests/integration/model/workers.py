@@ -18,9 +18,9 @@ from app.db.jobs import jobs
 from app.db.refunds import claims, outcomes
 from app.db.refunds.claims import ClaimedRefund
 from app.db.refunds.outcomes import Recorded
-from app.gateways.credits import credits_gateway
+from app.gateways import credits as credits_contract
+from app.gateways import payments as payments_contract
 from app.gateways.outcomes import Indeterminate, Order, Outcome, UpstreamMethod
-from app.gateways.payments import payments_gateway
 from app.refunds import decide, policy
 from app.refunds.execute import LaneContext, order_of
 from app.refunds.pacing.pace import Pace
@@ -61,8 +61,8 @@ class Crew:
         self.clock = 0.0
         self.held: list[Held] = []
         self._gateways = {
-            UpstreamMethod.PAYMENT: payments_gateway(books),
-            UpstreamMethod.CREDIT: credits_gateway(books),
+            UpstreamMethod.PAYMENT: payments_contract.open_gateway(books),
+            UpstreamMethod.CREDIT: credits_contract.open_gateway(books),
         }
 
     def idle(self) -> list[Held]:

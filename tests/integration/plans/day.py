@@ -16,6 +16,7 @@ from app.db.core.dialect import now
 from app.db.core.engine import Database
 from app.db.webhooks import deliveries, events
 from app.domain.statuses import RefundStatus
+from app.gateways.provider import ProvidersRefund
 from app.main import create_app
 from app.queue import LocalQueue
 from app.refunds import inbound_events
@@ -180,7 +181,7 @@ class Day:
         await self.get(f"{here}/audit.csv", follow="true")
 
     async def worker_sweeps_and_checks(self) -> None:
-        named = inbound_events.AtStripe("re_1", None)
+        named = ProvidersRefund("re_1", None)
         await inbound_events.take(
             self.runtime.db,
             self.runtime.queue,

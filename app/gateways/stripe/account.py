@@ -1,0 +1,26 @@
+"""Whose account at Stripe a call is for: docs.stripe.com/connect/authentication."""
+
+import re
+from typing import Final, assert_never
+
+from app.gateways.http import bearer
+from app.gateways.outcomes import ConnectedAccount, SecretKeyAccount
+
+CONNECTED_ACCOUNT: Final = re.compile(r"acct_[A-Za-z0-9]{1,250}")
+SECRET_KEY: Final = re.compile(r"(sk|rk)_(live|test)_[A-Za-z0-9]{1,240}")
+
+
+def account_of(merchant: ConnectedAccount | SecretKeyAccount | None) -> dict[str, str]:
+    """The headers that say whose account a call is for.
+
+    An Authorization here is sent instead of the pool's own.
+    """
+    match merchant:
+        case None:
+            return {}
+        case ConnectedAccount(account):
+            return {"Stripe-Account": account}
+        case SecretKeyAccount(key):
+            return bearer(key)
+        case _:
+            assert_never(merchant)
