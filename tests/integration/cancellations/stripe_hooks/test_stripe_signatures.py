@@ -22,8 +22,8 @@ from stripe import SignatureVerificationError, Webhook, WebhookSignature
 from app.config.settings import Settings
 from app.db import tables
 from app.errors import Problem
-from app.main import create_app
 from app.gateways.stripe.inbound import verify
+from app.main import create_app
 
 # Who may send one.
 
