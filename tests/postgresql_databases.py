@@ -44,6 +44,10 @@ _UNUSED: Final = """
 SELECT setval(seqrelid, seqstart, false) FROM pg_sequence JOIN pg_class ON pg_class.oid = seqrelid
   WHERE relnamespace = 'public'::regnamespace
 """
+_FORGET: Final = """
+DELETE FROM pg_statistic WHERE starelid IN (
+  SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace)
+"""
 _SIZES: Final = """
 SELECT jsonb_agg(jsonb_build_object(\
 'relname', relname, 'relpages', relpages, 'reltuples', reltuples,
@@ -57,22 +61,26 @@ relallvisible = new.relallvisible
   WHERE new.relname = pg_class.relname AND pg_class.relnamespace = 'public'::regnamespace
     AND (new.relpages, new.reltuples) <> (pg_class.relpages, pg_class.reltuples)
 """
-_SCHEMA: Final = """
-SELECT jsonb_build_array(
-  (SELECT jsonb_agg(pg_get_indexdef(indexrelid) ORDER BY indexrelid::regclass::text) FROM pg_index
-    WHERE indrelid IN (SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace)),
-  (SELECT jsonb_agg(concat(table_name, column_name, data_type, is_nullable, column_default)
-    ORDER BY table_name, column_name) FROM information_schema.columns \
-WHERE table_schema = 'public'),
-  (SELECT jsonb_agg(concat(conrelid::regclass, pg_get_constraintdef(oid)) \
-ORDER BY conrelid::regclass::text, conname)
-    FROM pg_constraint WHERE connamespace = 'public'::regnamespace),
-  (SELECT jsonb_agg(pg_get_triggerdef(oid) ORDER BY tgrelid::regclass::text, tgname) FROM pg_trigger
-    WHERE NOT tgisinternal),
-  (SELECT jsonb_agg(pg_get_functiondef(oid) ORDER BY proname) FROM pg_proc
-    WHERE pronamespace = 'public'::regnamespace),
+# A row of a catalog that is written anew has another xmin, and a copy of a database has the same
+# ones. Only those of pg_class change by what is done to rows alone.
+_SCHEMA: Final = f"""
+SELECT concat_ws(' ', {
+    ", ".join(
+        f"(SELECT concat(count(*), ':', sum(xmin::text::bigint)) FROM {catalog})"
+        for catalog in (
+            "pg_attrdef",
+            "pg_attribute",
+            "pg_constraint",
+            "pg_index",
+            "pg_proc",
+            "pg_trigger",
+            "pg_type",
+        )
+    )
+},
+  (SELECT sum(hashtext(concat(relname, relkind, reloptions))::bigint) FROM pg_class),
   (SELECT count(*) FROM pg_db_role_setting
-    WHERE setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())))::text
+    WHERE setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())))
 """
 
 
@@ -179,4 +187,4 @@ class Databases:
         for table, rows in self._rows.items():
             first = f'SELECT * FROM jsonb_populate_recordset(NULL::"{table}", $1)'
             await conn.execute(f'INSERT INTO "{table}" {first}', rows)
-        await conn.execute("DELETE FROM pg_statistic WHERE starelid = ANY ($1::regclass[])", tables)
+        await conn.execute(_FORGET)

@@ -13,6 +13,7 @@ INDEXES = (
     "FROM pg_class WHERE relkind = 'i'"
 )
 OURS = "AND relnamespace = 'public'::regnamespace ORDER BY 1"
+MADE = "SELECT oid FROM pg_database WHERE datname = $1"
 FILL = """
 INSERT INTO businesses (id, name, timezone, currency, created_at)
   SELECT 'b' || number, 'Studio', 'UTC', 'CAD', now() FROM generate_series(1, $1) number
@@ -56,13 +57,31 @@ async def test_a_database_that_comes_back_is_as_new_and_of_nobody(databases, row
     databases.take_back(lent)
 
 
-async def test_a_database_whose_schema_was_changed_is_dropped(databases):
+@pytest.mark.parametrize(
+    "change",
+    [
+        "CREATE INDEX another ON businesses (name)",
+        "ALTER TABLE businesses ADD note text",
+        "ALTER TABLE businesses ALTER name SET DEFAULT 'Studio'",
+        "ALTER TABLE businesses ADD CHECK (name <> '')",
+        "ALTER TABLE refund_history DISABLE TRIGGER USER",
+        "ALTER TABLE businesses SET (fillfactor = 50)",
+        "CREATE FUNCTION one() RETURNS int LANGUAGE sql RETURN 1",
+        "ALTER DATABASE {name} SET lock_timeout = 1",
+    ],
+)
+async def test_a_database_whose_schema_was_changed_is_dropped(databases, change):
     lent = databases.lend()
+    name = sa.make_url(lent).database
     new = await state(lent)
     conn = await connect(lent)
-    await conn.execute("CREATE INDEX another ON businesses (name)")
+    made_at = await conn.fetchval(MADE, name)
+    await conn.execute(change.format(name=name))
     await conn.close()
     databases.take_back(lent)
     lent = databases.lend()
     assert await state(lent) == new
+    conn = await connect(lent)
+    assert await conn.fetchval(MADE, sa.make_url(lent).database) != made_at
+    await conn.close()
     databases.take_back(lent)
