@@ -27,10 +27,20 @@ async def test_one_writes_at_a_time():
 
 
 async def test_who_has_written_little_goes_before_those_who_have_written_much_and_came_earlier():
-    turns, log = FairLock(), []
-    many = [asyncio.create_task(write(turns, "large", log, 0.01)) for _ in range(5)]
-    await asyncio.sleep(0.005)  # the first of them writes
-    few = [asyncio.create_task(write(turns, "small", log, 0.001)) for _ in range(2)]
+    turns, log, few_wait = FairLock(), [], asyncio.Event()
+
+    async def write_until_few_wait():
+        current_writer.set("large")
+        async with turns:
+            log.append("large")
+            await asyncio.sleep(0.05)
+            await few_wait.wait()
+
+    many = [asyncio.create_task(write_until_few_wait()) for _ in range(5)]
+    await asyncio.sleep(0)  # the first of them writes
+    few = [asyncio.create_task(write(turns, "small", log)) for _ in range(2)]
+    await asyncio.sleep(0)
+    few_wait.set()
     await asyncio.gather(*many, *few)
     assert log == ["large", "small", "small", *["large"] * 4]
 

@@ -5,6 +5,7 @@ import contextlib
 import json
 
 import sqlalchemy as sa
+from worlds.patience import PATIENCE_SECONDS
 from worlds.studio import Desk
 
 from app import services
@@ -128,13 +129,13 @@ class Office(Desk):
             yield task
         finally:
             stopping.set()
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE_SECONDS):
                 await task
 
     async def deliver(self, **settings):
         """A worker that ends once nothing is due: calls have a second to end, then."""
         async with self.worker(**settings):
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE_SECONDS):
                 while await self.is_due():  # noqa: ASYNC110 - a database has no event
                     await asyncio.sleep(0.01)
 

@@ -4,9 +4,15 @@ import asyncio
 import inspect
 import time
 
+# With what comes if all is well: much, for a busy machine is no failure.
+PATIENCE_SECONDS = 300.0
 
-async def eventually(found, *, seconds=5.0):
-    """Ask until the answer is true; gives the seconds that it took."""
+
+async def eventually(found, *, seconds=PATIENCE_SECONDS):
+    """Ask until the answer is true; gives the seconds that it took.
+
+    Less `seconds` are a promise.
+    """
     begun = time.monotonic()
     while True:
         answer = found()

@@ -14,6 +14,7 @@ from decimal import Decimal
 
 import httpx
 import sqlalchemy as sa
+from worlds.patience import PATIENCE_SECONDS
 from worlds.records import TODAY, booking, client, session
 
 from app.auth.keys import Scope, create_key
@@ -152,7 +153,7 @@ class Studio(Desk):
         self.upstream = upstream
         self.queue = queue
 
-    async def work(self, job_id, *, seconds=30):
+    async def work(self, job_id, *, seconds=PATIENCE_SECONDS):
         """The worker: slices of the job, each when due, until it has ended (or is on hold)."""
         async with asyncio.timeout(seconds):
             while (again_in := await run_slice(self.runtime, job_id, seconds=5)) is not None:  # noqa: ASYNC110 - it says when

@@ -16,7 +16,7 @@ from app.serving import served
 def settings(database_url):
     return Settings(
         database_url=database_url,
-        upstream_timeout_seconds=2,
+        upstream_timeout_seconds=20,  # a busy machine is no sick upstream
         upstream_quiescence_seconds=0,
         lease_seconds=30,
         concurrency=8,

@@ -38,7 +38,7 @@ def settings(database_url, tmp_path):
         database_url=database_url,
         secrets_file=tmp_path / "secrets.key",
         webhook_timeout_seconds=5,
-        upstream_timeout_seconds=2,
+        upstream_timeout_seconds=20,  # a busy machine is no sick upstream
         upstream_quiescence_seconds=0,
         lease_seconds=30,
         concurrency=8,

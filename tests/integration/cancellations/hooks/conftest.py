@@ -11,7 +11,7 @@ def settings(database_url):
     """With two secrets in force, as while one is being changed."""
     return Settings(
         database_url=database_url,
-        upstream_timeout_seconds=2,
+        upstream_timeout_seconds=20,  # a busy machine is no sick upstream
         upstream_quiescence_seconds=0,
         lease_seconds=LEASE_SECONDS,
         concurrency=8,

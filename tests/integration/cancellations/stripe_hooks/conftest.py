@@ -14,7 +14,7 @@ def settings(database_url):
         database_url=database_url,
         payments_provider="stripe",
         payments_token="sk_test_1",
-        upstream_timeout_seconds=2,
+        upstream_timeout_seconds=20,  # a busy machine is no sick upstream
         upstream_quiescence_seconds=0,
         lease_seconds=30,
         concurrency=8,
