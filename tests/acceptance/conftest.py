@@ -16,28 +16,12 @@ def on_sqlite(zygote, sqlite_url, tmp_path):
 
 @pytest.fixture
 def studio(terminal):
-    terminal.ok(
-        "business",
-        "create",
-        "studio",
-        "--name=Studio",
-        "--timezone=Europe/Lisbon",
-        "--currency=EUR",
-    )
-    return terminal
+    return terminal.with_studio()
 
 
 @pytest.fixture
 def studio_on_sqlite(on_sqlite):
-    on_sqlite.ok(
-        "business",
-        "create",
-        "studio",
-        "--name=Studio",
-        "--timezone=Europe/Lisbon",
-        "--currency=EUR",
-    )
-    return on_sqlite
+    return on_sqlite.with_studio()
 
 
 @pytest.fixture

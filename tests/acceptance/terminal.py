@@ -57,6 +57,12 @@ class Terminal:
         (line,) = err.splitlines()
         return line
 
+    def with_studio(self):
+        """Create the business `studio`; gives the terminal."""
+        place = ("--name=Studio", "--timezone=Europe/Lisbon", "--currency=EUR")
+        self.ok("business", "create", "studio", *place)
+        return self
+
 
 @contextlib.contextmanager
 def serving(terminal, *arguments, **more):
