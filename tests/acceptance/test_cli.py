@@ -7,13 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
-from acceptance.terminal import (
-    PATIENCE_SECONDS,
-    WEEK,
-    Terminal,
-    lines,
-    serving,
-)
+from acceptance.terminal import PATIENCE_SECONDS, WEEK, Terminal, lines, serving
 from typer.testing import CliRunner
 
 from app.auth.keys import Scope, authenticate

@@ -5,11 +5,7 @@ import re
 
 import httpx
 import pytest
-from contract.other_business import (
-    NOBODYS,
-    THEIRS,
-    open_other_business,
-)
+from contract.other_business import NOBODYS, THEIRS, open_other_business
 from contract.routes import OPEN, SIGNED, WHOSE_KEY, keyed_routes, smallest
 
 from app.auth.keys import Scope, create_key, revoke_key

@@ -11,9 +11,7 @@ from worlds.orders import PAYMENT
 from worlds.stripe import StripeApi
 
 from app.gateways.build import gateways_from
-from app.gateways.outcomes import (
-    UpstreamMethod,
-)
+from app.gateways.outcomes import UpstreamMethod
 
 ORDER = replace(PAYMENT, payment_id="pi_1", currency="EUR", reason="Snow day, says Kim")
 

@@ -6,13 +6,7 @@ import pytest
 from integration.stripe.answers import ORDER, UNREADABLE, Peer, error, others, refund, stripe_at
 from starlette.responses import JSONResponse, Response
 
-from app.gateways.outcomes import (
-    Absent,
-    Indeterminate,
-    Processing,
-    Rejected,
-    Succeeded,
-)
+from app.gateways.outcomes import Absent, Indeterminate, Processing, Rejected, Succeeded
 from app.gateways.stripe.refunds import MAX_PAGES, PAGE
 
 # The look-up.

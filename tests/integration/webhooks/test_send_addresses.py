@@ -14,9 +14,7 @@ import time
 import httpcore
 import pytest
 from integration.webhooks.attempts import OK, Names, post_once, poster, within
-from worlds.peers import (
-    answering,
-)
+from worlds.peers import answering
 
 from app.webhooks.addresses import AddressPolicy, GuardedBackend, Resolver
 from app.webhooks.send import AttemptResult, DeliveryError

@@ -9,9 +9,7 @@ import threading
 
 import pytest
 from integration.webhooks.attempts import EMBEDDED, OK, Names, post_once, poster, within
-from worlds.peers import (
-    answering,
-)
+from worlds.peers import answering
 
 from app.webhooks.send import DeliveryError
 
