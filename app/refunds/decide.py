@@ -8,6 +8,7 @@ from typing import assert_never
 
 from app.db.jobs.ceilings import Sibling
 from app.db.refunds.claims import ClaimedRefund
+from app.domain.refund_update import RefundUpdate
 from app.domain.statuses import ALREADY_REFUNDED, RefundStatus
 from app.gateways.outcomes import (
     Absent,
@@ -23,7 +24,7 @@ from app.gateways.outcomes import (
     Unavailable,
 )
 from app.refunds import policy
-from app.refunds.policy import AttemptContext, RefundUpdate
+from app.refunds.policy import AttemptContext
 
 
 async def decide_after_call(

@@ -12,6 +12,7 @@ import structlog
 
 from app.db.jobs import ceilings
 from app.db.refunds.claims import ClaimedRefund
+from app.domain.refund_update import RefundUpdate
 from app.domain.statuses import RefundStatus
 from app.fault_points import reached
 from app.gateways.outcomes import (
@@ -32,7 +33,7 @@ from app.gateways.outcomes import (
 )
 from app.refunds import decide, policy
 from app.refunds.pacing.pace import Admission, Pace, Signal
-from app.refunds.policy import AttemptContext, RefundUpdate
+from app.refunds.policy import AttemptContext
 from app.refunds.rate_limit import RateLimit
 from app.refunds.runtime import Runtime, seconds_since_boot
 

@@ -7,6 +7,7 @@ Nothing here may repeat a call whose outcome is unknown: an `indeterminate` refu
 from dataclasses import dataclass, replace
 from typing import Final
 
+from app.domain.refund_update import RefundUpdate
 from app.domain.statuses import ALREADY_REFUNDED, ALREADY_REFUNDED_HERE, RefundStatus
 
 INSUFFICIENT_BALANCE: Final = "insufficient_balance"
@@ -44,27 +45,6 @@ _WAITS_FOR: Final = {
     "insufficient_funds": "the balance at the payments service does not cover it yet",
     "charge_pending": "the payment itself has not come in yet",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class RefundUpdate:
-    """What becomes of a refund row.
-
-    `due_in_seconds` is None when no machine will touch it again. A `definitive` verdict says that
-    money moved: it is recorded whoever heard it, all others only by the claim that is still theirs.
-    `uncounted`: the call surely had no effect. `new_key`: it was refused, and the next try is to be
-    judged anew; under its key an upstream may repeat the refusal for a day
-    (docs.stripe.com/api/idempotent_requests), whatever has changed since.
-    """
-
-    status: RefundStatus
-    due_in_seconds: float | None
-    definitive: bool = False
-    uncounted: bool = False
-    upstream_reference: str | None = None
-    failure_code: str | None = None
-    failure_detail: str | None = None
-    new_key: bool = False
 
 
 @dataclass(frozen=True, slots=True)

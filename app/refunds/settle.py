@@ -14,10 +14,10 @@ from app.db.jobs import completion, jobs
 from app.db.refunds import outcomes, refunds
 from app.db.refunds.claims import ClaimedRefund
 from app.db.refunds.outcomes import Recorded
+from app.domain.refund_update import RefundUpdate
 from app.domain.statuses import JobStatus
 from app.fault_points import Step
 from app.gateways.outcomes import UpstreamMethod
-from app.refunds.policy import RefundUpdate
 from app.refunds.runtime import Runtime
 
 log = structlog.get_logger()
@@ -34,20 +34,7 @@ class GroupCommit(GroupCommitter[Recorded]):
 
     def add(self, claimed: ClaimedRefund, verdict: RefundUpdate) -> None:
         """Have this verdict written in the next group."""
-        self.put(
-            Recorded(
-                id=claimed.id,
-                epoch=claimed.epoch,
-                status=verdict.status,
-                definitive=verdict.definitive,
-                uncounted=verdict.uncounted,
-                due_in_seconds=verdict.due_in_seconds,
-                upstream_reference=verdict.upstream_reference,
-                failure_code=verdict.failure_code,
-                failure_detail=verdict.failure_detail,
-                new_key=verdict.new_key,
-            )
-        )
+        self.put(Recorded(claimed.id, claimed.epoch, verdict))
 
 
 async def _record(runtime: Runtime, job_id: str, group: list[Recorded]) -> None:

@@ -13,6 +13,7 @@ from app.db import tables as t
 from app.db.jobs import jobs
 from app.db.refunds import claims, outcomes
 from app.db.refunds.outcomes import Recorded
+from app.domain.refund_update import RefundUpdate
 from app.queue import LocalQueue
 from app.refunds.runtime import Runtime
 from app.refunds.settle import settle_job
@@ -73,17 +74,14 @@ async def claim(db, job_id, *, lease_seconds):
 
 async def record(db, job_id, claimed, status, **said):
     rests = status in {"succeeded", "rejected"}
-    outcome = Recorded(
-        id=claimed.id,
-        epoch=claimed.epoch,
-        status=status,
+    update = RefundUpdate(
+        status,
+        None if rests else 5.0,
         definitive=status == "succeeded",
-        uncounted=False,
-        due_in_seconds=None if rests else 5.0,
         upstream_reference=said.get("reference"),
         failure_code=said.get("code"),
-        failure_detail=None,
     )
+    outcome = Recorded(claimed.id, claimed.epoch, update)
     async with db.write() as conn:
         return await outcomes.record(conn, job_id, [outcome], actor="worker", heartbeat_seconds=30)
 

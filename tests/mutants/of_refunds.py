@@ -67,7 +67,7 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "no fence: an earlier claim's words count",
         "app/db/refunds/outcomes.py",
-        "(r.epoch = v.ep AND r.status IN",
+        "(r.epoch = v.epoch AND r.status IN",
         "(r.status IN",
         FENCE,
         MODEL,
@@ -75,8 +75,8 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "a success is believed after that very refund failed",
         "app/db/refunds/outcomes.py",
-        "r.status = 'rejected' AND coalesce(r.upstream_reference = v.ref, false)",
-        "false",
+        "AND coalesce(r.upstream_reference = v.upstream_reference, false)",
+        "AND false",
         FENCE,
     ),
     defect(
@@ -89,8 +89,8 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "that money moved is recorded by the live claim only",
         "app/db/refunds/outcomes.py",
-        "OR v.def AND r.status NOT IN ('succeeded', 'resolved')",
-        "OR v.def AND r.epoch = v.ep AND r.status NOT IN ('succeeded', 'resolved')",
+        "OR v.definitive AND r.status NOT IN ('succeeded', 'resolved')",
+        "OR v.definitive AND r.epoch = v.epoch AND r.status NOT IN ('succeeded', 'resolved')",
         FENCE,
     ),
     Defect(

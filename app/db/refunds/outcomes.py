@@ -9,6 +9,7 @@ A refund that its upstream has spoken of since it was claimed (`hinted_at`) does
 """
 
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -19,39 +20,35 @@ from app.db.core.dialect import SQLITE_FORMAT
 from app.db.core.driver import fetch
 from app.db.jobs import completion, job_events
 from app.db.refunds import history
+from app.domain.refund_update import RefundUpdate
 from app.domain.statuses import IN_PROCESS, JobStatus
 
 
 class Recorded(NamedTuple):
-    """One outcome to write.
+    """One outcome to write: which claim of which refund came to what.
 
-    Without `due_in_seconds` the row comes to rest and takes a place in the job's order of outcomes;
-    `uncounted` calls are taken off its attempts. With `new_key` its next try has a key of its own.
+    Without `due_in_seconds` the row comes to rest and takes a place in the job's order of outcomes.
     """
 
     id: str
     epoch: int
-    status: str
-    definitive: bool
-    uncounted: bool
-    due_in_seconds: float | None
-    upstream_reference: str | None
-    failure_code: str | None
-    failure_detail: str | None
-    new_key: bool = False
+    update: RefundUpdate
 
 
+# What is written of each, under the names of its fields; `seq` is its place in the group.
+_WRITTEN: Final = ("id", "epoch", "seq", *(each.name for each in fields(RefundUpdate)))
 # Who changes a refund, and to what: the same words for both databases.
-_HINTED: Final = "v.st = 'processing' AND r.hinted_at IS NOT NULL"
+_HINTED: Final = "v.status = 'processing' AND r.hinted_at IS NOT NULL"
 # A success that was taken back since is none, whoever heard of it: it was recorded under this epoch
 # or a later one, or the failure of that very refund of the upstream's is what is recorded.
-_MAY_CHANGE: Final = """r.id = v.rid
-  AND (r.epoch = v.ep AND r.status IN ('submitted', 'indeterminate', 'processing')\
+_MAY_CHANGE: Final = """r.id = v.id
+  AND (r.epoch = v.epoch AND r.status IN ('submitted', 'indeterminate', 'processing')\
  AND r.due_at IS NOT NULL
-       OR v.def AND r.status NOT IN ('succeeded', 'resolved') AND NOT EXISTS (
+       OR v.definitive AND r.status NOT IN ('succeeded', 'resolved') AND NOT EXISTS (
          SELECT 1 FROM refund_history AS h\
- WHERE h.refund_id = r.id AND h.status = 'succeeded' AND h.epoch >= v.ep)
-         AND NOT (r.status = 'rejected' AND coalesce(r.upstream_reference = v.ref, false)))"""
+ WHERE h.refund_id = r.id AND h.status = 'succeeded' AND h.epoch >= v.epoch)
+         AND NOT (r.status = 'rejected'
+           AND coalesce(r.upstream_reference = v.upstream_reference, false)))"""
 _IS_HEARD: Final = (
     "EXISTS (SELECT 1 FROM webhook_endpoints AS e WHERE e.business_id = {business_id})"
 )
@@ -60,16 +57,16 @@ _OPEN_JOB: Final = f"status IN {tuple(map(str, IN_PROCESS))}"
 
 def _changes(*, clock: str, due: str, last: str) -> str:
     return f"""
-  status = v.st,
-  due_at = CASE WHEN {_HINTED} THEN {clock} WHEN v.due IS NULL THEN NULL ELSE {due} END,
-  attempts = r.attempts - v.unc,
-  key_generation = r.key_generation + v.nk,
-  upstream_reference = coalesce(v.ref, r.upstream_reference),
-  failure_code = CASE WHEN NOT ({_HINTED}) THEN v.code END,
-  failure_detail = CASE WHEN NOT ({_HINTED}) THEN v.detail END,
+  status = v.status,
+  due_at = CASE WHEN {_HINTED} THEN {clock} WHEN v.due_in_seconds IS NULL THEN NULL ELSE {due} END,
+  attempts = r.attempts - CAST(v.uncounted AS integer),
+  key_generation = r.key_generation + CAST(v.new_key AS integer),
+  upstream_reference = coalesce(v.upstream_reference, r.upstream_reference),
+  failure_code = CASE WHEN NOT ({_HINTED}) THEN v.failure_code END,
+  failure_detail = CASE WHEN NOT ({_HINTED}) THEN v.failure_detail END,
   outcome_seq = CASE WHEN NOT ({_HINTED}) THEN {last} + v.seq END,
   settled_at = CASE WHEN v.seq IS NULL OR {_HINTED} THEN NULL ELSE {clock} END,
-  hinted_at = CASE WHEN v.st IN ('pending', 'indeterminate') THEN r.hinted_at END"""
+  hinted_at = CASE WHEN v.status IN ('pending', 'indeterminate') THEN r.hinted_at END"""
 
 
 # One statement for the job's counter, the refunds and their history. No refund is locked before the
@@ -88,18 +85,19 @@ WITH job AS (
   RETURNING outcome_seq - CAST(:resting AS integer) AS last, status, business_id
 ), v AS MATERIALIZED (
   SELECT * FROM jsonb_to_recordset(CAST(:outcomes AS jsonb))\
- AS v(rid uuid, ep integer, st text, def boolean,
-    unc integer, nk integer, due double precision, seq bigint, ref text, code text, detail text)
+ AS v(id uuid, epoch integer, seq bigint,
+    status text, due_in_seconds double precision, definitive boolean, uncounted boolean,
+    upstream_reference text, failure_code text, failure_detail text, new_key boolean)
 ), r AS (
   UPDATE refunds AS r SET {
     _changes(
         clock="clock_timestamp()",
-        due="clock_timestamp() + make_interval(secs => v.due)",
+        due="clock_timestamp() + make_interval(secs => v.due_in_seconds)",
         last="job.last",
     )
 }
   FROM job, v
-  WHERE r.id = ANY (ARRAY(SELECT rid FROM v)) AND {_MAY_CHANGE}
+  WHERE r.id = ANY (ARRAY(SELECT id FROM v)) AND {_MAY_CHANGE}
   RETURNING r.*
 ), remembered AS ({history.of("r", actor="CAST(:actor AS text)", clock="clock_timestamp()")})
 SELECT job.status, job.business_id, {_IS_HEARD.format(business_id="job.business_id")} AS is_heard,
@@ -122,14 +120,12 @@ _SQLITE_REFUNDS: Final = sa.text(f"""
 UPDATE refunds AS r SET {
     _changes(
         clock=_SQLITE_CLOCK,
-        due=f"strftime('{SQLITE_FORMAT}', 'now', v.due || ' seconds')",
+        due=f"strftime('{SQLITE_FORMAT}', 'now', v.due_in_seconds || ' seconds')",
         last=":last",
     )
 }
 FROM (
-  SELECT value ->> 'rid' AS rid, value ->> 'ep' AS ep, value ->> 'st' AS st, value ->> 'def' AS def,
-    value ->> 'unc' AS unc, value ->> 'nk' AS nk, value ->> 'due' AS due, value ->> 'seq' AS seq,
-    value ->> 'ref' AS ref, value ->> 'code' AS code, value ->> 'detail' AS detail
+  SELECT {", ".join(f"value ->> '{name}' AS {name}" for name in _WRITTEN)}
   FROM json_each(:outcomes)) AS v
 WHERE {_MAY_CHANGE}
 RETURNING id
@@ -153,7 +149,7 @@ async def record(
     seq = 0
     values = []
     for outcome in outcomes:
-        seq += outcome.due_in_seconds is None
+        seq += outcome.update.due_in_seconds is None
         values.append(_as_json(outcome, seq))
     of_job = {"job_id": job_id, "resting": seq, "heartbeat_seconds": heartbeat_seconds}
     encoded = orjson.dumps(values).decode()
@@ -175,16 +171,17 @@ async def record(
 
 
 def _as_json(outcome: Recorded, seq: int) -> dict[str, Any]:
+    update = outcome.update
     return {
-        "rid": outcome.id,
-        "ep": outcome.epoch,
-        "st": outcome.status,
-        "def": outcome.definitive,
-        "unc": int(outcome.uncounted),
-        "nk": int(outcome.new_key),
-        "due": outcome.due_in_seconds,
-        "seq": seq if outcome.due_in_seconds is None else None,
-        "ref": outcome.upstream_reference,
-        "code": outcome.failure_code,
-        "detail": outcome.failure_detail,
+        "id": outcome.id,
+        "epoch": outcome.epoch,
+        "seq": seq if update.due_in_seconds is None else None,
+        "status": update.status,
+        "due_in_seconds": update.due_in_seconds,
+        "definitive": update.definitive,
+        "uncounted": update.uncounted,
+        "upstream_reference": update.upstream_reference,
+        "failure_code": update.failure_code,
+        "failure_detail": update.failure_detail,
+        "new_key": update.new_key,
     }

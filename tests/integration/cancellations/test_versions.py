@@ -17,8 +17,9 @@ from app.db.core.engine import Database
 from app.db.jobs import jobs
 from app.db.refunds import claims, outcomes
 from app.db.refunds.outcomes import Recorded
+from app.domain.refund_update import RefundUpdate
 from app.main import create_app
-from app.refunds import inbound_events
+from app.refunds import inbound_events, policy
 from app.refunds.settle import settle_job
 from app.refunds.slices.run import run_slice
 
@@ -67,9 +68,8 @@ async def claimed_by(db, job_id, method="payment", *, most=1, lease_seconds=60.0
 async def recorded(
     db, job_id, claimed, status, *, due_in=None, reference=None, definitive=False, epoch=None
 ):
-    outcome = Recorded(
-        claimed.id, epoch or claimed.epoch, status, definitive, False, due_in, reference, None, None
-    )  # fmt: skip
+    update = RefundUpdate(status, due_in, definitive=definitive, upstream_reference=reference)
+    outcome = Recorded(claimed.id, epoch or claimed.epoch, update)
     async with db.write() as conn:
         assert await outcomes.record(conn, job_id, [outcome], actor="worker", heartbeat_seconds=30)
 
@@ -159,7 +159,7 @@ async def test_what_an_upstream_says_later_gives_the_job_another_etag(week, poll
     await week.work(poll.job_id)
     await poll.sees_a_change()
     [refused] = await week.refunds(poll.job_id, status="rejected")
-    late = Recorded(refused["id"], 1, "succeeded", True, False, None, "re_late", None, None)
+    late = Recorded(refused["id"], 1, policy.succeeded("re_late"))
     async with db.write() as conn:
         assert await outcomes.record(
             conn, poll.job_id, [late], actor="worker", heartbeat_seconds=30

@@ -18,13 +18,14 @@ from app.db.jobs import jobs
 from app.db.refunds import claims, outcomes
 from app.db.refunds.claims import ClaimedRefund
 from app.db.refunds.outcomes import Recorded
+from app.domain.refund_update import RefundUpdate
 from app.gateways import credits as credits_contract
 from app.gateways import payments as payments_contract
 from app.gateways.outcomes import Indeterminate, Order, Outcome, UpstreamMethod
 from app.refunds import decide, policy
 from app.refunds.execute import LaneContext, order_of
 from app.refunds.pacing.pace import Pace
-from app.refunds.policy import AttemptContext, RefundUpdate
+from app.refunds.policy import AttemptContext
 
 LEASE_SECONDS: Final = 30.0
 TIMEOUT_SECONDS: Final = 10.0
@@ -162,21 +163,7 @@ class Crew:
 
     async def record(self, group: list[Held]) -> list[str]:
         """Write what these workers heard, of one job; gives the refunds that changed."""
-        said = [
-            Recorded(
-                id=held.claimed.id,
-                epoch=held.claimed.epoch,
-                status=held.verdict.status,
-                definitive=held.verdict.definitive,
-                uncounted=held.verdict.uncounted,
-                due_in_seconds=held.verdict.due_in_seconds,
-                upstream_reference=held.verdict.upstream_reference,
-                failure_code=held.verdict.failure_code,
-                failure_detail=held.verdict.failure_detail,
-                new_key=held.verdict.new_key,
-            )
-            for held in group
-        ]
+        said = [Recorded(held.claimed.id, held.claimed.epoch, held.verdict) for held in group]
         async with self.db.write() as conn:
             return await outcomes.record(
                 conn, group[0].job_id, said, actor="worker", heartbeat_seconds=LEASE_SECONDS

@@ -11,6 +11,7 @@ from app.db import tables
 from app.db.jobs import job_events
 from app.db.refunds import claims, outcomes
 from app.db.refunds.outcomes import Recorded
+from app.domain.refund_update import RefundUpdate
 from app.refunds.slices import recover
 from app.refunds.slices.run import run_slice
 
@@ -28,17 +29,14 @@ async def claimed_by_hand(studio, job):
 
 
 def came(claimed, status, *, epoch=None, due_in_seconds=None):
-    return Recorded(
-        id=claimed.id,
-        epoch=claimed.epoch if epoch is None else epoch,
-        status=status,
+    update = RefundUpdate(
+        status,
+        due_in_seconds,
         definitive=status == "succeeded",
-        uncounted=False,
-        due_in_seconds=due_in_seconds,
         upstream_reference=None if status == "rejected" else "rf_1",
         failure_code="no" if status == "rejected" else None,
-        failure_detail=None,
     )
+    return Recorded(claimed.id, claimed.epoch if epoch is None else epoch, update)
 
 
 async def record(studio, job, *group):

@@ -9,6 +9,7 @@ from integration.cancellations.hooks.sent import LEASE_SECONDS, clock, hook, ref
 from app.db import tables
 from app.db.refunds import claims, outcomes
 from app.db.refunds.outcomes import Recorded
+from app.domain.refund_update import RefundUpdate
 
 # Too early: our own call is not recorded yet.
 
@@ -19,17 +20,15 @@ async def claim(studio, job, method="payment"):
 
 
 async def record(studio, job, claimed, status, *, due_in_seconds=5.0, **said):
-    outcome = Recorded(
-        id=claimed.id,
-        epoch=claimed.epoch,
-        status=status,
+    update = RefundUpdate(
+        status,
+        due_in_seconds,
         definitive=status == "succeeded",
-        uncounted=False,
-        due_in_seconds=due_in_seconds,
         upstream_reference="rf_1",
         failure_code=said.get("code"),
         failure_detail=said.get("detail"),
     )
+    outcome = Recorded(claimed.id, claimed.epoch, update)
     async with studio.db.write() as conn:
         heartbeat = {"actor": "worker", "heartbeat_seconds": 30}
         assert await outcomes.record(conn, job["id"], [outcome], **heartbeat) == [claimed.id]

@@ -16,6 +16,7 @@ from integration.cancellations.stripe_hooks.events import (
 from app.db import tables
 from app.db.refunds import outcomes
 from app.db.refunds.outcomes import Recorded
+from app.refunds import policy
 from app.refunds.verify import verify as broken_rules
 
 
@@ -181,7 +182,7 @@ async def test_who_heard_of_a_success_before_it_was_taken_back_is_late(studio, r
             tables.refunds.c.method == "payment"
         )
         refund_id, epoch = (await conn.execute(query)).one()
-    late = Recorded(refund_id, epoch, "succeeded", True, False, None, "re_1", None, None)
+    late = Recorded(refund_id, epoch, policy.succeeded("re_1"))
 
     async def told_late():
         async with studio.db.write() as conn:
@@ -197,5 +198,5 @@ async def test_who_heard_of_a_success_before_it_was_taken_back_is_late(studio, r
     assert (await payment_of(studio, refunded))["status"] == "rejected"
     # A success of the next try counts, whoever heard it.
     await studio.post(f"/bulk-cancellations/{refunded['id']}/retry")
-    late = late._replace(epoch=epoch + 3, upstream_reference="re_2")
+    late = Recorded(refund_id, epoch + 3, policy.succeeded("re_2"))
     assert await told_late() == [refund_id]

@@ -1,0 +1,26 @@
+"""What becomes of a refund row: one value, from the policy to the SQL that writes it."""
+
+from dataclasses import dataclass
+
+from app.domain.statuses import RefundStatus
+
+
+@dataclass(frozen=True, slots=True)
+class RefundUpdate:
+    """What becomes of a refund row.
+
+    `due_in_seconds` is None when no machine will touch it again. A `definitive` verdict says that
+    money moved: it is recorded whoever heard it, all others only by the claim that is still theirs.
+    `uncounted`: the call surely had no effect, and is taken off the row's attempts. `new_key`: it
+    was refused, and the next try is to be judged anew; under its key an upstream may repeat the
+    refusal for a day (docs.stripe.com/api/idempotent_requests), whatever has changed since.
+    """
+
+    status: RefundStatus
+    due_in_seconds: float | None
+    definitive: bool = False
+    uncounted: bool = False
+    upstream_reference: str | None = None
+    failure_code: str | None = None
+    failure_detail: str | None = None
+    new_key: bool = False
