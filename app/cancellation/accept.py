@@ -21,7 +21,9 @@ from app.cancellation.request import Request, check
 from app.db.core.engine import Database
 from app.db.jobs import acceptances, job_events, job_sessions, jobs
 from app.db.jobs.acceptances import Outcome
+from app.db.jobs.job import Job, NewJob, as_written
 from app.domain.days import session_times
+from app.domain.plan_totals import PlanTotals
 from app.domain.statuses import JobStatus, SessionOutcome
 from app.domain.terms import POLICY
 from app.errors import Problem
@@ -47,7 +49,7 @@ class Accepted:
     The job may have moved on since.
     """
 
-    job: Mapping[Any, Any]
+    job: Job
     outcomes: Sequence[Outcome]
     replayed: bool
 
@@ -71,29 +73,22 @@ async def accept(
     """
     check(request)
     fingerprint = request.fingerprint()
-    asked = {
-        "business_id": business_id,
-        "requested_by": requested_by,
-        "idempotency_key": idempotency_key,
-        "request_fingerprint": fingerprint,
-    }
+    asked = _Asked(business_id, timezone, requested_by, idempotency_key, fingerprint, request)
     try:
         async with db.write(Step.ACCEPT) as conn:
-            accepted = await _take_sessions(conn, timezone, request, asked)
+            accepted = await _take_sessions(conn, asked)
     except (Problem, _KeyTaken):
         # Of a request that comes again the sessions are no longer to be had, or the key is not.
         # Whoever has them has committed, so only now is it sure to be seen whether that was this
         # request.
-        before = await _made_before(db, business_id, idempotency_key, fingerprint)
+        before = await _made_before(db, asked)
         if before is None:
             raise
         return before
     job = accepted.job
-    log.info(
-        "job.accepted", job_id=job["id"], business_id=business_id, sessions=job["accepted_sessions"]
-    )
-    if job["status"] == JobStatus.QUEUED:
-        await queue.wake(job["id"])
+    log.info("job.accepted", job_id=job.id, business_id=business_id, sessions=job.accepted_sessions)
+    if job.status is JobStatus.QUEUED:
+        await queue.wake(job.id)
     return accepted
 
 
@@ -101,39 +96,45 @@ class _KeyTaken(Exception):  # noqa: N818 - no error: the job that the key made 
     """The key has made a job before."""
 
 
-async def _made_before(
-    db: Database, business_id: str, idempotency_key: str, fingerprint: str
-) -> Accepted | None:
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A request, who makes it, and under which key."""
+
+    business_id: str
+    timezone: str
+    requested_by: str
+    idempotency_key: str
+    fingerprint: str
+    request: Request
+
+
+async def _made_before(db: Database, asked: _Asked) -> Accepted | None:
     async with db.read() as conn:
-        job = await jobs.of_key(conn, business_id, idempotency_key)
+        job = await jobs.of_key(conn, asked.business_id, asked.idempotency_key)
         if job is None:
             return None
-        if job["request_fingerprint"] != fingerprint:
+        if job.request_fingerprint != asked.fingerprint:
             raise Problem(
                 422,
                 "idempotency-key-reused",
                 "This Idempotency-Key was used for another request",
                 "The key came before with another body. Use a new key for a new request.",
-                extensions={"job_id": job["id"]},
+                extensions={"job_id": job.id},
             )
-        return Accepted(job, await job_sessions.outcomes(conn, job["id"]), replayed=True)
+        return Accepted(job, await job_sessions.outcomes(conn, job.id), replayed=True)
 
 
-async def _take_sessions(
-    conn: AsyncConnection, timezone: str, request: Request, asked: Mapping[str, str]
-) -> Accepted:
-    chosen, requested_at = await choose(conn, asked["business_id"], timezone, request, lock=True)
+async def _take_sessions(conn: AsyncConnection, asked: _Asked) -> Accepted:
+    business_id, timezone, request = asked.business_id, asked.timezone, asked.request
+    chosen, requested_at = await choose(conn, business_id, timezone, request, lock=True)
     if all(one.outcome is not SessionOutcome.ACCEPTED for one in chosen):
         raise _none_left(chosen)
-    lines, given = planning.accepted_lines(
-        conn, asked["business_id"], chosen, requested_at, request
-    )
+    lines, given = planning.accepted_lines(conn, business_id, chosen, requested_at, request)
     totals = await planning.count(conn, chosen, lines, given)
     if request.plan_digest is not None:
         digest = await planning.digest_of(conn, chosen, lines, given, totals, timezone, request)
         _refuse_other_plan(digest, totals, request.plan_digest, chosen)
-    promised = {"accepted_sessions": totals.sessions, "totals": asdict(totals)}
-    job = {**asked, **_job(request, requested_at), **promised}
+    job = _job(asked, requested_at, totals)
     outcomes = [Outcome(one.id, one.outcome, one.job_id) for one in chosen]
     clocks = await aside(len(chosen), _clocks, chosen, timezone)
     is_heard = await acceptances.write(conn, job, outcomes, clocks)
@@ -141,8 +142,8 @@ async def _take_sessions(
         raise _KeyTaken
     taken = [one.id for one in chosen if one.outcome is SessionOutcome.ACCEPTED]
     if is_heard:
-        await job_events.accepted(conn, asked["business_id"], job["id"], job["status"], taken)
-    return Accepted(job, outcomes, replayed=False)
+        await job_events.accepted(conn, business_id, job.id, job.status, taken)
+    return Accepted(as_written(job), outcomes, replayed=False)
 
 
 def _clocks(chosen: Sequence[MatchedSession], timezone: str) -> dict[str, acceptances.Clock]:
@@ -155,23 +156,30 @@ def _clock(one: MatchedSession, business_timezone: str) -> acceptances.Clock:
     return acceptances.Clock(times.timezone, times.starts_local)
 
 
-def _job(request: Request, requested_at: dt.datetime) -> dict[str, Any]:
+def _job(asked: _Asked, requested_at: dt.datetime, totals: PlanTotals) -> NewJob:
+    request = asked.request
     held = request.hold_seconds > 0
     hold_until = requested_at + dt.timedelta(seconds=request.hold_seconds) if held else None
     milliseconds = int(requested_at.timestamp() * 1000)
-    return {
+    return NewJob(
         # The id carries the database's milliseconds, which its refunds' ids share.
-        "id": str(uuid7(nanoseconds=milliseconds * 1_000_000)),
-        "status": JobStatus.HELD if held else JobStatus.QUEUED,
-        "date_from": request.date_from,
-        "date_to": request.date_to,
-        "reason": request.reason,
-        "include_attended": request.include_attended,
-        "policy": POLICY,
-        "hold_until": hold_until,
-        "requested_at": requested_at,
-        "due_at": hold_until or requested_at,
-    }
+        id=str(uuid7(nanoseconds=milliseconds * 1_000_000)),
+        business_id=asked.business_id,
+        idempotency_key=asked.idempotency_key,
+        request_fingerprint=asked.fingerprint,
+        status=JobStatus.HELD if held else JobStatus.QUEUED,
+        date_from=request.date_from,
+        date_to=request.date_to,
+        reason=request.reason,
+        include_attended=request.include_attended,
+        policy=POLICY,
+        hold_until=hold_until,
+        requested_by=asked.requested_by,
+        requested_at=requested_at,
+        due_at=hold_until or requested_at,
+        accepted_sessions=totals.sessions,
+        totals=totals,
+    )
 
 
 def _none_left(chosen: Sequence[MatchedSession]) -> Problem:
@@ -191,7 +199,7 @@ def _none_left(chosen: Sequence[MatchedSession]) -> Problem:
 
 
 def _refuse_other_plan(
-    digest: str, totals: planning.PlanTotals, plan_digest: str, chosen: Sequence[MatchedSession]
+    digest: str, totals: PlanTotals, plan_digest: str, chosen: Sequence[MatchedSession]
 ) -> None:
     if digest == plan_digest:
         return
@@ -223,7 +231,7 @@ def _refuse_other_plan(
     )
 
 
-def _told(totals: planning.PlanTotals) -> dict[str, Any]:
+def _told(totals: PlanTotals) -> dict[str, Any]:
     """The totals as every answer has them: sums of money are lists."""
     sums = {
         name: [

@@ -17,6 +17,7 @@ from app.cancellation.expand import expand_chunk
 from app.db.core.dialect import now
 from app.db.core.engine import Database
 from app.db.jobs import completion, job_events, jobs
+from app.db.jobs.job import Job
 from app.db.refunds import manual_changes
 from app.db.refunds.manual_changes import Retried
 from app.domain.statuses import NEEDS_A_PERSON, WAIVED, JobStatus, RefundStatus
@@ -49,7 +50,7 @@ class ByHand:
     amount_minor: int | None = None
 
 
-async def withdraw(db: Database, business_id: str, job_id: str) -> sa.RowMapping:
+async def withdraw(db: Database, business_id: str, job_id: str) -> Job:
     """Undo a job that is still on hold: its sessions are scheduled again.
 
     A withdrawn one stays so.
@@ -60,21 +61,21 @@ async def withdraw(db: Database, business_id: str, job_id: str) -> sa.RowMapping
     """
     async with db.write(Step.WITHDRAW) as conn:
         job = await jobs.existing(conn, business_id, job_id, lock=True)
-        if job["status"] == JobStatus.WITHDRAWN:
+        if job.status == JobStatus.WITHDRAWN:
             return job
-        on_hold = job["status"] == JobStatus.HELD and job["hold_until"] > await jobs.clock(conn)
+        on_hold = await jobs.is_on_hold(conn, job)
         if not on_hold:
             raise Problem(
                 409,
                 "not-on-hold",
                 "The bulk cancellation is not on hold",
-                f"Only a job on hold can be withdrawn; this one is {job['status']}."
-                if job["status"] != JobStatus.HELD
+                f"Only a job on hold can be withdrawn; this one is {job.status}."
+                if job.status != JobStatus.HELD
                 else "Its hold has just ended.",
-                extensions={"job_status": job["status"]},
+                extensions={"job_status": job.status},
             )
         # What would have been returned is kept for the audit, while the bookings are still frozen.
-        await expand_chunk(conn, job, at_most=job["accepted_sessions"], withdrawn=True)
+        await expand_chunk(conn, job, at_most=job.accepted_sessions, withdrawn=True)
         await jobs.release_sessions(conn, business_id, job_id)
         await jobs.update(conn, job_id, status=JobStatus.WITHDRAWN, finished_at=now(), due_at=None)
         await job_events.withdrawn(conn, business_id, job_id)
@@ -90,7 +91,7 @@ async def retry(
     *,
     actor: str,
     retried: Retried = ALL_BUT_DISPUTED,
-) -> tuple[sa.RowMapping, int]:
+) -> tuple[Job, int]:
     """Try the job's rejected refunds again, and look again for those given up on.
 
     One that is named and under way already is left as it is, so that a call may be repeated.
@@ -183,7 +184,7 @@ async def resolve(
                 detail,
                 extensions={"refund_status": refund["status"]},
             )
-        seq = job["outcome_seq"] + 1
+        seq = job.outcome_seq + 1
         await jobs.update(conn, job_id, outcome_seq=seq)
         await manual_changes.resolve(
             conn,

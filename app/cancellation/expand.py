@@ -5,16 +5,16 @@ is committed with the place that it reaches to: an expansion that was cut off go
 commit ended.
 """
 
-import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.cancellation import lines
 from app.db.jobs import job_events, job_sessions, jobs
+from app.db.jobs.job import Job
 from app.db.refunds import refunds
 
 
 async def expand_chunk(
-    conn: AsyncConnection, job: sa.RowMapping, *, at_most: int, withdrawn: bool = False
+    conn: AsyncConnection, job: Job, *, at_most: int, withdrawn: bool = False
 ) -> tuple[int, bool]:
     """Write the rows of the next `at_most` sessions of a locked job.
 
@@ -26,22 +26,22 @@ async def expand_chunk(
     Raises:
         sqlalchemy.exc.IntegrityError: a line has a refund of some other job already.
     """
-    start, end = job["expanded_sessions"], job["accepted_sessions"]
+    start, end = job.expanded_sessions, job.accepted_sessions
     positions = range(start, min(start + at_most, end))
     if not positions:
         return 0, True
-    after_seq = job["outcome_seq"]
+    after_seq = job.outcome_seq
     rows = await refunds.expand(
         conn,
-        job["id"],
+        job.id,
         lines.of_job(job),
         lines.parameters(job, positions),
         after_seq=after_seq,
         withdrawn=withdrawn,
     )
     if not withdrawn:
-        await job_events.held_back(conn, job["business_id"], job["id"], positions)
-    await job_sessions.store_booking_count(conn, job["id"], positions)
-    outcome_seq = refunds.last_outcome_seq(job["id"], after_seq)
-    await jobs.update(conn, job["id"], expanded_sessions=positions.stop, outcome_seq=outcome_seq)
+        await job_events.held_back(conn, job.business_id, job.id, positions)
+    await job_sessions.store_booking_count(conn, job.id, positions)
+    outcome_seq = refunds.last_outcome_seq(job.id, after_seq)
+    await jobs.update(conn, job.id, expanded_sessions=positions.stop, outcome_seq=outcome_seq)
     return rows, positions.stop == end

@@ -55,11 +55,11 @@ async def follow(
             settled = await refund_pages.settled_since(conn, job_id, seq=seq, limit=_ROWS_AT_ONCE)
         seq = settled[-1]["outcome_seq"] if settled else seq
         caught_up = len(settled) < _ROWS_AT_ONCE
-        at_rest = caught_up and job["due_at"] is None
+        at_rest = caught_up and job.due_at is None
         view = await seen.look(db, job, at_once=at_rest)
         # What the view has counted beyond these rows is still to be told: the job may go on, or a
         # late word has come.
-        ended = at_rest and same(view.row, job)
+        ended = at_rest and same(view.job, job)
         step = None
         if settled or ended or view is not told:
             step = FollowStep(settled, seq, view if ended or view is not told else None, ended)

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.core.dialect import Instant, bound_list, in_bound_list, plans_by_values, rows_of_list
 from app.db.jobs.entitlements import returns
+from app.db.jobs.job import Job
 from app.db.tables import job_sessions, sessions
 from app.domain import terms
 
@@ -122,13 +123,13 @@ def chosen_many(
     return {"of_business": business_id, "listed_ids": session_ids, "as_of": as_of}
 
 
-def of_job(job: sa.RowMapping) -> sa.Subquery:
+def of_job(job: Job) -> sa.Subquery:
     """What the bookings of a job's accepted sessions get back.
 
     It is by the policy, and as at the instant, of the job's acceptance. Made once for all jobs that
     are alike, it takes `parameters`.
     """
-    return _of_any_job(include_attended=job["include_attended"], in_force=job["policy"])
+    return _of_any_job(include_attended=job.include_attended, in_force=job.policy)
 
 
 @cache
@@ -150,13 +151,13 @@ def _of_any_job(*, include_attended: bool, in_force: int) -> sa.Subquery:
     return _returns(source, "accepted_at", include_attended=include_attended, in_force=in_force)
 
 
-def parameters(job: sa.RowMapping, positions: range) -> dict[str, Any]:
+def parameters(job: Job, positions: range) -> dict[str, Any]:
     """What `of_job` is of: a job, and places among its accepted sessions."""
     return {
-        "of_job": job["id"],
+        "of_job": job.id,
         "first_position": positions.start,
         "end_position": positions.stop,
-        "accepted_at": job["requested_at"],
+        "accepted_at": job.requested_at,
     }
 
 

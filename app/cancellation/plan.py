@@ -26,28 +26,9 @@ from app.db.core.driver import Row
 from app.db.core.engine import Database
 from app.db.jobs import entitlement_totals
 from app.domain.days import business_zone, instant_text
+from app.domain.plan_totals import PlanTotals
 from app.domain.statuses import Method, SessionOutcome
 from app.domain.terms import SkipReason
-
-
-@dataclass(frozen=True, slots=True)
-class PlanTotals:
-    """What would be returned, and what would be kept.
-
-    These are counts, sums by currency in minor units, and credits. Of a job of an earlier version
-    members may be missing: it counted nothing there.
-    """
-
-    sessions: int = 0
-    bookings: int = 0
-    clients: int = 0
-    refunds: int = 0
-    amounts: dict[str, int] = field(default_factory=dict)
-    credits: int = 0
-    nothing_to_return: int = 0
-    kept_amounts: dict[str, int] = field(default_factory=dict)
-    kept_credits: int = 0
-
 
 _LINES_AT_ONCE: Final = 1_000
 _TOTALS: Final = TypeAdapter(PlanTotals)  # whoever sends a digest may have made it

@@ -12,12 +12,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from app.cancellation.plan import PlanTotals
 from app.db.core.engine import Database
 from app.db.jobs import job_sessions, job_versions, jobs
 from app.db.jobs.acceptances import Outcome
+from app.db.jobs.job import Job
 from app.db.refunds import history, refund_pages
 from app.db.refunds.refund_pages import Filter
+from app.domain.plan_totals import PlanTotals
 from app.domain.statuses import RefundStatus
 from app.errors import NotFound
 
@@ -44,8 +45,7 @@ class JobView:
     The refunds are there only where they were asked for.
     """
 
-    row: Mapping[Any, Any]
-    totals: PlanTotals
+    job: Job
     session_counts: Mapping[str, int]
     refunds: Mapping[RefundStatus, RefundSum]
     version: str = ""  # of a view with refunds: another view of the job has another
@@ -74,8 +74,8 @@ async def one(db: Database, business_id: str, job_id: str) -> JobView:
         whole = await job_versions.whole(conn, business_id, job_id)
     if whole is None:
         raise NotFound("bulk cancellation")
-    totals = PlanTotals(**whole.row["totals"])
-    return JobView(whole.row, totals, whole.outcomes, _sums(totals, whole.tally), whole.version)
+    sums = _sums(whole.job.totals, whole.tally)
+    return JobView(whole.job, whole.outcomes, sums, whole.version)
 
 
 async def version(db: Database, business_id: str, job_id: str) -> str:
@@ -103,14 +103,13 @@ async def known(db: Database, business_id: str, job_id: str) -> None:
         await jobs.existing(conn, business_id, job_id)
 
 
-def as_accepted(job: Mapping[Any, Any], outcomes: Sequence[Outcome]) -> JobView:
+def as_accepted(job: Job, outcomes: Sequence[Outcome]) -> JobView:
     """The view of the moment of acceptance.
 
     It is the same however often a request is replayed.
     """
     counts: dict[str, int] = Counter(one.outcome for one in outcomes)
-    totals = PlanTotals(**job["totals"])
-    return JobView(job, totals, counts, _sums(totals, ()))
+    return JobView(job, counts, _sums(job.totals, ()))
 
 
 async def newest(
@@ -118,9 +117,9 @@ async def newest(
 ) -> list[JobView]:
     """Jobs newest first, without their refunds' sums."""
     async with db.read() as conn:
-        rows = await jobs.newest(conn, business_id, status=status, before=before, limit=limit)
-        counts = await job_sessions.outcome_counts(conn, [row["id"] for row in rows])
-    return [JobView(row, PlanTotals(**row["totals"]), counts[row["id"]], {}) for row in rows]
+        found = await jobs.newest(conn, business_id, status=status, before=before, limit=limit)
+        counts = await job_sessions.outcome_counts(conn, [job.id for job in found])
+    return [JobView(job, counts[job.id], {}) for job in found]
 
 
 async def sessions(

@@ -7,16 +7,15 @@ counting is a tenth of one connection's time at most.
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 from weakref import WeakValueDictionary
-
-import sqlalchemy as sa
 
 from app.cancellation import read
 from app.cancellation.read import JobView
 from app.db.core.engine import Database
+from app.db.jobs.job import Job
 
 _RESTS_TIMES: Final = 9
 
@@ -30,7 +29,7 @@ class Watch:
     _rests_until: float = 0.0
     _taking: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def look(self, db: Database, job: sa.RowMapping, *, at_once: bool) -> JobView:
+    async def look(self, db: Database, job: Job, *, at_once: bool) -> JobView:
         """A view of the job: the last one taken, or a new one.
 
         It is taken anew where it is not as in `job` any more, once it has had its rest or
@@ -39,10 +38,10 @@ class Watch:
         """
         async with self._taking:
             if self._view is None or (
-                not same(self._view.row, job) and (at_once or self._has_rested)
+                not same(self._view.job, job) and (at_once or self._has_rested)
             ):
                 began = self.clock()
-                self._view = await read.one(db, job["business_id"], job["id"])
+                self._view = await read.one(db, job.business_id, job.id)
                 ended = self.clock()
                 self._rests_until = ended + _RESTS_TIMES * (ended - began)
             return self._view
@@ -64,6 +63,10 @@ def watch(job_id: str) -> Watch:
     return _watches.setdefault(job_id, Watch())
 
 
-def same(one: Mapping[Any, Any], other: Mapping[Any, Any]) -> bool:
+def same(one: Job, other: Job) -> bool:
     """Whether two readings of a job agree in all that a follower is told."""
-    return all(one[name] == other[name] for name in ("status", "outcome_seq", "expanded_sessions"))
+    return _told_by(one) == _told_by(other)
+
+
+def _told_by(job: Job) -> tuple[str, int, int]:
+    return job.status, job.outcome_seq, job.expanded_sessions

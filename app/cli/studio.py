@@ -174,8 +174,8 @@ async def _jobs(db: Database) -> list[tuple[str, str, int, int]]:
     """The newest jobs, oldest first: id, status, settled refunds, all refunds."""
     jobs = []
     for newest in await read.newest(db, _BUSINESS, status=None, before=None, limit=_SHOWN_JOBS):
-        view = await read.one(db, _BUSINESS, newest.row["id"])
+        view = await read.one(db, _BUSINESS, newest.job.id)
         done = sum(one.count for status, one in view.refunds.items() if status in FINAL)
         total = sum(one.count for one in view.refunds.values())
-        jobs.append((str(view.row["id"]), str(view.row["status"]), done, total))
+        jobs.append((view.job.id, str(view.job.status), done, total))
     return jobs[::-1]

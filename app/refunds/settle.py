@@ -5,12 +5,12 @@ An outcome that was heard is in the next commit.
 
 from functools import partial
 
-import sqlalchemy as sa
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.core.group_commit import GroupCommitter
 from app.db.jobs import completion, jobs
+from app.db.jobs.job import Job
 from app.db.refunds import outcomes, refunds
 from app.db.refunds.claims import ClaimedRefund
 from app.db.refunds.outcomes import Recorded
@@ -56,27 +56,27 @@ async def settle_job(runtime: Runtime, job_id: str) -> float | None:
     """
     async with runtime.db.write(Step.SETTLE) as conn:
         job = await jobs.lock_any(conn, job_id)
-        if job is None or job["status"] in {JobStatus.HELD, JobStatus.WITHDRAWN}:
+        if job is None or job.status in {JobStatus.HELD, JobStatus.WITHDRAWN}:
             return None
-        expanded = job["expanded_sessions"] == job["accepted_sessions"]
+        expanded = job.expanded_sessions == job.accepted_sessions
         due_in = await _due_in(runtime, conn, job) if expanded else 0.0
         if due_in is not None:
             await jobs.update(conn, job_id, due_at=jobs.seconds_from_now(max(due_in, 0.0)))
             return due_in
-        if job["due_at"] is not None:
-            status = await completion.end(conn, job["business_id"], job_id)
+        if job.due_at is not None:
+            status = await completion.end(conn, job.business_id, job_id)
             log.info("job.ended", job_id=job_id, status=status)
     return None
 
 
-async def _due_in(runtime: Runtime, conn: AsyncConnection, job: sa.RowMapping) -> float | None:
+async def _due_in(runtime: Runtime, conn: AsyncConnection, job: Job) -> float | None:
     """Seconds until there is something to do.
 
     An upstream that is to be left alone is waited for.
     """
     waits = []
     for method in UpstreamMethod:
-        due_in = await refunds.next_due_in(conn, job["id"], method)
+        due_in = await refunds.next_due_in(conn, job.id, method)
         if due_in is not None:
-            waits.append(max(due_in, runtime.paces.quiet_seconds(job["business_id"], method)))
+            waits.append(max(due_in, runtime.paces.quiet_seconds(job.business_id, method)))
     return min(waits, default=None)

@@ -83,7 +83,7 @@ async def _lock_session(
     if known.job_id is None:
         return
     job = await jobs.get(conn, business_id, known.job_id)
-    if job is not None and jobs.is_in_process(job["status"]):
+    if job is not None and jobs.is_in_process(job.status):
         raise Problem(
             409,
             "session-in-process",

@@ -127,8 +127,8 @@ async def _accepted(db: Database, sessions: int) -> None:
     accepted = await accept.accept(
         db, LocalQueue(), **named, idempotency_key=uuid.uuid4().hex, request=request
     )
-    if accepted.job["accepted_sessions"] != sessions:
-        raise RuntimeError(f"{accepted.job['accepted_sessions']} were accepted, and not {sessions}")
+    if accepted.job.accepted_sessions != sessions:
+        raise RuntimeError(f"{accepted.job.accepted_sessions} were accepted, and not {sessions}")
 
 
 async def _undo(db: Database) -> None:

@@ -166,7 +166,7 @@ async def _accepted(url: str, db: Database, bookings: int) -> str:
         idempotency_key="bench",
         request=Request(schedule.DAY, schedule.DAY, "all"),
     )
-    return str(done.job["id"])
+    return str(done.job.id)
 
 
 def _check(written: int, bookings: int) -> None:

@@ -149,7 +149,7 @@ async def _job(db: Database) -> str:
     accepted = await accept.accept(
         db, LocalQueue(), **named, idempotency_key=uuid.uuid4().hex, request=request
     )
-    return str(accepted.job["id"])
+    return str(accepted.job.id)
 
 
 async def _client(db: Database) -> None:

@@ -176,7 +176,7 @@ async def accepted(db: Database, queue: Queue, business_id: str) -> str:
         idempotency_key="bench",
         request=Request(schedule.DAY, schedule.DAY, "all"),
     )
-    return str(done.job["id"])
+    return str(done.job.id)
 
 
 async def ended(db: Database, job_id: str, refunds: int) -> float:

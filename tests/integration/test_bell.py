@@ -134,9 +134,9 @@ async def test_a_worker_that_hears_of_a_job_runs_it_to_its_end(db, queue):
         "requested_by": "test",
         "idempotency_key": "k",
     }
-    job_id = (await accept.accept(db, queue, **request, request=Request(DAY, DAY, "all"))).job["id"]
+    job_id = (await accept.accept(db, queue, **request, request=Request(DAY, DAY, "all"))).job.id
     async with asyncio.timeout(10):
-        while (await read.one(db, "studio", job_id)).row["status"] != "completed":  # noqa: ASYNC110 - rows have no events
+        while (await read.one(db, "studio", job_id)).job.status != "completed":  # noqa: ASYNC110 - rows have no events
             await asyncio.sleep(0.02)
     runtime.stopping.set()
     async with asyncio.timeout(2):

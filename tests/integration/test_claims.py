@@ -93,7 +93,7 @@ async def job(database_url):
         "idempotency_key": "k",
     }
     accepted = await accept.accept(db, runtime.queue, **named, request=Request(DAY, DAY, "all"))
-    yield runtime, witness, accepted.job["id"]
+    yield runtime, witness, accepted.job.id
     await db.close()
 
 

@@ -62,8 +62,8 @@ async def job_id(db):
     }
     accepted = await accept.accept(db, LocalQueue(), **named, request=Request(DAY, DAY, "all"))
     async with db.write() as conn:
-        await expand_chunk(conn, await jobs.lock_any(conn, accepted.job["id"]), at_most=10)
-    return accepted.job["id"]
+        await expand_chunk(conn, await jobs.lock_any(conn, accepted.job.id), at_most=10)
+    return accepted.job.id
 
 
 async def claim(db, job_id, *, lease_seconds):

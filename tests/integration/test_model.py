@@ -103,7 +103,7 @@ class Business(RuleBasedStateMachine):
             assert refused.value.slug == "sessions-already-in-process"
             return
         accepted = self.accept(f"key {len(self.jobs)}", request)
-        job_id = accepted.job["id"]
+        job_id = accepted.job.id
         self.jobs.append(job_id)
         self.requests[job_id] = request
         self.watch.holder |= dict.fromkeys(taken, job_id)
@@ -137,7 +137,7 @@ class Business(RuleBasedStateMachine):
             assert refused.value.slug == "idempotency-key-reused"
         else:
             again = self.accept(key, request)
-            assert (again.replayed, again.job["id"]) == (True, job_id)
+            assert (again.replayed, again.job.id) == (True, job_id)
         self.watch.look()
 
     # Workers

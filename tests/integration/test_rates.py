@@ -96,7 +96,7 @@ async def job(database_url):
             "idempotency_key": "k",
         }
         accepted = await accept.accept(db, runtime.queue, **named, request=Request(DAY, DAY, "all"))
-        return runtime, accepted.job["id"]
+        return runtime, accepted.job.id
 
     yield make
     await db.close()

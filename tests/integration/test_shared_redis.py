@@ -122,10 +122,10 @@ async def test_the_sweep_works_on_what_it_finds_though_its_prompts_are_taken(db)
     }
     job_id = (
         await accept.accept(db, runtime.queue, **named, request=Request(DAY, DAY, "all"))
-    ).job["id"]
+    ).job.id
     own = set()
     async with asyncio.timeout(20):
-        while (await read.one(db, "studio", job_id)).row["status"] != "completed":
+        while (await read.one(db, "studio", job_id)).job.status != "completed":
             await run_due(runtime, own)
             await asyncio.sleep(0.02)
     await asyncio.gather(*own)

@@ -228,9 +228,9 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "the wake comes before the commit",
         "app/cancellation/accept.py",
-        "            accepted = await _take_sessions(conn, timezone, request, asked)\n",
-        "            accepted = await _take_sessions(conn, timezone, request, asked)\n"
-        '            await queue.wake(accepted.job["id"])\n',
+        "            accepted = await _take_sessions(conn, asked)\n",
+        "            accepted = await _take_sessions(conn, asked)\n"
+        "            await queue.wake(accepted.job.id)\n",
         "tests/integration/test_wake.py",
     ),
     defect(

@@ -15,11 +15,11 @@ from app.api.schedule.local_times import Times
 from app.api.shapes import RESOLVED_AMOUNT, Answer, Body, UtcInstant
 from app.cancellation.digests import MAX_DIGEST
 from app.cancellation.plan import CancellationPlan as PlanValue
-from app.cancellation.plan import PlanTotals as TotalsValue
 from app.cancellation.read import JobView
 from app.cancellation.request import MAX_HOLD_SECONDS, MAX_SESSIONS_NAMED, Request
 from app.domain.days import session_times
 from app.domain.fields import Date, PlatformId, Uuid, prose, text
+from app.domain.plan_totals import PlanTotals
 from app.domain.statuses import JobStatus, Method, RefundStatus, SessionOutcome
 
 _EXAMPLE: JsonDict = {
@@ -122,7 +122,7 @@ class Totals(Answer):
     kept_credits: int
 
     @classmethod
-    def of(cls, totals: TotalsValue) -> Self:
+    def of(cls, totals: PlanTotals) -> Self:
         return cls(**totals_fields(totals))
 
 
@@ -323,7 +323,7 @@ def money(amounts: Mapping[str, int]) -> list[Money]:
     return [Money(**one) for one in money_fields(amounts)]
 
 
-def totals_fields(totals: TotalsValue) -> dict[str, Any]:
+def totals_fields(totals: PlanTotals) -> dict[str, Any]:
     """The members of `Totals`."""
     return {
         "sessions": totals.sessions,
@@ -350,24 +350,24 @@ def job_fields(view: JobView, *, as_accepted: bool = False) -> dict[str, Any]:
 
     The latter whatever has become of the job since.
     """
-    row = view.row
-    status = row["status"]
+    job = view.job
+    status = job.status
     if as_accepted:
-        status = JobStatus.HELD if row["hold_until"] else JobStatus.QUEUED
+        status = JobStatus.HELD if job.hold_until else JobStatus.QUEUED
     return {
-        "id": row["id"],
+        "id": job.id,
         "status": status,
-        "date_from": row["date_from"],
-        "date_to": row["date_to"],
-        "reason": row["reason"],
-        "include_attended": row["include_attended"],
-        "hold_until": row["hold_until"],
-        "requested_by": row["requested_by"],
-        "requested_at": row["requested_at"],
-        "started_at": None if as_accepted else row["started_at"],
-        "finished_at": None if as_accepted else row["finished_at"],
+        "date_from": job.date_from,
+        "date_to": job.date_to,
+        "reason": job.reason,
+        "include_attended": job.include_attended,
+        "hold_until": job.hold_until,
+        "requested_by": job.requested_by,
+        "requested_at": job.requested_at,
+        "started_at": None if as_accepted else job.started_at,
+        "finished_at": None if as_accepted else job.finished_at,
         "session_counts": view.session_counts,
-        "totals": totals_fields(view.totals),
+        "totals": totals_fields(job.totals),
     }
 
 

@@ -116,7 +116,7 @@ async def create_bulk_cancellation(
     )
     if not as_csv:
         return await job_answers.accepted_answer(accepted)
-    job_id = accepted.job["id"]
+    job_id = accepted.job.id
     lines = audit_csv.stream(service.db, who.business_id, job_id, as_accepted=True)
     headers = job_answers.accepted_headers(accepted)
     headers |= audit_headers(

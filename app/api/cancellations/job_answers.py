@@ -50,7 +50,7 @@ async def accept(
 
 def accepted_headers(accepted: Accepted) -> dict[str, str]:
     """Where the job is, and whether it was there before."""
-    headers = {"Location": f"/v1/bulk-cancellations/{accepted.job['id']}"}
+    headers = {"Location": f"/v1/bulk-cancellations/{accepted.job.id}"}
     return headers | {"Idempotent-Replayed": "true"} if accepted.replayed else headers
 
 
@@ -63,7 +63,7 @@ async def accepted_answer(accepted: Accepted) -> Response:
 
 
 def _accepted_body(accepted: Accepted) -> str:
-    job_id = accepted.job["id"]
+    job_id = accepted.job.id
     answer = bodies.AcceptedJob(
         **bodies.detail_fields(read.as_accepted(accepted.job, accepted.outcomes), as_accepted=True),
         sessions=[

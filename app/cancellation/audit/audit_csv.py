@@ -19,6 +19,7 @@ from app.cancellation.audit.read_ahead import read_ahead
 from app.cancellation.audit.workbook import Workbook
 from app.db.core.engine import Database
 from app.db.jobs import audit_rows, jobs
+from app.db.jobs.job import Job
 from app.db.tables import refunds
 from app.domain.texts import csv_cells
 from app.errors import Stopping
@@ -46,7 +47,7 @@ async def count_lines(db: Database, business_id: str, job_id: str) -> int:
             audit_rows.unbooked_lines(job_id).order_by(None).subquery()
         )
         count: int = (await conn.execute(unbooked)).scalar_one()
-    return count + int(job["totals"]["refunds"]) + int(job["totals"]["nothing_to_return"])
+    return count + job.totals.refunds + job.totals.nothing_to_return
 
 
 async def last_outcome(db: Database, business_id: str, job_id: str) -> int:
@@ -57,7 +58,7 @@ async def last_outcome(db: Database, business_id: str, job_id: str) -> int:
     """
     async with db.read() as conn:
         job = await jobs.existing(conn, business_id, job_id)
-    return int(job["outcome_seq"])
+    return job.outcome_seq
 
 
 def stream(
@@ -110,16 +111,16 @@ async def _workbook(db: Database, business_id: str, job_id: str) -> AsyncIterato
     yield await asyncio.to_thread(book.end)
 
 
-def _sources(job: sa.RowMapping, *, as_accepted: bool) -> Iterator[audit_rows.Lines]:
+def _sources(job: Job, *, as_accepted: bool) -> Iterator[audit_rows.Lines]:
     """The audit's lines, as queries of some thousand lines each.
 
     So none outlasts a statement's time, however large the job is.
     """
-    job_id, written = job["id"], job["expanded_sessions"]
+    job_id, written = job.id, job.expanded_sessions
     for positions in _parts(0, written):
         yield audit_rows.refund_lines(job_id, positions, as_accepted=as_accepted)
     to_return = lines.of_job(job)
-    for positions in _parts(written, job["accepted_sessions"]):
+    for positions in _parts(written, job.accepted_sessions):
         yield audit_rows.planned_lines(job, positions, to_return).params(
             lines.parameters(job, positions)
         )
@@ -178,7 +179,7 @@ async def follow(
             yield csv_cells.lines_of(
                 (*row[:-1], str(row[-1])) if numbered else row[:-1] for row in settled
             )
-        elif job["due_at"] is None:
+        elif job.due_at is None:
             return
         else:
             pause = min(pause * 1.5, _MAX_PAUSE_SECONDS)

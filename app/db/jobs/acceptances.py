@@ -6,7 +6,7 @@ first: where its idempotency key is taken, nothing at all is written.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import orjson
 import sqlalchemy as sa
@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.aside import aside
 from app.db.core import changes
 from app.db.core.driver import fetch
+from app.db.jobs.job import GIVEN, NewJob, columns_of
 from app.db.tables import jobs
 from app.domain.statuses import SessionOutcome
 
@@ -42,26 +43,7 @@ class Clock(NamedTuple):
     starts_local: str
 
 
-_GIVEN: Final = (
-    "id",
-    "business_id",
-    "idempotency_key",
-    "request_fingerprint",
-    "status",
-    "date_from",
-    "date_to",
-    "reason",
-    "include_attended",
-    "policy",
-    "hold_until",
-    "requested_by",
-    "requested_at",
-    "due_at",
-    "accepted_sessions",
-    "expanded_sessions",
-    "totals",
-    "outcome_seq",
-)
+_GIVEN: Final = (*GIVEN, "expanded_sessions", "outcome_seq")
 _JOB: Final = f"""
 INSERT INTO jobs ({", ".join(_GIVEN)}) VALUES ({", ".join(f":{name}" for name in _GIVEN)})
 ON CONFLICT (business_id, idempotency_key) DO NOTHING RETURNING id, requested_at
@@ -122,7 +104,7 @@ WHERE business_id = :business_id
 
 async def write(
     conn: AsyncConnection,
-    job: Mapping[str, Any],
+    job: NewJob,
     outcomes: Sequence[Outcome],
     clocks: Mapping[str, Clock],
 ) -> bool | None:
@@ -130,16 +112,16 @@ async def write(
 
     Args:
         conn: in a transaction that writes.
-        job: the columns of `jobs` that an acceptance gives.
+        job: what the acceptance gives it.
         outcomes: of every chosen session, in the job's order.
         clocks: of every chosen session, by its id.
 
     Returns:
         None where the job's key is taken, else whether the business may have an endpoint to tell.
     """
-    changes.note_schedule(job["business_id"])
+    changes.note_schedule(job.business_id)
     chosen = await aside(len(outcomes), _as_json, outcomes, clocks)
-    given = dict(job) | {"expanded_sessions": 0, "outcome_seq": 0, "outcomes": chosen}
+    given = columns_of(job) | {"expanded_sessions": 0, "outcome_seq": 0, "outcomes": chosen}
     if conn.dialect.name == "postgresql":
         rows = await fetch(conn, _POSTGRESQL, given)
         return bool(rows[0]["is_heard"]) if rows else None

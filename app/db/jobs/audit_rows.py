@@ -14,6 +14,7 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from app.db.core.refund_ranges import in_sessions
 from app.db.jobs.entitlements import is_counted
+from app.db.jobs.job import Job
 from app.db.tables import bookings, clients, job_sessions, jobs, refunds
 from app.domain.money import DECIMALS_0, DECIMALS_3, DECIMALS_4
 from app.domain.refund_ids import LAST, milliseconds
@@ -235,17 +236,17 @@ def _cells_at_acceptance() -> tuple[sa.ColumnElement[Any], ...]:
     )
 
 
-def planned_lines(job: sa.RowMapping, positions: range, lines: sa.Subquery) -> Lines:
+def planned_lines(job: Job, positions: range, lines: sa.Subquery) -> Lines:
     """A line for each of `lines` whose refund row is yet to be written.
 
     It has the id that the row will have. `lines` are made by `entitlements`, of the job's sessions
     at `positions`.
     """
-    accepted = _accepted(job["id"], positions)
+    accepted = _accepted(job.id, positions)
     refund_id = sa.func.refund_id(
-        sa.literal(milliseconds(job["id"]), sa.BigInteger),
+        sa.literal(milliseconds(job.id), sa.BigInteger),
         lines.c.position,
-        sa.literal(job["id"], _TEXT),
+        sa.literal(job.id, _TEXT),
         sa.cast(lines.c.booking_id, _TEXT),
         lines.c.line_no,
     )

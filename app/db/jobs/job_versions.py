@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from app.db.core.driver import Connection, Row, Single, fetch
 from app.db.jobs import job_sessions
+from app.db.jobs.job import COLUMNS, Job, job_of
 from app.db.tables import job_claims, jobs
 
 _CLAIMS: Final = sa.func.coalesce(
@@ -36,9 +37,9 @@ _LOOK: Final = sa.select(*_VERSION).where(*_THIS)
 
 
 class Whole(NamedTuple):
-    """A job's row and version, its sessions by outcome, its refunds counted and summed."""
+    """A job and its version, its sessions by outcome, its refunds counted and summed."""
 
-    row: Row
+    job: Job
     version: str
     outcomes: Mapping[str, int]
     tally: Sequence[Row]
@@ -66,19 +67,20 @@ async def whole(conn: Connection, business_id: str, job_id: str) -> Whole | None
             return None
         row = dict(rows[0])
         outcomes, tally = row.pop("outcomes") or {}, row.pop("tally") or []
-        return Whole(row, _version_in(row), outcomes, tally)
+        return Whole(job_of(row), _version_in(row), outcomes, tally)
     found = (await conn.execute(_row(), given)).mappings().one_or_none()
     if found is None:
         return None
     counts = await job_sessions.outcome_counts(conn, [job_id])
-    return Whole(found, _version_in(found), counts[job_id], await job_sessions.tally(conn, job_id))
+    tally = await job_sessions.tally(conn, job_id)
+    return Whole(job_of(found), _version_in(found), counts[job_id], tally)
 
 
 @cache
 def _row() -> sa.Select[Any]:
     id_ = sa.cast(jobs.c.id, sa.Text).label("id")  # the driver's own is no text
     shown = (
-        id_ if column is jobs.c.id else column for column in jobs.c if column not in _OF_VERSION
+        id_ if column is jobs.c.id else column for column in COLUMNS if column not in _OF_VERSION
     )
     return sa.select(*shown, *_VERSION).where(*_THIS)
 

@@ -9,13 +9,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.core import changes, driver
 from app.db.core.dialect import bound_list, in_bound_list, in_list, is_one_of, later, now
+from app.db.jobs.job import COLUMNS, Job, job_of
 from app.db.tables import job_sessions, jobs, sessions
 from app.domain.statuses import IN_PROCESS, JobStatus, SessionStatus
 from app.errors import NotFound
 
-Row = sa.RowMapping
 Holders = Mapping[str, str]  # the statuses of jobs that have sessions, by the job's id
 
+_JOB: Final = sa.select(*COLUMNS)
 _OF_BUSINESS: Final = (
     sa.select(
         *(
@@ -43,28 +44,28 @@ async def clock(conn: AsyncConnection) -> dt.datetime:
     return value
 
 
-async def of_key(conn: AsyncConnection, business_id: str, idempotency_key: str) -> Row | None:
+async def of_key(conn: AsyncConnection, business_id: str, idempotency_key: str) -> Job | None:
     """The job that this key made, if any."""
-    query = sa.select(jobs).where(
-        jobs.c.business_id == business_id, jobs.c.idempotency_key == idempotency_key
+    return await _one(
+        conn,
+        _JOB.where(jobs.c.business_id == business_id, jobs.c.idempotency_key == idempotency_key),
     )
-    return (await conn.execute(query)).mappings().one_or_none()
 
 
 async def get(
     conn: AsyncConnection, business_id: str, job_id: str, *, lock: bool = False
-) -> Row | None:
+) -> Job | None:
     """One job of this business.
 
     `lock` keeps every other writer of the job out until the transaction ends.
     """
-    query = sa.select(jobs).where(jobs.c.business_id == business_id, jobs.c.id == job_id)
-    return (await conn.execute(query.with_for_update() if lock else query)).mappings().one_or_none()
+    query = _JOB.where(jobs.c.business_id == business_id, jobs.c.id == job_id)
+    return await _one(conn, query.with_for_update() if lock else query)
 
 
 async def existing(
     conn: AsyncConnection, business_id: str, job_id: str, *, lock: bool = False
-) -> Row:
+) -> Job:
     """As `get`, of a job that is to be there.
 
     Raises:
@@ -76,25 +77,36 @@ async def existing(
     return job
 
 
-async def lock_any(conn: AsyncConnection, job_id: str) -> Row | None:
+async def lock_any(conn: AsyncConnection, job_id: str) -> Job | None:
     """The job by id alone, locked: for workers, who serve every business."""
+    return await _one(conn, _JOB.where(jobs.c.id == job_id).with_for_update())
+
+
+async def _one(conn: AsyncConnection, query: sa.Select[Any]) -> Job | None:
+    row = (await conn.execute(query)).mappings().one_or_none()
+    return None if row is None else job_of(row)
+
+
+async def is_on_hold(conn: AsyncConnection, job: Job) -> bool:
+    """Whether the job is still held, by the database's clock."""
     return (
-        (await conn.execute(sa.select(jobs).where(jobs.c.id == job_id).with_for_update()))
-        .mappings()
-        .one_or_none()
+        job.status is JobStatus.HELD
+        and job.hold_until is not None
+        and job.hold_until > await clock(conn)
     )
 
 
 async def newest(
     conn: AsyncConnection, business_id: str, *, status: str | None, before: str | None, limit: int
-) -> Sequence[Row]:
+) -> list[Job]:
     """Jobs newest first, from the one after `before` (an id)."""
-    query = sa.select(jobs).where(jobs.c.business_id == business_id)
+    query = _JOB.where(jobs.c.business_id == business_id)
     if status is not None:
         query = query.where(jobs.c.status == status)
     if before is not None:
         query = query.where(jobs.c.id < before)
-    return (await conn.execute(query.order_by(jobs.c.id.desc()).limit(limit))).mappings().all()
+    rows = await conn.execute(query.order_by(jobs.c.id.desc()).limit(limit))
+    return [job_of(row) for row in rows.mappings()]
 
 
 async def update(conn: AsyncConnection, job_id: str, **values: Any) -> None:

@@ -11,8 +11,7 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
-import sqlalchemy as sa
-
+from app.db.jobs.job import Job
 from app.gateways.outcomes import PaymentAccount, UpstreamMethod
 from app.refunds import rate_limit
 from app.refunds.execute import LaneContext
@@ -27,7 +26,7 @@ from app.refunds.telling import Teller
 
 async def run_lanes(
     runtime: Runtime,
-    job: sa.RowMapping,
+    job: Job,
     chunks: AsyncIterator[None],
     *,
     merchants: Mapping[UpstreamMethod, PaymentAccount],
@@ -41,7 +40,7 @@ async def run_lanes(
 
     Args:
         runtime: the worker's.
-        job: its row.
+        job: as it began.
         chunks: writes more of the job's refunds at each step, beside the calls.
         merchants: at whose accounts its payments and its credits are.
         stop_at: by the monotonic clock, when to claim no more.
@@ -51,7 +50,7 @@ async def run_lanes(
     Returns:
         Whether another slice was prompted at `stop_at`, as is done where it `hands_over`.
     """
-    business_id, reason = job["business_id"], job["reason"] or ""
+    business_id, reason = job.business_id, job.reason or ""
     async with (
         _paced(runtime, UpstreamMethod.PAYMENT, merchants[UpstreamMethod.PAYMENT], business_id) as (
             payments,
@@ -80,7 +79,7 @@ async def run_lanes(
                 of_credit,
             ),
         ]
-        this = Slice(runtime, job["id"], stop_at, commits, lanes)
+        this = Slice(runtime, job.id, stop_at, commits, lanes)
         handing_over = asyncio.create_task(_hand_over(this) if hands_over else _never())
         telling = [asyncio.create_task(lane.teller.keep_telling()) for lane in lanes]
         try:

@@ -11,7 +11,6 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Any
 
-import sqlalchemy as sa
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -20,6 +19,7 @@ from app.db.core import statistics
 from app.db.core.dialect import now
 from app.db.core.fair_lock import current_writer
 from app.db.jobs import jobs
+from app.db.jobs.job import Job
 from app.db.refunds import refunds
 from app.domain.statuses import JobStatus
 from app.fault_points import Step
@@ -68,11 +68,11 @@ async def run_slice(
 
 async def _begin(
     runtime: Runtime, job_id: str
-) -> tuple[sa.RowMapping, bool, Mapping[UpstreamMethod, PaymentAccount]] | None:
+) -> tuple[Job, bool, Mapping[UpstreamMethod, PaymentAccount]] | None:
     """Start the job, or go on with it; write its first refund rows, maybe all.
 
     Returns:
-        its row, whether all its refunds are there, and at whose accounts its payments and credits
+        it, whether all its refunds are there, and at whose accounts its payments and credits
         are; None when there is nothing to run (ended, withdrawn, on hold).
     """
     async with runtime.db.write(Step.BEGIN) as conn:
@@ -81,36 +81,36 @@ async def _begin(
             # Of another installation, whose prompts come here: it finds its jobs by its own sweep.
             log.warning("job.unknown", job_id=job_id)
             return None
-        if job["due_at"] is None:
+        if job.due_at is None:
             return None
-        if job["status"] == JobStatus.HELD and job["hold_until"] > await jobs.clock(conn):
-            await jobs.update(conn, job_id, due_at=job["hold_until"])
+        if await jobs.is_on_hold(conn, job):
+            await jobs.update(conn, job_id, due_at=job.hold_until)
             return None
         started = (
             {}
-            if job["status"] == JobStatus.RUNNING
+            if job.status == JobStatus.RUNNING
             else {"status": JobStatus.RUNNING, "started_at": now()}
         )
         await _beat(runtime, conn, job_id, **started)
         _, is_expanded = await expand_chunk(conn, job, at_most=FIRST_CHUNK)
-        whose = await payment_account.of_business(runtime, conn, job["business_id"])
+        whose = await payment_account.of_business(runtime, conn, job.business_id)
     if started:
-        log.info("job.started", job_id=job_id, business_id=job["business_id"])
+        log.info("job.started", job_id=job_id, business_id=job.business_id)
     return job, is_expanded, whose
 
 
 async def _go_on(
-    runtime: Runtime, begun: sa.RowMapping, stop_at: float, *, is_expanded: bool, helper: bool
+    runtime: Runtime, begun: Job, stop_at: float, *, is_expanded: bool, helper: bool
 ) -> AsyncGenerator[None]:
     """Write the other refund rows, a chunk of sessions per transaction, yielding after each.
 
     Each chunk is under the job row's lock. Other workers are called as soon as there is work for
     them.
     """
-    job_id, is_long, chunk = begun["id"], not is_expanded, FIRST_CHUNK
-    if begun["expanded_sessions"] == 0:
+    job_id, is_long, chunk = begun.id, not is_expanded, FIRST_CHUNK
+    if begun.expanded_sessions == 0:
         async with runtime.db.write() as conn:
-            await statistics.count_job_sessions(conn, begun["accepted_sessions"])
+            await statistics.count_job_sessions(conn, begun.accepted_sessions)
     while not is_expanded:
         if not helper:
             await _call_helpers(runtime, job_id)
@@ -119,7 +119,7 @@ async def _go_on(
         began = time.monotonic()
         async with runtime.db.write(Step.EXPAND) as conn:
             job = await jobs.lock_any(conn, job_id)
-            if job is None or job["due_at"] is None:
+            if job is None or job.due_at is None:
                 return  # another slice has ended it
             chunk = min(2 * chunk, MAX_CHUNK)
             _, is_expanded = await expand_chunk(conn, job, at_most=chunk)

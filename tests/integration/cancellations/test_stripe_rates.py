@@ -163,7 +163,7 @@ async def cancelled(db, business, account, refunds):
         "idempotency_key": "k",
     }
     accepted = await accept.accept(db, LocalQueue(), **named, request=Request(day, day, "all"))
-    return accepted.job["id"]
+    return accepted.job.id
 
 
 async def keep_running(runtime, job_id, until):

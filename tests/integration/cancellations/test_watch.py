@@ -20,7 +20,7 @@ async def test_followers_share_a_view_and_the_end_is_seen_at_once(week, db):
     await week.work(job_id)
     ended = await row(db, job_id)
     newest = await other.look(db, ended, at_once=True)
-    assert (view.row["status"], newest.row["status"]) == ("queued", "completed")
+    assert (view.job.status, newest.job.status) == ("queued", "completed")
     assert await one.look(db, ended, at_once=True) is newest
 
 

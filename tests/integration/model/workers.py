@@ -86,18 +86,18 @@ class Crew:
         """Start the job, or go on with it, as a slice does; False if there is nothing to run."""
         async with self.db.write() as conn:
             job = await jobs.lock_any(conn, job_id)
-            if job is None or job["due_at"] is None:
+            if job is None or job.due_at is None:
                 return False
-            if job["status"] == "held" and job["hold_until"] > await jobs.clock(conn):
+            if job.status == "held" and job.hold_until > await jobs.clock(conn):
                 return False
-            if job["status"] != "running":
+            if job.status != "running":
                 await jobs.update(conn, job_id, status="running", started_at=now())
         return True
 
     async def expand(self, job_id: str, at_most: int) -> None:
         async with self.db.write() as conn:
             job = await jobs.lock_any(conn, job_id)
-            if job is not None and job["status"] == "running":
+            if job is not None and job.status == "running":
                 await expand_chunk(conn, job, at_most=at_most)
 
     async def claim(self, job_id: str, method: UpstreamMethod, most: int) -> list[Held]:

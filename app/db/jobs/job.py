@@ -1,0 +1,76 @@
+"""A job as a value: what an acceptance gives, and the row with all that became of it since.
+
+The columns are named once, by the fields.
+"""
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Final
+
+from app.db.tables import jobs
+from app.domain.plan_totals import PlanTotals
+from app.domain.statuses import JobStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewJob:
+    """What an acceptance gives a job.
+
+    `totals` are as they were promised. `policy` says what it returns, `due_at` when a worker or a
+    sweep must look at it.
+    """
+
+    id: str
+    business_id: str
+    idempotency_key: str
+    request_fingerprint: str
+    status: JobStatus
+    date_from: dt.date
+    date_to: dt.date
+    reason: str | None
+    include_attended: bool
+    policy: int
+    hold_until: dt.datetime | None
+    requested_by: str
+    requested_at: dt.datetime
+    due_at: dt.datetime | None
+    accepted_sessions: int
+    totals: PlanTotals
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job(NewJob):
+    """A job's row.
+
+    Sessions at places below `expanded_sessions` have their refunds, `outcome_seq` is the last
+    number that an outcome was given.
+    """
+
+    started_at: dt.datetime | None = None
+    finished_at: dt.datetime | None = None
+    expanded_sessions: int = 0
+    outcome_seq: int = 0
+    version: int = 0
+
+
+GIVEN: Final = tuple(each.name for each in fields(NewJob))
+COLUMNS: Final = tuple(jobs.c[each.name] for each in fields(Job))
+
+
+def columns_of(new: NewJob) -> dict[str, Any]:
+    """Its columns' values, by name."""
+    return asdict(new)
+
+
+def job_of(row: Mapping[Any, Any]) -> Job:
+    """The job that a row of `COLUMNS` is."""
+    values = {column.name: row[column.name] for column in COLUMNS}
+    values["status"] = JobStatus(values["status"])
+    values["totals"] = PlanTotals(**values["totals"])
+    return Job(**values)
+
+
+def as_written(new: NewJob) -> Job:
+    """The row that an acceptance writes."""
+    return Job(**{name: getattr(new, name) for name in GIVEN})
