@@ -151,8 +151,8 @@ def _clocks(chosen: Sequence[MatchedSession], timezone: str) -> dict[str, accept
 
 
 def _clock(one: MatchedSession, business_timezone: str) -> acceptances.Clock:
-    row = one.row
-    times = session_times(row["starts_at"], row["ends_at"], row["timezone"], business_timezone)
+    of = one.session
+    times = session_times(of.starts_at, of.ends_at, of.timezone, business_timezone)
     return acceptances.Clock(times.timezone, times.starts_local)
 
 
@@ -205,7 +205,7 @@ def _refuse_other_plan(
         return
     planned = planning.totals_in(plan_digest)
     changes = digests.changes(plan_digest, digest)
-    names = {one.id: one.row["name"] for one in chosen}
+    names = {one.id: one.session.name for one in chosen}
     if changes:
         detail = f"{_in_words(changes, names)} Plan again."
     elif planned == totals:

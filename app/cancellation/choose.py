@@ -2,14 +2,14 @@
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.aside import aside
 from app.cancellation.request import Request
-from app.db.core.driver import Row
-from app.db.jobs import jobs
+from app.db.jobs import found_sessions, jobs
+from app.db.jobs.found_sessions import FoundSession, Holders
 from app.domain.days import Days, business_zone
 from app.domain.statuses import SessionOutcome, SessionStatus
 from app.errors import FieldError, Invalid
@@ -17,17 +17,20 @@ from app.errors import FieldError, Invalid
 _MAX_ERRORS = 100
 
 
-@dataclass(frozen=True, slots=True)
-class MatchedSession:
-    """One session of a request; `job_id` is the job that has it already."""
+class MatchedSession(NamedTuple):
+    """One session of a request, and what becomes of it."""
 
-    row: Row
+    session: FoundSession
     outcome: SessionOutcome
-    job_id: str | None
 
     @property
     def id(self) -> str:
-        return str(self.row["id"])
+        return self.session.id
+
+    @property
+    def job_id(self) -> str | None:
+        """The job that has it already."""
+        return self.session.job_id
 
 
 async def choose(
@@ -44,23 +47,25 @@ async def choose(
     zone = business_zone(timezone)
     days = Days(request.date_from, request.date_to, zone)
     if request.session_ids == "all":
-        rows, holders = await jobs.sessions_in_range(
+        found, holders = await found_sessions.sessions_in_range(
             conn, business_id, days.from_at, days.until_at, lock=lock
         )
-        if not rows:
+        if not found:
             raise Invalid(
                 [FieldError("/session_ids", "no-sessions", "There is no session in this range.")]
             )
     else:
-        rows, holders = await jobs.named_sessions(conn, business_id, request.session_ids, lock=lock)
-        inside = {row["id"]: days.from_at <= row["starts_at"] < days.until_at for row in rows}
+        found, holders = await found_sessions.named_sessions(
+            conn, business_id, request.session_ids, lock=lock
+        )
+        inside = {one.id: days.from_at <= one.starts_at < days.until_at for one in found}
         _refuse_strangers(request.session_ids, inside)
-    return await aside(len(rows), _chosen, rows, holders), rows[0]["read_at"]
+    return await aside(len(found), _matched, found, holders), found[0].read_at
 
 
-def _chosen(rows: Sequence[Row], holders: Mapping[str, str]) -> list[MatchedSession]:
-    chosen = [MatchedSession(row, _outcome(row, holders), row["job_id"]) for row in rows]
-    return sorted(chosen, key=lambda one: (one.row["starts_at"], one.id))
+def _matched(found: Sequence[FoundSession], holders: Holders) -> list[MatchedSession]:
+    in_order = sorted(found, key=lambda one: (one.starts_at, one.id))
+    return [MatchedSession(one, _outcome(one, holders)) for one in in_order]
 
 
 def _refuse_strangers(ids: Sequence[str], inside: Mapping[str, bool]) -> None:
@@ -78,10 +83,10 @@ def _refuse_strangers(ids: Sequence[str], inside: Mapping[str, bool]) -> None:
         )
 
 
-def _outcome(row: Row, holders: Mapping[str, str]) -> SessionOutcome:
-    if row["status"] == SessionStatus.SCHEDULED:
+def _outcome(session: FoundSession, holders: Holders) -> SessionOutcome:
+    if session.status is SessionStatus.SCHEDULED:
         return SessionOutcome.ACCEPTED
     # Without a job, the platform itself has cancelled it.
-    if row["job_id"] is not None and jobs.is_in_process(holders[row["job_id"]]):
+    if session.job_id is not None and jobs.is_in_process(holders[session.job_id]):
         return SessionOutcome.ALREADY_IN_PROCESS
     return SessionOutcome.ALREADY_CANCELLED

@@ -9,7 +9,7 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypedDict
 
 import orjson
 import sqlalchemy as sa
@@ -22,12 +22,12 @@ from app.cancellation import lines as to_return
 from app.cancellation.choose import MatchedSession, choose
 from app.cancellation.request import Request, check
 from app.db.core.dialect import plans_by_values
-from app.db.core.driver import Row
 from app.db.core.engine import Database
 from app.db.jobs import entitlement_totals
+from app.db.jobs.entitlement_totals import LineGroup, SharedPayments
 from app.domain.days import business_zone, instant_text
 from app.domain.plan_totals import PlanTotals
-from app.domain.statuses import Method, SessionOutcome
+from app.domain.statuses import SessionOutcome
 from app.domain.terms import SkipReason
 
 _LINES_AT_ONCE: Final = 1_000
@@ -93,7 +93,7 @@ async def plan(db: Database, business_id: str, timezone: str, request: Request) 
         lines, given = accepted_lines(conn, business_id, chosen, as_of, request)
         totals = await count(conn, chosen, lines, given)
         prints, skipped = await _prints(conn, lines, given)
-        groups = await entitlement_totals.by_session_and_means(conn, lines, given)
+        groups = await entitlement_totals.by_session(conn, lines, given)
         booked = await entitlement_totals.bookings_by_session(conn, lines, given)
         shared = await entitlement_totals.shared_payments(conn, lines, given)
     sessions = await aside(len(chosen), _by_session, chosen, groups, booked)
@@ -130,28 +130,42 @@ async def count(
 ) -> PlanTotals:
     """The totals over all lines."""
     sessions = sum(one.outcome is SessionOutcome.ACCEPTED for one in chosen)
-    groups = await entitlement_totals.over_all(
+    total = await entitlement_totals.over_all(
         conn, lines, given, plan_anew=to_return.are_many(conn, sessions)
     )
-    people: dict[str, Any] = {
-        name: groups[0][name] if groups else 0 for name in ("bookings", "clients")
-    }
-    return PlanTotals(sessions=sessions, **people, **_sums(groups))
-
-
-def _sums(groups: Sequence[Row]) -> dict[str, Any]:
-    """Lines counted, and what they come to, over groups of one method and currency each."""
-    of_money = [group for group in groups if group["method"] == Method.PAYMENT]
-    money = sorted(
-        (group["currency"], group["amount_minor"], group["kept_amount_minor"]) for group in of_money
+    return PlanTotals(
+        sessions=sessions, bookings=total.bookings, clients=total.clients, **_sums(total.groups)
     )
+
+
+class _Sums(TypedDict):
+    refunds: int
+    amounts: dict[str, int]
+    credits: int
+    nothing_to_return: int
+    kept_amounts: dict[str, int]
+    kept_credits: int
+
+
+def _sums(groups: Sequence[LineGroup]) -> _Sums:
+    """Lines counted, and what they come to, over groups of one method and currency each."""
+    refunds = credits = nothing_to_return = kept_credits = 0
+    money = []
+    for group in groups:
+        refunds += group.to_return
+        nothing_to_return += group.lines - group.to_return
+        credits += group.credits
+        kept_credits += group.kept_credits
+        if group.currency is not None:
+            money.append((group.currency, group.amount_minor, group.kept_amount_minor))
+    money.sort()
     return {
-        "refunds": sum(group["to_return"] for group in groups),
+        "refunds": refunds,
         "amounts": {currency: amount for currency, amount, _ in money if amount},
-        "credits": sum(group["credits"] for group in groups),
-        "nothing_to_return": sum(group["count"] - group["to_return"] for group in groups),
+        "credits": credits,
+        "nothing_to_return": nothing_to_return,
         "kept_amounts": {currency: kept for currency, _, kept in money if kept},
-        "kept_credits": sum(group["kept_credits"] for group in groups),
+        "kept_credits": kept_credits,
     }
 
 
@@ -179,21 +193,21 @@ def _digest(
     zone = business_zone(timezone)
     seen = [
         digests.Seen(
-            one.id,
-            one.row["starts_at"].astimezone(zone).date().isoformat(),
+            session.id,
+            session.starts_at.astimezone(zone).date().isoformat(),
             (
                 [
-                    instant_text(one.row["starts_at"]),
-                    instant_text(one.row["ends_at"]),
-                    one.row["timezone"],
+                    instant_text(session.starts_at),
+                    instant_text(session.ends_at),
+                    session.timezone,
                 ],
-                one.row["name"],
-                one.row["location"],
-                one.outcome,
-                prints.get(one.id),
+                session.name,
+                session.location,
+                outcome,
+                prints.get(session.id),
             ),
         )
-        for one in chosen
+        for session, outcome in chosen
     ]
     return digests.make(seen, asdict(totals), include_attended=request.include_attended)
 
@@ -243,21 +257,20 @@ def totals_in(digest: str) -> PlanTotals | None:
 
 
 def _by_session(
-    chosen: Sequence[MatchedSession], groups: Sequence[sa.RowMapping], booked: dict[str, int]
+    chosen: Sequence[MatchedSession],
+    groups: Mapping[str, Sequence[LineGroup]],
+    booked: Mapping[str, int],
 ) -> list[SessionPlan]:
-    mine: defaultdict[str, list[sa.RowMapping]] = defaultdict(list)
-    for group in groups:
-        mine[group["session_id"]].append(group)
-    return [_planned(one, mine[one.id], booked.get(one.id, 0)) for one in chosen]
+    return [_planned(one, groups.get(one.id, ()), booked.get(one.id, 0)) for one in chosen]
 
 
-def _planned(one: MatchedSession, groups: Sequence[sa.RowMapping], bookings: int) -> SessionPlan:
+def _planned(one: MatchedSession, groups: Sequence[LineGroup], bookings: int) -> SessionPlan:
     return SessionPlan(
         session_id=one.id,
-        name=one.row["name"],
-        starts_at=one.row["starts_at"],
-        ends_at=one.row["ends_at"],
-        timezone=one.row["timezone"],
+        name=one.session.name,
+        starts_at=one.session.starts_at,
+        ends_at=one.session.ends_at,
+        timezone=one.session.timezone,
         outcome=one.outcome,
         job_id=one.job_id,
         bookings=bookings,
@@ -269,12 +282,12 @@ def _warnings(
     chosen: Sequence[MatchedSession],
     totals: PlanTotals,
     skipped: Counter[str],
-    shared: Sequence[sa.RowMapping],
+    shared: Sequence[SharedPayments],
     as_of: dt.datetime,
 ) -> list[Caution]:
-    accepted = [one.row for one in chosen if one.outcome is SessionOutcome.ACCEPTED]
-    ended = sum(row["ends_at"] <= as_of for row in accepted)
-    started = sum(row["starts_at"] <= as_of < row["ends_at"] for row in accepted)
+    accepted = [one.session for one in chosen if one.outcome is SessionOutcome.ACCEPTED]
+    ended = sum(one.ends_at <= as_of for one in accepted)
+    started = sum(one.starts_at <= as_of < one.ends_at for one in accepted)
     in_process = sum(one.outcome is SessionOutcome.ALREADY_IN_PROCESS for one in chosen)
     cancelled = sum(one.outcome is SessionOutcome.ALREADY_CANCELLED for one in chosen)
     attended = skipped[SkipReason.ATTENDED]
@@ -296,8 +309,8 @@ def _warnings(
             "payment-shared",
             "Payments that several bookings name, and what would be returned of them."
             " See that each was paid so much.",
-            sum(row["count"] for row in shared),
-            {row["currency"]: row["amount_minor"] for row in shared},
+            sum(one.payments for one in shared),
+            {one.currency: one.amount_minor for one in shared},
         ),
         Caution(
             "already-in-process", "Sessions that another bulk cancellation has in hand.", in_process

@@ -8,16 +8,18 @@ are the job's own at any time.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import sqlalchemy as sa
 
 from app.db.core.engine import Database
 from app.db.jobs import job_sessions, job_versions, jobs
 from app.db.jobs.acceptances import Outcome
+from app.db.jobs.entitlement_totals import LineGroup
 from app.db.jobs.job import Job
+from app.db.jobs.job_sessions import RefundGroup
 from app.db.refunds import history, refund_pages
 from app.db.refunds.refund_pages import Filter
+from app.domain.nouns.cancellations import SessionOfJob
 from app.domain.plan_totals import PlanTotals
 from app.domain.statuses import RefundStatus
 from app.errors import NotFound
@@ -59,7 +61,7 @@ class RefundView:
     """
 
     row: sa.RowMapping
-    session: sa.RowMapping
+    session: SessionOfJob
     client: sa.RowMapping | None
     history: Sequence[sa.RowMapping]
 
@@ -124,7 +126,7 @@ async def newest(
 
 async def sessions(
     db: Database, business_id: str, job_id: str, *, after_seq: int, limit: int
-) -> tuple[Sequence[sa.RowMapping], dict[str, dict[str, int]]]:
+) -> tuple[list[SessionOfJob], dict[str, dict[str, int]]]:
     """A page of the job's sessions, and each accepted one's refunds by status.
 
     The sessions are in start order.
@@ -134,11 +136,11 @@ async def sessions(
     """
     async with db.snapshot() as conn:
         await jobs.existing(conn, business_id, job_id)
-        rows = await job_sessions.page(conn, job_id, after_seq=after_seq, limit=limit)
-        positions = [row["position"] for row in rows if row["position"] is not None]
+        found = await job_sessions.page(conn, job_id, after_seq=after_seq, limit=limit)
+        positions = [one.position for one in found if one.position is not None]
         if not positions:
-            return rows, {}
-        return rows, await job_sessions.refund_counts(
+            return found, {}
+        return found, await job_sessions.refund_counts(
             conn, job_id, range(positions[0], positions[-1] + 1)
         )
 
@@ -172,7 +174,7 @@ async def refund(db: Database, business_id: str, job_id: str, refund_id: str) ->
         return RefundView(row, session, client, await history.of_refund(conn, refund_id))
 
 
-def _sums(totals: PlanTotals, groups: Sequence[Mapping[Any, Any]]) -> dict[RefundStatus, RefundSum]:
+def _sums(totals: PlanTotals, groups: Sequence[RefundGroup]) -> dict[RefundStatus, RefundSum]:
     sums = {status: RefundSum() for status in RefundStatus}
     pending, skipped = sums[RefundStatus.PENDING], sums[RefundStatus.SKIPPED]
     # All that was promised, less what has a row: what is kept is kept whole.
@@ -182,11 +184,11 @@ def _sums(totals: PlanTotals, groups: Sequence[Mapping[Any, Any]]) -> dict[Refun
         RefundSum(totals.nothing_to_return, {}, 0, totals.kept_amounts, totals.kept_credits),
         1,
     )
-    for group in groups:
+    for status, group in groups:
         of_group = _of_group(group)
-        _add(sums[RefundStatus(group["status"])], of_group, 1)
-        _add(pending, RefundSum(group["to_return"], of_group.amounts, of_group.credits), -1)
-        nothing = group["count"] - group["to_return"]
+        _add(sums[status], of_group, 1)
+        _add(pending, RefundSum(group.to_return, of_group.amounts, of_group.credits), -1)
+        nothing = group.lines - group.to_return
         _add(skipped, RefundSum(nothing, {}, 0, of_group.kept_amounts, of_group.kept_credits), -1)
     for each in sums.values():
         each.amounts = {
@@ -198,12 +200,12 @@ def _sums(totals: PlanTotals, groups: Sequence[Mapping[Any, Any]]) -> dict[Refun
     return sums
 
 
-def _of_group(group: Mapping[Any, Any]) -> RefundSum:
+def _of_group(group: LineGroup) -> RefundSum:
     money, kept = {}, {}
-    if group["currency"] is not None:
-        money[group["currency"]] = group["amount_minor"]
-        kept[group["currency"]] = group["kept_amount_minor"]
-    return RefundSum(group["count"], money, group["credits"], kept, group["kept_credits"])
+    if group.currency is not None:
+        money[group.currency] = group.amount_minor
+        kept[group.currency] = group.kept_amount_minor
+    return RefundSum(group.lines, money, group.credits, kept, group.kept_credits)
 
 
 def _add(to: RefundSum, more: RefundSum, sign: int) -> None:

@@ -10,13 +10,13 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
 from app.cancellation import lines
-from app.db.jobs import acceptances, entitlement_totals, jobs
+from app.db.jobs import acceptances, entitlement_totals, found_sessions
 
 ONE_BY_ONE = "(business_id=? AND id=?)"
 STATEMENTS = {
     "sessions as they became": acceptances._SQLITE_OUTCOMES,
     "sessions as cancelled": acceptances._SQLITE_CANCELLED,
-    "sessions that are named": jobs._BY_ID,
+    "sessions that are named": found_sessions._BY_ID,
     "lines to return": sa.select(lines.of_listed_sessions(include_attended=False)),
     "lines to return, attended ones too": sa.select(
         lines.of_listed_sessions(include_attended=True)

@@ -86,7 +86,7 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "nobody is told of what is held back",
         "app/cancellation/expand.py",
-        '        await job_events.held_back(conn, job["business_id"], job["id"], positions)\n',
+        "        await job_events.held_back(conn, job.business_id, job.id, positions)\n",
         "        pass\n",
         WHOSE,
     ),

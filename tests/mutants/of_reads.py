@@ -58,7 +58,7 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "a public page outlives the cancellation of its sessions",
         "app/db/jobs/acceptances.py",
-        '    changes.note_schedule(job["business_id"])\n',
+        "    changes.note_schedule(job.business_id)\n",
         "",
         ANSWERS,
     ),

@@ -219,7 +219,7 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     defect(
         "two requests at once may take the same session",
-        "app/db/jobs/jobs.py",
+        "app/db/jobs/found_sessions.py",
         "_NAMED: Final = {False: _BY_ID, True: _BY_ID.with_for_update()}",
         "_NAMED: Final = {False: _BY_ID, True: _BY_ID}",
         "tests/integration/cancellations/test_at_once.py",

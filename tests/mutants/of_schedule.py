@@ -70,8 +70,8 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "schedule: a bulk cancellation takes what the platform cancelled",
         "app/cancellation/choose.py",
-        'if row["status"] == SessionStatus.SCHEDULED:',
-        'if row["job_id"] is None:',
+        "if session.status is SessionStatus.SCHEDULED:",
+        "if session.job_id is None:",
         f"{CANCELLED_ELSEWHERE}::test_a_bulk_cancellation_finds_what_the_platform_cancelled_already_cancelled",
     ),
     defect(
@@ -259,8 +259,8 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "schedule deletes: a job's list loses a session that is gone",
         "app/db/jobs/job_sessions.py",
-        'label("ends_at_now")).outerjoin(',
-        'label("ends_at_now")).join(',
+        "_SHOWN: Final = sa.select(*_COLUMNS).outerjoin(",
+        "_SHOWN: Final = sa.select(*_COLUMNS).join(",
         SETTLED,
     ),
     defect(

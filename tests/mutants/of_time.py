@@ -145,7 +145,7 @@ DEFECTS: tuple[Defect, ...] = (
         "time: the audit prints hours in UTC",
         "app/cancellation/accept.py",
         "return acceptances.Clock(times.timezone, times.starts_local)",
-        'return acceptances.Clock(times.timezone, row["starts_at"].isoformat()[:19])',
+        "return acceptances.Clock(times.timezone, of.starts_at.isoformat()[:19])",
         AUDIT,
     ),
     defect(

@@ -19,6 +19,7 @@ from app.cancellation.read import JobView
 from app.cancellation.request import MAX_HOLD_SECONDS, MAX_SESSIONS_NAMED, Request
 from app.domain.days import session_times
 from app.domain.fields import Date, PlatformId, Uuid, prose, text
+from app.domain.nouns.cancellations import SessionOfJob
 from app.domain.plan_totals import PlanTotals
 from app.domain.statuses import JobStatus, Method, RefundStatus, SessionOutcome
 
@@ -401,23 +402,19 @@ def holder_of(outcome: str, held_by_job_id: str | None, job_id: str) -> str | No
 
 
 def job_session(
-    row: Mapping[Any, Any], job_id: str, counts: Mapping[str, int], business_timezone: str
+    session: SessionOfJob, job_id: str, counts: Mapping[str, int], business_timezone: str
 ) -> JobSession:
     """A session of a job as shown; `counts` are of its own refunds."""
-    # A build before 0011 keeps no end.
-    starts_at, ends_at = (
-        row["session_starts_at"],
-        row["session_ends_at"] or row["ends_at_now"],
-    )
+    starts_at, ends_at = session.starts_at, session.ends_at
     return JobSession(
-        session_id=row["session_id"],
-        outcome=row["outcome"],
-        job_id=holder_of(row["outcome"], row["held_by_job_id"], job_id),
-        name=row["session_name"],
+        session_id=session.session_id,
+        outcome=session.outcome,
+        job_id=holder_of(session.outcome, session.held_by_job_id, job_id),
+        name=session.name,
         starts_at=starts_at,
         ends_at=ends_at,
-        **session_times(starts_at, ends_at, row["session_timezone"], business_timezone)._asdict(),
-        location=row["location"],
-        instructor=row["instructor"],
+        **session_times(starts_at, ends_at, session.timezone, business_timezone)._asdict(),
+        location=session.location,
+        instructor=session.instructor,
         refunds={RefundStatus(status): count for status, count in counts.items()},
     )

@@ -171,15 +171,16 @@ async def list_bulk_cancellation_sessions(
 ) -> Page[bodies.JobSession]:
     """In start order, each with its refunds by status."""
     after = decode_cursor(cursor, int)
-    rows, counts = await read.sessions(
+    sessions, counts = await read.sessions(
         service.db, who.business_id, job_id, after_seq=after[0] if after else 0, limit=limit + 1
     )
     shown = [
-        bodies.job_session(row, job_id, counts.get(row["session_id"], {}), who.timezone)
-        for row in rows[:limit]
+        bodies.job_session(one, job_id, counts.get(one.session_id, {}), who.timezone)
+        for one in sessions[:limit]
     ]
     return Page(
-        data=shown, next_cursor=encode_cursor(rows[limit - 1]["seq"]) if len(rows) > limit else None
+        data=shown,
+        next_cursor=encode_cursor(sessions[limit - 1].seq) if len(sessions) > limit else None,
     )
 
 

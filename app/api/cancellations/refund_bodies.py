@@ -5,7 +5,6 @@ One with its session, client and history, and what a person may do about it.
 
 from typing import Annotated, Self
 
-import sqlalchemy as sa
 from pydantic import AfterValidator, ConfigDict, Field
 
 from app.api.cancellations.cancellation_bodies import Refund
@@ -16,6 +15,7 @@ from app.cancellation.read import RefundView
 from app.db.refunds.manual_changes import Retried
 from app.domain.days import session_times
 from app.domain.fields import Uuid, prose, text
+from app.domain.nouns.cancellations import SessionOfJob
 from app.domain.statuses import RefundStatus
 from app.domain.texts.display_text import displayed
 from app.errors import FieldError, Invalid
@@ -81,17 +81,16 @@ class RefundDetail(Refund):
         )
 
 
-def _session(row: sa.RowMapping, business_timezone: str) -> SessionOfRefund:
-    # A build before 0011 keeps no end.
-    starts_at, ends_at = row["session_starts_at"], row["session_ends_at"] or row["ends_at_now"]
+def _session(session: SessionOfJob, business_timezone: str) -> SessionOfRefund:
+    starts_at, ends_at = session.starts_at, session.ends_at
     return SessionOfRefund(
-        id=row["session_id"],
-        name=row["session_name"],
+        id=session.session_id,
+        name=session.name,
         starts_at=starts_at,
         ends_at=ends_at,
-        **session_times(starts_at, ends_at, row["session_timezone"], business_timezone)._asdict(),
-        location=row["location"],
-        instructor=row["instructor"],
+        **session_times(starts_at, ends_at, session.timezone, business_timezone)._asdict(),
+        location=session.location,
+        instructor=session.instructor,
     )
 
 

@@ -6,17 +6,47 @@ They are counted by session, or over all.
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.db.core.driver import Row, fetch
+from app.db.core.driver import fetch
 from app.db.tables import payment_lines
 from app.domain.statuses import Method
 
 _ROWS_AT_ONCE: Final = 1_000
+_METHOD: Final = {str(method): method for method in Method}  # a call for each takes longer
 Given = Mapping[str, Any]  # the parameters of lines that were made once
+
+
+class LineGroup(NamedTuple):
+    """Lines, or refunds, of one method and currency, as `sums` counts and adds them."""
+
+    method: Method
+    currency: str | None
+    lines: int
+    to_return: int
+    amount_minor: int
+    credits: int
+    kept_amount_minor: int
+    kept_credits: int
+
+
+class LineTotals(NamedTuple):
+    """All lines, of how many bookings and clients they are."""
+
+    bookings: int
+    clients: int
+    groups: Sequence[LineGroup]
+
+
+class SharedPayments(NamedTuple):
+    """Payments of one currency that other bookings name, too, and what is returned of them."""
+
+    currency: str
+    payments: int
+    amount_minor: int
 
 
 def sums(source: sa.FromClause) -> tuple[sa.ColumnElement[int], ...]:
@@ -37,10 +67,15 @@ def sums(source: sa.FromClause) -> tuple[sa.ColumnElement[int], ...]:
     )
 
 
-async def by_session_and_means(
+def line_group(method: str, *rest: Any) -> LineGroup:
+    """The group that a row of its method, its currency and its `sums` is."""
+    return LineGroup(_METHOD[method], *rest)
+
+
+async def by_session(
     conn: AsyncConnection, lines: sa.Subquery, given: Given
-) -> Sequence[sa.RowMapping]:
-    """Lines, amounts and credits for each session, method and currency.
+) -> dict[str, list[LineGroup]]:
+    """Lines, amounts and credits of each session, for each method and currency.
 
     Under the method `none` there is nothing to return.
     """
@@ -50,18 +85,22 @@ async def by_session_and_means(
         lines.c.currency,
         *sums(lines),
     ).group_by(lines.c.session_id, lines.c.method, lines.c.currency)
-    return [row async for part in _parts(conn, query, given) for row in part]
+    groups: dict[str, list[LineGroup]] = {}
+    async for part in _parts(conn, query, given):
+        for session_id, method, *rest in part:
+            groups.setdefault(session_id, []).append(LineGroup(_METHOD[method], *rest))
+    return groups
 
 
 async def _parts(
     conn: AsyncConnection, query: sa.Select[Any], given: Given
-) -> AsyncGenerator[Sequence[sa.RowMapping]]:
+) -> AsyncGenerator[Sequence[Sequence[Any]]]:
     """The rows of what may be many thousand sessions, in parts.
 
     The loop would wait for all at once.
     """
     async with conn.stream(query, given) as rows:
-        async for part in rows.mappings().partitions(_ROWS_AT_ONCE):
+        async for part in rows.partitions(_ROWS_AT_ONCE):
             yield part
             await asyncio.sleep(0)
 
@@ -73,20 +112,26 @@ async def bookings_by_session(
     counted = sa.func.count(lines.c.booking_id.distinct()).label("bookings")
     query = sa.select(lines.c.session_id, counted).group_by(lines.c.session_id)
     return {
-        row["session_id"]: row["bookings"]
+        session_id: bookings
         async for part in _parts(conn, query, given)
-        for row in part
+        for session_id, bookings in part
     }
 
 
 async def over_all(
     conn: AsyncConnection, lines: sa.Subquery, given: Given, *, plan_anew: bool = False
-) -> Sequence[Row]:
+) -> LineTotals:
     """Lines, amounts and credits for each method and currency.
 
-    Each row also has the number of all `bookings` and `clients`. For `plan_anew` see `fetch`.
+    For `plan_anew` see `fetch`.
     """
-    return await fetch(conn, _over_all(lines), given, plan_anew=plan_anew)
+    rows = await fetch(conn, _over_all(lines), given, plan_anew=plan_anew)
+    bookings = clients = 0
+    groups = []
+    for row in rows:
+        bookings, clients, *group = row.values()  # the same in each
+        groups.append(line_group(*group))
+    return LineTotals(bookings, clients, groups)
 
 
 @cache
@@ -98,26 +143,24 @@ def _over_all(lines: sa.Subquery) -> sa.Select[Any]:
     bookings = sa.select(counted.c.booking_id, counted.c.client_id).distinct().cte("booked")
     clients = sa.select(bookings.c.client_id).distinct().subquery()
     return sa.select(
+        sa.select(sa.func.count()).select_from(bookings).scalar_subquery().label("bookings"),
+        sa.select(sa.func.count()).select_from(clients).scalar_subquery().label("clients"),
         counted.c.method,
         counted.c.currency,
         *sums(counted),
-        sa.select(sa.func.count()).select_from(bookings).scalar_subquery().label("bookings"),
-        sa.select(sa.func.count()).select_from(clients).scalar_subquery().label("clients"),
     ).group_by(counted.c.method, counted.c.currency)
 
 
 async def shared_payments(
     conn: AsyncConnection, lines: sa.Subquery, given: Given
-) -> Sequence[sa.RowMapping]:
+) -> list[SharedPayments]:
     """By currency: payments of the lines to return that other bookings name, too.
 
     How many they are, and what is returned of them. Bookings of the whole business count, whether
     they are chosen or not.
     """
-    rows: Sequence[sa.RowMapping] = (
-        (await conn.execute(_shared_payments(lines), given)).mappings().all()
-    )
-    return rows
+    rows = await conn.execute(_shared_payments(lines), given)
+    return [SharedPayments(*row) for row in rows.all()]
 
 
 @cache

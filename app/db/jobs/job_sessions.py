@@ -1,7 +1,7 @@
 """The sessions of a job with what became of each, as they were at acceptance."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -9,17 +9,39 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.aside import aside
 from app.db.core.refund_ranges import in_sessions
 from app.db.jobs.acceptances import Outcome
-from app.db.jobs.entitlement_totals import sums
+from app.db.jobs.entitlement_totals import LineGroup, line_group, sums
 from app.db.jobs.entitlements import is_counted
 from app.db.tables import bookings, job_sessions, refunds, sessions
+from app.domain.nouns.cancellations import SessionOfJob
 from app.domain.statuses import Method, RefundStatus, SessionOutcome
 
-Row = sa.RowMapping
 
-# Of a session that has left the schedule, and whose end a build before 0011 did not keep, no end is
+class RefundGroup(NamedTuple):
+    """Refunds of a job of one status, method and currency."""
+
+    status: RefundStatus
+    sums: LineGroup
+
+
+# A build before 0011 did not keep the end: of such a session that has left the schedule none is
 # known.
-_ENDS_AT_NOW: Final = sa.func.coalesce(sessions.c.ends_at, job_sessions.c.session_starts_at)
-_SHOWN: Final = sa.select(job_sessions, _ENDS_AT_NOW.label("ends_at_now")).outerjoin(
+_ENDS_AT: Final = sa.func.coalesce(
+    job_sessions.c.session_ends_at, sessions.c.ends_at, job_sessions.c.session_starts_at
+)
+_COLUMNS: Final = (
+    job_sessions.c.outcome,
+    job_sessions.c.session_id,
+    job_sessions.c.seq,
+    job_sessions.c.position,
+    job_sessions.c.held_by_job_id,
+    job_sessions.c.session_name,
+    job_sessions.c.session_starts_at,
+    _ENDS_AT.label("ends_at"),
+    job_sessions.c.session_timezone,
+    job_sessions.c.location,
+    job_sessions.c.instructor,
+)
+_SHOWN: Final = sa.select(*_COLUMNS).outerjoin(
     sessions,
     sa.and_(
         sessions.c.business_id == job_sessions.c.business_id,
@@ -93,16 +115,23 @@ async def outcome_counts(
     return counts
 
 
-async def page(conn: AsyncConnection, job_id: str, *, after_seq: int, limit: int) -> Sequence[Row]:
+async def page(
+    conn: AsyncConnection, job_id: str, *, after_seq: int, limit: int
+) -> list[SessionOfJob]:
     """A page of the job's sessions in start order."""
     query = _SHOWN.where(job_sessions.c.job_id == job_id, job_sessions.c.seq > after_seq)
-    return (await conn.execute(query.order_by(job_sessions.c.seq).limit(limit))).mappings().all()
+    rows = await conn.execute(query.order_by(job_sessions.c.seq).limit(limit))
+    return [_session_of_job(*row) for row in rows.all()]
 
 
-async def one(conn: AsyncConnection, job_id: str, session_id: str) -> Row:
+async def one(conn: AsyncConnection, job_id: str, session_id: str) -> SessionOfJob:
     """A session of the job, which has it."""
     query = _SHOWN.where(job_sessions.c.job_id == job_id, job_sessions.c.session_id == session_id)
-    return (await conn.execute(query)).mappings().one()
+    return _session_of_job(*(await conn.execute(query)).one())
+
+
+def _session_of_job(outcome: str, *rest: Any) -> SessionOfJob:
+    return SessionOfJob(SessionOutcome(outcome), *rest)
 
 
 async def refund_counts(
@@ -126,9 +155,15 @@ async def refund_counts(
     return counts
 
 
-async def tally(conn: AsyncConnection, job_id: str) -> Sequence[Row]:
+async def tally(conn: AsyncConnection, job_id: str) -> list[RefundGroup]:
     """Counts and sums of the job's refunds by status, method and currency."""
-    return (await conn.execute(TALLY, {"of_job": job_id})).mappings().all()
+    rows = await conn.execute(TALLY, {"of_job": job_id})
+    return [refund_group(*row) for row in rows.all()]
+
+
+def refund_group(status: str, *group: Any) -> RefundGroup:
+    """The group that a row of `TALLY` is."""
+    return RefundGroup(RefundStatus(status), line_group(*group))
 
 
 async def any_need_a_person(conn: AsyncConnection, job_id: str) -> bool:

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from app.db.core.driver import Connection, Row, Single, fetch
 from app.db.jobs import job_sessions
 from app.db.jobs.job import COLUMNS, Job, job_of
+from app.db.jobs.job_sessions import RefundGroup, refund_group
 from app.db.tables import job_claims, jobs
 
 _CLAIMS: Final = sa.func.coalesce(
@@ -42,7 +43,7 @@ class Whole(NamedTuple):
     job: Job
     version: str
     outcomes: Mapping[str, int]
-    tally: Sequence[Row]
+    tally: Sequence[RefundGroup]
 
 
 async def look(conn: Connection, business_id: str, job_id: str) -> str | None:
@@ -67,7 +68,8 @@ async def whole(conn: Connection, business_id: str, job_id: str) -> Whole | None
             return None
         row = dict(rows[0])
         outcomes, tally = row.pop("outcomes") or {}, row.pop("tally") or []
-        return Whole(job_of(row), _version_in(row), outcomes, tally)
+        groups = [refund_group(*group.values()) for group in tally]
+        return Whole(job_of(row), _version_in(row), outcomes, groups)
     found = (await conn.execute(_row(), given)).mappings().one_or_none()
     if found is None:
         return None

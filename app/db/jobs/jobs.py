@@ -1,40 +1,20 @@
 """Job rows: idempotency record, state and outbox of a bulk cancellation at once."""
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.db.core import changes, driver
-from app.db.core.dialect import bound_list, in_bound_list, in_list, is_one_of, later, now
+from app.db.core import changes
+from app.db.core.dialect import is_one_of, later, now
 from app.db.jobs.job import COLUMNS, Job, job_of
 from app.db.tables import job_sessions, jobs, sessions
 from app.domain.statuses import IN_PROCESS, JobStatus, SessionStatus
 from app.errors import NotFound
 
-Holders = Mapping[str, str]  # the statuses of jobs that have sessions, by the job's id
-
 _JOB: Final = sa.select(*COLUMNS)
-_OF_BUSINESS: Final = (
-    sa.select(
-        *(
-            sessions.c[name]
-            for name in ("id", "name", "starts_at", "ends_at", "timezone", "location", "status")
-        ),
-        sa.cast(sessions.c.job_id, sa.Text).label("job_id"),
-        now().label("read_at"),
-    )
-    .where(sessions.c.business_id == sa.bindparam("of_business"))
-    .order_by(sessions.c.id)
-)
-_BY_ID: Final = _OF_BUSINESS.where(in_bound_list(sessions.c.id, "session_ids"))
-_BY_START: Final = _OF_BUSINESS.where(
-    sessions.c.starts_at >= sa.bindparam("from_at"), sessions.c.starts_at < sa.bindparam("until_at")
-)
-_NAMED: Final = {False: _BY_ID, True: _BY_ID.with_for_update()}
-_IN_RANGE: Final = {False: _BY_START, True: _BY_START.with_for_update()}
 
 
 async def clock(conn: AsyncConnection) -> dt.datetime:
@@ -119,52 +99,13 @@ async def update(conn: AsyncConnection, job_id: str, **values: Any) -> None:
     await conn.execute(sa.update(jobs).where(jobs.c.id == job_id).values(**values))
 
 
-async def named_sessions(
-    conn: AsyncConnection, business_id: str, session_ids: Sequence[str], *, lock: bool
-) -> tuple[Sequence[driver.Row], Holders]:
-    """The sessions of these ids in id order, and the jobs that have some.
-
-    Of each it is what a plan needs to know. `read_at` is the database's clock then. They are locked
-    in that order, so that two jobs can't deadlock; on SQLite the write transaction itself is the
-    lock.
-    """
-    given = {"of_business": business_id, "session_ids": bound_list(session_ids)}
-    return await _with_holders(conn, _NAMED[lock], given)
-
-
-async def sessions_in_range(
-    conn: AsyncConnection,
-    business_id: str,
-    from_at: dt.datetime,
-    until_at: dt.datetime,
-    *,
-    lock: bool,
-) -> tuple[Sequence[driver.Row], Holders]:
-    """The same of all that start at `from_at` or later, and before `until_at`."""
-    given = {"of_business": business_id, "from_at": from_at, "until_at": until_at}
-    return await _with_holders(conn, _IN_RANGE[lock], given)
-
-
-async def _with_holders(
-    conn: AsyncConnection, query: sa.Select[Any], given: Mapping[str, Any]
-) -> tuple[Sequence[driver.Row], Holders]:
-    rows = await driver.fetch(conn, query, given)
-    # After the lock was had: a session that another transaction just cancelled is read as it is
-    # now, and so is its job.
-    holders = {row["job_id"] for row in rows if row["job_id"] is not None}
-    if not holders:
-        return rows, {}
-    statuses = sa.select(jobs.c.id, jobs.c.status).where(in_list(jobs.c.id, sorted(holders)))
-    return rows, {row.id: row.status for row in await conn.execute(statuses)}
-
-
 async def release_sessions(conn: AsyncConnection, business_id: str, job_id: str) -> None:
     """Undo what `acceptances.write` did to the sessions.
 
     They are scheduled, and may be chosen again.
     """
     changes.note_schedule(business_id)
-    # Locked in the order in which `named_sessions` and `sessions_in_range` lock, so that neither
+    # Locked in the order in which `found_sessions` locks, so that neither
     # waits in a circle.
     await conn.execute(
         sa.select(sessions.c.id)

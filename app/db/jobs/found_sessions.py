@@ -1,0 +1,102 @@
+"""The sessions that a request means, as the schedule has them, and who has them already.
+
+They are read in the order of their ids, and locked in it where they are to be cancelled.
+"""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.aside import aside
+from app.db.core.dialect import bound_list, in_bound_list, in_list, now
+from app.db.core.driver import Row, fetch
+from app.db.tables import jobs, sessions
+from app.domain.statuses import JobStatus, SessionStatus
+
+
+class FoundSession(NamedTuple):
+    """What a plan needs to know of a session.
+
+    `job_id` is the job that has cancelled it; `read_at` is the database's clock when it was read.
+    """
+
+    status: SessionStatus
+    id: str
+    name: str
+    starts_at: dt.datetime
+    ends_at: dt.datetime
+    timezone: str
+    location: str | None
+    job_id: str | None
+    read_at: dt.datetime
+
+
+Holders = Mapping[str, JobStatus]  # of jobs that have sessions, by the job's id
+
+_STATUS: Final = {str(status): status for status in SessionStatus}  # a call for each takes longer
+_OF_BUSINESS: Final = (
+    sa.select(
+        *(
+            sessions.c[name]
+            for name in ("status", "id", "name", "starts_at", "ends_at", "timezone", "location")
+        ),
+        sa.cast(sessions.c.job_id, sa.Text).label("job_id"),
+        now().label("read_at"),
+    )
+    .where(sessions.c.business_id == sa.bindparam("of_business"))
+    .order_by(sessions.c.id)
+)
+_BY_ID: Final = _OF_BUSINESS.where(in_bound_list(sessions.c.id, "session_ids"))
+_BY_START: Final = _OF_BUSINESS.where(
+    sessions.c.starts_at >= sa.bindparam("from_at"), sessions.c.starts_at < sa.bindparam("until_at")
+)
+_NAMED: Final = {False: _BY_ID, True: _BY_ID.with_for_update()}
+_IN_RANGE: Final = {False: _BY_START, True: _BY_START.with_for_update()}
+
+
+async def named_sessions(
+    conn: AsyncConnection, business_id: str, session_ids: Sequence[str], *, lock: bool
+) -> tuple[list[FoundSession], Holders]:
+    """The sessions of these ids in id order, and the jobs that have some.
+
+    They are locked in that order, so that two jobs can't deadlock; on SQLite the write transaction
+    itself is the lock.
+    """
+    given = {"of_business": business_id, "session_ids": bound_list(session_ids)}
+    return await _with_holders(conn, _NAMED[lock], given)
+
+
+async def sessions_in_range(
+    conn: AsyncConnection,
+    business_id: str,
+    from_at: dt.datetime,
+    until_at: dt.datetime,
+    *,
+    lock: bool,
+) -> tuple[list[FoundSession], Holders]:
+    """The same of all that start at `from_at` or later, and before `until_at`."""
+    given = {"of_business": business_id, "from_at": from_at, "until_at": until_at}
+    return await _with_holders(conn, _IN_RANGE[lock], given)
+
+
+async def _with_holders(
+    conn: AsyncConnection, query: sa.Select[Any], given: Mapping[str, Any]
+) -> tuple[list[FoundSession], Holders]:
+    rows = await fetch(conn, query, given)
+    found = await aside(len(rows), _found, rows)
+    # After the lock was had: a session that another transaction just cancelled is read as it is
+    # now, and so is its job.
+    holders = {one.job_id for one in found if one.job_id is not None}
+    if not holders:
+        return found, {}
+    statuses = sa.select(jobs.c.id, jobs.c.status).where(in_list(jobs.c.id, sorted(holders)))
+    read = await conn.execute(statuses)
+    return found, {job_id: JobStatus(status) for job_id, status in read.all()}
+
+
+def _found(rows: Sequence[Row]) -> list[FoundSession]:
+    values = (row.values() for row in rows)
+    return [FoundSession(_STATUS[status], *rest) for status, *rest in values]
