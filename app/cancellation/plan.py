@@ -149,12 +149,12 @@ class _Sums(TypedDict):
 
 def _sums(groups: Sequence[LineGroup]) -> _Sums:
     """Lines counted, and what they come to, over groups of one method and currency each."""
-    refunds = credits = nothing_to_return = kept_credits = 0
+    refunds = credited = nothing_to_return = kept_credits = 0
     money = []
     for group in groups:
         refunds += group.to_return
         nothing_to_return += group.lines - group.to_return
-        credits += group.credits
+        credited += group.credits
         kept_credits += group.kept_credits
         if group.currency is not None:
             money.append((group.currency, group.amount_minor, group.kept_amount_minor))
@@ -162,7 +162,7 @@ def _sums(groups: Sequence[LineGroup]) -> _Sums:
     return {
         "refunds": refunds,
         "amounts": {currency: amount for currency, amount, _ in money if amount},
-        "credits": credits,
+        "credits": credited,
         "nothing_to_return": nothing_to_return,
         "kept_amounts": {currency: kept for currency, _, kept in money if kept},
         "kept_credits": kept_credits,
