@@ -13,8 +13,8 @@ from app.api.schedule.local_times import ZoneRules
 from app.api.shapes import Answer
 from app.api.state import Service
 from app.auth.keys import Caller, Scope
-from app.db.access import businesses
 from app.domain.zones import zone_named
+from app.schedule import read
 
 router = APIRouter(tags=["schedule"])
 
@@ -51,8 +51,7 @@ class Business(Answer):
 @router.get("/business", summary="The caller's business, and what its key may do")
 async def get_business(who: Annotated[Caller, caller()], service: Service) -> Business:
     """Any key may ask, whatever else it may do."""
-    async with service.db.read() as conn:
-        business = await businesses.get(conn, who.business_id)
+    business = await read.business(service.db, who.business_id)
     return Business(
         id=business.id,
         name=business.name,

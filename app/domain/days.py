@@ -6,6 +6,7 @@ first instant of the next: 23, 24 or 25 hours.
 
 import datetime as dt
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, NamedTuple
@@ -166,6 +167,24 @@ def chosen_days(
             [FieldError("?date_to", "range-too-long", f"The range is longer than {MAX_DAYS} days.")]
         )
     return Days(first, last, zone)
+
+
+def days_asked(
+    timezone: str,
+    date_from: str | None,
+    date_to: str | None,
+    *,
+    now: dt.datetime,
+    default: Callable[[dt.datetime, ZoneInfo], Days] = week_of,
+) -> Days:
+    """The days that a query asks for in a business's zone: with no date, `default` around `now`.
+
+    Raises:
+        Invalid: see `chosen_days`.
+        Problem: see `business_zone`.
+    """
+    zone = business_zone(timezone)
+    return chosen_days(date_from, date_to, zone, default=default(now, zone))
 
 
 def _read_date(pointer: str, text: str | None, errors: list[FieldError]) -> dt.date | None:

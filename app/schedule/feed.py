@@ -9,15 +9,17 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from icalendar import Calendar, Event
 
+from app.domain.days import Days
 from app.domain.nouns.schedule import BusinessRow, SessionRow
 from app.domain.statuses import SessionStatus
 
 MAX_EVENTS: Final = 5_000
-DAYS_BACK: Final = 31
-DAYS_AHEAD: Final = 180
+_DAYS_BACK: Final = 31
+_DAYS_AHEAD: Final = 180
 _REFRESH: Final = dt.timedelta(minutes=5)
 _CUT: Final = (
     f"Not all: the feed holds at most {MAX_EVENTS:,} classes,"
@@ -35,6 +37,12 @@ class Shown:
     rows: Sequence[SessionRow]
     is_cut: bool
     page: str
+
+
+def days_around(now: dt.datetime, zone: ZoneInfo) -> Days:
+    """The days of a feed that is asked for without dates."""
+    today = now.astimezone(zone).date()
+    return Days(today - dt.timedelta(days=_DAYS_BACK), today + dt.timedelta(days=_DAYS_AHEAD), zone)
 
 
 def entity_tag(business: BusinessRow, shown: Shown) -> str:

@@ -1,4 +1,4 @@
-"""Reads the schedule for people: sessions and bookings.
+"""Reads the schedule for people: the business, its sessions and bookings.
 
 Sessions come with their places taken, bookings with what was returned of them. Another business's
 id and an unknown one are the same: not found.
@@ -6,13 +6,18 @@ id and an unknown one are the same: not found.
 
 import datetime as dt
 from collections.abc import Collection
-from dataclasses import replace
 from typing import NamedTuple
 
-from app.db.core.driver import Connection
+from app.db.access import businesses
 from app.db.core.engine import Database
 from app.db.schedule import booking_pages, clients, session_pages
-from app.domain.nouns.schedule import BookingRow, ClientFacts, SessionFilter, SessionRow
+from app.domain.nouns.schedule import (
+    BookingRow,
+    BusinessRow,
+    ClientFacts,
+    SessionFilter,
+    SessionRow,
+)
 from app.domain.statuses import RefundStatus
 from app.errors import NotFound
 
@@ -53,23 +58,14 @@ async def sessions_page(
     return [SessionView(*row) for row in rows]
 
 
-async def nearest(
-    conn: Connection, business_id: str, chosen: SessionFilter, *, from_at: dt.datetime, at_most: int
-) -> tuple[list[SessionRow], bool]:
-    """Up to `at_most` chosen sessions in start order, and whether there are more.
+async def business(db: Database, business_id: str) -> BusinessRow:
+    """The business itself.
 
-    First those that start at `from_at` or later, the soonest first, then those before, the latest
-    first.
+    Raises:
+        NotFound: there is none.
     """
-    ahead = await session_pages.page(
-        conn, business_id, replace(chosen, from_at=max(chosen.from_at, from_at)), limit=at_most + 1
-    )
-    if len(ahead) > at_most:
-        return ahead[:at_most], True
-    room = at_most - len(ahead)
-    before = replace(chosen, until_at=min(chosen.until_at, from_at))
-    past = await session_pages.latest(conn, business_id, before, limit=room + 1)
-    return past[:room][::-1] + ahead, len(past) > room
+    async with db.single() as conn:
+        return await businesses.get(conn, business_id)
 
 
 async def session(db: Database, business_id: str, session_id: str) -> SessionView:

@@ -164,7 +164,7 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     defect(
         "time: a feed that is cut keeps the oldest",
-        "app/schedule/read.py",
+        "app/schedule/public.py",
         "    ahead = await session_pages.page(\n",
         "    return (await session_pages.page(conn, business_id, chosen, limit=at_most)), False\n"
         "    ahead = await session_pages.page(\n",
@@ -172,7 +172,7 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     defect(
         "time: a feed that is cut does not say so",
-        "app/schedule/read.py",
+        "app/schedule/public.py",
         "past[:room][::-1] + ahead, len(past) > room",
         "past[:room][::-1] + ahead, False",
         f"{FEED}::test_a_feed_that_is_cut_keeps_what_is_ahead_and_then_the_latest_past_and_says_so",

@@ -15,16 +15,15 @@ from app.api.openapi import problems
 from app.api.schedule import schedule_lists as lists
 from app.api.schedule.local_times import Times
 from app.api.schedule.schedule_bodies import NamedSession
-from app.api.schedule.schedule_paging import Cursor, DateFrom, DateTo, PageLimit, days_of
+from app.api.schedule.schedule_paging import Cursor, DateFrom, DateTo, PageLimit
 from app.api.shapes import Answer, Page, UtcInstant
 from app.api.state import Service
 from app.aside import aside
-from app.db.access import businesses
-from app.domain.days import Days, business_zone, first_instant
 from app.domain.fields import PlatformId
-from app.domain.nouns.schedule import SessionFilter
 from app.domain.statuses import SessionStatus
-from app.schedule import feed, read
+from app.schedule import feed
+from app.schedule import public as anybodys
+from app.schedule.public import DaysAsked
 
 router = APIRouter(prefix="/public/{business_id}", tags=["public"])
 
@@ -110,19 +109,8 @@ async def get_public_calendar(
     leaves some out, the calendar's description says so, and the header `Calendar-Cut: true`.
     """
     now = dt.datetime.now(dt.UTC)
-    async with service.db.read() as conn:
-        business = await businesses.get(conn, business_id)
-        days = days_of(
-            business.timezone, date_from, date_to, default=_around(now, business.timezone)
-        )
-        today = first_instant(now.astimezone(days.zone).date(), days.zone)
-        rows, is_cut = await read.nearest(
-            conn,
-            business_id,
-            SessionFilter(days.from_at, days.until_at),
-            from_at=today,
-            at_most=feed.MAX_EVENTS,
-        )
+    asked = DaysAsked(date_from, date_to, now)
+    business, _, rows, is_cut = await anybodys.feed_sessions(service.db, business_id, asked)
     shown = feed.Shown(rows, is_cut, f"{request.base_url}c/{business_id}")
     tag = await aside(len(rows), feed.entity_tag, business, shown)
     headers = {"ETag": f"W/{tag}", "Cache-Control": lists.PUBLIC_CACHE} | (
@@ -132,11 +120,3 @@ async def get_public_calendar(
         return Response(status_code=304, headers=headers)
     text = await asyncio.to_thread(feed.calendar, business, shown, now=now)
     return Response(text, headers=headers, media_type="text/calendar; charset=utf-8")
-
-
-def _around(now: dt.datetime, timezone: str) -> Days:
-    zone = business_zone(timezone)
-    today = now.astimezone(zone).date()
-    return Days(
-        today - dt.timedelta(days=feed.DAYS_BACK), today + dt.timedelta(days=feed.DAYS_AHEAD), zone
-    )

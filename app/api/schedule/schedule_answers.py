@@ -14,8 +14,9 @@ from app.api.schedule.schedule_bodies import BookingRefund
 from app.api.schedule.schedule_paging import place_after
 from app.api.shapes import encode_cursor
 from app.domain.days import Days, instant_text, session_times
-from app.domain.nouns.schedule import BookingRow, BusinessRow, LineFacts, RefundRow, SessionRow
+from app.domain.nouns.schedule import BookingRow, LineFacts, RefundRow, SessionRow
 from app.domain.statuses import OPEN, RefundStatus
+from app.schedule.public import BusinessSchedule
 from app.schedule.read import SessionView, total
 
 Members = dict[str, Any]
@@ -45,19 +46,19 @@ def session_page(
 ) -> Members:
     """A `SessionPage` of the first `limit` of these, with a cursor where there are more."""
     shown = [session(view, business_timezone) for view in views[:limit]]
-    return {"data": shown, "next_cursor": _cursor([view.session for view in views], limit)} | _days(
-        days
-    )
+    next_cursor = None
+    if len(views) > limit:
+        last = views[limit - 1].session
+        next_cursor = place_after(last.facts.starts_at, last.id)
+    return {"data": shown, "next_cursor": next_cursor} | _days(days)
 
 
-def public_page(
-    business: BusinessRow, days: Days, rows: Sequence[SessionRow], limit: int
-) -> Members:
-    """A `PublicSchedule`, as `session_page`."""
-    shown = [_public(row, business.timezone) for row in rows[:limit]]
-    return {"data": shown, "next_cursor": _cursor(rows, limit), "business": business.name} | _days(
-        days
-    )
+def public_page(found: BusinessSchedule) -> Members:
+    """A `PublicSchedule`, with a cursor where there are more."""
+    business, days, rows, is_cut = found
+    next_cursor = place_after(rows[-1].facts.starts_at, rows[-1].id) if is_cut else None
+    shown = [_public(row, business.timezone) for row in rows]
+    return {"data": shown, "next_cursor": next_cursor, "business": business.name} | _days(days)
 
 
 def booking(row: BookingRow) -> Members:
@@ -94,8 +95,9 @@ def client_page(
 
 def _client_booking(row: BookingRow, of_row: SessionRow, business_timezone: str) -> Members:
     shown = booking(row)
-    shown["session"] = _anybodys(of_row, business_timezone)
-    shown["session"]["cancellation"] = _cancellation(of_row)
+    shown["session"] = _anybodys(of_row, business_timezone) | {
+        "cancellation": _cancellation(of_row)
+    }
     shown["returned"] = _sum(row, _RETURNED)
     shown["on_the_way"] = _sum(row, OPEN)
     return shown
@@ -177,12 +179,3 @@ def _days(days: Days) -> Members:
         "date_to": str(days.date_to),
         "timezone": days.zone.key,
     }
-
-
-def _cursor(rows: Sequence[SessionRow], limit: int) -> str | None:
-    """The cursor after the last that is shown, where there are more."""
-    return (
-        place_after(rows[limit - 1].facts.starts_at, rows[limit - 1].id)
-        if len(rows) > limit
-        else None
-    )

@@ -4,6 +4,7 @@ They are a week's sessions, a client's bookings, and what anybody may see of a s
 routes and the `hot_routes` before them have each answer from here, so that both give the same.
 """
 
+import datetime as dt
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,14 +14,15 @@ from starlette.status import HTTP_200_OK, HTTP_304_NOT_MODIFIED
 
 from app.api.negotiation import matches
 from app.api.schedule import schedule_answers as answers
-from app.api.schedule.schedule_paging import days_of, place_of
+from app.api.schedule.schedule_paging import place_of
 from app.api.state import State
 from app.auth.keys import Caller
-from app.db.access import businesses
-from app.db.schedule import session_pages
+from app.domain.days import days_asked
 from app.domain.nouns.schedule import SessionFilter
 from app.domain.statuses import SessionStatus
+from app.schedule import public as anybodys
 from app.schedule import read
+from app.schedule.public import DaysAsked
 
 PUBLIC_CACHE: Final = "public, max-age=60"
 # The caller's browser keeps it, and asks for it again each time by its ETag.
@@ -53,9 +55,10 @@ async def sessions(service: State, who: Caller, asked: Asked) -> Response:
     """A page of the business's sessions.
 
     Raises:
-        Invalid, Problem: see `days_of` and `place_of`.
+        Invalid, Problem: see `days_asked` and `place_of`.
     """
-    days = days_of(who.timezone, asked.date_from, asked.date_to)
+    now = dt.datetime.now(dt.UTC)
+    days = days_asked(who.timezone, asked.date_from, asked.date_to, now=now)
     filters = (asked.status, asked.location, asked.instructor, asked.q)
     views = await read.sessions_page(
         service.db,
@@ -90,24 +93,19 @@ async def public(
     """A page of what anybody may see, kept for a moment by `PublicPages`.
 
     Raises:
-        Invalid, Problem: see `days_of` and `place_of`.
+        Invalid, Problem: see `days_asked` and `place_of`.
         NotFound: there is no such business.
     """
     after = place_of(asked.cursor)
 
     async def body() -> bytes:
-        async with service.db.single() as conn:
-            business = await businesses.get(conn, business_id)
-            days = days_of(business.timezone, asked.date_from, asked.date_to)
-            chosen = SessionFilter(days.from_at, days.until_at)
-            rows = await session_pages.page(
-                conn, business_id, chosen, after=after, limit=asked.limit + 1
-            )
-        return orjson.dumps(answers.public_page(business, days, rows, asked.limit))
+        days = DaysAsked(asked.date_from, asked.date_to, dt.datetime.now(dt.UTC))
+        found = await anybodys.page(service.db, business_id, days, after=after, limit=asked.limit)
+        return orjson.dumps(answers.public_page(found))
 
-    page = (asked.date_from, asked.date_to, asked.limit, after)
-    found = await service.public_pages.get(business_id, page, body)
-    headers = {"ETag": found.etag, "Cache-Control": PUBLIC_CACHE}
-    if matches(if_none_match, found.etag):
+    key = (asked.date_from, asked.date_to, asked.limit, after)
+    page = await service.public_pages.get(business_id, key, body)
+    headers = {"ETag": page.etag, "Cache-Control": PUBLIC_CACHE}
+    if matches(if_none_match, page.etag):
         return Response(None, HTTP_304_NOT_MODIFIED, headers)
-    return Response(found.body, headers=headers, media_type="application/json")
+    return Response(page.body, headers=headers, media_type="application/json")

@@ -1,4 +1,4 @@
-"""What the schedule's lists share: the days and filters of a query, and cursors.
+"""What the schedule's lists share: the parameters of a query, and cursors.
 
 A cursor holds nothing but a row's key.
 """
@@ -11,7 +11,7 @@ from fastapi import Query
 from pydantic import AfterValidator, StringConstraints
 
 from app.api.shapes import Limit, decode_cursor, encode_cursor
-from app.domain.days import Days, business_zone, chosen_days, instant_text, week_of
+from app.domain.days import instant_text
 from app.domain.texts.display_text import MAX_CHARACTERS, displayed
 from app.errors import FieldError, Invalid
 
@@ -47,23 +47,6 @@ Exactly = Annotated[_Displayed | None, Query(description="Exactly this text, whi
 PartOfName = Annotated[
     _Displayed | None, Query(description="Part of the name, whatever its case and accents.")
 ]
-
-
-def days_of(
-    timezone: str, date_from: str | None, date_to: str | None, *, default: Days | None = None
-) -> Days:
-    """The days that a query asks for in a business's zone.
-
-    `default` is the current week when left out.
-
-    Raises:
-        Invalid: see `chosen_days`.
-        Problem: see `business_zone`.
-    """
-    zone = business_zone(timezone)
-    return chosen_days(
-        date_from, date_to, zone, default=default or week_of(dt.datetime.now(dt.UTC), zone)
-    )
 
 
 def place_after(starts_at: dt.datetime, id_: str) -> str:
