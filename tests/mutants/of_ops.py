@@ -113,7 +113,7 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     defect(
         "any number of secrets sign",
-        "app/webhooks/endpoints.py",
+        "app/webhooks/manage/endpoints.py",
         "if await signing_secrets.count(conn, endpoint_id) >= MAX_SECRETS:",
         "if False:",
         RECEIVERS,

@@ -18,7 +18,7 @@ TOLD_ONCE = "tests/integration/webhooks/test_told_once.py"
 DELIVER = "app/webhooks/deliver.py"
 ROWS = "app/db/webhooks/deliveries.py"
 WRITTEN = "app/db/webhooks/attempts.py"
-OUT = "app/webhooks/endpoints.py"
+OUT = "app/webhooks/manage/endpoints.py"
 LISTS = "app/db/webhooks/delivery_lists.py"
 
 DEFECTS: tuple[Defect, ...] = (

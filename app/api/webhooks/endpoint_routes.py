@@ -20,8 +20,8 @@ from app.domain.fields import Uuid
 from app.domain.statuses import DeliveryStatus
 from app.encryption import SecretBox
 from app.errors import FieldError, Invalid, NotFound, Problem
-from app.webhooks import endpoints
 from app.webhooks.addresses import AddressPolicy
+from app.webhooks.manage import endpoints
 from app.webhooks.urls import check_url
 
 router = APIRouter(prefix="/webhook-endpoints", tags=["webhooks"])

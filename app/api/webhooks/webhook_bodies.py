@@ -18,7 +18,7 @@ from app.db.webhooks.events import types_of
 from app.domain.events import EventType
 from app.domain.fields import Moment, Uuid, text
 from app.domain.statuses import DeliveryStatus, DisabledBecause, EndpointStatus
-from app.webhooks.endpoints import MAX_OVERLAP_SECONDS
+from app.webhooks.manage.endpoints import MAX_OVERLAP_SECONDS
 from app.webhooks.urls import MAX_URL
 
 Subscribable = StrEnum(  # type: ignore[misc]  # its members are those of another enumeration

@@ -16,7 +16,7 @@ from app.db import tables
 from app.db.access.encrypted import webhook_secret
 from app.db.webhook_tables import webhook_deliveries
 from app.main import create_app
-from app.webhooks.endpoints import MAX_ENDPOINTS
+from app.webhooks.manage.endpoints import MAX_ENDPOINTS
 
 NOBODYS = "019aab00-0000-7000-8000-0000000000f1"
 # What is sent in place of a good URL.
