@@ -67,17 +67,17 @@ async def claim(office: DeliveryContext, endpoint_id: str, *, most: int) -> Batc
         endpoint = await endpoints.get_any(conn, endpoint_id)
         if endpoint is None:
             return _NOTHING
-        if endpoint["status"] != EndpointStatus.ENABLED:
+        if endpoint.status != EndpointStatus.ENABLED:
             # What is due was written while it was being disabled, unless it is just being enabled.
             held = await endpoints.hold(conn, endpoint_id)
-            if held is not None and held["status"] != EndpointStatus.ENABLED:
+            if held is not None and held.status != EndpointStatus.ENABLED:
                 await deliveries.give_up(conn, endpoint_id)
             return _NOTHING
         lease = office.timeout_seconds + _LEASE_MARGIN_SECONDS
         claimed = await deliveries.claim(conn, endpoint_id, most=most, lease_seconds=lease)
         sealed = await signing_secrets.in_force(conn, endpoint_id)
     return Batch(
-        endpoint["url"], _opened(office.seals, endpoint_id, sealed), claimed, time.monotonic()
+        endpoint.url, _opened(office.seals, endpoint_id, sealed), claimed, time.monotonic()
     )
 
 
@@ -108,19 +108,19 @@ async def record(db: Database, endpoint_id: str, group: Sequence[AttemptRow]) ->
         made = [one for one in group if one.milliseconds is not None]
         because = None
         # Not what was said where the endpoint has been before.
-        if any(retries.is_gone(one.status_code) and one.url == endpoint["url"] for one in made):
+        if any(retries.is_gone(one.status_code) and one.url == endpoint.url for one in made):
             because = DisabledBecause.GONE
         elif any(one.delivered for one in made):
-            if endpoint["failing_since"] is not None:
+            if endpoint.failing_since is not None:
                 await endpoints.update(conn, endpoint_id, failing_since=None)
         elif made and await endpoints.has_failed(
             conn, endpoint, for_seconds=retries.PATIENCE_SECONDS
         ):
             because = DisabledBecause.FAILING
-        if because is not None and endpoint["status"] == EndpointStatus.ENABLED:
+        if because is not None and endpoint.status == EndpointStatus.ENABLED:
             await endpoints.disable(conn, endpoint_id, because)
             event = Event(
                 EventType.ENDPOINT_DISABLED, {"endpoint_id": endpoint_id, "because": because}
             )
-            await events.tell(conn, endpoint["business_id"], [event])
+            await events.tell(conn, endpoint.business_id, [event])
             log.warning("webhook_endpoint.disabled", endpoint_id=endpoint_id, because=because)

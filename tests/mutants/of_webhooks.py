@@ -19,6 +19,7 @@ DELIVER = "app/webhooks/deliver.py"
 ROWS = "app/db/webhooks/deliveries.py"
 WRITTEN = "app/db/webhooks/attempts.py"
 OUT = "app/webhooks/manage/endpoints.py"
+SENT = "app/webhooks/manage/deliveries.py"
 LISTS = "app/db/webhooks/delivery_lists.py"
 
 DEFECTS: tuple[Defect, ...] = (
@@ -82,7 +83,7 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "410 of an earlier URL disables",
         BATCH,
-        ' and one.url == endpoint["url"] for',
+        " and one.url == endpoint.url for",
         " for",
         f"{DELIVERIES}::test_410_from_where_an_endpoint_was_before_disables_nothing",
     ),
@@ -117,7 +118,7 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "nobody is told of an endpoint given up",
         BATCH,
-        'await events.tell(conn, endpoint["business_id"], [event])',
+        "await events.tell(conn, endpoint.business_id, [event])",
         "pass",
         f"{DELIVERIES}::test_410_disables_an_endpoint_fails_what_was_on_its_way_and_tells_the_others",
     ),
@@ -133,7 +134,7 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "a disabled endpoint is sent what it was told",
         BATCH,
-        'if endpoint["status"] != EndpointStatus.ENABLED:',
+        "if endpoint.status != EndpointStatus.ENABLED:",
         "if False:",
         f"{DELIVERIES_INTERRUPTED}::test_what_was_told_while_an_endpoint_was_being_disabled_is_not_sent",
     ),
@@ -475,23 +476,23 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     defect(
         "a disabled endpoint is sent tests",
-        OUT,
-        'if endpoint["status"] != EndpointStatus.ENABLED:',
+        SENT,
+        "if endpoint.status is not EndpointStatus.ENABLED:",
         "if False:",
         f"{REPLAYS}::test_to_a_disabled_endpoint_nothing_is_sent_again",
     ),
     defect(
         "a replay of every business",
         LISTS,
-        '        _E.business_id == endpoint["business_id"],\n',
+        "        _E.business_id == endpoint.business_id,\n",
         "",
         f"{REPLAYS}::test_a_replay_has_only_the_business_s_own_events_of_the_types_that_the_endpoint_asks_for",
     ),
     defect(
         "a replay of every type",
         LISTS,
-        "    if types is not None:\n",
-        "    if types is not None and False:\n",
+        "    if endpoint.event_types is not None:\n",
+        "    if endpoint.event_types is not None and False:\n",
         f"{REPLAYS}::test_a_replay_has_only_the_business_s_own_events_of_the_types_that_the_endpoint_asks_for",
     ),
     defect(

@@ -14,14 +14,12 @@ from app.api.shapes import Limit, Page, decode_uuid_cursor, encode_cursor
 from app.api.state import Service, State
 from app.api.webhooks import webhook_bodies as bodies
 from app.auth.keys import Caller, Scope
-from app.db.webhooks import delivery_lists
-from app.db.webhooks import endpoints as rows
 from app.domain.fields import Uuid
 from app.domain.statuses import DeliveryStatus
 from app.encryption import SecretBox
-from app.errors import FieldError, Invalid, NotFound, Problem
+from app.errors import FieldError, Invalid, Problem
 from app.webhooks.addresses import AddressPolicy
-from app.webhooks.manage import endpoints
+from app.webhooks.manage import deliveries, endpoints
 from app.webhooks.urls import check_url
 
 router = APIRouter(prefix="/webhook-endpoints", tags=["webhooks"])
@@ -51,8 +49,8 @@ async def create_webhook_endpoint(
         description=body.description,
         event_types=body.event_types,
     )
-    response.headers["Location"] = f"/v1/webhook-endpoints/{endpoint['id']}"
-    return bodies.EndpointWithSecret(**bodies.Endpoint.fields_of(endpoint), secret=secret)
+    response.headers["Location"] = f"/v1/webhook-endpoints/{endpoint.id}"
+    return bodies.EndpointWithSecret(**bodies.fields_of(endpoint), secret=secret)
 
 
 @router.get("", summary="Webhook endpoints, the oldest first")
@@ -63,11 +61,10 @@ async def list_webhook_endpoints(
     cursor: Annotated[str | None, Query()] = None,
 ) -> Page[bodies.Endpoint]:
     """Enabled or not; their secrets are not shown."""
-    async with service.db.read() as conn:
-        found = await rows.oldest(
-            conn, who.business_id, after=decode_uuid_cursor(cursor), limit=limit + 1
-        )
-    shown = [bodies.Endpoint(**bodies.Endpoint.fields_of(row)) for row in found[:limit]]
+    found = await endpoints.oldest(
+        service.db, who.business_id, after=decode_uuid_cursor(cursor), limit=limit + 1
+    )
+    shown = [bodies.Endpoint.of(row) for row in found[:limit]]
     return Page(data=shown, next_cursor=encode_cursor(shown[-1].id) if len(found) > limit else None)
 
 
@@ -76,11 +73,7 @@ async def get_webhook_endpoint(
     endpoint_id: Uuid, who: Manager, service: Service
 ) -> bodies.Endpoint:
     """As it is now; its secret is not shown."""
-    async with service.db.read() as conn:
-        row = await rows.get(conn, who.business_id, endpoint_id)
-    if row is None:
-        raise NotFound("webhook endpoint")
-    return bodies.Endpoint(**bodies.Endpoint.fields_of(row))
+    return bodies.Endpoint.of(await endpoints.get(service.db, who.business_id, endpoint_id))
 
 
 @router.patch("/{endpoint_id}", summary="Change, enable or disable one")
@@ -96,7 +89,7 @@ async def change_webhook_endpoint(
         changes["url"] = _checked(service, body.url)
     status = body.changed("status").get("status")
     row = await endpoints.change(service.db, who.business_id, endpoint_id, changes, status=status)
-    return bodies.Endpoint(**bodies.Endpoint.fields_of(row))
+    return bodies.Endpoint.of(row)
 
 
 @router.delete("/{endpoint_id}", status_code=HTTP_204_NO_CONTENT, summary="Delete one")
@@ -124,7 +117,7 @@ async def rotate_webhook_secret(
     row, secret = await endpoints.rotate(
         service.db, seals, who.business_id, endpoint_id, overlap_seconds=body.overlap_seconds
     )
-    return bodies.EndpointWithSecret(**bodies.Endpoint.fields_of(row), secret=secret)
+    return bodies.EndpointWithSecret(**bodies.fields_of(row), secret=secret)
 
 
 @router.post(
@@ -141,7 +134,7 @@ async def send_test_event(
     An event of type `webhook_endpoint.test`, to this endpoint alone, whatever types it asks for.
     """
     return bodies.DeliveryDetail.of(
-        await endpoints.send_test(service.db, who.business_id, endpoint_id), []
+        await deliveries.send_test(service.db, who.business_id, endpoint_id)
     )
 
 
@@ -155,17 +148,15 @@ async def list_webhook_deliveries(
     cursor: Annotated[str | None, Query()] = None,
 ) -> Page[bodies.Delivery]:
     """Each with its attempts, and what came back."""
-    before = decode_uuid_cursor(cursor)
-    async with service.db.read() as conn:
-        if await rows.get(conn, who.business_id, endpoint_id) is None:
-            raise NotFound("webhook endpoint")
-        found = await delivery_lists.newest(
-            conn, endpoint_id, status=status, before=before, limit=limit + 1
-        )
-        attempts = await delivery_lists.attempts_at(
-            conn, endpoint_id, [row["event_id"] for row in found]
-        )
-    shown = [bodies.Delivery(**bodies.Delivery.fields_of(row, attempts)) for row in found[:limit]]
+    found = await deliveries.newest(
+        service.db,
+        who.business_id,
+        endpoint_id,
+        status=status,
+        before=decode_uuid_cursor(cursor),
+        limit=limit + 1,
+    )
+    shown = [bodies.Delivery.of(one) for one in found[:limit]]
     return Page(
         data=shown, next_cursor=encode_cursor(shown[-1].event_id) if len(found) > limit else None
     )
@@ -176,15 +167,9 @@ async def get_webhook_delivery(
     endpoint_id: Uuid, event_id: Uuid, who: Manager, service: Service
 ) -> bodies.DeliveryDetail:
     """With its attempts, what came back, and the body that is sent."""
-    async with service.db.read() as conn:
-        if await rows.get(conn, who.business_id, endpoint_id) is None:
-            raise NotFound("webhook endpoint")
-        row = await delivery_lists.one(conn, endpoint_id, event_id)
-        if row is None:
-            raise NotFound("delivery")
-        return bodies.DeliveryDetail.of(
-            row, await delivery_lists.attempts_at(conn, endpoint_id, [event_id])
-        )
+    return bodies.DeliveryDetail.of(
+        await deliveries.get(service.db, who.business_id, endpoint_id, event_id)
+    )
 
 
 @router.post(
@@ -200,11 +185,9 @@ async def redeliver_webhook(
 
     If it fails, by the whole schedule again.
     """
-    row = await endpoints.redeliver(service.db, who.business_id, endpoint_id, event_id)
-    async with service.db.read() as conn:
-        return bodies.DeliveryDetail.of(
-            row, await delivery_lists.attempts_at(conn, endpoint_id, [event_id])
-        )
+    return bodies.DeliveryDetail.of(
+        await deliveries.redeliver(service.db, who.business_id, endpoint_id, event_id)
+    )
 
 
 @router.post(
@@ -220,7 +203,7 @@ async def replay_webhooks(
 
     Also those that it has missed while it was disabled.
     """
-    count = await endpoints.replay(
+    count = await deliveries.replay(
         service.db,
         who.business_id,
         endpoint_id,

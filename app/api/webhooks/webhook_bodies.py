@@ -3,21 +3,20 @@
 What may be said of one, and how endpoints, deliveries and attempts are shown.
 """
 
-from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Annotated, Any, Final, Self
 
 import orjson
-import sqlalchemy as sa
 from pydantic import ConfigDict, Field, StrictBool, StringConstraints, model_validator
 from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
 from app.api.shapes import Answer, Body, UtcInstant
-from app.db.webhooks.events import types_of
 from app.domain.events import EventType
 from app.domain.fields import Moment, Uuid, text
+from app.domain.nouns.webhooks import EndpointRow
 from app.domain.statuses import DeliveryStatus, DisabledBecause, EndpointStatus
+from app.webhooks.manage.deliveries import DeliveryView
 from app.webhooks.manage.endpoints import MAX_OVERLAP_SECONDS
 from app.webhooks.urls import MAX_URL
 
@@ -142,13 +141,9 @@ class Endpoint(Answer):
     created_at: UtcInstant
 
     @classmethod
-    def fields_of(cls, row: Mapping[Any, Any]) -> dict[str, Any]:
-        """Its members, out of its row."""
-        types = types_of(row["event_types"])
-        shown = ("id", "url", "description", "status", "disabled_because", "failing_since")
-        return {name: row[name] for name in (*shown, "previous_secret_until", "created_at")} | {
-            "event_types": None if types is None else [Subscribable(one) for one in types]
-        }
+    def of(cls, endpoint: EndpointRow) -> Self:
+        """The endpoint as the API shows it."""
+        return cls(**fields_of(endpoint))
 
 
 class EndpointWithSecret(Endpoint):
@@ -185,15 +180,9 @@ class Delivery(Answer):
     attempts: list[Attempt] = Field(description="Those made so far, the first first.")
 
     @classmethod
-    def fields_of(cls, row: Mapping[Any, Any], attempts: Sequence[sa.RowMapping]) -> dict[str, Any]:
-        """Its members, out of its row and all attempts of several."""
-        own = [one for one in attempts if one["event_id"] == row["event_id"]]
-        shown = ("event_id", "type", "occurred_at", "status", "next_attempt_at")
-        return {name: row[name] for name in shown} | {
-            "attempts": [
-                Attempt(**{name: one[name] for name in Attempt.model_fields}) for one in own
-            ]
-        }
+    def of(cls, view: DeliveryView) -> Self:
+        """The delivery as the API shows it."""
+        return cls(**_delivery_fields(view))
 
 
 class DeliveryDetail(Delivery):
@@ -202,5 +191,25 @@ class DeliveryDetail(Delivery):
     payload: dict[str, Any] = Field(description="The body that is sent.")
 
     @classmethod
-    def of(cls, row: Mapping[Any, Any], attempts: Sequence[sa.RowMapping]) -> Self:
-        return cls(**cls.fields_of(row, attempts), payload=orjson.loads(row["payload"]))
+    def of(cls, view: DeliveryView) -> Self:
+        """The delivery as the API shows it, with what is sent."""
+        return cls(**_delivery_fields(view), payload=orjson.loads(view.delivery.payload))
+
+
+def fields_of(endpoint: EndpointRow) -> dict[str, Any]:
+    """The members of an `Endpoint`."""
+    types = endpoint.event_types
+    return {name: getattr(endpoint, name) for name in Endpoint.model_fields} | {
+        "event_types": None if types is None else [Subscribable(one) for one in types]
+    }
+
+
+def _delivery_fields(view: DeliveryView) -> dict[str, Any]:
+    delivery, attempts = view
+    shown = ("event_id", "type", "occurred_at", "status", "next_attempt_at")
+    return {name: getattr(delivery, name) for name in shown} | {
+        "attempts": [
+            Attempt(**{name: getattr(one, name) for name in Attempt.model_fields})
+            for one in attempts
+        ]
+    }

@@ -1,6 +1,5 @@
 """Endpoints: where a business wants to be told, and how those places have been doing."""
 
-from collections.abc import Sequence
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -10,10 +9,16 @@ from app.db.core.dialect import later, now
 from app.db.tables import businesses
 from app.db.webhook_tables import webhook_endpoints
 from app.db.webhooks import deliveries, signing_secrets
+from app.db.webhooks.events import types_of
+from app.domain.nouns.webhooks import EndpointRow, EndpointState
 from app.domain.statuses import DisabledBecause, EndpointStatus
 
 _C: Final = webhook_endpoints.c
-_SHOWN: Final = (webhook_endpoints, signing_secrets.last_end().label("previous_secret_until"))
+_SHOWN: Final = (
+    *(_C[name] for name in EndpointRow.__slots__ if name in _C),
+    signing_secrets.last_end().label("previous_secret_until"),
+)
+_STATE: Final = sa.select(*(_C[name] for name in EndpointState.__slots__))
 
 
 async def add(conn: AsyncConnection, **values: Any) -> None:
@@ -27,7 +32,7 @@ async def add(conn: AsyncConnection, **values: Any) -> None:
 
 async def get(
     conn: AsyncConnection, business_id: str, endpoint_id: str, *, lock: bool = False
-) -> sa.RowMapping | None:
+) -> EndpointRow | None:
     """One endpoint of this business.
 
     `lock` keeps every other writer of it out until the transaction ends.
@@ -35,23 +40,24 @@ async def get(
     query = sa.select(*_SHOWN).where(_C.business_id == business_id, _C.id == endpoint_id)
     # Whoever tells it something does not write it, and need not wait.
     query = query.with_for_update(key_share=True, of=webhook_endpoints) if lock else query
-    return (await conn.execute(query)).mappings().one_or_none()
+    row = (await conn.execute(query)).one_or_none()
+    return None if row is None else _shown(row)
 
 
-async def get_any(conn: AsyncConnection, endpoint_id: str) -> sa.RowMapping | None:
+async def get_any(conn: AsyncConnection, endpoint_id: str) -> EndpointState | None:
     """One by its id alone, for workers, who serve every business."""
-    query = sa.select(webhook_endpoints).where(_C.id == endpoint_id)
-    return (await conn.execute(query)).mappings().one_or_none()
+    row = (await conn.execute(_STATE.where(_C.id == endpoint_id))).one_or_none()
+    return None if row is None else _state(row)
 
 
 async def oldest(
     conn: AsyncConnection, business_id: str, *, after: str | None, limit: int
-) -> Sequence[sa.RowMapping]:
+) -> list[EndpointRow]:
     """A business's, the oldest first, from the one after `after` (an id)."""
     query = sa.select(*_SHOWN).where(_C.business_id == business_id)
     if after is not None:
         query = query.where(_C.id > after)
-    return (await conn.execute(query.order_by(_C.id).limit(limit))).mappings().all()
+    return [_shown(row) for row in await conn.execute(query.order_by(_C.id).limit(limit))]
 
 
 async def count(conn: AsyncConnection, business_id: str) -> int:
@@ -104,23 +110,44 @@ async def disable(conn: AsyncConnection, endpoint_id: str, because: DisabledBeca
     await deliveries.give_up(conn, endpoint_id)
 
 
-async def hold(conn: AsyncConnection, endpoint_id: str) -> sa.RowMapping | None:
+async def hold(conn: AsyncConnection, endpoint_id: str) -> EndpointState | None:
     """One endpoint, which stays as it is until the transaction ends.
 
     Only this transaction may change it until then. None: it is gone.
     """
-    query = sa.select(webhook_endpoints).where(_C.id == endpoint_id).with_for_update(key_share=True)
-    return (await conn.execute(query)).mappings().one_or_none()
+    query = _STATE.where(_C.id == endpoint_id).with_for_update(key_share=True)
+    row = (await conn.execute(query)).one_or_none()
+    return None if row is None else _state(row)
 
 
-async def has_failed(conn: AsyncConnection, endpoint: sa.RowMapping, *, for_seconds: float) -> bool:
+async def has_failed(conn: AsyncConnection, endpoint: EndpointState, *, for_seconds: float) -> bool:
     """Note a failure; whether nothing but failures has come for so long.
 
     The endpoint is as `hold` gave it.
     """
-    if endpoint["failing_since"] is None:
-        await update(conn, endpoint["id"], failing_since=now())
+    if endpoint.failing_since is None:
+        await update(conn, endpoint.id, failing_since=now())
         return False
     since = later(sa.literal(-for_seconds, sa.Float))
-    long = sa.select(sa.exists().where(_C.id == endpoint["id"], _C.failing_since <= since))
+    long = sa.select(sa.exists().where(_C.id == endpoint.id, _C.failing_since <= since))
     return bool((await conn.execute(long)).scalar_one())
+
+
+def _shown(row: sa.Row[*tuple[Any, ...]]) -> EndpointRow:
+    return EndpointRow(
+        row.id,
+        row.business_id,
+        row.url,
+        row.description,
+        types_of(row.event_types),
+        EndpointStatus(row.status),
+        None if row.disabled_because is None else DisabledBecause(row.disabled_because),
+        row.failing_since,
+        row.created_at,
+        row.previous_secret_until,
+    )
+
+
+def _state(row: sa.Row[*tuple[Any, ...]]) -> EndpointState:
+    id_, business_id, url, status, failing_since = row
+    return EndpointState(id_, business_id, url, EndpointStatus(status), failing_since)

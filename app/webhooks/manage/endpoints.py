@@ -1,22 +1,19 @@
-"""Managing endpoints: create, change, delete, rotate the secret, test, deliver again.
+"""Endpoints: get, list, create, change, delete, rotate the secret.
 
 A secret is told once, when it is made; in the database it is sealed.
 """
 
-import datetime as dt
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 
-import sqlalchemy as sa
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 from uuid_utils import uuid7
 
 from app.db.access.encrypted import webhook_secret
 from app.db.core.engine import Database
-from app.db.webhooks import deliveries, delivery_lists, endpoints, signing_secrets
-from app.db.webhooks.events import Event, tell, types_of
-from app.domain.events import EventType
+from app.db.webhooks import deliveries, endpoints, signing_secrets
+from app.domain.nouns.webhooks import EndpointRow
 from app.domain.statuses import DisabledBecause, EndpointStatus
 from app.encryption import SecretBox
 from app.errors import NotFound, Problem
@@ -33,6 +30,24 @@ _AT_ONCE: Final = 2_000
 Filter = Collection[str] | None  # None: every type
 
 
+async def get(db: Database, business_id: str, endpoint_id: str) -> EndpointRow:
+    """One endpoint.
+
+    Raises:
+        NotFound: no such endpoint.
+    """
+    async with db.read() as conn:
+        return await existing(conn, business_id, endpoint_id)
+
+
+async def oldest(
+    db: Database, business_id: str, *, after: str | None, limit: int
+) -> list[EndpointRow]:
+    """A business's, enabled or not, the oldest first, from the one after `after` (an id)."""
+    async with db.read() as conn:
+        return await endpoints.oldest(conn, business_id, after=after, limit=limit)
+
+
 async def create(
     db: Database,
     seals: SecretBox,
@@ -41,7 +56,7 @@ async def create(
     url: str,
     description: str | None,
     event_types: Filter,
-) -> tuple[sa.RowMapping, str]:
+) -> tuple[EndpointRow, str]:
     """A new endpoint, enabled, and its secret.
 
     Args:
@@ -72,7 +87,7 @@ async def create(
             event_types=_kept(event_types),
         )
         await _keep(conn, seals, endpoint_id, secret)
-        endpoint = await _found(conn, business_id, endpoint_id)
+        endpoint = await existing(conn, business_id, endpoint_id)
     log.info("webhook_endpoint.created", endpoint_id=endpoint_id, business_id=business_id)
     return endpoint, secret
 
@@ -84,7 +99,7 @@ async def change(
     changes: Mapping[str, Any],
     *,
     status: EndpointStatus | None,
-) -> sa.RowMapping:
+) -> EndpointRow:
     """Change an endpoint's `url`, `description` or `event_types`, or enable or disable it.
 
     Enabling one that was disabled sends it what happens from then on; what it has missed can be
@@ -99,14 +114,14 @@ async def change(
     if "url" in values:
         values["failing_since"] = None  # what failed was another place
     async with db.write() as conn:
-        endpoint = await _found(conn, business_id, endpoint_id, lock=True)
+        endpoint = await existing(conn, business_id, endpoint_id, lock=True)
         if values:
             await endpoints.update(conn, endpoint_id, **values)
-        if status is EndpointStatus.ENABLED and endpoint["status"] != status:
+        if status is EndpointStatus.ENABLED and endpoint.status != status:
             await endpoints.enable(conn, endpoint_id)
-        if status is EndpointStatus.DISABLED and endpoint["status"] != status:
+        if status is EndpointStatus.DISABLED and endpoint.status != status:
             await endpoints.disable(conn, endpoint_id, DisabledBecause.BY_HAND)
-        return await _found(conn, business_id, endpoint_id)
+        return await existing(conn, business_id, endpoint_id)
 
 
 async def delete(db: Database, business_id: str, endpoint_id: str) -> None:
@@ -118,8 +133,8 @@ async def delete(db: Database, business_id: str, endpoint_id: str) -> None:
         NotFound: no such endpoint.
     """
     async with db.write() as conn:
-        endpoint = await _found(conn, business_id, endpoint_id, lock=True)
-        if endpoint["status"] == EndpointStatus.ENABLED:
+        endpoint = await existing(conn, business_id, endpoint_id, lock=True)
+        if endpoint.status == EndpointStatus.ENABLED:
             because = {
                 "status": EndpointStatus.DISABLED,
                 "disabled_because": DisabledBecause.BY_HAND,
@@ -138,7 +153,7 @@ async def delete(db: Database, business_id: str, endpoint_id: str) -> None:
 
 async def rotate(
     db: Database, seals: SecretBox, business_id: str, endpoint_id: str, *, overlap_seconds: int
-) -> tuple[sa.RowMapping, str]:
+) -> tuple[EndpointRow, str]:
     """Give an endpoint a new secret; the old one signs too for `overlap_seconds`.
 
     Older ones live to their own ends, so that a rotation whose answer was lost may be made again;
@@ -150,7 +165,7 @@ async def rotate(
     """
     secret = new_secret()
     async with db.write() as conn:
-        await _found(conn, business_id, endpoint_id, lock=True)
+        await existing(conn, business_id, endpoint_id, lock=True)
         if overlap_seconds > 0:
             if await signing_secrets.count(conn, endpoint_id) >= MAX_SECRETS:
                 detail = (
@@ -164,95 +179,23 @@ async def rotate(
         else:
             await signing_secrets.delete_all(conn, endpoint_id)
         await _keep(conn, seals, endpoint_id, secret)
-        endpoint = await _found(conn, business_id, endpoint_id)
+        endpoint = await existing(conn, business_id, endpoint_id)
     log.info("webhook_endpoint.rotated", endpoint_id=endpoint_id, business_id=business_id)
     return endpoint, secret
 
 
-async def send_test(db: Database, business_id: str, endpoint_id: str) -> sa.RowMapping:
-    """Send an event of type `webhook_endpoint.test` to this endpoint alone; its delivery.
-
-    Raises:
-        NotFound: no such endpoint.
-        Problem: 409 `endpoint-disabled`.
-    """
-    async with db.write() as conn:
-        await _enabled(conn, business_id, endpoint_id)
-        event = Event(EventType.TEST, {"endpoint_id": endpoint_id})
-        [event_id] = await tell(conn, business_id, [event], only=endpoint_id)
-        return await _delivery(conn, endpoint_id, event_id)
-
-
-async def redeliver(
-    db: Database, business_id: str, endpoint_id: str, event_id: str
-) -> sa.RowMapping:
-    """Send one event to an endpoint again, now, whatever came of it before; its delivery.
-
-    Raises:
-        NotFound: no such endpoint, or no such delivery to it.
-        Problem: 409 `endpoint-disabled`.
-    """
-    async with db.write() as conn:
-        await _enabled(conn, business_id, endpoint_id)
-        await _delivery(conn, endpoint_id, event_id)
-        await deliveries.deliver_again(conn, endpoint_id, [event_id])
-        return await _delivery(conn, endpoint_id, event_id)
-
-
-async def replay(
-    db: Database, business_id: str, endpoint_id: str, *, since: dt.datetime, undelivered_only: bool
-) -> int:
-    """Send an endpoint all events since an instant; returns how many.
-
-    They are those that it asks for, under their old ids. In parts, the oldest first; where one is
-    refused, those before it are on their way.
-
-    Raises:
-        NotFound: no such endpoint.
-        Problem: 409 `endpoint-disabled`.
-    """
-    count, after = 0, None
-    while True:
-        async with db.write() as conn:
-            endpoint = await _enabled(conn, business_id, endpoint_id)
-            part = await delivery_lists.to_replay(
-                conn,
-                endpoint,
-                since,
-                after=after,
-                types=types_of(endpoint["event_types"]),
-                undelivered_only=undelivered_only,
-                limit=_AT_ONCE,
-            )
-            await deliveries.deliver_again(conn, endpoint_id, part)
-        count += len(part)
-        if len(part) < _AT_ONCE:
-            return count
-        after = part[-1]
-
-
-async def _found(
+async def existing(
     conn: AsyncConnection, business_id: str, endpoint_id: str, *, lock: bool = False
-) -> sa.RowMapping:
+) -> EndpointRow:
+    """One endpoint of this business; `lock` keeps its other writers out.
+
+    Raises:
+        NotFound: no such endpoint.
+    """
     endpoint = await endpoints.get(conn, business_id, endpoint_id, lock=lock)
     if endpoint is None:
         raise NotFound("webhook endpoint")
     return endpoint
-
-
-async def _enabled(conn: AsyncConnection, business_id: str, endpoint_id: str) -> sa.RowMapping:
-    endpoint = await _found(conn, business_id, endpoint_id, lock=True)
-    if endpoint["status"] != EndpointStatus.ENABLED:
-        detail = "Enable it first: nothing is sent to it now."
-        raise Problem(409, "endpoint-disabled", "The endpoint is disabled", detail)
-    return endpoint
-
-
-async def _delivery(conn: AsyncConnection, endpoint_id: str, event_id: str) -> sa.RowMapping:
-    delivery = await delivery_lists.one(conn, endpoint_id, event_id)
-    if delivery is None:
-        raise NotFound("delivery")
-    return delivery
 
 
 def _kept(event_types: Filter) -> str | None:
