@@ -6,43 +6,17 @@ to a delay.
 """
 
 import asyncio
-from enum import StrEnum
-from typing import Final, Literal
+from typing import Literal
 
-import structlog
 from fastapi import APIRouter, Response, status
 from pydantic import Field
 
 from app.api.schedule.local_times import ZoneRules
 from app.api.shapes import Answer
 from app.api.state import Service
-from app.db.core.engine import Database
-from app.db.core.outage import DATABASE_ERRORS, is_outage
-from app.db.schema import Fit, found_in
-from app.queue import ArqQueue
+from app.operators.readiness import DatabaseState, RedisState, database_state, redis_state
 
-log = structlog.get_logger()
 router = APIRouter(tags=["health"])
-
-_PATIENCE_SECONDS: Final = 3.0
-
-
-class DatabaseState(StrEnum):
-    """What the database looks like from here."""
-
-    OK = "ok"
-    UNREACHABLE = "unreachable"
-    NOT_MIGRATED = "not_migrated"
-    TOO_NEW = "too_new"  # its schema needs a newer build
-    READ_ONLY = "read_only"  # a standby, or made so
-
-
-class RedisState(StrEnum):
-    """What Redis looks like from here."""
-
-    OK = "ok"
-    UNREACHABLE = "unreachable"
-    NOT_CONFIGURED = "not_configured"
 
 
 class Liveness(Answer):
@@ -80,7 +54,7 @@ async def readyz(service: Service, response: Response) -> Readiness:
     200 when the database answers, takes writes and has a schema that this build can run on, 503
     otherwise.
     """
-    database, redis = await asyncio.gather(_database(service.db), _redis(service.queue))
+    database, redis = await asyncio.gather(database_state(service.db), redis_state(service.queue))
     if database is not DatabaseState.OK:
         response.status_code = status.HTTP_503_SERVICE_UNAVAILABLE
         return Readiness(
@@ -92,28 +66,3 @@ async def readyz(service: Service, response: Response) -> Readiness:
     return Readiness(
         status=overall, database=database, redis=redis, test_mode=service.settings.test_mode
     )
-
-
-async def _database(db: Database) -> DatabaseState:
-    try:
-        async with asyncio.timeout(_PATIENCE_SECONDS):
-            found = await found_in(db)
-            writable = await db.is_writable()
-    except DATABASE_ERRORS as error:
-        if not is_outage(error):
-            raise
-        log.warning("database.unreachable", error=type(error).__name__)
-        return DatabaseState.UNREACHABLE
-    if not writable:
-        log.warning("database.read_only")
-        return DatabaseState.READ_ONLY
-    if found.is_compatible:
-        return DatabaseState.OK
-    log.warning("database.schema_unfit", because=found.sentence)
-    return DatabaseState.TOO_NEW if found.fit is Fit.TOO_NEW else DatabaseState.NOT_MIGRATED
-
-
-async def _redis(queue: object) -> RedisState:
-    if not isinstance(queue, ArqQueue):
-        return RedisState.NOT_CONFIGURED
-    return RedisState.OK if await queue.ping() else RedisState.UNREACHABLE

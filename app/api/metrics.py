@@ -5,7 +5,7 @@ names no business, and is not for the public (`_may_read`).
 """
 
 import hmac
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,16 +16,13 @@ from prometheus_client.registry import Collector
 
 from app.api.state import Service
 from app.config.settings import Settings
-from app.db.invariants import CheckScope, invariants, last_check
-from app.db.jobs import jobs
-from app.db.webhooks import endpoints as webhook_endpoints
 from app.domain.statuses import IN_PROCESS, DisabledBecause, EndpointStatus
 from app.errors import NotFound
+from app.operators.service_state import RULES, ServiceState, service_state
 
 router = APIRouter()
 
 _LOOPBACK: Final = {"127.0.0.1", "::1"}
-_RULES: Final = tuple(invariant.code for invariant in invariants(CheckScope(), overdue_seconds=0))
 
 
 @router.get("/metrics", include_in_schema=False)
@@ -33,14 +30,7 @@ async def metrics(request: Request, service: Service) -> Response:
     """This process's metrics and the whole service's, in the format that the scraper reads."""
     if not _may_read(request, service.settings):
         raise NotFound("page")
-    async with service.db.read() as conn:
-        now = _Now(
-            await last_check.last(conn),
-            await jobs.open_by_status(conn),
-            await jobs.next_due_in(conn),
-            await webhook_endpoints.count_by_state(conn),
-            test_mode=service.settings.test_mode,
-        )
+    now = _Now(await service_state(service.db), test_mode=service.settings.test_mode)
     registry = CollectorRegistry()
     registry.register(now)
     return Response(
@@ -67,10 +57,7 @@ def _may_read(request: Request, settings: Settings) -> bool:
 class _Now(Collector):
     """What the database says at one scrape."""
 
-    check: last_check.Check
-    open_jobs: Mapping[str, int]
-    next_due_in: float | None
-    endpoints: Mapping[str, int]
+    state: ServiceState
     test_mode: bool
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
@@ -79,25 +66,25 @@ class _Now(Collector):
             "Rows that broke a rule of the books at the last check; anything but 0 needs a person.",
             labels=["rule"],
         )
-        for rule in _RULES:
-            violations.add_metric([rule], self.check.violations.get(rule, 0))
+        for rule in RULES:
+            violations.add_metric([rule], self.state.violations.get(rule, 0))
         yield violations
-        checked_at = 0.0 if self.check.checked_at is None else self.check.checked_at.timestamp()
+        checked_at = self.state.checked_at
         yield GaugeMetricFamily(
             "bulk_cancel_books_checked_timestamp_seconds",
             "When the books were last checked; 0: never.",
-            value=checked_at,
+            value=0.0 if checked_at is None else checked_at.timestamp(),
         )
         jobs_open = GaugeMetricFamily(
             "bulk_cancel_open_jobs", "Bulk cancellations that have not ended.", labels=["status"]
         )
         for status in IN_PROCESS:
-            jobs_open.add_metric([status], self.open_jobs.get(status, 0))
+            jobs_open.add_metric([status], self.state.open_jobs.get(status, 0))
         yield jobs_open
         yield GaugeMetricFamily(
             "bulk_cancel_most_overdue_seconds",
             "How late the job is that has waited longest; above two sweeps, workers are missing.",
-            value=max(0.0, -(self.next_due_in or 0.0)),
+            value=max(0.0, -(self.state.next_due_in or 0.0)),
         )
         endpoints = GaugeMetricFamily(
             "bulk_cancel_webhook_endpoints",
@@ -105,7 +92,7 @@ class _Now(Collector):
             labels=["state"],
         )
         for state in (EndpointStatus.ENABLED, *DisabledBecause):
-            endpoints.add_metric([state], self.endpoints.get(state, 0))
+            endpoints.add_metric([state], self.state.endpoints.get(state, 0))
         yield endpoints
         yield GaugeMetricFamily(
             "bulk_cancel_test_mode",

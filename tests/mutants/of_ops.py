@@ -71,7 +71,7 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     defect(
         "ready without being able to write",
-        "app/api/health.py",
+        "app/operators/readiness.py",
         "    if not writable:\n",
         "    if False:\n",
         OUTAGES,

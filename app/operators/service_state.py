@@ -1,0 +1,41 @@
+"""What the database says of the whole service: of its books, its jobs and its endpoints.
+
+So every process tells the same of all workers. It names no business.
+"""
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from app.db.core.engine import Database
+from app.db.invariants import CheckScope, invariants, last_check
+from app.db.jobs import jobs
+from app.db.webhooks import endpoints
+
+# The codes of the rules that the books are checked by.
+RULES: Final = tuple(invariant.code for invariant in invariants(CheckScope(), overdue_seconds=0))
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceState:
+    """How the service stands at one instant."""
+
+    checked_at: dt.datetime | None  # when the books were last checked
+    violations: Mapping[str, int]  # rows that broke a rule then, by its code
+    open_jobs: Mapping[str, int]  # that have not ended, by status
+    next_due_in: float | None  # seconds until some job is due; 0 or less: one is; None: none
+    endpoints: Mapping[str, int]  # by state: `enabled`, or why they are disabled
+
+
+async def service_state(db: Database) -> ServiceState:
+    """As it stands now."""
+    async with db.read() as conn:
+        check = await last_check.last(conn)
+        return ServiceState(
+            check.checked_at,
+            check.violations,
+            await jobs.open_by_status(conn),
+            await jobs.next_due_in(conn),
+            await endpoints.count_by_state(conn),
+        )
