@@ -245,7 +245,7 @@ def _slugs_in(response: Mapping[str, Any]) -> list[str]:
     examples = (
         [content["example"]]
         if "example" in content
-        else [one["value"] for one in content["examples"].values()]
+        else [example["value"] for example in content["examples"].values()]
     )
     return [str(example["type"]).removeprefix("/problems/") for example in examples]
 

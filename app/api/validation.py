@@ -5,10 +5,11 @@ JSON Pointer (RFC 6901) into the body, `?name` for a query parameter, or `header
 sent are never repeated: they may be personal, or not text at all.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from fastapi.exceptions import RequestValidationError
+from pydantic_core import ErrorDetails
 
 from app.domain.field_errors import code_of, discriminator_of, json_pointer, printable, sentence_of
 from app.errors import FieldError, Invalid, NotFound, Problem
@@ -29,20 +30,20 @@ def problem_from(error: RequestValidationError, content_type: str | None) -> Pro
     nothing that could exist, and 422 `validation` for everything else, with the first 20 fields at
     fault.
     """
-    errors = error.errors()
-    for one in errors:
-        if one["type"] == "json_invalid":
-            place = one["loc"][-1]
-            return malformed(f"The body is not JSON: {one['ctx']['error']} (at character {place}).")
-        if one["loc"] == ("body",) and isinstance(error.body, bytes):
+    faults: Sequence[ErrorDetails] = error.errors()
+    for fault in faults:
+        if fault["type"] == "json_invalid":
+            because, place = fault["ctx"]["error"], fault["loc"][-1]
+            return malformed(f"The body is not JSON: {because} (at character {place}).")
+        if fault["loc"] == ("body",) and isinstance(error.body, bytes):
             return unsupported_media_type(content_type)
-    for one in errors:
-        if one["loc"][0] == "path":
-            return NotFound(path_names(str(one["loc"][1])))
-    fields = list(dict.fromkeys(_field_error(one, error.body) for one in errors[:_MAX_ERRORS]))
-    if len(errors) > _MAX_ERRORS:
+    for fault in faults:
+        if fault["loc"][0] == "path":
+            return NotFound(path_names(str(fault["loc"][1])))
+    fields = list(dict.fromkeys(_field_error(one, error.body) for one in faults[:_MAX_ERRORS]))
+    if len(faults) > _MAX_ERRORS:
         return Invalid(
-            fields, f"{len(errors)} fields are at fault; the first {len(fields)} are in errors."
+            fields, f"{len(faults)} fields are at fault; the first {len(fields)} are in errors."
         )
     return Invalid(fields)
 

@@ -209,7 +209,9 @@ _EVENTS: Final[Mapping[EventType, tuple[type[_Event], str, Mapping[str, str | No
 def schemas() -> dict[str, Any]:
     """The schemas of all events, and `WebhookEvent`: any of them."""
     models = [model for model, _, _ in _EVENTS.values()]
-    _, made = models_json_schema([(model, "serialization") for model in models], ref_template=_REF)
+    _, document = models_json_schema(
+        [(model, "serialization") for model in models], ref_template=_REF
+    )
     mapping = {
         event.value: _REF.format(model=model.__name__) for event, (model, _, _) in _EVENTS.items()
     }
@@ -221,7 +223,7 @@ def schemas() -> dict[str, Any]:
         "oneOf": [{"$ref": ref} for ref in mapping.values()],
         "discriminator": {"propertyName": "type", "mapping": mapping},
     }
-    return {**made["$defs"], _UNION: union}
+    return {**document["$defs"], _UNION: union}
 
 
 def webhooks() -> dict[str, Any]:
