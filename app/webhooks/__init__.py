@@ -1,7 +1,7 @@
 """Webhooks out: what integrations are told. Hooks in are read by `app.gateways`.
 
 ```
-      endpoints            a business manages where it is told
+      manage               a business manages where it is told, and sees what was sent
       deliver              which endpoints something is due for; a lane for each
         prompts            across processes, that something is due
         lane               [claim] → send → [what came of it, a group]...
