@@ -241,8 +241,8 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "edge: every field at fault is told",
         "app/api/validation.py",
-        "in errors[:_MAX_ERRORS]))",
-        "in errors))",
+        "in faults[:_MAX_ERRORS]))",
+        "in faults))",
         HOSTILE,
     ),
     defect(
