@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-import sqlalchemy as sa
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -19,7 +18,7 @@ from app.db.core.engine import Database
 from app.db.jobs import completion, job_events, jobs
 from app.db.jobs.job import Job
 from app.db.refunds import manual_changes
-from app.db.refunds.manual_changes import Retried
+from app.domain.nouns.cancellations import Refund
 from app.domain.statuses import NEEDS_A_PERSON, WAIVED, JobStatus, RefundStatus
 from app.errors import FieldError, Invalid, NotFound, Problem
 from app.fault_points import Step
@@ -27,14 +26,26 @@ from app.queue import Queue
 
 log = structlog.get_logger()
 
-ALL_BUT_DISPUTED: Final = Retried()
-
 
 class Resolution(StrEnum):
     """How a person closed a refund that no machine could."""
 
     REFUNDED_ELSEWHERE = "refunded_elsewhere"
     WAIVED = WAIVED
+
+
+@dataclass(frozen=True, slots=True)
+class Retried:
+    """Which of a job's refunds to try again.
+
+    Those of these ids, or of these codes; with neither, all but disputed ones.
+    """
+
+    refund_ids: tuple[str, ...] = ()
+    failure_codes: tuple[str, ...] = ()
+
+
+ALL_BUT_DISPUTED: Final = Retried()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +117,13 @@ async def retry(
     async with db.write(Step.RETRY) as conn:
         await jobs.existing(conn, business_id, job_id, lock=True)
         await _check_named(conn, job_id, retried.refund_ids)
-        count = await manual_changes.try_again(conn, job_id, retried, actor=actor)
-        count += await manual_changes.look_again(conn, job_id, retried, actor=actor)
+        ids, codes = retried.refund_ids, retried.failure_codes
+        count = await manual_changes.try_again(
+            conn, job_id, actor=actor, refund_ids=ids, failure_codes=codes
+        )
+        count += await manual_changes.look_again(
+            conn, job_id, actor=actor, refund_ids=ids, failure_codes=codes
+        )
         if count:
             await jobs.update(
                 conn, job_id, status=JobStatus.RUNNING, finished_at=None, due_at=now()
@@ -150,7 +166,7 @@ async def resolve(
     said: ByHand,
     *,
     actor: str,
-) -> sa.RowMapping:
+) -> Refund:
     """Close a refund that was rejected or of which nothing is known.
 
     Said again otherwise it corrects what was said, and the history keeps both; the same again
@@ -167,14 +183,12 @@ async def resolve(
         if refund is None:
             raise NotFound("refund")
         _check_amount(refund, said)
-        is_resolved = refund["status"] == RefundStatus.RESOLVED
+        is_resolved = refund.status == RefundStatus.RESOLVED
         if is_resolved and _said_of(refund) == said:
             return refund
-        if not is_resolved and (
-            refund["status"] not in NEEDS_A_PERSON or refund["due_at"] is not None
-        ):
+        if not is_resolved and (refund.status not in NEEDS_A_PERSON or refund.due_at is not None):
             detail = (
-                f"It is {refund['status']}; only what no machine is at work on any more,"
+                f"It is {refund.status}; only what no machine is at work on any more,"
                 " and is not settled, can."
             )
             raise Problem(
@@ -182,7 +196,7 @@ async def resolve(
                 "not-resolvable",
                 "The refund can't be resolved by hand",
                 detail,
-                extensions={"refund_status": refund["status"]},
+                extensions={"refund_status": refund.status},
             )
         seq = job.outcome_seq + 1
         await jobs.update(conn, job_id, outcome_seq=seq)
@@ -203,27 +217,27 @@ async def resolve(
     return resolved
 
 
-def _said_of(refund: sa.RowMapping) -> ByHand:
+def _said_of(refund: Refund) -> ByHand:
     """What a person has said of a resolved refund."""
     return ByHand(
-        Resolution(refund["failure_code"]),
-        refund["upstream_reference"],
-        refund["failure_detail"],
-        refund["resolved_amount_minor"],
+        Resolution(refund.failure_code or ""),
+        refund.upstream_reference or "",
+        refund.failure_detail,
+        refund.resolved_amount_minor,
     )
 
 
-def _check_amount(refund: sa.RowMapping, said: ByHand) -> None:
+def _check_amount(refund: Refund, said: ByHand) -> None:
     if said.amount_minor is None:
         return
-    most = refund["amount_minor"]
+    most = refund.amount_minor
     if said.resolution is not Resolution.REFUNDED_ELSEWHERE:
         code, detail = "nothing-returned", f"Of what is {said.resolution} nothing is returned."
     elif most is None:
         code, detail = "not-money", "This line was paid with credits."
     elif said.amount_minor > most:
         code = "more-than-paid"
-        detail = f"This line was {most} {refund['currency']} in the minor unit."
+        detail = f"This line was {most} {refund.currency} in the minor unit."
     else:
         return
     raise Invalid([FieldError("/amount_minor", code, detail)])

@@ -11,13 +11,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-import sqlalchemy as sa
-
 from app.cancellation.read import JobView
 from app.cancellation.watch import same, watch
 from app.db.core.engine import Database
 from app.db.jobs import jobs
 from app.db.refunds import refund_pages
+from app.domain.nouns.cancellations import Refund
 
 _ROWS_AT_ONCE: Final = 500
 _SHORTEST_PAUSE_SECONDS: Final = 0.1
@@ -31,7 +30,7 @@ class FollowStep:
     Outcomes up to number `seq`, the job if it was counted again, and the end.
     """
 
-    settled: Sequence[sa.RowMapping]
+    settled: Sequence[Refund]
     seq: int
     job: JobView | None
     ended: bool  # the job is there, and is as it ended
@@ -53,7 +52,7 @@ async def follow(
             job = await jobs.get(conn, business_id, job_id)
             assert job is not None
             settled = await refund_pages.settled_since(conn, job_id, seq=seq, limit=_ROWS_AT_ONCE)
-        seq = settled[-1]["outcome_seq"] if settled else seq
+        seq = (settled[-1].outcome_seq or seq) if settled else seq
         caught_up = len(settled) < _ROWS_AT_ONCE
         at_rest = caught_up and job.due_at is None
         view = await seen.look(db, job, at_once=at_rest)

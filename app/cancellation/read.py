@@ -9,8 +9,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-import sqlalchemy as sa
-
 from app.db.core.engine import Database
 from app.db.jobs import job_sessions, job_versions, jobs
 from app.db.jobs.acceptances import Outcome
@@ -18,8 +16,7 @@ from app.db.jobs.entitlement_totals import LineGroup
 from app.db.jobs.job import Job
 from app.db.jobs.job_sessions import RefundGroup
 from app.db.refunds import history, refund_pages
-from app.db.refunds.refund_pages import Filter
-from app.domain.nouns.cancellations import SessionOfJob
+from app.domain.nouns.cancellations import ClientContact, Refund, RefundChange, SessionOfJob
 from app.domain.plan_totals import PlanTotals
 from app.domain.statuses import RefundStatus
 from app.errors import NotFound
@@ -54,16 +51,25 @@ class JobView:
 
 
 @dataclass(frozen=True, slots=True)
+class RefundFilter:
+    """Only refunds of this status, client and session; None: of any."""
+
+    status: RefundStatus | None = None
+    client_id: str | None = None
+    session_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RefundView:
     """A refund with its session as accepted, its client and its states.
 
     The client is None when it is gone; the states are first to last.
     """
 
-    row: sa.RowMapping
+    refund: Refund
     session: SessionOfJob
-    client: sa.RowMapping | None
-    history: Sequence[sa.RowMapping]
+    client: ClientContact | None
+    history: Sequence[RefundChange]
 
 
 async def one(db: Database, business_id: str, job_id: str) -> JobView:
@@ -146,8 +152,14 @@ async def sessions(
 
 
 async def refunds(
-    db: Database, business_id: str, job_id: str, only: Filter, *, after_id: str | None, limit: int
-) -> Sequence[sa.RowMapping]:
+    db: Database,
+    business_id: str,
+    job_id: str,
+    only: RefundFilter,
+    *,
+    after_id: str | None,
+    limit: int,
+) -> list[Refund]:
     """A page of the job's refunds in session order.
 
     Raises:
@@ -155,7 +167,15 @@ async def refunds(
     """
     async with db.read() as conn:
         await jobs.existing(conn, business_id, job_id)
-        return await refund_pages.page(conn, job_id, only, after_id=after_id, limit=limit)
+        return await refund_pages.page(
+            conn,
+            job_id,
+            status=only.status,
+            client_id=only.client_id,
+            session_id=only.session_id,
+            after_id=after_id,
+            limit=limit,
+        )
 
 
 async def refund(db: Database, business_id: str, job_id: str, refund_id: str) -> RefundView:
@@ -166,12 +186,12 @@ async def refund(db: Database, business_id: str, job_id: str, refund_id: str) ->
     """
     async with db.snapshot() as conn:
         await jobs.existing(conn, business_id, job_id)
-        row = await refund_pages.one(conn, job_id, refund_id)
-        if row is None:
+        found = await refund_pages.one(conn, job_id, refund_id)
+        if found is None:
             raise NotFound("refund")
-        session = await job_sessions.one(conn, job_id, row["session_id"])
-        client = await refund_pages.client_of(conn, business_id, row["client_id"])
-        return RefundView(row, session, client, await history.of_refund(conn, refund_id))
+        session = await job_sessions.one(conn, job_id, found.session_id)
+        client = await refund_pages.client_of(conn, business_id, found.client_id)
+        return RefundView(found, session, client, await history.of_refund(conn, refund_id))
 
 
 def _sums(totals: PlanTotals, groups: Sequence[RefundGroup]) -> dict[RefundStatus, RefundSum]:

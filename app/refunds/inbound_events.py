@@ -101,13 +101,13 @@ async def _apply(
     refund = await manual_changes.lock_refund(conn, job_id, refund_id)
     assert job is not None
     assert refund is not None
-    match RefundStatus(refund["status"]), refund["due_at"] is not None:
+    match refund.status, refund.due_at is not None:
         case RefundStatus.PROCESSING, True:
             await inbound_events.remember(conn, refund_id)
             await jobs.update(conn, job_id, due_at=now())
             return InboundResult.LOOK_UP
         case RefundStatus.SUCCEEDED, _ if (
-            failed_id is not None and failed_id == refund["upstream_reference"]
+            failed_id is not None and failed_id == refund.upstream_reference
         ):
             await manual_changes.reopen_success(conn, refund_id)
             await jobs.update(
@@ -115,8 +115,9 @@ async def _apply(
             )
             return InboundResult.REOPENED
         case RefundStatus.PROCESSING, False:
-            only = manual_changes.Retried(refund_ids=(refund_id,))
-            await manual_changes.look_again(conn, job_id, only, actor=f"hook:{source}")
+            await manual_changes.look_again(
+                conn, job_id, actor=f"hook:{source}", refund_ids=(refund_id,)
+            )
             await jobs.update(
                 conn, job_id, status=JobStatus.RUNNING, finished_at=None, due_at=now()
             )

@@ -29,8 +29,8 @@ from integration.model.life import Life
 
 from app.cancellation import amend
 from app.cancellation.accept import accept
+from app.cancellation.amend import Retried
 from app.cancellation.request import Request
-from app.db.refunds.manual_changes import Retried
 from app.errors import Problem
 from app.gateways.outcomes import UpstreamMethod
 from app.queue import LocalQueue
@@ -259,7 +259,7 @@ class Business(RuleBasedStateMachine):
             self.place.db, self.name, row["job_id"], row["id"], said, actor="person"
         )
         if row in asleep or row["status"] == "resolved":  # said again otherwise, it corrects
-            assert self.run(resolving)["status"] == "resolved"
+            assert self.run(resolving).status == "resolved"
         else:
             with pytest.raises(Problem) as refused:
                 self.run(resolving)

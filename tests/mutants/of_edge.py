@@ -291,15 +291,15 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "edge: a retry tries all, whatever is named",
         "app/db/refunds/manual_changes.py",
-        "        if self.refund_ids:\n",
-        "        if False:\n",
+        "    if refund_ids:\n",
+        "    if False:\n",
         AMEND,
     ),
     defect(
         "edge: a retry without a choice takes disputed ones too",
         "app/db/refunds/manual_changes.py",
-        "if self.failure_codes else code != DISPUTED",
-        "if self.failure_codes else sa.true()",
+        "if failure_codes else code != DISPUTED",
+        "if failure_codes else sa.true()",
         AMEND,
     ),
     defect(
@@ -375,7 +375,7 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "edge: refunds are not listed by client",
         "app/db/refunds/refund_pages.py",
-        "query = query.where(refunds.c.client_id == only.client_id)",
+        "query = query.where(refunds.c.client_id == client_id)",
         "query = query.where(refunds.c.job_id == job_id)",
         READS,
     ),

@@ -196,8 +196,8 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "a person may close what a machine is at work on",
         "app/cancellation/amend.py",
-        'if not is_resolved and (refund["status"] not in NEEDS_A_PERSON or refund["due_at"] is not None):',
-        'if not is_resolved and refund["status"] not in NEEDS_A_PERSON:',
+        "if not is_resolved and (refund.status not in NEEDS_A_PERSON or refund.due_at is not None):",
+        "if not is_resolved and refund.status not in NEEDS_A_PERSON:",
         UPSTREAM_WORDS,
         MODEL,
     ),

@@ -7,7 +7,6 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal, Self
 
-import sqlalchemy as sa
 from pydantic import ConfigDict, Discriminator, Field, StrictBool, Tag
 from pydantic.config import JsonDict
 
@@ -19,7 +18,7 @@ from app.cancellation.read import JobView
 from app.cancellation.request import MAX_HOLD_SECONDS, MAX_SESSIONS_NAMED, Request
 from app.domain.days import session_times
 from app.domain.fields import Date, PlatformId, Uuid, prose, text
-from app.domain.nouns.cancellations import SessionOfJob
+from app.domain.nouns.cancellations import Refund, SessionOfJob
 from app.domain.plan_totals import PlanTotals
 from app.domain.statuses import JobStatus, Method, RefundStatus, SessionOutcome
 
@@ -94,6 +93,10 @@ class CancellationRequest(Body):
             hold_seconds=self.hold_seconds,
             include_attended=self.include_attended,
         )
+
+
+# Two values have the names that these bodies have in the document.
+_NAMED: Final = ConfigDict(model_title_generator=lambda body: body.__qualname__)
 
 
 class Money(Answer):
@@ -227,8 +230,11 @@ class Sum(Answer):
     kept_credits: int
 
 
-class Job(Answer):
+class JobAnswer(Answer):
     """A bulk cancellation."""
+
+    __qualname__ = "Job"  # its name in the document
+    model_config = _NAMED
 
     id: Uuid
     status: JobStatus
@@ -245,7 +251,7 @@ class Job(Answer):
     totals: Totals = Field(description="As frozen at acceptance.")
 
 
-class JobDetail(Job):
+class JobDetail(JobAnswer):
     """A bulk cancellation with its refunds counted and summed by status."""
 
     refunds: dict[RefundStatus, Sum] = Field(description="Every status, also where it counts none.")
@@ -287,12 +293,15 @@ class JobSession(Times, ChosenSession):
     )
 
 
-class Refund(Answer):
+class RefundAnswer(Answer):
     """One payment line's refund, or (method `none`) a booking of which nothing was paid.
 
     What was paid of a line is what is returned and what is kept of it; `skipped`, with 0 to return:
     all of it is kept.
     """
+
+    __qualname__ = "Refund"  # its name in the document
+    model_config = _NAMED
 
     id: Uuid
     session_id: str
@@ -347,7 +356,7 @@ def money_fields(amounts: Mapping[str, int]) -> list[dict[str, Any]]:
 # What is within a job is given as members: to make each a model of its own takes five times as long
 # as the whole.
 def job_fields(view: JobView, *, as_accepted: bool = False) -> dict[str, Any]:
-    """The members of `Job`: as it is, or as the 202 said (`as_accepted`).
+    """The members of `JobAnswer`: as it is, or as the 202 said (`as_accepted`).
 
     The latter whatever has become of the job since.
     """
@@ -387,10 +396,36 @@ def detail_fields(view: JobView, *, as_accepted: bool = False) -> dict[str, Any]
     return {**job_fields(view, as_accepted=as_accepted), "refunds": sums}
 
 
-def refund(row: sa.RowMapping) -> Refund:
-    """A refund row as shown."""
-    shown = {name: row[name] for name in Refund.model_fields if name != "next_attempt_at"}
-    return Refund(**shown, next_attempt_at=row["due_at"])
+def refund_fields(refund: Refund) -> dict[str, Any]:
+    """The members of `RefundAnswer`."""
+    return {
+        "id": refund.id,
+        "session_id": refund.session_id,
+        "booking_id": refund.booking_id,
+        "client_id": refund.client_id,
+        "method": refund.method,
+        "payment_id": refund.payment_id,
+        "amount_minor": refund.amount_minor,
+        "currency": refund.currency,
+        "account_id": refund.account_id,
+        "credits": refund.credits,
+        "kept_amount_minor": refund.kept_amount_minor,
+        "kept_credits": refund.kept_credits,
+        "kept_by": refund.kept_by,
+        "status": refund.status,
+        "attempts": refund.attempts,
+        "next_attempt_at": refund.due_at,
+        "upstream_reference": refund.upstream_reference,
+        "failure_code": refund.failure_code,
+        "failure_detail": refund.failure_detail,
+        "resolved_amount_minor": refund.resolved_amount_minor,
+        "settled_at": refund.settled_at,
+    }
+
+
+def refund(one: Refund) -> RefundAnswer:
+    """A refund as shown."""
+    return RefundAnswer(**refund_fields(one))
 
 
 def holder_of(outcome: str, held_by_job_id: str | None, job_id: str) -> str | None:

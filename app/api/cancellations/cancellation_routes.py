@@ -134,7 +134,7 @@ async def list_bulk_cancellations(
     status: Annotated[JobStatus | None, Query()] = None,
     limit: Annotated[Limit, Query()] = 50,
     cursor: Annotated[str | None, Query()] = None,
-) -> Page[bodies.Job]:
+) -> Page[bodies.JobAnswer]:
     """Each with its status and totals, but without its refunds' sums."""
     views = await read.newest(
         service.db,
@@ -143,7 +143,7 @@ async def list_bulk_cancellations(
         before=decode_uuid_cursor(cursor),
         limit=limit + 1,
     )
-    shown = [bodies.Job(**bodies.job_fields(view)) for view in views[:limit]]
+    shown = [bodies.JobAnswer(**bodies.job_fields(view)) for view in views[:limit]]
     return Page(data=shown, next_cursor=encode_cursor(shown[-1].id) if len(views) > limit else None)
 
 

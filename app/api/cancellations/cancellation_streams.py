@@ -250,7 +250,7 @@ async def _events(
         if step is None:
             yield b": still here\n\n"
             continue
-        parts = [_event("refund", row["outcome_seq"], bodies.refund(row)) for row in step.settled]
+        parts = [_event("refund", one.outcome_seq, bodies.refund(one)) for one in step.settled]
         if step.job is not None:
             job = bodies.JobDetail(**bodies.detail_fields(step.job))
             parts.append(

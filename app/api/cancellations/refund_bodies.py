@@ -7,15 +7,14 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, ConfigDict, Field
 
-from app.api.cancellations.cancellation_bodies import Refund
+from app.api.cancellations.cancellation_bodies import RefundAnswer, refund_fields
 from app.api.schedule.local_times import Times
 from app.api.shapes import Answer, Body, UtcInstant
-from app.cancellation.amend import ByHand, Resolution
+from app.cancellation.amend import ByHand, Resolution, Retried
 from app.cancellation.read import RefundView
-from app.db.refunds.manual_changes import Retried
 from app.domain.days import session_times
 from app.domain.fields import Uuid, prose, text
-from app.domain.nouns.cancellations import SessionOfJob
+from app.domain.nouns.cancellations import RefundChange, SessionOfJob
 from app.domain.statuses import RefundStatus
 from app.domain.texts.display_text import displayed
 from app.errors import FieldError, Invalid
@@ -51,7 +50,7 @@ class RefundState(Answer):
     recorded_at: UtcInstant
 
 
-class RefundDetail(Refund):
+class RefundDetail(RefundAnswer):
     """One refund with what it is about and all that became of it."""
 
     job_id: Uuid
@@ -62,23 +61,30 @@ class RefundDetail(Refund):
     @classmethod
     def of(cls, view: RefundView, business_timezone: str, *, with_names: bool) -> Self:
         """The refund as the API shows it; `with_names`: to a caller who may read them."""
-        shown = {name: view.row[name] for name in Refund.model_fields if name != "next_attempt_at"}
+        refund = view.refund
         client = view.client if with_names else None
         return cls(
-            **shown,
-            next_attempt_at=view.row["due_at"],
-            job_id=view.row["job_id"],
+            **refund_fields(refund),
+            job_id=refund.job_id,
             session=_session(view.session, business_timezone),
             client=ClientOfRefund(
-                id=view.row["client_id"],
-                name=client and client["name"],
-                email=client and client["email"],
+                id=refund.client_id, name=client and client.name, email=client and client.email
             ),
-            history=[
-                RefundState(**{name: one[name] for name in RefundState.model_fields})
-                for one in view.history
-            ],
+            history=[_state(one) for one in view.history],
         )
+
+
+def _state(change: RefundChange) -> RefundState:
+    return RefundState(
+        status=change.status,
+        attempts=change.attempts,
+        upstream_reference=change.upstream_reference,
+        failure_code=change.failure_code,
+        failure_detail=change.failure_detail,
+        resolved_amount_minor=change.resolved_amount_minor,
+        actor=change.actor,
+        recorded_at=change.recorded_at,
+    )
 
 
 def _session(session: SessionOfJob, business_timezone: str) -> SessionOfRefund:

@@ -13,7 +13,6 @@ from app.api.shapes import Limit, Page, decode_uuid_cursor, encode_cursor
 from app.api.state import Service
 from app.auth.keys import Caller, Scope
 from app.cancellation import amend, read
-from app.db.refunds.refund_pages import Filter
 from app.domain.fields import PlatformId, Uuid
 from app.domain.statuses import RefundStatus
 
@@ -33,18 +32,19 @@ async def list_bulk_cancellation_refunds(
     session_id: Annotated[PlatformId | None, Query(description="Only this session's.")] = None,
     limit: Annotated[Limit, Query()] = 50,
     cursor: Annotated[str | None, Query()] = None,
-) -> Page[bodies.Refund]:
+) -> Page[bodies.RefundAnswer]:
     """In session order. Empty until the worker has begun."""
-    rows = await read.refunds(
+    refunds = await read.refunds(
         service.db,
         who.business_id,
         job_id,
-        Filter(status=status, client_id=client_id, session_id=session_id),
+        read.RefundFilter(status=status, client_id=client_id, session_id=session_id),
         after_id=decode_uuid_cursor(cursor),
         limit=limit + 1,
     )
-    shown = [bodies.refund(row) for row in rows[:limit]]
-    return Page(data=shown, next_cursor=encode_cursor(shown[-1].id) if len(rows) > limit else None)
+    shown = [bodies.refund(one) for one in refunds[:limit]]
+    more = len(refunds) > limit
+    return Page(data=shown, next_cursor=encode_cursor(shown[-1].id) if more else None)
 
 
 @router.get(
@@ -87,12 +87,12 @@ async def retry_bulk_cancellation(
 )
 async def resolve_refund(
     job_id: Uuid, refund_id: Uuid, body: ResolveRequest, who: Writer, service: Service
-) -> bodies.Refund:
+) -> bodies.RefundAnswer:
     """For a refund that was rejected, or of which nothing is known.
 
     Said again otherwise it corrects, and the history keeps both; the same again changes nothing.
     """
-    row = await amend.resolve(
+    resolved = await amend.resolve(
         service.db,
         who.business_id,
         job_id,
@@ -100,4 +100,4 @@ async def resolve_refund(
         body.to_step(),
         actor=who.name,
     )
-    return bodies.refund(row)
+    return bodies.refund(resolved)

@@ -3,13 +3,15 @@
 It is written in the transaction that made the change.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.core.dialect import in_list, now
 from app.db.tables import refund_history, refunds
+from app.domain.nouns.cancellations import RefundChange
+from app.domain.statuses import RefundStatus
 
 _REMEMBERED = (
     "epoch",
@@ -33,14 +35,15 @@ def of(changed: str, *, actor: str, clock: str) -> str:
     )
 
 
-async def of_refund(conn: AsyncConnection, refund_id: str) -> Sequence[sa.RowMapping]:
+async def of_refund(conn: AsyncConnection, refund_id: str) -> list[RefundChange]:
     """The states that a refund has had, the first one first."""
     query = (
-        sa.select(refund_history)
+        sa.select(*(refund_history.c[name] for name in RefundChange._fields))
         .where(refund_history.c.refund_id == refund_id)
         .order_by(refund_history.c.id)
     )
-    return (await conn.execute(query)).mappings().all()
+    rows = await conn.execute(query)
+    return [RefundChange(RefundStatus(status), *rest) for status, *rest in map(tuple, rows.all())]
 
 
 async def append(conn: AsyncConnection, refund_ids: Iterable[str], *, actor: str) -> None:

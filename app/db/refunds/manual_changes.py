@@ -5,7 +5,6 @@ an upstream's hint may have one looked up again that a machine gave up on, or th
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 import sqlalchemy as sa
@@ -14,31 +13,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.db.core.dialect import in_list, now
 from app.db.jobs.ceilings import held_back
 from app.db.refunds import history
+from app.db.refunds.refund import REFUNDS, refund_of
 from app.db.tables import refunds
+from app.domain.nouns.cancellations import Refund
 from app.domain.statuses import RefundStatus
 
 # The only one after whose word a success is not the end of a refund's history.
 DOUBTED_BY: Final = "hook:stripe"
 # The payer's bank has the money: to send it again pays it twice.
 DISPUTED: Final = "payment_disputed"
-
-
-@dataclass(frozen=True, slots=True)
-class Retried:
-    """Which of a job's refunds to try again.
-
-    Those of these ids, or of these codes; with neither, all but disputed ones.
-    """
-
-    refund_ids: tuple[str, ...] = ()
-    failure_codes: tuple[str, ...] = ()
-
-    def condition(self) -> sa.ColumnElement[bool]:
-        """The refunds meant, as SQL."""
-        if self.refund_ids:
-            return in_list(refunds.c.id, self.refund_ids)
-        code = sa.func.coalesce(refunds.c.failure_code, "")
-        return in_list(code, self.failure_codes) if self.failure_codes else code != DISPUTED
 
 
 class Standing(NamedTuple):
@@ -65,10 +48,26 @@ async def standing_of(
     return {id_: Standing(*standing) for id_, *standing in rows.all()}
 
 
-async def try_again(conn: AsyncConnection, job_id: str, retried: Retried, *, actor: str) -> int:
+def _meant(refund_ids: Sequence[str], failure_codes: Sequence[str]) -> sa.ColumnElement[bool]:
+    """Refunds of these ids, or of these codes; with neither, all but disputed ones."""
+    if refund_ids:
+        return in_list(refunds.c.id, refund_ids)
+    code = sa.func.coalesce(refunds.c.failure_code, "")
+    return in_list(code, failure_codes) if failure_codes else code != DISPUTED
+
+
+async def try_again(
+    conn: AsyncConnection,
+    job_id: str,
+    *,
+    actor: str,
+    refund_ids: Sequence[str] = (),
+    failure_codes: Sequence[str] = (),
+) -> int:
     """Make the job's rejected refunds that are meant pending; returns how many.
 
-    Those that are held back stay as they are. Where the upstream had made a refund and that refund
+    Those of these ids, or of these codes, are meant; with neither, all but disputed ones. Those
+    that are held back stay as they are. Where the upstream had made a refund and that refund
     failed, the next try needs a key of its own: under the old one the upstream would only repeat
     its answer.
     """
@@ -78,7 +77,7 @@ async def try_again(conn: AsyncConnection, job_id: str, retried: Retried, *, act
         .where(
             refunds.c.job_id == job_id,
             refunds.c.status == RefundStatus.REJECTED,
-            retried.condition(),
+            _meant(refund_ids, failure_codes),
         )
         .where(~held_back(refunds))
         .values(
@@ -98,10 +97,17 @@ async def try_again(conn: AsyncConnection, job_id: str, retried: Retried, *, act
     return len(ids)
 
 
-async def look_again(conn: AsyncConnection, job_id: str, retried: Retried, *, actor: str) -> int:
+async def look_again(
+    conn: AsyncConnection,
+    job_id: str,
+    *,
+    actor: str,
+    refund_ids: Sequence[str] = (),
+    failure_codes: Sequence[str] = (),
+) -> int:
     """Have refunds that the machine gave up on looked up again; returns how many.
 
-    Only those that `retried` means.
+    Those that are meant, as in `try_again`.
     """
     waiting = (RefundStatus.INDETERMINATE, RefundStatus.PROCESSING)
     statement = (
@@ -109,7 +115,7 @@ async def look_again(conn: AsyncConnection, job_id: str, retried: Retried, *, ac
         .where(
             refunds.c.job_id == job_id, refunds.c.status.in_(waiting), refunds.c.due_at.is_(None)
         )
-        .where(retried.condition())
+        .where(_meant(refund_ids, failure_codes))
         .values(
             due_at=now(),
             first_due_at=now(),
@@ -150,14 +156,11 @@ async def reopen_success(conn: AsyncConnection, refund_id: str) -> None:
     await history.append(conn, [refund_id], actor=DOUBTED_BY)
 
 
-async def lock_refund(conn: AsyncConnection, job_id: str, refund_id: str) -> sa.RowMapping | None:
+async def lock_refund(conn: AsyncConnection, job_id: str, refund_id: str) -> Refund | None:
     """One refund of the job, locked."""
-    query = (
-        sa.select(refunds)
-        .where(refunds.c.id == refund_id, refunds.c.job_id == job_id)
-        .with_for_update()
-    )
-    return (await conn.execute(query)).mappings().one_or_none()
+    query = REFUNDS.where(refunds.c.id == refund_id, refunds.c.job_id == job_id).with_for_update()
+    row = (await conn.execute(query)).one_or_none()
+    return None if row is None else refund_of(*row)
 
 
 async def resolve(

@@ -1,9 +1,9 @@
-"""What a job chose, as a value that every layer may name."""
+"""What a job chose, and its refunds, as values that every layer may name."""
 
 import datetime as dt
 from typing import NamedTuple
 
-from app.domain.statuses import SessionOutcome
+from app.domain.statuses import Method, RefundStatus, SessionOutcome
 
 
 class SessionOfJob(NamedTuple):
@@ -24,3 +24,55 @@ class SessionOfJob(NamedTuple):
     timezone: str
     location: str | None
     instructor: str | None
+
+
+class Refund(NamedTuple):
+    """A refund's row.
+
+    `due_at` is when a machine touches it next, `outcome_seq` its place among its job's outcomes:
+    it has one of both.
+    """
+
+    status: RefundStatus
+    method: Method
+    id: str
+    job_id: str
+    session_id: str
+    booking_id: str
+    client_id: str
+    payment_id: str | None
+    amount_minor: int | None
+    currency: str | None
+    account_id: str | None
+    credits: int | None
+    kept_amount_minor: int
+    kept_credits: int
+    kept_by: str | None
+    due_at: dt.datetime | None
+    attempts: int
+    upstream_reference: str | None
+    failure_code: str | None
+    failure_detail: str | None
+    outcome_seq: int | None
+    settled_at: dt.datetime | None
+    resolved_amount_minor: int | None
+
+
+class RefundChange(NamedTuple):
+    """A state that a refund has had, and who brought it there."""
+
+    status: RefundStatus
+    attempts: int
+    upstream_reference: str | None
+    failure_code: str | None
+    failure_detail: str | None
+    resolved_amount_minor: int | None
+    actor: str
+    recorded_at: dt.datetime
+
+
+class ClientContact(NamedTuple):
+    """What is known of a client, beside the id."""
+
+    name: str | None
+    email: str | None

@@ -8,9 +8,9 @@ from integration.model.rules import Watch
 from integration.model.workers import Crew, Held
 
 from app.cancellation import amend
+from app.cancellation.amend import Retried
 from app.config.settings import Settings
 from app.db.core.engine import Database
-from app.db.refunds.manual_changes import Retried
 from app.gateways.outcomes import UpstreamMethod
 from app.queue import LocalQueue
 from app.refunds.runtime import Runtime
