@@ -111,8 +111,8 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "look-ups wait for sends that hang",
         "app/refunds/slices/claiming.py",
-        "jobs = lane.sends if claimed.status == RefundStatus.SUBMITTED else lane.look_ups",
-        "jobs = lane.sends",
+        "calls = lane.sends if claimed.status == RefundStatus.SUBMITTED else lane.look_ups",
+        "calls = lane.sends",
         RATES,
     ),
     defect(

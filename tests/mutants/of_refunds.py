@@ -110,8 +110,8 @@ DEFECTS: tuple[Defect, ...] = (
                 "app/refunds/slices/claiming.py",
                 "    lane.at_work += len(batch)\n"
                 "    for claimed in batch:\n"
-                "        jobs = lane.sends if claimed.status == RefundStatus.SUBMITTED else lane.look_ups\n"
-                "        jobs.put_nowait((claimed, send_before))\n",
+                "        calls = lane.sends if claimed.status == RefundStatus.SUBMITTED else lane.look_ups\n"
+                "        calls.put_nowait((claimed, send_before))\n",
                 "",
             ),
         ),

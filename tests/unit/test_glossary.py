@@ -48,6 +48,9 @@ def test_every_class_that_it_names_is_one():
         "app.domain.statuses",
         "app.domain.events",
         "app.domain.terms",
+        "app.domain.refund_update",
+        "app.domain.nouns.cancellations",
+        "app.db.jobs.job",
     )
     modules = [importlib.import_module(name) for name in (*places, "app.auth.keys")]
     named = {word for word in WORDS if re.fullmatch(r"([A-Z][a-z]+)+", word)}

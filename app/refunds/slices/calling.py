@@ -9,12 +9,12 @@ from collections import deque
 
 from app.db.refunds.claims import ClaimedRefund
 from app.refunds.execute import execute
-from app.refunds.slices.lane import Job, Lane, Slice
+from app.refunds.slices.lane import ClaimedCall, Lane, Slice
 
 
-async def keep_calling(this: Slice, lane: Lane, jobs: asyncio.Queue[Job | None]) -> None:
+async def keep_calling(this: Slice, lane: Lane, calls: asyncio.Queue[ClaimedCall | None]) -> None:
     """Call for what is claimed, until there is no more of it."""
-    while (one := await jobs.get()) is not None:
+    while (one := await calls.get()) is not None:
         if lane.unsent <= lane.low:
             lane.low = -1
             lane.look.set()

@@ -83,8 +83,8 @@ async def _claim(
         return []
     lane.at_work += len(batch)
     for claimed in batch:
-        jobs = lane.sends if claimed.status == RefundStatus.SUBMITTED else lane.look_ups
-        jobs.put_nowait((claimed, send_before))
+        calls = lane.sends if claimed.status == RefundStatus.SUBMITTED else lane.look_ups
+        calls.put_nowait((claimed, send_before))
     return batch
 
 

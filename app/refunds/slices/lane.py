@@ -24,7 +24,7 @@ LOOK_UPS_EVERY_SECONDS: Final = 1.0
 # Seconds of a pace: a lease must not run out while its refund waits for its turn.
 _CLAIMED_SECONDS: Final = 0.5
 
-Job = tuple[ClaimedRefund, float]  # a refund, and until when its call may be sent
+ClaimedCall = tuple[ClaimedRefund, float]  # a refund, and until when its call may be sent
 
 
 @dataclass(slots=True)
@@ -33,11 +33,11 @@ class Lane:
 
     place: LaneContext
     teller: Teller
-    sends: asyncio.Queue[Job | None] = field(default_factory=asyncio.Queue)
+    sends: asyncio.Queue[ClaimedCall | None] = field(default_factory=asyncio.Queue)
     # Look-ups have callers of their own.
-    look_ups: asyncio.Queue[Job | None] = field(default_factory=asyncio.Queue)
+    look_ups: asyncio.Queue[ClaimedCall | None] = field(default_factory=asyncio.Queue)
     # What waits for the call at its payment to end.
-    at_object: dict[str, deque[Job]] = field(default_factory=dict)
+    at_object: dict[str, deque[ClaimedCall]] = field(default_factory=dict)
     at_work: int = 0  # claimed, and without a verdict
     resting: bool = False  # all are there, nothing was due, and nothing is at work
     low: int = -1  # with so many left to call for, the next batch is claimed
@@ -48,7 +48,7 @@ class Lane:
     look: asyncio.Event = field(default_factory=asyncio.Event)  # it is time to claim
 
     @property
-    def callers(self) -> Sequence[tuple[asyncio.Queue[Job | None], int]]:
+    def callers(self) -> Sequence[tuple[asyncio.Queue[ClaimedCall | None], int]]:
         """How many callers there are for sends, and how many for look-ups.
 
         Look-ups are not kept waiting by sends that hang, nor the other way round.
@@ -58,9 +58,9 @@ class Lane:
 
     def no_more(self) -> None:
         """Let the callers end."""
-        for jobs, callers in self.callers:
+        for calls, callers in self.callers:
             for _ in range(callers):
-                jobs.put_nowait(None)
+                calls.put_nowait(None)
 
     @property
     def waits_for_calls(self) -> bool:

@@ -119,9 +119,9 @@ async def _work(this: Slice, chunks: AsyncIterator[None]) -> None:
         group.create_task(_keep_filling(this, chunks))
         for lane in this.lanes:
             group.create_task(keep_claiming(this, lane))
-            for jobs, callers in lane.callers:
+            for calls, callers in lane.callers:
                 for _ in range(callers):
-                    group.create_task(keep_calling(this, lane, jobs))
+                    group.create_task(keep_calling(this, lane, calls))
 
 
 async def _hand_over(this: Slice) -> bool:
