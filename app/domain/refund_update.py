@@ -1,6 +1,7 @@
 """What becomes of a refund row: one value, from the policy to the SQL that writes it."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from app.domain.statuses import RefundStatus
 
@@ -14,6 +15,7 @@ class RefundUpdate:
     `uncounted`: the call surely had no effect, and is taken off the row's attempts. `new_key`: it
     was refused, and the next try is to be judged anew; under its key an upstream may repeat the
     refusal for a day (docs.stripe.com/api/idempotent_requests), whatever has changed since.
+    `expires_…`: until when credits that came back were to be used, and are now.
     """
 
     status: RefundStatus
@@ -24,3 +26,5 @@ class RefundUpdate:
     failure_code: str | None = None
     failure_detail: str | None = None
     new_key: bool = False
+    expires_before: datetime | None = None
+    expires_after: datetime | None = None

@@ -12,7 +12,9 @@ from enum import StrEnum
 from typing import Any, Final, Protocol, assert_never
 
 import orjson
+from pydantic import TypeAdapter, ValidationError
 
+from app.domain.fields import Moment
 from app.gateways.http import MAX_ANSWER_BYTES, Broken, HttpAnswer, NotSent, Reply
 from app.gateways.outcomes import (
     Absent,
@@ -30,6 +32,7 @@ from app.gateways.outcomes import (
 
 MAX_RETRY_AFTER_SECONDS: Final = 900.0
 MAX_DETAIL: Final = 500
+_MOMENT: Final = TypeAdapter[datetime](Moment)
 _CODE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}")
 _REFERENCE: Final = re.compile(r"[!-~]{1,255}")
 _DELAY: Final = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
@@ -130,7 +133,11 @@ def read_refund(refund: object, order: Order) -> Succeeded | Processing | Reject
         return Indeterminate("the answer has no usable id")
     match refund.get("status"):
         case _Status.SUCCEEDED:
-            return Succeeded(reference)
+            return Succeeded(
+                reference,
+                _instant(refund.get("expires_before")),
+                _instant(refund.get("expires_after")),
+            )
         case _Status.PENDING:
             return Processing(reference)
         case _Status.FAILED:
@@ -243,6 +250,14 @@ def json_of(answer: HttpAnswer) -> object:
 def code_of(value: object, *, fallback: str) -> str:
     """A code as a contract may name one (up to 64 characters), or the fallback."""
     return value if isinstance(value, str) and _CODE.fullmatch(value) else fallback
+
+
+def _instant(value: object) -> datetime | None:
+    """An RFC 3339 instant that an upstream names, of the years that are kept; else None."""
+    try:
+        return _MOMENT.validate_python(value)
+    except ValidationError:
+        return None
 
 
 def _http_date(value: str) -> datetime | None:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from app.domain.days import instant_text
 from app.gateways.by_reference import ByReference, account_of
 from app.gateways.http import UpstreamClient
 from app.gateways.inbound import read_event, verify_event
@@ -16,7 +17,7 @@ def open_gateway(upstream: UpstreamClient) -> ByReference:
 
 
 def _body(order: Order) -> dict[str, Any]:
-    return {
+    body = {
         "business_id": order.business_id,
         "client_id": order.client_id,
         "account_id": order.account_id,
@@ -24,3 +25,6 @@ def _body(order: Order) -> dict[str, Any]:
         "reference": order.refund_id,
         "reason": order.reason,
     }
+    if order.valid_until is not None:
+        body["valid_until_at_least"] = instant_text(order.valid_until)
+    return body

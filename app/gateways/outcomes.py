@@ -6,6 +6,7 @@ than its upstream said.
 """
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
@@ -59,7 +60,7 @@ class Order:
     somebody else's. `refund_id` is the reference that the upstream keeps and is looked up by.
     `accepted_as` is the upstream's id of the refund that it said it was at work on; `failed_as`
     that of one that failed and was then ordered anew, so that it says nothing of this order.
-    `merchant` is whose account is asked.
+    `merchant` is whose account is asked. Credits are to be usable at least until `valid_until`.
     """
 
     refund_id: str
@@ -74,6 +75,7 @@ class Order:
     accepted_as: str | None = None
     failed_as: str | None = None
     merchant: PaymentAccount = None
+    valid_until: datetime | None = None
     business_id: str = field(kw_only=True)
     client_id: str = field(kw_only=True)
 
@@ -82,10 +84,13 @@ class Order:
 class Succeeded:
     """The money or the credits are back.
 
-    `upstream_reference` is the upstream's own id of the refund.
+    `upstream_reference` is the upstream's own id of the refund. Of credits it may say until when
+    they were to be used before, and until when they are now.
     """
 
     upstream_reference: str
+    expires_before: datetime | None = None
+    expires_after: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

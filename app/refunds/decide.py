@@ -47,8 +47,8 @@ async def decide_after_call(
         quiet_in_seconds: when a call that was never heard of can no longer land.
     """
     match outcome:
-        case Succeeded(reference):
-            return policy.succeeded(reference)
+        case Succeeded(reference, before, after):
+            return policy.succeeded(reference, expires_before=before, expires_after=after)
         case Processing(reference, reason):
             return policy.processing(trail, reference, reason)
         case Rejected(code, _, _) if code == ALREADY_REFUNDED or trail.attempts > 1:
@@ -101,8 +101,8 @@ def decide_after_lookup(
     Only a plain word that there is none lets it be sent again.
     """
     match finding:
-        case Succeeded(reference):
-            return policy.succeeded(reference)
+        case Succeeded(reference, before, after):
+            return policy.succeeded(reference, expires_before=before, expires_after=after)
         case Processing(reference, reason):
             return policy.processing(trail, reference, reason)
         case Rejected(_, _, reference) if claimed.status == RefundStatus.PROCESSING and _is_another(
@@ -131,8 +131,8 @@ def _refused(trail: AttemptContext, refusal: Rejected, finding: Finding) -> Refu
     Without one of ours the refusal stands.
     """
     match finding:
-        case Succeeded(reference):
-            return policy.succeeded(reference)
+        case Succeeded(reference, before, after):
+            return policy.succeeded(reference, expires_before=before, expires_after=after)
         case Processing(reference, reason):
             return policy.processing(trail, reference, reason)
         case Absent() | Rejected():

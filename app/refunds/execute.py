@@ -6,6 +6,7 @@ before this is called; no call starts so late that it could outlive the lease.
 
 import time
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final, assert_never
 
 import structlog
@@ -53,6 +54,7 @@ class LaneContext:
     pace: Pace
     merchant: PaymentAccount = None
     budget: RateLimit | None = None  # None: the upstream does not count calls
+    valid_until: datetime | None = None  # credits that come back can be used at least so long
 
 
 async def execute(
@@ -237,6 +239,7 @@ def order_of(claimed: ClaimedRefund, place: LaneContext) -> Order:
         accepted_as=claimed.upstream_reference if is_accepted else None,
         failed_as=claimed.upstream_reference if has_failed else None,
         merchant=place.merchant,
+        valid_until=place.valid_until,
         business_id=place.business_id,
         client_id=claimed.client_id,
     )

@@ -5,6 +5,7 @@ Nothing here may repeat a call whose outcome is unknown: an `indeterminate` refu
 """
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Final
 
 from app.domain.refund_update import RefundUpdate
@@ -97,10 +98,20 @@ class AttemptContext:
         return max(at_least, grown * (0.5 + self.jitter / 2))
 
 
-def succeeded(upstream_reference: str | None) -> RefundUpdate:
-    """The upstream has returned the money or the credits."""
+def succeeded(
+    upstream_reference: str | None,
+    *,
+    expires_before: datetime | None = None,
+    expires_after: datetime | None = None,
+) -> RefundUpdate:
+    """The upstream has returned the money or the credits, and may say until when those hold."""
     return RefundUpdate(
-        RefundStatus.SUCCEEDED, None, definitive=True, upstream_reference=upstream_reference
+        RefundStatus.SUCCEEDED,
+        None,
+        definitive=True,
+        upstream_reference=upstream_reference,
+        expires_before=expires_before,
+        expires_after=expires_after,
     )
 
 

@@ -24,7 +24,8 @@ class BookedRequest:
     """What a caller asked for.
 
     `subject` is the payment or the account, `amount` minor units or credits. `business` is whose
-    the subject is said to be; a journal of before that was asked for has none.
+    the subject is said to be; a journal of before that was asked for has none. Credits are to hold
+    at least until `valid_until`.
     """
 
     subject: str
@@ -34,6 +35,7 @@ class BookedRequest:
     reason: str | None
     business: str | None = None
     client: str | None = None
+    valid_until: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:~-]{1,128}$")]
 Reference = Annotated[str, Field(min_length=1, max_length=255)]
 Reason = Annotated[str, Field(max_length=2000)]
 Amount = Annotated[int, Field(ge=1, le=2**53 - 1)]
+Instant = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?Z$")]
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
 
 
@@ -49,6 +50,7 @@ class ReturnBody(_Body):
     client_id: Name
     account_id: Name
     credits: Amount
+    valid_until_at_least: Instant | None = None
     reference: Reference
     reason: Reason | None = None
 
@@ -62,6 +64,7 @@ class ReturnBody(_Body):
             self.reason,
             self.business_id,
             self.client_id,
+            self.valid_until_at_least,
         )
 
 
@@ -86,6 +89,9 @@ def shown(refund: BookedRefund, *, status: str) -> dict[str, Any]:
         }
     if request.business is not None:
         subject["business_id"] = request.business
+    if request.valid_until is not None:
+        # As if the credits had been about to expire, and hold for as long as was asked.
+        subject |= {"expires_before": refund.created_at, "expires_after": request.valid_until}
     failure = {"failure_code": refund.failure_code or "failed"} if status == FAILED else {}
     created = {"created_at": refund.created_at}
     return {

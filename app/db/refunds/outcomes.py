@@ -20,6 +20,7 @@ from app.db.core.dialect import SQLITE_FORMAT
 from app.db.core.driver import fetch
 from app.db.jobs import completion, job_events
 from app.db.refunds import history
+from app.domain.days import instant_text
 from app.domain.refund_update import RefundUpdate
 from app.domain.statuses import IN_PROCESS, JobStatus
 
@@ -62,6 +63,8 @@ def _changes(*, clock: str, due: str, last: str) -> str:
   attempts = r.attempts - CAST(v.uncounted AS integer),
   key_generation = r.key_generation + CAST(v.new_key AS integer),
   upstream_reference = coalesce(v.upstream_reference, r.upstream_reference),
+  expires_before = coalesce(v.expires_before, r.expires_before),
+  expires_after = coalesce(v.expires_after, r.expires_after),
   failure_code = CASE WHEN NOT ({_HINTED}) THEN v.failure_code END,
   failure_detail = CASE WHEN NOT ({_HINTED}) THEN v.failure_detail END,
   outcome_seq = CASE WHEN NOT ({_HINTED}) THEN {last} + v.seq END,
@@ -87,7 +90,8 @@ WITH job AS (
   SELECT * FROM jsonb_to_recordset(CAST(:outcomes AS jsonb))\
  AS v(id uuid, epoch integer, seq bigint,
     status text, due_in_seconds double precision, definitive boolean, uncounted boolean,
-    upstream_reference text, failure_code text, failure_detail text, new_key boolean)
+    upstream_reference text, failure_code text, failure_detail text, new_key boolean,
+    expires_before timestamptz, expires_after timestamptz)
 ), r AS (
   UPDATE refunds AS r SET {
     _changes(
@@ -184,4 +188,6 @@ def _as_json(outcome: Recorded, seq: int) -> dict[str, Any]:
         "failure_code": update.failure_code,
         "failure_detail": update.failure_detail,
         "new_key": update.new_key,
+        "expires_before": update.expires_before and instant_text(update.expires_before),
+        "expires_after": update.expires_after and instant_text(update.expires_after),
     }
