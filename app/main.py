@@ -36,6 +36,7 @@ from app.api.pages import pages, problem_pages
 from app.api.query import known_parameters
 from app.api.schedule import public_routes, schedule_routes
 from app.api.state import State
+from app.api.terms import terms_routes
 from app.api.webhooks import endpoint_routes, inbound_routes
 from app.config.settings import Settings
 from app.db.core.engine import Database
@@ -159,6 +160,7 @@ def _routes() -> Sequence[BaseRoute]:
     for of in (
         cancellation_routes,
         business,
+        terms_routes,
         schedule_routes,
         public_routes,
         endpoint_routes,

@@ -46,6 +46,7 @@ _TOTALS: Final = {
     "nothing_to_return": 0,
     "kept_amounts": [],
     "kept_credits": 0,
+    "kept": [],
 }
 _TOTALS_REF: Final = {"$ref": "#/components/schemas/Totals"}
 _NULL: Final = {"type": "null"}

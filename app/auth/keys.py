@@ -47,6 +47,7 @@ class Scope(StrEnum):
     CANCELLATIONS_READ = "cancellations:read"
     CANCELLATIONS_WRITE = "cancellations:write"
     AUDIT_READ = "audit:read"  # names and e-mail addresses of clients
+    TERMS_WRITE = "terms:write"
     WEBHOOKS_MANAGE = "webhooks:manage"
 
 

@@ -6,7 +6,7 @@ reads cancelled everywhere and takes no booking; the wake that follows may be lo
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 import structlog
@@ -22,8 +22,10 @@ from app.db.core.engine import Database
 from app.db.jobs import acceptances, job_events, job_sessions, jobs
 from app.db.jobs.acceptances import Outcome
 from app.db.jobs.job import Job, NewJob, as_written
+from app.db.terms import overrides
 from app.domain.days import session_times
-from app.domain.plan_totals import PlanTotals
+from app.domain.nouns.terms import ResolvedTerms
+from app.domain.plan_totals import PlanTotals, kept_fields
 from app.domain.statuses import JobStatus, SessionOutcome
 from app.domain.terms import POLICY
 from app.errors import Problem
@@ -129,17 +131,19 @@ async def _take_sessions(conn: AsyncConnection, asked: _Asked) -> Accepted:
     chosen, requested_at = await choose(conn, business_id, timezone, request, lock=True)
     if all(one.outcome is not SessionOutcome.ACCEPTED for one in chosen):
         raise _none_left(chosen)
-    lines, given = planning.accepted_lines(conn, business_id, chosen, requested_at, request)
-    totals = await planning.count(conn, chosen, lines, given)
+    lines = await planning.accepted_lines(conn, business_id, chosen, requested_at, request)
+    totals = await planning.count(conn, chosen, lines)
     if request.plan_digest is not None:
-        digest = await planning.digest_of(conn, chosen, lines, given, totals, timezone, request)
+        digest = await planning.digest_of(conn, chosen, lines, totals, timezone, request)
         _refuse_other_plan(digest, totals, request.plan_digest, chosen)
-    job = _job(asked, requested_at, totals)
+    job = _job(asked, requested_at, totals, lines.terms)
     outcomes = [Outcome(one.id, one.outcome, one.job_id) for one in chosen]
     clocks = await aside(len(chosen), _clocks, chosen, timezone)
     is_heard = await acceptances.write(conn, job, outcomes, clocks)
     if is_heard is None:
         raise _KeyTaken
+    if request.overrides:
+        await overrides.insert(conn, job.id, request.overrides)
     taken = [one.id for one in chosen if one.outcome is SessionOutcome.ACCEPTED]
     if is_heard:
         await job_events.accepted(conn, business_id, job.id, job.status, taken)
@@ -156,7 +160,9 @@ def _clock(one: MatchedSession, business_timezone: str) -> acceptances.Clock:
     return acceptances.Clock(times.timezone, times.starts_local)
 
 
-def _job(asked: _Asked, requested_at: dt.datetime, totals: PlanTotals) -> NewJob:
+def _job(
+    asked: _Asked, requested_at: dt.datetime, totals: PlanTotals, terms: ResolvedTerms | None
+) -> NewJob:
     request = asked.request
     held = request.hold_seconds > 0
     hold_until = requested_at + dt.timedelta(seconds=request.hold_seconds) if held else None
@@ -173,6 +179,8 @@ def _job(asked: _Asked, requested_at: dt.datetime, totals: PlanTotals) -> NewJob
         reason=request.reason,
         include_attended=request.include_attended,
         policy=POLICY,
+        terms=None if terms is None else terms.document,
+        terms_version=None if terms is None else terms.version,
         hold_until=hold_until,
         requested_by=asked.requested_by,
         requested_at=requested_at,
@@ -206,9 +214,11 @@ def _refuse_other_plan(
     planned = planning.totals_in(plan_digest)
     changes = digests.changes(plan_digest, digest)
     names = {one.id: one.session.name for one in chosen}
-    if changes:
+    if digests.terms_differ(plan_digest, digest):
+        detail = "The plan was made under other terms or overrides. Plan again."
+    elif changes:
         detail = f"{_in_words(changes, names)} Plan again."
-    elif planned == totals:
+    elif planned == replace(totals, kept={}):  # a digest carries no sums by rule
         detail = (
             "The counts and sums are the plan's, but some bookings or amounts are others."
             " Plan again."
@@ -243,7 +253,7 @@ def _told(totals: PlanTotals) -> dict[str, Any]:
             ("kept_amounts", totals.kept_amounts),
         )
     }
-    return asdict(totals) | sums
+    return asdict(totals) | sums | {"kept": kept_fields(totals.kept)}
 
 
 def _in_words(changes: Sequence[digests.PlanChange], names: Mapping[str, str]) -> str:

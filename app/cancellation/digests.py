@@ -21,6 +21,7 @@ _MAX_PACKED: Final = 24_000
 _MAX_UNPACKED: Final = 200_000
 # Characters of base64: a change goes unnamed once in 16 million, and never unnoticed.
 _PRINT: Final = 4
+_TERMS: Final = 3  # the part that tells the terms
 MEMBERS: Final = ("times", "name", "place", "outcome", "bookings")
 _MOVED: Final = {"times", "place"}
 
@@ -49,16 +50,33 @@ class PlanChange:
     members: tuple[str, ...]
 
 
-def make(seen: Sequence[Seen], totals: Mapping[str, Any], *, include_attended: bool) -> str:
-    """The digest of what a plan saw, its sessions in their order."""
+def make(
+    seen: Sequence[Seen], totals: Mapping[str, Any], *, include_attended: bool, terms: Any = None
+) -> str:
+    """The digest of what a plan saw, its sessions in their order.
+
+    `terms`: what it was made under, overrides included; None: without any.
+    """
     whole = hashlib.sha256(orjson.dumps(include_attended))
+    under = [] if terms is None else [_terms_print(terms)]
+    whole.update("".join(under).encode())
     for one in seen:
         whole.update(orjson.dumps([*one]))
     prints = {one.session_id: "".join(_print(member) for member in one.members) for one in seen}
     packed = _pack({"sessions": prints}) if len(seen) <= _MAX_SESSIONS else ""
     if not packed or len(packed) > _MAX_PACKED:
         packed = _pack({"days": _by_day(seen)})
-    return ".".join((whole.hexdigest(), _pack(totals), packed))
+    return ".".join((whole.hexdigest(), _pack(totals), packed, *under))
+
+
+def terms_differ(planned: str, now: str) -> bool:
+    """Whether two digests were made under other terms or overrides."""
+    return planned.split(".")[_TERMS:] != now.split(".")[_TERMS:]
+
+
+def _terms_print(terms: Any) -> str:
+    text = orjson.dumps(terms, option=orjson.OPT_SORT_KEYS)
+    return base64.urlsafe_b64encode(hashlib.sha256(text).digest()).rstrip(b"=").decode()
 
 
 def totals_in(digest: str) -> Any:

@@ -41,7 +41,8 @@ async def expand_chunk(
     )
     if not withdrawn:
         await job_events.held_back(conn, job.business_id, job.id, positions)
-    await job_sessions.store_booking_count(conn, job.id, positions)
+    by_terms = job.terms is not None
+    await job_sessions.store_booking_count(conn, job.id, positions, by_terms=by_terms)
     outcome_seq = refunds.last_outcome_seq(job.id, after_seq)
     await jobs.update(conn, job.id, expanded_sessions=positions.stop, outcome_seq=outcome_seq)
     return rows, positions.stop == end

@@ -1,12 +1,12 @@
 """The lines to return of a plan or of a job.
 
-They are the policy's rule, put to the database's bookings.
+They are the rule of its terms, or of its policy, put to the database's bookings.
 """
 
 import datetime as dt
 from collections.abc import Sequence
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -15,14 +15,30 @@ from app.db.core.dialect import Instant, bound_list, in_bound_list, plans_by_val
 from app.db.jobs.entitlements import returns
 from app.db.jobs.job import Job
 from app.db.tables import job_sessions, sessions
+from app.db.terms import overrides
+from app.db.terms import owed_lines as owed
+from app.db.terms.owed_lines import TermsShape, owed_lines, shape_of
 from app.domain import terms
+from app.domain.nouns.terms import Override
+from app.domain.terms_document import Document, terms_of
+
+
+class PolicyShape(NamedTuple):
+    """By which policy lines are returned, where no terms say it."""
+
+    include_attended: bool
+    policy: int = terms.POLICY
+
+
+# What decides the text of a statement of lines; what else they depend on are its parameters.
+Shape = PolicyShape | TermsShape
 
 # From so many sessions on a join of whole tables may beat looking up each booking's lines.
 _MANY: Final = 400
 
 
 @cache
-def of_any_sessions(*, include_attended: bool) -> sa.Subquery:
+def of_any_sessions(shape: Shape) -> sa.Subquery:
     """What bookings would get back if their sessions were cancelled.
 
     See `entitlements.returns`. Made once, it takes `chosen`.
@@ -44,7 +60,7 @@ def of_any_sessions(*, include_attended: bool) -> sa.Subquery:
         .cte("chosen")
         .prefix_with("MATERIALIZED")
     )
-    return _returns(source, "as_of", include_attended=include_attended)
+    return _lines(source, "as_of", shape, _of_request("postgresql", shape))
 
 
 # As `of_any_sessions`, begun from the list: without statistics SQLite reads all sessions of the
@@ -62,13 +78,13 @@ ON s.business_id = :of_business AND s.id = c.value
 
 
 @cache
-def of_listed_sessions(*, include_attended: bool) -> sa.Subquery:
+def of_listed_sessions(shape: Shape) -> sa.Subquery:
     """The same as `of_any_sessions`, on SQLite."""
-    return _returns(_LISTED.cte("chosen"), "as_of", include_attended=include_attended)
+    return _lines(_LISTED.cte("chosen"), "as_of", shape, _of_request("sqlite", shape))
 
 
 @cache
-def of_many_sessions(*, include_attended: bool) -> sa.Subquery:
+def of_many_sessions(shape: Shape) -> sa.Subquery:
     """The same as `of_any_sessions`, for a great many.
 
     They are worth a query plan of their own each time.
@@ -100,7 +116,7 @@ def of_many_sessions(*, include_attended: bool) -> sa.Subquery:
     source = sa.select(
         found.c.business_id, found.c.session_id, sa.literal(0).label("position"), found.c.starts_at
     ).subquery("chosen_of_business")
-    return _returns(source, "as_of", include_attended=include_attended)
+    return _lines(source, "as_of", shape, _of_request("postgresql", shape))
 
 
 def are_many(conn: AsyncConnection, count: int) -> bool:
@@ -129,11 +145,11 @@ def of_job(job: Job) -> sa.Subquery:
     It is by the policy, and as at the instant, of the job's acceptance. Made once for all jobs that
     are alike, it takes `parameters`.
     """
-    return _of_any_job(include_attended=job.include_attended, in_force=job.policy)
+    return _of_any_job(shape_of_job(job))
 
 
 @cache
-def _of_any_job(*, include_attended: bool, in_force: int) -> sa.Subquery:
+def _of_any_job(shape: Shape) -> sa.Subquery:
     source = (
         sa.select(
             job_sessions.c.business_id,
@@ -148,7 +164,8 @@ def _of_any_job(*, include_attended: bool, in_force: int) -> sa.Subquery:
         )
         .subquery("accepted")
     )
-    return _returns(source, "accepted_at", include_attended=include_attended, in_force=in_force)
+    said = overrides.of_job() if isinstance(shape, TermsShape) else None
+    return _lines(source, "accepted_at", shape, said)
 
 
 def parameters(job: Job, positions: range) -> dict[str, Any]:
@@ -158,16 +175,51 @@ def parameters(job: Job, positions: range) -> dict[str, Any]:
         "first_position": positions.start,
         "end_position": positions.stop,
         "accepted_at": job.requested_at,
+        **(owed.parameters(terms_of(job.terms)) if job.terms is not None else {}),
     }
 
 
-def _returns(
-    source: sa.FromClause, as_of: str, *, include_attended: bool, in_force: int = terms.POLICY
+def by_terms(
+    document: Document | None, said: Sequence[Override], *, include_attended: bool
+) -> tuple[Shape, dict[str, Any]]:
+    """What decides the lines of a request, and what they depend on beside its sessions."""
+    if document is None:
+        return PolicyShape(include_attended), {}
+    resolved = terms_of(document)
+    given = owed.parameters(resolved)
+    if said:
+        given[overrides.GIVEN] = overrides.as_given(said)
+    return shape_of(resolved, include_attended=include_attended, overridden=bool(said)), given
+
+
+def shape_of_job(job: Job) -> Shape:
+    """What decides a job's lines: its own terms, as they were frozen."""
+    if job.terms is None:
+        return PolicyShape(job.include_attended, job.policy)
+    return shape_of(terms_of(job.terms), include_attended=job.include_attended, overridden=True)
+
+
+def _of_request(dialect: str, shape: Shape) -> sa.FromClause | None:
+    is_said = isinstance(shape, TermsShape) and shape.overridden
+    return overrides.of_request(dialect) if is_said else None
+
+
+def _lines(
+    source: sa.FromClause, as_of: str, shape: Shape, said: sa.FromClause | None
 ) -> sa.Subquery:
+    """The lines by terms, or by a policy: a job without terms runs none of theirs."""
+    instant = sa.bindparam(as_of, type_=Instant)
+    if isinstance(shape, TermsShape):
+        return owed_lines(source, instant, shape, said)
+
     def rule(status: str, started: bool, paid: bool) -> str | None:
         return terms.nothing_to_return(
-            status, started=started, include_attended=include_attended, paid=paid, policy=in_force
+            status,
+            started=started,
+            include_attended=shape.include_attended,
+            paid=paid,
+            policy=shape.policy,
         )
 
-    names_kept = in_force > terms.FIRST_POLICY
-    return returns(source, sa.bindparam(as_of, type_=Instant), rule, names_kept=names_kept)
+    names_kept = shape.policy > terms.FIRST_POLICY
+    return returns(source, instant, rule, names_kept=names_kept)

@@ -9,7 +9,7 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Final, TypedDict
+from typing import Any, Final, NamedTuple, TypedDict
 
 import orjson
 import sqlalchemy as sa
@@ -17,15 +17,17 @@ from pydantic import TypeAdapter
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.aside import aside
-from app.cancellation import digests
+from app.cancellation import digests, overrides
 from app.cancellation import lines as to_return
 from app.cancellation.choose import MatchedSession, choose
 from app.cancellation.request import Request, check
+from app.cancellation.terms import resolve
 from app.db.core.dialect import plans_by_values
 from app.db.core.engine import Database
 from app.db.jobs import entitlement_totals
 from app.db.jobs.entitlement_totals import LineGroup, SharedPayments
 from app.domain.days import business_zone, instant_text
+from app.domain.nouns.terms import Override, ResolvedTerms
 from app.domain.plan_totals import PlanTotals
 from app.domain.statuses import SessionOutcome
 from app.domain.terms import SkipReason
@@ -55,6 +57,7 @@ class SessionPlan:
     nothing_to_return: int
     kept_amounts: dict[str, int]
     kept_credits: int
+    kept: dict[str, dict[str, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,22 @@ class CancellationPlan:
     totals: PlanTotals
     sessions: list[SessionPlan]
     warnings: list[Caution]
+    terms: ResolvedTerms | None = None
+
+
+class AcceptedLines(NamedTuple):
+    """The lines to return of sessions still to be had, their parameters, and their terms.
+
+    `by_rule`: they say which of several rules keeps what.
+    """
+
+    lines: sa.Subquery
+    given: entitlement_totals.Given
+    terms: ResolvedTerms | None
+
+    @property
+    def by_rule(self) -> bool:
+        return self.terms is not None
 
 
 async def plan(db: Database, business_id: str, timezone: str, request: Request) -> CancellationPlan:
@@ -90,48 +109,61 @@ async def plan(db: Database, business_id: str, timezone: str, request: Request) 
     check(request)
     async with db.snapshot() as conn:
         chosen, as_of = await choose(conn, business_id, timezone, request, lock=False)
-        lines, given = accepted_lines(conn, business_id, chosen, as_of, request)
-        totals = await count(conn, chosen, lines, given)
+        accepted = await accepted_lines(conn, business_id, chosen, as_of, request)
+        lines, given, terms = accepted
+        totals = await count(conn, chosen, accepted)
         prints, skipped = await _prints(conn, lines, given)
-        groups = await entitlement_totals.by_session(conn, lines, given)
+        groups = await entitlement_totals.by_session(conn, lines, given, by_rule=accepted.by_rule)
         booked = await entitlement_totals.bookings_by_session(conn, lines, given)
         shared = await entitlement_totals.shared_payments(conn, lines, given)
     sessions = await aside(len(chosen), _by_session, chosen, groups, booked)
-    digest = await aside(len(chosen), _digest, chosen, prints, totals, timezone, request)
-    return CancellationPlan(
-        digest, totals, sessions, _warnings(chosen, totals, skipped, shared, as_of)
-    )
+    digest = await aside(len(chosen), _digest, chosen, prints, totals, timezone, request, terms)
+    warnings = _warnings(chosen, totals, skipped, shared, as_of)
+    return CancellationPlan(digest, totals, sessions, warnings, terms)
 
 
-def accepted_lines(
+async def accepted_lines(
     conn: AsyncConnection,
     business_id: str,
     chosen: Sequence[MatchedSession],
     as_of: dt.datetime,
     request: Request,
-) -> tuple[sa.Subquery, entitlement_totals.Given]:
-    """The lines to return of chosen sessions still to be had, and their parameters."""
+) -> AcceptedLines:
+    """The lines to return of chosen sessions still to be had, by the terms that hold now.
+
+    Raises:
+        Invalid: see `overrides.check`.
+    """
     ids = [one.id for one in chosen if one.outcome is SessionOutcome.ACCEPTED]
+    said = request.overrides
+    terms = await resolve(conn, business_id, named=request.terms, overridden=bool(said))
+    await overrides.check(conn, business_id, ids, said)
+    shape, of_terms = to_return.by_terms(
+        None if terms is None else terms.document, said, include_attended=request.include_attended
+    )
     if to_return.are_many(conn, len(ids)):
-        lines = to_return.of_many_sessions(include_attended=request.include_attended)
-        return lines, to_return.chosen_many(business_id, ids, as_of=as_of)
+        given = to_return.chosen_many(business_id, ids, as_of=as_of)
+        return AcceptedLines(to_return.of_many_sessions(shape), given | of_terms, terms)
     of_sessions = (
         to_return.of_any_sessions if plans_by_values(conn) else to_return.of_listed_sessions
     )
-    lines = of_sessions(include_attended=request.include_attended)
-    return lines, to_return.chosen(business_id, ids, as_of=as_of)
+    given = to_return.chosen(business_id, ids, as_of=as_of)
+    return AcceptedLines(of_sessions(shape), given | of_terms, terms)
 
 
 async def count(
     conn: AsyncConnection,
     chosen: Sequence[MatchedSession],
-    lines: sa.Subquery,
-    given: entitlement_totals.Given,
+    accepted: AcceptedLines,
 ) -> PlanTotals:
     """The totals over all lines."""
     sessions = sum(one.outcome is SessionOutcome.ACCEPTED for one in chosen)
     total = await entitlement_totals.over_all(
-        conn, lines, given, plan_anew=to_return.are_many(conn, sessions)
+        conn,
+        accepted.lines,
+        accepted.given,
+        by_rule=accepted.by_rule,
+        plan_anew=to_return.are_many(conn, sessions),
     )
     return PlanTotals(
         sessions=sessions, bookings=total.bookings, clients=total.clients, **_sums(total.groups)
@@ -145,42 +177,59 @@ class _Sums(TypedDict):
     nothing_to_return: int
     kept_amounts: dict[str, int]
     kept_credits: int
+    kept: dict[str, dict[str, int]]
 
 
 def _sums(groups: Sequence[LineGroup]) -> _Sums:
-    """Lines counted, and what they come to, over groups of one method and currency each."""
+    """Lines counted, and what they come to, over groups of one method, currency and rule each."""
     refunds = credited = nothing_to_return = kept_credits = 0
-    money = []
+    amounts: dict[str, int] = {}
+    kept_amounts: dict[str, int] = {}
+    kept: dict[str, dict[str, int]] = {}
     for group in groups:
         refunds += group.to_return
         nothing_to_return += group.lines - group.to_return
         credited += group.credits
         kept_credits += group.kept_credits
         if group.currency is not None:
-            money.append((group.currency, group.amount_minor, group.kept_amount_minor))
-    money.sort()
+            _add(amounts, group.currency, group.amount_minor)
+            _add(kept_amounts, group.currency, group.kept_amount_minor)
+        if group.kept_amount_minor or group.kept_credits:
+            # The policies keep what was paid by one rule alone.
+            by_rule = kept.setdefault(group.kept_by or SkipReason.ATTENDED.value, {})
+            _add(by_rule, group.currency or "credits", group.kept_amount_minor + group.kept_credits)
     return {
         "refunds": refunds,
-        "amounts": {currency: amount for currency, amount, _ in money if amount},
+        "amounts": _sorted(amounts),
         "credits": credited,
         "nothing_to_return": nothing_to_return,
-        "kept_amounts": {currency: kept for currency, _, kept in money if kept},
+        "kept_amounts": _sorted(kept_amounts),
         "kept_credits": kept_credits,
+        "kept": {rule: _sorted(sums) for rule, sums in sorted(kept.items())},
     }
+
+
+def _add(sums: dict[str, int], currency: str, amount: int) -> None:
+    if amount:
+        sums[currency] = sums.get(currency, 0) + amount
+
+
+def _sorted(sums: Mapping[str, int]) -> dict[str, int]:
+    return dict(sorted(sums.items()))
 
 
 async def digest_of(
     conn: AsyncConnection,
     chosen: Sequence[MatchedSession],
-    lines: sa.Subquery,
-    given: entitlement_totals.Given,
+    accepted: AcceptedLines,
     totals: PlanTotals,
     timezone: str,
     request: Request,
 ) -> str:
     """The digest that a plan of these sessions and lines has."""
-    prints, _ = await _prints(conn, lines, given)
-    return await aside(len(chosen), _digest, chosen, prints, totals, timezone, request)
+    prints, _ = await _prints(conn, accepted.lines, accepted.given)
+    terms = accepted.terms
+    return await aside(len(chosen), _digest, chosen, prints, totals, timezone, request, terms)
 
 
 def _digest(
@@ -189,6 +238,7 @@ def _digest(
     totals: PlanTotals,
     timezone: str,
     request: Request,
+    terms: ResolvedTerms | None,
 ) -> str:
     zone = business_zone(timezone)
     seen = [
@@ -209,7 +259,14 @@ def _digest(
         )
         for session, outcome in chosen
     ]
-    return digests.make(seen, asdict(totals), include_attended=request.include_attended)
+    said = sorted(map(_said, request.overrides))
+    of_terms = None if terms is None else (terms.document, said)
+    told = {name: value for name, value in asdict(totals).items() if name != "kept"}
+    return digests.make(seen, told, include_attended=request.include_attended, terms=of_terms)
+
+
+def _said(one: Override) -> tuple[Any, ...]:
+    return one.booking_id, one.line_no, one.action, one.amount_minor
 
 
 async def _prints(
@@ -291,6 +348,7 @@ def _warnings(
     in_process = sum(one.outcome is SessionOutcome.ALREADY_IN_PROCESS for one in chosen)
     cancelled = sum(one.outcome is SessionOutcome.ALREADY_CANCELLED for one in chosen)
     attended = skipped[SkipReason.ATTENDED]
+    of_attended = totals.kept.get(SkipReason.ATTENDED, {})
     found = [
         Caution(
             "sessions-ended",
@@ -302,8 +360,8 @@ def _warnings(
             "attended-skipped",
             "Attended bookings; what was paid for them is kept.",
             attended,
-            totals.kept_amounts,
-            totals.kept_credits,
+            {name: kept for name, kept in of_attended.items() if name != "credits"},
+            of_attended.get("credits", 0),
         ),
         Caution(
             "payment-shared",

@@ -5,11 +5,14 @@ Requests that ask for the same thing have one fingerprint.
 
 import datetime as dt
 import hashlib
-from dataclasses import dataclass
-from typing import Final, Literal
+from collections.abc import Mapping
+from dataclasses import astuple, dataclass
+from typing import Any, Final, Literal
 
 import orjson
 
+from app.cancellation import overrides as of_bookings
+from app.domain.nouns.terms import Override
 from app.errors import FieldError, Invalid
 
 MAX_RANGE_DAYS: Final = 366
@@ -21,7 +24,7 @@ MAX_HOLD_SECONDS: Final = 24 * 3600
 class Request:
     """A plan's or a bulk cancellation's body.
 
-    Dates are local days of the business, both inclusive.
+    Dates are local days of the business, both inclusive. `terms` are the members that it names.
     """
 
     date_from: dt.date
@@ -31,6 +34,8 @@ class Request:
     plan_digest: str | None = None
     hold_seconds: int = 0
     include_attended: bool = False
+    terms: Mapping[str, Any] | None = None
+    overrides: tuple[Override, ...] = ()
 
     def fingerprint(self) -> str:
         """Equal for requests that ask for the same thing.
@@ -47,7 +52,11 @@ class Request:
             self.hold_seconds,
             self.include_attended,
         )
-        return hashlib.sha256(orjson.dumps(asked)).hexdigest()
+        if self.terms is None and not self.overrides:  # as before there were any
+            return hashlib.sha256(orjson.dumps(asked)).hexdigest()
+        of_terms = (self.terms, sorted(map(astuple, self.overrides)))
+        text = orjson.dumps((*asked, *of_terms), option=orjson.OPT_SORT_KEYS)
+        return hashlib.sha256(text).hexdigest()
 
 
 def check(request: Request) -> None:
@@ -71,5 +80,6 @@ def check(request: Request) -> None:
                     FieldError(f"/session_ids/{place}", "repeated", f"{session_id} is named twice.")
                 )
             seen.add(session_id)
+    errors += of_bookings.contradictions(request.overrides)
     if errors:
         raise Invalid(errors)

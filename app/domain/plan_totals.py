@@ -1,6 +1,8 @@
 """What a plan promises and an acceptance freezes: counts, sums of money and credits."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,3 +22,16 @@ class PlanTotals:
     nothing_to_return: int = 0
     kept_amounts: dict[str, int] = field(default_factory=dict)
     kept_credits: int = 0
+    # The same by the rule that keeps it: each a sum by currency, and `credits`.
+    kept: dict[str, dict[str, int]] = field(default_factory=dict)
+
+
+def kept_fields(kept: Mapping[str, Mapping[str, int]]) -> list[dict[str, Any]]:
+    """Sums by rule and currency, as every answer has them."""
+    return [
+        {"kept_by": rule, "credits": amount}
+        if currency == "credits"
+        else {"kept_by": rule, "currency": currency, "amount_minor": amount}
+        for rule, sums in kept.items()
+        for currency, amount in sums.items()
+    ]

@@ -10,6 +10,7 @@ from app.db import tables
 from app.db.access.businesses import create as create_business
 from app.db.core.dialect import Instant
 from app.db.terms import overrides, owed_lines
+from app.domain.nouns.terms import Override
 from app.domain.statuses import COUNTED_BY_TERMS, BookingStatus, Method
 from app.domain.terms import (
     FeeRule,
@@ -94,7 +95,7 @@ class Drawn:
 
     def overrides(self):
         return [
-            {"booking_id": self.id, "line_no": n, "action": action, "amount_minor": amount}
+            Override(self.id, n, action, amount, "said so")
             for n, (action, amount) in self.said.items()
         ]
 

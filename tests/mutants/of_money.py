@@ -35,14 +35,14 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "a job of before is settled by the policy in force",
         "app/cancellation/lines.py",
-        "in_force=job.policy)",
-        "in_force=terms.POLICY)",
+        "return PolicyShape(job.include_attended, job.policy)",
+        "return PolicyShape(job.include_attended)",
         KEPT,
     ),
     defect(
         "what is kept has no row a line",
         "app/cancellation/lines.py",
-        "names_kept = in_force > terms.FIRST_POLICY",
+        "names_kept = shape.policy > terms.FIRST_POLICY",
         "names_kept = False",
         KEPT,
     ),
@@ -63,7 +63,7 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "the warning names no sum",
         "app/cancellation/plan.py",
-        "            totals.kept_amounts,\n            totals.kept_credits,\n        ),",
+        '            of_attended.get("credits", 0),\n        ),',
         "        ),",
         PLAN,
     ),

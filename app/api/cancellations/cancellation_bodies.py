@@ -12,14 +12,16 @@ from pydantic.config import JsonDict
 
 from app.api.schedule.local_times import Times
 from app.api.shapes import RESOLVED_AMOUNT, Answer, Body, UtcInstant
+from app.api.terms.terms_bodies import OverrideBody, TermsBody, TermsDocument
 from app.cancellation.digests import MAX_DIGEST
+from app.cancellation.overrides import MAX_OVERRIDES
 from app.cancellation.plan import CancellationPlan as PlanValue
 from app.cancellation.read import JobView
 from app.cancellation.request import MAX_HOLD_SECONDS, MAX_SESSIONS_NAMED, Request
 from app.domain.days import session_times
 from app.domain.fields import Date, PlatformId, Uuid, prose, text
 from app.domain.nouns.cancellations import Refund, SessionOfJob
-from app.domain.plan_totals import PlanTotals
+from app.domain.plan_totals import PlanTotals, kept_fields
 from app.domain.statuses import JobStatus, Method, RefundStatus, SessionOutcome
 
 _EXAMPLE: JsonDict = {
@@ -31,6 +33,10 @@ _EXAMPLE: JsonDict = {
     "hold_seconds": 0,
     "include_attended": False,
 }
+
+
+_TERMS: Final = "What it is settled by, frozen at acceptance; null: all comes back whole."
+_TERMS_VERSION: Final = "Of the business's terms that it began from; null: it had set none."
 
 
 def _form_of(session_ids: Any) -> str | None:
@@ -80,6 +86,12 @@ class CancellationRequest(Body):
     include_attended: StrictBool = Field(
         False, description="Return attended bookings of started sessions, too."
     )
+    terms: TermsBody | None = Field(
+        None, description="Members named here replace those of the business's terms."
+    )
+    overrides: Annotated[list[OverrideBody], Field(max_length=MAX_OVERRIDES)] = Field(
+        [], description="What becomes of single bookings or lines, whatever the terms say."
+    )
 
     def to_request(self) -> Request:
         """The step's own value."""
@@ -92,6 +104,8 @@ class CancellationRequest(Body):
             plan_digest=self.plan_digest,
             hold_seconds=self.hold_seconds,
             include_attended=self.include_attended,
+            terms=None if self.terms is None else self.terms.named(),
+            overrides=tuple(one.to_override() for one in self.overrides),
         )
 
 
@@ -104,6 +118,15 @@ class Money(Answer):
 
     currency: str = Field(examples=["CAD"])
     amount_minor: int = Field(examples=[2000])
+
+
+class KeptSum(Answer):
+    """What one rule keeps: a sum of money, or credits."""
+
+    kept_by: str = Field(examples=["fee"])
+    currency: str | None = None
+    amount_minor: int | None = None
+    credits: int | None = None
 
 
 class Totals(Answer):
@@ -121,9 +144,12 @@ class Totals(Answer):
         description="Bookings of which nothing was paid, and payment lines that are kept whole."
     )
     kept_amounts: list[Money] = Field(
-        description="Paid, and not returned: `warnings` and refunds say by which rule."
+        description="Paid, and not returned: `kept` says by which rule."
     )
     kept_credits: int
+    kept: list[KeptSum] = Field(
+        description="The same by rule; empty for a job of before this was counted."
+    )
 
     @classmethod
     def of(cls, totals: PlanTotals) -> Self:
@@ -151,6 +177,7 @@ class PlannedSession(Times, NamedChoice):
     nothing_to_return: int
     kept_amounts: list[Money]
     kept_credits: int
+    kept: list[KeptSum]
 
 
 class PlanWarning(Answer):
@@ -172,11 +199,15 @@ class Plan(Answer):
     totals: Totals
     sessions: list[PlannedSession]
     warnings: list[PlanWarning]
+    terms: TermsDocument | None = Field(description=_TERMS)
+    terms_version: int | None = Field(description=_TERMS_VERSION)
 
     @classmethod
     def of(cls, plan: PlanValue, business_timezone: str) -> Self:
         return cls(
             digest=plan.digest,
+            terms=plan.terms and TermsDocument.model_validate(plan.terms.document),
+            terms_version=plan.terms and plan.terms.version,
             totals=Totals.of(plan.totals),
             sessions=[
                 PlannedSession(
@@ -196,6 +227,7 @@ class Plan(Answer):
                     nothing_to_return=one.nothing_to_return,
                     kept_amounts=money(one.kept_amounts),
                     kept_credits=one.kept_credits,
+                    kept=[KeptSum(**kept) for kept in kept_fields(one.kept)],
                 )
                 for one in plan.sessions
             ],
@@ -249,6 +281,8 @@ class JobAnswer(Answer):
     finished_at: UtcInstant | None
     session_counts: SessionCounts
     totals: Totals = Field(description="As frozen at acceptance.")
+    terms: TermsDocument | None = Field(description=_TERMS)
+    terms_version: int | None = Field(description=_TERMS_VERSION)
 
 
 class JobDetail(JobAnswer):
@@ -345,6 +379,7 @@ def totals_fields(totals: PlanTotals) -> dict[str, Any]:
         "nothing_to_return": totals.nothing_to_return,
         "kept_amounts": money_fields(totals.kept_amounts),
         "kept_credits": totals.kept_credits,
+        "kept": kept_fields(totals.kept),
     }
 
 
@@ -378,6 +413,8 @@ def job_fields(view: JobView, *, as_accepted: bool = False) -> dict[str, Any]:
         "finished_at": None if as_accepted else job.finished_at,
         "session_counts": view.session_counts,
         "totals": totals_fields(job.totals),
+        "terms": job.terms,
+        "terms_version": job.terms_version,
     }
 
 

@@ -118,7 +118,9 @@ def _sources(job: Job, *, as_accepted: bool) -> Iterator[audit_rows.Lines]:
     """
     job_id, written = job.id, job.expanded_sessions
     for positions in _parts(0, written):
-        yield audit_rows.refund_lines(job_id, positions, as_accepted=as_accepted)
+        yield audit_rows.refund_lines(
+            job_id, positions, by_terms=job.terms is not None, as_accepted=as_accepted
+        )
     to_return = lines.of_job(job)
     for positions in _parts(written, job.accepted_sessions):
         yield audit_rows.planned_lines(job, positions, to_return).params(
@@ -172,7 +174,7 @@ async def follow(
         async with db.read() as conn:
             job = await jobs.get(conn, business_id, job_id)
             assert job is not None
-            settled = await _settled(conn, job_id, seq)
+            settled = await _settled(conn, job, seq)
         if settled:
             seq = settled[-1].outcome_seq
             pause = _SHORTEST_PAUSE_SECONDS
@@ -198,9 +200,9 @@ async def _unbooked(db: Database, job_id: str, *, numbered: bool) -> AsyncIterat
             yield chunk
 
 
-async def _settled(conn: AsyncConnection, job_id: str, seq: int) -> Sequence[sa.Row[Any]]:
+async def _settled(conn: AsyncConnection, job: Job, seq: int) -> Sequence[sa.Row[Any]]:
     query = (
-        audit_rows.refund_lines(job_id)
+        audit_rows.refund_lines(job.id, by_terms=job.terms is not None)
         .add_columns(refunds.c.outcome_seq)
         .where(refunds.c.outcome_seq > seq)
         .order_by(None)

@@ -86,7 +86,7 @@ def line_without_refund(scope: CheckScope) -> Rows:
         .where(
             job_sessions.c.released_at.is_(None),
             job_sessions.c.position < jobs.c.expanded_sessions,
-            is_counted(),
+            is_counted(by_terms=jobs.c.terms.is_not(None)),
             ~settled,
             scope.of(job_sessions.c.business_id, job_sessions.c.job_id),
         )

@@ -15,10 +15,11 @@ from sqlalchemy.sql.functions import FunctionElement
 from app.db.core.refund_ranges import in_sessions
 from app.db.jobs.entitlements import is_counted
 from app.db.jobs.job import Job
-from app.db.tables import bookings, clients, job_sessions, jobs, refunds
+from app.db.tables import bookings, clients, job_overrides, job_sessions, jobs, refunds
 from app.domain.money import DECIMALS_0, DECIMALS_3, DECIMALS_4
 from app.domain.refund_ids import LAST, milliseconds
 from app.domain.statuses import WAIVED, WITHDRAWN_LINE, JobStatus, Method, RefundStatus
+from app.domain.terms import ReturnAs
 from app.domain.texts.csv_cells import COLUMNS
 from app.domain.texts.sheet_text import FORMULA
 
@@ -147,10 +148,13 @@ def unescaped(lines: Lines) -> Lines:
     return replaced
 
 
-def refund_lines(job_id: str, positions: range = _ALL, *, as_accepted: bool = False) -> Lines:
+def refund_lines(
+    job_id: str, positions: range = _ALL, *, by_terms: bool = False, as_accepted: bool = False
+) -> Lines:
     """A line for each refund row of the job's sessions at these places.
 
-    They come in the order of the rows. With `as_accepted`, as before anything was done.
+    They come in the order of the rows. `by_terms`: the job has terms, and so may have overrides.
+    With `as_accepted`, as before anything was done.
     """
     accepted = _accepted(job_id, positions)
     source = (
@@ -163,6 +167,8 @@ def refund_lines(job_id: str, positions: range = _ALL, *, as_accepted: bool = Fa
         .join(jobs, jobs.c.id == refunds.c.job_id)
         .outerjoin(clients, _client_of(refunds))
     )
+    if by_terms:
+        source = source.outerjoin(job_overrides, _override_of(refunds, refunds.c.job_id))
     return (
         sa.select(
             *_session_cells(accepted),
@@ -175,6 +181,9 @@ def refund_lines(job_id: str, positions: range = _ALL, *, as_accepted: bool = Fa
             *_clock_cells(accepted),
             *_kept_cells(refunds),
             (_EMPTY if as_accepted else _resolved_cell()).label("resolved_amount"),
+            *_form_cells(refunds),
+            *(_NO_EXPIRY if as_accepted else _expiry_cells()),
+            *_override_cells(by_terms=by_terms),
         )
         .select_from(source)
         .where(
@@ -256,6 +265,9 @@ def planned_lines(job: Job, positions: range, lines: sa.Subquery) -> Lines:
         .join(jobs, jobs.c.id == accepted.c.job_id)
         .outerjoin(clients, _client_of(lines))
     )
+    by_terms = job.terms is not None
+    if by_terms:
+        source = source.outerjoin(job_overrides, _override_of(lines, accepted.c.job_id))
     return (
         sa.select(
             *_session_cells(accepted),
@@ -275,6 +287,9 @@ def planned_lines(job: Job, positions: range, lines: sa.Subquery) -> Lines:
             *_clock_cells(accepted),
             *_kept_cells(lines),
             _EMPTY.label("resolved_amount"),
+            *_form_cells(lines),
+            *_NO_EXPIRY,
+            *_override_cells(by_terms=by_terms),
         )
         .select_from(source)
         .order_by(refund_id)  # the order that the rows will have
@@ -286,7 +301,7 @@ def unbooked_lines(job_id: str, *, as_accepted: bool = False) -> Lines:
     booked = sa.exists().where(
         bookings.c.business_id == job_sessions.c.business_id,
         bookings.c.session_id == job_sessions.c.session_id,
-        is_counted(),
+        is_counted(by_terms=jobs.c.terms.is_not(None)),
     )
     # Until they are counted the bookings are frozen; afterwards a withdrawal may have set them
     # free.
@@ -314,7 +329,7 @@ def unbooked_lines(job_id: str, *, as_accepted: bool = False) -> Lines:
             *_job_cells(),
             _instant_text(jobs.c.requested_at).label("settled_at"),
             *_clock_cells(job_sessions),
-            *(empty[name] for name in ("paid_amount", "kept_amount", "kept_by", "resolved_amount")),
+            *(empty[name] for name in COLUMNS[COLUMNS.index("paid_amount") :]),
         )
         .select_from(job_sessions.join(jobs, jobs.c.id == job_sessions.c.job_id))
         .where(job_sessions.c.job_id == job_id, job_sessions.c.position.is_not(None), unbooked)
@@ -391,6 +406,43 @@ def _resolved_cell() -> sa.ColumnElement[str | None]:
         (refunds.c.status != RefundStatus.RESOLVED.value, _EMPTY),
         (refunds.c.failure_code == WAIVED, _amount_cell(refunds, nothing, nothing)),
         else_=_amount_cell(refunds, elsewhere, refunds.c.credits),
+    )
+
+
+def _form_cells(source: sa.FromClause) -> tuple[sa.ColumnElement[str | None], ...]:
+    """In which form a line comes back, and by which of its tries: of those that come back."""
+    something = sa.or_(source.c.amount_minor > 0, source.c.credits > 0)
+    return (
+        sa.case((something, ReturnAs.ORIGINAL.value), else_=_EMPTY).label("returned_as"),
+        sa.case((source.c.line_no > 0, "1"), else_=_EMPTY).label("leg"),
+    )
+
+
+def _expiry_cells() -> tuple[sa.ColumnElement[str], ...]:
+    return tuple(
+        _instant_text(refunds.c[name]).label(name) for name in ("expires_before", "expires_after")
+    )
+
+
+_NO_EXPIRY: Final = (_EMPTY.label("expires_before"), _EMPTY.label("expires_after"))
+
+
+def _override_of(source: sa.FromClause, job_id: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
+    return sa.and_(
+        job_overrides.c.job_id == job_id,
+        job_overrides.c.booking_id == source.c.booking_id,
+        job_overrides.c.line_no.in_((0, source.c.line_no)),
+    )
+
+
+def _override_cells(*, by_terms: bool) -> tuple[sa.ColumnElement[Any], ...]:
+    """Who said something of a line, whatever the terms say, and why."""
+    if not by_terms:
+        return _EMPTY.label("overridden_by"), _EMPTY.label("override_note")
+    is_said = job_overrides.c.booking_id.is_not(None)
+    return (
+        sa.case((is_said, _cell(jobs.c.requested_by)), else_=_EMPTY).label("overridden_by"),
+        _cell(job_overrides.c.note).label("override_note"),
     )
 
 

@@ -21,7 +21,10 @@ Given = Mapping[str, Any]  # the parameters of lines that were made once
 
 
 class LineGroup(NamedTuple):
-    """Lines, or refunds, of one method and currency, as `sums` counts and adds them."""
+    """Lines, or refunds, of one method and currency, as `sums` counts and adds them.
+
+    `kept_by`: of one rule as well, where they were asked for by rule.
+    """
 
     method: Method
     currency: str | None
@@ -31,6 +34,7 @@ class LineGroup(NamedTuple):
     credits: int
     kept_amount_minor: int
     kept_credits: int
+    kept_by: str | None = None
 
 
 class LineTotals(NamedTuple):
@@ -68,23 +72,20 @@ def sums(source: sa.FromClause) -> tuple[sa.ColumnElement[int], ...]:
 
 
 def line_group(method: str, *rest: Any) -> LineGroup:
-    """The group that a row of its method, its currency and its `sums` is."""
+    """The group that a row of its method, its currency, its `sums` and a rule is."""
     return LineGroup(_METHOD[method], *rest)
 
 
 async def by_session(
-    conn: AsyncConnection, lines: sa.Subquery, given: Given
+    conn: AsyncConnection, lines: sa.Subquery, given: Given, *, by_rule: bool
 ) -> dict[str, list[LineGroup]]:
-    """Lines, amounts and credits of each session, for each method and currency.
+    """Lines, amounts and credits of each session, for each method, currency and, `by_rule`, rule.
 
     Under the method `none` there is nothing to return.
     """
-    query = sa.select(
-        lines.c.session_id,
-        lines.c.method,
-        lines.c.currency,
-        *sums(lines),
-    ).group_by(lines.c.session_id, lines.c.method, lines.c.currency)
+    rule = [lines.c.kept_by] if by_rule else []
+    key = (lines.c.session_id, lines.c.method, lines.c.currency)
+    query = sa.select(*key, *sums(lines), *rule).group_by(*key, *rule)
     groups: dict[str, list[LineGroup]] = {}
     async for part in _parts(conn, query, given):
         for session_id, method, *rest in part:
@@ -119,13 +120,18 @@ async def bookings_by_session(
 
 
 async def over_all(
-    conn: AsyncConnection, lines: sa.Subquery, given: Given, *, plan_anew: bool = False
+    conn: AsyncConnection,
+    lines: sa.Subquery,
+    given: Given,
+    *,
+    by_rule: bool,
+    plan_anew: bool = False,
 ) -> LineTotals:
-    """Lines, amounts and credits for each method and currency.
+    """Lines, amounts and credits for each method, currency and, `by_rule`, rule.
 
     For `plan_anew` see `fetch`.
     """
-    rows = await fetch(conn, _over_all(lines), given, plan_anew=plan_anew)
+    rows = await fetch(conn, _over_all(lines, by_rule=by_rule), given, plan_anew=plan_anew)
     bookings = clients = 0
     groups = []
     for row in rows:
@@ -135,20 +141,23 @@ async def over_all(
 
 
 @cache
-def _over_all(lines: sa.Subquery) -> sa.Select[Any]:
+def _over_all(lines: sa.Subquery, *, by_rule: bool) -> sa.Select[Any]:
     sums_of = ("amount_minor", "credits", "kept_amount_minor", "kept_credits")
-    read = ("method", "currency", *sums_of, "booking_id", "client_id")
+    rule = ("kept_by",) if by_rule else ()
+    read = ("method", "currency", *rule, *sums_of, "booking_id", "client_id")
     counted = sa.select(*(lines.c[name] for name in read)).cte("counted")
     # PostgreSQL hashes the rows of a SELECT DISTINCT, and would sort those of `count(DISTINCT …)`.
     bookings = sa.select(counted.c.booking_id, counted.c.client_id).distinct().cte("booked")
     clients = sa.select(bookings.c.client_id).distinct().subquery()
+    key = (counted.c.method, counted.c.currency)
+    kept_by = [counted.c[name] for name in rule]
     return sa.select(
         sa.select(sa.func.count()).select_from(bookings).scalar_subquery().label("bookings"),
         sa.select(sa.func.count()).select_from(clients).scalar_subquery().label("clients"),
-        counted.c.method,
-        counted.c.currency,
+        *key,
         *sums(counted),
-    ).group_by(counted.c.method, counted.c.currency)
+        *kept_by,
+    ).group_by(*key, *kept_by)
 
 
 async def shared_payments(

@@ -6,13 +6,13 @@ of 0 counts as nothing paid. The rule itself is `policy`'s; here it becomes the 
 database runs, so the two can't differ.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import sqlalchemy as sa
 
 from app.db.tables import bookings, payment_lines
-from app.domain.statuses import COUNTED, Method
+from app.domain.statuses import COUNTED, COUNTED_BY_TERMS, Method
 
 # `rule(status, started, paid)` gives a skip reason or None.
 Rule = Callable[[str, bool, bool], str | None]
@@ -74,13 +74,20 @@ def returns(
     )
 
 
-def is_counted() -> sa.ColumnElement[bool]:
+def is_counted(*, by_terms: sa.ColumnElement[bool] | None = None) -> sa.ColumnElement[bool]:
     """Whether a booking counts, and so is settled.
 
-    If nothing is returned, it is settled by a line that says why.
+    If nothing is returned, it is settled by a line that says why. A job with terms (`by_terms`)
+    settles those that were cancelled late or missed as well.
     """
-    counted: list[sa.ColumnElement[str]] = [sa.literal_column(f"'{status}'") for status in COUNTED]
-    return bookings.c.status.in_(counted)
+    counted = bookings.c.status.in_(_words(COUNTED))
+    if by_terms is None:
+        return counted
+    return sa.or_(counted, sa.and_(by_terms, bookings.c.status.in_(_words(COUNTED_BY_TERMS))))
+
+
+def _words(statuses: Iterable[str]) -> list[sa.ColumnElement[str]]:
+    return [sa.literal_column(f"'{status}'") for status in statuses]
 
 
 def is_paid() -> sa.ColumnElement[bool]:

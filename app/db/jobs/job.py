@@ -17,8 +17,9 @@ from app.domain.statuses import JobStatus
 class NewJob:
     """What an acceptance gives a job.
 
-    `totals` are as they were promised. `policy` says what it returns, `due_at` when a worker or a
-    sweep must look at it.
+    `totals` are as they were promised. What it returns is said by `terms` (a whole document, begun
+    from the business's version `terms_version`), or without any by `policy`; `due_at` says when a
+    worker or a sweep must look at it.
     """
 
     id: str
@@ -31,6 +32,8 @@ class NewJob:
     reason: str | None
     include_attended: bool
     policy: int
+    terms: Mapping[str, Any] | None = None
+    terms_version: int | None = None
     hold_until: dt.datetime | None
     requested_by: str
     requested_at: dt.datetime

@@ -60,7 +60,7 @@ _COUNT_BOOKINGS: Final = (
         .where(
             bookings.c.business_id == job_sessions.c.business_id,
             bookings.c.session_id == job_sessions.c.session_id,
-            is_counted(),
+            is_counted(by_terms=sa.bindparam("by_terms", type_=sa.Boolean)),
         )
         .scalar_subquery()
     )
@@ -78,10 +78,15 @@ TALLY: Final = (  # of the job `of_job`, see `tally`
 )
 
 
-async def store_booking_count(conn: AsyncConnection, job_id: str, positions: range) -> None:
-    """Keep how many bookings the sessions at these positions have, for the audit."""
+async def store_booking_count(
+    conn: AsyncConnection, job_id: str, positions: range, *, by_terms: bool
+) -> None:
+    """Keep how many bookings the sessions at these positions have, for the audit.
+
+    `by_terms`: the job has terms.
+    """
     given = {"of_job": job_id, "first_position": positions.start, "end_position": positions.stop}
-    await conn.execute(_COUNT_BOOKINGS, given)
+    await conn.execute(_COUNT_BOOKINGS, given | {"by_terms": by_terms})
 
 
 async def outcomes(conn: AsyncConnection, job_id: str) -> list[Outcome]:

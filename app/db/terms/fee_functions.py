@@ -47,3 +47,21 @@ def _share_of_sqlite(element: share_of, compiler: SQLCompiler, **kw: Any) -> str
 def _share_of_postgresql(element: share_of, compiler: SQLCompiler, **kw: Any) -> str:
     fee, part, whole = (compiler.process(clause, **kw) for clause in element.clauses)
     return f"div(CAST({fee} AS numeric) * ({part}), nullif({whole}, 0))::bigint"
+
+
+class smaller_of(FunctionElement[int]):  # noqa: N801
+    """The smaller of two numbers."""
+
+    type = _NUMBER
+    inherit_cache = True
+    name = "smaller_of"
+
+
+@compiles(smaller_of, "postgresql")
+def _smaller_of_postgresql(element: smaller_of, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"least({compiler.process(element.clauses, **kw)})"
+
+
+@compiles(smaller_of, "sqlite")
+def _smaller_of_sqlite(element: smaller_of, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"min({compiler.process(element.clauses, **kw)})"

@@ -3,8 +3,9 @@
 Line 0 is the whole booking.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Final, NamedTuple
 
 import orjson
 import sqlalchemy as sa
@@ -12,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.core.dialect import in_bound_list
 from app.db.tables import bookings, job_overrides, payment_lines
+from app.domain.nouns.terms import Override
 
 GIVEN: Final = "overrides"  # the parameter of `of_request`
 
@@ -49,9 +51,9 @@ def of_request(dialect: str) -> sa.CTE:
     return given.cte("overrides").prefix_with("MATERIALIZED")
 
 
-def as_given(overrides: Sequence[Mapping[str, Any]]) -> str:
+def as_given(overrides: Sequence[Override]) -> str:
     """The one parameter that `of_request` takes."""
-    return orjson.dumps(list(overrides)).decode()
+    return orjson.dumps([asdict(one) for one in overrides]).decode()
 
 
 def of_job() -> sa.Subquery:
@@ -61,11 +63,9 @@ def of_job() -> sa.Subquery:
     return sa.select(*columns).where(job_overrides.c.job_id == of_job).subquery("overrides")
 
 
-async def insert(
-    conn: AsyncConnection, job_id: str, overrides: Sequence[Mapping[str, Any]]
-) -> None:
+async def insert(conn: AsyncConnection, job_id: str, overrides: Sequence[Override]) -> None:
     """Keep a job's overrides, as they were accepted."""
-    rows = [{**one, "job_id": job_id} for one in overrides]
+    rows = [{**asdict(one), "job_id": job_id} for one in overrides]
     await conn.execute(sa.insert(job_overrides), rows)
 
 

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from app.db.jobs.entitlements import in_session, is_paid
 from app.db.tables import bookings, payment_lines
 from app.db.terms import rule_tree
-from app.db.terms.fee_functions import fixed_sum, share_of
+from app.db.terms.fee_functions import fixed_sum, share_of, smaller_of
 from app.db.terms.rule_tree import is_word, word
 from app.domain import terms as rule
 from app.domain.statuses import COUNTED_BY_TERMS, Method
@@ -173,9 +173,9 @@ def _with_fees(lines: sa.Subquery, terms: Terms) -> sa.Subquery:
     if terms.has_fee:
         fee = _part(lines) if by_booking else _fee(lines.c.paid, lines.c.currency, terms)
         returned.append((is_word(lines.c.how, Share.LESS_FEE), lines.c.paid - fee))
-    return sa.select(*lines.c, sa.case(*returned, else_=_NOTHING).label("returned")).subquery(
-        "shared"
-    )
+    comes_back = sa.case(*returned, else_=_NOTHING).label("returned")
+    # OFFSET keeps the databases from writing this out anew for each use of it: there are ten.
+    return sa.select(*lines.c, comes_back).offset(sa.literal_column("0")).subquery("shared")
 
 
 def _charged(lines: sa.Subquery, terms: Terms) -> sa.Subquery:
@@ -214,16 +214,18 @@ def _fee(
         points = sa.bindparam("keep_basis_points", type_=_NUMBER)
         product = amount * sa.cast(points, _NUMBER)
         quotient, rest = _divided(product, rule.WHOLE)
-        is_odd = quotient % sa.literal_column("2") == 1
-        up = sa.or_(rest > rule.HALF, sa.and_(rest == rule.HALF, is_odd))
+        _, odd = _divided(quotient, 2)
+        up = sa.or_(rest > rule.HALF, sa.and_(rest == rule.HALF, odd == 1))
         fee = quotient + sa.case((up, 1), else_=0)
     if terms.keep_fixed:
         fee += fixed_sum(sa.bindparam("keep_fixed", type_=_TEXT), currency)
-    return sa.case((fee > amount, amount), else_=fee)
+    return smaller_of(amount, fee)
 
 
 def _divided(
     product: sa.ColumnElement[int], by: int
 ) -> tuple[sa.ColumnElement[int], sa.ColumnElement[int]]:
+    # Without `%`, which COPY would be sent doubled.
     divisor = sa.literal_column(str(by), _NUMBER)
-    return product.op("/", return_type=_NUMBER)(divisor), product % divisor
+    quotient = sa.cast(product.op("/", return_type=_NUMBER)(divisor), _NUMBER)
+    return quotient, product - quotient * divisor

@@ -14,12 +14,15 @@ COLUMNS: Final = (
     "currency", "credits", "status", "upstream_reference", "attempts", "failure_code",
     "failure_detail", "reason", "requested_by", "requested_at", "settled_at",
     "session_starts_local", "timezone", "paid_amount", "kept_amount", "kept_by", "resolved_amount",
+    "returned_as", "leg", "expires_before", "expires_after", "overridden_by", "override_note",
 )  # fmt: skip
 # In decimal.
 NUMBERS: Final = frozenset(
-    {"amount", "credits", "attempts", "paid_amount", "kept_amount", "resolved_amount"}
+    {"amount", "credits", "attempts", "paid_amount", "kept_amount", "resolved_amount", "leg"}
 )
-INSTANTS: Final = frozenset({"session_starts_at", "requested_at", "settled_at"})
+INSTANTS: Final = frozenset(
+    {"session_starts_at", "requested_at", "settled_at", "expires_before", "expires_after"}
+)
 LOCAL_TIMES: Final = frozenset({"session_starts_local"})
 _BARE: Final = NUMBERS | INSTANTS | LOCAL_TIMES  # nothing in them is ever to be quoted
 _BOM: Final = b"\xef\xbb\xbf"

@@ -10,8 +10,10 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
 
 from app.db.jobs.job import Job
+from app.domain.terms_document import terms_of
 from app.gateways.outcomes import PaymentAccount, UpstreamMethod
 from app.refunds import rate_limit
 from app.refunds.execute import LaneContext
@@ -75,6 +77,7 @@ async def run_lanes(
                     UpstreamMethod.CREDIT,
                     credit,
                     merchants[UpstreamMethod.CREDIT],
+                    valid_until=_valid_until(job),
                 ),
                 of_credit,
             ),
@@ -96,6 +99,12 @@ async def run_lanes(
     if this.trouble:
         raise this.trouble[0]
     return not ended_before and handing_over.result()
+
+
+def _valid_until(job: Job) -> datetime | None:
+    """Until when credits are to be usable at least: reckoned from acceptance, so at each try."""
+    days = None if job.terms is None else terms_of(job.terms).valid_for_days
+    return None if days is None else job.requested_at + timedelta(days=days)
 
 
 @asynccontextmanager

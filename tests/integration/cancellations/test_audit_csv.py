@@ -42,6 +42,12 @@ COLUMNS = [
     "kept_amount",
     "kept_by",
     "resolved_amount",
+    "returned_as",
+    "leg",
+    "expires_before",
+    "expires_after",
+    "overridden_by",
+    "override_note",
 ]
 FROZEN = (
     "session_id", "booking_id", "client_id", "method", "amount", "currency", "credits",

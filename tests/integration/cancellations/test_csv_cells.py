@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from app.db import tables
 
-NUMBERS = {"amount", "credits", "attempts", "paid_amount", "kept_amount"}
+NUMBERS = {"amount", "credits", "attempts", "paid_amount", "kept_amount", "leg"}
 INSTANTS = {"session_starts_at", "requested_at", "settled_at", "session_starts_local"}
 IDS = ["-5", "-1:2", "00123", "1e5", "12345678901234567890", "-", "~-.:_"]
 

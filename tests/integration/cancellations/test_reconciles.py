@@ -14,6 +14,14 @@ from app.refunds.verify import verify
 
 COUNTED = ("booked", "waitlisted", "checked_in")
 PLACES = {"JPY": 0, "CAD": 2}
+FIXED = [{"currency": "CAD", "amount_minor": 700}, {"currency": "JPY", "amount_minor": 3}]
+TERMS = (
+    None,
+    {"payments": {"keep": {"percent": 12.5, "fixed": FIXED}}},
+    {"payments": {"keep": {"percent": 33.33, "fixed": FIXED, "per": "line"}}},
+    {"payments": {"return_as": "nothing"}},
+    {"credits": {"return": False}},
+)
 
 
 class Draw:
@@ -23,6 +31,7 @@ class Draw:
         self.random = random.Random(number)
         self.session_id = f"s{number}"
         self.include_attended = self.random.random() < 0.2
+        self.terms = random.Random(f"terms {number}").choice((None, None, *TERMS))
         self.records = [
             studio.record(
                 "session", self.session_id, starts_in_hours=self.random.choice((-0.5, 48))
@@ -112,7 +121,7 @@ async def give_back_a_part(studio, line):
 async def settles(studio, draw, audit_from):
     """Plan, press, work and read one draw; gives its final CSV."""
     paid = draw.paid()
-    chosen = {"include_attended": draw.include_attended}
+    chosen = {"include_attended": draw.include_attended, "terms": draw.terms}
     plan = (await studio.plan([draw.session_id], **chosen)).json()
     assert named(plan["totals"]) == named(plan["sessions"][0]) == paid
     pressed = await studio.cancel(
@@ -161,7 +170,8 @@ async def test_what_is_returned_and_what_is_named_as_kept_or_failed_is_what_was_
         audit = await settles(studio, draw, audit_from)
         told |= returned(audit)
         reasons |= {line["failure_code"] for line in audit if line["status"] != "succeeded"}
-    assert reasons == {"attended", "nothing_paid", "no_bookings", "amount_exceeds_remaining"}
+    known = {"attended", "nothing_paid", "no_bookings", "amount_exceeds_remaining", "terms"}
+    assert known <= reasons <= known | {"fee"}
     effects = (await studio.books())["effects"]
     effects.pop("by hand")
     assert {

@@ -1,0 +1,171 @@
+"""The document of terms, whole or the members that a request names, and overrides."""
+
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import ConfigDict, Field, PlainValidator, StrictBool, WithJsonSchema, field_validator
+from pydantic.config import JsonDict
+from pydantic_core import PydanticCustomError
+
+from app.api.shapes import Answer, Body, UtcInstant
+from app.domain.fields import Currency, PlatformId, prose
+from app.domain.money import CURRENCIES
+from app.domain.nouns.terms import Override, TermsVersion
+from app.domain.terms import FeeRule, KeepPer, OverrideAction, ReturnAs
+
+MAX_NOTE: Final = 500
+_MAX_AMOUNT: Final = 10**12
+_MAX_LINE: Final = 2**31 - 1
+_EXAMPLE: JsonDict = {
+    "payments": {
+        "return_as": "original",
+        "keep": {
+            "percent": 10,
+            "fixed": [{"currency": "CAD", "amount_minor": 500}],
+            "per": "booking",
+        },
+    },
+    "credits": {"return": True, "valid_for_days": 30},
+    "fees": {"late_cancelled": "keep", "no_show": "keep"},
+}
+
+
+def _percent(value: Any) -> Any:
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 100:  # noqa: PLR2004 - per cent
+        hundredths = value * 100
+        if abs(hundredths - round(hundredths)) < 1e-6:  # noqa: PLR2004 - what binary fractions lack
+            return round(hundredths) / 100 if round(hundredths) % 100 else round(value)
+    raise PydanticCustomError("percent", "must be a number from 0 to 100 with at most two decimals")
+
+
+Percent = Annotated[
+    float,
+    PlainValidator(_percent),
+    WithJsonSchema({"type": "number", "minimum": 0, "maximum": 100, "multipleOf": 0.01}),
+]
+
+
+class FixedFee(Body):
+    """A sum that is kept of what was paid in one currency."""
+
+    currency: Currency
+    amount_minor: Annotated[int, Field(ge=0, le=_MAX_AMOUNT, strict=True)]
+
+
+class KeepTerms(Body):
+    """A fee: first the percentage, then the fixed sum, never more than was paid."""
+
+    percent: Percent = Field(0, description="At most two decimals; half a minor unit to even.")
+    fixed: Annotated[list[FixedFee], Field(max_length=len(CURRENCIES))] = Field(
+        [], description="By currency; of others nothing is kept."
+    )
+    per: KeepPer = Field(
+        KeepPer.BOOKING,
+        description=(
+            "`booking`: of its payment lines of one currency together, spread by amount; "
+            "`line`: of each line."
+        ),
+    )
+
+    @field_validator("fixed")
+    @classmethod
+    def _each_currency_once(cls, fixed: list[FixedFee]) -> list[FixedFee]:
+        if len({one.currency for one in fixed}) < len(fixed):
+            raise PydanticCustomError("repeated-currency", "must not name one currency twice")
+        return fixed
+
+
+class PaymentTerms(Body):
+    """How payments come back."""
+
+    return_as: ReturnAs = Field(
+        ReturnAs.ORIGINAL, description="By the way they were paid, or not at all."
+    )
+    keep: KeepTerms = KeepTerms()
+
+
+class CreditTerms(Body):
+    """How credits come back."""
+
+    model_config = ConfigDict(serialize_by_alias=True)
+
+    returned: StrictBool = Field(True, alias="return")
+    valid_for_days: Annotated[int, Field(ge=1, le=3650, strict=True)] | None = Field(
+        None, description="They can be used for at least so long, from acceptance on."
+    )
+
+
+class FeeTerms(Body):
+    """What becomes of lines of bookings that were cancelled late or missed."""
+
+    late_cancelled: FeeRule = FeeRule.KEEP
+    no_show: FeeRule = FeeRule.KEEP
+
+
+class TermsBody(Body):
+    """What is returned, in which form, and what is kept."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
+
+    payments: PaymentTerms = PaymentTerms()
+    credits: CreditTerms = CreditTerms()
+    fees: FeeTerms = FeeTerms()
+
+    def document(self) -> dict[str, Any]:
+        """The whole document: what is missing is as by default."""
+        return self.model_dump(mode="json")
+
+    def named(self) -> dict[str, Any]:
+        """The members that are named, and no others."""
+        return self.model_dump(mode="json", exclude_unset=True)
+
+
+class TermsDocument(TermsBody, Answer):
+    """Terms as they are in force or were frozen."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+class SetTerms(Answer):
+    """Terms as somebody set them."""
+
+    version: int
+    terms: TermsDocument
+    set_by: str = Field(examples=["key:front desk"])
+    set_at: UtcInstant
+
+    @classmethod
+    def of(cls, one: TermsVersion) -> Self:
+        return cls(
+            version=one.version,
+            terms=TermsDocument.model_validate(one.document),
+            set_by=one.set_by,
+            set_at=one.set_at,
+        )
+
+
+class OverrideBody(Body):
+    """What becomes of one booking or line, whatever terms and attendance say."""
+
+    booking_id: PlatformId
+    line_no: Annotated[int, Field(ge=1, le=_MAX_LINE, strict=True)] | None = Field(
+        None, description="One payment line, from 1 in the platform's order; null: all."
+    )
+    action: Literal["skip", "return"] = Field(
+        description="`skip`: nothing comes back; `return`: it does, whole or `amount_minor` of it."
+    )
+    amount_minor: Annotated[int, Field(ge=1, le=_MAX_AMOUNT, strict=True)] | None = Field(
+        None, description="Of a line of money: how much comes back; null: all of it."
+    )
+    note: Annotated[str, *prose(MAX_NOTE), Field(min_length=1)] = Field(
+        description="Why: the audit has it."
+    )
+
+    def to_override(self) -> Override:
+        """The step's own value."""
+        return Override(
+            self.booking_id,
+            self.line_no or 0,
+            OverrideAction(self.action),
+            self.amount_minor,
+            self.note,
+        )

@@ -1,0 +1,58 @@
+"""The terms that a request is settled by, and a business's own: read, set, listed."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from app.db.core.driver import Connection
+from app.db.core.engine import Database
+from app.db.jobs import jobs
+from app.db.terms import terms_history
+from app.domain.nouns.terms import ResolvedTerms, TermsVersion
+from app.domain.terms_document import DEFAULTS, replaced
+
+
+async def resolve(
+    conn: Connection, business_id: str, *, named: Mapping[str, Any] | None, overridden: bool
+) -> ResolvedTerms | None:
+    """The business's terms, with the members that a request names replaced.
+
+    None where nobody has said anything: then the policy alone decides.
+    """
+    own = await terms_history.in_force(conn, business_id)
+    if own is None and named is None and not overridden:
+        return None
+    document = replaced(DEFAULTS if own is None else own.document, named or {})
+    return ResolvedTerms(document, None if own is None else own.version)
+
+
+async def in_force(db: Database, business_id: str) -> TermsVersion | None:
+    """The business's own terms; None: it has set none."""
+    async with db.read() as conn:
+        return await terms_history.in_force(conn, business_id)
+
+
+async def put(
+    db: Database, business_id: str, document: Mapping[str, Any], *, set_by: str
+) -> TermsVersion:
+    """Set the business's terms from now on; jobs that were accepted keep theirs.
+
+    The same document again makes no new version.
+    """
+    async with db.write() as conn:
+        await terms_history.lock(conn, business_id)
+        own = await terms_history.in_force(conn, business_id)
+        if own is not None and own.document == document:
+            return own
+        version = 1 if own is None else own.version + 1
+        set_at = await jobs.clock(conn)
+        new = TermsVersion(version, document, set_by, set_at)
+        await terms_history.add(conn, business_id, new)
+        return new
+
+
+async def history(
+    db: Database, business_id: str, *, before: int | None, limit: int
+) -> list[TermsVersion]:
+    """The versions of the business's terms, the newest first."""
+    async with db.read() as conn:
+        return await terms_history.page(conn, business_id, before=before, limit=limit)

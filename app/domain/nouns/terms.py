@@ -1,0 +1,43 @@
+"""Terms and overrides as values."""
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from app.domain.terms import OverrideAction
+
+
+@dataclass(frozen=True, slots=True)
+class TermsVersion:
+    """A business's terms as somebody set them: a whole document."""
+
+    version: int
+    document: Mapping[str, Any]
+    set_by: str
+    set_at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """What a person says of a booking (`line_no` 0) or of one of its lines.
+
+    `amount_minor`: how much of the line comes back; None: all of it.
+    """
+
+    booking_id: str
+    line_no: int
+    action: OverrideAction
+    amount_minor: int | None
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedTerms:
+    """What a plan or a job is settled by: a whole document, frozen from then on.
+
+    `version` is that of the business's own which it begins from; None: it had set none.
+    """
+
+    document: Mapping[str, Any]
+    version: int | None

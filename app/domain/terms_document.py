@@ -1,0 +1,62 @@
+"""Terms as they are written: the document that callers send and read, and jobs freeze.
+
+Pure. A document that is stored is whole; what a request names replaces the business's, member by
+member.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from app.domain.terms import FeeRule, KeepPer, ReturnAs, Terms
+
+_BASIS_POINTS: Final = 100  # in one percent
+Document = Mapping[str, Any]
+
+
+def document_of(terms: Terms) -> dict[str, Any]:
+    """The whole document of these terms."""
+    percent, hundredths = divmod(terms.keep_basis_points, _BASIS_POINTS)
+    return {
+        "payments": {
+            "return_as": terms.return_as.value,
+            "keep": {
+                "percent": percent + hundredths / _BASIS_POINTS if hundredths else percent,
+                "fixed": [
+                    {"currency": currency, "amount_minor": amount}
+                    for currency, amount in terms.keep_fixed
+                ],
+                "per": terms.keep_per.value,
+            },
+        },
+        "credits": {"return": terms.return_credits, "valid_for_days": terms.valid_for_days},
+        "fees": {"late_cancelled": terms.late_cancelled.value, "no_show": terms.no_show.value},
+    }
+
+
+def terms_of(document: Document) -> Terms:
+    """The terms of a whole document."""
+    payments, credits, fees = (document[name] for name in ("payments", "credits", "fees"))  # noqa: A001
+    keep = payments["keep"]
+    return Terms(
+        return_as=ReturnAs(payments["return_as"]),
+        keep_basis_points=round(keep["percent"] * _BASIS_POINTS),
+        keep_fixed=tuple(sorted((one["currency"], one["amount_minor"]) for one in keep["fixed"])),
+        keep_per=KeepPer(keep["per"]),
+        return_credits=credits["return"],
+        valid_for_days=credits["valid_for_days"],
+        late_cancelled=FeeRule(fees["late_cancelled"]),
+        no_show=FeeRule(fees["no_show"]),
+    )
+
+
+DEFAULTS: Final = document_of(Terms())
+
+
+def replaced(document: Document, members: Document) -> dict[str, Any]:
+    """A document with the members that are named replaced; a list is one member."""
+    changed = dict(document)
+    for name, value in members.items():
+        before = document.get(name)
+        both = isinstance(value, Mapping) and isinstance(before, Mapping)
+        changed[name] = replaced(before, value) if both else value  # type: ignore[arg-type] # both are mappings
+    return changed
