@@ -200,9 +200,11 @@ def _charged(lines: sa.Subquery, terms: Terms) -> sa.Subquery:
 def _part(lines: sa.Subquery) -> sa.ColumnElement[int]:
     """What a line bears of its booking's fee: as `domain.terms` spreads it."""
     after = lines.c.from_here - lines.c.paid
-    return share_of(lines.c.fee, lines.c.from_here, lines.c.whole) - share_of(
+    spread = share_of(lines.c.fee, lines.c.from_here, lines.c.whole) - share_of(
         lines.c.fee, after, lines.c.whole
     )
+    # Most bookings have one line, which bears it all: no number of more than 64 bits is needed.
+    return sa.case((lines.c.paid == lines.c.whole, lines.c.fee), else_=spread)
 
 
 def _fee(
