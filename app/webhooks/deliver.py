@@ -11,6 +11,7 @@ import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 import structlog
@@ -53,6 +54,8 @@ class Deliverer:
     # Set by a commit of this process that made something due.
     told: asyncio.Event = field(default_factory=asyncio.Event)
     lanes: _Lanes = field(default_factory=dict)
+    # Due at the last look though they had a lane, which may have claimed its last before that.
+    again: set[str] = field(default_factory=set)
     office: DeliveryContext | None = None  # opened when something is due for the first time
 
 
@@ -86,7 +89,7 @@ async def start_due(deliverer: Deliverer) -> None:
     if due and deliverer.office is None:
         deliverer.office = _office(deliverer)
     if deliverer.office is not None:
-        _start_lanes(deliverer.office, deliverer.lanes, due)
+        _start_lanes(deliverer, deliverer.office, due)
     if time.monotonic() >= deliverer.forget_at and await _forget(deliverer.db) < _FORGOTTEN_AT_ONCE:
         deliverer.forget_at = time.monotonic() + _FORGET_EVERY_SECONDS
 
@@ -129,14 +132,19 @@ async def _due(db: Database) -> Sequence[tuple[str, bool]]:
         return await deliveries.due_endpoints(conn)
 
 
-def _start_lanes(office: DeliveryContext, lanes: _Lanes, due: Sequence[tuple[str, bool]]) -> None:
+def _start_lanes(
+    deliverer: Deliverer, office: DeliveryContext, due: Sequence[tuple[str, bool]]
+) -> None:
+    lanes = deliverer.lanes
     chosen = choose(due, list(lanes.values()), office.served_at)
+    busy = {endpoint_id for endpoint_id, _ in lanes.values()}
+    deliverer.again = {endpoint_id for endpoint_id, _ in due if endpoint_id in busy}
     for endpoint_id, is_failing in chosen:
         lane = asyncio.create_task(
             office.share.metered(serve(office, endpoint_id, is_failing=is_failing))
         )
         lanes[lane] = endpoint_id, is_failing
-        lane.add_done_callback(lanes.pop)
+        lane.add_done_callback(partial(_lane_ended, deliverer))
     having = {endpoint_id for endpoint_id, _ in lanes.values()}
     begun_at = dict.fromkeys((endpoint_id for endpoint_id, _ in chosen), time.monotonic())
     office.served_at = {
@@ -146,6 +154,13 @@ def _start_lanes(office: DeliveryContext, lanes: _Lanes, due: Sequence[tuple[str
         office.crowded.set()
     else:
         office.crowded.clear()
+
+
+def _lane_ended(deliverer: Deliverer, lane: asyncio.Task[None]) -> None:
+    """Look again for what was due while this lane was ending: nobody else tells of it."""
+    endpoint_id, _ = deliverer.lanes.pop(lane)
+    if endpoint_id in deliverer.again:
+        deliverer.told.set()
 
 
 def choose(

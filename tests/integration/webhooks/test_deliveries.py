@@ -15,12 +15,16 @@ from worlds.peers import hang
 from worlds.receivers import hook_at
 
 from app.db.jobs.jobs import clock
-from app.db.webhook_tables import webhook_attempts, webhook_events
+from app.db.webhook_tables import webhook_attempts, webhook_endpoints, webhook_events
 from app.db.webhooks import deliveries
 from app.domain.events import EventType
 from app.webhooks import deliver
 
 FIVE_DAYS = 5 * 86_400
+WAITS_FOR_A_LOCK = (
+    "SELECT count(*) FROM pg_stat_activity "
+    "WHERE wait_event_type = 'Lock' AND datname = current_database()"
+)
 
 
 def waits(delivery):
@@ -77,6 +81,31 @@ async def test_a_commit_prompts_for_what_it_made_due(office, receiving, eventual
         for times in (1, 2):  # the second comes after the first's lane and look have ended
             await office.test(endpoint)
             await eventually(lambda times=times: len(receiver.heard) == times, seconds=60.0)
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+async def test_what_comes_while_a_lane_is_ending_is_looked_for_again(
+    office, receiving, eventually, monkeypatch
+):
+    monkeypatch.setattr(deliver, "LOOK_SECONDS", 600.0)
+    receiver = await receiving()
+    endpoint = await office.endpoint(receiver.url)
+    this = sa.select(webhook_endpoints.c.id).where(webhook_endpoints.c.id == endpoint["id"])
+
+    async def waits_to_record():
+        async with office.db.read() as conn:
+            return await conn.scalar(sa.text(WAITS_FOR_A_LOCK))
+
+    async with office.worker():
+        async with office.db.write() as conn:
+            await office.tell([ACCEPTED])
+            # Nobody can write what came of it, which is the last that a lane does.
+            await conn.execute(this.with_for_update(key_share=True))
+            await eventually(waits_to_record)
+            await asyncio.sleep(0.5)  # it has claimed for the last time
+            await office.tell([ACCEPTED])
+            await asyncio.sleep(0.5)  # the look that this prompted has found the lane
+        await eventually(lambda: len(receiver.heard) == 2, seconds=60.0)
 
 
 def test_while_refunds_go_on_commits_prompt_no_more_often_than_the_clock():
