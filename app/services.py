@@ -1,4 +1,4 @@
-"""What runs in the background of each kind of process, and the one loop that runs it.
+"""What runs in the background of each process, and the one loop.
 
 An embedded process runs `embedded`; a worker `refunds` and `deliveries`, or one of them. An API
 process beside Redis runs none: after its commits a `Ringer` prompts those who deliver.
@@ -197,7 +197,7 @@ async def _round(service: Service, stopping: asyncio.Event) -> float | None:
 
 
 async def _pause(service: Service, stopping: asyncio.Event, seconds: float) -> None:
-    """Until it is time for the next round, the service is woken or the process stops."""
+    """Wait for the time of the next round, a wake or the stop."""
     if seconds <= 0:
         await asyncio.sleep(0)  # others have their turn, though the round waited for nothing
         return

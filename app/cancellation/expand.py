@@ -7,7 +7,7 @@ commit ended.
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.cancellation import lines
+from app.cancellation.owed import lines
 from app.db.jobs import job_events, job_sessions, jobs
 from app.db.jobs.job import Job
 from app.db.refunds import refunds

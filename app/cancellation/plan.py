@@ -17,11 +17,12 @@ from pydantic import TypeAdapter
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.aside import aside
-from app.cancellation import digests, overrides
-from app.cancellation import lines as to_return
+from app.cancellation import digests
 from app.cancellation.choose import MatchedSession, choose
+from app.cancellation.owed import lines as to_return
+from app.cancellation.owed import overrides
+from app.cancellation.owed.terms import resolve
 from app.cancellation.request import Request, check
-from app.cancellation.terms import resolve
 from app.db.core.dialect import plans_by_values
 from app.db.core.engine import Database
 from app.db.jobs import entitlement_totals
@@ -129,7 +130,7 @@ async def accepted_lines(
     as_of: dt.datetime,
     request: Request,
 ) -> AcceptedLines:
-    """The lines to return of chosen sessions still to be had, by the terms that hold now.
+    """The lines to return of sessions still to be had, by the terms of now.
 
     Raises:
         Invalid: see `overrides.check`.
@@ -181,7 +182,10 @@ class _Sums(TypedDict):
 
 
 def _sums(groups: Sequence[LineGroup]) -> _Sums:
-    """Lines counted, and what they come to, over groups of one method, currency and rule each."""
+    """Lines counted, and what they come to.
+
+    Each group is of one method, currency and rule.
+    """
     refunds = credited = nothing_to_return = kept_credits = 0
     amounts: dict[str, int] = {}
     kept_amounts: dict[str, int] = {}

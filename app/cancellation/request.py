@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 
 import orjson
 
-from app.cancellation import overrides as of_bookings
+from app.cancellation.owed import overrides as of_bookings
 from app.domain.nouns.terms import Override
 from app.errors import FieldError, Invalid
 

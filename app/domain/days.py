@@ -177,7 +177,9 @@ def days_asked(
     now: dt.datetime,
     default: Callable[[dt.datetime, ZoneInfo], Days] = week_of,
 ) -> Days:
-    """The days that a query asks for in a business's zone: with no date, `default` around `now`.
+    """The days that a query asks for in a business's zone.
+
+    With no date they are `default` around `now`.
 
     Raises:
         Invalid: see `chosen_days`.

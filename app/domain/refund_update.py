@@ -1,4 +1,4 @@
-"""What becomes of a refund row: one value, from the policy to the SQL that writes it."""
+"""What becomes of a refund row: one value from policy to SQL."""
 
 from dataclasses import dataclass
 from datetime import datetime

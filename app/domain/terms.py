@@ -21,7 +21,7 @@ HALF: Final = WHOLE // 2
 
 
 class SkipReason(StrEnum):
-    """Why a booking has nothing to return, or the rule that keeps a line or a part of it."""
+    """Why nothing of a booking comes back, or what keeps a part of it."""
 
     WAITLISTED = "waitlisted"
     ATTENDED = "attended"
@@ -61,7 +61,7 @@ class OverrideAction(StrEnum):
     RETURN = "return"
 
 
-class Share(StrEnum):
+class LineShare(StrEnum):
     """How much of a line comes back, where no rule keeps it whole."""
 
     RETURNED = "returned"
@@ -155,7 +155,10 @@ def owed(
         for line in lines
     ]
     fees = _fees(
-        [line if how is Share.LESS_FEE else None for line, how in zip(lines, treated, strict=True)],
+        [
+            line if how is LineShare.LESS_FEE else None
+            for line, how in zip(lines, treated, strict=True)
+        ],
         terms,
     )
     return [_owed(*each) for each in zip(lines, treated, fees, strict=True)]
@@ -169,7 +172,7 @@ def treatment(
     *,
     started: bool,
     include_attended: bool,
-) -> SkipReason | Share:
+) -> SkipReason | LineShare:
     """The rule that keeps a line whole, or how much of it comes back.
 
     What a person said comes first, then who was there, then fees of before, then the form of the
@@ -181,13 +184,15 @@ def treatment(
     if kept_by is not None:
         return kept_by
     if action is OverrideAction.RETURN:
-        return Share.RETURNED
+        return LineShare.RETURNED
     is_payment = method is Method.PAYMENT
     returns = terms.return_as is ReturnAs.ORIGINAL if is_payment else terms.return_credits
     if not returns:
         return SkipReason.TERMS
     had_fee = status in (BookingStatus.LATE_CANCELLED, BookingStatus.NO_SHOW)
-    return Share.LESS_FEE if is_payment and terms.has_fee and not had_fee else Share.RETURNED
+    return (
+        LineShare.LESS_FEE if is_payment and terms.has_fee and not had_fee else LineShare.RETURNED
+    )
 
 
 def booking_kept_by(
@@ -211,9 +216,10 @@ def booking_kept_by(
 
 
 def fee_of(amount: int, currency: str, terms: Terms) -> int:
-    """What is kept of an amount: the percentage, then the fixed sum, never more than there is.
+    """What is kept of an amount, and never more than there is.
 
-    The percentage is rounded half to even in the minor unit.
+    That is the percentage, rounded half to even in the minor unit, and then the fixed sum of the
+    currency.
     """
     product = amount * terms.keep_basis_points
     whole, rest = product // WHOLE, product % WHOLE
@@ -221,10 +227,10 @@ def fee_of(amount: int, currency: str, terms: Terms) -> int:
     return min(amount, rounded + dict(terms.keep_fixed).get(currency, 0))
 
 
-def _owed(line: PaidLine, how: SkipReason | Share, fee: int) -> Owed:
+def _owed(line: PaidLine, how: SkipReason | LineShare, fee: int) -> Owed:
     if isinstance(how, SkipReason):
         return Owed(0, line.amount, how)
-    if how is Share.LESS_FEE:
+    if how is LineShare.LESS_FEE:
         return Owed(line.amount - fee, fee, SkipReason.FEE if fee else None)
     returned = line.amount if line.returned is None else line.returned
     kept = line.amount - returned

@@ -253,7 +253,7 @@ def code_of(value: object, *, fallback: str) -> str:
 
 
 def _instant(value: object) -> datetime | None:
-    """An RFC 3339 instant that an upstream names, of the years that are kept; else None."""
+    """An instant that an upstream names (RFC 3339), or None."""
     try:
         return _MOMENT.validate_python(value)
     except ValidationError:

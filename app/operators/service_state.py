@@ -1,4 +1,4 @@
-"""What the database says of the whole service: of its books, its jobs and its endpoints.
+"""What the database says of the service's books, jobs and endpoints.
 
 So every process tells the same of all workers. It names no business.
 """

@@ -104,7 +104,7 @@ def succeeded(
     expires_before: datetime | None = None,
     expires_after: datetime | None = None,
 ) -> RefundUpdate:
-    """The upstream has returned the money or the credits, and may say until when those hold."""
+    """The upstream has returned it, and may say until when credits hold."""
     return RefundUpdate(
         RefundStatus.SUCCEEDED,
         None,

@@ -1,4 +1,4 @@
-"""Reads what anybody may see of a schedule: a page of a business's sessions, or its feed's.
+"""Reads what anybody may see of a schedule: a page, or a feed.
 
 The days are counted in the business's zone, which is read with them.
 """
@@ -18,7 +18,7 @@ from app.schedule import feed
 
 
 class BusinessSchedule(NamedTuple):
-    """A business's sessions in a range of its days, in start order, or the first of them."""
+    """The first of a business's sessions in a range of its days, in start order."""
 
     business: BusinessRow
     days: Days
@@ -57,7 +57,7 @@ async def page(
 
 
 async def feed_sessions(db: Database, business_id: str, asked: DaysAsked) -> BusinessSchedule:
-    """What a calendar feed holds: first what is ahead, from today on, then the latest past.
+    """What a calendar feed holds: what is ahead, then the latest past.
 
     With no dates, those of `feed.days_around`.
 

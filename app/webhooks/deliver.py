@@ -157,7 +157,10 @@ def _start_lanes(
 
 
 def _lane_ended(deliverer: Deliverer, lane: asyncio.Task[None]) -> None:
-    """Look again for what was due while this lane was ending: nobody else tells of it."""
+    """Look again for what was due while this lane was ending.
+
+    Nobody else tells of it.
+    """
     endpoint_id, _ = deliverer.lanes.pop(lane)
     if endpoint_id in deliverer.again:
         deliverer.told.set()

@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import asyncpg as dialect
 
-from app.cancellation import lines
+from app.cancellation.owed import lines
 from app.db import tables as t
 from app.db.core.engine import Database
 from app.db.jobs import entitlement_totals

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
-from app.cancellation import lines
+from app.cancellation.owed import lines
 from app.db.jobs import acceptances, entitlement_totals, found_sessions
 
 ONE_BY_ONE = "(business_id=? AND id=?)"

@@ -34,14 +34,14 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     defect(
         "a job of before is settled by the policy in force",
-        "app/cancellation/lines.py",
+        "app/cancellation/owed/lines.py",
         "return PolicyShape(job.include_attended, job.policy)",
         "return PolicyShape(job.include_attended)",
         KEPT,
     ),
     defect(
         "what is kept has no row a line",
-        "app/cancellation/lines.py",
+        "app/cancellation/owed/lines.py",
         "names_kept = shape.policy > terms.FIRST_POLICY",
         "names_kept = False",
         KEPT,
@@ -205,7 +205,7 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     defect(
         "totals on SQLite begin from the sessions",
-        "app/cancellation/lines.py",
+        "app/cancellation/owed/lines.py",
         "AS c CROSS JOIN sessions",
         "AS c JOIN sessions",
         "tests/integration/test_lists_on_sqlite.py",

@@ -53,7 +53,7 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     defect(
         "overrides are not read by the expansion",
-        "app/cancellation/lines.py",
+        "app/cancellation/owed/lines.py",
         "said = overrides.of_job() if isinstance(shape, TermsShape) else None",
         "said = None",
         TERMS,
@@ -74,7 +74,7 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     defect(
         "a job is settled without the terms that it froze",
-        "app/cancellation/lines.py",
+        "app/cancellation/owed/lines.py",
         "if job.terms is None:\n        return PolicyShape(job.include_attended, job.policy)",
         "if job.expanded_sessions == 0:\n        return PolicyShape(job.include_attended, job.policy)",
         TERMS,
@@ -96,7 +96,7 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     defect(
         "more than was paid may be said to come back",
-        "app/cancellation/overrides.py",
+        "app/cancellation/owed/overrides.py",
         "one.amount_minor > (line.amount_minor or 0)",
         "one.amount_minor > 10**12",
         TERMS,

@@ -14,7 +14,7 @@ from app.api.schedule.local_times import Times
 from app.api.shapes import RESOLVED_AMOUNT, Answer, Body, UtcInstant
 from app.api.terms.terms_bodies import OverrideBody, TermsBody, TermsDocument
 from app.cancellation.digests import MAX_DIGEST
-from app.cancellation.overrides import MAX_OVERRIDES
+from app.cancellation.owed.overrides import MAX_OVERRIDES
 from app.cancellation.plan import CancellationPlan as PlanValue
 from app.cancellation.read import JobView
 from app.cancellation.request import MAX_HOLD_SECONDS, MAX_SESSIONS_NAMED, Request

@@ -9,7 +9,7 @@ from app.api.shapes import Limit, Page, decode_cursor, encode_cursor
 from app.api.state import Service
 from app.api.terms.terms_bodies import SetTerms, TermsBody, TermsDocument
 from app.auth.keys import Caller, Scope
-from app.cancellation import terms
+from app.cancellation.owed import terms
 from app.domain.terms_document import DEFAULTS
 
 router = APIRouter(prefix="/terms", tags=["terms"])

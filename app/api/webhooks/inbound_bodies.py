@@ -1,4 +1,4 @@
-"""What is read of a hook's body: of which refund it speaks, in its provider's words."""
+"""What is read of a hook's body: of which refund it speaks."""
 
 from collections.abc import Mapping
 

@@ -14,9 +14,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.cancellation import lines
 from app.cancellation.audit.read_ahead import read_ahead
 from app.cancellation.audit.workbook import Workbook
+from app.cancellation.owed import lines
 from app.db.core.engine import Database
 from app.db.jobs import audit_rows, jobs
 from app.db.jobs.job import Job

@@ -410,7 +410,7 @@ def _resolved_cell() -> sa.ColumnElement[str | None]:
 
 
 def _form_cells(source: sa.FromClause) -> tuple[sa.ColumnElement[str | None], ...]:
-    """In which form a line comes back, and by which of its tries: of those that come back."""
+    """In which form a line comes back, and by which leg; of those that do."""
     something = sa.or_(source.c.amount_minor > 0, source.c.credits > 0)
     return (
         sa.case((something, ReturnAs.ORIGINAL.value), else_=_EMPTY).label("returned_as"),

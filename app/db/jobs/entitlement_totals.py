@@ -72,7 +72,7 @@ def sums(source: sa.FromClause) -> tuple[sa.ColumnElement[int], ...]:
 
 
 def line_group(method: str, *rest: Any) -> LineGroup:
-    """The group that a row of its method, its currency, its `sums` and a rule is."""
+    """The group that a row of method, currency, `sums` and rule is."""
     return LineGroup(_METHOD[method], *rest)
 
 

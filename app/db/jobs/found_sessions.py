@@ -1,4 +1,4 @@
-"""The sessions that a request means, as the schedule has them, and who has them already.
+"""The sessions that a request means, and the jobs that have some already.
 
 They are read in the order of their ids, and locked in it where they are to be cancelled.
 """

@@ -1,4 +1,4 @@
-"""A job as a value: what an acceptance gives, and the row with all that became of it since.
+"""A job as a value: what an acceptance gives, and what became of it since.
 
 The columns are named once, by the fields.
 """

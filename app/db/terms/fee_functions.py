@@ -1,4 +1,7 @@
-"""What a fee needs of a database beyond plain SQL: a sum by currency, and more than 64 bits."""
+"""What a fee needs of a database beyond plain SQL.
+
+That is a sum by currency, and numbers of more than 64 bits.
+"""
 
 from typing import Any, Final
 

@@ -1,6 +1,6 @@
-"""What a request says of single bookings or lines: as it came, and as it is kept with the job.
+"""What a request says of single bookings or lines.
 
-Line 0 is the whole booking.
+It is read as it came, and as it is kept with the job. Line 0 is the whole booking.
 """
 
 from collections.abc import Sequence
@@ -35,7 +35,7 @@ FROM json_each(:overrides)
 
 
 class NamedLine(NamedTuple):
-    """A booking that overrides name, with one of its lines of more than 0, or none."""
+    """A booking that overrides name, with one of its paid lines, or none."""
 
     booking_id: str
     session_id: str

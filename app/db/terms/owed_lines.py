@@ -18,7 +18,7 @@ from app.db.terms.fee_functions import fixed_sum, share_of, smaller_of
 from app.db.terms.rule_tree import is_word, word
 from app.domain import terms as rule
 from app.domain.statuses import COUNTED_BY_TERMS, Method
-from app.domain.terms import KeepPer, Share, SkipReason, Terms
+from app.domain.terms import KeepPer, LineShare, SkipReason, Terms
 
 _TEXT: Final = sa.Text()
 _NUMBER: Final = sa.BigInteger()
@@ -81,8 +81,8 @@ def owed_lines(
     lines = _with_fees(_treated(source, as_of, shape, overrides), shape.terms)
     kept_by = sa.case(
         (sa.or_(lines.c.line_no.is_(None), lines.c.paid == lines.c.returned), None),
-        (is_word(lines.c.how, Share.LESS_FEE), word(SkipReason.FEE)),
-        (is_word(lines.c.how, Share.RETURNED), word(SkipReason.OVERRIDE)),
+        (is_word(lines.c.how, LineShare.LESS_FEE), word(SkipReason.FEE)),
+        (is_word(lines.c.how, LineShare.RETURNED), word(SkipReason.OVERRIDE)),
         else_=lines.c.how,
     )
     of_payment = lines.c.payment_id.is_not(None)
@@ -168,22 +168,23 @@ def _with_fees(lines: sa.Subquery, terms: Terms) -> sa.Subquery:
         lines = _charged(lines, terms)
     whole = sa.func.coalesce(lines.c.said, lines.c.paid)
     returned: list[tuple[sa.ColumnElement[bool], sa.ColumnElement[Any]]] = [
-        (is_word(lines.c.how, Share.RETURNED), whole)
+        (is_word(lines.c.how, LineShare.RETURNED), whole)
     ]
     if terms.has_fee:
         fee = _part(lines) if by_booking else _fee(lines.c.paid, lines.c.currency, terms)
-        returned.append((is_word(lines.c.how, Share.LESS_FEE), lines.c.paid - fee))
+        returned.append((is_word(lines.c.how, LineShare.LESS_FEE), lines.c.paid - fee))
     comes_back = sa.case(*returned, else_=_NOTHING).label("returned")
     # OFFSET keeps the databases from writing this out anew for each use of it: there are ten.
     return sa.select(*lines.c, comes_back).offset(sa.literal_column("0")).subquery("shared")
 
 
 def _charged(lines: sa.Subquery, terms: Terms) -> sa.Subquery:
-    """The same lines with the fee of their booking's lines of one currency, and the sums of it.
+    """The same lines with the fee of their booking, and the sums of it.
 
-    `whole` is the sum of all that bear the fee, `from_here` of this one and those after it.
+    A booking has a fee for each currency. `whole` is the sum of all that bear it, `from_here`
+    of this one and those after it.
     """
-    borne = sa.case((is_word(lines.c.how, Share.LESS_FEE), lines.c.paid), else_=_NOTHING)
+    borne = sa.case((is_word(lines.c.how, LineShare.LESS_FEE), lines.c.paid), else_=_NOTHING)
     together = (lines.c.booking_id, lines.c.currency)
     onwards = sa.func.sum(borne).over(
         partition_by=together, order_by=lines.c.line_no.desc(), rows=(None, 0)

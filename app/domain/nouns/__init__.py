@@ -1,1 +1,1 @@
-"""The core nouns as values: what SQL reads and steps pass on, for every layer to name."""
+"""The core nouns as values, for every layer to name."""

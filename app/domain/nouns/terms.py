@@ -34,7 +34,7 @@ class Override:
 
 @dataclass(frozen=True, slots=True)
 class ResolvedTerms:
-    """What a plan or a job is settled by: a whole document, frozen from then on.
+    """What a plan or a job is settled by: a whole document, frozen.
 
     `version` is that of the business's own which it begins from; None: it had set none.
     """

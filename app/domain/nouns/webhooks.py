@@ -1,4 +1,4 @@
-"""Webhooks out as values: an endpoint, a delivery to it, and attempts at that, as they are read."""
+"""Webhooks out as values: an endpoint, its deliveries and their attempts."""
 
 import datetime as dt
 from collections.abc import Collection

@@ -1,1 +1,1 @@
-"""Texts and how they are written: for display, in a sheet, and in the audit's lines."""
+"""Texts for display, in a sheet, and in the audit's lines."""

@@ -160,7 +160,7 @@ class StripeRefunds:
 
 
 def open_gateway(upstream: UpstreamClient) -> StripeRefunds:
-    """The gateway to Stripe. A look-up has as long as a call for all its pages."""
+    """The gateway to Stripe; a look-up has a call's time for all its pages."""
     return StripeRefunds(upstream, look_up_seconds=upstream.total_seconds)
 
 

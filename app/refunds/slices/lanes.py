@@ -102,7 +102,10 @@ async def run_lanes(
 
 
 def _valid_until(job: Job) -> datetime | None:
-    """Until when credits are to be usable at least: reckoned from acceptance, so at each try."""
+    """Until when credits are to be usable at least.
+
+    It is reckoned from acceptance, so that each try asks for the same.
+    """
     days = None if job.terms is None else terms_of(job.terms).valid_for_days
     return None if days is None else job.requested_at + timedelta(days=days)
 

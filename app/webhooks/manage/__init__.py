@@ -1,1 +1,1 @@
-"""What a business does with its endpoints: manage them, see what they were sent, send it again."""
+"""Managing endpoints, and seeing and repeating what they were sent."""

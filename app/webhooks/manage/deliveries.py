@@ -1,4 +1,4 @@
-"""What an endpoint was sent and what came back, and sending it a test, one event or many again."""
+"""What an endpoint was sent, and sending it a test or events again."""
 
 import datetime as dt
 from collections.abc import Sequence

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.cancellation import lines
+from app.cancellation.owed import lines
 
 
 @pytest.mark.parametrize("include_attended", [False, True])

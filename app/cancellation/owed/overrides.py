@@ -1,4 +1,7 @@
-"""Whether what a request says of single bookings can be done: else each is named, by its place."""
+"""Whether what a request says of single bookings can be done.
+
+What can't is named, each by its place.
+"""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
@@ -19,7 +22,10 @@ _MAX_ERRORS: Final = 100
 
 
 def contradictions(overrides: Sequence[Override]) -> Iterator[FieldError]:
-    """What no schedule could satisfy: named twice, or an amount of what is no line to return."""
+    """What no schedule could satisfy.
+
+    That is what is named twice, and an amount of what is no line to return.
+    """
     seen: defaultdict[str, set[int]] = defaultdict(set)
     for place, one in enumerate(overrides):
         lines = seen[one.booking_id]
@@ -41,7 +47,7 @@ async def check(
     accepted_ids: Collection[str],
     overrides: Sequence[Override],
 ) -> None:
-    """Make sure that each names a booking of an accepted session, and what was paid for it.
+    """Make sure that each names what was paid for a booking of an accepted session.
 
     Raises:
         Invalid: one doesn't, by its place.

@@ -207,7 +207,7 @@ def _of_request(dialect: str, shape: Shape) -> sa.FromClause | None:
 def _lines(
     source: sa.FromClause, as_of: str, shape: Shape, said: sa.FromClause | None
 ) -> sa.Subquery:
-    """The lines by terms, or by a policy: a job without terms runs none of theirs."""
+    """The lines by terms, or without any by a policy."""
     instant = sa.bindparam(as_of, type_=Instant)
     if isinstance(shape, TermsShape):
         return owed_lines(source, instant, shape, said)

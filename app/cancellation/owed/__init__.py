@@ -1,0 +1,1 @@
+"""What is owed for cancelled sessions: terms, overrides, and the lines."""
