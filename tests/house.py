@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 LINE: Final = 100  # columns
+PRAGMA: Final = re.compile(r"\s+# (noqa|type: ignore).*")
 MAX_FILES: Final = 12  # a folder
 ABOVE_DB: Final = ("api", "cancellation", "refunds", "schedule", "webhooks", "auth", "cli")
 
@@ -138,8 +139,11 @@ def classes(code: list[Module]) -> Measure:
 
 
 def long_lines(code: list[Module]) -> Measure:
+    """Lines that are too long without what they say to a linter, as the linter counts them."""
     lines = [
-        (len(line) > LINE, module.name) for module in code for line in module.text.splitlines()
+        (len(PRAGMA.sub("", line)) > LINE, module.name)
+        for module in code
+        for line in module.text.splitlines()
     ]
     counted = Counter(name for is_long, name in lines if is_long)
     share = 100 * counted.total() / len(lines)

@@ -16,7 +16,8 @@ from app.domain.money import CURRENCIES
 
 _DATE: Final = re.compile(r"(20[0-9]{2}|2100)-[0-9]{2}-[0-9]{2}")
 _INSTANT: Final = re.compile(
-    rf"{_DATE.pattern}[Tt][0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}(\.[0-9]{{1,9}})?([Zz]|[+-][0-9]{{2}}:[0-9]{{2}})"
+    rf"{_DATE.pattern}[Tt][0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}(\.[0-9]{{1,9}})?"
+    r"([Zz]|[+-][0-9]{2}:[0-9]{2})"
 )
 # Checked by pydantic's Rust: an import reads millions of these. There `$` is the very end of the
 # text.

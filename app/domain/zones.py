@@ -25,7 +25,8 @@ _MAX_FIRST_LINE: Final = 100
 # The areas of the tz database. Its other names (EST5EDT, Japan, localtime, posix/…) are links and
 # tools for machines, and some of them are taken by no browser.
 _REGION: Final = re.compile(
-    r"(Africa|America|Antarctica|Arctic|Asia|Atlantic|Australia|Brazil|Canada|Chile|Etc|Europe|Indian|Mexico|Pacific|US)"
+    r"(Africa|America|Antarctica|Arctic|Asia|Atlantic|Australia|Brazil|Canada|Chile|Etc|Europe"
+    r"|Indian|Mexico|Pacific|US)"
     r"/[A-Za-z0-9_+/-]+"
 )
 _NO_ZONES: Final = re.compile(r"localtime|posixrules|Factory|(posix|right)/.*")

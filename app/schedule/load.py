@@ -44,7 +44,8 @@ _BOM: Final = b"\xef\xbb\xbf"
 # Whole pairs and all other escapes are found first, and stay: of `\\ud83d` the backslash is the
 # escaped one.
 _HALF_OF_A_PAIR: Final = re.compile(
-    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\(u[dD][89a-fA-F][0-9a-fA-F]{2})|\\.",
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+    rb"|\\(u[dD][89a-fA-F][0-9a-fA-F]{2})|\\.",
     re.DOTALL,
 )
 
