@@ -25,7 +25,10 @@ export async function show(main, { business, query, signal, go }) {
     trouble,
     busy: (isBusy) => panel.busy(isBusy),
     refused: (error) => {
-      if (panel.refuses(error)) return fill(trouble); // said beside its fields
+      if (panel.refuses(error)) {
+        fill(trouble); // said beside its fields
+        return;
+      }
       panel.renew();
       sessions.look({ signal }).catch(() => {});
     },

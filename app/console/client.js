@@ -71,9 +71,9 @@ function ownBookings() {
     event.preventDefault();
     asking.abort(); // a client who was named before is not shown under this one's name
     asking = new AbortController();
-    const { signal } = asking;
-    list(field.value.trim(), results, signal).catch((error) => {
-      if (signal.aborted) return;
+    const { signal: asked } = asking;
+    list(field.value.trim(), results, asked).catch((error) => {
+      if (asked.aborted) return;
       const isKnown = error instanceof Refused || isPassing(error);
       fill(results, h("p", { class: "error" }, isKnown ? error.message : "Something went wrong. Load the page again."));
       if (!isKnown) console.error(error);
@@ -94,8 +94,8 @@ function ownBookings() {
   );
 }
 
-async function list(client, results, signal) {
-  const page = await get(`/clients/${encodeURIComponent(client)}/bookings?limit=${BOOKINGS}`, { signal });
+async function list(client, results, asked) {
+  const page = await get(`/clients/${encodeURIComponent(client)}/bookings?limit=${BOOKINGS}`, { signal: asked });
   if (!page.data.length) {
     fill(results, h("p", { class: "note" }, "This client has no bookings."));
     return;

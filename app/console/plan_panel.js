@@ -63,7 +63,7 @@ export class PlanPanel {
     this.#words = words;
     this.#button.textContent = words;
     this.#signal = signal;
-    fill(this.#hold, HOLDS.map(([seconds, words]) => h("option", { value: seconds }, words)));
+    fill(this.#hold, HOLDS.map(([seconds, name]) => h("option", { value: seconds }, name)));
     this.#attended.addEventListener("change", () => this.renew());
     for (const input of [this.#reason, this.#hold]) input.addEventListener("input", () => this.#isAtFault && this.renew());
     this.#button.addEventListener("click", () => this.#confirm());

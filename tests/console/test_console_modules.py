@@ -1,0 +1,36 @@
+"""The console's modules, without a browser: what is pure is tested, and all of them are linted."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from contract.clients.programs import needs, run
+
+import app
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture
+def workshop(tmp_path):
+    """A folder in which Node takes the console's modules for modules."""
+    shutil.copytree(HERE / "eslint", tmp_path, dirs_exist_ok=True)
+    shutil.copytree(Path(app.__file__).parent / "console", tmp_path / "console")
+    return tmp_path
+
+
+async def test_what_the_console_says_of_money_days_and_times_is_right(workshop):
+    needs("node")
+    shutil.copy(HERE / "words.test.mjs", workshop)
+    for zone in ("America/Vancouver", "Pacific/Kiritimati"):  # the device's, which says nothing
+        said = await run("node", "--test", "words.test.mjs", folder=workshop, TZ=zone)
+        assert "fail 0" in said
+
+
+@pytest.mark.long  # it installs the linter
+async def test_the_linter_finds_nothing_wrong_with_the_console(workshop):
+    needs("node", "npm")
+    await run(
+        "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", folder=workshop, seconds=300
+    )
+    await run("npx", "eslint", "--max-warnings=0", "console", folder=workshop, seconds=300)
