@@ -10,6 +10,7 @@ import io
 import itertools
 import json
 from collections import Counter
+from dataclasses import replace
 from decimal import Decimal
 
 import httpx
@@ -152,6 +153,11 @@ class Studio(Desk):
         self.runtime = runtime
         self.upstream = upstream
         self.queue = queue
+
+    def looks_up_soon(self):
+        """Look up after 2 s what was not heard: what its upstream does, it does at once."""
+        settings = self.runtime.settings.model_copy(update={"upstream_timeout_seconds": 2.0})
+        self.runtime = replace(self.runtime, settings=settings)
 
     async def work(self, job_id, *, seconds=PATIENCE_SECONDS):
         """The worker: slices of the job, each when due, until it has ended (or is on hold)."""

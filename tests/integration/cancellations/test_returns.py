@@ -170,6 +170,7 @@ async def test_a_payment_that_somebody_else_has_refunded_is_skipped_and_says_so(
 
 @pytest.mark.parametrize("fault", ["drop_after", "answer_502_after", "wrong_amount"])
 async def test_an_outcome_that_was_not_heard_is_looked_up_and_never_repeated(week, fault):
+    week.looks_up_soon()
     await week.faults(**{fault: 1})
     job = await week.accepted(["yoga"])
     await week.work(job["id"])

@@ -250,6 +250,7 @@ async def paid_once(studio):
 async def test_a_whole_payment_on_each_booking_is_returned_once_and_the_other_says_by_which(
     studio, faults
 ):
+    studio.looks_up_soon()
     bookings = await paid_once(studio)
     await studio.faults(**faults, **({"pending_seconds": 0.1} if "pending" in faults else {}))
     found = await returned(studio, "yoga", *bookings)
