@@ -67,7 +67,7 @@ async def test_a_reader_may_pause_for_longer_than_a_transaction_may_do_nothing(p
     db = Database(postgresql_url)
     job = await job_of(db, "studio", SESSIONS, expanded=SESSIONS // 2)
     chunks = []
-    async for chunk in audit_csv.stream(db, "studio", job["id"]):
+    async for chunk in audit_csv.stream(db, "studio", job.id):
         chunks.append(chunk)
         if len(chunks) == 2:  # the header, and then the first part: its statement has ended
             await asyncio.sleep(32)
