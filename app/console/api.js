@@ -91,6 +91,9 @@ export const get = async (path, options) => json(await call("GET", path, options
 /** What a POST answers, as JSON. */
 export const post = async (path, body, options) => json(await call("POST", path, { ...options, body }), options);
 
+/** What a PUT answers, as JSON. */
+export const put = async (path, body, options) => json(await call("PUT", path, { ...options, body }), options);
+
 async function json(answer, options) {
   try {
     return await answer.json();

@@ -3,7 +3,8 @@
 
 import { drawn, fill, h, showTestMode, showWaits } from "./dom.js";
 import { get, isPassing, key, Refused } from "./api.js";
-import { elsewhere, returned, times, when } from "./words.js";
+import { keptByRule } from "./terms_words.js";
+import { BOOKING, elsewhere, returned, times, when } from "./words.js";
 import { showWeek, weekLinks } from "./week.js";
 
 const EVERY_SECONDS = 10;
@@ -115,9 +116,22 @@ function bookingCard(booking) {
     h("p", { class: "name" }, session.name),
     h("p", { class: "soft" }, [when(session), elsewhere(session)].filter(Boolean).join(" · ")),
     isCancelled && h("p", {}, h("span", { class: "badge cancelled" }, "Cancelled"), session.cancellation?.reason && ` ${session.cancellation.reason}`),
+    booking.status !== "booked" && h("p", {}, `Booking: ${BOOKING[booking.status]}`),
     back && h("p", {}, `Returned: ${back}`),
     coming && h("p", {}, `On its way back: ${coming}`),
+    keptByRule(keptOf(booking)).map(([rule, sum]) => h("p", {}, `Kept: ${sum} (${rule.toLowerCase()})`)),
   );
+}
+
+/** What the cancellation of its session keeps of a booking, as totals have it: by rule, currency by currency. */
+function keptOf({ refunds, session }) {
+  const sums = new Map();
+  for (const { job_id: job, kept_by: rule, currency, kept_amount_minor: amount, kept_credits: credits } of refunds) {
+    if (job !== session.cancellation?.job_id || !(amount || credits)) continue;
+    const sum = sums.get(`${rule} ${currency}`) ?? { kept_by: rule, currency, amount_minor: 0, credits: 0 };
+    sums.set(`${rule} ${currency}`, { ...sum, amount_minor: sum.amount_minor + amount, credits: sum.credits + credits });
+  }
+  return [...sums.values()];
 }
 
 const broken = ({ id, session }) =>

@@ -6,6 +6,7 @@ import { Refused, get, key, patiently } from "./api.js";
 const VIEWS = [
   [/^\/$/, () => import("./schedule.js")],
   [/^\/bulk-cancel$/, () => import("./bulk_cancel.js")],
+  [/^\/terms$/, () => import("./terms.js")],
   [/^\/jobs$/, () => import("./jobs.js")],
   [/^\/jobs\/(?<id>[0-9a-f-]{36})$/, () => import("./job.js")],
 ];

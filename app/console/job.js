@@ -7,6 +7,7 @@ import { changed, keepLooking } from "./live.js";
 import { attention } from "./attention.js";
 import { Cut, fetchCsv, fetchWorkbook, mayAudit } from "./audit.js";
 import { sessionOutcomes } from "./outcomes.js";
+import { keptFacts } from "./terms_words.js";
 import { duration, JOB, kept, moment, number, plural, rangeName, refundWord, returned } from "./words.js";
 
 const RATE_OVER_MS = 30_000;
@@ -124,7 +125,7 @@ function factsOf(job, business) {
     ["Sessions", sessionCounts(job)],
     ["People", number(job.totals.clients)],
     [JOB[job.status].owed, returned(job.totals) ?? "Nothing"],
-    ...(kept(job.totals) ? [["Kept", kept(job.totals)]] : []),
+    ...keptFacts(job),
   ]);
 }
 

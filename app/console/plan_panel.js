@@ -3,6 +3,7 @@
 import { announce, closed, fill, h, terms } from "./dom.js";
 import { isPassing, post, Refused, sleep } from "./api.js";
 import { named, whyNot } from "./press.js";
+import { keptFacts } from "./terms_words.js";
 import { kept, number, plural, returned } from "./words.js";
 
 const MOST_SESSIONS = 5_000; // of one request
@@ -139,7 +140,7 @@ export class PlanPanel {
 
   #show(plan) {
     this.#plan = plan;
-    this.#rest(facts(plan.totals), warningsOf(plan));
+    this.#rest(facts(plan), warningsOf(plan));
     const wereSkipped = plan.warnings.some((one) => one.code === "attended-skipped");
     this.#attendedChoice.hidden = !this.#attended.checked && !wereSkipped;
     this.#offer();
@@ -164,7 +165,7 @@ export class PlanPanel {
   async #confirm() {
     const plan = this.#plan;
     const when = this.#hold.selectedOptions[0].textContent;
-    if (plan && (await confirmed(plan.totals, when, this.#signal))) this.#press(this.#request(plan.digest));
+    if (plan && (await confirmed(plan, when, this.#signal))) this.#press(this.#request(plan.digest));
   }
 }
 
@@ -172,16 +173,17 @@ const nothing = () => h("p", { class: "note" }, "Select sessions to see the peop
 
 const inWords = (totals) =>
   `${plural(totals.sessions, "session")}, ${plural(totals.clients, "person", "people")}, ` +
-  `${returned(totals) ?? "nothing"} to return.`;
+  `${returned(totals) ?? "nothing"} to return${kept(totals) ? `, ${kept(totals)} kept` : ""}.`;
 
 /** The figures of a plan, as a list of terms. */
-function facts(totals) {
+function facts(plan) {
+  const { totals } = plan;
   const pairs = [
     ["Sessions", number(totals.sessions)],
     ["People", number(totals.clients)],
     ["Bookings", number(totals.bookings)],
     ["To return", returned(totals) ?? "Nothing", "large"],
-    ...(kept(totals) ? [["Kept", kept(totals)]] : []),
+    ...keptFacts(plan),
     ["Refunds", number(totals.refunds)],
     ["With nothing to return", number(totals.nothing_to_return)],
   ];
@@ -196,8 +198,10 @@ function warningsOf(plan) {
 }
 
 /** Asks once more, with the plan's figures; from some size on the number of sessions has to be typed. */
-function confirmed(totals, when, signal) {
-  const count = totals.sessions;
+function confirmed(plan, when, signal) {
+  const count = plan.totals.sessions;
+  const all = "Every booked client gets their purchase or credits back.";
+  const back = kept(plan.totals) || plan.terms ? "Clients get back what is to return; the rest is kept, as said here." : all;
   const typed = count >= TYPED_FROM ? h("input", { id: "typed", inputmode: "numeric", autocomplete: "off" }) : null;
   const yes = h("button", { class: "primary", disabled: typed !== null }, `Cancel ${plural(count, "session")}`);
   typed?.addEventListener("input", () => (yes.disabled = typed.value.trim() !== String(count)));
@@ -208,8 +212,8 @@ function confirmed(totals, when, signal) {
       "form",
       { method: "dialog" },
       h("h2", { id: "confirm-title" }, `Cancel ${plural(count, "session")}?`),
-      h("p", {}, "They read Cancelled everywhere at once. Every booked client gets their purchase or credits back."),
-      facts(totals),
+      h("p", {}, `They read Cancelled everywhere at once. ${back}`),
+      facts(plan),
       h("p", { class: "note" }, `Returning begins: ${when.toLowerCase()}.`),
       typed && h("div", { class: "field" }, h("label", { for: "typed" }, `Type ${count} to confirm`), typed),
       h("div", { class: "toolbar" }, h("button", { type: "button", onclick: () => dialog.close("") }, "Keep them"), yes),

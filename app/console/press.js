@@ -101,7 +101,7 @@ function newKey() {
 export function whyNot(error) {
   const words = (text) => h("p", {}, text);
   if (error.slug === "sessions-already-in-process") return [words(error.message), holders(error.problem.sessions)];
-  if (error.slug === "plan-changed") return [words(difference(error.problem)), changesOf(error.problem)];
+  if (error.slug === "plan-changed") return [words(difference(error.problem)), !isOfTerms(error.problem) && changesOf(error.problem)];
   const [first, ...more] = (error.problem?.errors ?? []).map(named);
   if (!first) return [words(error.message)];
   return more.length ? [words(error.message), h("ul", {}, [first, ...more].map((text) => h("li", {}, text)))] : [words(first)];
@@ -128,14 +128,20 @@ function holders(sessions) {
 const CHANGES = { moved: "has moved", changed: "has changed", came: "has come", went: "has gone" };
 const CHANGES_SHOWN = 5;
 
-function difference({ planned, now, changes }) {
+/** Whether the plan was made under other terms, which the service says in words alone. */
+const isOfTerms = ({ detail }) => /\bother terms\b/.test(detail);
+
+function difference(problem) {
+  const { planned, now, changes } = problem;
   const before = planned && said(planned);
   const after = said(now);
   const isOfBookings = changes.every((one) => one.change === "changed");
   // With the same figures it is other people who are booked, or other lines to return; or sessions are elsewhere.
-  const still = `It is still ${after}, but ${isOfBookings ? "of other bookings" : "not as the plan saw it"}.`;
+  const others = isOfBookings ? "of other bookings" : "not as the plan saw it";
+  const still = `It is still ${after}, but ${isOfTerms(problem) ? "under other terms" : others}.`;
   const what = before === after ? still : `It was ${before}; now it is ${after}.`;
-  return `${isOfBookings ? "Bookings have" : "The schedule has"} changed since the plan, so nothing was cancelled. ${before ? what : `Now it is ${after}.`} Look, and press again.`;
+  const subject = isOfBookings ? "Bookings have" : "The schedule has";
+  return `${isOfTerms(problem) ? "The terms have" : subject} changed since the plan, so nothing was cancelled. ${before ? what : `Now it is ${after}.`} Look, and press again.`;
 }
 
 /** Which sessions (of many: which days) are not as the plan saw them. */

@@ -28,6 +28,7 @@ function cog(business, week, signal) {
     { id: "cog-menu", hidden: true },
     h("li", {}, h("a", { href: `/bulk-cancel?from=${week.date_from}&to=${week.date_to}` }, "Bulk Cancel Sessions")),
     h("li", {}, h("a", { href: "/jobs" }, "Bulk cancellations so far")),
+    h("li", {}, h("a", { href: "/terms" }, "Terms")),
     h("li", {}, h("a", { href: `/c/${encodeURIComponent(business.id)}` }, "What clients see")),
   );
   const button = h(

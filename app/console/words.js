@@ -159,6 +159,27 @@ export const REFUND = {
   resolved: "Resolved by hand",
 };
 
+export const BOOKING = {
+  booked: "Booked",
+  waitlisted: "On the waiting list",
+  checked_in: "Checked in",
+  late_cancelled: "Cancelled late",
+  no_show: "Did not come",
+  cancelled: "Cancelled",
+};
+
+/** Why what was paid, or a part of it, does not come back. */
+export const KEPT = {
+  waitlisted: "On the waiting list",
+  attended: "Attended",
+  nothing_paid: "Nothing was paid",
+  late_cancelled: "Cancelled late",
+  no_show: "Did not come",
+  terms: "By the terms",
+  fee: "Fee",
+  override: "By exception",
+};
+
 /** The word for refunds of a status, in a job of a status. */
 export const refundWord = (status, job) => JOB[job].refunds[status] ?? REFUND[status];
 

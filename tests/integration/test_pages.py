@@ -20,7 +20,7 @@ from app.main import create_app
 from app.serving import served
 
 JOB = "019aab00-0000-7000-8000-0000000000aa"
-OURS = ("/", "/bulk-cancel", f"/jobs/{JOB}", "/jobs", "/c/studio")
+OURS = ("/", "/bulk-cancel", "/terms", f"/jobs/{JOB}", "/jobs", "/c/studio")
 PAGES = (*OURS, "/docs")
 CONSOLE = Path(pages.__file__).parents[2] / "console"
 STRICT = {
@@ -151,7 +151,7 @@ async def test_a_page_needs_nothing_that_its_policy_forbids_and_only_files_that_
 
 async def test_the_console_and_the_client_s_view_are_pages_of_their_own(http):
     texts = {path: (await http.get(path)).text for path in PAGES}
-    assert len({texts[path] for path in ("/", "/bulk-cancel", "/jobs", f"/jobs/{JOB}")}) == 1
+    assert len({texts[path] for path in ("/", "/bulk-cancel", "/terms", "/jobs", f"/jobs/{JOB}")}) == 1
     assert len(set(texts.values())) == 3
     assert "/console/console.js" in texts["/"]
     assert "/console/client.js" in texts["/c/studio"]

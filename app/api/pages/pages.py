@@ -25,6 +25,7 @@ _SWAGGER: Final = Path(str(files("fastapi_offline") / "static"))
 _PAGES: Final = {
     "/": "index.html",
     "/bulk-cancel": "index.html",
+    "/terms": "index.html",
     "/jobs": "index.html",
     "/jobs/{job_id}": "index.html",
     "/c/{business_id}": "client.html",

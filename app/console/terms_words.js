@@ -1,0 +1,42 @@
+// Terms in words: what is kept and by which rule, and what a document of terms says in a sentence.
+
+import { h } from "./dom.js";
+import { kept, KEPT, money, number, plural } from "./words.js";
+
+const sumOf = (one) => (one.currency ? money(one) : plural(one.credits, "credit"));
+
+/** For each rule that keeps something, its words and its sums. */
+export function keptByRule(sums) {
+  const byRule = Map.groupBy(sums, (one) => one.kept_by);
+  return [...byRule].map(([rule, members]) => [KEPT[rule] ?? rule, members.map(sumOf).join(" + ")]);
+}
+
+/** What is kept and why, and by which terms: pairs for a list of facts. Nothing of it where all comes back whole. */
+export function keptFacts({ totals, terms }) {
+  const lines = keptByRule(totals.kept).map(([rule, sum]) => h("li", {}, `${rule}: ${sum}`));
+  const sums = [kept(totals), lines.length > 0 && h("ul", { class: "soft" }, lines)];
+  return [...(kept(totals) ? [["Kept", sums]] : []), ...(terms ? [["Terms", sentence(terms)]] : [])];
+}
+
+/** What a document of terms says, in one sentence. */
+export function sentence({ payments, credits, fees }) {
+  const words = [ofPayments(payments), ofCredits(credits), ofFees(fees)].filter(Boolean).join("; ");
+  return `${words[0].toUpperCase()}${words.slice(1)}.`;
+}
+
+function ofPayments({ return_as: form, keep }) {
+  if (form === "nothing") return "payments don't come back";
+  const fixed = keep.fixed.filter((one) => one.amount_minor).map(money);
+  const fee = [keep.percent && `${number(keep.percent)}\u00a0%`, fixed.join(" or ")].filter(Boolean).join(" and ");
+  return fee ? `${fee} per ${keep.per === "line" ? "payment" : "booking"} is kept` : "payments come back whole";
+}
+
+function ofCredits({ return: comeBack, valid_for_days: days }) {
+  if (!comeBack) return "credits don't come back";
+  return days === null ? "credits come back" : `credits stay usable for ${plural(days, "day")}`;
+}
+
+function ofFees({ late_cancelled: late, no_show: missed }) {
+  const who = [late === "return" && "cancelled late", missed === "return" && "did not come"].filter(Boolean);
+  return who.length > 0 && `whoever ${who.join(" or ")} gets all of it back`;
+}
