@@ -127,7 +127,7 @@ function fixedSums(sums, ownCurrency) {
         [`/payments/keep/fixed/${place}/amount_minor`, row.amount],
       ]),
     );
-  const note = h("p", { class: "note" }, "In whole units, as 5.00. Without an amount nothing is kept; in other currencies neither.");
+  const note = h("p", { class: "note" }, "As prices are written, such as 5.00. Of a currency without an amount nothing is kept beside the percentage.");
   const element = h("fieldset", {}, h("legend", {}, "And kept beside the percentage, a sum by currency"), note, list, more);
   return { element, read, fields };
 }
