@@ -151,7 +151,9 @@ async def test_a_page_needs_nothing_that_its_policy_forbids_and_only_files_that_
 
 async def test_the_console_and_the_client_s_view_are_pages_of_their_own(http):
     texts = {path: (await http.get(path)).text for path in PAGES}
-    assert len({texts[path] for path in ("/", "/bulk-cancel", "/terms", "/jobs", f"/jobs/{JOB}")}) == 1
+    assert (
+        len({texts[path] for path in ("/", "/bulk-cancel", "/terms", "/jobs", f"/jobs/{JOB}")}) == 1
+    )
     assert len(set(texts.values())) == 3
     assert "/console/console.js" in texts["/"]
     assert "/console/client.js" in texts["/c/studio"]
