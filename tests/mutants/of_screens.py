@@ -80,7 +80,7 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "a refused field is said twice",
         f"{CONSOLE}/bulk_cancel.js",
-        "      if (panel.refuses(error)) return fill(trouble); // said beside its fields\n",
+        "        fill(trouble); // said beside its fields\n        return;\n",
         "",
         REFUSED,
     ),
@@ -329,8 +329,8 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "what has moved since the plan is not named",
         f"{CONSOLE}/press.js",
-        "words(difference(error.problem)), changesOf(error.problem)",
-        "words(difference(error.problem))",
+        "!isOfTerms(error.problem) && changesOf(error.problem)",
+        "false",
         MOVED,
     ),
 )
