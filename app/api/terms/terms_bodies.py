@@ -44,6 +44,24 @@ Percent = Annotated[
 ]
 
 
+def _without_defaults(schema: JsonDict) -> None:
+    """Take the defaults out of a schema: what a request leaves out is as the business has it.
+
+    A generated client would send them, and so undo the business's own terms for a job.
+    """
+    properties = schema["properties"]
+    assert isinstance(properties, dict)
+    for one in properties.values():
+        assert isinstance(one, dict)
+        one.pop("default", None)
+
+
+class _Members(Body):
+    """Members of terms, each of which may be left out."""
+
+    model_config = ConfigDict(json_schema_extra=_without_defaults)
+
+
 class FixedFee(Body):
     """A sum that is kept of what was paid in one currency."""
 
@@ -51,7 +69,7 @@ class FixedFee(Body):
     amount_minor: Annotated[int, Field(ge=0, le=_MAX_AMOUNT, strict=True)]
 
 
-class KeepTerms(Body):
+class KeepTerms(_Members):
     """A fee: first the percentage, then the fixed sum, never more than was paid."""
 
     percent: Percent = Field(0, description="At most two decimals; half a minor unit to even.")
@@ -74,7 +92,7 @@ class KeepTerms(Body):
         return fixed
 
 
-class PaymentTerms(Body):
+class PaymentTerms(_Members):
     """How payments come back."""
 
     return_as: ReturnAs = Field(
@@ -83,7 +101,7 @@ class PaymentTerms(Body):
     keep: KeepTerms = KeepTerms()
 
 
-class CreditTerms(Body):
+class CreditTerms(_Members):
     """How credits come back."""
 
     model_config = ConfigDict(serialize_by_alias=True)
@@ -94,17 +112,22 @@ class CreditTerms(Body):
     )
 
 
-class FeeTerms(Body):
+class FeeTerms(_Members):
     """What becomes of lines of bookings that were cancelled late or missed."""
 
     late_cancelled: FeeRule = FeeRule.KEEP
     no_show: FeeRule = FeeRule.KEEP
 
 
+def _terms_schema(schema: JsonDict) -> None:
+    _without_defaults(schema)
+    schema["examples"] = [_EXAMPLE]
+
+
 class TermsBody(Body):
     """What is returned, in which form, and what is kept."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
+    model_config = ConfigDict(json_schema_extra=_terms_schema)
 
     payments: PaymentTerms = PaymentTerms()
     credits: CreditTerms = CreditTerms()
