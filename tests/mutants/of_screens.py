@@ -18,6 +18,8 @@ READY = f"{CHOOSING}::test_nothing_can_be_selected_before_the_sessions_of_the_da
 NAMED = f"{CHOOSING}::test_days_that_are_refused_are_named_as_the_page_names_them"
 MOVED = f"{CHOOSING}::test_a_session_that_was_moved_after_the_plan_is_named_and_not_cancelled"
 WORDS = f"{STATES}::test_the_table_of_words_has_each_status_of_the_api_and_no_other"
+TERMS = "tests/browser/test_terms.py::test_a_plan_that_was_made_under_other_terms_says_so"
+KEPT = "tests/browser/test_terms.py::test_there_are_words_for_each_status_of_a_booking_and_each_reason_to_keep"
 HELD = f"{STATES}::test_what_is_on_hold_is_not_said_to_be_processed_and_what_is_undone_not_to_be_cancelled"
 TEST_MODE = f"{STATES}::test_while_the_sandbox_answers_every_page_says_that_no_money_moves"
 SEVENTH = f"{TABS}::test_an_undo_is_sent_at_once_from_a_seventh_tab_while_six_others_watch_jobs"
@@ -332,5 +334,19 @@ DEFECTS: tuple[Defect, ...] = (
         "!isOfTerms(error.problem) && changesOf(error.problem)",
         "false",
         MOVED,
+    ),
+    defect(
+        "other terms since the plan are said to be other bookings",
+        f"{CONSOLE}/press.js",
+        r"/\bother terms\b/.test(detail)",
+        "!detail",
+        TERMS,
+    ),
+    defect(
+        "a rule that keeps something has no words",
+        f"{CONSOLE}/words.js",
+        '  override: "By exception",\n',
+        "",
+        KEPT,
     ),
 )
