@@ -15,7 +15,7 @@ function format(kind, options) {
 export const number = (value) => format(Intl.NumberFormat, {}).format(value);
 export const plural = (count, one, many = `${one}s`) => `${number(count)} ${count === 1 ? one : many}`;
 
-// Decimals where they are not two: ISO 4217's, as the audit has them (app/db/money.py). `Intl` has custom's: no HUF 0.50.
+// Decimals where they are not two: ISO 4217's, as the audit has them (app/domain/money.py). `Intl` has custom's: no HUF 0.50.
 const DECIMALS = Object.fromEntries(
   [
     [0, "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"],
