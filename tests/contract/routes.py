@@ -14,6 +14,7 @@ OPEN = {
     ("GET", "/openapi.json"),
     ("GET", "/"),
     ("GET", "/bulk-cancel"),
+    ("GET", "/terms"),
     ("GET", "/jobs"),
     ("GET", "/jobs/{job_id}"),
     ("GET", "/c/{business_id}"),
