@@ -51,6 +51,7 @@ class Stripe(StripeApi):
         self.refunds = []  # newest first
         self.keys = []  # of the calls that made one
         self.look_ups = 0
+        self.is_ill = False  # then it answers no look-up
         self.before_answer = None  # called with each refund that is made, before the answer leaves
 
     async def create(self, request):
@@ -65,6 +66,8 @@ class Stripe(StripeApi):
 
     async def listed(self, request):
         self.look_ups += 1
+        if self.is_ill:
+            return JSONResponse({"error": {"type": "api_error"}}, 500)
         payment = request.query_params["payment_intent"]
         return page_of([one for one in self.refunds if one["payment_intent"] == payment])
 

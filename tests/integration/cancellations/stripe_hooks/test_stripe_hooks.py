@@ -170,7 +170,8 @@ async def test_what_a_refund_waits_for_is_shown_and_a_machine_waits_with_it(
 ):
     peer.refunds[0].update(shown)
     impatient = studio.runtime.settings.model_copy(update={"give_up_after_seconds": 0.0})
-    for _ in range(2):  # the second look begins with what the first has left
+    # Each look begins with what the one before has left, and the last is told nothing.
+    for peer.is_ill in (False, False, True):
         async with studio.db.write() as conn:
             due = tables.refunds.c.due_at.is_not(None)
             await conn.execute(sa.update(tables.refunds).where(due).values(due_at=sa.func.now()))
@@ -181,6 +182,7 @@ async def test_what_a_refund_waits_for_is_shown_and_a_machine_waits_with_it(
         assert (payment["status"], payment["failure_code"]) == ("processing", reason)
         assert payment["failure_detail"]
         assert (await studio.job(pending["id"]))["status"] == "running"
+    peer.is_ill = False
     peer.end("succeeded")
     await hook(studio, peer.refunds[0])
     assert await run(studio, pending) is None
