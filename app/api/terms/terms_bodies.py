@@ -47,7 +47,8 @@ Percent = Annotated[
 def _without_defaults(schema: JsonDict) -> None:
     """Take the defaults out of a schema.
 
-    What a request leaves out is as the business has it. A generated client would send them, and so undo the business's own terms for a job.
+    What a request leaves out is as the business has it. A generated client would send them, and so
+    undo the business's own terms for a job.
     """
     properties = schema["properties"]
     assert isinstance(properties, dict)

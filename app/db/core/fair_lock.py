@@ -7,6 +7,7 @@ before a small one's few. Nobody waits for ever: who goes first has written more
 import asyncio
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from contextvars import ContextVar
 from types import TracebackType
 from typing import Final
@@ -18,9 +19,10 @@ _HALF_FORGOTTEN_SECONDS: Final = 1.0
 
 
 class FairLock:
-    """A lock of one event loop; `async with` holds it."""
+    """A lock of one event loop; `async with` holds it. `clock` gives seconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._holder: str | None = None
         self._since = 0.0
         self._waiting: list[tuple[str, asyncio.Future[None]]] = []
@@ -52,11 +54,11 @@ class FairLock:
         self._pass_on()
 
     def _hold(self, who: str) -> None:
-        self._holder, self._since = who, time.monotonic()
+        self._holder, self._since = who, self._clock()
 
     def _count(self) -> None:
         assert self._holder is not None
-        now = time.monotonic()
+        now = self._clock()
         kept = 0.5 ** ((now - self._counted_at) / _HALF_FORGOTTEN_SECONDS)
         self._counted_at = now
         for who, seconds in list(self._seconds.items()):
