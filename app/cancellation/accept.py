@@ -7,7 +7,7 @@ reads cancelled everywhere and takes no booking; the wake that follows may be lo
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -25,7 +25,7 @@ from app.db.jobs.job import Job, NewJob, as_written
 from app.db.terms import overrides
 from app.domain.days import session_times
 from app.domain.nouns.terms import ResolvedTerms
-from app.domain.plan_totals import PlanTotals, kept_fields
+from app.domain.plan_totals import PlanTotals, totals_fields
 from app.domain.statuses import JobStatus, SessionOutcome
 from app.domain.terms import POLICY
 from app.errors import Problem
@@ -232,28 +232,13 @@ def _refuse_other_plan(
         "The plan has changed",
         detail,
         extensions={
-            "planned": planned and _told(planned),
-            "now": _told(totals),
+            "planned": planned and totals_fields(planned),
+            "now": totals_fields(totals),
             "plan_digest": digest,
             "changes": told,
             "change_count": len(changes),
         },
     )
-
-
-def _told(totals: PlanTotals) -> dict[str, Any]:
-    """The totals as every answer has them: sums of money are lists."""
-    sums = {
-        name: [
-            {"currency": currency, "amount_minor": amount}
-            for currency, amount in by_currency.items()
-        ]
-        for name, by_currency in (
-            ("amounts", totals.amounts),
-            ("kept_amounts", totals.kept_amounts),
-        )
-    }
-    return asdict(totals) | sums | {"kept": kept_fields(totals.kept)}
 
 
 def _in_words(changes: Sequence[digests.PlanChange], names: Mapping[str, str]) -> str:

@@ -26,6 +26,27 @@ class PlanTotals:
     kept: dict[str, dict[str, int]] = field(default_factory=dict)
 
 
+def totals_fields(totals: PlanTotals) -> dict[str, Any]:
+    """The totals as every answer has them: sums of money are lists."""
+    return {
+        "sessions": totals.sessions,
+        "bookings": totals.bookings,
+        "clients": totals.clients,
+        "refunds": totals.refunds,
+        "amounts": money_fields(totals.amounts),
+        "credits": totals.credits,
+        "nothing_to_return": totals.nothing_to_return,
+        "kept_amounts": money_fields(totals.kept_amounts),
+        "kept_credits": totals.kept_credits,
+        "kept": kept_fields(totals.kept),
+    }
+
+
+def money_fields(amounts: Mapping[str, int]) -> list[dict[str, Any]]:
+    """Sums by currency, as every answer has them."""
+    return [{"currency": currency, "amount_minor": amount} for currency, amount in amounts.items()]
+
+
 def kept_fields(kept: Mapping[str, Mapping[str, int]]) -> list[dict[str, Any]]:
     """Sums by rule and currency, as every answer has them."""
     return [

@@ -13,8 +13,8 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "a refused plan's sums are no lists",
         "app/cancellation/accept.py",
-        "return asdict(totals) | sums",
-        "return asdict(totals)",
+        '"now": totals_fields(totals)',
+        '"now": asdict(totals)',
         CREATE,
     ),
     defect(

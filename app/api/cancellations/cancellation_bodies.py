@@ -21,7 +21,7 @@ from app.cancellation.request import MAX_HOLD_SECONDS, MAX_SESSIONS_NAMED, Reque
 from app.domain.days import session_times
 from app.domain.fields import Date, PlatformId, Uuid, prose, text
 from app.domain.nouns.cancellations import Refund, SessionOfJob
-from app.domain.plan_totals import PlanTotals, kept_fields
+from app.domain.plan_totals import PlanTotals, kept_fields, money_fields, totals_fields
 from app.domain.statuses import JobStatus, Method, RefundStatus, SessionOutcome
 
 _EXAMPLE: JsonDict = {
@@ -365,27 +365,6 @@ class RefundAnswer(Answer):
 def money(amounts: Mapping[str, int]) -> list[Money]:
     """Sums by currency as a list."""
     return [Money(**one) for one in money_fields(amounts)]
-
-
-def totals_fields(totals: PlanTotals) -> dict[str, Any]:
-    """The members of `Totals`."""
-    return {
-        "sessions": totals.sessions,
-        "bookings": totals.bookings,
-        "clients": totals.clients,
-        "refunds": totals.refunds,
-        "amounts": money_fields(totals.amounts),
-        "credits": totals.credits,
-        "nothing_to_return": totals.nothing_to_return,
-        "kept_amounts": money_fields(totals.kept_amounts),
-        "kept_credits": totals.kept_credits,
-        "kept": kept_fields(totals.kept),
-    }
-
-
-def money_fields(amounts: Mapping[str, int]) -> list[dict[str, Any]]:
-    """Sums by currency, each the members of a `Money`."""
-    return [{"currency": currency, "amount_minor": amount} for currency, amount in amounts.items()]
 
 
 # What is within a job is given as members: to make each a model of its own takes five times as long
