@@ -113,13 +113,13 @@ async def plan(db: Database, business_id: str, timezone: str, request: Request) 
         accepted = await accepted_lines(conn, business_id, chosen, as_of, request)
         lines, given, terms = accepted
         totals = await count(conn, chosen, accepted)
-        prints, skipped = await _prints(conn, lines, given)
+        seen = await _seen(conn, lines, given)
         groups = await entitlement_totals.by_session(conn, lines, given, by_rule=accepted.by_rule)
-        booked = await entitlement_totals.bookings_by_session(conn, lines, given)
         shared = await entitlement_totals.shared_payments(conn, lines, given)
-    sessions = await aside(len(chosen), _by_session, chosen, groups, booked)
+    sessions = await aside(len(chosen), _by_session, chosen, groups, seen.bookings)
+    prints = seen.prints()
     digest = await aside(len(chosen), _digest, chosen, prints, totals, timezone, request, terms)
-    warnings = _warnings(chosen, totals, skipped, shared, as_of)
+    warnings = _warnings(chosen, totals, seen.skipped, shared, as_of)
     return CancellationPlan(digest, totals, sessions, warnings, terms)
 
 
@@ -231,8 +231,8 @@ async def digest_of(
     request: Request,
 ) -> str:
     """The digest that a plan of these sessions and lines has."""
-    prints, _ = await _prints(conn, accepted.lines, accepted.given)
-    terms = accepted.terms
+    seen = await _seen(conn, accepted.lines, accepted.given)
+    prints, terms = seen.prints(), accepted.terms
     return await aside(len(chosen), _digest, chosen, prints, totals, timezone, request, terms)
 
 
@@ -273,37 +273,40 @@ def _said(one: Override) -> tuple[Any, ...]:
     return one.booking_id, one.line_no, one.action, one.amount_minor
 
 
-async def _prints(
+async def _seen(
     conn: AsyncConnection, lines: sa.Subquery, given: entitlement_totals.Given
-) -> tuple[dict[str, str], Counter[str]]:
-    """A hash over every session's lines, and the bookings skipped by reason.
-
-    The lines are in a fixed order.
-    """
-    prints = _Prints()
+) -> "_Seen":
+    """All lines, read once in a fixed order."""
+    seen = _Seen()
     columns = [column for column in lines.c if column.name != "position"]
     query = sa.select(*columns).order_by(lines.c.session_id, lines.c.booking_id, lines.c.line_no)
     async with conn.stream(query, given) as rows:
         async for part in rows.partitions(_LINES_AT_ONCE):
-            await aside(len(part), prints.add, part)
-    hashes = {session_id: one.hexdigest() for session_id, one in prints.hashes.items()}
-    return hashes, prints.skipped
+            await aside(len(part), seen.add, part)
+    return seen
 
 
 @dataclass(slots=True)
-class _Prints:
-    """A hash for each session of the lines so far, and bookings skipped by reason."""
+class _Seen:
+    """Of the lines so far a hash and the bookings of each session, and those skipped by reason."""
 
     hashes: defaultdict[str, Any] = field(default_factory=lambda: defaultdict(hashlib.sha256))
+    bookings: Counter[str] = field(default_factory=Counter)
     skipped: Counter[str] = field(default_factory=Counter)
     last: str | None = None
 
     def add(self, rows: Sequence[sa.Row[Any]]) -> None:
         for row in rows:
             self.hashes[row.session_id].update(orjson.dumps(tuple(row)))
-            if row.skip_reason is not None and row.booking_id != self.last:
-                self.skipped[row.skip_reason] += 1
+            if row.booking_id != self.last:
+                self.bookings[row.session_id] += 1
+                if row.skip_reason is not None:
+                    self.skipped[row.skip_reason] += 1
             self.last = row.booking_id
+
+    def prints(self) -> dict[str, str]:
+        """The hash of each session that has lines."""
+        return {session_id: one.hexdigest() for session_id, one in self.hashes.items()}
 
 
 def totals_in(digest: str) -> PlanTotals | None:

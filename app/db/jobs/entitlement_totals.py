@@ -4,7 +4,7 @@ They are counted by session, or over all.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, Final, NamedTuple
 
@@ -87,36 +87,13 @@ async def by_session(
     key = (lines.c.session_id, lines.c.method, lines.c.currency)
     query = sa.select(*key, *sums(lines), *rule).group_by(*key, *rule)
     groups: dict[str, list[LineGroup]] = {}
-    async for part in _parts(conn, query, given):
-        for session_id, method, *rest in part:
-            groups.setdefault(session_id, []).append(LineGroup(_METHOD[method], *rest))
-    return groups
-
-
-async def _parts(
-    conn: AsyncConnection, query: sa.Select[Any], given: Given
-) -> AsyncGenerator[Sequence[Sequence[Any]]]:
-    """The rows of what may be many thousand sessions, in parts.
-
-    The loop would wait for all at once.
-    """
     async with conn.stream(query, given) as rows:
+        # The loop would wait for all of what may be many thousand sessions at once.
         async for part in rows.partitions(_ROWS_AT_ONCE):
-            yield part
+            for session_id, method, *rest in part:
+                groups.setdefault(session_id, []).append(LineGroup(_METHOD[method], *rest))
             await asyncio.sleep(0)
-
-
-async def bookings_by_session(
-    conn: AsyncConnection, lines: sa.Subquery, given: Given
-) -> dict[str, int]:
-    """Bookings of each session."""
-    counted = sa.func.count(lines.c.booking_id.distinct()).label("bookings")
-    query = sa.select(lines.c.session_id, counted).group_by(lines.c.session_id)
-    return {
-        session_id: bookings
-        async for part in _parts(conn, query, given)
-        for session_id, bookings in part
-    }
+    return groups
 
 
 async def over_all(
