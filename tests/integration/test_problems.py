@@ -9,10 +9,10 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import ClientDisconnect
 from structlog.testing import capture_logs
+from worlds.problems import problem
 from worlds.queue import Unheard
 
 from app.api.callers import caller
-from app.api.layers.problems import MEDIA_TYPE
 from app.auth.keys import Caller, Scope, create_key
 from app.config.settings import Settings
 from app.db.access.businesses import create as create_business
@@ -123,17 +123,6 @@ async def edge(sqlite_url):
     async with client_of(app) as client:
         yield client
     await db.close()
-
-
-def problem(response, status, slug):
-    assert response.status_code == status, response.text
-    assert response.headers["content-type"] == MEDIA_TYPE
-    document = response.json()
-    assert document["type"] == f"/problems/{slug}"
-    assert document["status"] == status
-    assert document["title"]
-    assert document["detail"]
-    return document
 
 
 def errors_of(document):

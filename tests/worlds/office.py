@@ -169,14 +169,6 @@ def codes(delivery):
     return [attempt["status_code"] for attempt in delivery["attempts"]]
 
 
-def problem(answer, status, slug):
-    assert answer.status_code == status, answer.text
-    assert answer.headers["Content-Type"].startswith("application/problem+json")
-    found = answer.json()
-    assert found["type"] == f"/problems/{slug}"
-    return found
-
-
 async def rows(office):
     """All of this noun, to see that nothing was changed."""
     tables_ = (webhook_endpoints, webhook_events, webhook_deliveries)

@@ -5,6 +5,7 @@ import datetime as dt
 import json
 
 import pytest
+from worlds.problems import problem
 
 from app.auth.keys import Scope
 
@@ -52,14 +53,6 @@ BAD = {
 }
 
 
-def check_problem(answer, status, slug):
-    assert answer.status_code == status, answer.text
-    assert answer.headers["Content-Type"].startswith("application/problem+json")
-    problem = answer.json()
-    assert (problem["type"], problem["status"]) == (f"/problems/{slug}", status)
-    return problem
-
-
 async def test_each_bad_field_is_pointed_at_and_nothing_is_changed(week, stranger):
     await week.session("far", starts_in_hours=24 * 60)
     before = await week.everything()
@@ -82,7 +75,7 @@ async def test_each_bad_field_is_pointed_at_and_nothing_is_changed(week, strange
 async def test_every_bad_field_of_a_body_is_told_at_once(week):
     body = {"date_from": "soon", "session_ids": ["a b"], "hold_seconds": -1, "more": 1}
     answer = await week.http.post(PATHS[0], json=body, headers={"Idempotency-Key": "bad"})
-    pointers = {error["pointer"] for error in check_problem(answer, 422, "validation")["errors"]}
+    pointers = {error["pointer"] for error in problem(answer, 422, "validation")["errors"]}
     assert {"/date_from", "/date_to", "/session_ids/0", "/hold_seconds", "/more"} <= pointers
 
 
@@ -104,14 +97,14 @@ async def test_a_body_that_is_no_request_is_refused(week, content):
     headers = {"Idempotency-Key": "bad", "Content-Type": "application/json"}
     answer = await week.http.post(PATHS[0], content=content, headers=headers)
     assert answer.status_code in {400, 422}, answer.text
-    check_problem(
+    problem(
         answer, answer.status_code, {400: "malformed-body", 422: "validation"}[answer.status_code]
     )
     assert await week.everything() == before
 
 
 async def test_a_range_without_sessions_is_refused(studio):
-    check_problem(await studio.cancel(), 422, "validation")
+    problem(await studio.cancel(), 422, "validation")
 
 
 async def test_366_days_and_5000_sessions_are_taken(studio):
@@ -119,9 +112,9 @@ async def test_366_days_and_5000_sessions_are_taken(studio):
     await studio.session("yoga", starts_at=_noon("2028-01-01"))
     assert (await studio.plan(["yoga"], **days)).status_code == 200
     named = ["yoga", *(f"s{n}" for n in range(4999))]
-    problem = check_problem(await studio.cancel(named, **days), 422, "validation")
-    assert "4999" in problem["detail"]
-    assert problem["errors"][0]["pointer"] == "/session_ids/1"
+    found = problem(await studio.cancel(named, **days), 422, "validation")
+    assert "4999" in found["detail"]
+    assert found["errors"][0]["pointer"] == "/session_ids/1"
 
 
 async def test_a_cursor_that_is_not_of_the_list_is_refused(week):
@@ -140,8 +133,8 @@ async def test_a_cursor_that_is_not_of_the_list_is_refused(week):
     for path in ("", f"/{job['id']}/sessions", f"/{job['id']}/refunds"):
         for cursor in garbled:
             answer = await week.http.get(f"/v1/bulk-cancellations{path}", params={"cursor": cursor})
-            problem = check_problem(answer, 422, "validation")
-            assert problem["errors"][0]["pointer"] == "?cursor"
+            found = problem(answer, 422, "validation")
+            assert found["errors"][0]["pointer"] == "?cursor"
 
 
 @pytest.mark.parametrize("place", [-1, 2**31, 2**63, 2**64 - 1])
@@ -160,7 +153,7 @@ async def test_a_made_up_cursor_is_refused_or_leads_past_the_end(week, place):
 async def test_a_query_that_can_t_be_is_refused(week, query):
     (name,) = query
     answer = await week.http.get("/v1/bulk-cancellations", params=query)
-    assert check_problem(answer, 422, "validation")["errors"][0]["pointer"] == f"?{name}"
+    assert problem(answer, 422, "validation")["errors"][0]["pointer"] == f"?{name}"
 
 
 async def test_another_business_s_job_is_not_found_wherever_it_is_named(week, stranger):
@@ -183,7 +176,7 @@ async def test_another_business_s_job_is_not_found_wherever_it_is_named(week, st
             await stranger.http.request(method, f"/v1/bulk-cancellations/{id_}{path}", json=body)
             for id_ in (job["id"], nobodys)
         ]
-        theirs, unknown = (check_problem(answer, 404, "not-found") for answer in answers)
+        theirs, unknown = (problem(answer, 404, "not-found") for answer in answers)
         assert theirs == unknown, path
     assert await stranger.pages("/bulk-cancellations") == []
     assert await week.everything() == before
@@ -194,20 +187,16 @@ async def test_reading_and_cancelling_need_their_scopes(week, caller_with):
     reader = await caller_with(Scope.CANCELLATIONS_READ)
     assert (await reader.plan()).status_code == 200
     assert (await reader.job(job["id"]))["id"] == job["id"]
-    refused = check_problem(await reader.cancel(["spin"]), 403, "missing-scope")
+    refused = problem(await reader.cancel(["spin"]), 403, "missing-scope")
     assert refused["scope"] == "cancellations:write"
     for step in ("withdraw", "retry"):
-        check_problem(
-            await reader.post(f"/bulk-cancellations/{job['id']}/{step}"), 403, "missing-scope"
-        )
-    check_problem(
+        problem(await reader.post(f"/bulk-cancellations/{job['id']}/{step}"), 403, "missing-scope")
+    problem(
         await reader.http.get(f"/v1/bulk-cancellations/{job['id']}/audit.csv"), 403, "missing-scope"
     )
     writer = await caller_with(Scope.CANCELLATIONS_WRITE)
     assert (await writer.cancel(["spin"])).status_code == 202
-    check_problem(
-        await writer.http.get(f"/v1/bulk-cancellations/{job['id']}"), 403, "missing-scope"
-    )
+    problem(await writer.http.get(f"/v1/bulk-cancellations/{job['id']}"), 403, "missing-scope")
 
 
 async def test_names_and_e_mails_need_a_scope_that_is_looked_at_before_anything_is_done(
@@ -215,7 +204,7 @@ async def test_names_and_e_mails_need_a_scope_that_is_looked_at_before_anything_
 ):
     writer = await caller_with(Scope.CANCELLATIONS_READ, Scope.CANCELLATIONS_WRITE)
     before = await week.everything()
-    refused = check_problem(await writer.cancel(["yoga"], accept="text/csv"), 403, "missing-scope")
+    refused = problem(await writer.cancel(["yoga"], accept="text/csv"), 403, "missing-scope")
     assert refused["scope"] == "audit:read"
     assert await week.everything() == before
     # A replay of what another key has asked for is no way round.
@@ -225,7 +214,7 @@ async def test_names_and_e_mails_need_a_scope_that_is_looked_at_before_anything_
     accepted = await auditor.cancel(["yoga"], key="theirs", accept="text/csv")
     assert accepted.status_code == 202
     assert "@" in accepted.text
-    replayed = check_problem(
+    replayed = problem(
         await writer.cancel(["yoga"], key="theirs", accept="text/csv"), 403, "missing-scope"
     )
     assert replayed["scope"] == "audit:read"
@@ -236,7 +225,7 @@ async def test_names_and_e_mails_need_a_scope_that_is_looked_at_before_anything_
     assert both.status_code == 200
     alone = await caller_with(Scope.AUDIT_READ)
     alone = await alone.http.get(f"/v1/bulk-cancellations/{without.json()['id']}/audit.csv")
-    assert check_problem(alone, 403, "missing-scope")["scope"] == "cancellations:read"
+    assert problem(alone, 403, "missing-scope")["scope"] == "cancellations:read"
 
 
 def _noon(day):

@@ -2,7 +2,8 @@
 
 import asyncio
 
-from worlds.office import ACCEPTED, CANCELLED, ENDED, problem
+from worlds.office import ACCEPTED, CANCELLED, ENDED
+from worlds.problems import problem
 
 # What was sent.
 

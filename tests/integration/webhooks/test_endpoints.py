@@ -8,7 +8,8 @@ import re
 import httpx
 import pytest
 import sqlalchemy as sa
-from worlds.office import ACCEPTED, NOWHERE, post, problem, rows
+from worlds.office import ACCEPTED, NOWHERE, post, rows
+from worlds.problems import problem
 
 from app.api.state import State
 from app.auth.keys import Scope, create_key

@@ -4,7 +4,8 @@ import datetime as dt
 import json
 
 import sqlalchemy as sa
-from worlds.office import ACCEPTED, CANCELLED, ENDED, NOWHERE, post, problem, rows
+from worlds.office import ACCEPTED, CANCELLED, ENDED, NOWHERE, post, rows
+from worlds.problems import problem
 
 from app.db.webhook_tables import webhook_deliveries, webhook_events
 
