@@ -88,6 +88,15 @@ class Method(StrEnum):
     NONE = "none"
 
 
+class RefundForm(StrEnum):
+    """In which form one leg of a line comes back; `goodwill` comes on top of all lines."""
+
+    ORIGINAL = "original"
+    STORE_CREDIT = "store_credit"
+    VOID = "void"  # the payment was never captured: its authorisation is let go
+    GOODWILL = "goodwill"
+
+
 IN_PROCESS = (JobStatus.HELD, JobStatus.QUEUED, JobStatus.RUNNING)
 TAKES_A_PLACE = (BookingStatus.BOOKED, BookingStatus.CHECKED_IN)
 # Settled by every job; and those that only a job with terms settles: before, the client is out.

@@ -10,6 +10,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from app.domain.statuses import RefundForm
+
 
 class UpstreamMethod(StrEnum):
     """How a booking was paid, and so what is given back."""
@@ -61,6 +63,8 @@ class Order:
     `accepted_as` is the upstream's id of the refund that it said it was at work on; `failed_as`
     that of one that failed and was then ordered anew, so that it says nothing of this order.
     `merchant` is whose account is asked. Credits are to be usable at least until `valid_until`.
+    `form` is what the upstream is asked to do: `method` says which upstream, for value at the
+    credits service that is `credit` though money was paid.
     """
 
     refund_id: str
@@ -76,6 +80,7 @@ class Order:
     failed_as: str | None = None
     merchant: PaymentAccount = None
     valid_until: datetime | None = None
+    form: RefundForm = RefundForm.ORIGINAL
     business_id: str = field(kw_only=True)
     client_id: str = field(kw_only=True)
 
