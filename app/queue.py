@@ -36,7 +36,7 @@ class Queue(Protocol):
         *,
         after_seconds: float = 0.0,
         once: str | None = None,
-        helper: bool = False,
+        extra_slice: bool = False,
     ) -> bool:
         """Prompt a worker to run a slice of the job, or to help with it.
 
@@ -72,7 +72,7 @@ class LocalQueue:
         *,
         after_seconds: float = 0.0,
         once: str | None = None,
-        helper: bool = False,  # noqa: ARG002 - there is nobody to help
+        extra_slice: bool = False,  # noqa: ARG002 - there is nobody to help
     ) -> bool:
         reached(f"{Call.WAKE}.before")
         self._count += 1
@@ -134,7 +134,7 @@ class ArqQueue:
         *,
         after_seconds: float = 0.0,
         once: str | None = None,
-        helper: bool = False,
+        extra_slice: bool = False,
     ) -> bool:
         reached(f"{Call.WAKE}.before")
         message_id = None if once is None else f"{self._namespace}:{job_id}:{once}"
@@ -142,11 +142,11 @@ class ArqQueue:
             return False
         try:
             async with asyncio.timeout(_PATIENCE_SECONDS):
-                if message_id is None and not helper and after_seconds <= 0:
+                if message_id is None and not extra_slice and after_seconds <= 0:
                     await self._push_prompt(job_id)
                 else:
                     pool = await self._connected()
-                    arguments = (job_id, "helper") if helper else (job_id,)
+                    arguments = (job_id, "helper") if extra_slice else (job_id,)
                     await pool.enqueue_job(
                         RUN_JOB, *arguments, _job_id=message_id, _defer_by=after_seconds or None
                     )

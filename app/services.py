@@ -17,7 +17,8 @@ from app.db.core.engine import Database
 from app.queue import ArqQueue, LocalQueue
 from app.refunds import verify
 from app.refunds.runtime import Runtime
-from app.refunds.slices import bell, loop, sweep
+from app.refunds.slices import loop, sweep
+from app.refunds.slices import prompts as slice_prompts
 from app.webhooks import deliver, prompts
 
 log = structlog.get_logger()
@@ -66,7 +67,7 @@ def embedded(runtime: Runtime, queue: LocalQueue) -> list[Service]:
     return [slices, _books(runtime), *deliveries(runtime)]
 
 
-def refunds(runtime: Runtime, run_slice: bell.RunSlice) -> list[Service]:
+def refunds(runtime: Runtime, run_slice: slice_prompts.RunSlice) -> list[Service]:
     """What a worker runs beside arq: each goes on while Redis is away.
 
     `run_slice` runs a slice of the job that another process asked for.
@@ -85,9 +86,9 @@ def refunds(runtime: Runtime, run_slice: bell.RunSlice) -> list[Service]:
         _books(runtime),
         Service(
             "prompts",
-            partial(bell.run_next, runtime.queue, run_slice, asked_for),
-            every_seconds=bell.PAUSE_SECONDS,
-            failed="bell.away",
+            partial(slice_prompts.run_next, runtime.queue, run_slice, asked_for),
+            every_seconds=slice_prompts.PAUSE_SECONDS,
+            failed="prompts.redis_away",
             only_waits=True,
             tasks=asked_for,
         ),
@@ -104,7 +105,7 @@ def deliveries(runtime: Runtime) -> list[Service]:
         "delivery prompts",
         partial(prompts.hear_once, db, queue),
         every_seconds=prompts.PAUSE_SECONDS,
-        failed="deliveries.bell_away",
+        failed="delivery_prompts.redis_away",
         only_waits=True,
     )
     return [delivering, hearing]

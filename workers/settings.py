@@ -77,7 +77,7 @@ class WorkerSettings:
     job_timeout = _SETTINGS.slice_seconds + _SETTINGS.lease_seconds + 60
     max_tries = _NEVER
     keep_result = 0
-    # For prompts that are for later or have a name; `slices.bell` has those that are for now.
+    # For prompts that are for later or have a name; `slices.prompts` has those that are for now.
     poll_delay = 0.1
     queue_read_limit = 1_000
     health_check_interval = 10

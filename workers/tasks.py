@@ -18,6 +18,6 @@ async def run_job(ctx: dict[str, Any], job_id: str, role: str = "") -> None:
     assert this is not None
     slices.add(this)
     try:
-        await run.run_job(ctx["runtime"], job_id, helper=role == "helper")
+        await run.run_job(ctx["runtime"], job_id, extra_slice=role == "helper")
     finally:
         slices.discard(this)

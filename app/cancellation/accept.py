@@ -112,7 +112,7 @@ class _Asked:
 
 async def _made_before(db: Database, asked: _Asked) -> Accepted | None:
     async with db.read() as conn:
-        job = await jobs.of_key(conn, asked.business_id, asked.idempotency_key)
+        job = await jobs.job_of_key(conn, asked.business_id, asked.idempotency_key)
         if job is None:
             return None
         if job.request_fingerprint != asked.fingerprint:

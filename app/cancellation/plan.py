@@ -93,7 +93,7 @@ class AcceptedLines(NamedTuple):
     """
 
     lines: sa.Subquery
-    given: entitlement_totals.Given
+    given: entitlement_totals.Parameters
     terms: ResolvedTerms | None
 
     @property
@@ -274,7 +274,7 @@ def _said(one: Override) -> tuple[Any, ...]:
 
 
 async def _seen(
-    conn: AsyncConnection, lines: sa.Subquery, given: entitlement_totals.Given
+    conn: AsyncConnection, lines: sa.Subquery, given: entitlement_totals.Parameters
 ) -> "_Seen":
     """All lines, read once in a fixed order."""
     seen = _Seen()

@@ -95,7 +95,7 @@ async def version(db: Database, business_id: str, job_id: str) -> str:
         NotFound: no such job.
     """
     async with db.single() as conn:
-        found = await job_versions.look(conn, business_id, job_id)
+        found = await job_versions.version_of(conn, business_id, job_id)
     if found is None:
         raise NotFound("bulk cancellation")
     return found
@@ -191,7 +191,7 @@ async def refund(db: Database, business_id: str, job_id: str, refund_id: str) ->
             raise NotFound("refund")
         session = await job_sessions.one(conn, job_id, found.session_id)
         client = await refund_pages.client_of(conn, business_id, found.client_id)
-        return RefundView(found, session, client, await history.of_refund(conn, refund_id))
+        return RefundView(found, session, client, await history.changes_of_refund(conn, refund_id))
 
 
 def _sums(totals: PlanTotals, groups: Sequence[RefundGroup]) -> dict[RefundStatus, RefundSum]:

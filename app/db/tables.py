@@ -82,7 +82,8 @@ businesses = sa.Table(
     sa.CheckConstraint("credits_per_line BETWEEN 1 AND 1000000000", name="credits_per_line_from_1"),
 )
 
-call_budgets = sa.Table(
+# Kept under its first name: older builds run beside this one while it is upgraded.
+rate_limits = sa.Table(
     "call_budgets",
     metadata,
     # Whose calls the upstream counts together.
@@ -375,9 +376,11 @@ refunds = sa.Table(
     sa.Column("failure_code", sa.String(64)),
     sa.Column("failure_detail", sa.String(500)),
     sa.Column("outcome_seq", sa.BigInteger),
-    sa.Column("first_due_at", Instant),  # from when its patience counts
+    sa.Column("first_due_at", Instant),  # from when its retry deadline counts
     sa.Column("settled_at", Instant),
-    sa.Column("hinted_at", Instant),  # an upstream's hook came, and nobody has looked since
+    # When a look-up was requested by an upstream's hook, until one begins. The name is kept: older
+    # builds run beside this one while it is upgraded.
+    sa.Column("hinted_at", Instant),
     # What a person says came back elsewhere; NULL: all of it.
     sa.Column("resolved_amount_minor", sa.BigInteger),
     # Until when the credits were to be used, before and after: where their service says so.

@@ -46,9 +46,9 @@ class ByReference:
 
     async def refund(self, order: Order) -> Outcome:
         """Ask once for the refund, under the order's key."""
-        if isinstance(order.merchant, UnreadableAccount):
-            return Unavailable(order.merchant.detail, None)
-        headers = account_of(order.merchant) | {"Idempotency-Key": order.idempotency_key}
+        if isinstance(order.payment_account, UnreadableAccount):
+            return Unavailable(order.payment_account.detail, None)
+        headers = account_of(order.payment_account) | {"Idempotency-Key": order.idempotency_key}
         reply = await self._upstream.call(
             "POST", self._path, headers=headers, json=self._body(order)
         )
@@ -56,11 +56,11 @@ class ByReference:
 
     async def look_up(self, order: Order) -> Finding:
         """What the upstream has under the order's reference."""
-        if isinstance(order.merchant, UnreadableAccount):
-            return Indeterminate(f"look-up: {order.merchant.detail}")
+        if isinstance(order.payment_account, UnreadableAccount):
+            return Indeterminate(f"look-up: {order.payment_account.detail}")
         query = {"reference": order.refund_id}
         reply = await self._upstream.call(
-            "GET", self._path, query=query, headers=account_of(order.merchant)
+            "GET", self._path, query=query, headers=account_of(order.payment_account)
         )
         return finding_of(reply, order, now=self._clock())
 
@@ -69,12 +69,12 @@ class ByReference:
         await self._upstream.aclose()
 
 
-def account_of(merchant: ConnectedAccount | SecretKeyAccount | None) -> dict[str, str]:
+def account_of(payment_account: ConnectedAccount | SecretKeyAccount | None) -> dict[str, str]:
     """The header that is sent instead of the platform's.
 
     None where the platform's token speaks for the business.
     """
-    match merchant:
+    match payment_account:
         case None:
             return {}
         case SecretKeyAccount(key):
@@ -82,4 +82,4 @@ def account_of(merchant: ConnectedAccount | SecretKeyAccount | None) -> dict[str
         case ConnectedAccount():
             raise ValueError("no upstream of our own contracts has connected accounts")
         case _:
-            assert_never(merchant)
+            assert_never(payment_account)

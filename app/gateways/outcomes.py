@@ -62,9 +62,9 @@ class Order:
     somebody else's. `refund_id` is the reference that the upstream keeps and is looked up by.
     `accepted_as` is the upstream's id of the refund that it said it was at work on; `failed_as`
     that of one that failed and was then ordered anew, so that it says nothing of this order.
-    `merchant` is whose account is asked. Credits are to be usable at least until `valid_until`.
-    `form` is what the upstream is asked to do: `method` says which upstream, for value at the
-    credits service that is `credit` though money was paid.
+    `payment_account` is whose account is asked. Credits are to be usable at least until
+    `valid_until`. `form` is what the upstream is asked to do: `method` says which upstream, for
+    value at the credits service that is `credit` though money was paid.
     """
 
     refund_id: str
@@ -78,7 +78,7 @@ class Order:
     reason: str
     accepted_as: str | None = None
     failed_as: str | None = None
-    merchant: PaymentAccount = None
+    payment_account: PaymentAccount = None
     valid_until: datetime | None = None
     form: RefundForm = RefundForm.ORIGINAL
     business_id: str = field(kw_only=True)

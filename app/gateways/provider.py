@@ -39,7 +39,9 @@ class Provider(Protocol):
     def open_gateway(self, upstream: UpstreamClient) -> Gateway:
         """Its `refund` and `look_up`, over this pool, which it takes over."""
 
-    def account_of(self, merchant: ConnectedAccount | SecretKeyAccount | None) -> dict[str, str]:
+    def account_of(
+        self, payment_account: ConnectedAccount | SecretKeyAccount | None
+    ) -> dict[str, str]:
         """The headers that say whose account a call is for; None is the platform's.
 
         Raises:

@@ -30,7 +30,7 @@ from app.refunds.policy import AttemptContext
 async def decide_after_call(
     gateway: Gateway,
     order: Order,
-    trail: AttemptContext,
+    context: AttemptContext,
     outcome: Outcome,
     *,
     quiet_in_seconds: float,
@@ -42,7 +42,7 @@ async def decide_after_call(
     Args:
         gateway: where it was sent.
         order: what was sent.
-        trail: what is known of the refund, this call included.
+        context: what is known of the refund, this call included.
         outcome: what came back.
         quiet_in_seconds: when a call that was never heard of can no longer land.
     """
@@ -50,15 +50,15 @@ async def decide_after_call(
         case Succeeded(reference, before, after):
             return policy.succeeded(reference, expires_before=before, expires_after=after)
         case Processing(reference, reason):
-            return policy.processing(trail, reference, reason)
-        case Rejected(code, _, _) if code == ALREADY_REFUNDED or trail.attempts > 1:
+            return policy.processing(context, reference, reason)
+        case Rejected(code, _, _) if code == ALREADY_REFUNDED or context.attempts > 1:
             # Perhaps because of an earlier call of ours, never heard of: believed after a look.
-            return _refused(trail, outcome, await gateway.look_up(order))
+            return _refused(context, outcome, await gateway.look_up(order))
         case Rejected():
-            return _rejected(trail, outcome)
+            return _rejected(context, outcome)
         case Throttled(retry_after):
             return policy.not_done(
-                trail,
+                context,
                 "throttled",
                 "the upstream asks us to wait",
                 retry_after_seconds=retry_after,
@@ -66,7 +66,7 @@ async def decide_after_call(
             )
         case Unavailable(detail, retry_after):
             return policy.not_done(
-                trail, "unavailable", detail, retry_after_seconds=retry_after, throttled=False
+                context, "unavailable", detail, retry_after_seconds=retry_after, throttled=False
             )
         case Indeterminate(detail, retry_after):
             return policy.unknown(
@@ -76,13 +76,13 @@ async def decide_after_call(
             assert_never(outcome)
 
 
-def decide_by_sibling(trail: AttemptContext, sibling: Sibling | None) -> RefundUpdate | None:
+def decide_by_sibling(context: AttemptContext, sibling: Sibling | None) -> RefundUpdate | None:
     """What becomes of a refund whose payment another refund of ours may have returned.
 
     The upstream says that it is refunded already, and not by this refund. None: by none of ours.
 
     Args:
-        trail: what is known of the refund.
+        context: what is known of the refund.
         sibling: the likeliest other refund of ours; None: there is none, so it was somebody else.
     """
     if sibling is None:
@@ -90,11 +90,11 @@ def decide_by_sibling(trail: AttemptContext, sibling: Sibling | None) -> RefundU
     named = f"refund {sibling.id} of booking {sibling.booking_id}"
     if sibling.status in {RefundStatus.SUCCEEDED, RefundStatus.PROCESSING}:
         return policy.refunded_here(named)
-    return policy.perhaps_refunded_here(trail, named)
+    return policy.perhaps_refunded_here(context, named)
 
 
 def decide_after_lookup(
-    claimed: ClaimedRefund, trail: AttemptContext, finding: Finding
+    claimed: ClaimedRefund, context: AttemptContext, finding: Finding
 ) -> RefundUpdate:
     """What becomes of a refund that was looked up.
 
@@ -104,28 +104,32 @@ def decide_after_lookup(
         case Succeeded(reference, before, after):
             return policy.succeeded(reference, expires_before=before, expires_after=after)
         case Processing(reference, reason):
-            return policy.processing(trail, reference, reason)
+            return policy.processing(context, reference, reason)
         case Rejected(_, _, reference) if claimed.status == RefundStatus.PROCESSING and _is_another(
             claimed, reference
         ):
             detail = "the upstream shows a refund that failed, and not the one that it had accepted"
-            return policy.lookup_failed(trail, claimed.status, detail, pause_seconds=trail.pause())
+            return policy.lookup_failed(
+                context, claimed.status, detail, pause_seconds=context.pause()
+            )
         case Rejected(code, detail, reference):
             return policy.rejected(code, detail, reference)
         case Absent() if claimed.status == RefundStatus.PROCESSING:
             # It has given the refund an id: not to know of it now is no leave to send it again.
             detail = "the upstream had accepted it and does not show it now"
-            return policy.lookup_failed(trail, claimed.status, detail, pause_seconds=trail.pause())
+            return policy.lookup_failed(
+                context, claimed.status, detail, pause_seconds=context.pause()
+            )
         case Absent():
-            return policy.not_found(trail)
+            return policy.not_found(context)
         case Indeterminate(detail, retry_after):
-            pause = trail.pause(at_least=retry_after or 0.0)
-            return policy.lookup_failed(trail, claimed.status, detail, pause_seconds=pause)
+            pause = context.pause(at_least=retry_after or 0.0)
+            return policy.lookup_failed(context, claimed.status, detail, pause_seconds=pause)
         case _:
             assert_never(finding)
 
 
-def _refused(trail: AttemptContext, refusal: Rejected, finding: Finding) -> RefundUpdate:
+def _refused(context: AttemptContext, refusal: Rejected, finding: Finding) -> RefundUpdate:
     """Whose doing a refusal is: ours is a success that we had not heard of.
 
     Without one of ours the refusal stands.
@@ -134,20 +138,20 @@ def _refused(trail: AttemptContext, refusal: Rejected, finding: Finding) -> Refu
         case Succeeded(reference, before, after):
             return policy.succeeded(reference, expires_before=before, expires_after=after)
         case Processing(reference, reason):
-            return policy.processing(trail, reference, reason)
+            return policy.processing(context, reference, reason)
         case Absent() | Rejected():
-            return _rejected(trail, refusal)
+            return _rejected(context, refusal)
         case Indeterminate(why, retry_after):
-            return policy.unknown(why, quiet_in_seconds=trail.pause(at_least=retry_after or 0.0))
+            return policy.unknown(why, quiet_in_seconds=context.pause(at_least=retry_after or 0.0))
         case _:
             assert_never(finding)
 
 
-def _rejected(trail: AttemptContext, refusal: Rejected) -> RefundUpdate:
+def _rejected(context: AttemptContext, refusal: Rejected) -> RefundUpdate:
     if refusal.code == ALREADY_REFUNDED:
         return policy.refunded_elsewhere(refusal.detail)
     if refusal.code == policy.INSUFFICIENT_BALANCE and refusal.upstream_reference is None:
-        return policy.without_balance(trail, refusal.detail)
+        return policy.without_balance(context, refusal.detail)
     return policy.rejected(refusal.code, refusal.detail, refusal.upstream_reference)
 
 

@@ -1,4 +1,4 @@
-"""One claimed refund: the call that its row asks for, and its verdict.
+"""One claimed refund: the call that its row asks for, and what it makes of the row.
 
 The call is made only in time, and at the upstream's pace. The row is committed as `submitted`
 before this is called; no call starts so late that it could outlive the lease.
@@ -52,26 +52,26 @@ class LaneContext:
     reason: str
     method: UpstreamMethod
     pace: Pace
-    merchant: PaymentAccount = None
-    budget: RateLimit | None = None  # None: the upstream does not count calls
+    payment_account: PaymentAccount = None
+    rate_limit: RateLimit | None = None  # None: the upstream does not count calls
     valid_until: datetime | None = None  # credits that come back can be used at least so long
 
 
 async def execute(
-    runtime: Runtime, place: LaneContext, claimed: ClaimedRefund, *, send_before: float
+    runtime: Runtime, lane: LaneContext, claimed: ClaimedRefund, *, send_before: float
 ) -> RefundUpdate:
     """Make the call that the row asks for, and say what becomes of it.
 
     Args:
         runtime: the worker's.
-        place: where it belongs.
+        lane: where it belongs.
         claimed: the row, as it was claimed.
         send_before: the instant, by `seconds_since_boot`, after which its call could outlive its
             lease.
     """
     # Asked again, or asked after because nothing is known of it: such calls have a budget.
     repeat = claimed.status == RefundStatus.INDETERMINATE or claimed.attempts > 1
-    trail = AttemptContext(
+    context = AttemptContext(
         attempts=claimed.attempts,
         age_seconds=claimed.age_seconds,
         give_up_after_seconds=runtime.settings.give_up_after_seconds,
@@ -80,22 +80,22 @@ async def execute(
         in_vain=max(0, claimed.epoch - claimed.attempts),
     )
     look_up = claimed.status != RefundStatus.SUBMITTED
-    if await place.pace.enter(repeat=repeat, look_up=look_up) is Admission.LATER:
-        _count(place, 0)
-        pause = max(place.pace.quiet_seconds, 1.0)
+    if await lane.pace.enter(repeat=repeat, look_up=look_up) is Admission.DEFER:
+        _count(lane, 0)
+        pause = max(lane.pace.quiet_seconds, 1.0)
         return policy.upstream_paused(
-            trail, claimed.status, due_in_seconds=pause * (1 + trail.jitter)
+            context, claimed.status, due_in_seconds=pause * (1 + context.jitter)
         )
-    gateway = _InstrumentedGateway(runtime.gateways[place.method], place.method, place.pace)
+    gateway = _InstrumentedGateway(runtime.gateways[lane.method], lane.method, lane.pace)
     try:
         if runtime.stopping.is_set() or seconds_since_boot() >= send_before:
-            return policy.not_started(claimed.status, waits_for=trail.waits_for)
-        order = order_of(claimed, place)
-        return await _call(runtime, gateway, order, claimed, trail, send_before)
+            return policy.not_started(claimed.status, waits_for=context.waits_for)
+        order = order_of(claimed, lane)
+        return await _call(runtime, gateway, order, claimed, context, send_before)
     finally:
-        _count(place, gateway.calls)
-        paused = place.pace.leave(
-            gateway.sign,
+        _count(lane, gateway.calls)
+        paused = lane.pace.leave(
+            gateway.signal,
             repeat=repeat,
             look_up=look_up,
             retry_after_seconds=gateway.retry_after_seconds,
@@ -103,17 +103,17 @@ async def execute(
         if paused is not None:
             log.warning(
                 "lane.paused",
-                business_id=place.business_id,
-                method=place.method,
+                business_id=lane.business_id,
+                method=lane.method,
                 because=paused,
-                seconds=round(place.pace.quiet_seconds, 1),
+                seconds=round(lane.pace.quiet_seconds, 1),
             )
 
 
-def _count(place: LaneContext, calls: int) -> None:
+def _count(lane: LaneContext, calls: int) -> None:
     """Of each claimed refund one call has been granted."""
-    if place.budget is not None:
-        place.budget.owed += calls - 1
+    if lane.rate_limit is not None:
+        lane.rate_limit.debt += calls - 1
 
 
 @dataclass(slots=True)
@@ -124,7 +124,7 @@ class _InstrumentedGateway:
     method: UpstreamMethod
     pace: Pace
     calls: int = 0
-    sign: Signal | None = None
+    signal: Signal | None = None
     retry_after_seconds: float = 0.0
 
     async def refund(self, order: Order) -> Outcome:
@@ -156,23 +156,25 @@ class _InstrumentedGateway:
         asked: float | None = None
         match outcome:
             case Rejected(code, _, None) if code == policy.INSUFFICIENT_BALANCE:
-                self.sign = Signal.OUT_OF_FUNDS
+                self.signal = Signal.OUT_OF_FUNDS
             case Succeeded() | Processing() | Rejected() | Absent():
-                self.sign = Signal.WELL
+                self.signal = Signal.WELL
             case Throttled(asked, limit) | Indeterminate(_, asked, Limit() as limit):
-                self.sign = _SIGN[limit]
+                self.signal = _SIGNALS[limit]
             case Unavailable(_, asked) | Indeterminate(_, asked):
-                self.sign = Signal.FAILING
+                self.signal = Signal.FAILING
             case _:
                 assert_never(outcome)
         self.retry_after_seconds = min(asked or 0.0, policy.MAX_RETRY_AFTER_SECONDS)
-        if self.sign in {Signal.WELL, Signal.OUT_OF_FUNDS, Signal.THROTTLED}:
-            refused = self.sign is Signal.THROTTLED
-            self.pace.heard(sent_at, refused=refused, retry_after_seconds=self.retry_after_seconds)
+        if self.signal in {Signal.WELL, Signal.OUT_OF_FUNDS, Signal.THROTTLED}:
+            refused = self.signal is Signal.THROTTLED
+            self.pace.answered(
+                sent_at, refused=refused, retry_after_seconds=self.retry_after_seconds
+            )
 
 
 # Where another call was at the same object, the upstream is well.
-_SIGN: Final = {
+_SIGNALS: Final = {
     Limit.RATE: Signal.THROTTLED,
     Limit.CONCURRENCY: Signal.CROWDED,
     Limit.OBJECT: Signal.WELL,
@@ -184,41 +186,41 @@ async def _call(
     gateway: _InstrumentedGateway,
     order: Order,
     claimed: ClaimedRefund,
-    trail: AttemptContext,
+    context: AttemptContext,
     send_before: float,
 ) -> RefundUpdate:
     settings = runtime.settings
     quiet_in = settings.upstream_timeout_seconds + settings.upstream_quiescence_seconds
     try:
         if claimed.status != RefundStatus.SUBMITTED:
-            return decide.decide_after_lookup(claimed, trail, await gateway.look_up(order))
+            return decide.decide_after_lookup(claimed, context, await gateway.look_up(order))
         if settings.look_up_first:
-            known = decide.decide_after_lookup(claimed, trail, await gateway.look_up(order))
+            known = decide.decide_after_lookup(claimed, context, await gateway.look_up(order))
             if known.status == RefundStatus.SUBMITTED or seconds_since_boot() >= send_before:
                 # The look-up told nothing, or too late.
-                return policy.not_started(claimed.status, due_in_seconds=trail.pause())
+                return policy.not_started(claimed.status, due_in_seconds=context.pause())
             if known.status != RefundStatus.PENDING:
                 return known
         started = time.monotonic()
         outcome = await gateway.refund(order)
         quiet_in -= min(time.monotonic() - started, settings.upstream_timeout_seconds)
-        verdict = await decide.decide_after_call(
-            gateway, order, trail, outcome, quiet_in_seconds=quiet_in
+        update = await decide.decide_after_call(
+            gateway, order, context, outcome, quiet_in_seconds=quiet_in
         )
-        if verdict.failure_code != policy.ALREADY_REFUNDED_ELSEWHERE:
-            return verdict
+        if update.failure_code != policy.ALREADY_REFUNDED_ELSEWHERE:
+            return update
         async with runtime.db.read() as conn:
             sibling = await ceilings.sibling_of(conn, claimed.id)
-        return decide.decide_by_sibling(trail, sibling) or verdict
+        return decide.decide_by_sibling(context, sibling) or update
     except Exception as error:
         log.exception("refund.call_failed", refund_id=claimed.id)
-        gateway.sign, why = Signal.FAILING, f"internal: {type(error).__name__}"
+        gateway.signal, why = Signal.FAILING, f"internal: {type(error).__name__}"
         if claimed.status != RefundStatus.SUBMITTED:
-            return policy.lookup_failed(trail, claimed.status, why, pause_seconds=trail.pause())
-        return policy.unknown(why, quiet_in_seconds=max(quiet_in, trail.pause()))
+            return policy.lookup_failed(context, claimed.status, why, pause_seconds=context.pause())
+        return policy.unknown(why, quiet_in_seconds=max(quiet_in, context.pause()))
 
 
-def order_of(claimed: ClaimedRefund, place: LaneContext) -> Order:
+def order_of(claimed: ClaimedRefund, lane: LaneContext) -> Order:
     """What is asked of the upstream for this row, in the same words each time."""
     # One key for all attempts; a new one only after a recorded refusal, for a try that a person
     # asked for or when the balance may have been filled.
@@ -229,17 +231,17 @@ def order_of(claimed: ClaimedRefund, place: LaneContext) -> Order:
     return Order(
         refund_id=claimed.id,
         idempotency_key=key,
-        method=place.method,
+        method=lane.method,
         payment_id=claimed.payment_id,
         amount_minor=claimed.amount_minor,
         currency=claimed.currency,
         account_id=claimed.account_id,
         credits=claimed.credits,
-        reason=place.reason,
+        reason=lane.reason,
         accepted_as=claimed.upstream_reference if is_accepted else None,
         failed_as=claimed.upstream_reference if has_failed else None,
-        merchant=place.merchant,
-        valid_until=place.valid_until,
-        business_id=place.business_id,
+        payment_account=lane.payment_account,
+        valid_until=lane.valid_until,
+        business_id=lane.business_id,
         client_id=claimed.client_id,
     )

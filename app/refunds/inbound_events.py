@@ -35,14 +35,14 @@ class InboundSource(StrEnum):
 
 
 class InboundResult(StrEnum):
-    """What became of a hint."""
+    """What became of an inbound event."""
 
     LOOK_UP = "look_up"  # it is due now
     REMEMBERED = "remembered"  # our own call is not recorded yet: it is looked up once that is
     REPEATED = "repeated"  # the event has counted before
     UNKNOWN = "unknown"  # no refund of this source has the reference
-    REOPENED = "doubted"  # a success that Stripe takes back: it is looked up, too
-    AT_REST = "at_rest"  # there is nothing to look up: it is final, or a person's
+    REOPENED = "reopened"  # a success that Stripe takes back: it is looked up, too
+    NOTHING_DUE = "nothing_due"  # there is nothing to look up: it is final, or a person's
 
 
 _METHOD: Final = {
@@ -70,21 +70,21 @@ async def take(
     """
     job_id = refund_id = None
     async with db.write(Step.HINT) as conn:
-        came_to = InboundResult.REPEATED
+        result = InboundResult.REPEATED
         if await inbound_events.record_once(conn, source, event_id):
             refund_id = await _refund_id(conn, reference)
             if refund_id is not None:
                 job_id = await inbound_events.job_of(conn, refund_id, _METHOD[source])
             if refund_id is None or job_id is None:
-                came_to = InboundResult.UNKNOWN
+                result = InboundResult.UNKNOWN
             else:
-                came_to = await _apply(conn, source, job_id, refund_id, failed_id)
+                result = await _request_lookup(conn, source, job_id, refund_id, failed_id)
     log.info(
-        "hook.taken", source=source, job_id=job_id, refund_id=job_id and refund_id, came_to=came_to
+        "hook.taken", source=source, job_id=job_id, refund_id=job_id and refund_id, result=result
     )
-    if job_id is not None and came_to in {InboundResult.LOOK_UP, InboundResult.REOPENED}:
+    if job_id is not None and result in {InboundResult.LOOK_UP, InboundResult.REOPENED}:
         await queue.wake(job_id)
-    return came_to
+    return result
 
 
 async def _refund_id(conn: AsyncConnection, reference: str | ProvidersRefund) -> str | None:
@@ -93,7 +93,7 @@ async def _refund_id(conn: AsyncConnection, reference: str | ProvidersRefund) ->
     return reference if _REFUND_ID.fullmatch(reference) else None
 
 
-async def _apply(
+async def _request_lookup(
     conn: AsyncConnection, source: InboundSource, job_id: str, refund_id: str, failed_id: str | None
 ) -> InboundResult:
     # The job's row first, as everybody takes it who writes both.
@@ -103,7 +103,7 @@ async def _apply(
     assert refund is not None
     match refund.status, refund.due_at is not None:
         case RefundStatus.PROCESSING, True:
-            await inbound_events.remember(conn, refund_id)
+            await inbound_events.request_lookup(conn, refund_id)
             await jobs.update(conn, job_id, due_at=now())
             return InboundResult.LOOK_UP
         case RefundStatus.SUCCEEDED, _ if (
@@ -123,7 +123,7 @@ async def _apply(
             )
             return InboundResult.LOOK_UP
         case _, True:
-            await inbound_events.remember(conn, refund_id)
+            await inbound_events.request_lookup(conn, refund_id)
             return InboundResult.REMEMBERED
         case _:
-            return InboundResult.AT_REST
+            return InboundResult.NOTHING_DUE

@@ -24,7 +24,7 @@ from app.refunds.runtime import Runtime
 log = structlog.get_logger()
 
 
-async def of_business(
+async def accounts_of_business(
     runtime: Runtime, conn: AsyncConnection, business_id: str
 ) -> Mapping[UpstreamMethod, PaymentAccount]:
     """At whose account the business's payments are, and at whose its credits."""

@@ -149,16 +149,18 @@ def refunded_here(sibling: str) -> RefundUpdate:
     )
 
 
-def perhaps_refunded_here(trail: AttemptContext, sibling: str) -> RefundUpdate:
+def perhaps_refunded_here(context: AttemptContext, sibling: str) -> RefundUpdate:
     """Refused while the outcome of another refund of ours, `sibling`, is unknown.
 
     Who did it is not known, either.
     """
-    return _refused_for_now(trail, ALREADY_REFUNDED, f"{sibling} of the same payment is under way")
+    return _refused_for_now(
+        context, ALREADY_REFUNDED, f"{sibling} of the same payment is under way"
+    )
 
 
 def processing(
-    trail: AttemptContext, upstream_reference: str | None, reason: str | None = None
+    context: AttemptContext, upstream_reference: str | None, reason: str | None = None
 ) -> RefundUpdate:
     """The upstream accepted it, and its final word is still to come.
 
@@ -166,8 +168,8 @@ def processing(
     waits with it.
     """
     waits_for = reason if reason in _WAITS_SECONDS else None
-    trail = replace(trail, waits_for=waits_for)
-    if trail.past_deadline:
+    context = replace(context, waits_for=waits_for)
+    if context.past_deadline:
         detail = "the upstream has accepted it and never said how it ended"
         return RefundUpdate(
             RefundStatus.PROCESSING,
@@ -178,31 +180,31 @@ def processing(
         )
     return RefundUpdate(
         RefundStatus.PROCESSING,
-        trail.pause_of_look_up(),
+        context.pause_of_look_up(),
         upstream_reference=upstream_reference,
         failure_code=None if reason is None else reason[:64],
         failure_detail=_WAITS_FOR.get(waits_for or ""),
     )
 
 
-def without_balance(trail: AttemptContext, detail: str) -> RefundUpdate:
+def without_balance(context: AttemptContext, detail: str) -> RefundUpdate:
     """The business's balance does not cover it yet: it is tried again and again.
 
     That is no fault of the refund.
     """
-    return _refused_for_now(trail, INSUFFICIENT_BALANCE, detail)
+    return _refused_for_now(context, INSUFFICIENT_BALANCE, detail)
 
 
-def _refused_for_now(trail: AttemptContext, code: str, detail: str) -> RefundUpdate:
+def _refused_for_now(context: AttemptContext, code: str, detail: str) -> RefundUpdate:
     """Refused for what may pass by itself: tried again under a new key.
 
-    It is a person's when patience is out.
+    It is a person's once its retry deadline has passed.
     """
-    if trail.past_deadline:
+    if context.past_deadline:
         return rejected(code, detail)
     return RefundUpdate(
         RefundStatus.PENDING,
-        trail.pause(),
+        context.pause(),
         uncounted=True,
         failure_code=code,
         failure_detail=detail[:500],
@@ -211,7 +213,7 @@ def _refused_for_now(trail: AttemptContext, code: str, detail: str) -> RefundUpd
 
 
 def not_done(
-    trail: AttemptContext,
+    context: AttemptContext,
     code: str,
     detail: str,
     *,
@@ -220,25 +222,25 @@ def not_done(
 ) -> RefundUpdate:
     """The call surely had no effect: send again later.
 
-    When patience is out it is given to a person, after one more look if it was sent before.
+    Past its retry deadline it is given to a person, after one more look if it was sent before.
     """
-    if trail.past_deadline and trail.attempts > 1:
+    if context.past_deadline and context.attempts > 1:
         # This call had no effect. An earlier one may have: one more look.
         return RefundUpdate(
             RefundStatus.INDETERMINATE,
-            trail.pause(),
+            context.pause(),
             uncounted=True,
             failure_code="unknown",
             failure_detail=detail[:500],
         )
-    if trail.past_deadline:
+    if context.past_deadline:
         return rejected(UPSTREAM_UNAVAILABLE, detail)
     asked_for = min(retry_after_seconds or 0.0, MAX_RETRY_AFTER_SECONDS)
     if throttled and asked_for:
-        pause = asked_for + trail.jitter
+        pause = asked_for + context.jitter
     else:
         longest = _MAX_THROTTLED_SECONDS if throttled else _MAX_PAUSE_SECONDS
-        pause = trail.back_off(at_least=asked_for, at_most=longest)
+        pause = context.back_off(at_least=asked_for, at_most=longest)
     return RefundUpdate(
         RefundStatus.PENDING,
         pause,
@@ -251,8 +253,8 @@ def not_done(
 def unknown(detail: str, *, quiet_in_seconds: float) -> RefundUpdate:
     """Nothing is known: look it up once the call can no longer land.
 
-    That is `quiet_in_seconds` from now. Out of patience too: a machine gives up after a look-up
-    only. Until a call can no longer land, not even a person may have it sent again.
+    That is `quiet_in_seconds` from now. Past its retry deadline too: a machine gives up after a
+    look-up only. Until a call can no longer land, not even a person may have it sent again.
     """
     return RefundUpdate(
         RefundStatus.INDETERMINATE,
@@ -262,47 +264,47 @@ def unknown(detail: str, *, quiet_in_seconds: float) -> RefundUpdate:
     )
 
 
-def not_found(trail: AttemptContext) -> RefundUpdate:
+def not_found(context: AttemptContext) -> RefundUpdate:
     """The upstream knows nothing of it: send it again under the same key.
 
-    Not so where that has failed too often, or patience is out.
+    Not so where that has failed too often, or its retry deadline has passed.
     """
-    if trail.past_deadline:
+    if context.past_deadline:
         detail = "sent, and the upstream has none of it"
         return RefundUpdate(
             RefundStatus.INDETERMINATE, None, failure_code=GAVE_UP, failure_detail=detail
         )
-    if trail.attempts >= MAX_SENDS:
+    if context.attempts >= MAX_SENDS:
         return unknown(
-            "sent repeatedly, and the upstream has none of it", quiet_in_seconds=trail.pause()
+            "sent repeatedly, and the upstream has none of it", quiet_in_seconds=context.pause()
         )
     return RefundUpdate(RefundStatus.PENDING, 0.0, failure_code="looked_up_absent")
 
 
 def lookup_failed(
-    trail: AttemptContext, status: RefundStatus, detail: str, *, pause_seconds: float
+    context: AttemptContext, status: RefundStatus, detail: str, *, pause_seconds: float
 ) -> RefundUpdate:
     """A look-up that told nothing: the refund stays what it was.
 
-    It waits for what it did, and is looked up again unless patience is out.
+    It waits for what it did, and is looked up again until its retry deadline.
     """
-    due = None if trail.past_deadline else pause_seconds
+    due = None if context.past_deadline else pause_seconds
     return RefundUpdate(
         status,
         due,
-        failure_code=trail.waits_for or "look_up_unanswered",
+        failure_code=context.waits_for or "look_up_unanswered",
         failure_detail=detail[:500],
     )
 
 
 def upstream_paused(
-    trail: AttemptContext, status: RefundStatus, *, due_in_seconds: float
+    context: AttemptContext, status: RefundStatus, *, due_in_seconds: float
 ) -> RefundUpdate:
-    """Claimed while its upstream takes no calls: it waits on, unless patience is out."""
-    if not trail.past_deadline:
-        return not_started(status, due_in_seconds=due_in_seconds, waits_for=trail.waits_for)
+    """Claimed while its upstream takes no calls: it waits on until its retry deadline."""
+    if not context.past_deadline:
+        return not_started(status, due_in_seconds=due_in_seconds, waits_for=context.waits_for)
     detail = "the upstream took no calls for as long as a machine tries"
-    if status == RefundStatus.SUBMITTED and trail.attempts > 1:
+    if status == RefundStatus.SUBMITTED and context.attempts > 1:
         return RefundUpdate(
             RefundStatus.INDETERMINATE,
             None,
@@ -318,7 +320,7 @@ def upstream_paused(
             failure_code=UPSTREAM_UNAVAILABLE,
             failure_detail=detail,
         )
-    return lookup_failed(trail, status, detail, pause_seconds=due_in_seconds)
+    return lookup_failed(context, status, detail, pause_seconds=due_in_seconds)
 
 
 def not_started(

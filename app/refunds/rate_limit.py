@@ -1,9 +1,8 @@
 """A lane's part of the calls that its account may have, over all workers.
 
-It is asked for before refunds are claimed. Nothing that is claimed waits here. Each claimed refund
-has been granted one call; what it makes beyond that, or leaves unmade, is told when the lane asks
-next. A look-up counts as one, whatever the pages of its list: nearly every payment has a single
-one.
+It is asked for before refunds are claimed, so a claimed refund never waits here: each claim holds
+one permit. Extra calls and unused permits are settled at the next `acquire`. A look-up counts as
+one, whatever the pages of its list: nearly every payment has a single one.
 """
 
 import time
@@ -35,7 +34,7 @@ class RateLimit:
 
     account: str
     per_second: float
-    owed: int = 0  # calls made and not granted, or below nought granted and not made
+    debt: int = 0  # calls made and not granted, or below nought granted and not made
     # Monotonic: there was less than was wanted, so none is asked for until then.
     retry_at: float = float("-inf")
 
@@ -45,19 +44,23 @@ class RateLimit:
         return time.monotonic() < self.retry_at
 
 
-def of_payments(runtime: Runtime, merchant: PaymentAccount, business_id: str) -> RateLimit | None:
-    """The budget of the account of a business's payments; None: calls are not counted."""
+def limit_of_payments(
+    runtime: Runtime, payment_account: PaymentAccount, business_id: str
+) -> RateLimit | None:
+    """The limit of a business's payments' account; None: calls are not counted."""
     per_second = runtime.settings.payments_calls_per_second
-    if per_second is None or isinstance(merchant, UnreadableAccount):
+    if per_second is None or isinstance(payment_account, UnreadableAccount):
         return None  # or no call is made
-    return RateLimit(account_of(runtime, UpstreamMethod.PAYMENT, merchant, business_id), per_second)
+    return RateLimit(
+        account_of(runtime, UpstreamMethod.PAYMENT, payment_account, business_id), per_second
+    )
 
 
 def account_of(
-    runtime: Runtime, method: UpstreamMethod, merchant: PaymentAccount, business_id: str
+    runtime: Runtime, method: UpstreamMethod, payment_account: PaymentAccount, business_id: str
 ) -> str:
     """The name of the account that an upstream counts a business's calls for."""
-    match merchant:
+    match payment_account:
         case ConnectedAccount(account):
             return account
         case None if (
@@ -68,34 +71,34 @@ def account_of(
             return f"business:{business_id}"
 
 
-async def ask(runtime: Runtime, budget: RateLimit, *, wanted: int) -> int:
+async def acquire(runtime: Runtime, limit: RateLimit, *, wanted: int) -> int:
     """How many of the wanted calls may be made now.
 
     The account's row is held for this one statement only.
     """
-    owed = budget.owed
+    debt = limit.debt
     async with runtime.db.write() as conn:
         granted = await rate_limits.take(
-            conn, budget.account, wanted=wanted, owed=owed, per_second=budget.per_second
+            conn, limit.account, wanted=wanted, debt=debt, per_second=limit.per_second
         )
-    budget.owed -= owed  # calls have ended meanwhile
+    limit.debt -= debt  # calls have ended meanwhile
     if granted.calls < wanted:
         pause = max(granted.next_in_seconds, _ASK_AGAIN_SECONDS * (0.5 + runtime.jitter()))
-        budget.retry_at = time.monotonic() + pause
+        limit.retry_at = time.monotonic() + pause
     return granted.calls
 
 
-async def reconcile(runtime: Runtime, budget: RateLimit) -> None:
-    """Tell what is owed.
+async def reconcile(runtime: Runtime, limit: RateLimit) -> None:
+    """Settle the debt.
 
     Others then have what this lane does not need, or wait for what it has had.
     """
-    if not budget.owed:
+    if not limit.debt:
         return
     try:
-        await ask(runtime, budget, wanted=0)
+        await acquire(runtime, limit, wanted=0)
     except Exception as error:
         # At worst the account's calls are counted wrong by a few.
         if not is_outage(error):
             raise
-        log.warning("budget.not_told", account=budget.account, error=type(error).__name__)
+        log.warning("rate_limit.not_reconciled", account=limit.account, error=type(error).__name__)

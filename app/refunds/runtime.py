@@ -54,8 +54,11 @@ class Runtime:
         object.__setattr__(self, "seals", cache(self.settings.seals))
 
     @property
-    def turn(self) -> int:
-        """Counts up once in a slice's time: prompts that name it count once within that."""
+    def time_bucket(self) -> int:
+        """Number of the current slice-long time bucket.
+
+        Prompts named after it are deduplicated within the bucket.
+        """
         return int(time.time() // self.settings.slice_seconds)
 
     def is_at_work(self) -> bool:

@@ -1,6 +1,6 @@
 """Outcomes become rows in group commits; a job with nothing left comes to its end.
 
-An outcome that was heard is in the next commit.
+Every outcome received is in the next commit.
 """
 
 from functools import partial
@@ -24,7 +24,7 @@ log = structlog.get_logger()
 
 
 class GroupCommit(GroupCommitter[Recorded]):
-    """Collects verdicts of one job from many calls and writes them in groups.
+    """Collects updates of one job from many calls and writes them in groups.
 
     Leaving the block writes the rest.
     """
@@ -32,9 +32,9 @@ class GroupCommit(GroupCommitter[Recorded]):
     def __init__(self, runtime: Runtime, job_id: str) -> None:
         super().__init__(partial(_record, runtime, job_id))
 
-    def add(self, claimed: ClaimedRefund, verdict: RefundUpdate) -> None:
-        """Have this verdict written in the next group."""
-        self.put(Recorded(claimed.id, claimed.epoch, verdict))
+    def add(self, claimed: ClaimedRefund, update: RefundUpdate) -> None:
+        """Have this update written in the next group."""
+        self.put(Recorded(claimed.id, claimed.epoch, update))
 
 
 async def _record(runtime: Runtime, job_id: str, group: list[Recorded]) -> None:

@@ -20,9 +20,9 @@ from app.queue import LocalQueue
 from app.refunds.pacing.pace import Account
 from app.refunds.pacing.rate import Phase
 from app.refunds.pacing.sharing import AccountRate
+from app.refunds.rate_publisher import RatePublisher
 from app.refunds.runtime import Runtime
 from app.refunds.slices import run
-from app.refunds.telling import Teller
 from app.schedule.load import import_file
 
 DAY = dt.date(2027, 1, 4)
@@ -199,10 +199,10 @@ async def test_one_payment_has_one_call_in_flight(job):
 async def test_no_more_is_claimed_than_goes_in_half_a_second_of_the_pace(job):
     peer = Peer()
     runtime, job_id = await job(peer, [f"p{n}" for n in range(60)], slice_seconds=1)
-    earlier = Teller(runtime, "payment:business:studio", Account(AccountRate("earlier")))
+    earlier = RatePublisher(runtime, "payment:business:studio", Account(AccountRate("earlier")))
     await earlier.begin()
     alarmed(earlier, per_second=10.0)
-    await earlier.tell()
+    await earlier.publish()
     peer.goes_on.clear()
     slice_ = asyncio.create_task(run.run_slice(runtime, job_id, seconds=1))
 
@@ -216,24 +216,24 @@ async def test_no_more_is_claimed_than_goes_in_half_a_second_of_the_pace(job):
     assert claimed - 2 <= 5 + 2  # and what went, or was claimed, while we looked
 
 
-# What workers tell each other.
+# What workers publish for each other.
 
 
 @pytest.fixture
 async def workers(database_url):
-    """Two tellers of one account, each of a process of its own."""
+    """Two publishers of one account, each of a process of its own."""
     runtimes = [Runtime(Database(database_url), LocalQueue(), {}, Settings()) for _ in range(2)]
     yield [
-        Teller(runtime, "payment:a", Account(AccountRate(f"w{n}")))
+        RatePublisher(runtime, "payment:a", Account(AccountRate(f"w{n}")))
         for n, runtime in enumerate(runtimes)
     ]
     for runtime in runtimes:
         await runtime.db.close()
 
 
-def alarmed(teller, *, per_second):
+def alarmed(publisher, *, per_second):
     """Have a worker find that this is its account's rate."""
-    account, at = teller._account, time.monotonic() + teller._account.ahead_seconds
+    account, at = publisher._account, time.monotonic() + publisher._account.ahead_seconds
     account.rate.rate.cruise(at, per_second)
     account.rate.rate.measured_at = at
     account.rate.wait(at)
@@ -243,39 +243,39 @@ async def test_a_rate_that_one_has_found_is_taken_up_by_the_next_and_shared(work
     one, other = workers
     await one.begin()
     alarmed(one, per_second=100.0)
-    await one.tell()
+    await one.publish()
     await other.begin()
-    rates = [teller._account.rate for teller in workers]
+    rates = [publisher._account.rate for publisher in workers]
     assert [rate.rate.phase for rate in rates] == [Phase.CRUISE] * 2
     at = time.monotonic() + other._account.ahead_seconds
     rates[1].wait(at)
-    await other.tell()
-    await one.tell()
+    await other.publish()
+    await one.publish()
     assert [rate.awake for rate in rates] == [2, 2]
     assert sum(rate.pace(at) for rate in rates) == pytest.approx(98.0)
 
 
 async def test_of_two_who_find_a_rate_at_once_one_row_decides(workers):
-    for teller in workers:
-        await teller.begin()
-    for teller, per_second in zip(workers, (100.0, 40.0), strict=True):
-        alarmed(teller, per_second=per_second)
-    await asyncio.gather(*(teller.tell() for teller in workers))
-    for teller in workers:
-        teller._account.rate.wait(time.monotonic() + teller._account.ahead_seconds)
-        await teller.tell()
-    found = {teller._account.rate.rate.per_second for teller in workers}
+    for publisher in workers:
+        await publisher.begin()
+    for publisher, per_second in zip(workers, (100.0, 40.0), strict=True):
+        alarmed(publisher, per_second=per_second)
+    await asyncio.gather(*(publisher.publish() for publisher in workers))
+    for publisher in workers:
+        publisher._account.rate.wait(time.monotonic() + publisher._account.ahead_seconds)
+        await publisher.publish()
+    found = {publisher._account.rate.rate.per_second for publisher in workers}
     assert len(found) == 1
     assert found < {100.0, 40.0}
 
 
 async def test_who_finds_a_rate_when_another_is_at_one_already_goes_by_that(workers):
-    for teller, per_second in zip(workers, (100.0, 40.0), strict=True):
-        await teller.begin()
-        alarmed(teller, per_second=per_second)
-    for teller in workers:
-        await teller.tell()
-    assert [teller._account.rate.rate.per_second for teller in workers] == [100.0, 100.0]
+    for publisher, per_second in zip(workers, (100.0, 40.0), strict=True):
+        await publisher.begin()
+        alarmed(publisher, per_second=per_second)
+    for publisher in workers:
+        await publisher.publish()
+    assert [publisher._account.rate.rate.per_second for publisher in workers] == [100.0, 100.0]
 
 
 async def test_at_a_pace_it_is_seen_ten_times_a_second_whether_there_is_something_to_tell(workers):
@@ -283,7 +283,7 @@ async def test_at_a_pace_it_is_seen_ten_times_a_second_whether_there_is_somethin
     await one.begin()
     assert one.every_seconds == 1.0
     alarmed(one, per_second=100.0)
-    await one.tell()
+    await one.publish()
     assert not one._account.rate.has_news
     assert one.every_seconds == 0.1
 
@@ -292,7 +292,7 @@ async def test_a_rate_is_kept_by_the_database_s_clock_and_forgotten_after_ten_mi
     one, other = workers
     await one.begin()
     alarmed(one, per_second=100.0)
-    await one.tell()
+    await one.publish()
     db = other._runtime.db
     async with db.write() as conn:
         row = (await conn.execute(sa.select(call_rates))).mappings().one()
@@ -308,12 +308,12 @@ async def test_who_goes_free_says_so_and_then_nobody_writes(workers):
     one, other = workers
     await one.begin()
     alarmed(one, per_second=100.0)
-    await one.tell()
+    await one.publish()
     await other.begin()
     one._account.rate.rate.go_free()
     assert one._account.rate.has_news
-    await one.tell()
-    await other.look()
-    for teller in workers:
-        assert teller._account.rate.is_free
-        assert not teller._account.rate.has_news
+    await one.publish()
+    await other.read()
+    for publisher in workers:
+        assert publisher._account.rate.is_free
+        assert not publisher._account.rate.has_news

@@ -102,7 +102,7 @@ class Thief:
 
     reaches_others = True
 
-    async def wake(self, job_id, *, after_seconds=0.0, once=None, helper=False):
+    async def wake(self, job_id, *, after_seconds=0.0, once=None, extra_slice=False):
         return True
 
     async def aclose(self):

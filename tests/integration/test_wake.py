@@ -31,7 +31,7 @@ class Witness:
     def __init__(self, db, query):
         self.db, self.query, self.saw = db, query, []
 
-    async def wake(self, job_id, *, after_seconds=0.0, once=None, helper=False):
+    async def wake(self, job_id, *, after_seconds=0.0, once=None, extra_slice=False):
         async with self.db.read() as conn:
             self.saw.append(list((await conn.execute(self.query)).scalars()))
         return True

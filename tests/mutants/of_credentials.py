@@ -51,17 +51,17 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "a refund is asked for though the business's token can't be opened",
         "app/gateways/by_reference.py",
-        "        if isinstance(order.merchant, UnreadableAccount):\n            return Unavailable(order.merchant.detail, None)\n"
-        "        headers = account_of(order.merchant)",
-        "        headers = (account_of(None) if isinstance(order.merchant, UnreadableAccount) else account_of(order.merchant))",
+        "        if isinstance(order.payment_account, UnreadableAccount):\n            return Unavailable(order.payment_account.detail, None)\n"
+        "        headers = account_of(order.payment_account)",
+        "        headers = (account_of(None) if isinstance(order.payment_account, UnreadableAccount) else account_of(order.payment_account))",
         TOKENS,
     ),
     defect(
         "it is looked up though the business's token can't be opened",
         "app/gateways/by_reference.py",
-        "        if isinstance(order.merchant, UnreadableAccount):\n"
-        '            return Indeterminate(f"look-up: {order.merchant.detail}")\n',
-        "        if isinstance(order.merchant, UnreadableAccount):\n"
+        "        if isinstance(order.payment_account, UnreadableAccount):\n"
+        '            return Indeterminate(f"look-up: {order.payment_account.detail}")\n',
+        "        if isinstance(order.payment_account, UnreadableAccount):\n"
         '            headers = {"reference": order.refund_id}\n'
         '            return finding_of(await self._upstream.call("GET", self._path, query=headers), order, '
         "now=self._clock())\n",
@@ -70,14 +70,14 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "a look-up has the platform's token",
         "app/gateways/by_reference.py",
-        "query=query, headers=account_of(order.merchant))",
+        "query=query, headers=account_of(order.payment_account))",
         "query=query)",
         TOKENS,
     ),
     defect(
         "a refund is asked for with the platform's token",
         "app/gateways/by_reference.py",
-        'headers = account_of(order.merchant) | {"Idempotency-Key"',
+        'headers = account_of(order.payment_account) | {"Idempotency-Key"',
         'headers = {"Idempotency-Key"',
         TOKENS,
     ),

@@ -25,8 +25,8 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "an old refund waits for long because of one accident",
         "app/refunds/policy.py",
-        "pause = trail.back_off(at_least=asked_for, at_most=longest)",
-        "pause = trail.pause(at_least=min(asked_for, longest))",
+        "pause = context.back_off(at_least=asked_for, at_most=longest)",
+        "pause = context.pause(at_least=min(asked_for, longest))",
         "tests/unit/test_policy.py",
     ),
     defect(
@@ -54,7 +54,7 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "what two workers heard is played out of order",
         "app/refunds/pacing/sharing.py",
-        "until = now - (TOLD_EVERY_SECONDS if self.awake > 1 else 0.0)",
+        "until = now - (PUBLISH_EVERY_SECONDS if self.awake > 1 else 0.0)",
         "until = now",
         RATE,
     ),
@@ -74,9 +74,9 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     defect(
         "who is at a pace tells once a second",
-        "app/refunds/telling.py",
-        "return _LOOKED_EVERY_SECONDS if self._account.rate.is_free else TOLD_EVERY_SECONDS",
-        "return TOLD_EVERY_SECONDS if self._account.rate.has_news else _LOOKED_EVERY_SECONDS",
+        "app/refunds/rate_publisher.py",
+        "return _READ_EVERY_SECONDS if self._account.rate.is_free else PUBLISH_EVERY_SECONDS",
+        "return PUBLISH_EVERY_SECONDS if self._account.rate.has_news else _READ_EVERY_SECONDS",
         RATES,
     ),
     defect(
@@ -97,7 +97,7 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "a pace is found and nobody is told",
         "app/refunds/pacing/pace.py",
-        "            self.account.ring()\n",
+        "            self.account.publish_at_once()\n",
         "            pass\n",
         PACING,
     ),

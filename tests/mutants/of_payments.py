@@ -128,8 +128,8 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "another line's refund is told to be somebody else's",
         "app/refunds/execute.py",
-        "return decide.decide_by_sibling(trail, sibling) or verdict",
-        "return verdict",
+        "return decide.decide_by_sibling(context, sibling) or update",
+        "return update",
         WHOSE,
     ),
     defect(

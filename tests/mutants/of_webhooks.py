@@ -50,14 +50,14 @@ DEFECTS: tuple[Defect, ...] = (
         "app/webhooks/prompts.py",
         "        db.listeners.of_deliveries.append(self.ring)\n",
         "        pass\n",
-        "tests/integration/test_bell.py",
+        "tests/integration/test_prompts.py",
     ),
     defect(
         "bells for deliveries pile up",
         "app/queue.py",
         'self._deliveries_bell, "due", most=_MAX_RUNG_FOR_DELIVERIES)',
         'self._deliveries_bell, "due", most=_MAX_PROMPTS)',
-        "tests/integration/test_bell.py",
+        "tests/integration/test_prompts.py",
     ),
     defect(
         "retry-after makes a pause shorter",

@@ -102,17 +102,17 @@ async def test_those_who_wait_are_told_to_come_later_when_it_becomes_quiet(pace)
     waiting = [asyncio.create_task(pace.enter(repeat=False)) for _ in range(3)]
     await asyncio.sleep(0)
     assert pace.leave(Signal.OUT_OF_FUNDS, repeat=False) is Signal.OUT_OF_FUNDS
-    assert await asyncio.gather(*waiting) == [Admission.LATER] * 3
+    assert await asyncio.gather(*waiting) == [Admission.DEFER] * 3
 
 
 async def test_seven_refusals_in_a_row_make_a_pace_and_who_tells_of_it_is_rung(pace, clock):
     bell = asyncio.Event()
-    pace.account.tellers.add(bell)
+    pace.account.publishers.add(bell)
     for _ in range(6):
-        pace.heard(clock.at, refused=True)
+        pace.answered(clock.at, refused=True)
         clock.at += 0.001
     assert (pace.per_second, bell.is_set()) == (None, False)
-    pace.heard(clock.at, refused=True)
+    pace.answered(clock.at, refused=True)
     assert pace.per_second is not None
     assert bell.is_set()
 
@@ -147,7 +147,7 @@ async def test_an_account_of_which_nothing_passes_is_left_alone_by_all_its_lanes
     lane = Pace(64, lambda: 64, lambda: 1.0, clock, account=account)
     account.rate.rate.darken(clock.at, 5.0)
     assert (lane.room, lane.quiet_seconds) == (0, 5.0)
-    assert await lane.enter(repeat=False) is Admission.LATER
+    assert await lane.enter(repeat=False) is Admission.DEFER
 
 
 async def test_now_and_then_a_failure_breaks_nothing(pace):
@@ -166,11 +166,11 @@ async def test_an_upstream_that_only_fails_is_left_alone_and_then_probed_by_sing
     assert calls < 20
     pauses = []
     for _ in range(12):
-        assert await pace.enter(repeat=False) is Admission.LATER
+        assert await pace.enter(repeat=False) is Admission.DEFER
         pauses.append(pace.quiet_seconds)
         clock.at += pace.quiet_seconds
         assert pace.room == 1
-        assert await enter(pace, 2) == [Admission.GO, Admission.LATER]
+        assert await enter(pace, 2) == [Admission.GO, Admission.DEFER]
         pace.leave(Signal.FAILING, repeat=False)
     assert all(1 <= pause <= 30 for pause in pauses)
     assert pauses == sorted(pauses)
@@ -232,7 +232,7 @@ async def test_repeats_that_come_to_nothing_use_up_their_budget_and_first_calls_
     await hear(pace, Signal.WELL, 5)
     assert await pace.enter(repeat=True) is Admission.GO
     pace.leave(Signal.FAILING, repeat=True)
-    assert await pace.enter(repeat=True) is Admission.LATER
+    assert await pace.enter(repeat=True) is Admission.DEFER
     clock.at += 1
     assert await pace.enter(repeat=True) is Admission.GO
 

@@ -25,7 +25,7 @@ trails = st.builds(
 retry_after = st.none() | st.floats(0, 1e9)
 
 
-def trail(*, attempts=1, age=0.0, jitter=0.5, in_vain=0):
+def context(*, attempts=1, age=0.0, jitter=0.5, in_vain=0):
     return AttemptContext(
         attempts=attempts,
         age_seconds=age,
@@ -103,14 +103,14 @@ def test_an_unknown_outcome_is_looked_up_only_once_the_call_can_no_longer_land()
 
 
 def test_what_the_upstream_has_nothing_of_is_sent_again_at_once_but_not_for_ever():
-    assert policy.not_found(trail(attempts=1)).status == "pending"
-    assert policy.not_found(trail(attempts=1)).due_in_seconds == 0.0
-    assert policy.not_found(trail(attempts=policy.MAX_SENDS)).status == "indeterminate"
+    assert policy.not_found(context(attempts=1)).status == "pending"
+    assert policy.not_found(context(attempts=1)).due_in_seconds == 0.0
+    assert policy.not_found(context(attempts=policy.MAX_SENDS)).status == "indeterminate"
 
 
 def test_a_throttled_call_costs_no_attempt_and_waits_as_long_as_it_was_told():
     verdict = policy.not_done(
-        trail(), "throttled", "wait", retry_after_seconds=30.0, throttled=True
+        context(), "throttled", "wait", retry_after_seconds=30.0, throttled=True
     )
     assert (verdict.status, verdict.uncounted) == ("pending", True)
     assert 30.0 <= verdict.due_in_seconds <= 31.0
@@ -120,7 +120,7 @@ def test_a_throttled_call_costs_no_attempt_and_waits_as_long_as_it_was_told():
 def test_one_accident_puts_a_refund_off_by_half_a_second_however_old_it_is(age):
     for throttled in (True, False):
         verdict = policy.not_done(
-            trail(age=age), "code", "wait", retry_after_seconds=None, throttled=throttled
+            context(age=age), "code", "wait", retry_after_seconds=None, throttled=throttled
         )
         assert 0.25 <= verdict.due_in_seconds <= 0.5
 
@@ -129,7 +129,7 @@ def test_each_refusal_doubles_a_refund_s_pause_up_to_a_limit_that_is_longer_in_t
     for throttled, longest in ((True, 30.0), (False, 300.0)):
         pauses = [
             policy.not_done(
-                trail(in_vain=n, jitter=1.0),
+                context(in_vain=n, jitter=1.0),
                 "code",
                 "wait",
                 retry_after_seconds=None,
@@ -151,7 +151,7 @@ def test_a_wait_that_was_asked_for_is_kept_up_to_a_quarter_of_an_hour(one, secon
 
 
 def test_out_of_patience_a_person_is_asked():
-    late = trail(age=3600.0)
+    late = context(age=3600.0)
     assert policy.processing(late, "re_1").due_in_seconds is None
     given_up = policy.not_done(
         late, "unavailable", "503", retry_after_seconds=None, throttled=False
@@ -179,23 +179,25 @@ DAY = 86_400.0
 )
 def test_what_waits_for_somebody_is_not_given_up_before_its_time(reason, days):
     waits = policy.waits_for("processing", reason)
-    for one in (trail(age=days * DAY), replace(trail(age=days * DAY), waits_for=waits)):
+    for one in (context(age=days * DAY), replace(context(age=days * DAY), waits_for=waits)):
         verdict = policy.processing(one, "re_1", reason)
         assert (verdict.status, verdict.failure_code) == ("processing", reason)
         assert verdict.due_in_seconds <= 6 * 3600
-    later = replace(trail(age=days * DAY), waits_for=waits)
+    later = replace(context(age=days * DAY), waits_for=waits)
     for verdict in (
         policy.lookup_failed(later, "processing", "502", pause_seconds=1.0),
         policy.upstream_paused(later, "processing", due_in_seconds=1.0),
         policy.not_started("processing", waits_for=waits),
     ):
         assert (verdict.failure_code, verdict.due_in_seconds is None) == (reason, False)
-    assert policy.processing(trail(age=(days + 2) * DAY), "re_1", reason).failure_code == "gave_up"
+    assert (
+        policy.processing(context(age=(days + 2) * DAY), "re_1", reason).failure_code == "gave_up"
+    )
 
 
 def test_an_unknown_reason_is_shown_and_waits_no_longer():
-    assert policy.processing(trail(), "re_1", "new_word").failure_code == "new_word"
-    assert policy.processing(trail(age=3600.0), "re_1", "new_word").failure_code == "gave_up"
+    assert policy.processing(context(), "re_1", "new_word").failure_code == "new_word"
+    assert policy.processing(context(age=3600.0), "re_1", "new_word").failure_code == "gave_up"
     assert policy.waits_for("processing", "new_word") is None
     assert policy.waits_for("indeterminate", "requires_action") is None
 
@@ -204,16 +206,16 @@ def test_an_unknown_reason_is_shown_and_waits_no_longer():
 @pytest.mark.parametrize("age", [1.0, 3600.0, DAY, 14 * DAY])
 def test_ten_thousand_that_wait_are_looked_up_fewer_than_25_times_a_second(reason, age):
     for jitter in (0.0, 0.5, 0.99):
-        pause = policy.processing(trail(age=age, jitter=jitter), "re_1", reason).due_in_seconds
+        pause = policy.processing(context(age=age, jitter=jitter), "re_1", reason).due_in_seconds
         assert 10_000 / pause < 25
 
 
 @given(st.integers(0, 10_000), st.floats(0, 1, exclude_max=True))
 def test_pauses_double_with_the_attempts_within_bounds(attempts, jitter):
-    pause = trail(attempts=attempts, jitter=jitter).pause()
+    pause = context(attempts=attempts, jitter=jitter).pause()
     assert 0.5 <= pause <= 300.0
-    assert trail(attempts=attempts + 1, jitter=jitter).pause() >= pause
-    assert trail(attempts=attempts, jitter=jitter).pause(at_least=500.0) == 500.0
+    assert context(attempts=attempts + 1, jitter=jitter).pause() >= pause
+    assert context(attempts=attempts, jitter=jitter).pause(at_least=500.0) == 500.0
 
 
 def test_success_and_somebody_else_s_refund_are_the_end_of_it():

@@ -13,16 +13,16 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Final
 
-from app.refunds.pacing.rate import Heard
-from app.refunds.pacing.sharing import TOLD_EVERY_SECONDS, AccountRate, Kept
+from app.refunds.pacing.rate import Answer
+from app.refunds.pacing.sharing import PUBLISH_EVERY_SECONDS, AccountRate, Kept
 from app.refunds.policy import AttemptContext, not_done
 
 SLOTS: Final = 64
 CPU_SECONDS: Final = 0.0004
 _LOOKS_SECONDS: Final = 1.0  # how often a free worker reads the row
 
-Answer = tuple[bool, float | None]  # whether it passed; Retry-After
-Ask = Callable[[float], Answer]
+UpstreamAnswer = tuple[bool, float | None]  # whether it passed; Retry-After
+Ask = Callable[[float], UpstreamAnswer]
 
 
 @dataclass(slots=True)
@@ -40,7 +40,7 @@ class Bucket:
     tokens: float = -1.0
     at: float = 0.0
 
-    def __call__(self, now: float) -> Answer:
+    def __call__(self, now: float) -> UpstreamAnswer:
         for at, rate in self.changes:
             if self.at < at <= now:
                 self._fill(at)
@@ -71,7 +71,7 @@ class Stray:
     retry_after: float | None
     random: Random = field(default_factory=lambda: Random(1))
 
-    def __call__(self, now: float) -> Answer:
+    def __call__(self, now: float) -> UpstreamAnswer:
         return (False, self.retry_after) if self.random.random() < self.share else (True, None)
 
 
@@ -84,7 +84,7 @@ class Windows:
     number: int = -1
     used: int = 0
 
-    def __call__(self, now: float) -> Answer:
+    def __call__(self, now: float) -> UpstreamAnswer:
         if int(now / self.seconds) > self.number:
             self.number, self.used = int(now / self.seconds), 0
         self.used += 1
@@ -148,14 +148,14 @@ class World:
 
     def _tick(self, now: float, worker: Worker, looked_at: float) -> None:
         if not worker.rate.is_free:
-            self.kept = worker.rate.tell(self.kept, now)
+            self.kept = worker.rate.publish(self.kept, now)
         elif now - looked_at >= _LOOKS_SECONDS - 1e-9:
             looked_at = now
             worker.rate.take_up(self.kept, now)
         if worker is self.workers[0]:
             self.paces.append((now, worker.rate.rate.pace(now)))
         self._pump(now, worker)
-        self._at(now + TOLD_EVERY_SECONDS, lambda then: self._tick(then, worker, looked_at))
+        self._at(now + PUBLISH_EVERY_SECONDS, lambda then: self._tick(then, worker, looked_at))
 
     def _pump(self, now: float, worker: Worker) -> None:
         while worker.flying < min(SLOTS, worker.window):
@@ -195,16 +195,16 @@ class World:
         asked: float | None,
     ) -> None:
         worker.flying -= 1
-        worker.rate.hear(Heard(now, sent, not passed, asked or 0.0))
+        worker.rate.receive(Answer(now, sent, not passed, asked or 0.0))
         if worker.rate.is_new:  # an alarm is told at once
-            self.kept = worker.rate.tell(self.kept, now)
+            self.kept = worker.rate.publish(self.kept, now)
         if passed:
             worker.window += 1
             worker.passed.append(now)
             self.passed.append(now)
         else:
             self.refused.append(now)
-            trail = AttemptContext(
+            context = AttemptContext(
                 attempts=1,
                 age_seconds=60.0,
                 give_up_after_seconds=1e9,
@@ -212,7 +212,7 @@ class World:
                 in_vain=refusals,
             )
             put_off = not_done(
-                trail, "throttled", "wait", retry_after_seconds=asked, throttled=True
+                context, "throttled", "wait", retry_after_seconds=asked, throttled=True
             )
             assert put_off.due_in_seconds is not None
             due = now + put_off.due_in_seconds

@@ -9,7 +9,7 @@ class Unheard:
     def __init__(self):
         self.woken = []
 
-    async def wake(self, job_id, *, after_seconds=0.0, once=None, helper=False):
+    async def wake(self, job_id, *, after_seconds=0.0, once=None, extra_slice=False):
         self.woken.append(job_id)
         return True
 

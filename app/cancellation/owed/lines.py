@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.core.dialect import Instant, bound_list, in_bound_list, plans_by_values, rows_of_list
-from app.db.jobs.entitlements import returns
+from app.db.jobs.entitlements import entitlement_lines
 from app.db.jobs.job import Job
 from app.db.tables import job_sessions, sessions
 from app.db.terms import overrides
@@ -41,7 +41,7 @@ _MANY: Final = 400
 def of_any_sessions(shape: Shape) -> sa.Subquery:
     """What bookings would get back if their sessions were cancelled.
 
-    See `entitlements.returns`. Made once, it takes `chosen`.
+    See `entitlements.entitlement_lines`. Made once, it takes `chosen`.
     """
     source = (
         sa.select(
@@ -222,4 +222,4 @@ def _lines(
         )
 
     names_kept = shape.policy > terms.FIRST_POLICY
-    return returns(source, instant, rule, names_kept=names_kept)
+    return entitlement_lines(source, instant, rule, names_kept=names_kept)

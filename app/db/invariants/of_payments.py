@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from app.db.invariants.scope import CheckScope, Rows, text
-from app.db.jobs.ceilings import amount_of, of_one_means
+from app.db.jobs.ceilings import amount_of, key_columns
 from app.db.tables import ceilings, refunds
 from app.domain.statuses import RefundStatus
 
@@ -68,7 +68,7 @@ def _of_the_same(scope: CheckScope, *subject: str) -> sa.Select[Any]:
     same = (every.c[name] == named.c[name] for name in ("business_id", *subject))
     return (
         sa.select(
-            *of_one_means(every),
+            *key_columns(every),
             amount_of(every).label("amount"),
             text(every.c.id).label("refund_id"),
         )

@@ -121,14 +121,14 @@ async def write(
     """
     changes.note_schedule(job.business_id)
     chosen = await aside(len(outcomes), _as_json, outcomes, clocks)
-    given = columns_of(job) | {"expanded_sessions": 0, "outcome_seq": 0, "outcomes": chosen}
+    parameters = columns_of(job) | {"expanded_sessions": 0, "outcome_seq": 0, "outcomes": chosen}
     if conn.dialect.name == "postgresql":
-        rows = await fetch(conn, _POSTGRESQL, given)
+        rows = await fetch(conn, _POSTGRESQL, parameters)
         return bool(rows[0]["is_heard"]) if rows else None
-    if (await conn.execute(_SQLITE_JOB, given)).first() is None:
+    if (await conn.execute(_SQLITE_JOB, parameters)).first() is None:
         return None
-    await conn.execute(_SQLITE_OUTCOMES, given)
-    await conn.execute(_SQLITE_CANCELLED, given)
+    await conn.execute(_SQLITE_OUTCOMES, parameters)
+    await conn.execute(_SQLITE_CANCELLED, parameters)
     return True
 
 

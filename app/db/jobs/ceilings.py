@@ -29,7 +29,7 @@ _KEY: Final = ("business_id", "method", "subject_id", "booking_id", "currency")
 _TEXT: Final = sa.Text()
 
 
-def of_one_means(lines: sa.FromClause) -> tuple[sa.ColumnElement[Any], ...]:
+def key_columns(lines: sa.FromClause) -> tuple[sa.ColumnElement[Any], ...]:
     """Which ceiling a line is under.
 
     A payment's is for all its bookings, an account's for one booking.
@@ -62,12 +62,12 @@ def held_back(rows: sa.FromClause) -> sa.ColumnElement[bool]:
     )
 
 
-async def observe(conn: AsyncConnection, lines: sa.Subquery, given: Mapping[str, Any]) -> None:
+async def observe(conn: AsyncConnection, lines: sa.Subquery, parameters: Mapping[str, Any]) -> None:
     """Lock the ceilings of these lines, raised to what the schedule names now.
 
     One that is higher than that already stays as it is.
     """
-    await conn.execute(_observation(lines, conn.dialect.name), given)
+    await conn.execute(_observation(lines, conn.dialect.name), parameters)
 
 
 @cache
@@ -96,10 +96,14 @@ def first_claims(lines: sa.FromClause) -> tuple[sa.CTE, sa.CTE]:
     """
     key, paid, claimed = _named(lines)
     wanted = sa.select(*key, paid, claimed).group_by(*key).order_by(*key).cte("wanted")
-    put = insert_in("postgresql", ceilings).from_select(
+    inserted = insert_in("postgresql", ceilings).from_select(
         [*_KEY, "paid", "claimed"], sa.select(*wanted.c)
     )
-    made = put.on_conflict_do_nothing().returning(*(ceilings.c[name] for name in _KEY)).cte("made")
+    made = (
+        inserted.on_conflict_do_nothing()
+        .returning(*(ceilings.c[name] for name in _KEY))
+        .cte("made")
+    )
     return wanted, made
 
 
@@ -113,7 +117,7 @@ def _named(
     """
     live = (
         sa.select(
-            *of_one_means(lines),
+            *key_columns(lines),
             amount_of(lines).label("amount"),
             (amount_of(lines) + _others(lines)).label("sum"),
         )
@@ -221,7 +225,7 @@ def within(lines: sa.Subquery) -> sa.Subquery:
         (lines.c.skip_reason.is_(None), amount_of(lines)),
         else_=sa.literal_column("0", sa.BigInteger),
     )
-    key = of_one_means(lines)
+    key = key_columns(lines)
     so_far = sa.func.sum(live).over(
         partition_by=key,
         order_by=(lines.c.position, lines.c.booking_id, lines.c.line_no),
@@ -237,7 +241,7 @@ def within(lines: sa.Subquery) -> sa.Subquery:
     room = ceilings.c.paid - ceilings.c.claimed  # none where nothing was observed
     exceeds = sa.and_(counted.c.own_reason.is_(None), counted.c.so_far > sa.func.coalesce(room, 0))
     under = sa.and_(*(ceilings.c[name] == counted.c[f"of_{name}"] for name in _KEY))
-    told = sa.literal_column("'all that was paid is claimed by '", _TEXT) + sa.func.coalesce(
+    detail = sa.literal_column("'all that was paid is claimed by '", _TEXT) + sa.func.coalesce(
         _sibling(counted), sa.literal_column("'refunds of this job'", _TEXT)
     )
     columns = [counted.c[column.name] for column in kept]
@@ -248,7 +252,7 @@ def within(lines: sa.Subquery) -> sa.Subquery:
                 (exceeds, sa.literal_column(f"'{ALREADY_REFUNDED_HERE}'", _TEXT)),
                 else_=counted.c.own_reason,
             ).label("skip_reason"),
-            sa.case((exceeds, told)).label("skip_detail"),
+            sa.case((exceeds, detail)).label("skip_detail"),
         )
         .select_from(counted.outerjoin(ceilings, under))
         .subquery("within")
@@ -256,9 +260,9 @@ def within(lines: sa.Subquery) -> sa.Subquery:
 
 
 def _sibling(lines: sa.Subquery) -> sa.ScalarSelect[str]:
-    """The first refund row that claims of the same means, as words.
+    """The first refund row that claims under the same key, as words.
 
-    The means are the payment, or the account for the booking.
+    The key is the payment, or the account for the booking.
     """
     sibling = refunds.alias("sibling")
     named = sa.literal_column("'refund '", _TEXT) + sa.cast(sibling.c.id, _TEXT)
@@ -285,7 +289,7 @@ async def claim(
     Raises:
         sqlalchemy.exc.IntegrityError: more than was paid.
     """
-    key = of_one_means(refunds)
+    key = key_columns(refunds)
     written = (
         sa.select(*key, sa.cast(sa.func.sum(amount_of(refunds)), sa.BigInteger).label("amount"))
         .where(

@@ -17,7 +17,7 @@ from app.domain.statuses import Method
 
 _ROWS_AT_ONCE: Final = 1_000
 _METHOD: Final = {str(method): method for method in Method}  # a call for each takes longer
-Given = Mapping[str, Any]  # the parameters of lines that were made once
+Parameters = Mapping[str, Any]  # the parameters of lines that were made once
 
 
 class LineGroup(NamedTuple):
@@ -77,7 +77,7 @@ def line_group(method: str, *rest: Any) -> LineGroup:
 
 
 async def by_session(
-    conn: AsyncConnection, lines: sa.Subquery, given: Given, *, by_rule: bool
+    conn: AsyncConnection, lines: sa.Subquery, parameters: Parameters, *, by_rule: bool
 ) -> dict[str, list[LineGroup]]:
     """Lines, amounts and credits of each session, for each method, currency and, `by_rule`, rule.
 
@@ -87,7 +87,7 @@ async def by_session(
     key = (lines.c.session_id, lines.c.method, lines.c.currency)
     query = sa.select(*key, *sums(lines), *rule).group_by(*key, *rule)
     groups: dict[str, list[LineGroup]] = {}
-    async with conn.stream(query, given) as rows:
+    async with conn.stream(query, parameters) as rows:
         # The loop would wait for all of what may be many thousand sessions at once.
         async for part in rows.partitions(_ROWS_AT_ONCE):
             for session_id, method, *rest in part:
@@ -99,7 +99,7 @@ async def by_session(
 async def over_all(
     conn: AsyncConnection,
     lines: sa.Subquery,
-    given: Given,
+    parameters: Parameters,
     *,
     by_rule: bool,
     plan_anew: bool = False,
@@ -108,7 +108,7 @@ async def over_all(
 
     For `plan_anew` see `fetch`.
     """
-    rows = await fetch(conn, _over_all(lines, by_rule=by_rule), given, plan_anew=plan_anew)
+    rows = await fetch(conn, _over_all(lines, by_rule=by_rule), parameters, plan_anew=plan_anew)
     bookings = clients = 0
     groups = []
     for row in rows:
@@ -138,14 +138,14 @@ def _over_all(lines: sa.Subquery, *, by_rule: bool) -> sa.Select[Any]:
 
 
 async def shared_payments(
-    conn: AsyncConnection, lines: sa.Subquery, given: Given
+    conn: AsyncConnection, lines: sa.Subquery, parameters: Parameters
 ) -> list[SharedPayments]:
     """By currency: payments of the lines to return that other bookings name, too.
 
     How many they are, and what is returned of them. Bookings of the whole business count, whether
     they are chosen or not.
     """
-    rows = await conn.execute(_shared_payments(lines), given)
+    rows = await conn.execute(_shared_payments(lines), parameters)
     return [SharedPayments(*row) for row in rows.all()]
 
 

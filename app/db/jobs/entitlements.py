@@ -18,7 +18,7 @@ from app.domain.statuses import COUNTED, COUNTED_BY_TERMS, Method
 Rule = Callable[[str, bool, bool], str | None]
 
 
-def returns(
+def entitlement_lines(
     source: sa.FromClause, as_of: sa.ColumnElement[Any], rule: Rule, *, names_kept: bool
 ) -> sa.Subquery:
     """The lines of all bookings of `source`'s sessions, as at `as_of`.

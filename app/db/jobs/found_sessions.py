@@ -65,8 +65,8 @@ async def named_sessions(
     They are locked in that order, so that two jobs can't deadlock; on SQLite the write transaction
     itself is the lock.
     """
-    given = {"of_business": business_id, "session_ids": bound_list(session_ids)}
-    return await _with_holders(conn, _NAMED[lock], given)
+    parameters = {"of_business": business_id, "session_ids": bound_list(session_ids)}
+    return await _with_holders(conn, _NAMED[lock], parameters)
 
 
 async def sessions_in_range(
@@ -78,14 +78,14 @@ async def sessions_in_range(
     lock: bool,
 ) -> tuple[list[FoundSession], Holders]:
     """The same of all that start at `from_at` or later, and before `until_at`."""
-    given = {"of_business": business_id, "from_at": from_at, "until_at": until_at}
-    return await _with_holders(conn, _IN_RANGE[lock], given)
+    parameters = {"of_business": business_id, "from_at": from_at, "until_at": until_at}
+    return await _with_holders(conn, _IN_RANGE[lock], parameters)
 
 
 async def _with_holders(
-    conn: AsyncConnection, query: sa.Select[Any], given: Mapping[str, Any]
+    conn: AsyncConnection, query: sa.Select[Any], parameters: Mapping[str, Any]
 ) -> tuple[list[FoundSession], Holders]:
-    rows = await fetch(conn, query, given)
+    rows = await fetch(conn, query, parameters)
     found = await aside(len(rows), _found, rows)
     # After the lock was had: a session that another transaction just cancelled is read as it is
     # now, and so is its job.

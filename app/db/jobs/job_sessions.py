@@ -85,8 +85,12 @@ async def store_booking_count(
 
     `by_terms`: the job has terms.
     """
-    given = {"of_job": job_id, "first_position": positions.start, "end_position": positions.stop}
-    await conn.execute(_COUNT_BOOKINGS, given | {"by_terms": by_terms})
+    parameters = {
+        "of_job": job_id,
+        "first_position": positions.start,
+        "end_position": positions.stop,
+    }
+    await conn.execute(_COUNT_BOOKINGS, parameters | {"by_terms": by_terms})
 
 
 async def outcomes(conn: AsyncConnection, job_id: str) -> list[Outcome]:

@@ -34,7 +34,7 @@ _VERSION: Final = (
 )
 _OF_VERSION: Final = frozenset(_VERSION)
 _THIS: Final = (jobs.c.business_id == sa.bindparam("of_business"), jobs.c.id == job_sessions.OF_JOB)
-_LOOK: Final = sa.select(*_VERSION).where(*_THIS)
+_VERSION_OF: Final = sa.select(*_VERSION).where(*_THIS)
 
 
 class Whole(NamedTuple):
@@ -46,9 +46,9 @@ class Whole(NamedTuple):
     tally: Sequence[RefundGroup]
 
 
-async def look(conn: Connection, business_id: str, job_id: str) -> str | None:
+async def version_of(conn: Connection, business_id: str, job_id: str) -> str | None:
     """The version that a job of this business is at; None: no such job."""
-    rows = await fetch(conn, _LOOK, {"of_business": business_id, "of_job": job_id})
+    rows = await fetch(conn, _VERSION_OF, {"of_business": business_id, "of_job": job_id})
     return _version_in(rows[0]) if rows else None
 
 
@@ -61,16 +61,16 @@ async def whole(conn: Connection, business_id: str, job_id: str) -> Whole | None
 
     On PostgreSQL that is one statement, on SQLite the snapshot that `conn` is.
     """
-    given = {"of_business": business_id, "of_job": job_id}
+    parameters = {"of_business": business_id, "of_job": job_id}
     if isinstance(conn, Single):
-        rows = await fetch(conn, _whole(), given)
+        rows = await fetch(conn, _whole(), parameters)
         if not rows:
             return None
         row = dict(rows[0])
         outcomes, tally = row.pop("outcomes") or {}, row.pop("tally") or []
         groups = [refund_group(*group.values()) for group in tally]
         return Whole(job_of(row), _version_in(row), outcomes, groups)
-    found = (await conn.execute(_row(), given)).mappings().one_or_none()
+    found = (await conn.execute(_row(), parameters)).mappings().one_or_none()
     if found is None:
         return None
     counts = await job_sessions.outcome_counts(conn, [job_id])

@@ -24,7 +24,7 @@ async def clock(conn: AsyncConnection) -> dt.datetime:
     return value
 
 
-async def of_key(conn: AsyncConnection, business_id: str, idempotency_key: str) -> Job | None:
+async def job_of_key(conn: AsyncConnection, business_id: str, idempotency_key: str) -> Job | None:
     """The job that this key made, if any."""
     return await _one(
         conn,

@@ -1,6 +1,6 @@
 """The rate of each account as its workers learnt it, a row each.
 
-So they go by one rate, as long as it is young. Whoever tells holds the row for one short
+So they go by one rate, as long as it is young. Whoever publishes holds the row for one short
 transaction; its instants are by the database's clock.
 """
 
@@ -20,12 +20,12 @@ class Row(NamedTuple):
     """What is kept; instants are seconds since 1970."""
 
     version: int
-    told_at: float
+    published_at: float  # the column is still `told_at`: older builds run beside this one
     state: str  # JSON: the rate, which this layer doesn't read
     awake: Mapping[str, float]
 
 
-async def look(conn: AsyncConnection, account: str) -> tuple[Row | None, float]:
+async def read(conn: AsyncConnection, account: str) -> tuple[Row | None, float]:
     """The account's row, if it has one, and what time the database has."""
     mine = call_rates.c.account == account
     query = sa.select(now().label("clock"), call_rates).select_from(
@@ -37,7 +37,7 @@ async def look(conn: AsyncConnection, account: str) -> tuple[Row | None, float]:
 
 
 async def lock(conn: AsyncConnection, account: str) -> tuple[Row | None, float]:
-    """The same, and nobody else may tell until the transaction ends.
+    """The same, and nobody else may publish until the transaction ends.
 
     A row that is new is made by `write`.
     """
@@ -65,7 +65,7 @@ async def write(
     """
     values = {
         "version": row.version,
-        "told_at": dt.datetime.fromtimestamp(row.told_at, dt.UTC),
+        "told_at": dt.datetime.fromtimestamp(row.published_at, dt.UTC),
         "phase": phase,
         "per_second": per_second,
         "state": row.state,

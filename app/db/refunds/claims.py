@@ -34,7 +34,7 @@ class ClaimedRefund(NamedTuple):
     key_generation: int
     upstream_reference: str | None
     age_seconds: float
-    first_due_at: str  # from when its patience counts, in the database's own words
+    first_due_at: str  # from when its retry deadline counts, in the database's own words
 
 
 # A submitted row that is due again is one whose worker's lease ran out: whether its call landed is

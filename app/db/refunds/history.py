@@ -35,7 +35,7 @@ def of(changed: str, *, actor: str, clock: str) -> str:
     )
 
 
-async def of_refund(conn: AsyncConnection, refund_id: str) -> list[RefundChange]:
+async def changes_of_refund(conn: AsyncConnection, refund_id: str) -> list[RefundChange]:
     """The states that a refund has had, the first one first."""
     query = (
         sa.select(*(refund_history.c[name] for name in RefundChange._fields))

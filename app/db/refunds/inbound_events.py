@@ -1,8 +1,9 @@
 """What an upstream's hook leaves in the rows.
 
-These are its event id, once, and that the refund it spoke of is to be looked up. A hint only ever
-brings a look-up forward. It never moves the end of a lease or of a quiet time: these keep a refund
-from being sent while an earlier call may still land.
+These are its event id, once, and that the refund it spoke of is to be looked up: the instant of
+that request is `hinted_at`. A request only ever brings a look-up forward. It never moves the end of
+a lease or of a quiet time: these keep a refund from being sent while an earlier call may still
+land.
 """
 
 from typing import Final
@@ -78,12 +79,12 @@ async def refund_of_stripes(
     return (await conn.execute(query)).scalar_one_or_none()
 
 
-async def remember(conn: AsyncConnection, refund_id: str) -> None:
+async def request_lookup(conn: AsyncConnection, refund_id: str) -> None:
     """Note on an open refund that its upstream has spoken of it.
 
     One that is `processing` is due now. A look at a `processing` refund may be under way. What it
-    hears may be older than the hint: the note has the refund looked up again after it, should it
-    still hear no final word.
+    finds may be older than the request: the note has the refund looked up again after it, should it
+    still find no final word.
     """
     waits = sa.and_(refunds.c.status == RefundStatus.PROCESSING, refunds.c.due_at > now())
     statement = (

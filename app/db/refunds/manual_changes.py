@@ -1,7 +1,7 @@
 """What is changed on refunds from outside.
 
 A rejected one is tried again, one that no machine can close is resolved by hand. People do so, and
-an upstream's hint may have one looked up again that a machine gave up on, or that had succeeded.
+an upstream's event may have one looked up again that a machine gave up on, or that had succeeded.
 """
 
 from collections.abc import Sequence

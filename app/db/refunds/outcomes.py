@@ -1,11 +1,11 @@
 """Writing what upstreams said: a whole group in one statement, guarded row by row.
 
-Success is a fact whoever heard it, even over a refusal; everything else counts only from the claim
+Success is a fact whoever hears it, even over a refusal; everything else counts only from the claim
 that is still the row's own and only while the row is open. So a second recorder, or a worker that
 overslept its lease, changes nothing.
 
-A refund that its upstream has spoken of since it was claimed (`hinted_at`) does not rest or wait as
-`processing`: what was heard may be older than the hint, so it is due at once.
+A refund that its upstream has spoken of since it was claimed (`hinted_at`) neither ends nor waits
+as `processing`: its outcome may be older than that request for a look-up, so it is due at once.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ from app.domain.statuses import IN_PROCESS, JobStatus
 class Recorded(NamedTuple):
     """One outcome to write: which claim of which refund came to what.
 
-    Without `due_in_seconds` the row comes to rest and takes a place in the job's order of outcomes.
+    Without `due_in_seconds` no machine goes on, and it takes a place in the order of outcomes.
     """
 
     id: str
@@ -39,9 +39,9 @@ class Recorded(NamedTuple):
 # What is written of each, under the names of its fields; `seq` is its place in the group.
 _WRITTEN: Final = ("id", "epoch", "seq", *(each.name for each in fields(RefundUpdate)))
 # Who changes a refund, and to what: the same words for both databases.
-_HINTED: Final = "v.status = 'processing' AND r.hinted_at IS NOT NULL"
-# A success that was taken back since is none, whoever heard of it: it was recorded under this epoch
-# or a later one, or the failure of that very refund of the upstream's is what is recorded.
+_LOOKUP_REQUESTED: Final = "v.status = 'processing' AND r.hinted_at IS NOT NULL"
+# Ignore a late success that has been reversed since: it was recorded under this epoch or a later
+# one, or the failure of that very refund of the upstream's is what is recorded.
 _MAY_CHANGE: Final = """r.id = v.id
   AND (r.epoch = v.epoch AND r.status IN ('submitted', 'indeterminate', 'processing')\
  AND r.due_at IS NOT NULL
@@ -50,7 +50,7 @@ _MAY_CHANGE: Final = """r.id = v.id
  WHERE h.refund_id = r.id AND h.status = 'succeeded' AND h.epoch >= v.epoch)
          AND NOT (r.status = 'rejected'
            AND coalesce(r.upstream_reference = v.upstream_reference, false)))"""
-_IS_HEARD: Final = (
+_HAS_ENDPOINTS: Final = (
     "EXISTS (SELECT 1 FROM webhook_endpoints AS e WHERE e.business_id = {business_id})"
 )
 _OPEN_JOB: Final = f"status IN {tuple(map(str, IN_PROCESS))}"
@@ -59,16 +59,17 @@ _OPEN_JOB: Final = f"status IN {tuple(map(str, IN_PROCESS))}"
 def _changes(*, clock: str, due: str, last: str) -> str:
     return f"""
   status = v.status,
-  due_at = CASE WHEN {_HINTED} THEN {clock} WHEN v.due_in_seconds IS NULL THEN NULL ELSE {due} END,
+  due_at = CASE WHEN {_LOOKUP_REQUESTED} THEN {clock}
+    WHEN v.due_in_seconds IS NULL THEN NULL ELSE {due} END,
   attempts = r.attempts - CAST(v.uncounted AS integer),
   key_generation = r.key_generation + CAST(v.new_key AS integer),
   upstream_reference = coalesce(v.upstream_reference, r.upstream_reference),
   expires_before = coalesce(v.expires_before, r.expires_before),
   expires_after = coalesce(v.expires_after, r.expires_after),
-  failure_code = CASE WHEN NOT ({_HINTED}) THEN v.failure_code END,
-  failure_detail = CASE WHEN NOT ({_HINTED}) THEN v.failure_detail END,
-  outcome_seq = CASE WHEN NOT ({_HINTED}) THEN {last} + v.seq END,
-  settled_at = CASE WHEN v.seq IS NULL OR {_HINTED} THEN NULL ELSE {clock} END,
+  failure_code = CASE WHEN NOT ({_LOOKUP_REQUESTED}) THEN v.failure_code END,
+  failure_detail = CASE WHEN NOT ({_LOOKUP_REQUESTED}) THEN v.failure_detail END,
+  outcome_seq = CASE WHEN NOT ({_LOOKUP_REQUESTED}) THEN {last} + v.seq END,
+  settled_at = CASE WHEN v.seq IS NULL OR {_LOOKUP_REQUESTED} THEN NULL ELSE {clock} END,
   hinted_at = CASE WHEN v.status IN ('pending', 'indeterminate') THEN r.hinted_at END"""
 
 
@@ -79,13 +80,13 @@ def _changes(*, clock: str, due: str, last: str) -> str:
 _POSTGRESQL: Final = sa.text(f"""
 WITH job AS (
   UPDATE jobs SET
-    outcome_seq = outcome_seq + CAST(:resting AS integer),
+    outcome_seq = outcome_seq + CAST(:final AS integer),
     version = version + 1,
     due_at = CASE WHEN {_OPEN_JOB}
       THEN clock_timestamp() +\
  make_interval(secs => CAST(:heartbeat_seconds AS double precision)) END
   WHERE id = CAST(:job_id AS uuid)
-  RETURNING outcome_seq - CAST(:resting AS integer) AS last, status, business_id
+  RETURNING outcome_seq - CAST(:final AS integer) AS last, status, business_id
 ), v AS MATERIALIZED (
   SELECT * FROM jsonb_to_recordset(CAST(:outcomes AS jsonb))\
  AS v(id uuid, epoch integer, seq bigint,
@@ -104,7 +105,9 @@ WITH job AS (
   WHERE r.id = ANY (ARRAY(SELECT id FROM v)) AND {_MAY_CHANGE}
   RETURNING r.*
 ), remembered AS ({history.of("r", actor="CAST(:actor AS text)", clock="clock_timestamp()")})
-SELECT job.status, job.business_id, {_IS_HEARD.format(business_id="job.business_id")} AS is_heard,
+SELECT job.status, job.business_id, {
+    _HAS_ENDPOINTS.format(business_id="job.business_id")
+} AS has_endpoints,
   ARRAY(SELECT id::text FROM r) AS changed
 FROM job
 """)  # noqa: S608 - only our own words are in it; every value is a parameter
@@ -112,13 +115,13 @@ FROM job
 _SQLITE_CLOCK: Final = f"strftime('{SQLITE_FORMAT}', 'now')"
 _SQLITE_JOB: Final = sa.text(f"""
 UPDATE jobs SET
-  outcome_seq = outcome_seq + :resting,
+  outcome_seq = outcome_seq + :final,
   version = version + 1,
   due_at = CASE WHEN {_OPEN_JOB}\
  THEN strftime('{SQLITE_FORMAT}', 'now', :heartbeat_seconds || ' seconds') END
 WHERE id = :job_id
-RETURNING status, outcome_seq - :resting, business_id,\
- {_IS_HEARD.format(business_id="jobs.business_id")}
+RETURNING status, outcome_seq - :final, business_id,\
+ {_HAS_ENDPOINTS.format(business_id="jobs.business_id")}
 """)  # noqa: S608 - as above
 _SQLITE_REFUNDS: Final = sa.text(f"""
 UPDATE refunds AS r SET {
@@ -155,18 +158,18 @@ async def record(
     for outcome in outcomes:
         seq += outcome.update.due_in_seconds is None
         values.append(_as_json(outcome, seq))
-    of_job = {"job_id": job_id, "resting": seq, "heartbeat_seconds": heartbeat_seconds}
+    of_job = {"job_id": job_id, "final": seq, "heartbeat_seconds": heartbeat_seconds}
     encoded = orjson.dumps(values).decode()
     if conn.dialect.name == "postgresql":
         everything = of_job | {"outcomes": encoded, "actor": actor}
         [row] = await fetch(conn, _POSTGRESQL, everything)
-        status, business_id, is_heard, changed = row.values()
+        status, business_id, has_endpoints, changed = row.values()
     else:
-        status, last, business_id, is_heard = (await conn.execute(_SQLITE_JOB, of_job)).one()
+        status, last, business_id, has_endpoints = (await conn.execute(_SQLITE_JOB, of_job)).one()
         refunds = await conn.execute(_SQLITE_REFUNDS, {"outcomes": encoded, "last": last})
         changed = refunds.scalars().all()
         await history.append(conn, changed, actor=actor)
-    if changed and is_heard:
+    if changed and has_endpoints:
         await job_events.refunds_finalised(conn, business_id, changed)
     if changed and status == JobStatus.COMPLETED_WITH_FAILURES:
         # A late word may have been the last failure's.

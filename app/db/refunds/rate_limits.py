@@ -29,12 +29,12 @@ class Granted(NamedTuple):
 def _statement(
     *, clock: str, passed: str, counted_at: str, least: str, greatest: str, whole: str
 ) -> sa.TextClause:
-    wanted, most, owed, per_second = (
-        f"CAST(:{name} AS double precision)" for name in ("wanted", "most", "owed", "per_second")
+    wanted, most, debt, per_second = (
+        f"CAST(:{name} AS double precision)" for name in ("wanted", "most", "debt", "per_second")
     )
-    at_first = f"{least}({most}, {most} - {owed})"
+    at_first = f"{least}({most}, {most} - {debt})"
     saved = f"{least}({most}, b.calls + {per_second} * {greatest}(0.0, {passed}))"
-    there = f"{least}({most}, {saved} - {owed})"  # what comes back is no reason to save up more
+    there = f"{least}({most}, {saved} - {debt})"  # what comes back is no reason to save up more
 
     def granted(of: str) -> str:
         return f"CAST({whole}({greatest}(0.0, {least}({wanted}, {of}))) AS integer)"
@@ -77,7 +77,7 @@ _TAKE: Final = {
 
 
 async def take(
-    conn: AsyncConnection, account: str, *, wanted: int, owed: int, per_second: float
+    conn: AsyncConnection, account: str, *, wanted: int, debt: int, per_second: float
 ) -> Granted:
     """Be granted up to `wanted` calls for an account, as far as they are there.
 
@@ -86,18 +86,18 @@ async def take(
             for the row.
         account: whose calls are counted together.
         wanted: calls.
-        owed: calls made since the last time that were not granted; below nought, granted ones that
+        debt: calls made since the last time that were not granted; below nought, granted ones that
             were not made.
         per_second: how many there are of them.
     """
     most = max(1.0, BURST_SECONDS * per_second)
-    given = {
+    parameters = {
         "account": account,
         "wanted": wanted,
-        "owed": owed,
+        "debt": debt,
         "per_second": per_second,
         "most": most,
     }
-    [row] = await fetch(conn, _TAKE[conn.dialect.name], given)
+    [row] = await fetch(conn, _TAKE[conn.dialect.name], parameters)
     granted, left = row.values()
     return Granted(granted, max(0.0, (1.0 - left) / per_second))

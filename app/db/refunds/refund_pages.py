@@ -1,4 +1,4 @@
-"""Reading a job's refunds: pages, and what has come to rest since a number."""
+"""Reading a job's refunds: pages, and what became final since a number."""
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection

@@ -21,10 +21,10 @@ _TEXT: Final = sa.Text()
 
 def _rows(lines: sa.FromClause, *, withdrawn: bool) -> dict[str, sa.ColumnElement[Any]]:
     """A refund row of each line, by column."""
-    at_rest = sa.true() if withdrawn else lines.c.skip_reason.is_not(None)
+    is_final = sa.true() if withdrawn else lines.c.skip_reason.is_not(None)
     held_back = sa.false() if withdrawn else lines.c.skip_reason == ALREADY_REFUNDED_HERE
     place = sa.bindparam("after_seq", type_=sa.BigInteger) + sa.func.sum(
-        sa.case((at_rest, 1), else_=0)
+        sa.case((is_final, 1), else_=0)
     ).over(order_by=lines.c.position, rows=(None, 0))
     job_id = sa.bindparam("of_job", type_=refunds.c.job_id.type)
     ready = now()
@@ -54,18 +54,18 @@ def _rows(lines: sa.FromClause, *, withdrawn: bool) -> dict[str, sa.ColumnElemen
         "kept_by": lines.c.kept_by,
         "status": sa.case(
             (held_back, RefundStatus.REJECTED.value),
-            (at_rest, RefundStatus.SKIPPED.value),
+            (is_final, RefundStatus.SKIPPED.value),
             else_=RefundStatus.PENDING.value,
         ),
-        "due_at": sa.case((at_rest, None), else_=ready),
+        "due_at": sa.case((is_final, None), else_=ready),
         "first_due_at": ready,
         "epoch": sa.literal(0),
         "attempts": sa.literal(0),
         "key_generation": sa.literal(0),
         "failure_code": sa.literal(WITHDRAWN_LINE, _TEXT) if withdrawn else lines.c.skip_reason,
         "failure_detail": lines.c.skip_reason if withdrawn else lines.c.skip_detail,
-        "outcome_seq": sa.case((at_rest, sa.cast(place, sa.BigInteger)), else_=None),
-        "settled_at": sa.case((at_rest, ready), else_=None),
+        "outcome_seq": sa.case((is_final, sa.cast(place, sa.BigInteger)), else_=None),
+        "settled_at": sa.case((is_final, ready), else_=None),
     }
 
 
@@ -87,7 +87,7 @@ def _first_claims(returned: sa.Subquery) -> sa.Select[int, bool]:
     # Looked up line by line only where some were there: to join all lines takes as long as to write
     # the ceilings.
     are_all_made = _count(made) == _count(wanted)
-    is_made = sa.tuple_(*ceilings.of_one_means(lines)).in_(sa.select(*made.c))
+    is_made = sa.tuple_(*ceilings.key_columns(lines)).in_(sa.select(*made.c))
     rows = _rows(lines, withdrawn=False)
     chosen = sa.select(*rows.values()).where(
         sa.or_(lines.c.skip_reason.is_not(None), are_all_made, is_made)
@@ -124,49 +124,53 @@ async def expand(
     conn: AsyncConnection,
     job_id: str,
     lines: sa.Subquery,
-    given: Mapping[str, Any],
+    parameters: Mapping[str, Any],
     *,
     after_seq: int,
     withdrawn: bool,
 ) -> int:
-    """Write the refund rows of `lines`, with their parameters `given`; returns how many.
+    """Write the refund rows of `lines`, with their parameters `parameters`; returns how many.
 
     For `lines` see `entitlements`. What would exceed its ceiling is rejected (see
-    `ceilings.held_back`); a withdrawn line claims nothing. Lines that rest from the start get the
-    job's next outcome numbers, from the one after `after_seq`; `withdrawn`: all.
+    `ceilings.held_back`); a withdrawn line claims nothing. Lines that are final from the start get
+    the job's next outcome numbers, from the one after `after_seq`; `withdrawn`: all.
 
     Raises:
         sqlalchemy.exc.IntegrityError: one of the lines has a refund already.
     """
     own = {"of_job": job_id, "milliseconds": milliseconds(job_id), "after_seq": after_seq}
     if withdrawn:
-        return (await conn.execute(_expansion(lines, withdrawn=True), {**given, **own})).rowcount
-    positions = range(given["first_position"], given["end_position"])
+        return (
+            await conn.execute(_expansion(lines, withdrawn=True), {**parameters, **own})
+        ).rowcount
+    positions = range(parameters["first_position"], parameters["end_position"])
     if conn.dialect.name == "postgresql":
-        count, are_all_written = (await conn.execute(_first_claims(lines), {**given, **own})).one()
+        count, are_all_written = (
+            await conn.execute(_first_claims(lines), {**parameters, **own})
+        ).one()
         if are_all_written:
             return count
-        return count + await _expand_rest(conn, _left(lines), {**given, **own}, positions)
-    await ceilings.observe(conn, lines, given)
+        return count + await _expand_rest(conn, _left(lines), {**parameters, **own}, positions)
+    await ceilings.observe(conn, lines, parameters)
     written = await conn.execute(
-        _expansion(ceilings.within(lines), withdrawn=False), {**given, **own}
+        _expansion(ceilings.within(lines), withdrawn=False), {**parameters, **own}
     )
     await ceilings.claim(conn, job_id, positions)
     return written.rowcount
 
 
 async def _expand_rest(
-    conn: AsyncConnection, lines: sa.Subquery, given: Mapping[str, Any], positions: range
+    conn: AsyncConnection, lines: sa.Subquery, parameters: Mapping[str, Any], positions: range
 ) -> int:
     """Write the rows of lines whose ceilings others have claimed of before.
 
     Those ceilings are locked first.
     """
-    job_id = given["of_job"]
-    after_seq = await conn.scalar(sa.select(last_outcome_seq(job_id, given["after_seq"])))
-    await ceilings.observe(conn, lines, given)
+    job_id = parameters["of_job"]
+    after_seq = await conn.scalar(sa.select(last_outcome_seq(job_id, parameters["after_seq"])))
+    await ceilings.observe(conn, lines, parameters)
     statement = _expansion(ceilings.within(lines), withdrawn=False).returning(refunds.c.id)
-    ids = (await conn.execute(statement, {**given, "after_seq": after_seq})).scalars().all()
+    ids = (await conn.execute(statement, {**parameters, "after_seq": after_seq})).scalars().all()
     await ceilings.claim(conn, job_id, positions, only=ids)
     return len(ids)
 

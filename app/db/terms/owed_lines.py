@@ -70,13 +70,13 @@ def owed_lines(
     """The lines of all bookings of `source`'s sessions, as at `as_of`.
 
     Args:
-        source: as of `entitlements.returns`.
+        source: as of `entitlements.entitlement_lines`.
         as_of: the instant that tells started sessions from those to come.
         shape: of the terms.
         overrides: has `booking_id`, `line_no` (0: the whole booking), `action` and `amount_minor`;
             no booking is named as a whole and by a line as well.
 
-    Returns: the columns of `entitlements.returns`.
+    Returns: the columns of `entitlements.entitlement_lines`.
     """
     lines = _with_fees(_treated(source, as_of, shape, overrides), shape.terms)
     kept_by = sa.case(

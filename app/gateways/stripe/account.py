@@ -10,12 +10,12 @@ CONNECTED_ACCOUNT: Final = re.compile(r"acct_[A-Za-z0-9]{1,250}")
 SECRET_KEY: Final = re.compile(r"(sk|rk)_(live|test)_[A-Za-z0-9]{1,240}")
 
 
-def account_of(merchant: ConnectedAccount | SecretKeyAccount | None) -> dict[str, str]:
+def account_of(payment_account: ConnectedAccount | SecretKeyAccount | None) -> dict[str, str]:
     """The headers that say whose account a call is for.
 
     An Authorization here is sent instead of the pool's own.
     """
-    match merchant:
+    match payment_account:
         case None:
             return {}
         case ConnectedAccount(account):
@@ -23,4 +23,4 @@ def account_of(merchant: ConnectedAccount | SecretKeyAccount | None) -> dict[str
         case SecretKeyAccount(key):
             return bearer(key)
         case _:
-            assert_never(merchant)
+            assert_never(payment_account)

@@ -111,12 +111,12 @@ class StripeRefunds:
             return Rejected(
                 "amount_not_possible", "Stripe has no such fraction of the currency", None
             )
-        if isinstance(order.merchant, UnreadableAccount):
-            return Unavailable(order.merchant.detail, None)
+        if isinstance(order.payment_account, UnreadableAccount):
+            return Unavailable(order.payment_account.detail, None)
         reply = await self._upstream.call(
             "POST",
             _PATH,
-            headers=account_of(order.merchant) | {"Idempotency-Key": order.idempotency_key},
+            headers=account_of(order.payment_account) | {"Idempotency-Key": order.idempotency_key},
             # Not our reason: it is free text, and Stripe's `reason` a choice of three.
             form=payment
             | {"amount": str(theirs.amount_minor), f"metadata[{_REFERENCE}]": order.refund_id},
@@ -129,9 +129,9 @@ class StripeRefunds:
         payment = _payment(order)
         if payment is None or theirs is None:
             return Indeterminate("look-up: the order could not be one for Stripe")
-        if isinstance(order.merchant, UnreadableAccount):
-            return Indeterminate(f"look-up: {order.merchant.detail}")
-        account = account_of(order.merchant)
+        if isinstance(order.payment_account, UnreadableAccount):
+            return Indeterminate(f"look-up: {order.payment_account.detail}")
+        account = account_of(order.payment_account)
         begun = time.monotonic()
         query = payment | {"limit": str(PAGE)}
         ours: list[Finding] = []

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-_SICKNESS_OF_ONE: Final = 0.05  # how much the last answer counts: it sees about the last twenty
-_SICK: Final = 0.6
+_WEIGHT_OF_ONE: Final = 0.05  # how much the last answer counts: it sees about the last twenty
+_FAILING: Final = 0.6
 _PAUSE_PER_AGE: Final = 4.0  # after a probe in vain, a quarter of the outage's age
 _FIRST_PAUSE_SECONDS: Final = 1.0
 _MAX_PAUSE_SECONDS: Final = 30.0
@@ -27,23 +27,23 @@ class Breaker:
     clock: Callable[[], float]
     quiet_until: float = 0.0
     is_open: bool = False
-    sickness: float = 0.0
+    failing_share: float = 0.0
     _since: float | None = None  # when the trouble began
 
     def well(self) -> None:
         """An answer that was one."""
-        self.sickness = (
-            0.0 if self.is_open else max(0.0, self.sickness * (1 - _SICKNESS_OF_ONE) - 1e-3)
+        self.failing_share = (
+            0.0 if self.is_open else max(0.0, self.failing_share * (1 - _WEIGHT_OF_ONE) - 1e-3)
         )
         self.is_open = False
-        if self.sickness < _SICKNESS_OF_ONE:
+        if self.failing_share < _WEIGHT_OF_ONE:
             self._since = None
 
-    def sick(self, asked_seconds: float) -> None:
+    def failed(self, asked_seconds: float) -> None:
         """No answer, or one of trouble, which asks to be left alone for so long."""
-        self.sickness += (1 - self.sickness) * _SICKNESS_OF_ONE
+        self.failing_share += (1 - self.failing_share) * _WEIGHT_OF_ONE
         self._since = self.clock() if self._since is None else self._since
-        if self.is_open or self.sickness >= _SICK:
+        if self.is_open or self.failing_share >= _FAILING:
             self.open(asked_seconds)
 
     def open(self, asked_seconds: float = 0.0) -> None:

@@ -18,7 +18,7 @@ _ABOVE_SEEN: Final = 1.5
 
 @dataclass(slots=True)
 class Evidence:
-    """What was heard of calls since the first refusal that may be of the rate.
+    """What is known of calls since the first refusal that may be of the rate.
 
     Calls are ordered by when they were *sent*.
     """
@@ -26,7 +26,8 @@ class Evidence:
     weight: float = 0.0  # nought: nothing speaks for a rate
     first_at: float = 0.0  # when it left nought
     last_at: float = 0.0  # of the last refusal since
-    heard_to: float = 0.0  # the latest call that was heard of
+    # The latest call that was answered. The name is kept: rows of `call_rates` hold it.
+    heard_to: float = 0.0
     passed: int = 0
     passed_at_last: int = 0  # until the last refusal
     refused: int = 0
@@ -34,7 +35,7 @@ class Evidence:
 
     @property
     def seconds(self) -> float:
-        """From the first refusal to the latest call heard of."""
+        """From the first refusal to the latest call that was answered."""
         return self.heard_to - self.first_at
 
     @property

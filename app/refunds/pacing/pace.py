@@ -1,9 +1,9 @@
 """How many calls one business may have at one upstream, and when each goes.
 
 They go at the rate that the business's account has. The window, the breaker and the budget of
-repeats are of this process, from what it hears itself; the rate is the account's (`sharing`). One
-business's trouble at one upstream leaves every other business, and its own other upstream, as fast
-as they were; and one refusal leaves the lane as fast as it was.
+repeats are of this process, from the answers it receives itself; the rate is the account's
+(`sharing`). One business's trouble at one upstream leaves every other business, and its own other
+upstream, as fast as they were; and one refusal leaves the lane as fast as it was.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Final
 
 from app.refunds.pacing.breaker import Breaker
-from app.refunds.pacing.rate import Heard
+from app.refunds.pacing.rate import Answer
 from app.refunds.pacing.sharing import AccountRate
 
 _FIRST_WINDOW: Final = 8  # calls at once; one more with each that is answered
@@ -32,15 +32,15 @@ class Signal(StrEnum):
     WELL = "well"
     THROTTLED = "throttled"  # one call too fast, or an accident: the rate weighs it
     CROWDED = "crowded"  # too many at once
-    FAILING = "sick"  # no answer, or one of trouble
-    OUT_OF_FUNDS = "broke"  # the business's balance is used up
+    FAILING = "failing"  # no answer, or one of trouble
+    OUT_OF_FUNDS = "out_of_funds"  # the business's balance is used up
 
 
 class Admission(StrEnum):
     """Whether a call may go."""
 
     GO = "go"
-    LATER = "later"  # the upstream is to be left alone, or repeats have used up their budget
+    DEFER = "defer"  # the upstream is to be left alone, or repeats have used up their budget
 
 
 @dataclass(slots=True, weakref_slot=True)
@@ -49,15 +49,15 @@ class Account:
 
     rate: AccountRate
     turns: asyncio.Lock = field(default_factory=asyncio.Lock)
-    telling: asyncio.Lock = field(default_factory=asyncio.Lock)
+    publishing: asyncio.Lock = field(default_factory=asyncio.Lock)
     ahead_seconds: float = 0.0  # of the database's clock before ours
-    tellers: set[asyncio.Event] = field(default_factory=set)
-    told_at: float = float("-inf")  # by our clock: when the database was told or asked last
+    publishers: set[asyncio.Event] = field(default_factory=set)
+    published_at: float = float("-inf")  # by our clock: when the row was written or read last
 
-    def ring(self) -> None:
-        """Have the database told at once."""
-        for teller in self.tellers:
-            teller.set()
+    def publish_at_once(self) -> None:
+        """Have the row written at once."""
+        for publisher in self.publishers:
+            publisher.set()
 
 
 @dataclass(slots=True)
@@ -143,9 +143,12 @@ class Pace:
     def is_default(self) -> bool:
         """Whether nothing is remembered that a new pace would not say too."""
         is_held = (
-            self.in_flight or self.breaker.sickness or self.is_shut or self._may_have < self.most
+            self.in_flight
+            or self.breaker.failing_share
+            or self.is_shut
+            or self._may_have < self.most
         )
-        # What was told is in the account's row.
+        # What was published is in the account's row.
         return not is_held and not self.account.rate.has_news
 
     async def enter(self, *, repeat: bool, look_up: bool = False) -> Admission:
@@ -160,12 +163,12 @@ class Pace:
         places = self.look_ups if look_up else self.sends
         while self._free(places) <= 0:
             if self.is_shut:
-                return Admission.LATER
+                return Admission.DEFER
             freed = asyncio.get_running_loop().create_future()
             places.waiting.append(freed)
             await freed
         if repeat and not self._take_repeat():
-            return Admission.LATER
+            return Admission.DEFER
         places.taken += 1
         if self.account.rate.is_free:
             return Admission.GO
@@ -177,7 +180,7 @@ class Pace:
         if not goes:
             places.taken -= 1
             self._repeats += repeat
-            return Admission.LATER
+            return Admission.DEFER
         return Admission.GO
 
     def went(self) -> None:
@@ -187,19 +190,19 @@ class Pace:
         """
         self.account.rate.went(self._now())
 
-    def heard(self, sent_at: float, *, refused: bool, retry_after_seconds: float = 0.0) -> None:
+    def answered(self, sent_at: float, *, refused: bool, retry_after_seconds: float = 0.0) -> None:
         """Weigh what an answered call says of the account's rate.
 
         It was sent at `sent_at`, by this pace's clock.
         """
         ahead, rate = self.account.ahead_seconds, self.account.rate
-        rate.hear(Heard(self.clock() + ahead, sent_at + ahead, refused, retry_after_seconds))
+        rate.receive(Answer(self.clock() + ahead, sent_at + ahead, refused, retry_after_seconds))
         if rate.is_new:
-            self.account.ring()
+            self.account.publish_at_once()
 
     def leave(
         self,
-        sign: Signal | None,
+        signal: Signal | None,
         *,
         repeat: bool,
         look_up: bool = False,
@@ -210,7 +213,7 @@ class Pace:
         Returns why the lane is paused, if it has just been.
 
         Args:
-            sign: what the answer says about the upstream; None: no call was made after all.
+            signal: what the answer says about the upstream; None: no call was made after all.
             repeat: as at `enter`.
             look_up: as at `enter`.
             retry_after_seconds: for how long the upstream asks to be left alone: the lane does so
@@ -219,7 +222,7 @@ class Pace:
         places = self.look_ups if look_up else self.sends
         places.taken -= 1
         was_quiet = self.quiet_seconds > 0
-        match sign:
+        match signal:
             case None:
                 self._repeats += repeat
             case Signal.WELL:
@@ -233,9 +236,9 @@ class Pace:
             case Signal.OUT_OF_FUNDS:
                 self.breaker.open()
             case Signal.FAILING:
-                self.breaker.sick(retry_after_seconds)
+                self.breaker.failed(retry_after_seconds)
         self._let_in()
-        return sign if self.quiet_seconds > 0 and not was_quiet else None
+        return signal if self.quiet_seconds > 0 and not was_quiet else None
 
     def _now(self) -> float:
         return self.clock() + self.account.ahead_seconds
@@ -277,7 +280,7 @@ class Pace:
 
     def _let_in(self) -> None:
         for places in (self.sends, self.look_ups):
-            # While the lane is shut they are told to come later.
+            # While the lane is shut they are deferred.
             places.let_in(len(places.waiting) if self.is_shut else self._free(places))
 
     @property

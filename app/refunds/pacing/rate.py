@@ -36,7 +36,7 @@ class Phase(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class Answer:
     """One call: when answered and sent, and whether it was refused for coming too fast."""
 
     at: float
@@ -60,7 +60,7 @@ class Rate:
     quiet_until: float = 0.0
     evidence: Evidence = field(default_factory=Evidence)
     latency: float = 0.05
-    lag: float = 0.0  # how late it hears of an answer, and those who call of it
+    lag: float = 0.0  # how late it learns of an answer, and those who call of it
     top: float = FASTEST  # the pace of a climb, and the most of a measure
     anchor: float | None = None  # the last moment at which the upstream's bucket was empty for sure
     since_anchor: int = 0  # calls that passed since
@@ -88,7 +88,7 @@ class Rate:
     def known_from(self) -> float:
         """The first moment at which calls were surely sent at the present pace.
 
-        By then it has been told, played, and told again.
+        By then it has been published, played, and published again.
         """
         return self.measured_at + 3 * self.lag
 
@@ -103,7 +103,7 @@ class Rate:
                 return self.known * CHECK_UNDER
             case Phase.CRUISE if now - (self.anchor or 0.0) < self.probe_after + self.delay:
                 return self.known * _UNDER
-            case Phase.CRUISE:  # so that about one call too many is under way when we hear of it
+            case Phase.CRUISE:  # so that about one call too many is under way when we learn of it
                 more = max(1.0, 0.01 * self.known) / (self.known * self.delay)
                 return self.known * (1 + max(0.03, min(0.5, more)))
             case Phase.CLIMB | Phase.DARK:

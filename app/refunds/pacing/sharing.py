@@ -1,9 +1,9 @@
 """One rate for all workers of an account.
 
 While it is free each weighs for itself; once it is not, one row decides. Pure: the row and the
-database's clock are given. What a worker heard since it told last is played on the row's rate; so
-two workers at one bucket are one probe, and each has the part of the pace that falls to those who
-are awake.
+database's clock are given. What a worker received since it published last is played on the row's
+rate; so two workers at one bucket are one probe, and each has the part of the pace that falls to
+those who are awake.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,17 +13,17 @@ from typing import Any, Final
 import orjson
 
 from app.refunds.pacing.evidence import Evidence
-from app.refunds.pacing.rate import Heard, Phase, Rate
-from app.refunds.pacing.weighing import hear
+from app.refunds.pacing.rate import Answer, Phase, Rate
+from app.refunds.pacing.weighing import weigh_answer
 
-TOLD_EVERY_SECONDS: Final = 0.1
-_LAG_SECONDS: Final = TOLD_EVERY_SECONDS
+PUBLISH_EVERY_SECONDS: Final = 0.1
+_LAG_SECONDS: Final = PUBLISH_EVERY_SECONDS
 _AWAKE_SECONDS: Final = 1.0
-_IDLE_SECONDS: Final = 2.0  # nobody told for so long: nobody calls
-REMEMBERED_SECONDS: Final = 600.0  # a rate that was told longer ago says nothing
+_IDLE_SECONDS: Final = 2.0  # nobody published for so long: nobody calls
+REMEMBERED_SECONDS: Final = 600.0  # a rate that was published longer ago says nothing
 _LATE_SECONDS: Final = 0.02  # a turn that was missed by less is made up for
 _SLOWEST: Final = 0.2
-# Refusals close together in a climb, of which the row will hear a few tenths of a second after us.
+# Refusals close together in a climb, which reach the row a few tenths of a second after us.
 _BRAKE_ACCIDENTS: Final = 0.05
 _BRAKE_SURE: Final = 6.0
 _BRAKED_SECONDS: Final = 0.5
@@ -31,12 +31,12 @@ _BRAKED_SECONDS: Final = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """The row: the rate as JSON, who told lately, and how often it was written."""
+    """The row: the rate as JSON, who published lately, and how often it was written."""
 
     version: int
-    told_at: float
+    published_at: float
     state: str
-    awake: Mapping[str, float]  # when each worker told last, of those that call
+    awake: Mapping[str, float]  # when each worker published last, of those that call
 
     @property
     def rate(self) -> Rate:
@@ -48,13 +48,13 @@ class Kept:
         return rate
 
     @property
-    def waiting(self) -> list[Heard]:
-        """What was told and not played yet."""
-        return [Heard(*one) for one in orjson.loads(self.state)["waiting"]]
+    def waiting(self) -> list[Answer]:
+        """What was published and not played yet."""
+        return [Answer(*one) for one in orjson.loads(self.state)["waiting"]]
 
     def is_live(self, now: float) -> bool:
         """Whether somebody is at a pace by it."""
-        return now - self.told_at <= _IDLE_SECONDS
+        return now - self.published_at <= _IDLE_SECONDS
 
 
 def _fields_of(kind: type, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -65,24 +65,24 @@ def _fields_of(kind: type, given: Mapping[str, Any]) -> dict[str, Any]:
 class AccountRate:
     """A worker's view of an account's rate.
 
-    Its part of the pace, and what it heard and has not told yet.
+    Its part of the pace, and what it received and has not published yet.
     """
 
     worker: str
     rate: Rate = field(default_factory=Rate)
     version: int | None = None  # of the row that the rate is of; None: it is the worker's own
     awake: int = 1
-    _heard: list[Heard] = field(default_factory=list)
+    _received: list[Answer] = field(default_factory=list)
     _sent: int = 0
     _went_at: float = float("-inf")
     _active_at: float = float("-inf")  # it last called, or wanted to
-    _wants: bool = False  # it has since it told last
-    _climb: Evidence = field(default_factory=Evidence)  # what it heard itself while all climb
+    _wants: bool = False  # it has since it published last
+    _climb: Evidence = field(default_factory=Evidence)  # what it received itself while all climb
     _braked_until: float = float("-inf")
 
     @property
     def is_free(self) -> bool:
-        """Whether there is no pace, and nothing to be told."""
+        """Whether there is no pace, and nothing to publish."""
         return self.rate.phase is Phase.FREE and self.version is None
 
     @property
@@ -92,10 +92,10 @@ class AccountRate:
 
     @property
     def has_news(self) -> bool:
-        """Whether there is something to tell."""
+        """Whether there is something to publish."""
         is_over = self.rate.phase is Phase.FREE
         return self.is_new or (
-            self.version is not None and (is_over or self._wants or bool(self._heard))
+            self.version is not None and (is_over or self._wants or bool(self._received))
         )
 
     @property
@@ -108,7 +108,7 @@ class AccountRate:
         pace = self.rate.pace(now)
         if pace is None:
             return None
-        if self._is_braked(now):  # by what it heard itself; the row has heard less
+        if self._is_braked(now):  # by what it received itself; the row has less
             return min(self.rate.top / self.awake, self._climb.passing_a_second)
         return max(_SLOWEST, pace) / self.awake
 
@@ -134,15 +134,15 @@ class AccountRate:
         if self.awake == 1:
             self.rate.went()
 
-    def hear(self, one: Heard) -> None:
-        """Learn from an answer: alone at once, else when workers have told each other."""
+    def receive(self, one: Answer) -> None:
+        """Learn from an answer: alone at once, else when workers have published."""
         self._active_at = one.at
         if self.version is None:
-            hear(self.rate, one)
+            weigh_answer(self.rate, one)
             return
-        self._heard.append(one)
+        self._received.append(one)
         if self.awake == 1:
-            hear(self.rate, one)
+            weigh_answer(self.rate, one)
         elif self._is_braked(one.at):
             self._climb.count(one.sent_at, refused=one.refused)
         elif self.rate.phase is Phase.CLIMB:
@@ -151,7 +151,7 @@ class AccountRate:
             self._climb.weight = 0.0
 
     def take_up(self, kept: Kept | None, now: float) -> None:
-        """Read the row while there is nothing to tell.
+        """Read the row while there is nothing to publish.
 
         Others may have a pace, or this account had one minutes ago.
         """
@@ -159,7 +159,7 @@ class AccountRate:
             return
         rate = kept.rate
         is_over = rate.phase is Phase.FREE
-        if self.version is None and (is_over or now - kept.told_at > REMEMBERED_SECONDS):
+        if self.version is None and (is_over or now - kept.published_at > REMEMBERED_SECONDS):
             return
         self._adopt(kept, rate, now)
         if is_over:
@@ -167,14 +167,14 @@ class AccountRate:
         elif not kept.is_live(now):
             self.rate.resume(now)
 
-    def tell(self, kept: Kept | None, now: float) -> Kept:
-        """What the row is to be once this worker has told; taken up at once."""
+    def publish(self, kept: Kept | None, now: float) -> Kept:
+        """What the row is to be once this worker has published; taken up at once."""
         awake = {} if kept is None else kept.awake
         others = {name: at for name, at in awake.items() if now - at <= _AWAKE_SECONDS}
         if kept is not None and self._is_another(kept, now):
             self._adopt(kept, kept.rate, now)
         elif self.awake == 1:
-            self._heard.clear()  # it has been played already
+            self._received.clear()  # it has been played already
             self._sent = 0
         waiting = self._play([] if kept is None else kept.waiting, now)
         self._sent, self._wants = 0, False
@@ -188,10 +188,10 @@ class AccountRate:
         self.version = None if self.rate.phase is Phase.FREE else written.version
         return written
 
-    def _weigh_climb(self, one: Heard) -> None:
+    def _weigh_climb(self, one: Answer) -> None:
         """Go back to what passes as soon as a climb is refused.
 
-        Until all have told of it, the climb would go on.
+        Until all have published it, the climb would go on.
         """
         self._climb.accidents = self.rate.evidence.accidents
         if self._climb.weigh(
@@ -215,7 +215,7 @@ class AccountRate:
     def _is_another(self, kept: Kept, now: float) -> bool:
         """Whether the row's rate is to be gone by.
 
-        So it is where others have told since, or were at a pace before this one was.
+        So it is where others have published since, or were at a pace before this one was.
         """
         if self.version is None:
             return kept.is_live(now) and kept.rate.phase is not Phase.FREE
@@ -229,20 +229,20 @@ class AccountRate:
         self.awake = len(awake.keys() | {self.worker})
         self.rate.lag = 0.0 if self.awake == 1 else _LAG_SECONDS
 
-    def _play(self, waiting: Sequence[Heard], now: float) -> list[Heard]:
-        """Play what all have heard, in the order in which it was heard.
+    def _play(self, waiting: Sequence[Answer], now: float) -> list[Answer]:
+        """Play what all have received, in the order in which it was received.
 
-        An answer waits, and is returned, while others may yet tell of an earlier one.
+        An answer waits, and is returned, while others may yet publish an earlier one.
         """
-        told = sorted([*waiting, *self._heard], key=_answered_at)
-        self._heard.clear()
-        until = now - (TOLD_EVERY_SECONDS if self.awake > 1 else 0.0)
+        received = sorted([*waiting, *self._received], key=_answered_at)
+        self._received.clear()
+        until = now - (PUBLISH_EVERY_SECONDS if self.awake > 1 else 0.0)
         self.rate.went(self._sent)
-        for one in told:
+        for one in received:
             if one.at <= until:
-                hear(self.rate, one)
-        return [one for one in told if one.at > until]
+                weigh_answer(self.rate, one)
+        return [one for one in received if one.at > until]
 
 
-def _answered_at(one: Heard) -> float:
+def _answered_at(one: Answer) -> float:
     return one.at

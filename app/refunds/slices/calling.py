@@ -15,9 +15,9 @@ from app.refunds.slices.lane import ClaimedCall, Lane, Slice
 async def keep_calling(this: Slice, lane: Lane, calls: asyncio.Queue[ClaimedCall | None]) -> None:
     """Call for what is claimed, until there is no more of it."""
     while (one := await calls.get()) is not None:
-        if lane.unsent <= lane.low:
-            lane.low = -1
-            lane.look.set()
+        if lane.unsent <= lane.refill_at:
+            lane.refill_at = -1
+            lane.claim_wanted.set()
         key = one[0].payment_id or one[0].account_id or one[0].id
         if key in lane.at_object:
             lane.at_object[key].append(one)
@@ -29,8 +29,8 @@ async def keep_calling(this: Slice, lane: Lane, calls: asyncio.Queue[ClaimedCall
 
 
 async def _call(this: Slice, lane: Lane, claimed: ClaimedRefund, send_before: float) -> None:
-    verdict = await execute(this.runtime, lane.place, claimed, send_before=send_before)
-    this.commits.add(claimed, verdict)
+    update = await execute(this.runtime, lane.context, claimed, send_before=send_before)
+    this.commits.add(claimed, update)
     lane.at_work -= 1
     if not lane.at_work:
-        this.look()
+        this.want_claims()

@@ -24,44 +24,44 @@ from app.refunds.slices.lane import LOOK_UPS_EVERY_SECONDS, Lane, Slice
 
 log = structlog.get_logger()
 
-_LOOK_AGAIN_SECONDS: Final = 0.25
+_CLAIM_AGAIN_SECONDS: Final = 0.25
 
 
 async def keep_claiming(this: Slice, lane: Lane) -> None:
-    """Claim until all lanes have come to rest, or the slice is over.
+    """Claim until all lanes are done, or the slice is over.
 
     Then the lane's callers end.
     """
     while not this.is_over:
-        lane.look.clear()
-        all_are_there = this.filled.is_set()
+        lane.claim_wanted.clear()
+        all_are_there = this.expansion_done.is_set()
         wanted = max(0, lane.wanted)
         batch = await _claim(this, lane, most=wanted) if wanted or lane.wanted_unknown > 0 else []
-        if lane.place.pace.is_shut and not batch:
+        if lane.context.pace.is_shut and not batch:
             # What has waited for too long is a person's, though nothing can be called.
             settings = this.runtime.settings
             aged = settings.give_up_after_seconds
             batch = await _claim(this, lane, most=2 * settings.concurrency, waited_seconds=aged)
-        lane.resting = all_are_there and not batch and not lane.at_work and not lane.waits_for_calls
-        if all(other.resting for other in this.lanes):
+        lane.is_done = all_are_there and not batch and not lane.at_work and not lane.waits_for_calls
+        if all(other.is_done for other in this.lanes):
             break
-        lane.low = lane.half
-        await _look_again(this, lane)
-    this.look()
+        lane.refill_at = lane.half
+        await _wait_to_claim(this, lane)
+    this.want_claims()
     lane.no_more()
 
 
-async def _look_again(this: Slice, lane: Lane) -> None:
+async def _wait_to_claim(this: Slice, lane: Lane) -> None:
     """Until a claim may find something: calls have ended, or some time has passed."""
     seconds = min(
         this.stop_at - time.monotonic(),
-        _LOOK_AGAIN_SECONDS if lane.low < 0 else LOOK_UPS_EVERY_SECONDS,
+        _CLAIM_AGAIN_SECONDS if lane.refill_at < 0 else LOOK_UPS_EVERY_SECONDS,
     )
-    if lane.place.budget is not None and lane.waits_for_calls:
-        seconds = min(seconds, lane.place.budget.retry_at - time.monotonic())
+    if lane.context.rate_limit is not None and lane.waits_for_calls:
+        seconds = min(seconds, lane.context.rate_limit.retry_at - time.monotonic())
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
-            await lane.look.wait()
+            await lane.claim_wanted.wait()
 
 
 async def _claim(
@@ -95,19 +95,21 @@ async def _claim_granted(
 
     Those that waited for too long are few, and counted afterwards.
     """
-    counted = lane.place.budget
-    if counted is None:
+    limit = lane.context.rate_limit
+    if limit is None:
         return await _take(this, lane, most=most, waited_seconds=waited_seconds)
-    granted = await rate_limit.ask(this.runtime, counted, wanted=most) if not waited_seconds else 0
+    granted = (
+        await rate_limit.acquire(this.runtime, limit, wanted=most) if not waited_seconds else 0
+    )
     batch: Sequence[ClaimedRefund] = []
     try:
         if granted or waited_seconds:
             batch = await _take(this, lane, most=granted or most, waited_seconds=waited_seconds)
     finally:
-        counted.owed += len(batch) - granted
+        limit.debt += len(batch) - granted
     if granted > len(batch):
-        counted.retry_at = float("-inf")  # nothing that is due waits for calls
-        await rate_limit.reconcile(this.runtime, counted)
+        limit.retry_at = float("-inf")  # nothing that is due waits for calls
+        await rate_limit.reconcile(this.runtime, limit)
     return batch
 
 
@@ -115,7 +117,7 @@ async def _take(
     this: Slice, lane: Lane, *, most: int, waited_seconds: float
 ) -> Sequence[ClaimedRefund]:
     """Claim, and commit: only then may a call be made."""
-    job_id, method = this.job_id, lane.place.method
+    job_id, method = this.job_id, lane.context.method
     lease_seconds = this.runtime.settings.lease_seconds
     unknown: list[ClaimedRefund] = []
     batch: list[ClaimedRefund] = []

@@ -14,9 +14,9 @@ from typing import Final
 
 from app.db.refunds.claims import ClaimedRefund
 from app.refunds.execute import LaneContext
+from app.refunds.rate_publisher import RatePublisher
 from app.refunds.runtime import Runtime
 from app.refunds.settle import GroupCommit
-from app.refunds.telling import Teller
 
 # Refunds for each call in flight; when half of them are left, more are claimed.
 _CLAIMED_PER_CALL: Final = 4
@@ -31,21 +31,21 @@ ClaimedCall = tuple[ClaimedRefund, float]  # a refund, and until when its call m
 class Lane:
     """The state of one lane while its slice runs."""
 
-    place: LaneContext
-    teller: Teller
+    context: LaneContext
+    publisher: RatePublisher
     sends: asyncio.Queue[ClaimedCall | None] = field(default_factory=asyncio.Queue)
     # Look-ups have callers of their own.
     look_ups: asyncio.Queue[ClaimedCall | None] = field(default_factory=asyncio.Queue)
     # What waits for the call at its payment to end.
     at_object: dict[str, deque[ClaimedCall]] = field(default_factory=dict)
-    at_work: int = 0  # claimed, and without a verdict
-    resting: bool = False  # all are there, nothing was due, and nothing is at work
-    low: int = -1  # with so many left to call for, the next batch is claimed
+    at_work: int = 0  # claimed, and without an update
+    is_done: bool = False  # all are there, nothing was due, and nothing is at work
+    refill_at: int = -1  # with so many left to call for, the next batch is claimed
     # What became due earlier has been claimed, as far as the last look saw.
     from_due_at: str | None = None
     # Monotonic: when such as are to be looked up were last claimed by themselves.
     looked_up_at: float = float("-inf")
-    look: asyncio.Event = field(default_factory=asyncio.Event)  # it is time to claim
+    claim_wanted: asyncio.Event = field(default_factory=asyncio.Event)  # it is time to claim
 
     @property
     def callers(self) -> Sequence[tuple[asyncio.Queue[ClaimedCall | None], int]]:
@@ -53,7 +53,7 @@ class Lane:
 
         Look-ups are not kept waiting by sends that hang, nor the other way round.
         """
-        most = self.place.pace.most
+        most = self.context.pace.most
         return (self.sends, most), (self.look_ups, max(1, most // 2))
 
     def no_more(self) -> None:
@@ -65,7 +65,7 @@ class Lane:
     @property
     def waits_for_calls(self) -> bool:
         """Whether the account's calls are used up for the moment."""
-        return self.place.budget is not None and self.place.budget.is_short
+        return self.context.rate_limit is not None and self.context.rate_limit.is_short
 
     @property
     def unsent(self) -> int:
@@ -75,8 +75,8 @@ class Lane:
     @property
     def wanted(self) -> int:
         """How many refunds are to be claimed now."""
-        pace = self.place.pace
-        if self.place.budget is not None:
+        pace = self.context.pace
+        if self.context.rate_limit is not None:
             # A granted call is for now: kept, it would be made beside those of a later second.
             return 0 if self.waits_for_calls else pace.room - self.at_work
         most = _CLAIMED_PER_CALL * pace.room
@@ -91,17 +91,17 @@ class Lane:
         They are asked for once a second, and never where calls are counted.
         """
         if (
-            self.place.budget is not None
+            self.context.rate_limit is not None
             or time.monotonic() - self.looked_up_at < LOOK_UPS_EVERY_SECONDS
         ):
             return 0
-        return self.place.pace.room - self.look_ups.qsize()
+        return self.context.pace.room - self.look_ups.qsize()
 
     @property
     def half(self) -> int:
         """With so many left to call for, more are claimed; -1: by the clock."""
-        is_paced = self.place.budget is not None or self.place.pace.per_second is not None
-        half = _CLAIMED_PER_CALL * self.place.pace.room // 2
+        is_paced = self.context.rate_limit is not None or self.context.pace.per_second is not None
+        half = _CLAIMED_PER_CALL * self.context.pace.room // 2
         return half if self.unsent > half and not is_paced else -1
 
 
@@ -115,16 +115,18 @@ class Slice:
     commits: GroupCommit
     lanes: Sequence[Lane]
     # Set when no more refunds are being written.
-    filled: asyncio.Event = field(default_factory=asyncio.Event)
-    trouble: list[Exception] = field(default_factory=list)  # of writing refunds
+    expansion_done: asyncio.Event = field(default_factory=asyncio.Event)
+    expansion_errors: list[Exception] = field(default_factory=list)  # of writing refunds
 
-    def look(self) -> None:
+    def want_claims(self) -> None:
         """Have every lane look whether there is something to claim."""
         for lane in self.lanes:
-            lane.look.set()
+            lane.claim_wanted.set()
 
     @property
     def is_over(self) -> bool:
         return (
-            self.runtime.stopping.is_set() or time.monotonic() >= self.stop_at or bool(self.trouble)
+            self.runtime.stopping.is_set()
+            or time.monotonic() >= self.stop_at
+            or bool(self.expansion_errors)
         )

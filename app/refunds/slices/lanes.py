@@ -18,12 +18,12 @@ from app.gateways.outcomes import PaymentAccount, UpstreamMethod
 from app.refunds import rate_limit
 from app.refunds.execute import LaneContext
 from app.refunds.pacing.pace import Pace
+from app.refunds.rate_publisher import RatePublisher
 from app.refunds.runtime import Runtime
 from app.refunds.settle import GroupCommit
 from app.refunds.slices.calling import keep_calling
 from app.refunds.slices.claiming import keep_claiming
 from app.refunds.slices.lane import Lane, Slice
-from app.refunds.telling import Teller
 
 
 async def run_lanes(
@@ -31,10 +31,10 @@ async def run_lanes(
     job: Job,
     chunks: AsyncIterator[None],
     *,
-    merchants: Mapping[UpstreamMethod, PaymentAccount],
+    payment_accounts: Mapping[UpstreamMethod, PaymentAccount],
     stop_at: float,
     commits: GroupCommit,
-    hands_over: bool,
+    prompts_next_slice: bool,
 ) -> bool:
     """Work on the job's due refunds until none is due, or `stop_at` has come.
 
@@ -44,30 +44,34 @@ async def run_lanes(
         runtime: the worker's.
         job: as it began.
         chunks: writes more of the job's refunds at each step, beside the calls.
-        merchants: at whose accounts its payments and its credits are.
+        payment_accounts: at whose accounts its payments and its credits are.
         stop_at: by the monotonic clock, when to claim no more.
-        commits: what verdicts are given to.
-        hands_over: whether to prompt another slice at `stop_at`.
+        commits: what updates are given to.
+        prompts_next_slice: whether to prompt another slice at `stop_at`.
 
     Returns:
-        Whether another slice was prompted at `stop_at`, as is done where it `hands_over`.
+        Whether another slice was prompted at `stop_at`, as is done where it `prompts_next_slice`.
     """
     business_id, reason = job.business_id, job.reason or ""
     async with (
-        _paced(runtime, UpstreamMethod.PAYMENT, merchants[UpstreamMethod.PAYMENT], business_id) as (
+        _paced(
+            runtime, UpstreamMethod.PAYMENT, payment_accounts[UpstreamMethod.PAYMENT], business_id
+        ) as (
             payments,
             of_payments,
         ),
-        _paced(runtime, UpstreamMethod.CREDIT, merchants[UpstreamMethod.CREDIT], business_id) as (
+        _paced(
+            runtime, UpstreamMethod.CREDIT, payment_accounts[UpstreamMethod.CREDIT], business_id
+        ) as (
             credit,
             of_credit,
         ),
     ):
-        at = merchants[UpstreamMethod.PAYMENT]
-        counted = rate_limit.of_payments(runtime, at, business_id)
+        at = payment_accounts[UpstreamMethod.PAYMENT]
+        limit = rate_limit.limit_of_payments(runtime, at, business_id)
         lanes = [
             Lane(
-                LaneContext(business_id, reason, UpstreamMethod.PAYMENT, payments, at, counted),
+                LaneContext(business_id, reason, UpstreamMethod.PAYMENT, payments, at, limit),
                 of_payments,
             ),
             Lane(
@@ -76,29 +80,31 @@ async def run_lanes(
                     reason,
                     UpstreamMethod.CREDIT,
                     credit,
-                    merchants[UpstreamMethod.CREDIT],
+                    payment_accounts[UpstreamMethod.CREDIT],
                     valid_until=_valid_until(job),
                 ),
                 of_credit,
             ),
         ]
         this = Slice(runtime, job.id, stop_at, commits, lanes)
-        handing_over = asyncio.create_task(_hand_over(this) if hands_over else _never())
-        telling = [asyncio.create_task(lane.teller.keep_telling()) for lane in lanes]
+        prompting = asyncio.create_task(
+            _prompt_next_slice(this) if prompts_next_slice else _never()
+        )
+        publishing = [asyncio.create_task(lane.publisher.keep_publishing()) for lane in lanes]
         try:
             await _work(this, chunks)
         finally:
-            ended_before = handing_over.cancel()
+            ended_before = prompting.cancel()
             for lane in lanes:
-                lane.teller.end()
-            await asyncio.wait([handing_over, *telling])
-        for told in telling:
-            told.result()
-        if counted is not None:
-            await rate_limit.reconcile(runtime, counted)
-    if this.trouble:
-        raise this.trouble[0]
-    return not ended_before and handing_over.result()
+                lane.publisher.end()
+            await asyncio.wait([prompting, *publishing])
+        for published in publishing:
+            published.result()
+        if limit is not None:
+            await rate_limit.reconcile(runtime, limit)
+    if this.expansion_errors:
+        raise this.expansion_errors[0]
+    return not ended_before and prompting.result()
 
 
 def _valid_until(job: Job) -> datetime | None:
@@ -112,23 +118,23 @@ def _valid_until(job: Job) -> datetime | None:
 
 @asynccontextmanager
 async def _paced(
-    runtime: Runtime, method: UpstreamMethod, merchant: PaymentAccount, business_id: str
-) -> AsyncIterator[tuple[Pace, Teller]]:
-    """A lane's pace, and who tells of it.
+    runtime: Runtime, method: UpstreamMethod, payment_account: PaymentAccount, business_id: str
+) -> AsyncIterator[tuple[Pace, RatePublisher]]:
+    """A lane's pace, and what publishes its rate.
 
     What is known of the account's rate is taken up first.
     """
-    account = f"{method}:{rate_limit.account_of(runtime, method, merchant, business_id)}"
+    account = f"{method}:{rate_limit.account_of(runtime, method, payment_account, business_id)}"
     with runtime.paces.at(business_id, method, account=account) as pace:
-        teller = Teller(runtime, account, pace.account)
-        await teller.begin()
-        yield pace, teller
+        publisher = RatePublisher(runtime, account, pace.account)
+        await publisher.begin()
+        yield pace, publisher
 
 
 async def _work(this: Slice, chunks: AsyncIterator[None]) -> None:
     """Claim and call until there is nothing to do, or the slice is over."""
     async with asyncio.TaskGroup() as group:
-        group.create_task(_keep_filling(this, chunks))
+        group.create_task(_keep_expanding(this, chunks))
         for lane in this.lanes:
             group.create_task(keep_claiming(this, lane))
             for calls, callers in lane.callers:
@@ -136,7 +142,7 @@ async def _work(this: Slice, chunks: AsyncIterator[None]) -> None:
                     group.create_task(keep_calling(this, lane, calls))
 
 
-async def _hand_over(this: Slice) -> bool:
+async def _prompt_next_slice(this: Slice) -> bool:
     """Prompt for the next slice when this one's time is over.
 
     The slowest call is not waited for.
@@ -145,8 +151,8 @@ async def _hand_over(this: Slice) -> bool:
     if this.runtime.stopping.is_set():
         return False
     # One name for all who prompt within a slice's time, so that slices of a job don't multiply; a
-    # slice that was prompted by such a name ends in another turn than it began.
-    return await this.runtime.queue.wake(this.job_id, once=f"slice-{this.runtime.turn}")
+    # slice that was prompted by such a name ends in another time bucket than it began.
+    return await this.runtime.queue.wake(this.job_id, once=f"slice-{this.runtime.time_bucket}")
 
 
 async def _never() -> bool:
@@ -154,11 +160,11 @@ async def _never() -> bool:
     return False
 
 
-async def _keep_filling(this: Slice, chunks: AsyncIterator[None]) -> None:
+async def _keep_expanding(this: Slice, chunks: AsyncIterator[None]) -> None:
     try:
         async for _ in chunks:
-            this.look()
+            this.want_claims()
     except Exception as error:  # noqa: BLE001 - raised when the calls in flight have ended and are written
-        this.trouble.append(error)
-    this.filled.set()
-    this.look()
+        this.expansion_errors.append(error)
+    this.expansion_done.set()
+    this.want_claims()

@@ -1,4 +1,4 @@
-"""One slice of one job: expand, execute, settle, give way to other jobs.
+"""One slice of one job: expand, execute, settle, yield to other jobs.
 
 What is not expanded is expanded while what is due is executed. A slice may be started twice,
 stopped anywhere or run beside another of the same job: the rows decide, so none of this changes
@@ -34,13 +34,13 @@ log = structlog.get_logger()
 
 FIRST_CHUNK = 25  # sessions: the first refunds are not kept waiting by the rest
 MAX_CHUNK = 200  # as many as group commits may be kept waiting for
-_REFUNDS_PER_HELPER = 1_000
+_REFUNDS_PER_SLICE = 1_000
 
 
 async def run_slice(
-    runtime: Runtime, job_id: str, *, seconds: float, helper: bool = False
+    runtime: Runtime, job_id: str, *, seconds: float, extra_slice: bool = False
 ) -> float | None:
-    """Work on a job for about `seconds`; a `helper` calls no others.
+    """Work on a job for about `seconds`; an `extra_slice` prompts no others.
 
     Returns:
         Seconds until it should be run again (0 or less: at once), or None when it has ended or
@@ -51,19 +51,19 @@ async def run_slice(
         return await settle_job(runtime, job_id)
     job, is_expanded, whose = begun
     stop_at = time.monotonic() + seconds
-    chunks = _go_on(runtime, job, stop_at, is_expanded=is_expanded, helper=helper)
+    chunks = _go_on(runtime, job, stop_at, is_expanded=is_expanded, extra_slice=extra_slice)
     async with aclosing(chunks), GroupCommit(runtime, job_id) as commits:
-        handed_over = await run_lanes(
+        prompted = await run_lanes(
             runtime,
             job,
             chunks,
-            merchants=whose,
+            payment_accounts=whose,
             stop_at=stop_at,
             commits=commits,
-            hands_over=not helper,
+            prompts_next_slice=not extra_slice,
         )
     again_in = await settle_job(runtime, job_id)
-    return None if handed_over else again_in
+    return None if prompted else again_in
 
 
 async def _begin(
@@ -93,14 +93,14 @@ async def _begin(
         )
         await _beat(runtime, conn, job_id, **started)
         _, is_expanded = await expand_chunk(conn, job, at_most=FIRST_CHUNK)
-        whose = await payment_account.of_business(runtime, conn, job.business_id)
+        whose = await payment_account.accounts_of_business(runtime, conn, job.business_id)
     if started:
         log.info("job.started", job_id=job_id, business_id=job.business_id)
     return job, is_expanded, whose
 
 
 async def _go_on(
-    runtime: Runtime, begun: Job, stop_at: float, *, is_expanded: bool, helper: bool
+    runtime: Runtime, begun: Job, stop_at: float, *, is_expanded: bool, extra_slice: bool
 ) -> AsyncGenerator[None]:
     """Write the other refund rows, a chunk of sessions per transaction, yielding after each.
 
@@ -112,8 +112,8 @@ async def _go_on(
         async with runtime.db.write() as conn:
             await statistics.count_job_sessions(conn, begun.accepted_sessions)
     while not is_expanded:
-        if not helper:
-            await _call_helpers(runtime, job_id)
+        if not extra_slice:
+            await _prompt_extra_slices(runtime, job_id)
         if time.monotonic() >= stop_at or runtime.stopping.is_set():
             return
         began = time.monotonic()
@@ -130,8 +130,8 @@ async def _go_on(
     if is_long:
         async with runtime.db.write() as conn:
             await statistics.analyze_young_tables(conn)
-    if not helper:
-        await _call_helpers(runtime, job_id)
+    if not extra_slice:
+        await _prompt_extra_slices(runtime, job_id)
 
 
 async def _beat(runtime: Runtime, conn: AsyncConnection, job_id: str, **changes: Any) -> None:
@@ -144,32 +144,32 @@ async def _beat(runtime: Runtime, conn: AsyncConnection, job_id: str, **changes:
     )
 
 
-async def _call_helpers(runtime: Runtime, job_id: str) -> None:
+async def _prompt_extra_slices(runtime: Runtime, job_id: str) -> None:
     """Ask other workers to take part in a job large enough to be shared."""
     if not runtime.queue.reaches_others:
         return
     most = runtime.settings.slices_per_job
     async with runtime.db.read() as conn:
-        count = await refunds.count_open(conn, job_id, at_most=most * _REFUNDS_PER_HELPER)
-    # One name for all who ask within a slice's time: however many ask, there are no more helpers.
-    turn = runtime.turn
-    for number in range(-(-count // _REFUNDS_PER_HELPER) - 1):
-        await runtime.queue.wake(job_id, helper=True, once=f"helper-{number}-{turn}")
+        count = await refunds.count_open(conn, job_id, at_most=most * _REFUNDS_PER_SLICE)
+    # One name for all who ask within a slice's time: however many ask, there are no more slices.
+    time_bucket = runtime.time_bucket
+    for number in range(-(-count // _REFUNDS_PER_SLICE) - 1):
+        await runtime.queue.wake(job_id, extra_slice=True, once=f"extra-{number}-{time_bucket}")
 
 
-async def run_job(runtime: Runtime, job_id: str, *, helper: bool = False) -> None:
-    """A worker's whole turn with a job: one slice, then a wake for the rest.
+async def run_job(runtime: Runtime, job_id: str, *, extra_slice: bool = False) -> None:
+    """A worker's whole time with a job: one slice, then a wake for the rest.
 
-    A `helper` only takes part in what is going on elsewhere: in a process that is at work on the
-    job already there is nothing for it to do.
+    An `extra_slice` only takes part in what is going on elsewhere: in a process that is at work on
+    the job already there is nothing for it to do.
     """
-    if helper and runtime.at_work[job_id]:
+    if extra_slice and runtime.at_work[job_id]:
         return
     current_writer.set(job_id)
     runtime.at_work[job_id] += 1
     try:
         again_in = await run_slice(
-            runtime, job_id, seconds=runtime.settings.slice_seconds, helper=helper
+            runtime, job_id, seconds=runtime.settings.slice_seconds, extra_slice=extra_slice
         )
     except Exception as error:
         log.exception("slice.failed", job_id=job_id, error=type(error).__name__)
@@ -179,15 +179,17 @@ async def run_job(runtime: Runtime, job_id: str, *, helper: bool = False) -> Non
         if not runtime.at_work[job_id]:
             del runtime.at_work[job_id]
     if again_in is not None and again_in < recover.MAX_WAKE_SECONDS:
-        await _prompt_again(runtime, job_id, again_in, helper=helper)
+        await _prompt_again(runtime, job_id, again_in, extra_slice=extra_slice)
 
 
-async def _prompt_again(runtime: Runtime, job_id: str, again_in: float, *, helper: bool) -> None:
+async def _prompt_again(
+    runtime: Runtime, job_id: str, again_in: float, *, extra_slice: bool
+) -> None:
     # Prompts of one name count once while one of them waits or runs, so that slices of a job don't
-    # multiply. Names are of the future, or of another turn: a slice must not be kept from prompting
-    # by the name that it was prompted with.
-    if helper:
-        await runtime.queue.wake(job_id, once=f"slice-{runtime.turn}")
+    # multiply. Names are of the future, or of another time bucket: a slice must not be kept from
+    # prompting by the name that it was prompted with.
+    if extra_slice:
+        await runtime.queue.wake(job_id, once=f"slice-{runtime.time_bucket}")
     elif again_in < 1:
         await runtime.queue.wake(job_id, after_seconds=max(again_in, 0.0))
     else:

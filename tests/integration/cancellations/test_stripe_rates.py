@@ -224,7 +224,7 @@ async def test_where_nothing_is_due_the_slice_ends_and_the_calls_are_left_to_oth
     assert time.monotonic() - begun < 60
     assert len(peer.came[ONE]) == 5
     async with db.read() as conn:
-        left = await conn.scalar(sa.select(tables.call_budgets.c.calls))
+        left = await conn.scalar(sa.select(tables.rate_limits.c.calls))
     assert left >= BURST_SECONDS * RATE - 5
 
 
@@ -238,7 +238,7 @@ async def test_while_a_slice_only_waits_for_an_answer_the_calls_are_left_to_othe
     for _ in range(15):
         await asyncio.sleep(0.1)
         async with db.read() as conn:
-            seen.append(await conn.scalar(sa.select(tables.call_budgets.c.calls)) or 0.0)
+            seen.append(await conn.scalar(sa.select(tables.rate_limits.c.calls)) or 0.0)
     peer.answers.set()
     assert await waiting is None
     assert len(peer.came[ONE]) == 3
@@ -251,7 +251,7 @@ async def test_calls_of_a_service_that_does_not_count_them_are_not_counted(db, w
     assert await run_slice(runtime, job_id, seconds=5.0) is None
     assert len(peer.came["platform"]) == 30
     async with db.read() as conn:
-        assert (await conn.execute(sa.select(tables.call_budgets))).all() == []
+        assert (await conn.execute(sa.select(tables.rate_limits))).all() == []
 
 
 # The row.
@@ -259,10 +259,10 @@ async def test_calls_of_a_service_that_does_not_count_them_are_not_counted(db, w
 
 @pytest.fixture
 def ask(db):
-    async def ask(wanted, *, owed=0, account="a", per_second=10.0):
+    async def ask(wanted, *, debt=0, account="a", per_second=10.0):
         async with db.write() as conn:
             return await rate_limits.take(
-                conn, account, wanted=wanted, owed=owed, per_second=per_second
+                conn, account, wanted=wanted, debt=debt, per_second=per_second
             )
 
     return ask
@@ -271,7 +271,7 @@ def ask(db):
 async def after(db, seconds):
     """As if so many seconds had passed."""
     async with db.write() as conn:
-        await conn.execute(sa.update(tables.call_budgets).values(counted_at=later(-seconds)))
+        await conn.execute(sa.update(tables.rate_limits).values(counted_at=later(-seconds)))
 
 
 async def test_what_is_there_is_granted_and_no_more(db, ask):
@@ -293,18 +293,18 @@ async def test_what_is_owed_is_paid_before_more_is_granted_and_what_was_not_made
     db, ask
 ):
     assert (await ask(1, per_second=0.1)).calls == 1
-    assert await ask(1, owed=3, per_second=0.1) == (0, pytest.approx(40, abs=2))
+    assert await ask(1, debt=3, per_second=0.1) == (0, pytest.approx(40, abs=2))
     await after(db, 30)
     assert await ask(1, per_second=0.1) == (0, pytest.approx(10, abs=2))
     await after(db, 10.5)
     assert (await ask(5, per_second=0.1)).calls == 1
-    assert (await ask(5, owed=-1, per_second=0.1)).calls == 1
+    assert (await ask(5, debt=-1, per_second=0.1)).calls == 1
     await after(db, 3600)
-    assert (await ask(5, owed=-3, per_second=0.1)).calls == 1, (
+    assert (await ask(5, debt=-3, per_second=0.1)).calls == 1, (
         "what comes back is no reason to save up more"
     )
     await after(db, 3600)
-    assert (await ask(5, owed=1, per_second=0.1)).calls == 0, (
+    assert (await ask(5, debt=1, per_second=0.1)).calls == 0, (
         "nor is what time has passed, to be owed nothing"
     )
 
@@ -335,7 +335,7 @@ async def test_no_time_is_counted_twice_and_a_clock_that_was_set_back_is_not_wai
     assert (await ask(9)).calls == 0
     async with db.read() as conn:
         counted_at, clock = (
-            await conn.execute(sa.select(tables.call_budgets.c.counted_at, now()))
+            await conn.execute(sa.select(tables.rate_limits.c.counted_at, now()))
         ).one()
     ahead = (counted_at - clock).total_seconds()
     assert 14 < ahead < 21 if db.is_postgresql else ahead <= 0

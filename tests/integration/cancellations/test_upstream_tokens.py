@@ -291,7 +291,7 @@ async def test_beside_payments_at_stripe_credits_have_their_token_and_no_payment
         runtime = Runtime(
             db, studio.queue, {}, settings.model_copy(update={"payments_provider": provider})
         )
-        found = await payment_account.of_business(runtime, conn, "studio")
+        found = await payment_account.accounts_of_business(runtime, conn, "studio")
     assert found == {
         UpstreamMethod.PAYMENT: payments,
         UpstreamMethod.CREDIT: SecretKeyAccount("t-credits"),

@@ -77,7 +77,8 @@ async def test_one_who_gives_up_takes_no_other_prompt_along(queue):
 
 
 @pytest.mark.parametrize(
-    "how", [{"after_seconds": 5.0}, {"once": "slice-1"}, {"once": "helper-0-1", "helper": True}]
+    "how",
+    [{"after_seconds": 5.0}, {"once": "slice-1"}, {"once": "helper-0-1", "extra_slice": True}],
 )
 async def test_prompts_for_later_or_with_a_name_are_not_heard(queue, how):
     assert await queue.wake("job", **how)
@@ -111,7 +112,7 @@ async def test_who_commits_deliveries_prompts_a_process_that_delivers_and_rings_
     await others.close()
 
 
-async def test_bells_for_deliveries_that_nobody_hears_do_not_pile_up(queue):
+async def test_promptss_for_deliveries_that_nobody_hears_do_not_pile_up(queue):
     for _ in range(40):
         await queue.ring_for_deliveries()
     rung = 0
