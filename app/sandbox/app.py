@@ -1,7 +1,7 @@
 """Both services at one address, with books and switches.
 
-The paths are `/payments`, `/credits`, `/books` and `/faults`. The books and the switches ask for no
-token: the sandbox holds no secrets and belongs on a loopback address.
+The paths are `/payments`, `/credits`, `/balance`, `/books` and `/faults`. What is not of the two
+services asks for no token: the sandbox holds no secrets and belongs on a loopback address.
 """
 
 from collections.abc import AsyncIterator, Mapping
@@ -15,9 +15,10 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 
 from app.sandbox.books import Book, open_books
-from app.sandbox.contracts import PaymentBody, RefundBody, ReturnBody, complaint
+from app.sandbox.contracts import CREDITS, PAYMENTS, BalanceBody, PaymentBody, complaint
 from app.sandbox.faults import Dice, FaultDocument, Faults
 from app.sandbox.journal import Journal
+from app.sandbox.report import report
 from app.sandbox.tokens import Tokens
 from app.sandbox.upstream import SandboxUpstream
 from app.sandbox.wire import json_response, problem_response
@@ -44,12 +45,8 @@ def create_sandbox(
     """
     books, journal = open_books(books_path)
     tokens = Tokens(token, tokens_of or {})
-    payments = SandboxUpstream(
-        "/refunds", RefundBody, books["payments"], Dice(Faults()), tokens, "payment_not_found"
-    )
-    credit_returns = SandboxUpstream(
-        "/credit-returns", ReturnBody, books["credits"], Dice(Faults()), tokens, "account_not_found"
-    )
+    payments = SandboxUpstream(PAYMENTS, books["payments"], Dice(Faults()), tokens)
+    credit_returns = SandboxUpstream(CREDITS, books["credits"], Dice(Faults()), tokens)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -61,7 +58,7 @@ def create_sandbox(
 
     return Starlette(
         routes=[
-            _payment_route(books["payments"]),
+            *_payment_routes(books["payments"]),
             Mount("/payments", payments),
             Mount("/credits", credit_returns),
             *_book_routes(payments, credit_returns, journal),
@@ -71,19 +68,28 @@ def create_sandbox(
     )
 
 
-def _payment_route(book: Book) -> Route:
+def _payment_routes(book: Book) -> list[Route]:
     async def register(request: Request) -> Response:
         try:
             body = PaymentBody.model_validate_json(await request.body())
         except ValidationError as error:
             return problem_response(400, "validation", complaint(error))
         payment_id = request.path_params["payment_id"]
-        book.register(
-            payment_id, amount=body.amount_minor, currency=body.currency, business=body.business_id
-        )
+        book.register(payment_id, body.payment(), body.business_id)
         return json_response(200, {"payment_id": payment_id} | body.model_dump())
 
-    return Route("/payments/{payment_id}", register, methods=["PUT"])
+    async def keep(request: Request) -> Response:
+        try:
+            body = BalanceBody.model_validate_json(await request.body())
+        except ValidationError as error:
+            return problem_response(400, "validation", complaint(error))
+        book.keep_balance(body.root)
+        return json_response(200, body.root)
+
+    return [
+        Route("/payments/{payment_id}", register, methods=["PUT"]),
+        Route("/balance", keep, methods=["PUT"]),
+    ]
 
 
 def _book_routes(
@@ -96,8 +102,8 @@ def _book_routes(
         return json_response(
             200,
             {
-                "payments": payments.book.report(effects=effects),
-                "credits": credit_returns.book.report(effects=effects),
+                "payments": report(payments.book, effects=effects),
+                "credits": report(credit_returns.book, effects=effects),
             },
         )
 

@@ -1,4 +1,4 @@
-"""What one upstream did: every refund that it made.
+"""What one upstream did: every refund that it made, in whichever form.
 
 Each is once in the journal before anybody is told of it. The books are the oracle of the fault
 tests. A refund that moved money or gave credits back is an *effect*; one that failed is not.
@@ -6,26 +6,30 @@ tests. A refund that moved money or gave credits back is an *effect*; one that f
 
 import heapq
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from app.sandbox.journal import Journal
+from app.sandbox.payments import Payment, Till
 from app.sandbox.tokens import PLATFORM
 
 SUCCEEDED, PENDING, FAILED = "succeeded", "pending", "failed"
 FAILURE = "declined_by_issuer"
+ORIGINAL, VOID, STORE_CREDIT, GOODWILL = "original", "void", "store_credit", "goodwill"
+# Of these the subject is a payment or an account, which is one business's; else it is a client.
+OF_ONE_BUSINESS = {ORIGINAL, VOID}
 
 
 @dataclass(frozen=True, slots=True)
 class BookedRequest:
     """What a caller asked for.
 
-    `subject` is the payment or the account, `amount` minor units or credits. `business` is whose
-    the subject is said to be; a journal of before that was asked for has none. Credits are to hold
-    at least until `valid_until`.
+    `subject` is the payment, the account or the client, `amount` minor units or credits. `business`
+    is whose the subject is said to be; a journal of before that was asked for has none. Credits are
+    to hold at least until `valid_until`. A journal of before there were forms has the original.
     """
 
     subject: str
@@ -36,6 +40,7 @@ class BookedRequest:
     business: str | None = None
     client: str | None = None
     valid_until: str | None = None
+    form: str = ORIGINAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,30 +62,20 @@ class BookedRefund:
 
 
 @dataclass(slots=True)
-class Payment:
-    """A payment that may be refunded up to its amount."""
-
-    amount: int
-    currency: str | None
-    refunded: int = 0
-
-
-@dataclass(slots=True)
 class Book:
     """The books of one service.
 
-    `prefix` begins its ids; `limited` says whether amounts can be used up. `owners` says whose a
-    payment or an account is: the business's that it was first seen with. `callers` counts calls by
-    whose token they had, and method.
+    `prefixes` begin its ids, by form; `till` is there where amounts can be used up. `owners` says
+    whose a payment or an account is: the business's that it was first seen with. `callers` counts
+    calls by whose token they had, and method.
     """
 
     name: str
-    prefix: str
-    limited: bool
+    prefixes: Mapping[str, str]
+    till: Till | None = None
     refunds: dict[str, BookedRefund] = field(default_factory=dict)
-    by_reference: dict[str, list[str]] = field(default_factory=dict)
+    by_reference: dict[tuple[str, str], list[str]] = field(default_factory=dict)
     by_key: dict[str, str] = field(default_factory=dict)
-    payments: dict[str, Payment] = field(default_factory=dict)
     owners: dict[str, str] = field(default_factory=dict)
     unsettled: list[tuple[datetime, str, str]] = field(default_factory=list)
     requests: Counter[str] = field(default_factory=Counter)
@@ -88,20 +83,17 @@ class Book:
     made: int = 0
     journal: Journal | None = None
 
-    def refusal(self, request: BookedRequest) -> str | None:
-        """Why this refund cannot be made of what is left of its payment.
+    def refusal(self, request: BookedRequest, *, now: datetime) -> str | None:
+        """Why this cannot be given back of its payment as it stands.
 
         None if it can.
         """
-        payment = self.payments.get(request.subject) if self.limited else None
-        if payment is None:
+        if self.till is None:
             return None
-        if payment.currency != request.currency:
-            return "currency_mismatch"
-        left = payment.amount - payment.refunded
-        if request.amount <= left:
-            return None
-        return "amount_exceeds_remaining" if left > 0 else "already_refunded"
+        asked = (request.subject, request.amount, request.currency)
+        if request.form == VOID:
+            return self.till.void_refusal(*asked)
+        return self.till.refusal(*asked, now=now)
 
     def make(
         self,
@@ -115,7 +107,7 @@ class Book:
         """Make a refund, in the journal and in the books."""
         self.made += 1
         refund = BookedRefund(
-            id=f"{self.prefix}_{self.made:08d}",
+            id=f"{self.prefixes[request.form]}_{self.made:08d}",
             key=key,
             request=request,
             status=status,
@@ -145,21 +137,29 @@ class Book:
 
     def is_of_another(self, request: BookedRequest) -> bool:
         """Whether the payment or the account was first seen with another business."""
+        if request.form not in OF_ONE_BUSINESS:
+            return False
         return self.owners.get(request.subject, request.business) != request.business
 
-    def register(
-        self, payment_id: str, *, amount: int, currency: str, business: str | None = None
-    ) -> None:
-        """Make a payment known, so that refunds of it are measured against this amount."""
-        before = self.payments.get(payment_id)
-        self.payments[payment_id] = Payment(amount, currency, before.refunded if before else 0)
+    def register(self, payment_id: str, payment: Payment, business: str | None = None) -> None:
+        """Make a payment known, so that refunds of it are measured against it."""
+        if self.till is not None:
+            self.till.register(payment_id, payment)
         if business is not None:
             self.owners[payment_id] = business
-        self._write({"payment": [payment_id, amount, currency, business]})
+        line = [payment_id, payment.amount, payment.currency, business, payment.facts()]
+        self._write({"payment": line})
 
-    def found(self, reference: str) -> list[BookedRefund]:
-        """The refunds made under a reference, oldest first."""
-        return [self.refunds[refund_id] for refund_id in self.by_reference.get(reference, ())]
+    def keep_balance(self, balance: dict[str, int]) -> None:
+        """Keep a balance from now on; refunds are taken from it."""
+        if self.till is not None:
+            self.till.balance = dict(balance)
+        self._write({"balance": balance})
+
+    def found(self, form: str, reference: str) -> list[BookedRefund]:
+        """The refunds made in a form under a reference, oldest first."""
+        ids = self.by_reference.get((form, reference), ())
+        return [self.refunds[refund_id] for refund_id in ids]
 
     def replayed(self, key: str) -> BookedRefund | None:
         """The refund that was made under a key."""
@@ -172,21 +172,24 @@ class Book:
             self.refunds,
             self.by_reference,
             self.by_key,
-            self.payments,
             self.owners,
             self.unsettled,
             self.requests,
             self.callers,
         ):
             kept.clear()
+        if self.till is not None:
+            self.till.clear()
 
     def enter(self, line: dict[str, Any]) -> None:
         """Put one line of the journal back into the books."""
         if "payment" in line:
-            payment_id, amount, currency, *business = line["payment"]
-            self.register(
-                payment_id, amount=amount, currency=currency, business=next(iter(business), None)
-            )
+            # A journal of before has no business, or no facts.
+            payment_id, amount, currency, business, facts = [*line["payment"], None, None][:5]
+            self.register(payment_id, Payment(amount, currency, **(facts or {})), business)
+            return
+        if "balance" in line:
+            self.keep_balance(line["balance"])
             return
         if "settle" in line:
             at, refund_id, status = line["settle"]
@@ -198,37 +201,6 @@ class Book:
         self.made = max(self.made, int(refund.id.rsplit("_", 1)[1]))
         self._put(refund)
 
-    def report(self, *, effects: bool) -> dict[str, Any]:
-        """Totals, requests, callers, and references with more than one effect.
-
-        With `effects` all refunds, too.
-        """
-        statuses = Counter(refund.status for refund in self.refunds.values())
-        sums: Counter[str] = Counter()
-        for refund in self.refunds.values():
-            if refund.status == SUCCEEDED:
-                sums[refund.request.currency or "credits"] += refund.request.amount
-        callers: dict[str, dict[str, int]] = {}
-        for (caller, method), count in self.callers.items():
-            callers.setdefault(caller, {})[method] = count
-        report: dict[str, Any] = {
-            "requests": dict(self.requests),
-            "callers": callers,
-            "totals": {status: statuses[status] for status in (SUCCEEDED, PENDING, FAILED)}
-            | {"sums": dict(sums)},
-            "twice": dict(self._twice()),
-        }
-        return report | (
-            {"effects": [_entry(refund) for refund in self.refunds.values()]} if effects else {}
-        )
-
-    def _twice(self) -> Iterator[tuple[str, int]]:
-        for reference, ids in self.by_reference.items():
-            if len(ids) > 1:
-                count = sum(self.refunds[refund_id].status != FAILED for refund_id in ids)
-                if count > 1:
-                    yield reference, count
-
     def _write(self, line: dict[str, Any]) -> None:
         if self.journal is not None:
             self.journal.write({"book": self.name} | line)
@@ -239,17 +211,16 @@ class Book:
         known = self.refunds.get(refund.id)
         self.refunds[refund.id] = refund
         if known is None:
-            self.by_reference.setdefault(refund.request.reference, []).append(refund.id)
+            of_this = (refund.request.form, refund.request.reference)
+            self.by_reference.setdefault(of_this, []).append(refund.id)
             if refund.key is not None:
                 self.by_key[refund.key] = refund.id
-            if refund.request.business is not None:
+            if refund.request.business is not None and refund.request.form in OF_ONE_BUSINESS:
                 self.owners.setdefault(refund.request.subject, refund.request.business)
-        if self.limited:
+        if self.till is not None:
             request = refund.request
-            payment = self.payments.setdefault(
-                request.subject, Payment(request.amount, request.currency)
-            )
-            payment.refunded += _taken(refund) - (_taken(known) if known else 0)
+            taken = _taken(refund) - (_taken(known) if known else 0)
+            self.till.give_back(request.subject, request.amount, request.currency, taken)
 
 
 def open_books(path: Path | None) -> tuple[dict[str, Book], Journal | None]:
@@ -259,8 +230,10 @@ def open_books(path: Path | None) -> tuple[dict[str, Book], Journal | None]:
     """
     journal = None if path is None else Journal(path)
     books = {
-        "payments": Book("payments", "rf", limited=True, journal=journal),
-        "credits": Book("credits", "cr", limited=False, journal=journal),
+        "payments": Book("payments", {ORIGINAL: "rf", VOID: "vd"}, Till(), journal=journal),
+        "credits": Book(
+            "credits", {ORIGINAL: "cr", STORE_CREDIT: "sc", GOODWILL: "gr"}, journal=journal
+        ),
     }
     if journal is not None:
         for line in journal.lines():
@@ -271,9 +244,3 @@ def open_books(path: Path | None) -> tuple[dict[str, Book], Journal | None]:
 
 def _taken(refund: BookedRefund) -> int:
     return 0 if refund.status == FAILED else refund.request.amount
-
-
-def _entry(refund: BookedRefund) -> dict[str, Any]:
-    entry = asdict(refund)
-    asked: dict[str, Any] = entry.pop("request")
-    return asked | entry

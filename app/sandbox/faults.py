@@ -21,6 +21,9 @@ Seconds = Annotated[float, Field(ge=0, le=3600)]
 Code = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.:-]{0,63}$")]
 
 
+Optional = Literal["voids", "store-credits", "credit-grants", "payments", "balance"]
+
+
 class _Switches(BaseModel):
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
@@ -104,6 +107,10 @@ class Faults(_Switches):
     """The key is not read at all: no replay, no conflict."""
     allow_excess: bool = False
     """Refunds beyond what was paid are made, as some services do."""
+    unsupported: list[Optional] = []
+    """What the service lacks: without all of it, it is one of the contracts' version 1.0."""
+    unsupported_status: Literal[404, 501] = 404
+    """What it says then: 404 without a code, or 501."""
 
 
 class FaultDocument(_Switches):

@@ -1,4 +1,4 @@
-"""One upstream service: refunds as its contract says, faults as its dice say.
+"""One upstream service: what its contract says, with faults as its dice say.
 
 Whatever goes wrong, the books say truly what was done: a fault is in what the caller hears, or in
 whether the act takes place at all, and never in between.
@@ -6,25 +6,25 @@ whether the act takes place at all, and never in between.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs
 
 from pydantic import ValidationError
 from starlette.types import Receive, Scope, Send
 
-from app.sandbox.books import PENDING, Book, BookedRefund, BookedRequest
-from app.sandbox.contracts import RefundBody, ReturnBody, complaint, shown
+from app.sandbox.acts import BALANCE, READ, Desk, Made, Refused, pending_for
+from app.sandbox.books import PENDING, Book, BookedRefund
+from app.sandbox.contracts import Offer, complaint, shown
 from app.sandbox.faults import Dice, FaultKind
 from app.sandbox.hooks import Herald
 from app.sandbox.tokens import NOBODY, Tokens
-from app.sandbox.wire import answer, answer_json, body_of, drop, refuse, until_gone
+from app.sandbox.wire import answer, answer_json, body_of, drop, lack, refuse, until_gone
 
 MAX_BODY_BYTES = 64 * 1024
 MAX_KEY_LENGTH = 255
-KEY_REUSED = "idempotency_key_reused"
 BEFORE = {
     FaultKind.DROP_BEFORE,
     FaultKind.ANSWER_503,
@@ -49,39 +49,27 @@ class SandboxCall:
     caller: str
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
-    """The refund under this key, made now or before."""
-
-    refund: BookedRefund
-    replayed: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """Nothing was done."""
-
-    code: str
-    detail: str
-
-
 @dataclass(slots=True)
 class SandboxUpstream:
-    """The ASGI app of one service: `POST path` makes a refund, `GET path?reference=` finds it."""
+    """The ASGI app of one service.
 
-    path: str
-    body: type[RefundBody | ReturnBody]
+    Of each offer `POST path` gives back, `GET path?reference=` finds it. A service with a till
+    tells of its payments and its balance, too.
+    """
+
+    offers: Mapping[str, Offer]
     book: Book
     dice: Dice
     tokens: Tokens
-    not_found: str
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     in_flight: set[str] = field(default_factory=set)
     herald: Herald = field(init=False)
+    desk: Desk = field(init=False)
 
     def __post_init__(self) -> None:
-        """Give the service its own sender of hooks."""
+        """Give the service its own desk and its own sender of hooks."""
         self.herald = Herald(self.book, self.now)
+        self.desk = Desk(self.book, self.tokens, self.now)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Count, check and answer one request."""
@@ -104,12 +92,15 @@ class SandboxUpstream:
                 call, 401, "unauthorized", "no such token", {"WWW-Authenticate": "Bearer"}
             )
         self.book.callers[caller, call.method] += 1
-        if path != self.path:
-            return await self._refuse(call, 404, "not_found", "no such path")
-        if call.method not in {"POST", "GET"}:
-            return await self._refuse(
-                call, 405, "method_not_allowed", "POST or GET", {"Allow": "GET, POST"}
-            )
+        offer = self.offers.get(path)
+        lacking = self._lacking(path, offer)
+        if lacking is not None:
+            self.book.requests[str(lacking)] += 1
+            return await lack(call.send, lacking)
+        allowed = {"GET"} if offer is None else {"GET", "POST"}
+        if call.method not in allowed:
+            allow = {"Allow": ", ".join(sorted(allowed))}
+            return await self._refuse(call, 405, "method_not_allowed", allow["Allow"], allow)
         body = await body_of(receive, limit=MAX_BODY_BYTES)
         if body is None:
             return None
@@ -118,11 +109,21 @@ class SandboxUpstream:
             return await self._refuse(
                 call, 429, "too_many_requests", "slow down", self._retry_after(seconds)
             )
+        if offer is None:
+            return await self._read(call)
         if call.method == "GET":
-            return await self._look_up(call)
-        return await self._post(call, body)
+            return await self._look_up(call, offer)
+        return await self._post(call, offer, body)
 
-    async def _post(self, call: SandboxCall, body: bytes) -> None:
+    def _lacking(self, path: str, offer: Offer | None) -> int | None:
+        """What this service says where it has no such path; None: it has one."""
+        name = path.split("/")[1] if path.startswith("/") else ""
+        if name in self.dice.faults.unsupported:
+            return self.dice.faults.unsupported_status
+        is_read = self.book.till is not None and READ.fullmatch(path)
+        return None if offer is not None or is_read else 404
+
+    async def _post(self, call: SandboxCall, offer: Offer, body: bytes) -> None:
         trouble = self.dice.trouble()
         if trouble in BEFORE:
             return await self._stumble(call, trouble)
@@ -136,7 +137,7 @@ class SandboxUpstream:
                 call, 400, "idempotency_key_missing", "Idempotency-Key: 1 to 255 characters"
             )
         try:
-            request = self.body.model_validate_json(body).request()
+            request = offer.body.model_validate_json(body).request()
         except ValidationError as error:
             return await self._refuse(call, 400, "validation", complaint(error))
         guarded = not self.dice.faults.ignore_keys
@@ -148,13 +149,12 @@ class SandboxUpstream:
             self.in_flight.add(key)
         try:
             await self._take_time()
-            made = self._act(request, key, call.caller)
+            made = self.desk.act(offer, request, key, call.caller, self.dice)
         finally:
             self.in_flight.discard(key)
         match made:
             case Refused(code, detail):
-                status = 404 if code.endswith("_not_found") else 400 if code == KEY_REUSED else 422
-                return await self._refuse(call, status, code, detail)
+                return await self._refuse(call, made.status, code, detail)
             case Made(refund, replayed):
                 if not replayed:
                     await self._announce(refund)
@@ -162,51 +162,34 @@ class SandboxUpstream:
                 document = shown(refund, status=refund.first_status)
                 return await self._tell(call, trouble, 201, document, headers)
 
-    def _act(self, request: BookedRequest, key: str, caller: str) -> Made | Refused:
-        # No await in here: between looking at the books and writing into them nobody else can.
-        now = self.now()
-        faults = self.dice.faults
-        self.book.settle_due(now)
-        if not self.tokens.speaks_for(caller, request.business):
-            return Refused(self.not_found, f"{request.subject} is not the caller's")
-        before = None if faults.forget_keys or faults.ignore_keys else self.book.replayed(key)
-        if before is not None:
-            if before.request != request:
-                return Refused(KEY_REUSED, "the key came before with another body")
-            self.book.requests["replays"] += 1
-            return Made(before, replayed=True)
-        code = self.dice.refusal(request.subject)
-        if code is None and self.book.is_of_another(request):
-            # As if there were none: whose it is, is nobody else's to know.
-            code = self.not_found
-        if code is None and not faults.allow_excess:
-            code = self.book.refusal(request)
-        if code is not None:
-            return Refused(
-                code, f"{request.subject} cannot be given back: {code.replace('_', ' ')}"
-            )
-        refund = self.book.make(request, key=key, status=self.dice.status(), now=now, caller=caller)
-        if refund.status == PENDING and faults.pending_then != "never":
-            self.book.settle_later(refund, faults.pending_then, at=now + self._pending_for())
-        return Made(refund, replayed=False)
-
-    def _pending_for(self) -> timedelta:
-        faults = self.dice.faults
-        at_once = faults.hooks is not None and faults.hooks.before_answer
-        return timedelta(seconds=0 if at_once else faults.pending_seconds)
-
     async def _announce(self, refund: BookedRefund) -> None:
         faults = self.dice.faults
         if faults.hooks is not None and refund.status == PENDING and faults.pending_then != "never":
             await self.herald.announce(
-                refund.id, faults.hooks, due_at=self.now() + self._pending_for()
+                refund.id, faults.hooks, due_at=self.now() + pending_for(self.dice)
             )
 
-    async def _look_up(self, call: SandboxCall) -> None:
+    async def _read(self, call: SandboxCall) -> None:
         trouble = self.dice.trouble() if self.dice.faults.look_ups else None
         if trouble in BEFORE:
             return await self._stumble(call, trouble)
-        reference = parse_qs(call.query.decode("latin-1")).get("reference", [""])[0]
+        await self._take_time()
+        self.book.settle_due(self.now())
+        self.book.requests["reads"] += 1
+        business = _parameter(call, "business_id") or None
+        found = self.desk.read(call.path, business, call.caller)
+        if found is None and call.path == BALANCE:
+            self.book.requests["404"] += 1
+            return await lack(call.send, 404)
+        if found is None:
+            return await self._refuse(call, 404, "payment_not_found", "there is no such payment")
+        return await self._tell(call, trouble, 200, found, {})
+
+    async def _look_up(self, call: SandboxCall, offer: Offer) -> None:
+        trouble = self.dice.trouble() if self.dice.faults.look_ups else None
+        if trouble in BEFORE:
+            return await self._stumble(call, trouble)
+        reference = _parameter(call, "reference")
         if not reference:
             return await self._refuse(call, 400, "validation", "/reference: required")
         await self._take_time()
@@ -214,7 +197,7 @@ class SandboxUpstream:
         self.book.requests["look_ups"] += 1
         data = [
             shown(refund, status=refund.status)
-            for refund in self.book.found(reference)
+            for refund in self.book.found(offer.form, reference)
             if self.tokens.speaks_for(call.caller, refund.request.business)
         ]
         return await self._tell(call, trouble, 200, {"data": data}, {})
@@ -283,6 +266,10 @@ class SandboxUpstream:
     def _retry_after(self, seconds: float) -> dict[str, str]:
         value = self.dice.retry_after(seconds, now=self.now())
         return {} if value is None else {"Retry-After": value}
+
+
+def _parameter(call: SandboxCall, name: str) -> str:
+    return parse_qs(call.query.decode("latin-1")).get(name, [""])[0]
 
 
 def _other_amount(document: dict[str, Any]) -> dict[str, Any]:

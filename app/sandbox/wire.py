@@ -4,6 +4,7 @@ A dropped call ends at the socket, as when a peer dies.
 """
 
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
 import orjson
@@ -31,6 +32,12 @@ async def answer_json(send: Send, status: int, document: Any, headers: Fields = 
 async def refuse(send: Send, status: int, code: str, detail: str, headers: Fields = None) -> None:
     """Send a problem (RFC 9457) with the code that the contracts speak of."""
     await answer(send, status, orjson.dumps(_problem(status, code, detail)), _PROBLEM, headers)
+
+
+async def lack(send: Send, status: int) -> None:
+    """Say that there is no such operation: a problem without a code, as web frameworks have it."""
+    problem = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status}
+    await answer(send, status, orjson.dumps(problem), _PROBLEM)
 
 
 def json_response(status: int, document: Any) -> Response:

@@ -29,7 +29,7 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     defect(
         "the sandbox gives a payment back to whoever names it",
-        "app/sandbox/upstream.py",
+        "app/sandbox/acts.py",
         "if code is None and self.book.is_of_another(request):",
         "if False:",
         WHOSE,
