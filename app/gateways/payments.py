@@ -1,18 +1,51 @@
-"""The payments contract (`openapi/payments-upstream.yaml`): a refund's path and body, no more."""
+"""The payments contract (`openapi/payments-upstream.yaml`): its paths and bodies, no more."""
 
 from typing import Any
+from urllib.parse import quote
 
 from app.gateways.by_reference import ByReference, account_of
+from app.gateways.facts import BalanceAnswer, FactsUnknown, PaymentAnswer, PaymentAsked
 from app.gateways.http import UpstreamClient
 from app.gateways.inbound import read_event, verify_event
-from app.gateways.outcomes import Order
+from app.gateways.optional import balance_of, payment_of
+from app.gateways.outcomes import Order, PaymentAccount, UnreadableAccount
 
 __all__ = ["account_of", "open_gateway", "read_event", "verify_event"]
 
 
-def open_gateway(upstream: UpstreamClient) -> ByReference:
+class PaymentsService(ByReference):
+    """The gateway to a payments service, with the reads that it may offer."""
+
+    async def payment(self, asked: PaymentAsked) -> PaymentAnswer:
+        """Read a payment once: `GET /payments/{id}`."""
+        if asked.payment_id in {".", ".."}:
+            return FactsUnknown("this id would be another path")
+        if isinstance(asked.payment_account, UnreadableAccount):
+            return FactsUnknown(asked.payment_account.detail)
+        reply = await self.upstream.call(
+            "GET",
+            f"/payments/{quote(asked.payment_id, safe='')}",
+            query={"business_id": asked.business_id},
+            headers=account_of(asked.payment_account),
+        )
+        return payment_of(reply, asked, now=self.clock())
+
+    async def balance(self, business_id: str, payment_account: PaymentAccount) -> BalanceAnswer:
+        """Read once what refunds of the business are paid from: `GET /balance`."""
+        if isinstance(payment_account, UnreadableAccount):
+            return FactsUnknown(payment_account.detail)
+        reply = await self.upstream.call(
+            "GET",
+            "/balance",
+            query={"business_id": business_id},
+            headers=account_of(payment_account),
+        )
+        return balance_of(reply, now=self.clock())
+
+
+def open_gateway(upstream: UpstreamClient) -> PaymentsService:
     """The gateway to a payments service."""
-    return ByReference(upstream, path="/refunds", body=_body)
+    return PaymentsService(upstream, path="/refunds", body=_body)
 
 
 def _body(order: Order) -> dict[str, Any]:

@@ -1,15 +1,17 @@
 """What a provider of refunds offers, whichever it is.
 
 `payments` and `credits` (our two contracts) and `stripe` are providers, each a module that has
-these functions. None reads a balance: that money is short is learnt from a refused refund.
+these functions. Refunds never wait for a read of the balance: that money is short is learnt from a
+refused refund.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from app.gateways.facts import ReadingGateway
 from app.gateways.http import UpstreamClient
-from app.gateways.outcomes import ConnectedAccount, Gateway, SecretKeyAccount
+from app.gateways.outcomes import ConnectedAccount, SecretKeyAccount
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +38,8 @@ class InboundRefundEvent:
 class Provider(Protocol):
     """Somebody who gives money or credits back. All but `open_gateway` is pure."""
 
-    def open_gateway(self, upstream: UpstreamClient) -> Gateway:
-        """Its `refund` and `look_up`, over this pool, which it takes over."""
+    def open_gateway(self, upstream: UpstreamClient) -> ReadingGateway:
+        """Its calls and its optional reads, over this pool, which it takes over."""
 
     def account_of(
         self, payment_account: ConnectedAccount | SecretKeyAccount | None

@@ -1,15 +1,14 @@
 """The gateways against the sandbox: its books decide."""
 
 import asyncio
-import contextlib
 import logging
 import time
 from dataclasses import replace
 
 import pytest
+from worlds.gateways import gateways
 from worlds.orders import CREDIT, PAYMENT
 
-from app.gateways.build import gateways_from
 from app.gateways.http import UpstreamClient
 from app.gateways.outcomes import (
     Absent,
@@ -22,25 +21,6 @@ from app.gateways.outcomes import (
     UpstreamMethod,
 )
 from app.sandbox.app import create_sandbox
-
-
-@contextlib.asynccontextmanager
-async def gateways(url, **changes):
-    settings = {
-        "payments_url": f"{url}/payments",
-        "payments_token": None,
-        "credits_url": f"{url}/credits/",
-        "credits_token": None,
-        "connect_seconds": 0.5,
-        "total_seconds": 5.0,
-        "max_connections": 64,
-    }
-    built = gateways_from(**(settings | changes))
-    try:
-        yield built
-    finally:
-        for gateway in built.values():
-            await gateway.aclose()
 
 
 async def test_what_is_sent_is_the_contract_and_nothing_from_the_environment(peer_on, monkeypatch):

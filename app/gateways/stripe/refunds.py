@@ -47,6 +47,7 @@ from app.gateways.outcomes import (
     UnreadableAccount,
 )
 from app.gateways.stripe.account import account_of
+from app.gateways.stripe.units import in_their_units
 
 # Stripe gives up to 100 a page; so few fit into `http.MAX_ANSWER_BYTES` whatever metadata others
 # give their refunds.
@@ -77,14 +78,10 @@ _MESSAGES: Final = (
     (re.compile(r"Refund amount .*is greater than"), "amount_exceeds_remaining"),
     (re.compile(r"Insufficient funds in your Stripe balance"), "insufficient_balance"),
 )
-# Where Stripe's unit is not that of ISO 4217, as (times, divided by): docs.stripe.com/currencies
-# takes ISK and UGX in hundredths that are always 00, and MGA whole. HUF and TWD are special for
-# payouts only.
-_UNITS: Final = {"ISK": (100, 1), "UGX": (100, 1), "MGA": (1, 100)}
 
 
 class StripeRefunds:
-    """The `Gateway` to Stripe. `upstream`'s token is the platform's secret key."""
+    """Refunds at Stripe. `upstream`'s token is the platform's secret key."""
 
     def __init__(
         self,
@@ -93,18 +90,15 @@ class StripeRefunds:
         look_up_seconds: float,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
-        """Take over `upstream`: closing the gateway closes it.
-
-        A look-up begins no page after `look_up_seconds`.
-        """
+        """A look-up begins no page after `look_up_seconds`."""
         self._upstream = upstream
         self._look_up_seconds = look_up_seconds
         self._clock = clock
 
     async def refund(self, order: Order) -> Outcome:
         """Ask once for the refund, under the order's key."""
-        theirs = _in_their_units(order)
-        payment = _payment(order)
+        theirs = in_their_units(order)
+        payment = payment_of(order)
         if payment is None:
             return Rejected("payment_not_found", "this is no id of a Stripe payment", None)
         if theirs is None:
@@ -125,8 +119,8 @@ class StripeRefunds:
 
     async def look_up(self, order: Order) -> Finding:
         """What Stripe has of ours for this payment, read page by page to the last."""
-        theirs = _in_their_units(order)
-        payment = _payment(order)
+        theirs = in_their_units(order)
+        payment = payment_of(order)
         if payment is None or theirs is None:
             return Indeterminate("look-up: the order could not be one for Stripe")
         if isinstance(order.payment_account, UnreadableAccount):
@@ -154,15 +148,6 @@ class StripeRefunds:
             query["starting_after"] = after
         return Indeterminate("look-up: the list does not end")
 
-    async def aclose(self) -> None:
-        """Close the pool."""
-        await self._upstream.aclose()
-
-
-def open_gateway(upstream: UpstreamClient) -> StripeRefunds:
-    """The gateway to Stripe; a look-up has a call's time for all its pages."""
-    return StripeRefunds(upstream, look_up_seconds=upstream.total_seconds)
-
 
 def read_stripe_refund(
     refund: object, order: Order
@@ -175,7 +160,7 @@ def read_stripe_refund(
         return Indeterminate("the answer is not a refund")
     if refund.get("amount") is None or refund.get("currency") is None:
         return Indeterminate("the refund has no amount")
-    payment = _payment(order) or {}
+    payment = payment_of(order) or {}
     if any(refund.get(field) not in (None, payment_id) for field, payment_id in payment.items()):
         return Indeterminate("the refund is of another payment")
     status = refund.get("status")
@@ -238,7 +223,7 @@ def page_of(
         case HttpAnswer(200):
             page = json_of(reply)
         case HttpAnswer():
-            limit = _limit(reply) if reply.status == 429 else None  # noqa: PLR2004
+            limit = limit_of(reply) if reply.status == 429 else None  # noqa: PLR2004
             return Indeterminate(
                 f"look-up: HTTP {reply.status}", retry_after(reply.headers, now=now), limit
             )
@@ -266,27 +251,28 @@ def _classify(answer: HttpAnswer, order: Order, *, now: datetime) -> Outcome:
     if 200 <= status < 300:  # noqa: PLR2004 - the classes of RFC 9110, section 15
         return read_stripe_refund(json_of(answer), order)
     if status == 429:  # noqa: PLR2004
-        return Throttled(wait, _limit(answer))
+        return Throttled(wait, limit_of(answer))
     if status in {401, 403}:
         return Unavailable(f"HTTP {status}: Stripe does not accept the key", wait)
     if not 400 <= status < 500 or status in {408, 409, 424, 425}:  # noqa: PLR2004
         return Indeterminate(f"HTTP {status}", wait)
+    return _refusal(error_of(answer), status, wait)
+
+
+def error_of(answer: HttpAnswer) -> Mapping[str, Any]:
+    """What Stripe says went wrong (docs.stripe.com/api/errors); empty where it is not Stripe's."""
     document = json_of(answer)
     error = document.get("error") if isinstance(document, dict) else None
-    return _refusal(error if isinstance(error, dict) else {}, status, wait)
+    return error if isinstance(error, dict) else {}
 
 
-def _limit(answer: HttpAnswer) -> Limit:
+def limit_of(answer: HttpAnswer) -> Limit:
     """What a 429 is for (docs.stripe.com/rate-limits).
 
     `lock_timeout` has no reason, and is of the object alone.
     """
     reason = answer.headers.get("stripe-rate-limited-reason", "")
-    document = json_of(answer)
-    error = document.get("error") if isinstance(document, dict) else None
-    if reason == "resource-specific" or (
-        isinstance(error, dict) and error.get("code") == "lock_timeout"
-    ):
+    if reason == "resource-specific" or error_of(answer).get("code") == "lock_timeout":
         return Limit.OBJECT
     return Limit.CONCURRENCY if reason.endswith("-concurrency") else Limit.RATE
 
@@ -305,14 +291,13 @@ def _refusal(error: Mapping[str, Any], status: int, wait: float | None) -> Outco
     return Rejected(_CODES.get(code, code) or f"http_{status}", detail, None)
 
 
-def _payment(order: Order) -> dict[str, str] | None:
+def payment_of(order: Order) -> dict[str, str] | None:
+    """The field that names the payment, with its id; None: it is no id of Stripe's."""
     payment_id = order.payment_id or ""
-    field = _PAYMENT_FIELD.get(payment_id[:3])
+    field = payment_field(payment_id)
     return None if field is None else {field: payment_id}
 
 
-def _in_their_units(order: Order) -> Order | None:
-    """The order with its amount in Stripe's unit; None where there is no such amount."""
-    times, divided_by = _UNITS.get(order.currency or "", (1, 1))
-    amount, rest = divmod((order.amount_minor or 0) * times, divided_by)
-    return None if rest or amount <= 0 else replace(order, amount_minor=amount)
+def payment_field(payment_id: str) -> str | None:
+    """What Stripe calls a payment with such an id; None: it is no id of Stripe's."""
+    return _PAYMENT_FIELD.get(payment_id[:3])
