@@ -1,10 +1,10 @@
-"""Secrets that must be read again are kept sealed.
+"""Secrets that must be read again are kept encrypted.
 
-In the database is only what nobody can use without the operator's key. A seal is bound to its
+In the database is only what nobody can use without the operator's key. A ciphertext is bound to its
 place: copied into another row or column, it doesn't open.
 
-The first key seals, every key opens, so that a key is changed by putting the new one before the
-old, sealing all anew (`bulk-cancel reseal`), and taking the old one away.
+The first key encrypts, every key decrypts, so that a key is changed by putting the new one before
+the old, encrypting all anew (`bulk-cancel reencrypt`), and taking the old one away.
 """
 
 import base64
@@ -28,15 +28,15 @@ _ID_BYTES: Final = 4
 
 
 class Undecryptable(Exception):  # noqa: N818 - what it is, not that it went wrong
-    """What was sealed can't be opened.
+    """What was encrypted can't be decrypted.
 
-    It was sealed with a key that is not given any more, or is no seal at all.
+    Its key is not given any more, or it is no ciphertext at all.
     """
 
 
 @dataclass(frozen=True, slots=True)
 class SecretPlace:
-    """Where a seal is kept; it opens nowhere else."""
+    """Where a ciphertext is kept; it can be decrypted nowhere else."""
 
     table: str
     column: str
@@ -48,9 +48,9 @@ class SecretPlace:
 
 
 class SecretBox:
-    """Seals and opens texts with AES-256-GCM.
+    """Encrypts and decrypts texts with AES-256-GCM.
 
-    It also opens what was sealed with Fernet before, which no place binds.
+    It also decrypts what Fernet encrypted before, which no place binds.
     """
 
     def __init__(self, keys: Sequence[str]) -> None:
@@ -90,7 +90,7 @@ class SecretBox:
                 fresh.unlink()
         return cls(path.read_text().split())
 
-    def seal(self, text: str, place: SecretPlace) -> str:
+    def encrypt(self, text: str, place: SecretPlace) -> str:
         """The text as it may be kept in this place, in ASCII.
 
         It is longer by some 50 characters and a third.
@@ -99,29 +99,29 @@ class SecretBox:
         kept = nonce + self._ciphers[0].encrypt(nonce, text.encode(), place.data())
         return f"{_BOUND}.{self._ids[0]}.{base64.urlsafe_b64encode(kept).decode()}"
 
-    def renew(self, sealed: str, place: SecretPlace) -> str:
-        """The same text, sealed with the first key and bound to its place.
+    def reencrypt(self, encrypted: str, place: SecretPlace) -> str:
+        """The same text, encrypted with the first key and bound to its place.
 
         Raises:
-            Undecryptable: as of `open`.
+            Undecryptable: as of `decrypt`.
         """
-        return self.seal(self.open(sealed, place), place)
+        return self.encrypt(self.decrypt(encrypted, place), place)
 
-    def open(self, sealed: str, place: SecretPlace) -> str:
+    def decrypt(self, encrypted: str, place: SecretPlace) -> str:
         """The text.
 
         Raises:
-            Undecryptable: none of the keys has sealed this, or not for this place.
+            Undecryptable: none of the keys has encrypted this, or not for this place.
         """
-        if "." in sealed:
-            return self._open_bound(sealed, place)
+        if "." in encrypted:
+            return self._decrypt_bound(encrypted, place)
         try:
-            return self._fernet.decrypt(sealed.encode()).decode()
+            return self._fernet.decrypt(encrypted.encode()).decode()
         except InvalidToken:
             raise Undecryptable from None
 
-    def _open_bound(self, sealed: str, place: SecretPlace) -> str:
-        version, _, rest = sealed.partition(".")
+    def _decrypt_bound(self, encrypted: str, place: SecretPlace) -> str:
+        version, _, rest = encrypted.partition(".")
         key_id, _, encoded = rest.partition(".")
         if version != _BOUND:
             raise Undecryptable

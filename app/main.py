@@ -45,7 +45,7 @@ from app.queue import ArqQueue, LocalQueue, Queue, open_queue
 from app.refunds.runtime import Runtime, gateways
 from app.sandbox.app import create_sandbox
 from app.serving import served
-from app.webhooks.prompts import Ringer
+from app.webhooks.prompts import DeliveryPrompter
 
 log = structlog.get_logger()
 
@@ -199,7 +199,7 @@ async def _lifespan(
         if isinstance(queue, LocalQueue):
             await stack.enter_async_context(_worker(database, queue, settings, app.state.stopping))
         elif isinstance(queue, ArqQueue):
-            Ringer(database, queue)
+            DeliveryPrompter(database, queue)
         stack.callback(app.state.stopping.set)
         # They are made here, or the first request would wait for them.
         for _ in iter_route_contexts(app.routes):

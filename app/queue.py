@@ -19,16 +19,16 @@ from app.fault_points import Call, reached
 log = structlog.get_logger()
 
 RUN_JOB: Final = "run_job"  # the arq task's name
-_MAX_RUNG_FOR_DELIVERIES: Final = 16  # each has one deliverer look for all that is due
+_MAX_DELIVERY_PROMPTS: Final = 16  # each has one deliverer look for all that is due
 _MAX_PROMPTS: Final = 10_000  # with more nobody listens, and a sweep will find them
-_PATIENCE_SECONDS: Final = 1.0
+_TIMEOUT_SECONDS: Final = 1.0
 _COOL_DOWN_SECONDS: Final = 5.0
 
 
 class Queue(Protocol):
     """Something that can prompt a worker."""
 
-    reaches_others: bool  # whether another process may hear a wake
+    reaches_others: bool  # whether another process may receive a wake
 
     async def wake(
         self,
@@ -38,7 +38,7 @@ class Queue(Protocol):
         once: str | None = None,
         extra_slice: bool = False,
     ) -> bool:
-        """Prompt a worker to run a slice of the job, or to help with it.
+        """Prompt a worker to run a slice of the job, or an extra slice beside others'.
 
         False if the prompt is known to be lost.
 
@@ -72,7 +72,7 @@ class LocalQueue:
         *,
         after_seconds: float = 0.0,
         once: str | None = None,
-        extra_slice: bool = False,  # noqa: ARG002 - there is nobody to help
+        extra_slice: bool = False,  # noqa: ARG002 - nobody else could run it
     ) -> bool:
         reached(f"{Call.WAKE}.before")
         self._count += 1
@@ -108,10 +108,11 @@ class ArqQueue:
 
     While Redis is away, wakes are dropped at once instead of waited for.
 
-    arq keeps the prompts that are for later or have a name. Those for now ring a bell, a list of
-    ids of jobs, where one of the workers that wait there takes each at once: arq only polls. All
-    keys begin with the namespace, because Redis may be shared with other applications of arq's, and
-    with other installations of this service.
+    arq keeps the prompts that are for later or have a name. Those for now are in a list of ids of
+    jobs, where one of the workers that wait there takes each at once: arq only polls. The list's
+    key and the word `helper` are as of the first release: builds run beside each other while one is
+    upgraded. All keys begin with the namespace, because Redis may be shared with other applications
+    of arq's, and with other installations of this service.
     """
 
     reaches_others = True
@@ -119,14 +120,14 @@ class ArqQueue:
     def __init__(self, redis_url: str, *, namespace: str) -> None:
         self._settings = redis_settings(redis_url)
         self._namespace = namespace
-        self._bell = f"{namespace}:bell"
-        self._deliveries_bell = f"{namespace}:deliveries"
+        self._prompt_list = f"{namespace}:bell"
+        self._delivery_prompts = f"{namespace}:deliveries"
         self._pool: ArqRedis | None = None
         self._connecting = asyncio.Lock()
         self._away_until = 0.0
-        self._ringing = asyncio.Lock()
-        self._to_ring: list[str] = []
-        self._next_ring: asyncio.Task[None] | None = None
+        self._pushing = asyncio.Lock()
+        self._to_push: list[str] = []
+        self._next_push: asyncio.Task[None] | None = None
 
     async def wake(
         self,
@@ -141,7 +142,7 @@ class ArqQueue:
         if time.monotonic() < self._away_until:
             return False
         try:
-            async with asyncio.timeout(_PATIENCE_SECONDS):
+            async with asyncio.timeout(_TIMEOUT_SECONDS):
                 if message_id is None and not extra_slice and after_seconds <= 0:
                     await self._push_prompt(job_id)
                 else:
@@ -157,7 +158,7 @@ class ArqQueue:
         reached(f"{Call.WAKE}.after")
         return True
 
-    async def hear(self, *, seconds: int) -> str | None:
+    async def pop(self, *, seconds: int) -> str | None:
         """The id of a job that a slice is asked for at once.
 
         None if there was none for so many seconds.
@@ -165,21 +166,21 @@ class ArqQueue:
         Raises:
             RedisError, OSError, TimeoutError: Redis is away.
         """
-        return await self._pop(self._bell, seconds=seconds)
+        return await self._pop(self._prompt_list, seconds=seconds)
 
-    async def ring_for_deliveries(self) -> None:
-        """Prompt whoever delivers to look for what is due; raises as `hear` does."""
-        async with asyncio.timeout(_PATIENCE_SECONDS):
-            await self._push(self._deliveries_bell, "due", most=_MAX_RUNG_FOR_DELIVERIES)
+    async def prompt_deliveries(self) -> None:
+        """Prompt whoever delivers to look for what is due; raises as `pop` does."""
+        async with asyncio.timeout(_TIMEOUT_SECONDS):
+            await self._push(self._delivery_prompts, "due", most=_MAX_DELIVERY_PROMPTS)
 
-    async def hear_of_deliveries(self, *, seconds: int) -> bool:
-        """Whether somebody rang for deliveries within so many seconds; raises as `hear` does."""
-        return await self._pop(self._deliveries_bell, seconds=seconds) is not None
+    async def pop_delivery_prompt(self, *, seconds: int) -> bool:
+        """Whether somebody prompted deliveries within so many seconds; raises as `pop` does."""
+        return await self._pop(self._delivery_prompts, seconds=seconds) is not None
 
     async def ping(self) -> bool:
         """Whether Redis answers now."""
         try:
-            async with asyncio.timeout(_PATIENCE_SECONDS):
+            async with asyncio.timeout(_TIMEOUT_SECONDS):
                 await (await self._connected()).ping()
         except (RedisError, OSError, TimeoutError):
             return False
@@ -190,29 +191,29 @@ class ArqQueue:
             await self._pool.aclose()
 
     async def _push_prompt(self, job_id: str) -> None:
-        """Ring for a job, together with all that came during the last ring."""
-        self._to_ring.append(job_id)
-        if self._next_ring is None:
-            self._next_ring = asyncio.create_task(self._ring_for_all())
-            self._next_ring.add_done_callback(_seen)
-        await asyncio.shield(self._next_ring)  # it is others' too
+        """Prompt for a job, together with all that came during the last push."""
+        self._to_push.append(job_id)
+        if self._next_push is None:
+            self._next_push = asyncio.create_task(self._push_all())
+            self._next_push.add_done_callback(_seen)
+        await asyncio.shield(self._next_push)  # it is others' too
 
-    async def _ring_for_all(self) -> None:
-        async with self._ringing, asyncio.timeout(_PATIENCE_SECONDS):
-            job_ids, self._to_ring, self._next_ring = self._to_ring, [], None
-            await self._push(self._bell, *job_ids, most=_MAX_PROMPTS)
+    async def _push_all(self) -> None:
+        async with self._pushing, asyncio.timeout(_TIMEOUT_SECONDS):
+            job_ids, self._to_push, self._next_push = self._to_push, [], None
+            await self._push(self._prompt_list, *job_ids, most=_MAX_PROMPTS)
 
-    async def _push(self, bell: str, *words: str, most: int) -> None:
+    async def _push(self, key: str, *words: str, most: int) -> None:
         """Add to a list of prompts, of which the newest are kept."""
         pool = await self._connected()
-        if await pool.rpush(bell, *words) > most:  # type: ignore[misc]  # typed as both kinds of client
-            await pool.ltrim(bell, -most, -1)  # type: ignore[misc]  # as above
+        if await pool.rpush(key, *words) > most:  # type: ignore[misc]  # typed as both kinds of client
+            await pool.ltrim(key, -most, -1)  # type: ignore[misc]  # as above
 
-    async def _pop(self, bell: str, *, seconds: int) -> str | None:
+    async def _pop(self, key: str, *, seconds: int) -> str | None:
         """The oldest of a list of prompts; None: none came within so many seconds."""
-        async with asyncio.timeout(seconds + _PATIENCE_SECONDS):
+        async with asyncio.timeout(seconds + _TIMEOUT_SECONDS):
             pool = await self._connected()
-            popped = await pool.blpop([bell], timeout=seconds)  # type: ignore[misc]  # as above
+            popped = await pool.blpop([key], timeout=seconds)  # type: ignore[misc]  # as above
         return None if popped is None else popped[1].decode()
 
     async def _connected(self) -> ArqRedis:
@@ -227,10 +228,10 @@ class ArqQueue:
             return self._pool
 
 
-def _seen(rung: asyncio.Task[None]) -> None:
-    """Whoever waits for it hears of its error; nobody may wait any more."""
-    if not rung.cancelled():
-        rung.exception()
+def _seen(pushed: asyncio.Task[None]) -> None:
+    """Whoever waits for it has its error; nobody may wait any more."""
+    if not pushed.cancelled():
+        pushed.exception()
 
 
 def open_queue(redis_url: str | None, *, namespace: str) -> LocalQueue | ArqQueue:

@@ -1,7 +1,7 @@
 """What runs in the background of each process, and the one loop.
 
 An embedded process runs `embedded`; a worker `refunds` and `deliveries`, or one of them. An API
-process beside Redis runs none: after its commits a `Ringer` prompts those who deliver.
+process beside Redis runs none: after its commits a `DeliveryPrompter` prompts those who deliver.
 """
 
 import asyncio
@@ -103,7 +103,7 @@ def deliveries(runtime: Runtime) -> list[Service]:
         return [delivering]
     hearing = Service(
         "delivery prompts",
-        partial(prompts.hear_once, db, queue),
+        partial(prompts.take_prompt, db, queue),
         every_seconds=prompts.PAUSE_SECONDS,
         failed="delivery_prompts.redis_away",
         only_waits=True,
@@ -120,16 +120,16 @@ def delivering_from(
     yields: Callable[[], bool] = lambda: False,
 ) -> Service:
     """Deliveries that are due by this database's rows; arguments as `deliver.opened` has them."""
-    office = deliver.opened(db, settings, stopping, jitter=jitter, yields=yields)
+    deliverer = deliver.opened(db, settings, stopping, jitter=jitter, yields=yields)
     return Service(
         "deliveries",
-        partial(deliver.start_due, office),
+        partial(deliver.start_due, deliverer),
         every_seconds=deliver.LOOK_SECONDS,
         failed="webhooks.failed",
-        woken=office.told,
-        deaf_seconds=lambda: deliver.unheard_seconds(pinched=yields()),
-        tasks=office.lanes.keys(),
-        close=partial(deliver.close, office),
+        woken=deliverer.woken,
+        deaf_seconds=lambda: deliver.deaf_seconds(pinched=yields()),
+        tasks=deliverer.lanes.keys(),
+        close=partial(deliver.close, deliverer),
     )
 
 

@@ -25,7 +25,7 @@ from app.domain.zones import RULES
 from app.queue import ArqQueue
 from app.refunds.runtime import Runtime
 from app.services import Service
-from app.webhooks.prompts import Ringer
+from app.webhooks.prompts import DeliveryPrompter
 from workers.process import close_runtime, open_runtime, slices_ended, worker_settings
 from workers.settings import WorkerSettings
 from workers.tasks import run_job
@@ -49,7 +49,7 @@ async def work(only: WorkerPart | None) -> None:
         tzdata_source=RULES.source,
     )
     if only == "refunds" and isinstance(runtime.queue, ArqQueue):
-        Ringer(runtime.db, runtime.queue)
+        DeliveryPrompter(runtime.db, runtime.queue)
     if only == "deliveries":
         os.nice(_NICE)
     await services.run(_services(runtime, only), runtime.stopping)

@@ -171,7 +171,7 @@ async def list_keys(db: Database, business_id: str | None = None) -> Sequence[ke
     Never a secret or its hash.
     """
     async with db.read() as conn:
-        return await keys.of_business(conn, business_id)
+        return await keys.keys_of_business(conn, business_id)
 
 
 async def revoke_key(db: Database, prefix: str) -> bool:

@@ -1,6 +1,6 @@
 """At whose account a business's money and credits are.
 
-What it gives as a secret is read, sealed and never shown.
+What it gives as a secret is read, encrypted and never shown.
 """
 
 import getpass
@@ -17,7 +17,7 @@ from app.cli.terminal import CommandError, configured, known_business, opened, r
 from app.config.settings import Settings
 from app.db.access import encrypted, stripe_accounts, upstream_tokens
 from app.db.access.stripe_accounts import StripeAccount
-from app.db.access.upstream_tokens import SealedTokens
+from app.db.access.upstream_tokens import EncryptedTokens
 from app.db.jobs import jobs
 from app.domain.statuses import Method
 from app.encryption import SecretBox, SecretPlace, Undecryptable
@@ -75,13 +75,13 @@ def stripe(
     config = configured()
     key = None
     if key_stdin:
-        seals = _seals(config)
+        secret_box = _secret_box(config)
         text = _read(
             "Secret key",
             SECRET_KEY,
             "no secret key of Stripe's: sk_live_…, rk_live_…, sk_test_… or rk_test_…, and alone",
         )
-        key = seals.seal(text, encrypted.stripe_key(business))
+        key = secret_box.encrypt(text, encrypted.stripe_key(business))
     under_way = run(_put(config, business, StripeAccount(account, key)))
     where = account or (
         "an account of its own, by the key that was read" if key else "the platform's own account"
@@ -139,8 +139,8 @@ def upstream(
     token = None
     if token_stdin:
         _refuse_beside_stripe(config, business, which)
-        seals = _seals(config)
-        token = seals.seal(
+        secret_box = _secret_box(config)
+        token = secret_box.encrypt(
             _read("Token", _TOKEN, "no bearer token: printable ASCII, and alone"),
             _PLACE[which](business),
         )
@@ -187,29 +187,29 @@ def _whose(config: Settings, token: str | None, place: SecretPlace) -> str:
     if token is None:
         return "the platform's token"
     try:
-        _seals(config).open(token, place)
+        _secret_box(config).decrypt(token, place)
     except (Undecryptable, CommandError):
         return "its own token, which can't be opened here: no call is made"
     return "its own token"
 
 
-async def _tokens(config: Settings, business_id: str) -> SealedTokens:
+async def _tokens(config: Settings, business_id: str) -> EncryptedTokens:
     async with opened(config) as db:
         await known_business(db, business_id)
         async with db.read() as conn:
-            return await upstream_tokens.of_business(conn, business_id)
+            return await upstream_tokens.tokens_of_business(conn, business_id)
 
 
-def _seals(config: Settings) -> SecretBox:
+def _secret_box(config: Settings) -> SecretBox:
     try:
-        seals = config.seals()
+        secret_box = config.secret_box()
     except ValueError as error:
-        raise CommandError(f"{config.secrets_file} holds no key to seal with.") from error
-    if seals is None:
+        raise CommandError(f"{config.secrets_file} holds no key to encrypt with.") from error
+    if secret_box is None:
         raise CommandError(
             "BULK_CANCEL_SECRETS_KEY is not set; without it no secret can be kept in the database."
         )
-    return seals
+    return secret_box
 
 
 def _read(what: str, form: re.Pattern[str], is_not: str) -> str:

@@ -1,4 +1,4 @@
-"""The command `reseal`, after which the first key of `SECRETS_KEY` opens everything.
+"""The command `reencrypt`: then the first key of `SECRETS_KEY` decrypts everything.
 
 The others may be taken away then.
 """
@@ -16,45 +16,47 @@ _AT_ONCE = 200
 _NIL = "00000000-0000-0000-0000-000000000000"
 
 
-def reseal() -> None:
-    """Seal every secret in the database anew, with the first key of SECRETS_KEY.
+def reencrypt() -> None:
+    """Encrypt every secret in the database anew, with the first key of SECRETS_KEY.
 
     The others may go afterwards.
     """
-    count, unreadable = run(_reseal(configured()))
-    told = f"Sealed {count} secrets with the first key"
+    count, unreadable = run(_reencrypt(configured()))
+    done = f"Encrypted {count} secrets with the first key"
     if unreadable:
         raise CommandError(
-            f"{told}; no key that is given opens these, which are as they were: "
+            f"{done}; no key that is given opens these, which are as they were: "
             f"{', '.join(unreadable)}."
         )
-    say(f"{told}.")
+    say(f"{done}.")
 
 
-async def _reseal(config: Settings) -> tuple[int, list[str]]:
-    seals = config.seals()
-    if seals is None:
-        raise CommandError("BULK_CANCEL_SECRETS_KEY is not set: there is nothing to seal with.")
+async def _reencrypt(config: Settings) -> tuple[int, list[str]]:
+    secret_box = config.secret_box()
+    if secret_box is None:
+        raise CommandError("BULK_CANCEL_SECRETS_KEY is not set: there is nothing to encrypt with.")
     count, unreadable = 0, []
     async with opened(config) as db:
         for table, column in encrypted.places():
-            done, not_done = await _column(db, seals, table, column)
+            done, not_done = await _column(db, secret_box, table, column)
             count += done
             unreadable += not_done
     return count, unreadable
 
 
 async def _column(
-    db: Database, seals: SecretBox, table: sa.Table, column: sa.Column[str]
+    db: Database, secret_box: SecretBox, table: sa.Table, column: sa.Column[str]
 ) -> tuple[int, list[str]]:
-    """How many seals of a column were made anew, and where unopenable ones are."""
+    """How many ciphertexts of a column were made anew, and where undecryptable ones are."""
     count, unreadable, after = 0, [], "" if table is businesses else _NIL
     while True:
         async with db.write() as conn:
             rows = await encrypted.page(conn, table, column, after=after, limit=_AT_ONCE)
             for row_id, before in rows:
                 try:
-                    renewed = seals.renew(before, encrypted.place_in(table, column, row_id))
+                    renewed = secret_box.reencrypt(
+                        before, encrypted.place_in(table, column, row_id)
+                    )
                     await encrypted.replace(conn, table, column, row_id, before, renewed)
                     count += 1
                 except Undecryptable:

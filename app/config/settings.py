@@ -126,10 +126,10 @@ class Settings(BaseSettings):
     secrets_key: SecretsKeys | None = Field(
         None,
         description=(
-            "Seals the secrets of webhook endpoints and of businesses' accounts in the database: "
-            "32 bytes in URL-safe base64; several, with spaces between, until `bulk-cancel "
-            "reseal`: the first seals. Unset: an embedded process uses `SECRETS_FILE`, any other "
-            "keeps no secrets."
+            "Encrypts the secrets of webhook endpoints and of businesses' accounts in the database:"
+            " 32 bytes in URL-safe base64; several, with spaces between, until `bulk-cancel "
+            "reencrypt`: the first encrypts. Unset: an embedded process uses `SECRETS_FILE`, any "
+            "other keeps no secrets."
         ),
     )
     secrets_file: File = Field(
@@ -296,8 +296,8 @@ class Settings(BaseSettings):
             )
         return self
 
-    def seals(self) -> SecretBox | None:
-        """What secrets in the database are sealed with; None where no key is configured.
+    def secret_box(self) -> SecretBox | None:
+        """What secrets in the database are encrypted with; None where no key is configured.
 
         Raises:
             OSError: an embedded process's own key can be neither read nor made.

@@ -37,7 +37,7 @@ webhook_secrets = sa.Table(
     sa.Column(
         "endpoint_id", sa.ForeignKey("webhook_endpoints.id", ondelete="CASCADE"), nullable=False
     ),
-    sa.Column("secret", sa.Text, nullable=False),  # sealed
+    sa.Column("secret", sa.Text, nullable=False),  # encrypted
     sa.Column("ends_at", Instant),  # NULL: the current one
     created_at(),
     sa.Index("secrets_of_endpoint", "endpoint_id", "id"),

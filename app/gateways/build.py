@@ -23,6 +23,11 @@ PAYMENTS: Final[Mapping[PaymentsProvider, Provider]] = {
 CREDITS: Final[Provider] = credits_contract
 
 
+def provider_of(method: UpstreamMethod, payments_provider: PaymentsProvider) -> Provider:
+    """Who gives back what was paid by this method."""
+    return PAYMENTS[payments_provider] if method is UpstreamMethod.PAYMENT else CREDITS
+
+
 def gateways_from(
     *,
     payments_url: str,

@@ -1,6 +1,6 @@
 """The credits contract (`openapi/credits-upstream.yaml`): a return's path and body, no more."""
 
-from typing import Any
+from typing import Any, Final
 
 from app.domain.days import instant_text
 from app.gateways.by_reference import ByReference, account_of
@@ -8,7 +8,17 @@ from app.gateways.http import UpstreamClient
 from app.gateways.inbound import read_event, verify_event
 from app.gateways.outcomes import Order
 
-__all__ = ["account_of", "open_gateway", "read_event", "verify_event"]
+__all__ = [
+    "account_of",
+    "counts_platform_calls_together",
+    "has_connected_accounts",
+    "open_gateway",
+    "read_event",
+    "verify_event",
+]
+
+has_connected_accounts: Final = False
+counts_platform_calls_together: Final = False
 
 
 def open_gateway(upstream: UpstreamClient) -> ByReference:

@@ -1,6 +1,6 @@
 """The payments contract (`openapi/payments-upstream.yaml`): its paths and bodies, no more."""
 
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote
 
 from app.gateways.by_reference import ByReference, account_of
@@ -10,7 +10,17 @@ from app.gateways.inbound import read_event, verify_event
 from app.gateways.optional import balance_of, payment_of
 from app.gateways.outcomes import Order, PaymentAccount, UnreadableAccount
 
-__all__ = ["account_of", "open_gateway", "read_event", "verify_event"]
+__all__ = [
+    "account_of",
+    "counts_platform_calls_together",
+    "has_connected_accounts",
+    "open_gateway",
+    "read_event",
+    "verify_event",
+]
+
+has_connected_accounts: Final = False
+counts_platform_calls_together: Final = False
 
 
 class PaymentsService(ByReference):

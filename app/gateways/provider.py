@@ -38,6 +38,20 @@ class InboundRefundEvent:
 class Provider(Protocol):
     """Somebody who gives money or credits back. All but `open_gateway` is pure."""
 
+    @property
+    def has_connected_accounts(self) -> bool:
+        """Whether a business has its own account there by an account's id, or by a key of its own.
+
+        Else all that it may have of its own is a token.
+        """
+
+    @property
+    def counts_platform_calls_together(self) -> bool:
+        """Whether calls for the platform's own account are counted over all businesses.
+
+        Else a business's calls are counted for it alone.
+        """
+
     def open_gateway(self, upstream: UpstreamClient) -> ReadingGateway:
         """Its calls and its optional reads, over this pool, which it takes over."""
 

@@ -28,10 +28,10 @@ async def accounts_of_business(
     runtime: Runtime, conn: AsyncConnection, business_id: str
 ) -> Mapping[UpstreamMethod, PaymentAccount]:
     """At whose account the business's payments are, and at whose its credits."""
-    tokens = await upstream_tokens.of_business(conn, business_id)
+    tokens = await upstream_tokens.tokens_of_business(conn, business_id)
     payments = (
         await _at_stripe(runtime, conn, business_id)
-        if runtime.settings.payments_provider == "stripe"
+        if runtime.provider_of(UpstreamMethod.PAYMENT).has_connected_accounts
         else _with_token(runtime, tokens.payments, encrypted.payments_token(business_id))
     )
     credit = _with_token(runtime, tokens.credits, encrypted.credits_token(business_id))
@@ -39,13 +39,13 @@ async def accounts_of_business(
 
 
 async def _at_stripe(runtime: Runtime, conn: AsyncConnection, business_id: str) -> PaymentAccount:
-    account = await stripe_accounts.of_business(conn, business_id)
+    account = await stripe_accounts.account_of_business(conn, business_id)
     if account.connected is not None:
         return ConnectedAccount(account.connected)
-    if account.key_sealed is None:
+    if account.encrypted_key is None:
         return None
     return _opened(
-        runtime, account.key_sealed, encrypted.stripe_key(business_id), "stripe_key.unreadable"
+        runtime, account.encrypted_key, encrypted.stripe_key(business_id), "stripe_key.unreadable"
     )
 
 
@@ -57,12 +57,12 @@ def _opened(
     runtime: Runtime, secret: str, place: SecretPlace, event: str
 ) -> SecretKeyAccount | UnreadableAccount:
     try:
-        seals = runtime.seals()
-        if seals is not None:
-            return SecretKeyAccount(seals.open(secret, place))
+        secret_box = runtime.secret_box()
+        if secret_box is not None:
+            return SecretKeyAccount(secret_box.decrypt(secret, place))
         because = "SECRETS_KEY is not set"
     except Undecryptable:
-        because = "it was sealed with a key that is not in SECRETS_KEY, or for another row"
+        because = "it was encrypted with a key that is not in SECRETS_KEY, or for another row"
     except (OSError, ValueError) as error:  # of a file that is not there, or holds no key
         because = f"SECRETS_FILE: {type(error).__name__}"
     log.error(event, business_id=place.row_id, column=place.column, because=because)

@@ -63,9 +63,7 @@ def account_of(
     match payment_account:
         case ConnectedAccount(account):
             return account
-        case None if (
-            method is UpstreamMethod.PAYMENT and runtime.settings.payments_provider == "stripe"
-        ):
+        case None if runtime.provider_of(method).counts_platform_calls_together:
             return "platform"
         case None | SecretKeyAccount() | UnreadableAccount():
             return f"business:{business_id}"

@@ -13,8 +13,9 @@ from typing import Final
 from app.config.settings import Settings
 from app.db.core.engine import Database
 from app.encryption import SecretBox
-from app.gateways.build import gateways_from
+from app.gateways.build import gateways_from, provider_of
 from app.gateways.outcomes import Gateway, UpstreamMethod
+from app.gateways.provider import Provider
 from app.queue import Queue
 from app.refunds.pacing.paces import Paces
 
@@ -44,14 +45,14 @@ class Runtime:
     at_work: Counter[str] = field(default_factory=Counter)  # slices of this process, by job
     paces: Paces = field(init=False)
     # Made when the first is needed, and kept.
-    seals: Callable[[], SecretBox | None] = field(init=False)
+    secret_box: Callable[[], SecretBox | None] = field(init=False)
 
     def __post_init__(self) -> None:
         most = self.settings.concurrency
         total = most * BUSINESSES_AT_FULL_PACE
         paces = Paces(most=most, total=total, jitter=self.jitter, worker=uuid.uuid4().hex)
         object.__setattr__(self, "paces", paces)  # frozen; and made of the settings that are given
-        object.__setattr__(self, "seals", cache(self.settings.seals))
+        object.__setattr__(self, "secret_box", cache(self.settings.secret_box))
 
     @property
     def time_bucket(self) -> int:
@@ -60,6 +61,10 @@ class Runtime:
         Prompts named after it are deduplicated within the bucket.
         """
         return int(time.time() // self.settings.slice_seconds)
+
+    def provider_of(self, method: UpstreamMethod) -> Provider:
+        """Who gives back what was paid by this method."""
+        return provider_of(method, self.settings.payments_provider)
 
     def is_at_work(self) -> bool:
         """Whether a slice of some job is running in this process."""

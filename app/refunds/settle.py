@@ -32,9 +32,9 @@ class GroupCommit(GroupCommitter[Recorded]):
     def __init__(self, runtime: Runtime, job_id: str) -> None:
         super().__init__(partial(_record, runtime, job_id))
 
-    def add(self, claimed: ClaimedRefund, update: RefundUpdate) -> None:
+    def add_update(self, claimed: ClaimedRefund, update: RefundUpdate) -> None:
         """Have this update written in the next group."""
-        self.put(Recorded(claimed.id, claimed.epoch, update))
+        self.add(Recorded(claimed.id, claimed.epoch, update))
 
 
 async def _record(runtime: Runtime, job_id: str, group: list[Recorded]) -> None:

@@ -173,13 +173,13 @@ class Resolver:
 
 
 class GuardedBackend(httpcore.AsyncNetworkBackend):
-    """What an httpcore pool connects by: only to addresses that `reach` allows.
+    """What an httpcore pool connects by: only to addresses that `policy` allows.
 
     Never by a Unix socket.
     """
 
-    def __init__(self, reach: AddressPolicy, resolver: Resolver) -> None:
-        self._reach = reach
+    def __init__(self, policy: AddressPolicy, resolver: Resolver) -> None:
+        self._policy = policy
         self._resolver = resolver
         self._network = httpcore.AnyIOBackend()
 
@@ -234,7 +234,7 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
 
     async def _addresses(self, host: str, port: int) -> tuple[Address, ...]:
         addresses = _known(host) or await self._resolver.addresses(host)
-        are_allowed = all(self._reach.allows(address, port) for address in addresses)
+        are_allowed = all(self._policy.allows(address, port) for address in addresses)
         return addresses[:_MAX_TRIED] if are_allowed else ()
 
 

@@ -35,8 +35,8 @@ class DeliveryContext:
     """What all lanes of a process share."""
 
     db: Database
-    seals: SecretBox
-    reach: AddressPolicy
+    secret_box: SecretBox
+    policy: AddressPolicy
     resolver: Resolver
     tls: ssl.SSLContext
     timeout_seconds: float
@@ -61,9 +61,9 @@ class Batch:
 _NOTHING: Final = Batch("", (), (), 0.0)
 
 
-async def claim(office: DeliveryContext, endpoint_id: str, *, most: int) -> Batch:
+async def claim(context: DeliveryContext, endpoint_id: str, *, most: int) -> Batch:
     """Claim, and commit: only then is anything sent."""
-    async with office.db.write() as conn:
+    async with context.db.write() as conn:
         endpoint = await endpoints.get_any(conn, endpoint_id)
         if endpoint is None:
             return _NOTHING
@@ -73,23 +73,25 @@ async def claim(office: DeliveryContext, endpoint_id: str, *, most: int) -> Batc
             if held is not None and held.status != EndpointStatus.ENABLED:
                 await deliveries.give_up(conn, endpoint_id)
             return _NOTHING
-        lease = office.timeout_seconds + _LEASE_MARGIN_SECONDS
+        lease = context.timeout_seconds + _LEASE_MARGIN_SECONDS
         claimed = await deliveries.claim(conn, endpoint_id, most=most, lease_seconds=lease)
-        sealed = await signing_secrets.in_force(conn, endpoint_id)
+        encrypted = await signing_secrets.in_force(conn, endpoint_id)
     return Batch(
-        endpoint.url, _opened(office.seals, endpoint_id, sealed), claimed, time.monotonic()
+        endpoint.url, _opened(context.secret_box, endpoint_id, encrypted), claimed, time.monotonic()
     )
 
 
-def _opened(seals: SecretBox, endpoint_id: str, sealed: Sequence[tuple[str, str]]) -> list[str]:
+def _opened(
+    secret_box: SecretBox, endpoint_id: str, encrypted: Sequence[tuple[str, str]]
+) -> list[str]:
     """The secrets, the newest first.
 
     None where that one can't be opened, or the endpoint has just been deleted.
     """
     secrets = []
-    for place, (secret_id, one) in enumerate(sealed):
+    for place, (secret_id, one) in enumerate(encrypted):
         try:
-            secrets.append(seals.open(one, webhook_secret(secret_id)))
+            secrets.append(secret_box.decrypt(one, webhook_secret(secret_id)))
         except Undecryptable:
             if place == 0:
                 log.error("webhooks.secret_unreadable", endpoint_id=endpoint_id)  # noqa: TRY400 - nothing to trace
@@ -107,14 +109,14 @@ async def record(db: Database, endpoint_id: str, group: Sequence[AttemptRow]) ->
         await attempts.record(conn, group)
         made = [one for one in group if one.milliseconds is not None]
         because = None
-        # Not what was said where the endpoint has been before.
+        # Ignore a 410 from a URL that the endpoint no longer has.
         if any(retries.is_gone(one.status_code) and one.url == endpoint.url for one in made):
             because = DisabledBecause.GONE
         elif any(one.delivered for one in made):
             if endpoint.failing_since is not None:
                 await endpoints.update(conn, endpoint_id, failing_since=None)
-        elif made and await endpoints.has_failed(
-            conn, endpoint, for_seconds=retries.PATIENCE_SECONDS
+        elif made and await endpoints.record_failure(
+            conn, endpoint, for_seconds=retries.MAX_FAILING_SECONDS
         ):
             because = DisabledBecause.FAILING
         if because is not None and endpoint.status == EndpointStatus.ENABLED:
@@ -122,5 +124,5 @@ async def record(db: Database, endpoint_id: str, group: Sequence[AttemptRow]) ->
             event = Event(
                 EventType.ENDPOINT_DISABLED, {"endpoint_id": endpoint_id, "because": because}
             )
-            await events.tell(conn, endpoint.business_id, [event])
+            await events.publish(conn, endpoint.business_id, [event])
             log.warning("webhook_endpoint.disabled", endpoint_id=endpoint_id, because=because)

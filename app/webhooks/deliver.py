@@ -28,7 +28,7 @@ from app.webhooks.share import Share
 log = structlog.get_logger()
 
 LOOK_SECONDS: Final = 1.0
-# Between two looks, however many commits tell of something that is due.
+# Between two looks, however many commits made something due.
 _TOGETHER_SECONDS: Final = 0.1
 _MAX_LANES: Final = 128
 _MAX_FAILING_LANES: Final = 96  # the rest are for endpoints that take what they are sent
@@ -52,11 +52,11 @@ class Deliverer:
     forget_at: float  # monotonic
     resolver: Resolver = field(default_factory=Resolver)
     # Set by a commit of this process that made something due.
-    told: asyncio.Event = field(default_factory=asyncio.Event)
+    woken: asyncio.Event = field(default_factory=asyncio.Event)
     lanes: _Lanes = field(default_factory=dict)
     # Due at the last look though they had a lane, which may have claimed its last before that.
     again: set[str] = field(default_factory=set)
-    office: DeliveryContext | None = None  # opened when something is due for the first time
+    context: DeliveryContext | None = None  # opened when something is due for the first time
 
 
 def opened(
@@ -67,7 +67,7 @@ def opened(
     jitter: Callable[[], float],
     yields: Callable[[], bool],
 ) -> Deliverer:
-    """One that hears of this process's commits from now on, until it is closed.
+    """One that is woken by this process's commits from now on, until it is closed.
 
     Args:
         db: where events, endpoints and deliveries are.
@@ -79,44 +79,44 @@ def opened(
     """
     forget_at = time.monotonic() + _FORGET_EVERY_SECONDS * jitter()
     deliverer = Deliverer(db, settings, stopping, jitter, yields, forget_at)
-    db.listeners.of_deliveries.append(deliverer.told.set)
+    db.listeners.of_deliveries.append(deliverer.woken.set)
     return deliverer
 
 
 async def start_due(deliverer: Deliverer) -> None:
     """Start a lane for each endpoint that something is due for, whoever wrote it."""
     due = await _due(deliverer.db)
-    if due and deliverer.office is None:
-        deliverer.office = _office(deliverer)
-    if deliverer.office is not None:
-        _start_lanes(deliverer, deliverer.office, due)
+    if due and deliverer.context is None:
+        deliverer.context = _context(deliverer)
+    if deliverer.context is not None:
+        _start_lanes(deliverer, deliverer.context, due)
     if time.monotonic() >= deliverer.forget_at and await _forget(deliverer.db) < _FORGOTTEN_AT_ONCE:
         deliverer.forget_at = time.monotonic() + _FORGET_EVERY_SECONDS
 
 
 async def close(deliverer: Deliverer) -> None:
-    """Hear of commits no more; no lane may be running."""
-    deliverer.db.listeners.of_deliveries.remove(deliverer.told.set)
+    """Be woken by commits no more; no lane may be running."""
+    deliverer.db.listeners.of_deliveries.remove(deliverer.woken.set)
     await deliverer.resolver.aclose()
 
 
-def unheard_seconds(*, pinched: bool) -> float:
-    """For how many seconds after a look nobody is heard.
+def deaf_seconds(*, pinched: bool) -> float:
+    """For how many seconds after a look no commit wakes it.
 
-    It is as long as unprompted while refunds go on, for each commit tells.
+    It is as long as unprompted while refunds go on, for each commit wakes it.
     """
     return LOOK_SECONDS if pinched else _TOGETHER_SECONDS
 
 
-def _office(deliverer: Deliverer) -> DeliveryContext | None:
+def _context(deliverer: Deliverer) -> DeliveryContext | None:
     settings = deliverer.settings
-    seals = settings.seals()
-    if seals is None:
+    secret_box = settings.secret_box()
+    if secret_box is None:
         log.error("webhooks.no_key", setting="SECRETS_KEY")
         return None
     return DeliveryContext(
         deliverer.db,
-        seals,
+        secret_box,
         AddressPolicy.of(settings),
         deliverer.resolver,
         ssl.create_default_context(),
@@ -133,37 +133,37 @@ async def _due(db: Database) -> Sequence[tuple[str, bool]]:
 
 
 def _start_lanes(
-    deliverer: Deliverer, office: DeliveryContext, due: Sequence[tuple[str, bool]]
+    deliverer: Deliverer, context: DeliveryContext, due: Sequence[tuple[str, bool]]
 ) -> None:
     lanes = deliverer.lanes
-    chosen = choose(due, list(lanes.values()), office.served_at)
+    chosen = choose(due, list(lanes.values()), context.served_at)
     busy = {endpoint_id for endpoint_id, _ in lanes.values()}
     deliverer.again = {endpoint_id for endpoint_id, _ in due if endpoint_id in busy}
     for endpoint_id, is_failing in chosen:
         lane = asyncio.create_task(
-            office.share.metered(serve(office, endpoint_id, is_failing=is_failing))
+            context.share.metered(serve(context, endpoint_id, is_failing=is_failing))
         )
         lanes[lane] = endpoint_id, is_failing
         lane.add_done_callback(partial(_lane_ended, deliverer))
     having = {endpoint_id for endpoint_id, _ in lanes.values()}
     begun_at = dict.fromkeys((endpoint_id for endpoint_id, _ in chosen), time.monotonic())
-    office.served_at = {
-        one: at for one, _ in due if (at := (office.served_at | begun_at).get(one)) is not None
+    context.served_at = {
+        one: at for one, _ in due if (at := (context.served_at | begun_at).get(one)) is not None
     }
     if any(endpoint_id not in having for endpoint_id, _ in due):
-        office.crowded.set()
+        context.crowded.set()
     else:
-        office.crowded.clear()
+        context.crowded.clear()
 
 
 def _lane_ended(deliverer: Deliverer, lane: asyncio.Task[None]) -> None:
     """Look again for what was due while this lane was ending.
 
-    Nobody else tells of it.
+    Nobody else wakes it for that.
     """
     endpoint_id, _ = deliverer.lanes.pop(lane)
     if endpoint_id in deliverer.again:
-        deliverer.told.set()
+        deliverer.woken.set()
 
 
 def choose(

@@ -19,7 +19,7 @@ PAUSES_SECONDS: Final = (
     72_000.0,
     86_400.0,
 )
-PATIENCE_SECONDS: Final = 5 * 86_400.0  # of an endpoint to which nothing was delivered
+MAX_FAILING_SECONDS: Final = 5 * 86_400.0  # of an endpoint to which nothing was delivered
 MAX_RETRY_AFTER_SECONDS: Final = 86_400.0
 _JITTER: Final = 0.1  # later by up to so much, so that what failed together does not come together
 _GONE: Final = 410

@@ -61,14 +61,14 @@ class AttemptResult:
 
 
 @dataclass(slots=True)
-class _Heard:
+class _PartialResponse:
     status: int | None = None
     headers: dict[str, str] = field(default_factory=dict)
     body: bytearray = field(default_factory=bytearray)
 
 
 @lru_cache(maxsize=1_024)
-def _target(text: str, reach: AddressPolicy) -> tuple[httpcore.URL, bytes]:
+def _target(text: str, policy: AddressPolicy) -> tuple[httpcore.URL, bytes]:
     """Where an endpoint's URL leads, and its Host.
 
     Kept for the next attempt: that it may be depends on nothing else.
@@ -76,7 +76,7 @@ def _target(text: str, reach: AddressPolicy) -> tuple[httpcore.URL, bytes]:
     Raises:
         ValueError: an endpoint may not have it.
     """
-    url = httpx.URL(check_url(text, reach))
+    url = httpx.URL(check_url(text, policy))
     # From its parts: httpcore would read the text by its own rules, and perhaps for another host.
     parts = httpcore.URL(
         scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
@@ -92,7 +92,7 @@ class EndpointClient:
 
     def __init__(
         self,
-        reach: AddressPolicy,
+        policy: AddressPolicy,
         resolver: Resolver,
         ssl_context: ssl.SSLContext,
         *,
@@ -103,7 +103,7 @@ class EndpointClient:
         """Nothing is connected yet.
 
         Args:
-            reach: where the endpoint may be.
+            policy: where the endpoint may be.
             resolver: shared by all endpoints; not closed with this.
             ssl_context: made once for the process, as reading the trusted certificates takes long.
             most_connections: attempts at a time; one more waits for a free connection within its
@@ -113,7 +113,7 @@ class EndpointClient:
             now: the time (aware) from which a Retry-After that is a date counts, if the answer has
                 no date.
         """
-        self._reach = reach
+        self._policy = policy
         self._total_seconds = total_seconds
         self._now = now
         # Pools of one: at every call a pool looks at all its connections, and with sixteen that
@@ -123,7 +123,7 @@ class EndpointClient:
                 ssl_context=ssl_context,
                 max_connections=1,
                 keepalive_expiry=_IDLE_SECONDS,
-                network_backend=_SizeLimitedBackend(reach, resolver),
+                network_backend=_SizeLimitedBackend(policy, resolver),
             )
             for _ in range(most_connections)
         ]
@@ -145,14 +145,14 @@ class EndpointClient:
             httpcore.LocalProtocolError: a header that can't be sent, which is the caller's mistake.
         """
         clock = asyncio.get_running_loop().time
-        begun, heard, error = clock(), _Heard(), None
+        begun, partial, error = clock(), _PartialResponse(), None
         try:
-            target = _target(url, self._reach)
+            target = _target(url, self._policy)
         except ValueError:
             return AttemptResult(None, DeliveryError.NOT_ALLOWED, None, 0, None)
         try:
             async with asyncio.timeout(self._total_seconds), self._connection() as pool:
-                await self._exchange(pool, target, headers, body, heard)
+                await self._exchange(pool, target, headers, body, partial)
         except (
             TimeoutError,
             httpcore.TimeoutException,
@@ -160,13 +160,13 @@ class EndpointClient:
             httpcore.RemoteProtocolError,
             ssl.SSLError,
         ) as failure:
-            error = _trouble(failure)
+            error = _error_of(failure)
         milliseconds = round((clock() - begun) * 1000)
-        if heard.status is None:
+        if partial.status is None:
             return AttemptResult(None, error, None, milliseconds, None)
-        response = heard.body.decode(errors="replace").replace("\0", "")
-        asked = retry_after(heard.headers, now=self._now(), at_most=MAX_RETRY_AFTER_SECONDS)
-        return AttemptResult(heard.status, None, response, milliseconds, asked)
+        response = partial.body.decode(errors="replace").replace("\0", "")
+        asked = retry_after(partial.headers, now=self._now(), at_most=MAX_RETRY_AFTER_SECONDS)
+        return AttemptResult(partial.status, None, response, milliseconds, asked)
 
     async def aclose(self) -> None:
         """Close all connections; attempts under way end as broken."""
@@ -187,7 +187,7 @@ class EndpointClient:
         target: tuple[httpcore.URL, bytes],
         headers: Mapping[str, str],
         body: bytes,
-        heard: _Heard,
+        partial: _PartialResponse,
     ) -> None:
         url, host = target
         async with pool.stream(
@@ -197,13 +197,13 @@ class EndpointClient:
             content=body,
             extensions={"timeout": {"connect": self._total_seconds}},
         ) as response:
-            heard.status = response.status
-            heard.headers = {
+            partial.status = response.status
+            partial.headers = {
                 name.decode("latin-1").lower(): value.decode("latin-1")
                 for name, value in response.headers
             }
             async for part in response.aiter_stream():
-                heard.body += part[: MAX_RESPONSE_BYTES - len(heard.body)]
+                partial.body += part[: MAX_RESPONSE_BYTES - len(partial.body)]
 
 
 class _SizeLimitedBackend(GuardedBackend):
@@ -256,7 +256,7 @@ class _SizeLimitedStream(httpcore.AsyncNetworkStream):
         return self._stream.get_extra_info(info)
 
 
-def _trouble(failure: Exception) -> DeliveryError:
+def _error_of(failure: Exception) -> DeliveryError:
     # httpcore wraps what it catches, and its pool drops the cause: only the arguments have it.
     if any(isinstance(error, ssl.SSLError) for error in (failure, *failure.args)):
         return DeliveryError.TLS

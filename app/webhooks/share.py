@@ -62,7 +62,7 @@ class Share:
         """Whether something is under way that goes first."""
         return self._yields()
 
-    async def turn(self, deliveries: int) -> None:
+    async def acquire(self, deliveries: int) -> None:
         """Wait until so many may be claimed.
 
         What is not claimed after all is to be given back by `ended`.
@@ -73,7 +73,7 @@ class Share:
             self._debt += deliveries * USUAL_SECONDS
 
     def ended(self, deliveries: int) -> None:
-        """So many that were counted by `turn` take no more than they have."""
+        """So many that were counted by `acquire` take no more than they have."""
         self._debt -= deliveries * USUAL_SECONDS
 
     async def metered(self, work: Coroutine[Any, Any, One]) -> One:

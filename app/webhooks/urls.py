@@ -24,7 +24,7 @@ _NAME: Final = re.compile(rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*")
 _NUMBER_LAST: Final = re.compile(r"(.*\.)?([0-9]+|0x[0-9a-f]*)")
 
 
-def check_url(text: str, reach: AddressPolicy) -> str:
+def check_url(text: str, policy: AddressPolicy) -> str:
     """The URL, normalised, if an endpoint may have it.
 
     What is normalised already stays as it is.
@@ -39,14 +39,14 @@ def check_url(text: str, reach: AddressPolicy) -> str:
         raise ValueError("The URL must have a host that is a name or an address.")
     meant = (address,) if address is not None else LOOPBACK if is_localhost(host) else ()
     if url.scheme == "http" and not (
-        reach.loopback_http and meant and all(unmapped(one).is_loopback for one in meant)
+        policy.loopback_http and meant and all(unmapped(one).is_loopback for one in meant)
     ):
         raise ValueError("The URL must begin with https://.")
     port = url.port or _DEFAULT_PORTS[url.scheme]
     if not (
-        all(reach.allows(one, port) for one in meant)
+        all(policy.allows(one, port) for one in meant)
         if meant
-        else port in reach.ports or reach.networks
+        else port in policy.ports or policy.networks
     ):
         raise ValueError(
             "The URL must lead to a public address and a port that endpoints may have."

@@ -195,7 +195,10 @@ def test_the_books_are_checked_and_a_row_that_breaks_a_rule_is_named(studio, dat
         }
         headers = {"Authorization": f"Bearer {key}", "Idempotency-Key": "k"}
         accepted = httpx.post(
-            f"{address}/v1/bulk-cancellations", json=body, headers=headers, timeout=PATIENCE_SECONDS
+            f"{address}/v1/bulk-cancellations",
+            json=body,
+            headers=headers,
+            timeout=PATIENCE_SECONDS,
         )
     assert accepted.status_code == 202, accepted.text
     assert studio.ok("verify") == ""

@@ -11,7 +11,7 @@ from app.cli import cli
 from app.db.access import stripe_accounts, upstream_tokens
 from app.db.access.encrypted import credits_token, payments_token, stripe_key
 from app.db.access.stripe_accounts import StripeAccount
-from app.db.access.upstream_tokens import SealedTokens
+from app.db.access.upstream_tokens import EncryptedTokens
 from app.db.core.engine import Database
 from app.encryption import SecretBox
 
@@ -24,7 +24,7 @@ STRIPE_KEY = "rk_test_51AbCdEf"
 async def account_of(url, business):
     db = Database(url)
     async with db.read() as conn:
-        account = await stripe_accounts.of_business(conn, business)
+        account = await stripe_accounts.account_of_business(conn, business)
     await db.close()
     return account
 
@@ -46,8 +46,10 @@ def test_a_business_s_payments_are_where_the_operator_says_and_its_key_is_sealed
     said, account = now("--key-stdin", stdin=f"{STRIPE_KEY}\n")
     assert STRIPE_KEY not in said
     assert account.connected is None
-    assert STRIPE_KEY not in account.key_sealed
-    assert SecretBox([SEALING_KEY]).open(account.key_sealed, stripe_key("studio")) == STRIPE_KEY
+    assert STRIPE_KEY not in account.encrypted_key
+    assert (
+        SecretBox([SEALING_KEY]).decrypt(account.encrypted_key, stripe_key("studio")) == STRIPE_KEY
+    )
     _, account = now("--none")
     assert account == StripeAccount()
 
@@ -110,7 +112,7 @@ def test_what_is_no_secret_key_is_refused_and_not_repeated(studio_on_sqlite, key
 async def tokens_of(url, business):
     db = Database(url)
     async with db.read() as conn:
-        tokens = await upstream_tokens.of_business(conn, business)
+        tokens = await upstream_tokens.tokens_of_business(conn, business)
     await db.close()
     return tokens
 
@@ -133,7 +135,7 @@ def test_a_business_s_token_for_an_upstream_is_sealed_and_what_is_set_is_said_wi
     def shown(payments, credits_):
         return (f"payments\t{payments}\ncredits\t{credits_}\n", "")
 
-    seals = SecretBox([SEALING_KEY])
+    secret_box = SecretBox([SEALING_KEY])
     assert now() == shown(PLATFORMS, PLATFORMS)
     out, said = now("credits", "--token-stdin", stdin=f"{TOKEN}\n")
     assert out == ""
@@ -141,11 +143,11 @@ def test_a_business_s_token_for_an_upstream_is_sealed_and_what_is_set_is_said_wi
     assert "its own token" in said
     tokens = asyncio.run(tokens_of(database_url, "studio"))
     assert TOKEN not in tokens.credits
-    assert seals.open(tokens.credits, credits_token("studio")) == TOKEN
+    assert secret_box.decrypt(tokens.credits, credits_token("studio")) == TOKEN
     assert now() == shown(PLATFORMS, "its own token")
     now("payments", "--token-stdin", stdin=TOKEN)
     tokens = asyncio.run(tokens_of(database_url, "studio"))
-    assert seals.open(tokens.payments, payments_token("studio")) == TOKEN
+    assert secret_box.decrypt(tokens.payments, payments_token("studio")) == TOKEN
     assert now("payments") == ("payments\tits own token\n", "")
     other = base64.urlsafe_b64encode(bytes(32)).decode()
     out, _ = studio.run("business", "upstream", "studio", "credits", secrets_key=other)[1:]
@@ -153,7 +155,7 @@ def test_a_business_s_token_for_an_upstream_is_sealed_and_what_is_set_is_said_wi
     _, said = now("credits", "--none")
     assert PLATFORMS in said
     assert now() == shown("its own token", PLATFORMS)
-    assert asyncio.run(tokens_of(database_url, "studio")) == SealedTokens(tokens.payments)
+    assert asyncio.run(tokens_of(database_url, "studio")) == EncryptedTokens(tokens.payments)
 
 
 @pytest.mark.parametrize(
@@ -212,10 +214,10 @@ def test_after_sealing_anew_the_old_key_may_go(studio):
     for which in ("payments", "credits"):
         put = ("business", "upstream", "studio", which, "--token-stdin")
         assert studio.run(*put, stdin=TOKEN, secrets_key=old)[0] == 0
-    line = studio.told("reseal", secrets_key=new)
+    line = studio.told("reencrypt", secrets_key=new)
     assert all(column in line for column in columns)
-    code, _, said = studio.run("reseal", secrets_key=f"{new} {old}")
-    assert (code, said) == (0, "Sealed 3 secrets with the first key.\n")
+    code, _, said = studio.run("reencrypt", secrets_key=f"{new} {old}")
+    assert (code, said) == (0, "Encrypted 3 secrets with the first key.\n")
     assert studio.run("reseal", secrets_key=new)[0] == 0
     assert (
         studio.ok("business", "upstream", "studio", "payments", secrets_key=new)

@@ -29,7 +29,7 @@ from app.db.core.dialect import now
 from app.db.core.engine import Database
 from app.db.webhook_tables import webhook_deliveries
 from app.db.webhooks.deliveries import due_endpoints
-from app.db.webhooks.events import Event, tell
+from app.db.webhooks.events import Event, publish
 from app.domain.events import EventType
 from app.queue import Queue, open_queue
 from app.webhooks.addresses import AddressPolicy, Resolver
@@ -228,7 +228,7 @@ async def _delivered(
             told = [Event(EventType.REFUND_SUCCEEDED, {"refund_id": _ID})] * min(
                 events, _TOLD_AT_ONCE
             )
-            await tell(conn, business, told)
+            await publish(conn, business, told)
     cpu_seconds = process.cpu_seconds
     await _some_is_claimed(db)
     started = time.perf_counter()

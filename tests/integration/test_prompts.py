@@ -16,7 +16,7 @@ from app.db.core.engine import Database
 from app.queue import ArqQueue
 from app.refunds.runtime import Runtime
 from app.schedule.load import import_file
-from app.webhooks.prompts import Ringer
+from app.webhooks.prompts import DeliveryPrompter
 from workers.tasks import run_job
 
 DAY = dt.date(2027, 1, 4)
@@ -41,7 +41,7 @@ async def queue(redis_url):
 
 
 async def test_one_of_those_who_wait_hears_a_prompt(queue):
-    waiting = [asyncio.create_task(queue.hear(seconds=1)) for _ in range(2)]
+    waiting = [asyncio.create_task(queue.pop(seconds=1)) for _ in range(2)]
     await asyncio.sleep(0.2)
     assert await queue.wake("job")
     assert sorted(await asyncio.gather(*waiting), key=str) == [None, "job"]
@@ -50,14 +50,14 @@ async def test_one_of_those_who_wait_hears_a_prompt(queue):
 async def test_a_prompt_waits_for_somebody_to_listen(queue):
     await queue.wake("first")
     await queue.wake("second")
-    assert [await queue.hear(seconds=1) for _ in range(2)] == ["first", "second"]
+    assert [await queue.pop(seconds=1) for _ in range(2)] == ["first", "second"]
 
 
 async def test_prompts_of_many_at_once_are_each_heard_once(queue):
     jobs = [f"job-{number}" for number in range(50)]
     assert all(await asyncio.gather(*map(queue.wake, jobs)))
-    assert [await queue.hear(seconds=1) for _ in jobs] == jobs
-    assert await queue.hear(seconds=1) is None
+    assert [await queue.pop(seconds=1) for _ in jobs] == jobs
+    assert await queue.pop(seconds=1) is None
 
 
 async def test_all_who_ring_at_once_are_told_that_redis_is_away():
@@ -73,7 +73,7 @@ async def test_one_who_gives_up_takes_no_other_prompt_along(queue):
     await asyncio.sleep(0)
     ringing[0].cancel()
     assert await asyncio.gather(*ringing[1:]) == [True, True]
-    assert {"job-1", "job-2"} <= {await queue.hear(seconds=1) for _ in range(3)}
+    assert {"job-1", "job-2"} <= {await queue.pop(seconds=1) for _ in range(3)}
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ async def test_one_who_gives_up_takes_no_other_prompt_along(queue):
 )
 async def test_prompts_for_later_or_with_a_name_are_not_heard(queue, how):
     assert await queue.wake("job", **how)
-    assert await queue.hear(seconds=1) is None
+    assert await queue.pop(seconds=1) is None
 
 
 async def test_who_commits_deliveries_prompts_a_process_that_delivers_and_rings_once_for_many(
@@ -94,7 +94,7 @@ async def test_who_commits_deliveries_prompts_a_process_that_delivers_and_rings_
     worker = Runtime(others, queue, {}, Settings())
     hears = named(services.deliveries(worker), "delivery prompts")
     hearing = asyncio.create_task(services.keep_running(hears, worker.stopping))
-    ringer = Ringer(db, queue)
+    prompter = DeliveryPrompter(db, queue)
     async with db.write():
         changes.note_deliveries()
     async with asyncio.timeout(60):
@@ -103,10 +103,10 @@ async def test_who_commits_deliveries_prompts_a_process_that_delivers_and_rings_
     async with asyncio.timeout(60):
         await hearing
     for _ in range(50):
-        ringer.ring()
-    assert await queue.hear_of_deliveries(seconds=1)
+        prompter.prompt()
+    assert await queue.pop_delivery_prompt(seconds=1)
     rung = 1
-    while await queue.hear_of_deliveries(seconds=1):
+    while await queue.pop_delivery_prompt(seconds=1):
         rung += 1
     assert rung <= 2
     await others.close()
@@ -114,9 +114,9 @@ async def test_who_commits_deliveries_prompts_a_process_that_delivers_and_rings_
 
 async def test_promptss_for_deliveries_that_nobody_hears_do_not_pile_up(queue):
     for _ in range(40):
-        await queue.ring_for_deliveries()
+        await queue.prompt_deliveries()
     rung = 0
-    while await queue.hear_of_deliveries(seconds=1):
+    while await queue.pop_delivery_prompt(seconds=1):
         rung += 1
     assert rung == 16
 

@@ -51,8 +51,8 @@ async def test_installations_do_not_take_each_others_prompts(installations, redi
     assert await ours.wake(JOB)
     assert await ours.wake(JOB, once="slice-1")
     assert await theirs.wake(JOB, once="slice-1")
-    assert await theirs.hear(seconds=1) is None
-    assert await ours.hear(seconds=1) == JOB
+    assert await theirs.pop(seconds=1) is None
+    assert await ours.pop(seconds=1) == JOB
     # Of one name there is one prompt in an installation, and another's of the same name is not in
     # its way.
     waiting = {key.decode(): await redis.zcard(key) for key in await redis.keys("*:queue")}

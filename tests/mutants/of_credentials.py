@@ -2,7 +2,7 @@
 
 from mutants.defects import Defect, defect
 
-SEALING = "tests/unit/test_sealing.py"
+SEALING = "tests/unit/test_encryption.py"
 TOKENS = "tests/integration/cancellations/test_upstream_tokens.py"
 
 DEFECTS: tuple[Defect, ...] = (
@@ -23,15 +23,15 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "what was sealed before stays unbound",
         "app/encryption.py",
-        "        return self.seal(self.open(sealed, place), place)\n",
-        "        return self._fernet.encrypt(self.open(sealed, place).encode()).decode()\n",
+        "        return self.encrypt(self.decrypt(encrypted, place), place)\n",
+        "        return self._fernet.encrypt(self.decrypt(encrypted, place).encode()).decode()\n",
         SEALING,
     ),
     defect(
         "what was sealed before does not open",
         "app/encryption.py",
-        '        if "." in sealed:\n',
-        "        if sealed:\n",
+        '        if "." in encrypted:\n',
+        "        if encrypted:\n",
         SEALING,
     ),
     defect(
@@ -101,5 +101,19 @@ DEFECTS: tuple[Defect, ...] = (
         "    (businesses, businesses.c.credits_token_sealed),\n",
         "",
         "tests/acceptance/test_cli_accounts.py::test_after_sealing_anew_the_old_key_may_go",
+    ),
+    defect(
+        "a business's own account at Stripe is not looked for",
+        "app/gateways/stripe/__init__.py",
+        "has_connected_accounts: Final = True",
+        "has_connected_accounts: Final = False",
+        "tests/integration/cancellations/test_stripe_accounts.py",
+    ),
+    defect(
+        "Stripe's calls for the platform's account are counted for each business",
+        "app/gateways/stripe/__init__.py",
+        "counts_platform_calls_together: Final = True",
+        "counts_platform_calls_together: Final = False",
+        "tests/integration/cancellations/test_stripe_rates.py",
     ),
 )

@@ -107,7 +107,7 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "changing a secret twice ends the first overlap",
         "app/db/webhooks/signing_secrets.py",
-        "where(of_endpoint, _C.ends_at.is_(None)).values(ends_at=end)",
+        "where(of_endpoint, _SECRET.ends_at.is_(None)).values(ends_at=end)",
         "where(of_endpoint).values(ends_at=end)",
         RECEIVERS,
     ),
@@ -121,8 +121,8 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "installations ring one bell",
         "app/queue.py",
-        'self._bell = f"{namespace}:bell"',
-        'self._bell = "bulk-cancel:bell"',
+        'self._prompt_list = f"{namespace}:bell"',
+        'self._prompt_list = "bulk-cancel:bell"',
         SHARED_REDIS,
     ),
     defect(

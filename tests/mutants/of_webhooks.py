@@ -48,15 +48,15 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "nobody rings for what was committed",
         "app/webhooks/prompts.py",
-        "        db.listeners.of_deliveries.append(self.ring)\n",
+        "        db.listeners.of_deliveries.append(self.prompt)\n",
         "        pass\n",
         "tests/integration/test_prompts.py",
     ),
     defect(
         "bells for deliveries pile up",
         "app/queue.py",
-        'self._deliveries_bell, "due", most=_MAX_RUNG_FOR_DELIVERIES)',
-        'self._deliveries_bell, "due", most=_MAX_PROMPTS)',
+        'self._delivery_prompts, "due", most=_MAX_DELIVERY_PROMPTS)',
+        'self._delivery_prompts, "due", most=_MAX_PROMPTS)',
         "tests/integration/test_prompts.py",
     ),
     defect(
@@ -90,8 +90,8 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "a failing endpoint is never given up",
         "app/webhooks/retries.py",
-        "PATIENCE_SECONDS: Final = 5 * 86_400.0",
-        "PATIENCE_SECONDS: Final = 50 * 86_400.0",
+        "MAX_FAILING_SECONDS: Final = 5 * 86_400.0",
+        "MAX_FAILING_SECONDS: Final = 50 * 86_400.0",
         f"{DELIVERIES}::test_five_days_of_nothing_but_failure_disable_an_endpoint_and_tell_the_others",
     ),
     defect(
@@ -118,7 +118,7 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "nobody is told of an endpoint given up",
         BATCH,
-        "await events.tell(conn, endpoint.business_id, [event])",
+        "await events.publish(conn, endpoint.business_id, [event])",
         "pass",
         f"{DELIVERIES}::test_410_disables_an_endpoint_fails_what_was_on_its_way_and_tells_the_others",
     ),
@@ -141,15 +141,15 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "a claim has no fence",
         WRITTEN,
-        '_D.epoch == given["of_epoch"],',
-        'given["of_epoch"] >= 0,',
+        '_DELIVERY.epoch == parameters["of_epoch"],',
+        'parameters["of_epoch"] >= 0,',
         f"{DELIVERIES_INTERRUPTED}::test_a_failure_of_an_old_claim_changes_nothing_and_a_success_counts",
     ),
     defect(
         "a claim raises no epoch",
         ROWS,
-        'due_at=later(sa.bindparam("lease_seconds", type_=sa.Float)), epoch=_D.epoch + 1)',
-        'due_at=later(sa.bindparam("lease_seconds", type_=sa.Float)), epoch=_D.epoch)',
+        'due_at=later(sa.bindparam("lease_seconds", type_=sa.Float)), epoch=_DELIVERY.epoch + 1)',
+        'due_at=later(sa.bindparam("lease_seconds", type_=sa.Float)), epoch=_DELIVERY.epoch)',
         DELIVERIES_INTERRUPTED,
     ),
     defect(
@@ -170,15 +170,15 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "a late success does not count",
         WRITTEN,
-        'sa.and_(_D.status != DeliveryStatus.DELIVERED, given["delivered"])',
-        'sa.and_(_D.status != DeliveryStatus.DELIVERED, given["delivered"], _D.epoch == given["of_epoch"])',
+        'sa.and_(_DELIVERY.status != DeliveryStatus.DELIVERED, parameters["delivered"])',
+        'sa.and_(_DELIVERY.status != DeliveryStatus.DELIVERED, parameters["delivered"], _DELIVERY.epoch == parameters["of_epoch"])',
         f"{DELIVERIES_INTERRUPTED}::test_a_failure_of_an_old_claim_changes_nothing_and_a_success_counts",
     ),
     defect(
         "a success of what was given up does not count",
         WRITTEN,
-        "sa.and_(_D.status != DeliveryStatus.DELIVERED,",
-        "sa.and_(_D.status == DeliveryStatus.PENDING,",
+        "sa.and_(_DELIVERY.status != DeliveryStatus.DELIVERED,",
+        "sa.and_(_DELIVERY.status == DeliveryStatus.PENDING,",
         f"{DELIVERIES_INTERRUPTED}::test_an_endpoint_that_is_disabled_while_it_is_called_is_called_no_more",
     ),
     Defect(
@@ -186,15 +186,15 @@ DEFECTS: tuple[Defect, ...] = (
         (
             Change(
                 WRITTEN,
-                '            _D.endpoint_id,\n            _D.event_id,\n            given["of_epoch"],',
-                '            given["of_endpoint"],\n            given["of_event"],\n            given["of_epoch"],',
+                '            _DELIVERY.endpoint_id,\n            _DELIVERY.event_id,\n            parameters["of_epoch"],',
+                '            parameters["of_endpoint"],\n            parameters["of_event"],\n            parameters["of_epoch"],',
             ),
             Change(
                 WRITTEN,
-                '        .where(_D.endpoint_id == given["of_endpoint"], _D.event_id == given["of_event"], given["is_attempt"])\n'
-                "        .order_by(_D.event_id)\n"
+                '        .where(_DELIVERY.endpoint_id == parameters["of_endpoint"], _DELIVERY.event_id == parameters["of_event"], parameters["is_attempt"])\n'
+                "        .order_by(_DELIVERY.event_id)\n"
                 "        .with_for_update(read=True, key_share=True, of=webhook_deliveries)\n",
-                '        .where(given["is_attempt"])\n',
+                '        .where(parameters["is_attempt"])\n',
             ),
         ),
         (
@@ -232,8 +232,8 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "a refused claim cuts off what is under way",
         LANE,
-        "            finally:\n                await _end_calls(office, lane)",
-        "            except ZeroDivisionError:\n                await _end_calls(office, lane)",
+        "            finally:\n                await _end_calls(context, lane)",
+        "            except ZeroDivisionError:\n                await _end_calls(context, lane)",
         f"{DELIVERIES_INTERRUPTED}::test_what_was_under_way_when_the_database_refused_a_claim_is_recorded",
     ),
     defect(
@@ -309,7 +309,7 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "a stock is claimed while refunds are under way",
         LANE,
-        " and not office.share.is_pinched:",
+        " and not context.share.is_pinched:",
         ":",
         f"{DELIVERY_LANES}::test_while_refunds_are_under_way_no_more_is_claimed_than_is_on_its_way",
     ),
@@ -323,22 +323,22 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "a stock is kept for an endpoint that fails",
         LANE,
-        "    if not delivered:\n        _give_back_stock(office, lane)\n",
+        "    if not delivered:\n        _give_back_stock(context, lane)\n",
         "",
         f"{DELIVERY_LANES}::test_what_was_claimed_for_an_endpoint_that_then_fails_is_given_back_untried",
     ),
     defect(
         "a stock is kept by a worker that has stopped",
         LANE,
-        "    try:\n        _give_back_stock(office, lane)\n",
+        "    try:\n        _give_back_stock(context, lane)\n",
         "    try:\n        pass\n",
         f"{DELIVERY_LANES}::test_what_was_claimed_and_not_sent_when_the_worker_stops_is_due_at_once",
     ),
     defect(
         "what was claimed for too long is lost until its lease ends",
         LANE,
-        "        office.share.ended(1)\n        _give_back(lane, batch, claimed)\n    return None",
-        "        office.share.ended(1)\n    return None",
+        "        context.share.ended(1)\n        _give_back(lane, batch, claimed)\n    return None",
+        "        context.share.ended(1)\n    return None",
         f"{DELIVERY_LANES}::test_what_has_been_claimed_for_long_and_not_been_sent_is_claimed_anew",
     ),
     defect(
@@ -365,8 +365,8 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "a secret that can't be opened is the endpoint's failure",
         LANE,
-        "lane.results.put(came(False, _UNREADABLE_WAITS_SECONDS, None, None, None, None))",
-        'lane.results.put(came(False, _UNREADABLE_WAITS_SECONDS, None, "secret", None, 0))',
+        "lane.results.add(came(False, _UNREADABLE_WAITS_SECONDS, None, None, None, None))",
+        'lane.results.add(came(False, _UNREADABLE_WAITS_SECONDS, None, "secret", None, 0))',
         f"{DELIVERIES_INTERRUPTED}::test_a_secret_that_can_t_be_opened_waits_for_the_operator_and_fails_no_endpoint",
     ),
     defect(
@@ -379,15 +379,15 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "a claim takes whatever its plan finds",
         ROWS,
-        "is_one_of(_D.event_id, due))",
-        "_D.event_id.in_(due.scalar_subquery()))",
+        "is_one_of(_DELIVERY.event_id, due))",
+        "_DELIVERY.event_id.in_(due.scalar_subquery()))",
         f"{DELIVERIES_INTERRUPTED}::test_no_more_is_claimed_than_was_asked_for",
     ),
     defect(
         "what is written twice counts twice",
         WRITTEN,
-        '        _D.tries == given["tries_before"],  # else it has been written before\n',
-        '        given["tries_before"] >= 0,\n',
+        '        _DELIVERY.tries == parameters["tries_before"],  # else it has been written before\n',
+        '        parameters["tries_before"] >= 0,\n',
         f"{DELIVERIES_INTERRUPTED}::test_what_is_written_twice_counts_once",
     ),
     defect(
@@ -435,8 +435,8 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "an old secret signs for ever",
         "app/db/webhooks/signing_secrets.py",
-        "_IN_FORCE: Final = sa.or_(_C.ends_at.is_(None), _C.ends_at > now())",
-        "_IN_FORCE: Final = sa.or_(_C.ends_at.is_(None), _C.ends_at.is_not(None))",
+        "_IN_FORCE: Final = sa.or_(_SECRET.ends_at.is_(None), _SECRET.ends_at > now())",
+        "_IN_FORCE: Final = sa.or_(_SECRET.ends_at.is_(None), _SECRET.ends_at.is_not(None))",
         f"{RECEIVERS}::test_while_a_secret_is_changed_the_old_one_and_the_new_one_verify_and_then_only_the_new",
     ),
     defect(
@@ -449,8 +449,8 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "a secret is kept as it is",
         OUT,
-        "    sealed = seals.seal(secret, webhook_secret(secret_id))\n",
-        "    sealed = secret\n",
+        "    encrypted = secret_box.encrypt(secret, webhook_secret(secret_id))\n",
+        "    encrypted = secret\n",
         f"{ENDPOINTS}::test_a_secret_is_shown_once_and_kept_sealed",
     ),
     defect(
@@ -470,8 +470,8 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "an endpoint of any business",
         "app/db/webhooks/endpoints.py",
-        "sa.select(*_SHOWN).where(_C.business_id == business_id, _C.id == endpoint_id)\n    # Who",
-        "sa.select(*_SHOWN).where(_C.id == endpoint_id)\n    # Who",
+        "sa.select(*_SHOWN).where(_ENDPOINT.business_id == business_id, _ENDPOINT.id == endpoint_id)\n    # Who",
+        "sa.select(*_SHOWN).where(_ENDPOINT.id == endpoint_id)\n    # Who",
         f"{ENDPOINTS}::test_another_business_s_endpoint_is_not_found_in_the_same_words_as_an_unknown_one",
     ),
     defect(
@@ -484,7 +484,7 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "a replay of every business",
         LISTS,
-        "        _E.business_id == endpoint.business_id,\n",
+        "        _EVENT.business_id == endpoint.business_id,\n",
         "",
         f"{REPLAYS}::test_a_replay_has_only_the_business_s_own_events_of_the_types_that_the_endpoint_asks_for",
     ),
@@ -498,15 +498,15 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "a replay of tests",
         LISTS,
-        "        _E.type != EventType.TEST,  # they are for one endpoint, once\n",
+        "        _EVENT.type != EventType.TEST,  # they are for one endpoint, once\n",
         "",
         f"{REPLAYS}::test_a_replay_leaves_out_test_events",
     ),
     defect(
         "a replay leaves out the very instant",
         LISTS,
-        "_E.occurred_at >= since",
-        "_E.occurred_at > since",
+        "_EVENT.occurred_at >= since",
+        "_EVENT.occurred_at > since",
         f"{REPLAYS}::test_a_replay_sends_what_occurred_then_or_later_and_nothing_earlier",
     ),
     defect(
@@ -547,7 +547,7 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "an endpoint may be deleted while it is told",
         "app/db/webhooks/events.py",
-        "    # Until their deliveries are written, none is deleted: whoever tells must not fail by that.\n    .with_for_update(read=True, key_share=True)\n",
+        "    # Until their deliveries are written, none is deleted: whoever publishes must not fail by that.\n    .with_for_update(read=True, key_share=True)\n",
         "",
         f"{TOLD}::test_an_endpoint_that_is_deleted_while_it_is_being_told_keeps_nobody_from_what_they_do",
     ),

@@ -45,7 +45,7 @@ class World:
 
     async def deliver(self, count):
         """Claim so many when it is their turn, and send them."""
-        await self.share.turn(count)
+        await self.share.acquire(count)
         for _ in range(count):
             await self.share.metered(self.step())
         self.share.ended(count)
@@ -104,7 +104,7 @@ async def test_when_the_refunds_have_ended_nothing_is_owed_any_more():
 async def test_calls_that_hang_keep_nobody_from_a_turn():
     world = World(others=0.6)
     for _ in range(100):
-        await world.share.turn(16)  # and none of them ends
+        await world.share.acquire(16)  # and none of them ends
     assert world.at <= 100 * 16 * USUAL_SECONDS / (SHARE * world.others) + 100 * 0.02
 
 
@@ -133,7 +133,7 @@ async def test_who_waits_when_the_worker_stops_waits_no_longer():
     world = World(others=0.6)
     await world.deliver(100_000)
     world.stopping.set()
-    await world.share.turn(16)
+    await world.share.acquire(16)
     assert world.at == 0.0
 
 
@@ -186,8 +186,8 @@ async def test_waiting_is_not_metered_and_work_is():
         await asyncio.sleep(0)
 
     share = Share(lambda: not turns[2:], asyncio.Event(), sleep=passing)
-    await share.turn(0)
+    await share.acquire(0)
     assert turns == []
     await share.metered(works())
-    await share.turn(0)
+    await share.acquire(0)
     assert turns  # 20 ms of work are owed

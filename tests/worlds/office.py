@@ -16,7 +16,7 @@ from app.db.webhook_tables import (
     webhook_events,
     webhook_secrets,
 )
-from app.db.webhooks.events import Event, tell
+from app.db.webhooks.events import Event, publish
 from app.domain.events import EventType
 
 NOWHERE = "http://127.0.0.1:9/hook"
@@ -65,7 +65,7 @@ class Office(Desk):
     async def tell(self, events, *, business="studio"):
         """Write events as a step would that has done something; gives their ids."""
         async with self.db.write() as conn:
-            return await tell(conn, business, events)
+            return await publish(conn, business, events)
 
     async def events(self):
         """What has been told, whoever is to hear it, oldest first: the type and its data."""

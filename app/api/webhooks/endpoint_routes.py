@@ -43,7 +43,7 @@ async def create_webhook_endpoint(
     """
     endpoint, secret = await endpoints.create(
         service.db,
-        _seals(service),
+        _secret_box(service),
         who.business_id,
         url=_checked(service, body.url),
         description=body.description,
@@ -113,9 +113,9 @@ async def rotate_webhook_secret(
     Those before it sign to their own ends, so a rotation may be made again when its answer was
     lost. An overlap of 0 ends them all. At most 10 sign at a time: 409 `too-many-secrets`.
     """
-    seals = _seals(service)
+    secret_box = _secret_box(service)
     row, secret = await endpoints.rotate(
-        service.db, seals, who.business_id, endpoint_id, overlap_seconds=body.overlap_seconds
+        service.db, secret_box, who.business_id, endpoint_id, overlap_seconds=body.overlap_seconds
     )
     return bodies.EndpointWithSecret(**bodies.fields_of(row), secret=secret)
 
@@ -220,9 +220,9 @@ def _checked(service: State, url: str) -> str:
         raise Invalid([FieldError("/url", "url", str(error))]) from None
 
 
-def _seals(service: State) -> SecretBox:
-    seals = service.settings.seals()
-    if seals is None:
+def _secret_box(service: State) -> SecretBox:
+    secret_box = service.settings.secret_box()
+    if secret_box is None:
         detail = "No endpoints can be kept here: BULK_CANCEL_SECRETS_KEY is not set."
         raise Problem(409, "webhooks-not-configured", "Webhooks are not configured", detail)
-    return seals
+    return secret_box

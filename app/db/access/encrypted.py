@@ -1,4 +1,4 @@
-"""Everything in the database that is sealed, so that all can be sealed anew.
+"""Everything in the database that is encrypted, so that all can be encrypted anew.
 
 That is done when the operator's key is changed.
 """
@@ -22,12 +22,15 @@ _KEPT: Final = (
 
 
 def places() -> Iterator[tuple[sa.Table, sa.Column[str]]]:
-    """The columns that hold seals."""
+    """The columns that hold ciphertexts.
+
+    Their names keep an older word: builds run beside each other while one is upgraded.
+    """
     yield from _KEPT
 
 
 def place_in(table: sa.Table, column: sa.Column[str], row_id: str) -> SecretPlace:
-    """Where the seal in this column of a row is."""
+    """Where the ciphertext in this column of a row is."""
     return SecretPlace(table.name, column.name, row_id)
 
 
@@ -54,7 +57,7 @@ def webhook_secret(secret_id: str) -> SecretPlace:
 async def page(
     conn: AsyncConnection, table: sa.Table, column: sa.Column[str], *, after: str, limit: int
 ) -> list[tuple[str, str]]:
-    """A page of a column's ids and seals, in the order of ids.
+    """A page of a column's ids and ciphertexts, in the order of ids.
 
     It begins after the id `after`; a nil id or an empty text begins with the first.
     """
@@ -70,7 +73,7 @@ async def replace(
     before: str,
     now: str,
 ) -> None:
-    """Put another seal in the place of one, unless somebody has put theirs there meanwhile."""
+    """Put another ciphertext in the place of one, unless somebody has done so meanwhile."""
     await conn.execute(
         sa.update(table).where(table.c.id == row_id, column == before).values({column: now})
     )

@@ -86,7 +86,7 @@ async def find(conn: Connection, prefix: str) -> Held | None:
     return Held(**rows[0]) if rows else None
 
 
-async def of_business(conn: AsyncConnection, business_id: str | None) -> Sequence[KeyRow]:
+async def keys_of_business(conn: AsyncConnection, business_id: str | None) -> Sequence[KeyRow]:
     """The keys of one business, or of every one, oldest first."""
     query = sa.select(
         api_keys.c.business_id,

@@ -1,6 +1,6 @@
 """Where a business's payments by Stripe are: at most one account of its own.
 
-Its key is kept only as a seal.
+Its key is only kept encrypted.
 """
 
 from dataclasses import dataclass, field
@@ -13,16 +13,16 @@ from app.db.tables import businesses
 
 @dataclass(frozen=True, slots=True)
 class StripeAccount:
-    """A connected account, or a sealed secret key; neither: the platform's own account.
+    """A connected account, or an encrypted secret key; neither: the platform's own account.
 
-    `connected` is an `acct_…`; `key_sealed` is as `encryption` keeps it.
+    `connected` is an `acct_…`; `encrypted_key` is as `encryption` keeps it.
     """
 
     connected: str | None = None
-    key_sealed: str | None = field(default=None, repr=False)
+    encrypted_key: str | None = field(default=None, repr=False)
 
 
-async def of_business(conn: AsyncConnection, business_id: str) -> StripeAccount:
+async def account_of_business(conn: AsyncConnection, business_id: str) -> StripeAccount:
     """The account of a business that exists."""
     query = sa.select(businesses.c.stripe_account, businesses.c.stripe_key_sealed)
     return StripeAccount(*(await conn.execute(query.where(businesses.c.id == business_id))).one())
@@ -30,5 +30,5 @@ async def of_business(conn: AsyncConnection, business_id: str) -> StripeAccount:
 
 async def put(conn: AsyncConnection, business_id: str, account: StripeAccount) -> None:
     """Have the business's calls made for this account from now on."""
-    values = {"stripe_account": account.connected, "stripe_key_sealed": account.key_sealed}
+    values = {"stripe_account": account.connected, "stripe_key_sealed": account.encrypted_key}
     await conn.execute(sa.update(businesses).where(businesses.c.id == business_id).values(values))

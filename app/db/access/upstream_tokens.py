@@ -1,4 +1,4 @@
-"""Businesses' own tokens: at most one for each upstream, and only as a seal."""
+"""Businesses' own tokens: at most one for each upstream, and only encrypted."""
 
 from dataclasses import dataclass, field
 from typing import Final
@@ -16,20 +16,22 @@ _COLUMNS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class SealedTokens:
+class EncryptedTokens:
     """As `encryption` keeps them; None: the platform's token speaks for the business."""
 
     payments: str | None = field(default=None, repr=False)
     credits: str | None = field(default=None, repr=False)
 
 
-async def of_business(conn: AsyncConnection, business_id: str) -> SealedTokens:
+async def tokens_of_business(conn: AsyncConnection, business_id: str) -> EncryptedTokens:
     """The tokens of a business that exists."""
     query = sa.select(*_COLUMNS.values()).where(businesses.c.id == business_id)
-    return SealedTokens(*(await conn.execute(query)).one())
+    return EncryptedTokens(*(await conn.execute(query)).one())
 
 
-async def put(conn: AsyncConnection, business_id: str, method: Method, sealed: str | None) -> None:
+async def put(
+    conn: AsyncConnection, business_id: str, method: Method, encrypted: str | None
+) -> None:
     """Have the business's calls made with this token from now on."""
     statement = sa.update(businesses).where(businesses.c.id == business_id)
-    await conn.execute(statement.values({_COLUMNS[method]: sealed}))
+    await conn.execute(statement.values({_COLUMNS[method]: encrypted}))

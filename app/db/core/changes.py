@@ -1,8 +1,9 @@
 """What a transaction changes that others in this process wait for.
 
-It is noted where the rows are written, and told at the transaction's end. Of businesses' schedules,
-whoever keeps what was read lets go of it then; of deliveries that are due, whoever delivers looks.
-It is told whether the commit went well or not: of one whose answer was lost nobody knows.
+It is noted where the rows are written, and listeners are called at the transaction's end. Of
+businesses' schedules, whoever keeps what was read lets go of it then; of deliveries that are due,
+whoever delivers looks. They are called whether the commit went well or not: of one whose answer was
+lost nobody knows.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,18 +15,18 @@ from typing import Final
 
 @dataclass(slots=True)
 class Listeners:
-    """Who is told after a transaction."""
+    """Who is called after a transaction."""
 
     # Called with each business's id.
     of_schedules: list[Callable[[str], None]] = field(default_factory=list)
     of_deliveries: list[Callable[[], None]] = field(default_factory=list)
 
-    def tell_of_schedule(self, business_id: str) -> None:
+    def schedule_changed(self, business_id: str) -> None:
         """This business's sessions may have changed."""
         for of_schedule in self.of_schedules:
             of_schedule(business_id)
 
-    def tell_of_deliveries(self) -> None:
+    def deliveries_due(self) -> None:
         """Deliveries may be due."""
         for of_deliveries in list(self.of_deliveries):
             of_deliveries()
@@ -55,8 +56,8 @@ def note_deliveries() -> None:
 
 
 @contextmanager
-def told(listeners: Listeners) -> Iterator[None]:
-    """Tell each listener of what is noted within the block, at its end."""
+def notifying(listeners: Listeners) -> Iterator[None]:
+    """Call listeners for what is noted within the block, at its end."""
     noted, before = _Noted(), _noted.get()
     _noted.set(noted)
     try:
@@ -64,6 +65,6 @@ def told(listeners: Listeners) -> Iterator[None]:
     finally:
         _noted.set(before)
         for business_id in noted.businesses:
-            listeners.tell_of_schedule(business_id)
+            listeners.schedule_changed(business_id)
         if noted.deliveries:
-            listeners.tell_of_deliveries()
+            listeners.deliveries_due()

@@ -76,9 +76,9 @@ async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     driver: Any = pooled.driver_connection
     ended = False
     try:
-        await _told(driver, driver.execute("BEGIN"))
+        await _translate_errors(driver, driver.execute("BEGIN"))
         yield conn
-        await _told(driver, driver.execute("COMMIT"))
+        await _translate_errors(driver, driver.execute("COMMIT"))
         ended = True
     except Exception as error:
         with suppress(*DRIVER_ERRORS, OSError):
@@ -107,7 +107,11 @@ async def _borrowed(engine: AsyncEngine) -> sa.PoolProxiedConnection:
 
 
 async def fetch(
-    conn: Connection, statement: Statement, given: Mapping[str, Any], *, plan_anew: bool = False
+    conn: Connection,
+    statement: Statement,
+    parameters: Mapping[str, Any],
+    *,
+    plan_anew: bool = False,
 ) -> Sequence[Row]:
     """The rows of a statement that is made once and takes these parameters.
 
@@ -119,12 +123,12 @@ async def fetch(
         sqlalchemy.exc.DBAPIError: as from `conn.execute`.
     """
     if isinstance(conn, AsyncConnection) and conn.dialect.name != "postgresql":
-        return (await conn.execute(statement, given)).mappings().all()
+        return (await conn.execute(statement, parameters)).mappings().all()
     driver, compiled = _driver_of(conn), _compiled(statement)
     answered = False
     try:
-        rows: Sequence[Row] = await _told(
-            driver, _asked(driver, compiled, given, plan_anew=plan_anew)
+        rows: Sequence[Row] = await _translate_errors(
+            driver, _execute(driver, compiled, parameters, plan_anew=plan_anew)
         )
         answered = True
     except Exception as error:
@@ -136,14 +140,14 @@ async def fetch(
     return rows
 
 
-async def _asked(
-    driver: Any, compiled: "_Compiled", given: Mapping[str, Any], *, plan_anew: bool
+async def _execute(
+    driver: Any, compiled: "_Compiled", parameters: Mapping[str, Any], *, plan_anew: bool
 ) -> Any:
     if plan_anew:
         # Not by the driver's cache of statements: a plan is kept from a statement's sixth use on.
         prepared = await driver.prepare(compiled.text, name="")
-        return await prepared.fetch(*compiled.values(given))
-    return await driver.fetch(compiled.text, *compiled.values(given))
+        return await prepared.fetch(*compiled.values(parameters))
+    return await driver.fetch(compiled.text, *compiled.values(parameters))
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,9 +158,9 @@ class _Compiled:
     # Of each, in the statement's order: its name, its value unless given, and what writes it.
     parameters: Sequence[tuple[str, Any, Callable[[Any], Any] | None]]
 
-    def values(self, given: Mapping[str, Any]) -> list[Any]:
+    def values(self, parameters: Mapping[str, Any]) -> list[Any]:
         return [
-            given.get(name, usual) if write is None else write(given.get(name, usual))
+            parameters.get(name, usual) if write is None else write(parameters.get(name, usual))
             for name, usual, write in self.parameters
         ]
 
@@ -181,7 +185,7 @@ def _driver_of(conn: Connection) -> Any:
     return conn.sync_connection.connection.driver_connection
 
 
-async def _told(driver: Any, answer: Awaitable[Any]) -> Any:
+async def _translate_errors(driver: Any, answer: Awaitable[Any]) -> Any:
     """The driver's answer, with its errors in SQLAlchemy's words."""
     try:
         return await answer

@@ -111,7 +111,7 @@ class Database:
         """
         async with self._writer:
             try:
-                with changes.told(self.listeners):
+                with changes.notifying(self.listeners):
                     async with self._transaction() as connection:
                         yield connection
                         if step is not None:

@@ -1,6 +1,6 @@
-"""Group commits: what many tasks hear is written by one, in groups.
+"""Group commits: many tasks add results, and one task writes them in batches.
 
-What was put in is in the next group. The first is written at once, and a group soon after the last
+An added result is in the next group. The first is written at once, and a group soon after the last
 is back.
 """
 
@@ -20,10 +20,10 @@ log = structlog.get_logger()
 One = TypeVar("One")
 
 _MAX_GROUP: Final = 500
-# What is heard meanwhile joins the next group: a transaction costs as much as the rows of ten
+# What is added meanwhile joins the next group: a transaction costs as much as the rows of ten
 # refunds.
 _GROUPS_APART_SECONDS: Final = 0.02
-_OUTAGE_PATIENCE_SECONDS: Final = 60.0
+_MAX_OUTAGE_SECONDS: Final = 60.0
 _TRY_AGAIN_SECONDS: Final = 0.2
 
 
@@ -38,7 +38,7 @@ class GroupCommitter(Generic[One]):
         """`write` is one transaction; what it raises, except an outage, ends the writing."""
         self._write = write
         self._waiting: list[One] = []
-        self._something = asyncio.Event()
+        self._added = asyncio.Event()
         self._closing = asyncio.Event()
         self._writer: asyncio.Task[None] | None = None
 
@@ -53,27 +53,27 @@ class GroupCommitter(Generic[One]):
         _trace: TracebackType | None,
     ) -> None:
         self._closing.set()
-        self._something.set()
+        self._added.set()
         assert self._writer is not None
         await self._writer
 
-    def put(self, one: One) -> None:
+    def add(self, one: One) -> None:
         """Have this written in the next group.
 
         Raises:
-            Exception: what ended the writing: so does who hears, instead of hearing what nobody
+            Exception: what ended the writing: so does who adds, instead of adding what nobody
                 writes.
         """
         self._waiting.append(one)
         assert self._writer is not None
         if self._writer.done():
             self._writer.result()
-        self._something.set()
+        self._added.set()
 
     async def _keep_writing(self) -> None:
         while True:
-            await self._something.wait()
-            self._something.clear()
+            await self._added.wait()
+            self._added.clear()
             while self._waiting:
                 group, self._waiting = self._waiting[:_MAX_GROUP], self._waiting[_MAX_GROUP:]
                 await self._flush(group)
@@ -83,13 +83,13 @@ class GroupCommitter(Generic[One]):
                 return
 
     async def _flush(self, group: list[One]) -> None:
-        patient_until = time.monotonic() + _OUTAGE_PATIENCE_SECONDS
+        until = time.monotonic() + _MAX_OUTAGE_SECONDS
         while True:
             try:
                 await self._write(group)
             except Exception as error:
-                # What was heard is worth keeping through a restart of the database.
-                if not is_outage(error) or time.monotonic() > patient_until:
+                # What was added is worth keeping through a restart of the database.
+                if not is_outage(error) or time.monotonic() > until:
                     raise
                 log.warning("group.waiting", size=len(group), error=type(error).__name__)
                 await asyncio.sleep(_TRY_AGAIN_SECONDS)

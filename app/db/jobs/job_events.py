@@ -1,6 +1,6 @@
 """What integrations are told of a job's life: names of things, no more.
 
-Each is told in the transaction that makes it so. Told at least once: a refund that is tried again
+Each is published in the transaction that makes it so, at least once: a refund that is tried again
 after a failure may fail again or succeed, a job that is retried ends again.
 """
 
@@ -15,7 +15,7 @@ from app.db.core.refund_ranges import in_sessions
 from app.db.jobs import ceilings
 from app.db.tables import refunds
 from app.db.webhook_tables import webhook_endpoints
-from app.db.webhooks.events import Event, tell
+from app.db.webhooks.events import Event, publish
 from app.domain.events import EventType
 from app.domain.statuses import NEEDS_A_PERSON, JobStatus, RefundStatus
 
@@ -38,12 +38,12 @@ async def accepted(
         for session_id in session_ids:
             yield Event(EventType.SESSION_CANCELLED, {"job_id": job_id, "session_id": session_id})
 
-    await tell(conn, business_id, events())
+    await publish(conn, business_id, events())
 
 
 async def withdrawn(conn: AsyncConnection, business_id: str, job_id: str) -> None:
     """A job was undone while on hold, and its sessions are scheduled again."""
-    await tell(
+    await publish(
         conn,
         business_id,
         [Event(EventType.WITHDRAWN, {"job_id": job_id, "status": JobStatus.WITHDRAWN})],
@@ -55,7 +55,7 @@ async def ended(conn: AsyncConnection, business_id: str, job_id: str, status: Jo
 
     It ends when no machine has anything left to do for it.
     """
-    await tell(
+    await publish(
         conn, business_id, [Event(EventType.COMPLETED, {"job_id": job_id, "status": status})]
     )
 
@@ -96,4 +96,4 @@ async def refunds_finalised(
             kind = EventType.REFUND_SUCCEEDED if succeeded else EventType.REFUND_FAILED
             yield Event(kind, data)
 
-    await tell(conn, business_id, events())
+    await publish(conn, business_id, events())

@@ -1,6 +1,7 @@
 """Attempts at deliveries: writing what came of claims, a group of them at a time.
 
-A success counts whoever heard it, everything else only from the claim that is still the row's own.
+A success counts whoever received it, everything else only from the claim that is still the row's
+own.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,8 +18,8 @@ from app.db.core.dialect import Id, bound_list, in_bound_list, insert_in, later,
 from app.db.webhook_tables import webhook_attempts, webhook_deliveries
 from app.domain.statuses import DeliveryStatus
 
-_D: Final = webhook_deliveries.c
-_Given = Mapping[str, sa.ColumnElement[Any]]
+_DELIVERY: Final = webhook_deliveries.c
+_Parameters = Mapping[str, sa.ColumnElement[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class AttemptRow:
     milliseconds: int | None
 
 
-_GIVEN: Final[dict[str, TypeEngine[Any]]] = {
+_PARAMETERS: Final[dict[str, TypeEngine[Any]]] = {
     "of_endpoint": Id(),
     "of_event": Id(),
     "of_epoch": sa.Integer(),
@@ -60,24 +61,24 @@ _GIVEN: Final[dict[str, TypeEngine[Any]]] = {
 }
 
 
-def _record(given: _Given) -> sa.Update:
+def _record(parameters: _Parameters) -> sa.Update:
     still_its_own = sa.and_(
-        _D.status == DeliveryStatus.PENDING,
-        _D.epoch == given["of_epoch"],
-        _D.tries == given["tries_before"],  # else it has been written before
+        _DELIVERY.status == DeliveryStatus.PENDING,
+        _DELIVERY.epoch == parameters["of_epoch"],
+        _DELIVERY.tries == parameters["tries_before"],  # else it has been written before
     )
-    late_success = sa.and_(_D.status != DeliveryStatus.DELIVERED, given["delivered"])
+    late_success = sa.and_(_DELIVERY.status != DeliveryStatus.DELIVERED, parameters["delivered"])
     return (
         sa.update(webhook_deliveries)
         .where(
-            _D.endpoint_id == given["of_endpoint"],
-            _D.event_id == given["of_event"],
+            _DELIVERY.endpoint_id == parameters["of_endpoint"],
+            _DELIVERY.event_id == parameters["of_event"],
             sa.or_(still_its_own, late_success),
         )
         .values(
-            status=given["to_status"],
-            due_at=sa.case((given["is_due_again"], later(given["due_in"])), else_=None),
-            tries=given["tries_before"] + sa.case((given["is_attempt"], 1), else_=0),
+            status=parameters["to_status"],
+            due_at=sa.case((parameters["is_due_again"], later(parameters["due_in"])), else_=None),
+            tries=parameters["tries_before"] + sa.case((parameters["is_attempt"], 1), else_=0),
         )
     )
 
@@ -94,25 +95,25 @@ _KEPT: Final = (
 )
 
 
-def _attempts(given: _Given) -> sa.Select[Any]:
+def _attempts(parameters: _Parameters) -> sa.Select[Any]:
     """Those at deliveries that are still there.
 
     The deliveries stay until the transaction ends: events are forgotten meanwhile.
     """
     return (
         sa.select(
-            _D.endpoint_id,
-            _D.event_id,
-            given["of_epoch"],
+            _DELIVERY.endpoint_id,
+            _DELIVERY.event_id,
+            parameters["of_epoch"],
             now(),
-            *(given[name] for name in _KEPT[4:]),
+            *(parameters[name] for name in _KEPT[4:]),
         )
         .where(
-            _D.endpoint_id == given["of_endpoint"],
-            _D.event_id == given["of_event"],
-            given["is_attempt"],
+            _DELIVERY.endpoint_id == parameters["of_endpoint"],
+            _DELIVERY.event_id == parameters["of_event"],
+            parameters["is_attempt"],
         )
-        .order_by(_D.event_id)
+        .order_by(_DELIVERY.event_id)
         .with_for_update(read=True, key_share=True, of=webhook_deliveries)
     )
 
@@ -126,15 +127,15 @@ def _keep_attempts(dialect: str, made: sa.Select[Any]) -> sa.Insert:
 # All as rows of one JSON text, or each for itself.
 _ROWS: Final = (
     sa.func.json_to_recordset(sa.cast(sa.bindparam("attempts", type_=sa.Text), postgresql.JSON))
-    .table_valued(*(sa.column(name, kind) for name, kind in _GIVEN.items()), name="given")
+    .table_valued(*(sa.column(name, kind) for name, kind in _PARAMETERS.items()), name="given")
     .render_derived(with_types=True)
 )
-_ONE: Final = {name: sa.bindparam(name, type_=kind) for name, kind in _GIVEN.items()}
+_ONE: Final = {name: sa.bindparam(name, type_=kind) for name, kind in _PARAMETERS.items()}
 # Of rows out of JSON the planner supposes a hundred, and reads the whole table for them: it is told
 # which by lists too.
 _LISTED: Final = (
-    in_bound_list(_D.endpoint_id, "endpoint_ids"),
-    in_bound_list(_D.event_id, "event_ids"),
+    in_bound_list(_DELIVERY.endpoint_id, "endpoint_ids"),
+    in_bound_list(_DELIVERY.event_id, "event_ids"),
 )
 _TOGETHER: Final = (
     _record(dict(_ROWS.c)).where(*_LISTED),
@@ -148,10 +149,10 @@ async def record(conn: AsyncConnection, attempts: Sequence[AttemptRow]) -> None:
 
     The transaction has locked their endpoints.
     """
-    given = [_given(one) for one in attempts]
+    parameters = [_parameters(one) for one in attempts]
     if conn.dialect.name == "postgresql":
         together = {
-            "attempts": orjson.dumps(given).decode(),
+            "attempts": orjson.dumps(parameters).decode(),
             "endpoint_ids": bound_list({one.endpoint_id for one in attempts}),
             "event_ids": bound_list({one.event_id for one in attempts}),
         }
@@ -159,10 +160,10 @@ async def record(conn: AsyncConnection, attempts: Sequence[AttemptRow]) -> None:
             await conn.execute(statement, together)
     else:
         for statement in _EACH:
-            await conn.execute(statement, given)
+            await conn.execute(statement, parameters)
 
 
-def _given(one: AttemptRow) -> dict[str, Any]:
+def _parameters(one: AttemptRow) -> dict[str, Any]:
     again = one.due_in_seconds is not None
     ended = DeliveryStatus.DELIVERED if one.delivered else DeliveryStatus.FAILED
     status = DeliveryStatus.PENDING if again else ended

@@ -17,9 +17,9 @@ from app.db.core.driver import fetch
 from app.db.webhook_tables import webhook_deliveries, webhook_endpoints, webhook_events
 from app.domain.statuses import DeliveryStatus
 
-_D: Final = webhook_deliveries.c
-_E: Final = webhook_events.c
-_IS_DUE: Final = sa.and_(_D.due_at.is_not(None), _D.due_at <= now())
+_DELIVERY: Final = webhook_deliveries.c
+_EVENT: Final = webhook_events.c
+_IS_DUE: Final = sa.and_(_DELIVERY.due_at.is_not(None), _DELIVERY.due_at <= now())
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +35,13 @@ class ClaimedDelivery:
     payload: str
 
 
-def _hops() -> sa.CTE:
+def _endpoints_with_due() -> sa.CTE:
     """The endpoints that anything is pending for, one look into the index for each."""
     first = (
-        sa.select(_D.endpoint_id).where(_D.due_at.is_not(None)).order_by(_D.endpoint_id).limit(1)
+        sa.select(_DELIVERY.endpoint_id)
+        .where(_DELIVERY.due_at.is_not(None))
+        .order_by(_DELIVERY.endpoint_id)
+        .limit(1)
     )
     hops = sa.select(first.scalar_subquery().label("endpoint_id")).cte("hops", recursive=True)
     other = webhook_deliveries.alias("other")
@@ -53,11 +56,11 @@ def _hops() -> sa.CTE:
     return hops.union_all(sa.select(following).where(hops.c.endpoint_id.is_not(None)))
 
 
-_HOPS: Final = _hops()
+_ENDPOINTS_WITH_DUE: Final = _endpoints_with_due()
 _FIRST_DUE_AT: Final = (
-    sa.select(_D.due_at)
-    .where(_D.endpoint_id == webhook_endpoints.c.id, _D.due_at.is_not(None))
-    .order_by(_D.due_at)
+    sa.select(_DELIVERY.due_at)
+    .where(_DELIVERY.endpoint_id == webhook_endpoints.c.id, _DELIVERY.due_at.is_not(None))
+    .order_by(_DELIVERY.due_at)
     .limit(1)
     .correlate(webhook_endpoints)
     .scalar_subquery()
@@ -66,7 +69,7 @@ _DUE_ENDPOINTS: Final = (
     sa.select(
         webhook_endpoints.c.id, webhook_endpoints.c.failing_since.is_not(None).label("is_failing")
     )
-    .join(_HOPS, _HOPS.c.endpoint_id == webhook_endpoints.c.id)
+    .join(_ENDPOINTS_WITH_DUE, _ENDPOINTS_WITH_DUE.c.endpoint_id == webhook_endpoints.c.id)
     .where(now() >= _FIRST_DUE_AT)
     .order_by(_FIRST_DUE_AT)
 )
@@ -82,26 +85,33 @@ async def due_endpoints(conn: AsyncConnection) -> list[tuple[str, bool]]:
 
 def _claim() -> sa.Update:
     due = (
-        sa.select(_D.event_id)
-        .where(_D.endpoint_id == sa.bindparam("of_endpoint", type_=Id), _IS_DUE)
-        .order_by(_D.due_at, _D.event_id)
+        sa.select(_DELIVERY.event_id)
+        .where(_DELIVERY.endpoint_id == sa.bindparam("of_endpoint", type_=Id), _IS_DUE)
+        .order_by(_DELIVERY.due_at, _DELIVERY.event_id)
         .limit(sa.bindparam("most", type_=sa.Integer))
         .with_for_update(skip_locked=True)
     )
     return (
         sa.update(webhook_deliveries)
-        .where(_D.endpoint_id == sa.bindparam("of_endpoint", type_=Id), is_one_of(_D.event_id, due))
-        .values(due_at=later(sa.bindparam("lease_seconds", type_=sa.Float)), epoch=_D.epoch + 1)
+        .where(
+            _DELIVERY.endpoint_id == sa.bindparam("of_endpoint", type_=Id),
+            is_one_of(_DELIVERY.event_id, due),
+        )
+        .values(
+            due_at=later(sa.bindparam("lease_seconds", type_=sa.Float)), epoch=_DELIVERY.epoch + 1
+        )
     )
 
 
 def _with_payloads(claimed: sa.FromClause) -> sa.Select[Any]:
-    event_id = sa.cast(_E.id, sa.Text).label("event_id")
-    query = sa.select(event_id, claimed.c.epoch, claimed.c.tries, _E.payload)
-    return query.join_from(claimed, webhook_events, claimed.c.event_id == _E.id).order_by(_E.id)
+    event_id = sa.cast(_EVENT.id, sa.Text).label("event_id")
+    query = sa.select(event_id, claimed.c.epoch, claimed.c.tries, _EVENT.payload)
+    return query.join_from(claimed, webhook_events, claimed.c.event_id == _EVENT.id).order_by(
+        _EVENT.id
+    )
 
 
-_CLAIM: Final = _claim().returning(_D.event_id, _D.epoch, _D.tries)
+_CLAIM: Final = _claim().returning(_DELIVERY.event_id, _DELIVERY.epoch, _DELIVERY.tries)
 _CLAIM_WITH_PAYLOADS: Final = _with_payloads(_CLAIM.cte("claimed"))
 
 
@@ -112,14 +122,16 @@ async def claim(
 
     Others get them after the lease.
     """
-    given = {"of_endpoint": endpoint_id, "most": most, "lease_seconds": lease_seconds}
+    parameters = {"of_endpoint": endpoint_id, "most": most, "lease_seconds": lease_seconds}
     if conn.dialect.name == "postgresql":
-        rows = await fetch(conn, _CLAIM_WITH_PAYLOADS, given)
+        rows = await fetch(conn, _CLAIM_WITH_PAYLOADS, parameters)
         return [ClaimedDelivery(*row.values()) for row in rows]
     # An UPDATE gives rows to nothing but its caller here.
-    taken = {row.event_id: row for row in await conn.execute(_CLAIM, given)}
+    taken = {row.event_id: row for row in await conn.execute(_CLAIM, parameters)}
     events = await conn.execute(
-        sa.select(_E.id, _E.payload).where(in_list(_E.id, sorted(taken))).order_by(_E.id)
+        sa.select(_EVENT.id, _EVENT.payload)
+        .where(in_list(_EVENT.id, sorted(taken)))
+        .order_by(_EVENT.id)
     )
     return [
         ClaimedDelivery(event.id, taken[event.id].epoch, taken[event.id].tries, event.payload)
@@ -130,23 +142,23 @@ async def claim(
 async def give_up(conn: AsyncConnection, endpoint_id: str) -> None:
     """Try none of this endpoint's deliveries any more."""
     statement = sa.update(webhook_deliveries).where(
-        _D.endpoint_id == endpoint_id, _D.due_at.is_not(None)
+        _DELIVERY.endpoint_id == endpoint_id, _DELIVERY.due_at.is_not(None)
     )
     await conn.execute(
-        statement.values(status=DeliveryStatus.FAILED, due_at=None, epoch=_D.epoch + 1)
+        statement.values(status=DeliveryStatus.FAILED, due_at=None, epoch=_DELIVERY.epoch + 1)
     )
 
 
 async def forget(conn: AsyncConnection, endpoint_id: str, *, limit: int) -> int:
     """Delete up to `limit` of an endpoint's deliveries, with their attempts; how many."""
     some = (
-        sa.select(_D.event_id)
-        .where(_D.endpoint_id == endpoint_id)
-        .order_by(_D.event_id)
+        sa.select(_DELIVERY.event_id)
+        .where(_DELIVERY.endpoint_id == endpoint_id)
+        .order_by(_DELIVERY.event_id)
         .limit(limit)
     )
     statement = sa.delete(webhook_deliveries).where(
-        _D.endpoint_id == endpoint_id, is_one_of(_D.event_id, some)
+        _DELIVERY.endpoint_id == endpoint_id, is_one_of(_DELIVERY.event_id, some)
     )
     return (await conn.execute(statement)).rowcount
 
@@ -161,15 +173,15 @@ async def deliver_again(conn: AsyncConnection, endpoint_id: str, event_ids: Iter
         "epoch": 0,
         "tries": 0,
     }
-    given = [fresh | {"event_id": event_id} for event_id in sorted(event_ids)]
-    if not given:
+    parameters = [fresh | {"event_id": event_id} for event_id in sorted(event_ids)]
+    if not parameters:
         return
     statement = insert(conn, webhook_deliveries)
     anew = {name: statement.excluded[name] for name in ("status", "due_at", "tries")} | {
-        "epoch": _D.epoch + 1
+        "epoch": _DELIVERY.epoch + 1
     }
     await conn.execute(
         statement.on_conflict_do_update(index_elements=["endpoint_id", "event_id"], set_=anew),
-        given,
+        parameters,
     )
     changes.note_deliveries()

@@ -1,4 +1,4 @@
-"""Lists of what was told: deliveries, their attempts, and events to tell again.
+"""Lists of what was published: deliveries, their attempts, and events to replay.
 
 Deliveries are as a business sees them.
 """
@@ -18,19 +18,19 @@ from app.domain.events import EventType
 from app.domain.nouns.webhooks import DeliveryRow, EndpointRow, PastAttempt
 from app.domain.statuses import DeliveryStatus
 
-_D: Final = webhook_deliveries.c
-_E: Final = webhook_events.c
-_A: Final = webhook_attempts.c
+_DELIVERY: Final = webhook_deliveries.c
+_EVENT: Final = webhook_events.c
+_ATTEMPT: Final = webhook_attempts.c
 
 _SHOWN: Final = sa.select(
-    _D.event_id,
-    _E.type,
-    _E.occurred_at,
-    _D.status,
-    _D.due_at.label("next_attempt_at"),
-    _E.payload,
-).join(webhook_events, _E.id == _D.event_id)
-_ATTEMPTS: Final = sa.select(_A.event_id, *(_A[name] for name in PastAttempt.__slots__))
+    _DELIVERY.event_id,
+    _EVENT.type,
+    _EVENT.occurred_at,
+    _DELIVERY.status,
+    _DELIVERY.due_at.label("next_attempt_at"),
+    _EVENT.payload,
+).join(webhook_events, _EVENT.id == _DELIVERY.event_id)
+_ATTEMPTS: Final = sa.select(_ATTEMPT.event_id, *(_ATTEMPT[name] for name in PastAttempt.__slots__))
 
 
 async def newest(
@@ -40,19 +40,20 @@ async def newest(
 
     They go on from the one after `before`, an event's id.
     """
-    query = _SHOWN.where(_D.endpoint_id == endpoint_id)
+    query = _SHOWN.where(_DELIVERY.endpoint_id == endpoint_id)
     if status is not None:
-        query = query.where(_D.status == status)
+        query = query.where(_DELIVERY.status == status)
     if before is not None:
-        query = query.where(_D.event_id < before)
+        query = query.where(_DELIVERY.event_id < before)
     return [
-        _shown(row) for row in await conn.execute(query.order_by(_D.event_id.desc()).limit(limit))
+        _shown(row)
+        for row in await conn.execute(query.order_by(_DELIVERY.event_id.desc()).limit(limit))
     ]
 
 
 async def one(conn: AsyncConnection, endpoint_id: str, event_id: str) -> DeliveryRow | None:
     """One delivery."""
-    query = _SHOWN.where(_D.endpoint_id == endpoint_id, _D.event_id == event_id)
+    query = _SHOWN.where(_DELIVERY.endpoint_id == endpoint_id, _DELIVERY.event_id == event_id)
     row = (await conn.execute(query)).one_or_none()
     return None if row is None else _shown(row)
 
@@ -61,9 +62,11 @@ async def attempts_at(
     conn: AsyncConnection, endpoint_id: str, event_ids: Sequence[str]
 ) -> Mapping[str, Sequence[PastAttempt]]:
     """The attempts at deliveries of these events, by the event, each's in their order."""
-    query = _ATTEMPTS.where(_A.endpoint_id == endpoint_id, in_list(_A.event_id, sorted(event_ids)))
+    query = _ATTEMPTS.where(
+        _ATTEMPT.endpoint_id == endpoint_id, in_list(_ATTEMPT.event_id, sorted(event_ids))
+    )
     found: defaultdict[str, list[PastAttempt]] = defaultdict(list)
-    for event_id, *attempt in await conn.execute(query.order_by(_A.event_id, _A.epoch)):
+    for event_id, *attempt in await conn.execute(query.order_by(_ATTEMPT.event_id, _ATTEMPT.epoch)):
         found[event_id].append(PastAttempt(*attempt))
     return found
 
@@ -89,22 +92,22 @@ async def to_replay(
         undelivered_only: leave out what the endpoint has taken already.
         limit: so many at most.
     """
-    query = sa.select(_E.id).where(
-        _E.business_id == endpoint.business_id,
-        _E.id > after if after is not None else _E.id >= first_id_at(since),
-        _E.occurred_at >= since,
-        _E.type != EventType.TEST,  # they are for one endpoint, once
+    query = sa.select(_EVENT.id).where(
+        _EVENT.business_id == endpoint.business_id,
+        _EVENT.id > after if after is not None else _EVENT.id >= first_id_at(since),
+        _EVENT.occurred_at >= since,
+        _EVENT.type != EventType.TEST,  # they are for one endpoint, once
     )
     if endpoint.event_types is not None:
-        query = query.where(_E.type.in_(list(endpoint.event_types)))
+        query = query.where(_EVENT.type.in_(list(endpoint.event_types)))
     if undelivered_only:
         taken = sa.exists().where(
-            _D.endpoint_id == endpoint.id,
-            _D.event_id == _E.id,
-            _D.status == DeliveryStatus.DELIVERED,
+            _DELIVERY.endpoint_id == endpoint.id,
+            _DELIVERY.event_id == _EVENT.id,
+            _DELIVERY.status == DeliveryStatus.DELIVERED,
         )
         query = query.where(~taken)
-    return (await conn.execute(query.order_by(_E.id).limit(limit))).scalars().all()
+    return (await conn.execute(query.order_by(_EVENT.id).limit(limit))).scalars().all()
 
 
 def _shown(row: sa.Row[*tuple[Any, ...]]) -> DeliveryRow:

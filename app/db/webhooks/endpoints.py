@@ -1,4 +1,4 @@
-"""Endpoints: where a business wants to be told, and how those places have been doing."""
+"""Endpoints: where a business receives events, and how those places have been doing."""
 
 from typing import Any, Final
 
@@ -13,12 +13,12 @@ from app.db.webhooks.events import types_of
 from app.domain.nouns.webhooks import EndpointRow, EndpointState
 from app.domain.statuses import DisabledBecause, EndpointStatus
 
-_C: Final = webhook_endpoints.c
+_ENDPOINT: Final = webhook_endpoints.c
 _SHOWN: Final = (
-    *(_C[name] for name in EndpointRow.__slots__ if name in _C),
+    *(_ENDPOINT[name] for name in EndpointRow.__slots__ if name in _ENDPOINT),
     signing_secrets.last_end().label("previous_secret_until"),
 )
-_STATE: Final = sa.select(*(_C[name] for name in EndpointState.__slots__))
+_STATE: Final = sa.select(*(_ENDPOINT[name] for name in EndpointState.__slots__))
 
 
 async def add(conn: AsyncConnection, **values: Any) -> None:
@@ -37,8 +37,10 @@ async def get(
 
     `lock` keeps every other writer of it out until the transaction ends.
     """
-    query = sa.select(*_SHOWN).where(_C.business_id == business_id, _C.id == endpoint_id)
-    # Whoever tells it something does not write it, and need not wait.
+    query = sa.select(*_SHOWN).where(
+        _ENDPOINT.business_id == business_id, _ENDPOINT.id == endpoint_id
+    )
+    # Whoever publishes an event to it does not write it, and need not wait.
     query = query.with_for_update(key_share=True, of=webhook_endpoints) if lock else query
     row = (await conn.execute(query)).one_or_none()
     return None if row is None else _shown(row)
@@ -46,7 +48,7 @@ async def get(
 
 async def get_any(conn: AsyncConnection, endpoint_id: str) -> EndpointState | None:
     """One by its id alone, for workers, who serve every business."""
-    row = (await conn.execute(_STATE.where(_C.id == endpoint_id))).one_or_none()
+    row = (await conn.execute(_STATE.where(_ENDPOINT.id == endpoint_id))).one_or_none()
     return None if row is None else _state(row)
 
 
@@ -54,10 +56,10 @@ async def oldest(
     conn: AsyncConnection, business_id: str, *, after: str | None, limit: int
 ) -> list[EndpointRow]:
     """A business's, the oldest first, from the one after `after` (an id)."""
-    query = sa.select(*_SHOWN).where(_C.business_id == business_id)
+    query = sa.select(*_SHOWN).where(_ENDPOINT.business_id == business_id)
     if after is not None:
-        query = query.where(_C.id > after)
-    return [_shown(row) for row in await conn.execute(query.order_by(_C.id).limit(limit))]
+        query = query.where(_ENDPOINT.id > after)
+    return [_shown(row) for row in await conn.execute(query.order_by(_ENDPOINT.id).limit(limit))]
 
 
 async def count(conn: AsyncConnection, business_id: str) -> int:
@@ -70,7 +72,7 @@ async def count(conn: AsyncConnection, business_id: str) -> int:
         .where(businesses.c.id == business_id)
         .with_for_update(key_share=True)
     )
-    query = sa.select(sa.func.count()).where(_C.business_id == business_id)
+    query = sa.select(sa.func.count()).where(_ENDPOINT.business_id == business_id)
     return (await conn.execute(query)).scalar_one()
 
 
@@ -79,20 +81,22 @@ async def count_by_state(conn: AsyncConnection) -> dict[str, int]:
 
     Those that are `enabled` are under that word, the others under why they are disabled.
     """
-    state = sa.func.coalesce(_C.disabled_because, _C.status)
+    state = sa.func.coalesce(_ENDPOINT.disabled_because, _ENDPOINT.status)
     query = sa.select(state, sa.func.count()).group_by(state)
     return {row[0]: row[1] for row in (await conn.execute(query)).all()}
 
 
 async def update(conn: AsyncConnection, endpoint_id: str, **values: Any) -> None:
     """Set columns of one."""
-    await conn.execute(sa.update(webhook_endpoints).where(_C.id == endpoint_id).values(**values))
+    await conn.execute(
+        sa.update(webhook_endpoints).where(_ENDPOINT.id == endpoint_id).values(**values)
+    )
 
 
 async def delete(conn: AsyncConnection, business_id: str, endpoint_id: str) -> bool:
     """Delete one with its deliveries; whether there was one."""
     statement = sa.delete(webhook_endpoints).where(
-        _C.business_id == business_id, _C.id == endpoint_id
+        _ENDPOINT.business_id == business_id, _ENDPOINT.id == endpoint_id
     )
     return (await conn.execute(statement)).rowcount > 0
 
@@ -115,12 +119,14 @@ async def hold(conn: AsyncConnection, endpoint_id: str) -> EndpointState | None:
 
     Only this transaction may change it until then. None: it is gone.
     """
-    query = _STATE.where(_C.id == endpoint_id).with_for_update(key_share=True)
+    query = _STATE.where(_ENDPOINT.id == endpoint_id).with_for_update(key_share=True)
     row = (await conn.execute(query)).one_or_none()
     return None if row is None else _state(row)
 
 
-async def has_failed(conn: AsyncConnection, endpoint: EndpointState, *, for_seconds: float) -> bool:
+async def record_failure(
+    conn: AsyncConnection, endpoint: EndpointState, *, for_seconds: float
+) -> bool:
     """Note a failure; whether nothing but failures has come for so long.
 
     The endpoint is as `hold` gave it.
@@ -129,7 +135,9 @@ async def has_failed(conn: AsyncConnection, endpoint: EndpointState, *, for_seco
         await update(conn, endpoint.id, failing_since=now())
         return False
     since = later(sa.literal(-for_seconds, sa.Float))
-    long = sa.select(sa.exists().where(_C.id == endpoint.id, _C.failing_since <= since))
+    long = sa.select(
+        sa.exists().where(_ENDPOINT.id == endpoint.id, _ENDPOINT.failing_since <= since)
+    )
     return bool((await conn.execute(long)).scalar_one())
 
 

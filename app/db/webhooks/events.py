@@ -1,7 +1,8 @@
-"""Telling a business's endpoints: events and their deliveries.
+"""Publishing events to a business's endpoints: events and their deliveries.
 
 They are written in the transaction of what they report. Of a business without endpoints nothing is
-written. What a disabled endpoint would have heard is kept as an event, so that it can be replayed.
+written. What a disabled endpoint would have received is kept as an event, so that it can be
+replayed.
 """
 
 import datetime as dt
@@ -41,12 +42,12 @@ _ENDPOINTS: Final = (
     )
     .where(webhook_endpoints.c.business_id == sa.bindparam("of_business"))
     .order_by(webhook_endpoints.c.id)
-    # Until their deliveries are written, none is deleted: whoever tells must not fail by that.
+    # Until their deliveries are written, none is deleted: whoever publishes must not fail by that.
     .with_for_update(read=True, key_share=True)
 )
 
 
-async def tell(
+async def publish(
     conn: AsyncConnection, business_id: str, events: Iterable[Event], *, only: str | None = None
 ) -> Sequence[str]:
     """Write events, with deliveries to every enabled endpoint that asks for their type.
@@ -55,7 +56,7 @@ async def tell(
         conn: in the transaction that writes what is reported.
         business_id: whose endpoints.
         events: what has happened; not looked at where there is no endpoint.
-        only: an endpoint's id: tell this one alone, whatever types it asks for.
+        only: an endpoint's id: publish to this one alone, whatever types it asks for.
 
     Returns:
         The ids of the events that were written: those that some endpoint, enabled or not, asks for.
@@ -71,15 +72,17 @@ async def tell(
         for event in events
         if only is not None or any(asks_for(one, event.type) for one in endpoints)
     ]
-    # They are of one millisecond, and yet in the order of what they tell.
+    # They are of one millisecond, and yet in the order of what they report.
     ids = sorted(_id_at(at) for _ in asked)
-    told = list(zip(ids, asked, strict=True))
-    written = [(event_id, event.type, _payload(event, business_id, at)) for event_id, event in told]
+    published = list(zip(ids, asked, strict=True))
+    written = [
+        (event_id, event.type, _payload(event, business_id, at)) for event_id, event in published
+    ]
     enabled = [one for one in endpoints if one["status"] == EndpointStatus.ENABLED]
     deliveries = [
         (one["id"], event_id)
         for one in enabled
-        for event_id, event in told
+        for event_id, event in published
         if only is not None or asks_for(one, event.type)
     ]
     await insert_many(

@@ -1,4 +1,4 @@
-"""The secrets of webhook endpoints, sealed.
+"""The secrets of webhook endpoints, encrypted.
 
 One is current; those before it live each to its own end.
 """
@@ -12,29 +12,29 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.db.core.dialect import later, now
 from app.db.webhook_tables import webhook_endpoints, webhook_secrets
 
-_C: Final = webhook_secrets.c
-_IN_FORCE: Final = sa.or_(_C.ends_at.is_(None), _C.ends_at > now())
+_SECRET: Final = webhook_secrets.c
+_IN_FORCE: Final = sa.or_(_SECRET.ends_at.is_(None), _SECRET.ends_at > now())
 
 
-async def add(conn: AsyncConnection, endpoint_id: str, *, id: str, sealed: str) -> None:  # noqa: A002
+async def add(conn: AsyncConnection, endpoint_id: str, *, id: str, encrypted: str) -> None:  # noqa: A002
     """Write the current one; `id` is later than those of all before it (UUIDv7)."""
-    row = {"id": id, "endpoint_id": endpoint_id, "secret": sealed, "created_at": now()}
+    row = {"id": id, "endpoint_id": endpoint_id, "secret": encrypted, "created_at": now()}
     await conn.execute(sa.insert(webhook_secrets).values(row))
 
 
 async def in_force(conn: AsyncConnection, endpoint_id: str) -> Sequence[tuple[str, str]]:
-    """Ids and seals of those that sign now, the newest first."""
+    """Ids and ciphertexts of those that sign now, the newest first."""
     query = (
-        sa.select(_C.id, _C.secret)
-        .where(_C.endpoint_id == endpoint_id, _IN_FORCE)
-        .order_by(_C.id.desc())
+        sa.select(_SECRET.id, _SECRET.secret)
+        .where(_SECRET.endpoint_id == endpoint_id, _IN_FORCE)
+        .order_by(_SECRET.id.desc())
     )
     return [(row[0], row[1]) for row in await conn.execute(query)]
 
 
 async def count(conn: AsyncConnection, endpoint_id: str) -> int:
     """How many sign now."""
-    query = sa.select(sa.func.count()).where(_C.endpoint_id == endpoint_id, _IN_FORCE)
+    query = sa.select(sa.func.count()).where(_SECRET.endpoint_id == endpoint_id, _IN_FORCE)
     return (await conn.execute(query)).scalar_one()
 
 
@@ -43,17 +43,17 @@ async def end_current(conn: AsyncConnection, endpoint_id: str, *, after_seconds:
 
     What others have still to live is theirs.
     """
-    of_endpoint = _C.endpoint_id == endpoint_id
+    of_endpoint = _SECRET.endpoint_id == endpoint_id
     await conn.execute(sa.delete(webhook_secrets).where(of_endpoint, ~_IN_FORCE))
     end = later(sa.literal(after_seconds, sa.Float))
     await conn.execute(
-        sa.update(webhook_secrets).where(of_endpoint, _C.ends_at.is_(None)).values(ends_at=end)
+        sa.update(webhook_secrets).where(of_endpoint, _SECRET.ends_at.is_(None)).values(ends_at=end)
     )
 
 
 async def delete_all(conn: AsyncConnection, endpoint_id: str) -> None:
     """None of them signs any more."""
-    await conn.execute(sa.delete(webhook_secrets).where(_C.endpoint_id == endpoint_id))
+    await conn.execute(sa.delete(webhook_secrets).where(_SECRET.endpoint_id == endpoint_id))
 
 
 def last_end() -> sa.ScalarSelect[Any]:
@@ -61,9 +61,9 @@ def last_end() -> sa.ScalarSelect[Any]:
 
     The endpoint is the one that is selected beside it.
     """
-    of_endpoint = (_C.endpoint_id == webhook_endpoints.c.id, _C.ends_at > now())
+    of_endpoint = (_SECRET.endpoint_id == webhook_endpoints.c.id, _SECRET.ends_at > now())
     return (
-        sa.select(sa.func.max(_C.ends_at))
+        sa.select(sa.func.max(_SECRET.ends_at))
         .where(*of_endpoint)
         .correlate(webhook_endpoints)
         .scalar_subquery()

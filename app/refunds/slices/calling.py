@@ -30,7 +30,7 @@ async def keep_calling(this: Slice, lane: Lane, calls: asyncio.Queue[ClaimedCall
 
 async def _call(this: Slice, lane: Lane, claimed: ClaimedRefund, send_before: float) -> None:
     update = await execute(this.runtime, lane.context, claimed, send_before=send_before)
-    this.commits.add(claimed, update)
+    this.commits.add_update(claimed, update)
     lane.at_work -= 1
     if not lane.at_work:
         this.want_claims()

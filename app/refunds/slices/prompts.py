@@ -33,7 +33,7 @@ async def run_next(queue: ArqQueue, run_slice: RunSlice, slices: set[asyncio.Tas
     """
     if len(slices) >= SLICES_AT_ONCE:
         await asyncio.wait(slices, return_when=asyncio.FIRST_COMPLETED)
-    if (job_id := await queue.hear(seconds=_WAIT_SECONDS)) is not None:
+    if (job_id := await queue.pop(seconds=_WAIT_SECONDS)) is not None:
         task = asyncio.create_task(run_slice(job_id))
         slices.add(task)
         task.add_done_callback(slices.discard)

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.core.engine import Database
 from app.db.webhooks import deliveries, delivery_lists
-from app.db.webhooks.events import Event, tell
+from app.db.webhooks.events import Event, publish
 from app.domain.events import EventType
 from app.domain.nouns.webhooks import DeliveryRow, EndpointRow, PastAttempt
 from app.domain.statuses import DeliveryStatus, EndpointStatus
@@ -72,7 +72,7 @@ async def send_test(db: Database, business_id: str, endpoint_id: str) -> Deliver
     async with db.write() as conn:
         await _enabled(conn, business_id, endpoint_id)
         event = Event(EventType.TEST, {"endpoint_id": endpoint_id})
-        [event_id] = await tell(conn, business_id, [event], only=endpoint_id)
+        [event_id] = await publish(conn, business_id, [event], only=endpoint_id)
         return DeliveryView(await _existing(conn, endpoint_id, event_id), ())
 
 

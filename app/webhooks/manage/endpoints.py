@@ -1,6 +1,6 @@
 """Endpoints: get, list, create, change, delete, rotate the secret.
 
-A secret is told once, when it is made; in the database it is sealed.
+A secret is told once, when it is made; in the database it is encrypted.
 """
 
 from collections.abc import Collection, Mapping
@@ -50,7 +50,7 @@ async def oldest(
 
 async def create(
     db: Database,
-    seals: SecretBox,
+    secret_box: SecretBox,
     business_id: str,
     *,
     url: str,
@@ -61,7 +61,7 @@ async def create(
 
     Args:
         db: where it is kept.
-        seals: what its secret is sealed with.
+        secret_box: what its secret is encrypted with.
         business_id: whose events it is told.
         url: as `urls.check_url` has it.
         description: the business's own words.
@@ -86,7 +86,7 @@ async def create(
             description=description,
             event_types=_kept(event_types),
         )
-        await _keep(conn, seals, endpoint_id, secret)
+        await _keep(conn, secret_box, endpoint_id, secret)
         endpoint = await existing(conn, business_id, endpoint_id)
     log.info("webhook_endpoint.created", endpoint_id=endpoint_id, business_id=business_id)
     return endpoint, secret
@@ -152,7 +152,7 @@ async def delete(db: Database, business_id: str, endpoint_id: str) -> None:
 
 
 async def rotate(
-    db: Database, seals: SecretBox, business_id: str, endpoint_id: str, *, overlap_seconds: int
+    db: Database, secret_box: SecretBox, business_id: str, endpoint_id: str, *, overlap_seconds: int
 ) -> tuple[EndpointRow, str]:
     """Give an endpoint a new secret; the old one signs too for `overlap_seconds`.
 
@@ -178,7 +178,7 @@ async def rotate(
             )
         else:
             await signing_secrets.delete_all(conn, endpoint_id)
-        await _keep(conn, seals, endpoint_id, secret)
+        await _keep(conn, secret_box, endpoint_id, secret)
         endpoint = await existing(conn, business_id, endpoint_id)
     log.info("webhook_endpoint.rotated", endpoint_id=endpoint_id, business_id=business_id)
     return endpoint, secret
@@ -202,7 +202,9 @@ def _kept(event_types: Filter) -> str | None:
     return None if event_types is None else " ".join(sorted(event_types))
 
 
-async def _keep(conn: AsyncConnection, seals: SecretBox, endpoint_id: str, secret: str) -> None:
+async def _keep(
+    conn: AsyncConnection, secret_box: SecretBox, endpoint_id: str, secret: str
+) -> None:
     secret_id = str(uuid7())
-    sealed = seals.seal(secret, webhook_secret(secret_id))
-    await signing_secrets.add(conn, endpoint_id, id=secret_id, sealed=sealed)
+    encrypted = secret_box.encrypt(secret, webhook_secret(secret_id))
+    await signing_secrets.add(conn, endpoint_id, id=secret_id, encrypted=encrypted)

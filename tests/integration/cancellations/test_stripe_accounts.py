@@ -151,7 +151,7 @@ async def accepted_at(studio, db, peer):
 
 
 def own_key(key=OWN, *, sealed_by=SEALING_KEY, of="b"):
-    return StripeAccount(key_sealed=SecretBox([sealed_by]).seal(key, stripe_key(of)))
+    return StripeAccount(encrypted_key=SecretBox([sealed_by]).encrypt(key, stripe_key(of)))
 
 
 def refunds_at(*businesses):
@@ -245,7 +245,7 @@ async def test_with_a_key_that_cannot_be_opened_nothing_is_sent_and_others_go_on
         else account
     )
     account = own_key(of="readable") if why == "another row's seal" else account
-    account = StripeAccount(key_sealed="not a seal") if why == "no seal" else account
+    account = StripeAccount(encrypted_key="not a seal") if why == "no seal" else account
     broken = tmp_path / "secrets.key"
     broken.write_text("no key")
     changes = {
@@ -298,7 +298,7 @@ async def test_a_business_is_at_one_account_at_most(db, studio):
             await stripe_accounts.put(conn, "studio", StripeAccount(CONNECTED, "x"))
 
 
-async def test_seals_are_made_once_in_a_process_and_only_where_a_key_is_sealed(
+async def test_a_secret_box_is_made_once_in_a_process_and_only_where_a_secret_is_encrypted(
     studio, settings, tmp_path, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
@@ -306,7 +306,7 @@ async def test_seals_are_made_once_in_a_process_and_only_where_a_key_is_sealed(
     own = settings.model_copy(update={"secrets_key": None, "secrets_file": file})
     runtime = Runtime(studio.db, studio.queue, {}, own)
     assert not file.exists()
-    assert runtime.seals() is runtime.seals()
+    assert runtime.secret_box() is runtime.secret_box()
     assert file.exists()
 
 

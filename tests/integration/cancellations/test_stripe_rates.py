@@ -28,7 +28,9 @@ from app.db.core.dialect import later, now
 from app.db.core.engine import Database
 from app.db.refunds import rate_limits
 from app.db.refunds.rate_limits import BURST_SECONDS
+from app.gateways.outcomes import UpstreamMethod
 from app.queue import LocalQueue
+from app.refunds import rate_limit
 from app.refunds.runtime import Runtime, gateways
 from app.refunds.slices.run import run_slice
 from app.schedule.load import import_file
@@ -243,6 +245,18 @@ async def test_while_a_slice_only_waits_for_an_answer_the_calls_are_left_to_othe
     assert await waiting is None
     assert len(peer.came[ONE]) == 3
     assert sorted(seen)[7] >= 0.6 * BURST_SECONDS * RATE, "most of the time, nobody has them"
+
+
+async def test_businesses_at_the_platform_s_account_share_its_rate_only_where_the_provider_says_so(
+    worker,
+):
+    def accounts(method, provider):
+        runtime = worker(payments_provider=provider)
+        return {rate_limit.account_of(runtime, method, None, one) for one in ("one", "other")}
+
+    assert accounts(UpstreamMethod.PAYMENT, "stripe") == {"platform"}
+    assert accounts(UpstreamMethod.PAYMENT, "http") == {"business:one", "business:other"}
+    assert accounts(UpstreamMethod.CREDIT, "stripe") == {"business:one", "business:other"}
 
 
 async def test_calls_of_a_service_that_does_not_count_them_are_not_counted(db, worker, peer):

@@ -67,7 +67,7 @@ async def studio(studio, settings):
 
 
 def seal(method, of, token=None, *, sealed_by=SEALING_KEY):
-    return SecretBox([sealed_by]).seal(token or TOKENS[of], PLACES[method](of))
+    return SecretBox([sealed_by]).encrypt(token or TOKENS[of], PLACES[method](of))
 
 
 async def put(studio, business, tokens):

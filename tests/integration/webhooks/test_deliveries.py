@@ -109,8 +109,8 @@ async def test_what_comes_while_a_lane_is_ending_is_looked_for_again(
 
 
 def test_while_refunds_go_on_commits_prompt_no_more_often_than_the_clock():
-    assert deliver.unheard_seconds(pinched=True) == deliver.LOOK_SECONDS
-    assert deliver.unheard_seconds(pinched=False) < deliver.LOOK_SECONDS
+    assert deliver.deaf_seconds(pinched=True) == deliver.LOOK_SECONDS
+    assert deliver.deaf_seconds(pinched=False) < deliver.LOOK_SECONDS
 
 
 async def test_a_pause_is_longer_by_up_to_a_tenth(office, receiving):

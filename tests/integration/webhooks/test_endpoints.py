@@ -232,7 +232,7 @@ async def test_a_secret_is_shown_once_and_kept_sealed(office, receiving):
         assert kept == []
         assert not any(secret[6:] in str(one.headers) + one.body.decode() for one in receiver.heard)
     kept = [
-        office.settings.seals().open(row["secret"], webhook_secret(row["id"]))
+        office.settings.secret_box().decrypt(row["secret"], webhook_secret(row["id"]))
         for row in await office.secrets(endpoint)
     ]
     assert kept == secrets
