@@ -20,8 +20,9 @@ from starlette.routing import BaseRoute
 
 from app import fault_points, services
 from app.api import business, health, metrics
-from app.api.callers import Callers
+from app.api.authorise import Authorise
 from app.api.cancellations import cancellation_routes
+from app.api.dependencies import State
 from app.api.hot_routes import HotRoutes
 from app.api.layers.addresses import networks
 from app.api.layers.body_limit import BodyLimit, Limits
@@ -30,12 +31,11 @@ from app.api.layers.governor import Governor
 from app.api.layers.heads import Heads
 from app.api.layers.problems import Refusals
 from app.api.layers.problems import install as install_problems
-from app.api.layers.requests import Requests
+from app.api.layers.request_log import RequestLog
 from app.api.openapi import describe
 from app.api.pages import pages, problem_pages
 from app.api.query import known_parameters
 from app.api.schedule import public_routes, schedule_routes
-from app.api.state import State
 from app.api.terms import terms_routes
 from app.api.webhooks import endpoint_routes, inbound_routes
 from app.config.settings import Settings
@@ -131,7 +131,7 @@ def create_app(
     app.router.routes.insert(0, HotRoutes())
     # The last added is the outermost.
     app.add_middleware(
-        Callers, governor=app.state.governor, proxies=networks(settings.trusted_proxies)
+        Authorise, governor=app.state.governor, proxies=networks(settings.trusted_proxies)
     )
     app.add_middleware(Refusals)
     app.add_middleware(
@@ -141,7 +141,7 @@ def create_app(
     )
     app.add_middleware(EntityTags)
     app.add_middleware(Heads)
-    app.add_middleware(Requests)
+    app.add_middleware(RequestLog)
     app.openapi = partial(_described_once, app)  # type: ignore[method-assign]
     return app
 

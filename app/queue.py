@@ -38,7 +38,7 @@ class Queue(Protocol):
         once: str | None = None,
         extra_slice: bool = False,
     ) -> bool:
-        """Prompt a worker to run a slice of the job, or an extra slice beside others'.
+        """Prompt a worker to run a slice of the job, or an extra one.
 
         False if the prompt is known to be lost.
 

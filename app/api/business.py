@@ -8,10 +8,10 @@ from typing import Annotated
 from fastapi import APIRouter
 from pydantic import Field
 
-from app.api.callers import caller
+from app.api.authorise import caller
+from app.api.bodies import Answer
+from app.api.dependencies import Service
 from app.api.schedule.local_times import ZoneRules
-from app.api.shapes import Answer
-from app.api.state import Service
 from app.auth.keys import Caller, Scope
 from app.domain.zones import zone_named
 from app.schedule import read

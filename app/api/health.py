@@ -11,9 +11,9 @@ from typing import Literal
 from fastapi import APIRouter, Response, status
 from pydantic import Field
 
+from app.api.bodies import Answer
+from app.api.dependencies import Service
 from app.api.schedule.local_times import ZoneRules
-from app.api.shapes import Answer
-from app.api.state import Service
 from app.operators.readiness import DatabaseState, RedisState, database_state, redis_state
 
 router = APIRouter(tags=["health"])

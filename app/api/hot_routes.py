@@ -20,10 +20,10 @@ from starlette.types import Message, Receive, Scope, Send
 
 from app.api.cancellations import job_answers
 from app.api.cancellations.cancellation_bodies import CancellationRequest
+from app.api.dependencies import State
 from app.api.negotiation import prefers_csv
 from app.api.schedule import schedule_lists
 from app.api.schedule.schedule_lists import Asked
-from app.api.state import State
 from app.auth.keys import Caller
 from app.domain.fields import PLATFORM_ID, UUID
 from app.domain.statuses import SessionStatus
@@ -54,7 +54,7 @@ class Ask:
 
     @property
     def who(self) -> Caller:
-        """The caller, as `Callers` has made sure."""
+        """The caller, as `Authorise` has made sure."""
         who = self.scope["state"]["caller"]
         assert isinstance(who, Caller)
         return who

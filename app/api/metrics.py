@@ -14,7 +14,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, 
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from app.api.state import Service
+from app.api.dependencies import Service
 from app.config.settings import Settings
 from app.domain.statuses import IN_PROCESS, DisabledBecause, EndpointStatus
 from app.errors import NotFound

@@ -34,7 +34,7 @@ from app.queue import Queue
 
 log = structlog.get_logger()
 
-_MAX_TOLD: Final = 100
+_MAX_LISTED: Final = 100
 _MAX_NAMED: Final = 3
 _VERBS: Final = {
     "moved": "has moved",
@@ -139,13 +139,13 @@ async def _take_sessions(conn: AsyncConnection, asked: _Asked) -> Accepted:
     job = _job(asked, requested_at, totals, lines.terms)
     outcomes = [Outcome(one.id, one.outcome, one.job_id) for one in chosen]
     clocks = await aside(len(chosen), _clocks, chosen, timezone)
-    is_heard = await acceptances.write(conn, job, outcomes, clocks)
-    if is_heard is None:
+    has_endpoints = await acceptances.write(conn, job, outcomes, clocks)
+    if has_endpoints is None:
         raise _KeyTaken
     if request.overrides:
         await overrides.insert(conn, job.id, request.overrides)
     taken = [one.id for one in chosen if one.outcome is SessionOutcome.ACCEPTED]
-    if is_heard:
+    if has_endpoints:
         await job_events.accepted(conn, business_id, job.id, job.status, taken)
     return Accepted(as_written(job), outcomes, replayed=False)
 
@@ -225,7 +225,9 @@ def _refuse_other_plan(
         )
     else:
         detail = "The bookings are not the plan's any more. Plan again."
-    told = [asdict(one) | {"name": names.get(one.session_id or "")} for one in changes[:_MAX_TOLD]]
+    named = [
+        asdict(one) | {"name": names.get(one.session_id or "")} for one in changes[:_MAX_LISTED]
+    ]
     raise Problem(
         409,
         "plan-changed",
@@ -235,7 +237,7 @@ def _refuse_other_plan(
             "planned": planned and totals_fields(planned),
             "now": totals_fields(totals),
             "plan_digest": digest,
-            "changes": told,
+            "changes": named,
             "change_count": len(changes),
         },
     )

@@ -34,7 +34,7 @@ async def expand_chunk(
     rows = await refunds.expand(
         conn,
         job.id,
-        lines.of_job(job),
+        lines.lines_of_job(job),
         lines.parameters(job, positions),
         after_seq=after_seq,
         withdrawn=withdrawn,

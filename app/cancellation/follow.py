@@ -45,7 +45,7 @@ async def follow(
     """
     seen = watch(job_id)
     seq = after_seq
-    told: JobView | None = None
+    shown: JobView | None = None
     pause = _SHORTEST_PAUSE_SECONDS
     while not stopping.is_set():
         async with db.snapshot() as conn:
@@ -54,18 +54,18 @@ async def follow(
             settled = await refund_pages.settled_since(conn, job_id, seq=seq, limit=_ROWS_AT_ONCE)
         seq = (settled[-1].outcome_seq or seq) if settled else seq
         caught_up = len(settled) < _ROWS_AT_ONCE
-        at_rest = caught_up and job.due_at is None
-        view = await seen.look(db, job, at_once=at_rest)
-        # What the view has counted beyond these rows is still to be told: the job may go on, or a
+        is_final = caught_up and job.due_at is None
+        view = await seen.view_of(db, job, at_once=is_final)
+        # What the view has counted beyond these rows is still to be shown: the job may go on, or a
         # late word has come.
-        ended = at_rest and same(view.job, job)
+        ended = is_final and same(view.job, job)
         step = None
-        if settled or ended or view is not told:
-            step = FollowStep(settled, seq, view if ended or view is not told else None, ended)
+        if settled or ended or view is not shown:
+            step = FollowStep(settled, seq, view if ended or view is not shown else None, ended)
         yield step
         if ended:
             return
-        told = view
+        shown = view
         pause = _SHORTEST_PAUSE_SECONDS if step else min(pause * 1.5, _MAX_PAUSE_SECONDS)
         if caught_up:
             with suppress(TimeoutError):

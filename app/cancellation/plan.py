@@ -93,7 +93,7 @@ class AcceptedLines(NamedTuple):
     """
 
     lines: sa.Subquery
-    given: entitlement_totals.Parameters
+    parameters: entitlement_totals.Parameters
     terms: ResolvedTerms | None
 
     @property
@@ -111,11 +111,13 @@ async def plan(db: Database, business_id: str, timezone: str, request: Request) 
     async with db.snapshot() as conn:
         chosen, as_of = await choose(conn, business_id, timezone, request, lock=False)
         accepted = await accepted_lines(conn, business_id, chosen, as_of, request)
-        lines, given, terms = accepted
+        lines, parameters, terms = accepted
         totals = await count(conn, chosen, accepted)
-        seen = await _seen(conn, lines, given)
-        groups = await entitlement_totals.by_session(conn, lines, given, by_rule=accepted.by_rule)
-        shared = await entitlement_totals.shared_payments(conn, lines, given)
+        seen = await _seen(conn, lines, parameters)
+        groups = await entitlement_totals.by_session(
+            conn, lines, parameters, by_rule=accepted.by_rule
+        )
+        shared = await entitlement_totals.shared_payments(conn, lines, parameters)
     sessions = await aside(len(chosen), _by_session, chosen, groups, seen.bookings)
     prints = seen.prints()
     digest = await aside(len(chosen), _digest, chosen, prints, totals, timezone, request, terms)
@@ -143,13 +145,15 @@ async def accepted_lines(
         None if terms is None else terms.document, said, include_attended=request.include_attended
     )
     if to_return.are_many(conn, len(ids)):
-        given = to_return.chosen_many(business_id, ids, as_of=as_of)
-        return AcceptedLines(to_return.of_many_sessions(shape), given | of_terms, terms)
+        parameters = to_return.chosen_many(business_id, ids, as_of=as_of)
+        return AcceptedLines(to_return.lines_of_many_sessions(shape), parameters | of_terms, terms)
     of_sessions = (
-        to_return.of_any_sessions if plans_by_values(conn) else to_return.of_listed_sessions
+        to_return.lines_of_any_sessions
+        if plans_by_values(conn)
+        else to_return.lines_of_listed_sessions
     )
-    given = to_return.chosen(business_id, ids, as_of=as_of)
-    return AcceptedLines(of_sessions(shape), given | of_terms, terms)
+    parameters = to_return.chosen(business_id, ids, as_of=as_of)
+    return AcceptedLines(of_sessions(shape), parameters | of_terms, terms)
 
 
 async def count(
@@ -162,7 +166,7 @@ async def count(
     total = await entitlement_totals.over_all(
         conn,
         accepted.lines,
-        accepted.given,
+        accepted.parameters,
         by_rule=accepted.by_rule,
         plan_anew=to_return.are_many(conn, sessions),
     )
@@ -231,7 +235,7 @@ async def digest_of(
     request: Request,
 ) -> str:
     """The digest that a plan of these sessions and lines has."""
-    seen = await _seen(conn, accepted.lines, accepted.given)
+    seen = await _seen(conn, accepted.lines, accepted.parameters)
     prints, terms = seen.prints(), accepted.terms
     return await aside(len(chosen), _digest, chosen, prints, totals, timezone, request, terms)
 
@@ -265,8 +269,10 @@ def _digest(
     ]
     said = sorted(map(_said, request.overrides))
     of_terms = None if terms is None else (terms.document, said)
-    told = {name: value for name, value in asdict(totals).items() if name != "kept"}
-    return digests.make(seen, told, include_attended=request.include_attended, terms=of_terms)
+    totals_seen = {name: value for name, value in asdict(totals).items() if name != "kept"}
+    return digests.make(
+        seen, totals_seen, include_attended=request.include_attended, terms=of_terms
+    )
 
 
 def _said(one: Override) -> tuple[Any, ...]:
@@ -274,13 +280,13 @@ def _said(one: Override) -> tuple[Any, ...]:
 
 
 async def _seen(
-    conn: AsyncConnection, lines: sa.Subquery, given: entitlement_totals.Parameters
+    conn: AsyncConnection, lines: sa.Subquery, parameters: entitlement_totals.Parameters
 ) -> "_Seen":
     """All lines, read once in a fixed order."""
     seen = _Seen()
     columns = [column for column in lines.c if column.name != "position"]
     query = sa.select(*columns).order_by(lines.c.session_id, lines.c.booking_id, lines.c.line_no)
-    async with conn.stream(query, given) as rows:
+    async with conn.stream(query, parameters) as rows:
         async for part in rows.partitions(_LINES_AT_ONCE):
             await aside(len(part), seen.add, part)
     return seen
@@ -288,7 +294,7 @@ async def _seen(
 
 @dataclass(slots=True)
 class _Seen:
-    """Of the lines so far a hash and the bookings of each session, and those skipped by reason."""
+    """The lines so far: each session's hash and bookings, and bookings skipped by reason."""
 
     hashes: defaultdict[str, Any] = field(default_factory=lambda: defaultdict(hashlib.sha256))
     bookings: Counter[str] = field(default_factory=Counter)

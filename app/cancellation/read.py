@@ -101,7 +101,7 @@ async def version(db: Database, business_id: str, job_id: str) -> str:
     return found
 
 
-async def known(db: Database, business_id: str, job_id: str) -> None:
+async def require_known(db: Database, business_id: str, job_id: str) -> None:
     """Make sure that there is such a job, before a stream about it begins.
 
     Raises:

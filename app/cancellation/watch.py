@@ -29,7 +29,7 @@ class Watch:
     _rests_until: float = 0.0
     _taking: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def look(self, db: Database, job: Job, *, at_once: bool) -> JobView:
+    async def view_of(self, db: Database, job: Job, *, at_once: bool) -> JobView:
         """A view of the job: the last one taken, or a new one.
 
         It is taken anew where it is not as in `job` any more, once it has had its rest or

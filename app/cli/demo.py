@@ -19,7 +19,7 @@ def demo(port: Port = 8000) -> None:
 
     Nothing else is needed.
     """
-    from app.cli.studio import run_studio  # noqa: PLC0415 - as in servers.py
+    from app.cli.demo_server import run_studio  # noqa: PLC0415 - as in servers.py
 
     configure_logging(json_lines=False, level="warning")
     with listening("127.0.0.1", port) as listener:

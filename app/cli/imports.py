@@ -111,8 +111,8 @@ async def _import(config: Settings, business_id: str, name: str, source: BinaryI
     source.seek(0)
     async with opened(config) as db:
         await known_business(db, business_id)
-        with _progress(size, source) as told:
-            return await import_file(db, business_id, lines_of(text), told)
+        with _progress(size, source) as show:
+            return await import_file(db, business_id, lines_of(text), show)
 
 
 @contextmanager
@@ -131,8 +131,8 @@ def _progress(size: int, source: BinaryIO) -> Iterator[Callable[[int], None]]:
     with Progress(*columns, console=stderr) as progress:
         bar = progress.add_task("import", total=max(size, 1), lines=0)
 
-        def told(lines: int) -> None:
+        def show(lines: int) -> None:
             progress.update(bar, completed=source.tell(), lines=lines)
 
-        yield told
+        yield show
         progress.update(bar, completed=max(size, 1))

@@ -1,4 +1,4 @@
-"""One claimed refund: the call that its row asks for, and what it makes of the row.
+"""One claimed refund: the call that its row asks for, and its update.
 
 The call is made only in time, and at the upstream's pace. The row is committed as `submitted`
 before this is called; no call starts so late that it could outlive the lease.

@@ -17,8 +17,8 @@ from app.db.access import businesses
 from app.db.core.engine import Database
 from app.db.schedule import bookings, clients, deletions, sessions
 from app.domain.nouns.schedule import BARE, ClientFacts
+from app.schedule.diff import Changes, CurrentRows, Outcome, diff
 from app.schedule.records import AnyRecord, BookingRecord, ClientRecord, SessionRecord
-from app.schedule.walk import Changes, CurrentRows, Outcome, walk
 
 log = structlog.get_logger()
 
@@ -40,9 +40,9 @@ async def apply(
     for _turn in range(_MAX_RETRIES):
         try:
             async with db.write() as conn:
-                known = await _lock(conn, business_id, batch)
-                seen = SeenRecord(frozenset(known.sessions), frozenset(known.clients))
-                outcomes, changes = await aside(len(batch), walk, batch, known, business_zone)
+                current = await _lock(conn, business_id, batch)
+                seen = SeenRecord(frozenset(current.sessions), frozenset(current.clients))
+                outcomes, changes = await aside(len(batch), diff, batch, current, business_zone)
                 await _write(conn, business_id, seen, changes)
         except ConcurrentChange:
             log.info("schedule.overtaken", records=len(batch))

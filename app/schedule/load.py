@@ -21,10 +21,7 @@ from app.db.core import statistics
 from app.db.core.engine import Database
 from app.domain import field_errors
 from app.schedule.apply import apply
-from app.schedule.records import ANY_RECORD, AnyRecord, Mended
-from app.schedule.report import Counts, ImportReport, LineNote
-from app.schedule.spool import LINE_LIMIT
-from app.schedule.walk import (
+from app.schedule.diff import (
     Outcome,
     RecordChange,
     SessionIsCancelled,
@@ -33,6 +30,9 @@ from app.schedule.walk import (
     Unknown,
     WithBareClient,
 )
+from app.schedule.records import ANY_RECORD, AnyRecord, Mended
+from app.schedule.report import Counts, ImportReport, LineNote
+from app.schedule.spool import LINE_LIMIT
 
 log = structlog.get_logger()
 

@@ -14,7 +14,7 @@ from app.db.core.engine import Database
 from app.db.schedule import session_pages
 from app.domain.days import Days, days_asked, first_instant
 from app.domain.nouns.schedule import BusinessRow, SessionFilter, SessionRow
-from app.schedule import feed
+from app.schedule import ical
 
 
 class BusinessSchedule(NamedTuple):
@@ -59,7 +59,7 @@ async def page(
 async def feed_sessions(db: Database, business_id: str, asked: DaysAsked) -> BusinessSchedule:
     """What a calendar feed holds: what is ahead, then the latest past.
 
-    With no dates, those of `feed.days_around`.
+    With no dates, those of `ical.days_around`.
 
     Raises:
         NotFound: there is no such business.
@@ -72,11 +72,11 @@ async def feed_sessions(db: Database, business_id: str, asked: DaysAsked) -> Bus
             asked.date_from,
             asked.date_to,
             now=asked.now,
-            default=feed.days_around,
+            default=ical.days_around,
         )
         chosen = SessionFilter(days.from_at, days.until_at)
         today = _today(asked.now, days.zone)
-        rows, is_cut = await _nearest(conn, business_id, chosen, today, at_most=feed.MAX_EVENTS)
+        rows, is_cut = await _nearest(conn, business_id, chosen, today, at_most=ical.MAX_EVENTS)
     return BusinessSchedule(business, days, rows, is_cut)
 
 

@@ -7,6 +7,15 @@ from app.db.schedule import booking_pages
 from app.domain.nouns.schedule import BookingRow, ClientFacts
 from app.errors import FieldError, Invalid, NotFound, Problem
 from app.schedule.apply import apply
+from app.schedule.diff import (
+    Outcome,
+    RecordChange,
+    SessionIsCancelled,
+    Settled,
+    TooManyCredits,
+    Unknown,
+    WithBareClient,
+)
 from app.schedule.read import SessionView
 from app.schedule.read import session as read_session
 from app.schedule.records import (
@@ -17,15 +26,6 @@ from app.schedule.records import (
     Record,
     SessionFields,
     SessionRecord,
-)
-from app.schedule.walk import (
-    Outcome,
-    RecordChange,
-    SessionIsCancelled,
-    Settled,
-    TooManyCredits,
-    Unknown,
-    WithBareClient,
 )
 
 

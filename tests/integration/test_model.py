@@ -1,6 +1,6 @@
 """A model of all that can happen to refunds and jobs: Hypothesis draws, an upstream's books judge.
 
-Callers, workers that sleep, die or overhear, an upstream that answers or does not, time, and
+Authorise, workers that sleep, die or overhear, an upstream that answers or does not, time, and
 people, in any order. The code under test is the real one on a SQLite file. `make test-long` and
 `TEST_MODEL_RUNS` make it longer; a failure prints the steps that lead to it and a line that runs
 them again.
@@ -87,7 +87,7 @@ class Business(RuleBasedStateMachine):
         self.a_caller_cancels(chosen, hold)
         self.a_worker_begins(0, SESSIONS)
 
-    # Callers
+    # Authorise
 
     @precondition(lambda self: len(self.jobs) < MAX_JOBS)
     @rule(chosen=CHOSEN, hold=st.booleans())

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from worlds.problems import problem
 from worlds.queue import Unheard
 
-from app.api.callers import caller
+from app.api.authorise import caller
 from app.auth.keys import Caller, Scope, create_key
 from app.config.settings import Settings
 from app.db.access.businesses import create as create_business

@@ -86,7 +86,7 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     defect(
         "edge: a caller needs one of the scopes",
-        "app/api/callers.py",
+        "app/api/authorise.py",
         "for needed in operation.scopes:",
         "for needed in operation.scopes[:1]:",
         ROUTES,
@@ -142,7 +142,7 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     defect(
         "governor: an open stream outlives its key",
-        "app/api/callers.py",
+        "app/api/authorise.py",
         "            ends.reschedule(0)\n",
         "            pass\n",
         GOVERNOR,

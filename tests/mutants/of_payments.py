@@ -169,8 +169,8 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     defect(
         "a line of a booking may have any number of credits",
-        "app/schedule/walk.py",
-        " or _too_many_credits(before, facts, known.credits_per_line)\n",
+        "app/schedule/diff.py",
+        " or _too_many_credits(before, facts, current.credits_per_line)\n",
         "\n",
         LIMITS,
     ),
@@ -183,14 +183,14 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     defect(
         "a line above the limit may come twice where it stands once",
-        "app/schedule/walk.py",
+        "app/schedule/diff.py",
         "facts.lines.count(line) > standing.count(line)",
         "line not in standing",
         LIMITS,
     ),
     defect(
         "a booking above a limit that was lowered can't be cancelled",
-        "app/schedule/walk.py",
+        "app/schedule/diff.py",
         " and facts.lines.count(line) > standing.count(line)\n",
         "\n",
         LIMITS,

@@ -13,14 +13,14 @@ CANCELLED_ELSEWHERE = "tests/integration/schedule/test_cancelled_elsewhere.py"
 DEFECTS: tuple[Defect, ...] = (
     defect(
         "schedule: an echo of our cancellation is frozen",
-        "app/schedule/walk.py",
+        "app/schedule/diff.py",
         "if into.job_id is not None and before is not None and _echoes(before, facts):",
         "if False:",
         f"{IMPORT}::test_an_echo_of_our_own_cancellation_changes_nothing_and_hides_no_error",
     ),
     defect(
         "schedule: a booking said to be cancelled elsewhere is an echo",
-        "app/schedule/walk.py",
+        "app/schedule/diff.py",
         "return facts.status == BookingStatus.CANCELLED and facts[:2] == before[:2]",
         "return facts.status == BookingStatus.CANCELLED",
         f"{BOOKINGS}::test_a_cancelled_session_takes_no_booking_and_lets_none_go",
@@ -41,7 +41,7 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     defect(
         "schedule: the platform reopens a session that we cancelled",
-        "app/schedule/walk.py",
+        "app/schedule/diff.py",
         "SessionStatus.CANCELLED if before is not None and before.job_id is not None else record.status",
         "record.status",
         f"{IMPORT}::test_an_echo_of_our_own_cancellation_changes_nothing_and_hides_no_error",
@@ -55,14 +55,14 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     defect(
         "schedule: a session that the platform cancelled takes people in",
-        "app/schedule/walk.py",
+        "app/schedule/diff.py",
         "if into.status == SessionStatus.CANCELLED and facts.status in COUNTED and not stays:",
         "if False:",
         f"{CANCELLED_ELSEWHERE}::test_a_session_that_the_platform_cancelled_reads_so_and_takes_nobody_in",
     ),
     defect(
         "schedule: the calendar shows as on what the platform cancelled",
-        "app/schedule/feed.py",
+        "app/schedule/ical.py",
         "    cancelled = row.status == SessionStatus.CANCELLED\n",
         "    cancelled = row.cancellation is not None\n",
         f"{CANCELLED_ELSEWHERE}::test_a_session_comes_in_cancelled_and_its_calendar_says_so",
@@ -160,7 +160,7 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     defect(
         "schedule text: a session without a name has none",
-        "app/schedule/walk.py",
+        "app/schedule/diff.py",
         "fields.name or fields.id,",
         'fields.name or "",',
         f"{TEXT}::test_a_sessions_text_is_mended_by_import_and_by_put_alike",
@@ -195,8 +195,8 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     defect(
         "schedule deletes: a booking that was settled and deleted is settled anew",
-        "app/schedule/walk.py",
-        "if before is None and record.id in known.settled:",
+        "app/schedule/diff.py",
+        "if before is None and record.id in current.settled:",
         "if False:",
         SETTLED,
     ),

@@ -150,14 +150,14 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     defect(
         "time: a cancelled class is called as before",
-        "app/schedule/feed.py",
+        "app/schedule/ical.py",
         'f"Cancelled: {row.facts.name}" if cancelled else row.facts.name',
         "row.facts.name",
         PUBLIC,
     ),
     defect(
         "time: a cancelled class takes time in calendars",
-        "app/schedule/feed.py",
+        "app/schedule/ical.py",
         '        event.add("transp", "TRANSPARENT")',
         '        event.add("transp", "OPAQUE")',
         PUBLIC,

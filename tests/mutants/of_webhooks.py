@@ -582,7 +582,7 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "an acceptance is not told",
         "app/cancellation/accept.py",
-        "    if is_heard:\n",
+        "    if has_endpoints:\n",
         "    if False:\n",
         f"{TOLD}::test_an_acceptance_tells_of_the_job_and_of_each_session_that_it_took",
     ),

@@ -8,7 +8,7 @@ import math
 import pytest
 from worlds.paced import Bucket, Stray, Windows, World
 
-from app.refunds.pacing.rate import Answer, Phase
+from app.refunds.pacing.rate import AnsweredCall, Phase
 from app.refunds.pacing.sharing import AccountRate
 
 MAX_A_SECOND = 2_500  # of a worker in this world, at 10 ms
@@ -121,9 +121,9 @@ def test_two_workers_that_climb_brake_where_each_is_refused():
 def test_who_is_refused_in_a_climb_of_many_goes_by_what_it_heard_itself():
     one = AccountRate("one", awake=2, version=1)
     one.rate.climb(0.0, 1000.0, steps=6)
-    one.receive(Answer(0.01, 0.0, refused=True))
+    one.receive(AnsweredCall(0.01, 0.0, refused=True))
     for call in range(1, 31):  # a third passes, and nobody has been told
-        one.receive(Answer(0.01 * call + 0.01, 0.01 * call, refused=call % 3 != 0))
+        one.receive(AnsweredCall(0.01 * call + 0.01, 0.01 * call, refused=call % 3 != 0))
     assert one.pace(0.31) == pytest.approx((10 + 1 + 1.5 * 10**0.5) / 0.3)
     assert one.pace(2.0) == 500  # and then by the row again
 
@@ -132,7 +132,7 @@ def test_one_stray_refusal_in_a_climb_of_many_brakes_nobody():
     one = AccountRate("one", awake=2, version=1)
     one.rate.climb(0.0, 1000.0, steps=6)
     for call in range(60):
-        one.receive(Answer(0.01 * call + 0.01, 0.01 * call, refused=call % 20 == 0))
+        one.receive(AnsweredCall(0.01 * call + 0.01, 0.01 * call, refused=call % 20 == 0))
         assert one.pace(0.01 * call + 0.01) == 500
 
 
@@ -158,11 +158,11 @@ def test_what_was_heard_is_played_in_order_once_all_can_have_told():
     other.wait(10.05)
     kept = other.publish(kept, 10.05)
     kept = one.publish(kept, 10.1)
-    one.receive(Answer(10.19, 10.18, refused=False))
+    one.receive(AnsweredCall(10.19, 10.18, refused=False))
     kept = one.publish(kept, 10.2)
     assert [heard.at for heard in kept.waiting] == [10.19]
-    other.receive(Answer(10.14, 10.13, refused=False))
-    other.receive(Answer(10.24, 10.23, refused=False))
+    other.receive(AnsweredCall(10.14, 10.13, refused=False))
+    other.receive(AnsweredCall(10.24, 10.23, refused=False))
     kept = other.publish(kept, 10.25)
     assert [heard.at for heard in kept.waiting] == [10.19, 10.24]
     assert kept.rate.since_anchor == 1

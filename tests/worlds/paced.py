@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Final
 
-from app.refunds.pacing.rate import Answer
+from app.refunds.pacing.rate import AnsweredCall
 from app.refunds.pacing.sharing import PUBLISH_EVERY_SECONDS, AccountRate, Kept
 from app.refunds.policy import AttemptContext, not_done
 
@@ -195,7 +195,7 @@ class World:
         asked: float | None,
     ) -> None:
         worker.flying -= 1
-        worker.rate.receive(Answer(now, sent, not passed, asked or 0.0))
+        worker.rate.receive(AnsweredCall(now, sent, not passed, asked or 0.0))
         if worker.rate.is_new:  # an alarm is told at once
             self.kept = worker.rate.publish(self.kept, now)
         if passed:

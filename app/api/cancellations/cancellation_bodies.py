@@ -10,8 +10,8 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import ConfigDict, Discriminator, Field, StrictBool, Tag
 from pydantic.config import JsonDict
 
+from app.api.bodies import RESOLVED_AMOUNT, Answer, Body, UtcInstant
 from app.api.schedule.local_times import Times
-from app.api.shapes import RESOLVED_AMOUNT, Answer, Body, UtcInstant
 from app.api.terms.terms_bodies import OverrideBody, TermsBody, TermsDocument
 from app.cancellation.digests import MAX_DIGEST
 from app.cancellation.owed.overrides import MAX_OVERRIDES

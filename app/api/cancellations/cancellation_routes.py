@@ -9,16 +9,16 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.status import HTTP_202_ACCEPTED
 
-from app.api.callers import caller, need
+from app.api.authorise import caller, need
+from app.api.bodies import Limit, Page, decode_cursor, decode_uuid_cursor, encode_cursor
 from app.api.cancellations import cancellation_bodies as bodies
 from app.api.cancellations import job_answers
 from app.api.cancellations.cancellation_streams import CSV_CONTENT, CSV_DESCRIPTION, audit_headers
 from app.api.cancellations.cancellation_streams import router as streams
 from app.api.cancellations.refund_routes import router as refunds
+from app.api.dependencies import Service
 from app.api.negotiation import prefers_csv
 from app.api.openapi import problems
-from app.api.shapes import Limit, Page, decode_cursor, decode_uuid_cursor, encode_cursor
-from app.api.state import Service
 from app.aside import aside
 from app.auth.keys import Caller, Scope
 from app.cancellation import amend, plan, read

@@ -11,11 +11,11 @@ import orjson
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import StreamingResponse
 
-from app.api.callers import caller
+from app.api.authorise import caller
+from app.api.bodies import Answer
 from app.api.cancellations import cancellation_bodies as bodies
+from app.api.dependencies import Service
 from app.api.openapi import problems
-from app.api.shapes import Answer
-from app.api.state import Service
 from app.auth.keys import Caller, Scope
 from app.cancellation import read
 from app.cancellation.audit import audit_csv, workbook
@@ -218,7 +218,7 @@ async def get_events(
     refunds: Annotated[bool, Query(description="Whether to tell of each refund, too.")] = True,
 ) -> StreamingResponse:
     """Events without refunds have no ids: whoever comes back is told how the job stands."""
-    await read.known(service.db, who.business_id, job_id)
+    await read.require_known(service.db, who.business_id, job_id)
     steps = follow(
         service.db,
         who.business_id,

@@ -14,8 +14,8 @@ from starlette.responses import Response
 from starlette.status import HTTP_202_ACCEPTED, HTTP_304_NOT_MODIFIED
 
 from app.api.cancellations import cancellation_bodies as bodies
+from app.api.dependencies import State
 from app.api.negotiation import matches
-from app.api.state import State
 from app.aside import aside
 from app.auth.keys import Caller
 from app.cancellation import accept as acceptance

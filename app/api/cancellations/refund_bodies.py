@@ -7,9 +7,9 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, ConfigDict, Field
 
+from app.api.bodies import Answer, Body, UtcInstant
 from app.api.cancellations.cancellation_bodies import RefundAnswer, refund_fields
 from app.api.schedule.local_times import Times
-from app.api.shapes import Answer, Body, UtcInstant
 from app.cancellation.amend import ByHand, Resolution, Retried
 from app.cancellation.read import RefundView
 from app.domain.days import session_times

@@ -5,12 +5,12 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Query
 from starlette.status import HTTP_202_ACCEPTED
 
-from app.api.callers import caller
+from app.api.authorise import caller
+from app.api.bodies import Limit, Page, decode_uuid_cursor, encode_cursor
 from app.api.cancellations import cancellation_bodies as bodies
 from app.api.cancellations.refund_bodies import RefundDetail, ResolveRequest, RetryRequest
+from app.api.dependencies import Service
 from app.api.openapi import problems
-from app.api.shapes import Limit, Page, decode_uuid_cursor, encode_cursor
-from app.api.state import Service
 from app.auth.keys import Caller, Scope
 from app.cancellation import amend, read
 from app.domain.fields import PlatformId, Uuid

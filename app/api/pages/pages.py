@@ -59,11 +59,11 @@ def install(app: FastAPI, *, demo_key: str | None = None, test_mode: bool = Fals
         "bulk-cancel-demo-key": demo_key,
         "bulk-cancel-test-mode": "true" if test_mode else None,
     }
-    told = "".join(
+    head = "".join(
         f'<meta name="{name}" content="{content}" />' for name, content in metas.items() if content
     )
     for path, name in _PAGES.items():
-        html = (_CONSOLE / name).read_bytes().replace(b"</head>", f"{told}</head>".encode())
+        html = (_CONSOLE / name).read_bytes().replace(b"</head>", f"{head}</head>".encode())
         policy = _SWAGGERS if path == "/docs" else OURS_ONLY
         app.add_api_route(path, _page(html, policy), methods=["GET"], include_in_schema=False)
     app.add_api_route("/openapi.json", _document(app), methods=["GET"], include_in_schema=False)

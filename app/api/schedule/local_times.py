@@ -8,7 +8,7 @@ from typing import Annotated, Self
 
 from pydantic import Field
 
-from app.api.shapes import Answer, UtcInstant
+from app.api.bodies import Answer, UtcInstant
 from app.domain.zones import RULES, RulesSource
 
 LocalDate = Annotated[str, Field(json_schema_extra={"format": "date"}, examples=["2026-12-06"])]

@@ -10,18 +10,18 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Header, Request, Response
 from pydantic import Field
 
+from app.api.bodies import Answer, Page, UtcInstant
+from app.api.dependencies import Service
 from app.api.negotiation import matches
 from app.api.openapi import problems
 from app.api.schedule import schedule_lists as lists
 from app.api.schedule.local_times import Times
 from app.api.schedule.schedule_bodies import NamedSession
 from app.api.schedule.schedule_paging import Cursor, DateFrom, DateTo, PageLimit
-from app.api.shapes import Answer, Page, UtcInstant
-from app.api.state import Service
 from app.aside import aside
 from app.domain.fields import PlatformId
 from app.domain.statuses import SessionStatus
-from app.schedule import feed
+from app.schedule import ical
 from app.schedule import public as anybodys
 from app.schedule.public import DaysAsked
 
@@ -111,12 +111,12 @@ async def get_public_calendar(
     now = dt.datetime.now(dt.UTC)
     asked = DaysAsked(date_from, date_to, now)
     business, _, rows, is_cut = await anybodys.feed_sessions(service.db, business_id, asked)
-    shown = feed.Shown(rows, is_cut, f"{request.base_url}c/{business_id}")
-    tag = await aside(len(rows), feed.entity_tag, business, shown)
+    shown = ical.Shown(rows, is_cut, f"{request.base_url}c/{business_id}")
+    tag = await aside(len(rows), ical.entity_tag, business, shown)
     headers = {"ETag": f"W/{tag}", "Cache-Control": lists.PUBLIC_CACHE} | (
         {"Calendar-Cut": "true"} if is_cut else {}
     )
     if matches(if_none_match, tag):
         return Response(status_code=304, headers=headers)
-    text = await asyncio.to_thread(feed.calendar, business, shown, now=now)
+    text = await asyncio.to_thread(ical.calendar, business, shown, now=now)
     return Response(text, headers=headers, media_type="text/calendar; charset=utf-8")

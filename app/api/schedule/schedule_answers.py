@@ -10,9 +10,9 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final
 
+from app.api.bodies import encode_cursor
 from app.api.schedule.schedule_bodies import BookingRefund
 from app.api.schedule.schedule_paging import place_after
-from app.api.shapes import encode_cursor
 from app.domain.days import Days, instant_text, session_times
 from app.domain.nouns.schedule import BookingRow, LineFacts, RefundRow, SessionRow
 from app.domain.statuses import OPEN, RefundStatus

@@ -8,8 +8,8 @@ from typing import Self
 from pydantic import ConfigDict, Field
 from pydantic.config import JsonDict
 
+from app.api.bodies import RESOLVED_AMOUNT, Answer, Page, UtcInstant
 from app.api.schedule.local_times import Times
-from app.api.shapes import RESOLVED_AMOUNT, Answer, Page, UtcInstant
 from app.domain.fields import PlatformId
 from app.domain.nouns.schedule import ClientFacts
 from app.domain.statuses import BookingStatus, Method, RefundStatus, SessionStatus

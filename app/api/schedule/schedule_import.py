@@ -12,10 +12,10 @@ from fastapi import APIRouter, Request
 from pydantic import Field
 from starlette.requests import ClientDisconnect
 
-from app.api.callers import caller
+from app.api.authorise import caller
+from app.api.bodies import Answer
+from app.api.dependencies import Service
 from app.api.openapi import problems
-from app.api.shapes import Answer
-from app.api.state import Service
 from app.auth.keys import Caller, Scope
 from app.errors import Problem
 from app.schedule.load import import_file

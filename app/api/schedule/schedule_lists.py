@@ -12,10 +12,10 @@ import orjson
 from starlette.responses import Response
 from starlette.status import HTTP_200_OK, HTTP_304_NOT_MODIFIED
 
+from app.api.dependencies import State
 from app.api.negotiation import matches
 from app.api.schedule import schedule_answers as answers
 from app.api.schedule.schedule_paging import place_of
-from app.api.state import State
 from app.auth.keys import Caller
 from app.domain.days import days_asked
 from app.domain.nouns.schedule import SessionFilter

@@ -10,7 +10,7 @@ from typing import Annotated, Final
 from fastapi import Query
 from pydantic import AfterValidator, StringConstraints
 
-from app.api.shapes import Limit, decode_cursor, encode_cursor
+from app.api.bodies import Limit, decode_cursor, encode_cursor
 from app.domain.days import instant_text
 from app.domain.texts.display_text import MAX_CHARACTERS, displayed
 from app.errors import FieldError, Invalid

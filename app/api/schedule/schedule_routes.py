@@ -7,7 +7,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response, status
 
-from app.api.callers import caller
+from app.api.authorise import caller
+from app.api.bodies import Page
+from app.api.dependencies import Service
 from app.api.openapi import problems
 from app.api.schedule import schedule_answers as answers
 from app.api.schedule import schedule_lists as lists
@@ -32,14 +34,12 @@ from app.api.schedule.schedule_paging import (
     PartOfName,
     id_of,
 )
-from app.api.shapes import Page
-from app.api.state import Service
 from app.auth.keys import Caller, Scope
 from app.domain.fields import PlatformId
 from app.domain.statuses import SessionStatus
 from app.errors import FieldError, Invalid
 from app.schedule import delete, put, read
-from app.schedule.walk import RecordChange
+from app.schedule.diff import RecordChange
 
 router = APIRouter(tags=["schedule"])
 router.include_router(imports)

@@ -6,7 +6,7 @@ from pydantic import ConfigDict, Field, PlainValidator, StrictBool, WithJsonSche
 from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
-from app.api.shapes import Answer, Body, UtcInstant
+from app.api.bodies import Answer, Body, UtcInstant
 from app.domain.fields import Currency, PlatformId, prose
 from app.domain.money import CURRENCIES
 from app.domain.nouns.terms import Override, TermsVersion

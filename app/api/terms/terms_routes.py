@@ -4,9 +4,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from app.api.callers import caller
-from app.api.shapes import Limit, Page, decode_cursor, encode_cursor
-from app.api.state import Service
+from app.api.authorise import caller
+from app.api.bodies import Limit, Page, decode_cursor, encode_cursor
+from app.api.dependencies import Service
 from app.api.terms.terms_bodies import SetTerms, TermsBody, TermsDocument
 from app.auth.keys import Caller, Scope
 from app.cancellation.owed import terms

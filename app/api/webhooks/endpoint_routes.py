@@ -8,10 +8,10 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Query, Response
 from starlette.status import HTTP_201_CREATED, HTTP_202_ACCEPTED, HTTP_204_NO_CONTENT
 
-from app.api.callers import caller
+from app.api.authorise import caller
+from app.api.bodies import Limit, Page, decode_uuid_cursor, encode_cursor
+from app.api.dependencies import Service, State
 from app.api.openapi import problems
-from app.api.shapes import Limit, Page, decode_uuid_cursor, encode_cursor
-from app.api.state import Service, State
 from app.api.webhooks import webhook_bodies as bodies
 from app.auth.keys import Caller, Scope
 from app.domain.fields import Uuid

@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 from pydantic import Field
 from pydantic.json_schema import models_json_schema
 
-from app.api.shapes import Answer, UtcInstant
+from app.api.bodies import Answer, UtcInstant
 from app.domain.events import EventType
 from app.domain.fields import PlatformId, Uuid
 from app.domain.statuses import DisabledBecause, JobStatus, RefundStatus

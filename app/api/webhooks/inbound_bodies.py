@@ -23,8 +23,8 @@ def event_in(
     try:
         return provider.read_event(headers, document)
     except ValidationError as error:
-        told = [one | {"loc": ("body", *one["loc"])} for one in error.errors(include_url=False)]
-        raise RequestValidationError(told, body=document) from None
+        located = [one | {"loc": ("body", *one["loc"])} for one in error.errors(include_url=False)]
+        raise RequestValidationError(located, body=document) from None
 
 
 def _json_of(body: bytes, content_type: str | None) -> object:

@@ -10,8 +10,8 @@ import structlog
 from fastapi import APIRouter, Request, Response
 from pydantic import SecretStr
 
+from app.api.dependencies import Service, State
 from app.api.openapi import problems
-from app.api.state import Service, State
 from app.api.webhooks.inbound_bodies import event_in
 from app.errors import Problem
 from app.gateways.build import CREDITS, PAYMENTS

@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field, StrictBool, StringConstraints, model_val
 from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
-from app.api.shapes import Answer, Body, UtcInstant
+from app.api.bodies import Answer, Body, UtcInstant
 from app.domain.events import EventType
 from app.domain.fields import Moment, Uuid, text
 from app.domain.nouns.webhooks import EndpointRow

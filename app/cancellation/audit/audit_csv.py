@@ -121,7 +121,7 @@ def _sources(job: Job, *, as_accepted: bool) -> Iterator[audit_rows.Lines]:
         yield audit_rows.refund_lines(
             job_id, positions, by_terms=job.terms is not None, as_accepted=as_accepted
         )
-    to_return = lines.of_job(job)
+    to_return = lines.lines_of_job(job)
     for positions in _parts(written, job.accepted_sessions):
         yield audit_rows.planned_lines(job, positions, to_return).params(
             lines.parameters(job, positions)

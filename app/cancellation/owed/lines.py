@@ -38,7 +38,7 @@ _MANY: Final = 400
 
 
 @cache
-def of_any_sessions(shape: Shape) -> sa.Subquery:
+def lines_of_any_sessions(shape: Shape) -> sa.Subquery:
     """What bookings would get back if their sessions were cancelled.
 
     See `entitlements.entitlement_lines`. Made once, it takes `chosen`.
@@ -63,8 +63,8 @@ def of_any_sessions(shape: Shape) -> sa.Subquery:
     return _lines(source, "as_of", shape, _of_request("postgresql", shape))
 
 
-# As `of_any_sessions`, begun from the list: without statistics SQLite reads all sessions of the
-# business instead, by the index in the order of their starts. It reorders no CROSS JOIN.
+# As `lines_of_any_sessions`, begun from the list: without statistics SQLite reads all sessions of
+# the business instead, by the index in the order of their starts. It reorders no CROSS JOIN.
 _LISTED: Final = sa.text("""
 SELECT s.business_id, s.id AS session_id, 0 AS position, s.starts_at
 FROM json_each(:session_ids) AS c CROSS JOIN sessions AS s \
@@ -78,14 +78,14 @@ ON s.business_id = :of_business AND s.id = c.value
 
 
 @cache
-def of_listed_sessions(shape: Shape) -> sa.Subquery:
-    """The same as `of_any_sessions`, on SQLite."""
+def lines_of_listed_sessions(shape: Shape) -> sa.Subquery:
+    """The same as `lines_of_any_sessions`, on SQLite."""
     return _lines(_LISTED.cte("chosen"), "as_of", shape, _of_request("sqlite", shape))
 
 
 @cache
-def of_many_sessions(shape: Shape) -> sa.Subquery:
-    """The same as `of_any_sessions`, for a great many.
+def lines_of_many_sessions(shape: Shape) -> sa.Subquery:
+    """The same as `lines_of_any_sessions`, for a great many.
 
     They are worth a query plan of their own each time.
     """
@@ -120,7 +120,7 @@ def of_many_sessions(shape: Shape) -> sa.Subquery:
 
 
 def are_many(conn: AsyncConnection, count: int) -> bool:
-    """Whether so many sessions are enough for `of_many_sessions`.
+    """Whether so many sessions are enough for `lines_of_many_sessions`.
 
     They never are where the database can't tell how many they are.
     """
@@ -128,18 +128,18 @@ def are_many(conn: AsyncConnection, count: int) -> bool:
 
 
 def chosen(business_id: str, session_ids: Sequence[str], *, as_of: dt.datetime) -> dict[str, Any]:
-    """What `of_any_sessions` is of: a business's sessions, and when they are cancelled."""
+    """What `lines_of_any_sessions` is of: a business's sessions, and when they are cancelled."""
     return {"of_business": business_id, "session_ids": bound_list(session_ids), "as_of": as_of}
 
 
 def chosen_many(
     business_id: str, session_ids: Sequence[str], *, as_of: dt.datetime
 ) -> dict[str, Any]:
-    """The same for `of_many_sessions`."""
+    """The same for `lines_of_many_sessions`."""
     return {"of_business": business_id, "listed_ids": session_ids, "as_of": as_of}
 
 
-def of_job(job: Job) -> sa.Subquery:
+def lines_of_job(job: Job) -> sa.Subquery:
     """What the bookings of a job's accepted sessions get back.
 
     It is by the policy, and as at the instant, of the job's acceptance. Made once for all jobs that
@@ -186,10 +186,10 @@ def by_terms(
     if document is None:
         return PolicyShape(include_attended), {}
     resolved = terms_of(document)
-    given = owed.parameters(resolved)
+    parameters = owed.parameters(resolved)
     if said:
-        given[overrides.GIVEN] = overrides.as_given(said)
-    return shape_of(resolved, include_attended=include_attended, overridden=bool(said)), given
+        parameters[overrides.GIVEN] = overrides.as_given(said)
+    return shape_of(resolved, include_attended=include_attended, overridden=bool(said)), parameters
 
 
 def shape_of_job(job: Job) -> Shape:

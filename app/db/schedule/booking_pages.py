@@ -49,15 +49,17 @@ _AT_MOST = sa.bindparam("at_most", type_=sa.Integer)
 
 async def get(conn: Connection, business_id: str, booking_id: str) -> BookingRow | None:
     """One booking, or None when the business has no such id."""
-    given = {"of_business": business_id, "of_id": booking_id}
-    return next((booking for booking, _ in await _whole(conn, _BookingForm("id"), given)), None)
+    parameters = {"of_business": business_id, "of_id": booking_id}
+    return next(
+        (booking for booking, _ in await _whole(conn, _BookingForm("id"), parameters)), None
+    )
 
 
 async def of_session(
     conn: Connection, business_id: str, session_id: str, *, after: str | None, limit: int
 ) -> list[BookingRow]:
     """Up to `limit` bookings of a session in id order, from the one after `after`."""
-    given = {
+    parameters = {
         "of_business": business_id,
         "of_session": session_id,
         "at_most": limit,
@@ -65,7 +67,7 @@ async def of_session(
     }
     return [
         booking
-        for booking, _ in await _whole(conn, _BookingForm("session", after is not None), given)
+        for booking, _ in await _whole(conn, _BookingForm("session", after is not None), parameters)
     ]
 
 
@@ -81,10 +83,14 @@ async def of_client(
 
     They go on from the one after `before`.
     """
-    given: dict[str, Any] = {"of_business": business_id, "of_client": client_id, "at_most": limit}
+    parameters: dict[str, Any] = {
+        "of_business": business_id,
+        "of_client": client_id,
+        "at_most": limit,
+    }
     if before is not None:
-        given |= {"before_at": before[0], "before_id": before[1]}
-    rows = await _whole(conn, _BookingForm("client", before is not None), given)
+        parameters |= {"before_at": before[0], "before_id": before[1]}
+    rows = await _whole(conn, _BookingForm("client", before is not None), parameters)
     return [(booking, session_row(session)) for booking, session in rows]
 
 
@@ -128,7 +134,7 @@ def _statement(form: _BookingForm, *, parts: bool) -> sa.Select[*tuple[Any, ...]
 
 
 async def _whole(
-    conn: Connection, form: _BookingForm, given: Mapping[str, Any]
+    conn: Connection, form: _BookingForm, parameters: Mapping[str, Any]
 ) -> list[tuple[BookingRow, Sequence[Any]]]:
     """Bookings with their lines and refunds, each with what else the statement reads.
 
@@ -138,17 +144,19 @@ async def _whole(
     width = len(BOOKING)
     if not isinstance(conn, AsyncConnection) or conn.dialect.name == "postgresql":
         whole: list[tuple[BookingRow, Sequence[Any]]] = []
-        for row in await fetch(conn, _statement(form, parts=True), given):
+        for row in await fetch(conn, _statement(form, parts=True), parameters):
             id_, session_id, client_id, status, lines, returned, *rest = row.values()
             facts = BookingFacts(
                 session_id, client_id, status, tuple(map(LineFacts._make, lines or ()))
             )
             whole.append((BookingRow(id_, facts, tuple(map(_refund, returned or ()))), rest))
         return whole
-    rows = [list(row.values()) for row in await fetch(conn, _statement(form, parts=False), given)]
+    rows = [
+        list(row.values()) for row in await fetch(conn, _statement(form, parts=False), parameters)
+    ]
     ids = [row[0] for row in rows]
-    lines = await lines_of(conn, given["of_business"], ids)
-    returned = await _refunds(conn, given["of_business"], ids)
+    lines = await lines_of(conn, parameters["of_business"], ids)
+    returned = await _refunds(conn, parameters["of_business"], ids)
     return [
         (_booking(row[:width], lines.get(row[0], ()), returned.get(row[0], ())), row[width:])
         for row in rows

@@ -183,23 +183,23 @@ async def _rows(
     after: Key | None,
     limit: int,
 ) -> Sequence[Row]:
-    given: dict[str, Any] = {
+    parameters: dict[str, Any] = {
         "status": chosen.status,
         "location": chosen.location,
         "instructor": chosen.instructor,
         "name_part": None if chosen.name_part is None else _escaped(searchable(chosen.name_part)),
     }
-    filters = tuple(name for name, value in given.items() if value is not None)
-    given |= {
+    filters = tuple(name for name, value in parameters.items() if value is not None)
+    parameters |= {
         "of_business": business_id,
         "from_at": chosen.from_at,
         "until_at": chosen.until_at,
         "at_most": limit,
     }
     if after is not None:
-        given |= {"after_at": after[0], "after_id": after[1]}
+        parameters |= {"after_at": after[0], "after_id": after[1]}
     statement = _page(form._replace(filters=filters, goes_on=after is not None))
-    return await fetch(conn, statement, given)
+    return await fetch(conn, statement, parameters)
 
 
 @cache

@@ -53,12 +53,12 @@ def shape_of(terms: Terms, *, include_attended: bool, overridden: bool) -> Terms
 
 def parameters(terms: Terms) -> dict[str, Any]:
     """The amounts that a statement of this shape takes."""
-    given: dict[str, Any] = {}
+    parameters: dict[str, Any] = {}
     if terms.keep_basis_points:
-        given["keep_basis_points"] = terms.keep_basis_points
+        parameters["keep_basis_points"] = terms.keep_basis_points
     if any(amount for _, amount in terms.keep_fixed):
-        given["keep_fixed"] = orjson.dumps(dict(terms.keep_fixed)).decode()
-    return given
+        parameters["keep_fixed"] = orjson.dumps(dict(terms.keep_fixed)).decode()
+    return parameters
 
 
 def owed_lines(

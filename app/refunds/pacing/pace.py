@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Final
 
 from app.refunds.pacing.breaker import Breaker
-from app.refunds.pacing.rate import Answer
+from app.refunds.pacing.rate import AnsweredCall
 from app.refunds.pacing.sharing import AccountRate
 
 _FIRST_WINDOW: Final = 8  # calls at once; one more with each that is answered
@@ -196,7 +196,9 @@ class Pace:
         It was sent at `sent_at`, by this pace's clock.
         """
         ahead, rate = self.account.ahead_seconds, self.account.rate
-        rate.receive(Answer(self.clock() + ahead, sent_at + ahead, refused, retry_after_seconds))
+        rate.receive(
+            AnsweredCall(self.clock() + ahead, sent_at + ahead, refused, retry_after_seconds)
+        )
         if rate.is_new:
             self.account.publish_at_once()
 

@@ -36,7 +36,7 @@ class Phase(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class AnsweredCall:
     """One call: when answered and sent, and whether it was refused for coming too fast."""
 
     at: float

@@ -13,7 +13,7 @@ from typing import Any, Final
 import orjson
 
 from app.refunds.pacing.evidence import Evidence
-from app.refunds.pacing.rate import Answer, Phase, Rate
+from app.refunds.pacing.rate import AnsweredCall, Phase, Rate
 from app.refunds.pacing.weighing import weigh_answer
 
 PUBLISH_EVERY_SECONDS: Final = 0.1
@@ -48,9 +48,9 @@ class Kept:
         return rate
 
     @property
-    def waiting(self) -> list[Answer]:
+    def waiting(self) -> list[AnsweredCall]:
         """What was published and not played yet."""
-        return [Answer(*one) for one in orjson.loads(self.state)["waiting"]]
+        return [AnsweredCall(*one) for one in orjson.loads(self.state)["waiting"]]
 
     def is_live(self, now: float) -> bool:
         """Whether somebody is at a pace by it."""
@@ -72,7 +72,7 @@ class AccountRate:
     rate: Rate = field(default_factory=Rate)
     version: int | None = None  # of the row that the rate is of; None: it is the worker's own
     awake: int = 1
-    _received: list[Answer] = field(default_factory=list)
+    _received: list[AnsweredCall] = field(default_factory=list)
     _sent: int = 0
     _went_at: float = float("-inf")
     _active_at: float = float("-inf")  # it last called, or wanted to
@@ -134,7 +134,7 @@ class AccountRate:
         if self.awake == 1:
             self.rate.went()
 
-    def receive(self, one: Answer) -> None:
+    def receive(self, one: AnsweredCall) -> None:
         """Learn from an answer: alone at once, else when workers have published."""
         self._active_at = one.at
         if self.version is None:
@@ -188,7 +188,7 @@ class AccountRate:
         self.version = None if self.rate.phase is Phase.FREE else written.version
         return written
 
-    def _weigh_climb(self, one: Answer) -> None:
+    def _weigh_climb(self, one: AnsweredCall) -> None:
         """Go back to what passes as soon as a climb is refused.
 
         Until all have published it, the climb would go on.
@@ -229,7 +229,7 @@ class AccountRate:
         self.awake = len(awake.keys() | {self.worker})
         self.rate.lag = 0.0 if self.awake == 1 else _LAG_SECONDS
 
-    def _play(self, waiting: Sequence[Answer], now: float) -> list[Answer]:
+    def _play(self, waiting: Sequence[AnsweredCall], now: float) -> list[AnsweredCall]:
         """Play what all have received, in the order in which it was received.
 
         An answer waits, and is returned, while others may yet publish an earlier one.
@@ -244,5 +244,5 @@ class AccountRate:
         return [one for one in received if one.at > until]
 
 
-def _answered_at(one: Answer) -> float:
+def _answered_at(one: AnsweredCall) -> float:
     return one.at

@@ -8,7 +8,7 @@ times is an accident, until there is too much of it.
 import math
 from typing import Final
 
-from app.refunds.pacing.rate import CHECK_UNDER, FASTEST, Answer, Phase, Rate
+from app.refunds.pacing.rate import CHECK_UNDER, FASTEST, AnsweredCall, Phase, Rate
 
 # Accidents to reckon with while there is no pace; seven refusals in a row are sure.
 _FREE_ACCIDENTS: Final = 0.05
@@ -28,7 +28,7 @@ _SHARED_LATER_STEPS: Final = 1.25
 _SHORT: Final = 5  # steps of a climb in which we could not send so fast
 
 
-def weigh_answer(rate: Rate, one: Answer) -> None:
+def weigh_answer(rate: Rate, one: AnsweredCall) -> None:
     """Learn from an answer."""
     if not one.refused:
         _passed(rate, one)
@@ -49,7 +49,7 @@ def weigh_answer(rate: Rate, one: Answer) -> None:
         _weigh(rate, one)
 
 
-def _passed(rate: Rate, one: Answer) -> None:
+def _passed(rate: Rate, one: AnsweredCall) -> None:
     rate.refused_in_a_row, rate.passed_at = 0, one.at
     rate.latency += (one.at - one.sent_at - rate.latency) * 0.05
     if rate.phase is Phase.DARK:
@@ -64,7 +64,7 @@ def _passed(rate: Rate, one: Answer) -> None:
     _weigh(rate, one)
 
 
-def _weigh(rate: Rate, one: Answer) -> None:
+def _weigh(rate: Rate, one: AnsweredCall) -> None:
     match rate.phase:
         case Phase.FREE:
             if not rate.evidence.weight:
@@ -83,11 +83,11 @@ def _weigh(rate: Rate, one: Answer) -> None:
             pass
 
 
-def _is_sure(rate: Rate, one: Answer, base: float, sure: float) -> bool:
+def _is_sure(rate: Rate, one: AnsweredCall, base: float, sure: float) -> bool:
     return rate.evidence.weigh(one.sent_at, refused=one.refused, base=base, sure=sure)
 
 
-def _measuring(rate: Rate, one: Answer) -> None:
+def _measuring(rate: Rate, one: AnsweredCall) -> None:
     seen = rate.evidence
     seen.count(one.sent_at, refused=one.refused)
     if one.sent_at <= rate.known_from:
@@ -149,7 +149,7 @@ def _was_refused_for(rate: Rate, passing: float) -> bool:
     )
 
 
-def _checking(rate: Rate, one: Answer) -> None:
+def _checking(rate: Rate, one: AnsweredCall) -> None:
     if one.sent_at < rate.known_from:
         _same_moment(rate, one)
         return
@@ -178,7 +178,7 @@ def _not_the_rate(rate: Rate, now: float, share: float) -> None:
         rate.climb(now, rate.before, steps=2)
 
 
-def _same_moment(rate: Rate, one: Answer) -> None:
+def _same_moment(rate: Rate, one: AnsweredCall) -> None:
     """Take in a call that left before we knew the bucket to be empty.
 
     It still was, when this call came.
@@ -191,7 +191,7 @@ def _same_moment(rate: Rate, one: Answer) -> None:
         rate.since_anchor += 1
 
 
-def _cruising(rate: Rate, one: Answer) -> None:
+def _cruising(rate: Rate, one: AnsweredCall) -> None:
     if one.sent_at < rate.known_from:
         _same_moment(rate, one)
         return
@@ -213,7 +213,7 @@ def _cruising(rate: Rate, one: Answer) -> None:
         rate.measure(one.at)
 
 
-def _climbing(rate: Rate, one: Answer) -> None:
+def _climbing(rate: Rate, one: AnsweredCall) -> None:
     rate.since_anchor += not one.refused
     if _is_sure(rate, one, _ACCIDENTS, _PROBE_SURE if rate.steps < 3 else _SURE):  # noqa: PLR2004
         _climbed(rate, one)
@@ -237,7 +237,7 @@ def _step(rate: Rate) -> float:
     return steps[rate.steps] if rate.steps < len(steps) else later
 
 
-def _climbed(rate: Rate, one: Answer) -> None:
+def _climbed(rate: Rate, one: AnsweredCall) -> None:
     known = rate.per_second
     if (
         rate.steps < len(_STEPS)

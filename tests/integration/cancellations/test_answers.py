@@ -7,6 +7,7 @@ import asyncio
 
 import pytest
 
+from app.api.bodies import Page
 from app.api.layers.kept_bodies import (
     MAX_PUBLIC_BYTES,
     MAX_PUBLIC_PAGES,
@@ -15,7 +16,6 @@ from app.api.layers.kept_bodies import (
 )
 from app.api.schedule import public_routes as anybodys
 from app.api.schedule import schedule_bodies as bodies
-from app.api.shapes import Page
 from app.errors import NotFound
 
 PUBLIC = "/v1/public/studio/schedule"

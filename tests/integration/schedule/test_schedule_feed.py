@@ -149,7 +149,7 @@ async def test_a_session_of_a_build_that_does_not_say_when_it_changed_still_says
 
 @pytest.fixture
 def small_feeds(monkeypatch):
-    monkeypatch.setattr("app.schedule.feed.MAX_EVENTS", 4)
+    monkeypatch.setattr("app.schedule.ical.MAX_EVENTS", 4)
 
 
 async def test_a_feed_that_is_cut_keeps_what_is_ahead_and_then_the_latest_past_and_says_so(

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from worlds.office import ACCEPTED, NOWHERE, post, rows
 from worlds.problems import problem
 
-from app.api.state import State
+from app.api.dependencies import State
 from app.auth.keys import Scope, create_key
 from app.db import tables
 from app.db.access.encrypted import webhook_secret

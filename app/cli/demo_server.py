@@ -151,7 +151,7 @@ async def _watch(db: Database) -> None:
     There is a line whenever its status changes.
     """
     bars: dict[str, TaskID] = {}
-    told: dict[str, str] = {}
+    shown: dict[str, str] = {}
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -164,9 +164,9 @@ async def _watch(db: Database) -> None:
                 if job_id not in bars:
                     bars[job_id] = progress.add_task(job_id, total=total)
                 progress.update(bars[job_id], description=f"job {job_id} {status}", completed=done)
-                if not stderr.is_terminal and told.get(job_id) != status:
+                if not stderr.is_terminal and shown.get(job_id) != status:
                     say(f"job {job_id}: {status}, {done} of {total} refunds settled")
-                    told[job_id] = status
+                    shown[job_id] = status
             await asyncio.sleep(_LOOK_SECONDS)
 
 

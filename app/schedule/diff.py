@@ -97,7 +97,7 @@ Outcome = RecordChange | WithBareClient | Unknown | SessionIsCancelled | Settled
 class CurrentRows:
     """The rows that a batch may touch or refer to, under its locks.
 
-    `walk` keeps them up to date.
+    `diff` keeps them up to date.
     """
 
     clients: dict[str, ClientFacts]
@@ -144,19 +144,19 @@ def booking_facts(fields: BookingFields) -> BookingFacts:
     return BookingFacts(fields.session_id, fields.client_id, fields.status.value, lines)
 
 
-def walk(
-    batch: Sequence[AnyRecord], known: CurrentRows, business_zone: str
+def diff(
+    batch: Sequence[AnyRecord], current: CurrentRows, business_zone: str
 ) -> tuple[list[Outcome], Changes]:
     """The outcome of each record, and what is to be written for them all."""
     changes = Changes()
     outcomes: list[Outcome] = []
     for record in batch:
         if isinstance(record, BookingRecord):
-            outcomes.append(_booking(record, known, changes))
+            outcomes.append(_booking(record, current, changes))
         elif isinstance(record, ClientRecord):
-            outcomes.append(_client(record, known, changes))
+            outcomes.append(_client(record, current, changes))
         else:
-            outcomes.append(_session(record, known, changes, business_zone))
+            outcomes.append(_session(record, current, changes, business_zone))
     return outcomes, changes
 
 
@@ -168,20 +168,20 @@ def _line_facts(line: PaymentLine | CreditLine) -> LineFacts:
     return LineFacts(Method.CREDIT, None, None, None, line.account_id, line.credits)
 
 
-def _client(record: ClientRecord, known: CurrentRows, changes: Changes) -> RecordChange:
+def _client(record: ClientRecord, current: CurrentRows, changes: Changes) -> RecordChange:
     facts = ClientFacts(record.name, record.email)
-    before = known.clients.get(record.id)
+    before = current.clients.get(record.id)
     if before == facts:
         return RecordChange.UNCHANGED
-    known.clients[record.id] = changes.clients[record.id] = facts
+    current.clients[record.id] = changes.clients[record.id] = facts
     return RecordChange.CREATED if before is None else RecordChange.UPDATED
 
 
 def _session(
-    record: SessionRecord, known: CurrentRows, changes: Changes, business_zone: str
+    record: SessionRecord, current: CurrentRows, changes: Changes, business_zone: str
 ) -> RecordChange:
     facts = session_facts(record, business_zone)
-    before = known.sessions.get(record.id)
+    before = current.sessions.get(record.id)
     # One that a job has cancelled may be described anew, and stays cancelled: `cancelled` is then
     # our own echo.
     status = (
@@ -192,7 +192,7 @@ def _session(
     after = KnownSession(facts, status, None if before is None else before.job_id)
     if before == after:
         return RecordChange.UNCHANGED
-    known.sessions[record.id] = after
+    current.sessions[record.id] = after
     changes.sessions[record.id] = facts
     status_before = SessionStatus.SCHEDULED if before is None else before.status
     if status != status_before or record.id in changes.statuses:
@@ -200,32 +200,32 @@ def _session(
     return RecordChange.CREATED if before is None else RecordChange.UPDATED
 
 
-def _booking(record: BookingRecord, known: CurrentRows, changes: Changes) -> Outcome:
+def _booking(record: BookingRecord, current: CurrentRows, changes: Changes) -> Outcome:
     facts = booking_facts(record)
-    before = known.bookings.get(record.id)
+    before = current.bookings.get(record.id)
     if before == facts:
         return RecordChange.UNCHANGED
-    into = known.sessions.get(facts.session_id)
+    into = current.sessions.get(facts.session_id)
     if into is None:
         return Unknown("/session_id", "session")
     if into.job_id is not None and before is not None and _echoes(before, facts):
         return RecordChange.UNCHANGED
-    if before is None and record.id in known.settled:
-        return Settled(known.settled[record.id])
-    refused = _frozen(before, facts, known) or _too_many_credits(
-        before, facts, known.credits_per_line
+    if before is None and record.id in current.settled:
+        return Settled(current.settled[record.id])
+    refused = _frozen(before, facts, current) or _too_many_credits(
+        before, facts, current.credits_per_line
     )
     if refused is not None:
         return refused
-    known.bookings[record.id] = facts
+    current.bookings[record.id] = facts
     if before is None or record.id in changes.new_bookings:
         changes.new_bookings[record.id] = facts
     else:
         changes.changed_bookings[record.id] = facts
     change = RecordChange.CREATED if before is None else RecordChange.UPDATED
-    if facts.client_id in known.clients:
+    if facts.client_id in current.clients:
         return change
-    known.clients[facts.client_id] = changes.clients[facts.client_id] = BARE
+    current.clients[facts.client_id] = changes.clients[facts.client_id] = BARE
     return WithBareClient(change)
 
 
@@ -257,12 +257,12 @@ def _too_many_credits(
 
 
 def _frozen(
-    before: BookingFacts | None, facts: BookingFacts, known: CurrentRows
+    before: BookingFacts | None, facts: BookingFacts, current: CurrentRows
 ) -> SessionIsCancelled | None:
-    into = known.sessions[facts.session_id]
+    into = current.sessions[facts.session_id]
     if into.job_id is not None:
         return SessionIsCancelled(facts.session_id, into.job_id)
-    if before is not None and (job_id := known.sessions[before.session_id].job_id) is not None:
+    if before is not None and (job_id := current.sessions[before.session_id].job_id) is not None:
         return SessionIsCancelled(before.session_id, job_id)
     stays = (
         before is not None and before.session_id == facts.session_id and before.status in COUNTED

@@ -1,7 +1,7 @@
 """Who may call a route, by the scopes of their key.
 
 `caller(scope)` lets a route be reached by a key with that scope, `caller()` by any in force.
-`Callers` knows who calls, and whether they may, before a byte of the body is read; all routes
+`Authorise` knows who calls, and whether they may, before a byte of the body is read; all routes
 beneath it find their caller in `scope["state"]["caller"]`.
 """
 
@@ -49,7 +49,7 @@ def caller(*scopes: Scope) -> SecurityParam:
     return dependency
 
 
-class Callers:
+class Authorise:
     """ASGI: lets through who may call an operation, and ends streams of revoked keys.
 
     It answers 401, 403 and 429 of every operation that needs a key.
@@ -133,7 +133,7 @@ def _end(ends: asyncio.Timeout, looking: asyncio.Task[None]) -> None:
 
 
 def caller_of(connection: HTTPConnection) -> Caller:
-    """Who is calling an operation that needs a key, as `Callers` has made sure."""
+    """Who is calling an operation that needs a key, as `Authorise` has made sure."""
     who = connection.scope["state"]["caller"]
     assert isinstance(who, Caller)
     return who

@@ -23,7 +23,7 @@ _HEADERS: Final = {
 _QUIET: Final = ("/livez", "/readyz")  # asked every few seconds by machines
 
 
-class Requests:
+class RequestLog:
     """ASGI: the outermost layer.
 
     A caller's own `X-Request-Id` is kept when it is short and plain.
