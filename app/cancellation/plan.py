@@ -30,10 +30,11 @@ from app.db.jobs.entitlement_totals import LineGroup, SharedPayments
 from app.domain.days import business_zone, instant_text
 from app.domain.nouns.terms import Override, ResolvedTerms
 from app.domain.plan_totals import PlanTotals
-from app.domain.statuses import SessionOutcome
+from app.domain.statuses import RefundForm, SessionOutcome
 from app.domain.terms import SkipReason
 
 _LINES_AT_ONCE: Final = 1_000
+_NOT_SEEN: Final = frozenset({"kept", "store_credits"})  # in a digest, which has lines and terms
 _TOTALS: Final = TypeAdapter(PlanTotals)  # whoever sends a digest may have made it
 
 
@@ -59,6 +60,7 @@ class SessionPlan:
     kept_amounts: dict[str, int]
     kept_credits: int
     kept: dict[str, dict[str, int]]
+    store_credits: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,17 +185,19 @@ class _Sums(TypedDict):
     kept_amounts: dict[str, int]
     kept_credits: int
     kept: dict[str, dict[str, int]]
+    store_credits: dict[str, int]
 
 
 def _sums(groups: Sequence[LineGroup]) -> _Sums:
     """Lines counted, and what they come to.
 
-    Each group is of one method, currency and rule.
+    Each group is of one method, currency, rule and form.
     """
     refunds = credited = nothing_to_return = kept_credits = 0
     amounts: dict[str, int] = {}
     kept_amounts: dict[str, int] = {}
     kept: dict[str, dict[str, int]] = {}
+    store_credits: dict[str, int] = {}
     for group in groups:
         refunds += group.to_return
         nothing_to_return += group.lines - group.to_return
@@ -202,6 +206,8 @@ def _sums(groups: Sequence[LineGroup]) -> _Sums:
         if group.currency is not None:
             _add(amounts, group.currency, group.amount_minor)
             _add(kept_amounts, group.currency, group.kept_amount_minor)
+            if group.returned_as == RefundForm.STORE_CREDIT:
+                _add(store_credits, group.currency, group.amount_minor)
         if group.kept_amount_minor or group.kept_credits:
             # The policies keep what was paid by one rule alone.
             by_rule = kept.setdefault(group.kept_by or SkipReason.ATTENDED.value, {})
@@ -214,6 +220,7 @@ def _sums(groups: Sequence[LineGroup]) -> _Sums:
         "kept_amounts": _sorted(kept_amounts),
         "kept_credits": kept_credits,
         "kept": {rule: _sorted(sums) for rule, sums in sorted(kept.items())},
+        "store_credits": _sorted(store_credits),
     }
 
 
@@ -269,14 +276,15 @@ def _digest(
     ]
     said = sorted(map(_said, request.overrides))
     of_terms = None if terms is None else (terms.document, said)
-    totals_seen = {name: value for name, value in asdict(totals).items() if name != "kept"}
+    totals_seen = {name: value for name, value in asdict(totals).items() if name not in _NOT_SEEN}
     return digests.make(
         seen, totals_seen, include_attended=request.include_attended, terms=of_terms
     )
 
 
 def _said(one: Override) -> tuple[Any, ...]:
-    return one.booking_id, one.line_no, one.action, one.amount_minor
+    said = one.booking_id, one.line_no, one.action, one.amount_minor
+    return said if one.return_as is None else (*said, one.return_as)
 
 
 async def _seen(

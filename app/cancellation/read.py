@@ -7,7 +7,7 @@ are the job's own at any time.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from app.db.core.engine import Database
 from app.db.jobs import job_sessions, job_versions, jobs
@@ -204,9 +204,14 @@ def _sums(totals: PlanTotals, groups: Sequence[RefundGroup]) -> dict[RefundStatu
         RefundSum(totals.nothing_to_return, {}, 0, totals.kept_amounts, totals.kept_credits),
         1,
     )
-    for status, group in groups:
+    for status, is_first, group in groups:
         of_group = _of_group(group)
-        _add(sums[status], of_group, 1)
+        shown = of_group
+        if status is RefundStatus.REPLACED:  # what is kept of the line is told of its last leg
+            shown = replace(of_group, kept_amounts={}, kept_credits=0)
+        _add(sums[status], shown, 1)
+        if not is_first:
+            continue
         _add(pending, RefundSum(group.to_return, of_group.amounts, of_group.credits), -1)
         nothing = group.lines - group.to_return
         _add(skipped, RefundSum(nothing, {}, 0, of_group.kept_amounts, of_group.kept_credits), -1)

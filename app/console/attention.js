@@ -14,6 +14,9 @@ const REASONS = {
   amount_exceeds_remaining: "More than what is left of the payment.",
   [DISPUTED]: "The payment is disputed.",
   refund_window_expired: "It is too late to refund this payment.",
+  form_not_supported: "The service can't return it in this form.",
+  not_captured: "The payment was never captured, and only a part of it was to be let go.",
+  returned_twice: "Made after all, when it had been refused and returned in another form. See what to take back.",
   gave_up: "Tried for a long time without an answer.",
   [CLAIMED]: "Other refunds claim all that was paid, as far as the schedule has named it. See what was paid.",
 };

@@ -11,7 +11,14 @@ export function termsForm(terms, ownCurrency) {
   const { payments, credits, fees } = terms;
   const keep = payments.keep;
   const fields = {
-    "/payments/return_as": choice("return-as", "Payments come back", payments.return_as, { original: "The way they were paid", nothing: "Not at all" }),
+    "/payments/return_as": choice("return-as", "Payments come back", payments.return_as, FORMS),
+    "/payments/fallback": choice("fallback", "Where a payment can't be returned so", ladderOf(payments.fallback), LADDERS, {
+      note: "Too late for a refund, the card is closed. Never after a dispute.",
+    }),
+    "/payments/part_refunded": choice("part-refunded", "Where a part of it was returned before", payments.part_refunded, {
+      person: "A person looks",
+      rest: "What is left comes back",
+    }),
     "/payments/keep/percent": text("percent", "Kept, in percent", keep.percent, { inputmode: "decimal", note: "0 to 100, two decimals at most." }),
     "/payments/keep/per": choice("per", "The fee is taken", keep.per, { booking: "Once per booking", line: "Of each payment" }),
     "/credits/return": choice("credits", "Credits come back", String(credits.return), { true: "Yes", false: "No" }),
@@ -31,7 +38,12 @@ export function termsForm(terms, ownCurrency) {
     const { sums, errors } = fixed.read();
     const [percent, days] = ["/payments/keep/percent", "/credits/valid_for_days"].map(value);
     const said = {
-      payments: { return_as: value("/payments/return_as"), keep: { percent: asNumber(percent || "0"), fixed: sums, per: value("/payments/keep/per") } },
+      payments: {
+        return_as: value("/payments/return_as"),
+        keep: { percent: asNumber(percent || "0"), fixed: sums, per: value("/payments/keep/per") },
+        part_refunded: value("/payments/part_refunded"),
+        fallback: value("/payments/fallback").split(","),
+      },
       credits: { return: value("/credits/return") === "true", valid_for_days: days ? asNumber(days) : null },
       fees: { late_cancelled: value("/fees/late_cancelled"), no_show: value("/fees/no_show") },
     };
@@ -48,7 +60,7 @@ export function termsForm(terms, ownCurrency) {
   }
 
   const elements = [
-    group("Payments", "/payments/return_as", "/payments/keep/percent"),
+    group("Payments", "/payments/return_as", "/payments/fallback", "/payments/part_refunded", "/payments/keep/percent"),
     fixed.element,
     fields["/payments/keep/per"].element,
     group("Credits", "/credits/return", "/credits/valid_for_days"),
@@ -57,6 +69,16 @@ export function termsForm(terms, ownCurrency) {
   return { elements, read, blame };
 }
 
+const FORMS = { original: "The way they were paid", store_credit: "As store credit", nothing: "Not at all" };
+const LADDERS = {
+  person: "A person looks",
+  "store_credit,person": "As store credit, then a person looks",
+  "original,person": "The way it was paid, then a person looks",
+  "store_credit,original,person": "As store credit, then the way it was paid",
+  "original,store_credit,person": "The way it was paid, then as store credit",
+};
+/** The ladder as one word: a person is always its end. */
+const ladderOf = (fallback) => [...fallback.filter((one) => one !== "person"), "person"].join(",");
 const FEES = { keep: "Is kept", return: "Comes back whole" };
 
 /** What is no number goes as it is: the service says what is wrong with it. */
@@ -79,8 +101,8 @@ function field(id, label, input, note) {
 
 const text = (id, label, value, { note, ...more }) => field(id, label, h("input", { value, autocomplete: "off", ...more }), note);
 
-const choice = (id, label, value, words) =>
-  field(id, label, h("select", {}, Object.entries(words).map(([one, said]) => h("option", { value: one, selected: one === value }, said))));
+const choice = (id, label, value, words, { note } = {}) =>
+  field(id, label, h("select", {}, Object.entries(words).map(([one, said]) => h("option", { value: one, selected: one === value }, said))), note);
 
 /** Sums by currency, in major units, with a row for one more; a row without an amount says nothing. */
 function fixedSums(sums, ownCurrency) {

@@ -11,11 +11,12 @@ export function keptByRule(sums) {
   return [...byRule].map(([rule, members]) => [KEPT[rule] ?? rule, members.map(sumOf).join(" + ")]);
 }
 
-/** What is kept and why, and by which terms: pairs for a list of facts. Nothing of it where all comes back whole. */
+/** What comes back as value, what is kept and why, and by which terms: pairs for a list of facts, of those that there are. */
 export function keptFacts({ totals, terms }) {
   const lines = keptByRule(totals.kept).map(([rule, sum]) => h("li", {}, `${rule}: ${sum}`));
   const sums = [kept(totals), lines.length > 0 && h("ul", { class: "soft" }, lines)];
-  return [...(kept(totals) ? [["Kept", sums]] : []), ...(terms ? [["Terms", sentence(terms)]] : [])];
+  const value = totals.store_credits.map(money).join(" + ");
+  return [...(value ? [["Of it as store credit", value]] : []), ...(kept(totals) ? [["Kept", sums]] : []), ...(terms ? [["Terms", sentence(terms)]] : [])];
 }
 
 /** What a document of terms says, in one sentence. */
@@ -24,11 +25,20 @@ export function sentence({ payments, credits, fees }) {
   return `${words[0].toUpperCase()}${words.slice(1)}.`;
 }
 
-function ofPayments({ return_as: form, keep }) {
+function ofPayments({ return_as: form, keep, fallback = [] }) {
   if (form === "nothing") return "payments don't come back";
+  const inForm = form === "store_credit" ? " as store credit" : "";
+  const next = fallback[0] !== form && FALLBACK[fallback[0]];
+  return [feeWords(keep, inForm), next && `what can't be returned so comes back ${next}`].filter(Boolean).join("; ");
+}
+
+const FALLBACK = { store_credit: "as store credit", original: "the way it was paid" };
+
+function feeWords(keep, inForm) {
   const fixed = keep.fixed.filter((one) => one.amount_minor).map(money);
   const fee = [keep.percent && `${number(keep.percent)}\u00a0%`, fixed.join(" or ")].filter(Boolean).join(" and ");
-  return fee ? `${fee} per ${keep.per === "line" ? "payment" : "booking"} is kept` : "payments come back whole";
+  const rest = inForm && ` and the rest comes back${inForm}`;
+  return fee ? `${fee} per ${keep.per === "line" ? "payment" : "booking"} is kept${rest}` : `payments come back whole${inForm}`;
 }
 
 function ofCredits({ return: comeBack, valid_for_days: days }) {

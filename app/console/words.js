@@ -157,6 +157,7 @@ export const REFUND = {
   processing: "Accepted, not final",
   skipped: "Nothing to return",
   resolved: "Resolved by hand",
+  replaced: "Refused, returned otherwise",
 };
 
 export const BOOKING = {
@@ -178,6 +179,7 @@ export const KEPT = {
   terms: "By the terms",
   fee: "Fee",
   override: "By exception",
+  part_refunded: "Returned in part before",
 };
 
 /** The word for refunds of a status, in a job of a status. */

@@ -2,9 +2,9 @@
 
 What a row may be is said by CHECKs and unique indexes, not by the code that writes it. Three things
 hold the promise here: one live claim of a session over all jobs (`one_live_acceptance`), one refund
-per payment line of a booking over all jobs (`one_refund_per_line`), and no more claimed of a
-payment, or of an account for one booking, than was paid (`never_more_than_was_paid`). Every key
-starts with the business it belongs to.
+per leg of a payment line over all jobs (`one_refund_per_leg`), and no more claimed of a payment, or
+of an account for one booking, than was paid (`never_more_than_was_paid`). Every key starts with the
+business it belongs to.
 """
 
 from enum import StrEnum
@@ -17,6 +17,7 @@ from app.domain.statuses import (
     WITHDRAWN_LINE,
     BookingStatus,
     JobStatus,
+    RefundForm,
     RefundStatus,
     SessionOutcome,
     SessionStatus,
@@ -26,6 +27,11 @@ from app.domain.terms import OverrideAction
 # Stripe's own ids of refunds, which its thin events name.
 AT_STRIPE = "substr(upstream_reference, 1, 3) IN ('re_', 'pyr')"
 NOT_WITHDRAWN = f"status <> 'skipped' OR coalesce(failure_code, '') <> '{WITHDRAWN_LINE}'"
+
+# The upstream that a refund is asked of: value and gifts are the credits service's.
+UPSTREAM_OF: Final = (
+    "CASE WHEN returned_as IN ('store_credit', 'goodwill') THEN 'credit' ELSE method END"
+)
 
 metadata = sa.MetaData(
     naming_convention={
@@ -208,7 +214,12 @@ job_overrides = sa.Table(
     sa.Column("action", sa.String(8), nullable=False),
     sa.Column("amount_minor", sa.BigInteger),  # NULL: the whole line
     sa.Column("note", sa.String(500), nullable=False),
+    sa.Column("return_as", sa.String(16)),  # NULL: as the terms have it
     one_of("action", OverrideAction),
+    sa.CheckConstraint(
+        "return_as IS NULL OR return_as IN ('original', 'store_credit') AND action = 'return'",
+        name="returns_in_a_form",
+    ),
     sa.CheckConstraint(
         "amount_minor IS NULL OR amount_minor > 0 AND line_no > 0 AND action = 'return'",
         name="returns_a_part_of_a_line",
@@ -351,6 +362,11 @@ refunds = sa.Table(
     sa.Column("booking_id", sa.String(128), nullable=False),
     sa.Column("client_id", sa.String(128), nullable=False),
     sa.Column("line_no", sa.Integer, nullable=False),  # 0: the booking has nothing to return
+    # Of a line, from 1: the next one follows a recorded refusal, in another form or amount.
+    sa.Column("leg", sa.Integer, nullable=False, server_default="1"),
+    sa.Column(
+        "returned_as", sa.String(16), nullable=False, server_default=RefundForm.ORIGINAL.value
+    ),
     sa.Column("method", sa.String(8), nullable=False),
     sa.Column("payment_id", sa.String(128)),
     sa.Column("amount_minor", sa.BigInteger),
@@ -363,6 +379,8 @@ refunds = sa.Table(
     sa.Column("kept_credits", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("kept_by", sa.String(64)),
     sa.Column("status", sa.String(16), nullable=False),
+    # Another leg has followed: whatever is heard of this one later, the line goes on there.
+    sa.Column("followed", sa.Boolean, nullable=False, server_default=sa.false()),
     # When a machine must next touch the row: pending: send it; submitted: the lease's end;
     # indeterminate and processing: look it up. NULL: no machine will, the outcome is final or a
     # person's to decide.
@@ -390,6 +408,13 @@ refunds = sa.Table(
         ["job_id", "session_id"], ["job_sessions.job_id", "job_sessions.session_id"]
     ),
     one_of("status", RefundStatus),
+    one_of("returned_as", RefundForm),
+    sa.CheckConstraint(
+        "leg BETWEEN 1 AND 8 AND (leg = 1 OR method = 'payment')", name="legs_of_a_payment"
+    ),
+    sa.CheckConstraint(
+        "returned_as = 'original' OR method = 'payment'", name="value_instead_of_money"
+    ),
     sa.CheckConstraint(
         f"({_PAID_BY_ONE_MEANS}) AND line_no > 0 "
         "OR method = 'none' AND line_no = 0 AND status = 'skipped'",
@@ -409,6 +434,7 @@ refunds = sa.Table(
     sa.CheckConstraint(
         "(kept_by IS NULL) = (kept_amount_minor = 0 AND kept_credits = 0)", name="kept_by_a_rule"
     ),
+    sa.CheckConstraint("status <> 'replaced' OR followed", name="replaced_by_a_leg"),
     sa.CheckConstraint(
         "(due_at IS NULL) = (outcome_seq IS NOT NULL)", name="final_ones_are_numbered"
     ),
@@ -416,23 +442,32 @@ refunds = sa.Table(
         "status NOT IN ('pending', 'submitted') OR due_at IS NOT NULL", name="open_ones_are_due"
     ),
     sa.CheckConstraint(
-        "status NOT IN ('succeeded', 'rejected', 'skipped', 'resolved') OR due_at IS NULL",
+        "status NOT IN ('succeeded', 'rejected', 'skipped', 'resolved', 'replaced') "
+        "OR due_at IS NULL",
         name="final_ones_rest",
     ),
     sa.CheckConstraint("(settled_at IS NULL) = (outcome_seq IS NULL)", name="settled_when"),
     # Lines of a withdrawn job are kept for its audit only, and don't stand in the way of another
     # job's.
     partial(
-        "one_refund_per_line",
+        "one_refund_per_leg",
         "business_id",
         "booking_id",
         "line_no",
+        "leg",
         where=NOT_WITHDRAWN,
         unique=True,
     ),
     sa.Index("refunds_of_job", "job_id", "status", "id"),
     sa.Index("refunds_of_client", "job_id", "client_id", "id"),
-    partial("refunds_due", "job_id", "method", "due_at", "id", where="due_at IS NOT NULL"),
+    partial(
+        "refunds_due",
+        "job_id",
+        sa.text(f"({UPSTREAM_OF})"),
+        "due_at",
+        "id",
+        where="due_at IS NOT NULL",
+    ),
     partial(
         "refunds_in_outcome_order",
         "job_id",

@@ -24,6 +24,8 @@ class PlanTotals:
     kept_credits: int = 0
     # The same by the rule that keeps it: each a sum by currency, and `credits`.
     kept: dict[str, dict[str, int]] = field(default_factory=dict)
+    # Of `amounts`, what comes back as value at the credits service.
+    store_credits: dict[str, int] = field(default_factory=dict)
 
 
 def totals_fields(totals: PlanTotals) -> dict[str, Any]:
@@ -39,6 +41,7 @@ def totals_fields(totals: PlanTotals) -> dict[str, Any]:
         "kept_amounts": money_fields(totals.kept_amounts),
         "kept_credits": totals.kept_credits,
         "kept": kept_fields(totals.kept),
+        "store_credits": money_fields(totals.store_credits),
     }
 
 

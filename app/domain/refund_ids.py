@@ -42,6 +42,17 @@ def refund_id(ms: int, position: int, job_id: str, booking_id: str, line_no: int
     return f"{ms >> 16:08x}-{ms & 0xFFFF:04x}-7{place[:3]}-8{place[3:]}{digest[0]}-{digest[1:13]}"
 
 
+def next_leg_id(refund_id: str, leg: int) -> str:
+    """The id of the leg that follows the one of this id: in its session's range, as it is.
+
+    Args:
+        refund_id: of the leg that was refused.
+        leg: the number of the one that follows, from 2.
+    """
+    digest = hashlib.sha256(f"{refund_id}/{leg}".encode()).hexdigest()
+    return f"{refund_id[:22]}{digest[0]}-{digest[1:13]}"
+
+
 def milliseconds(job_id: str) -> int:
     """The milliseconds inside a job's id (a UUIDv7), which all its refund ids share."""
     return int(job_id[:8] + job_id[9:13], 16)

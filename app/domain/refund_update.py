@@ -3,7 +3,15 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from app.domain.statuses import RefundStatus
+from app.domain.statuses import RefundForm, RefundStatus
+
+
+@dataclass(frozen=True, slots=True)
+class NextLeg:
+    """How a line goes on after a refusal: in which form, and how much (ISO 4217 minor units)."""
+
+    form: RefundForm
+    amount_minor: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +23,8 @@ class RefundUpdate:
     `uncounted`: the call surely had no effect, and is taken off the row's attempts. `new_key`: it
     was refused, and the next try is to be judged anew; under its key an upstream may repeat the
     refusal for a day (docs.stripe.com/api/idempotent_requests), whatever has changed since.
-    `expires_…`: until when credits that came back were to be used, and are now.
+    `expires_…`: until when credits that came back were to be used, and are now. `next_leg` follows
+    one that is `replaced`.
     """
 
     status: RefundStatus
@@ -28,3 +37,4 @@ class RefundUpdate:
     new_key: bool = False
     expires_before: datetime | None = None
     expires_after: datetime | None = None
+    next_leg: NextLeg | None = None

@@ -42,7 +42,10 @@ class SessionOutcome(StrEnum):
 
 
 class RefundStatus(StrEnum):
-    """Where a refund is; `due_at` says whether a machine will still touch it."""
+    """Where a refund is; `due_at` says whether a machine will still touch it.
+
+    `replaced`: it was refused, and the line's next leg is to return it in another form or amount.
+    """
 
     PENDING = "pending"
     SUBMITTED = "submitted"
@@ -52,6 +55,7 @@ class RefundStatus(StrEnum):
     REJECTED = "rejected"
     SKIPPED = "skipped"
     RESOLVED = "resolved"
+    REPLACED = "replaced"
 
 
 # Those that a machine still goes on with, unless it has given one up; and those that only a person
@@ -78,6 +82,8 @@ WAIVED = "waived"
 ALREADY_REFUNDED = "already_refunded"
 # The failure code of a line where another line's refund has returned all that was paid.
 ALREADY_REFUNDED_HERE = "already_refunded_here"
+# The failure code of a leg that was made after its refusal, when another leg had followed.
+RETURNED_TWICE = "returned_twice"
 
 
 class Method(StrEnum):

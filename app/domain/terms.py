@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from app.domain.statuses import BookingStatus, Method
+from app.domain.statuses import BookingStatus, Method, RefundForm
 
 # A job is settled by the policy of its acceptance, whatever is in force since.
 FIRST_POLICY: Final = 1  # kept what waiting clients had paid, and named no sum of what it kept
@@ -31,13 +31,30 @@ class SkipReason(StrEnum):
     TERMS = "terms"
     FEE = "fee"
     OVERRIDE = "override"
+    PART_REFUNDED = "part_refunded"  # less was left of the payment than was to be returned
 
 
 class ReturnAs(StrEnum):
     """In which form payments come back."""
 
     ORIGINAL = "original"
+    STORE_CREDIT = "store_credit"
     NOTHING = "nothing"
+
+
+class Fallback(StrEnum):
+    """What follows a refusal that no further try can mend."""
+
+    ORIGINAL = "original"
+    STORE_CREDIT = "store_credit"
+    PERSON = "person"
+
+
+class PartRefunded(StrEnum):
+    """What follows where less is left of a payment than was to be returned."""
+
+    REST = "rest"
+    PERSON = "person"
 
 
 class KeepPer(StrEnum):
@@ -73,12 +90,15 @@ class Terms:
     """What is owed: by default all comes back, and fees are kept.
 
     `keep_basis_points` are hundredths of a percent, `keep_fixed` minor units by currency.
+    `fallback` are the forms that follow a refusal, in their order; after them it is a person's.
     """
 
     return_as: ReturnAs = ReturnAs.ORIGINAL
     keep_basis_points: int = 0
     keep_fixed: tuple[tuple[str, int], ...] = ()
     keep_per: KeepPer = KeepPer.BOOKING
+    part_refunded: PartRefunded = PartRefunded.PERSON
+    fallback: tuple[RefundForm, ...] = ()
     return_credits: bool = True
     valid_for_days: int | None = None
     late_cancelled: FeeRule = FeeRule.KEEP
@@ -93,7 +113,8 @@ class Terms:
 class PaidLine(NamedTuple):
     """A payment line of more than 0: minor units of a currency, or credits.
 
-    `action` is what a person said of it, `returned` how much of it they said comes back.
+    `action` is what a person said of it, `returned` how much of it they said comes back, and
+    `return_as` in which form.
     """
 
     method: Method
@@ -101,14 +122,19 @@ class PaidLine(NamedTuple):
     currency: str | None
     action: OverrideAction | None = None
     returned: int | None = None
+    return_as: RefundForm | None = None
 
 
 class Owed(NamedTuple):
-    """What of a line comes back, what is kept, and the rule that keeps it."""
+    """What of a line comes back, what is kept, the rule that keeps it, and the form.
+
+    The form is that in which it is tried first.
+    """
 
     returned: int
     kept: int
     kept_by: SkipReason | None
+    form: RefundForm = RefundForm.ORIGINAL
 
 
 def nothing_to_return(
@@ -161,7 +187,23 @@ def owed(
         ],
         terms,
     )
-    return [_owed(*each) for each in zip(lines, treated, fees, strict=True)]
+    return [
+        _owed(line, how, fee)._replace(form=form_of(line.method, line.return_as, terms))
+        for line, how, fee in zip(lines, treated, fees, strict=True)
+    ]
+
+
+def form_of(method: Method, said: RefundForm | None, terms: Terms) -> RefundForm:
+    """In which form a line is tried first: credits always come back as credits."""
+    if method is not Method.PAYMENT:
+        return RefundForm.ORIGINAL
+    return said or first_form(terms)
+
+
+def first_form(terms: Terms) -> RefundForm:
+    """In which form payments come back, where nobody said otherwise of one."""
+    as_value = terms.return_as is ReturnAs.STORE_CREDIT
+    return RefundForm.STORE_CREDIT if as_value else RefundForm.ORIGINAL
 
 
 def treatment(
@@ -186,7 +228,7 @@ def treatment(
     if action is OverrideAction.RETURN:
         return LineShare.RETURNED
     is_payment = method is Method.PAYMENT
-    returns = terms.return_as is ReturnAs.ORIGINAL if is_payment else terms.return_credits
+    returns = terms.return_as is not ReturnAs.NOTHING if is_payment else terms.return_credits
     if not returns:
         return SkipReason.TERMS
     had_fee = status in (BookingStatus.LATE_CANCELLED, BookingStatus.NO_SHOW)

@@ -4,10 +4,12 @@ Pure. A document that is stored is whole; what a request names replaces the busi
 member.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import takewhile
 from typing import Any, Final
 
-from app.domain.terms import FeeRule, KeepPer, ReturnAs, Terms
+from app.domain.statuses import RefundForm
+from app.domain.terms import Fallback, FeeRule, KeepPer, PartRefunded, ReturnAs, Terms
 
 _BASIS_POINTS: Final = 100  # in one percent
 Document = Mapping[str, Any]
@@ -27,6 +29,8 @@ def document_of(terms: Terms) -> dict[str, Any]:
                 ],
                 "per": terms.keep_per.value,
             },
+            "part_refunded": terms.part_refunded.value,
+            "fallback": [*(form.value for form in terms.fallback), Fallback.PERSON.value],
         },
         "credits": {"return": terms.return_credits, "valid_for_days": terms.valid_for_days},
         "fees": {"late_cancelled": terms.late_cancelled.value, "no_show": terms.no_show.value},
@@ -34,7 +38,10 @@ def document_of(terms: Terms) -> dict[str, Any]:
 
 
 def terms_of(document: Document) -> Terms:
-    """The terms of a whole document."""
+    """The terms of a whole document.
+
+    One that was stored before a member came to be is read with what held then.
+    """
     payments, credits, fees = (document[name] for name in ("payments", "credits", "fees"))  # noqa: A001
     keep = payments["keep"]
     return Terms(
@@ -42,11 +49,18 @@ def terms_of(document: Document) -> Terms:
         keep_basis_points=round(keep["percent"] * _BASIS_POINTS),
         keep_fixed=tuple(sorted((one["currency"], one["amount_minor"]) for one in keep["fixed"])),
         keep_per=KeepPer(keep["per"]),
+        part_refunded=PartRefunded(payments.get("part_refunded", PartRefunded.PERSON)),
+        fallback=_forms(payments.get("fallback", ())),
         return_credits=credits["return"],
         valid_for_days=credits["valid_for_days"],
         late_cancelled=FeeRule(fees["late_cancelled"]),
         no_show=FeeRule(fees["no_show"]),
     )
+
+
+def _forms(fallback: Iterable[str]) -> tuple[RefundForm, ...]:
+    """The forms of a ladder that come before its person."""
+    return tuple(map(RefundForm, takewhile(lambda word: word != Fallback.PERSON, fallback)))
 
 
 DEFAULTS: Final = document_of(Terms())

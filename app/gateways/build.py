@@ -9,8 +9,9 @@ from typing import Final, Literal
 from app.gateways import credits as credits_contract
 from app.gateways import payments as payments_contract
 from app.gateways import stripe
+from app.gateways.facts import ReadingGateway
 from app.gateways.http import UpstreamClient
-from app.gateways.outcomes import Gateway, UpstreamMethod
+from app.gateways.outcomes import UpstreamMethod
 from app.gateways.provider import Provider
 
 PaymentsProvider = Literal["http", "stripe"]
@@ -38,7 +39,7 @@ def gateways_from(
     total_seconds: float,
     max_connections: int,
     payments_provider: PaymentsProvider = "http",
-) -> dict[UpstreamMethod, Gateway]:
+) -> dict[UpstreamMethod, ReadingGateway]:
     """The gateways by method.
 
     `max_connections` is for each upstream, deadlines are as in `http.UpstreamClient`.

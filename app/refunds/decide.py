@@ -8,8 +8,9 @@ from typing import assert_never
 
 from app.db.jobs.ceilings import Sibling
 from app.db.refunds.claims import ClaimedRefund
+from app.db.refunds.legs import LineSoFar
 from app.domain.refund_update import RefundUpdate
-from app.domain.statuses import ALREADY_REFUNDED, RefundStatus
+from app.domain.statuses import ALREADY_REFUNDED, RefundForm, RefundStatus
 from app.gateways.outcomes import (
     Absent,
     Finding,
@@ -24,6 +25,7 @@ from app.gateways.outcomes import (
     Unavailable,
 )
 from app.refunds import policy
+from app.refunds.legs.ladder import Ladder, RefusedLeg, next_leg
 from app.refunds.policy import AttemptContext
 
 
@@ -93,6 +95,38 @@ def decide_by_sibling(context: AttemptContext, sibling: Sibling | None) -> Refun
     return policy.perhaps_refunded_here(context, named)
 
 
+def decide_by_ladder(
+    claimed: ClaimedRefund,
+    update: RefundUpdate,
+    ladder: Ladder,
+    line: LineSoFar,
+    *,
+    remaining_minor: int | None,
+) -> RefundUpdate:
+    """Whether another leg of the line follows a refusal, or a person.
+
+    Args:
+        claimed: the refund that was refused.
+        update: the refusal, as it would be a person's.
+        ladder: what the job's terms say of refusals.
+        line: what the line has been tried in.
+        remaining_minor: what its upstream says is left of the payment; None: it doesn't.
+    """
+    if claimed.followed:
+        return policy.replaced(update, None)
+    refused = RefusedLeg(
+        leg=claimed.leg,
+        form=RefundForm(claimed.returned_as),
+        tried=line.forms,
+        amount_minor=claimed.amount_minor or 0,
+        code=update.failure_code or "",
+        is_whole=line.is_whole,
+        remaining_minor=remaining_minor,
+    )
+    following = next_leg(ladder, refused)
+    return update if following is None else policy.replaced(update, following)
+
+
 def decide_after_lookup(
     claimed: ClaimedRefund, context: AttemptContext, finding: Finding
 ) -> RefundUpdate:
@@ -114,6 +148,9 @@ def decide_after_lookup(
             )
         case Rejected(code, detail, reference):
             return policy.rejected(code, detail, reference)
+        case Absent() if claimed.followed:
+            detail = "refused, and the upstream has none of it"
+            return policy.replaced(policy.rejected(claimed.failure_code or "refused", detail), None)
         case Absent() if claimed.status == RefundStatus.PROCESSING:
             # It has given the refund an id: not to know of it now is no leave to send it again.
             detail = "the upstream had accepted it and does not show it now"

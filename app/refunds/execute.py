@@ -7,32 +7,23 @@ before this is called; no call starts so late that it could outlive the lease.
 import time
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, assert_never
+from functools import partial
 
 import structlog
 
 from app.db.jobs import ceilings
 from app.db.refunds.claims import ClaimedRefund
 from app.domain.refund_update import RefundUpdate
-from app.domain.statuses import RefundStatus
-from app.fault_points import reached
+from app.domain.statuses import RefundForm, RefundStatus
 from app.gateways.outcomes import (
-    Absent,
-    Finding,
-    Gateway,
-    Indeterminate,
-    Limit,
     Order,
-    Outcome,
     PaymentAccount,
-    Processing,
-    Rejected,
-    Succeeded,
-    Throttled,
-    Unavailable,
     UpstreamMethod,
 )
 from app.refunds import decide, policy
+from app.refunds.legs.ladder import NO_LADDER, Ladder
+from app.refunds.legs.next_leg import with_next_leg
+from app.refunds.pacing.instrumented import InstrumentedGateway
 from app.refunds.pacing.pace import Admission, Pace, Signal
 from app.refunds.policy import AttemptContext
 from app.refunds.rate_limit import RateLimit
@@ -55,6 +46,7 @@ class LaneContext:
     payment_account: PaymentAccount = None
     rate_limit: RateLimit | None = None  # None: the upstream does not count calls
     valid_until: datetime | None = None  # credits that come back can be used at least so long
+    ladder: Ladder = NO_LADDER
 
 
 async def execute(
@@ -86,12 +78,12 @@ async def execute(
         return policy.upstream_paused(
             context, claimed.status, due_in_seconds=pause * (1 + context.jitter)
         )
-    gateway = _InstrumentedGateway(runtime.gateways[lane.method], lane.method, lane.pace)
+    gateway = InstrumentedGateway(runtime.gateways[lane.method], lane.method, lane.pace)
     try:
         if runtime.stopping.is_set() or seconds_since_boot() >= send_before:
             return policy.not_started(claimed.status, waits_for=context.waits_for)
         order = order_of(claimed, lane)
-        return await _call(runtime, gateway, order, claimed, context, send_before)
+        return await _call(runtime, gateway, order, claimed, context, lane.ladder, send_before)
     finally:
         _count(lane, gateway.calls)
         paused = lane.pace.leave(
@@ -116,91 +108,33 @@ def _count(lane: LaneContext, calls: int) -> None:
         lane.rate_limit.debt += calls - 1
 
 
-@dataclass(slots=True)
-class _InstrumentedGateway:
-    """The gateway, its calls counted, and what the last said of the upstream."""
-
-    gateway: Gateway
-    method: UpstreamMethod
-    pace: Pace
-    calls: int = 0
-    signal: Signal | None = None
-    retry_after_seconds: float = 0.0
-
-    async def refund(self, order: Order) -> Outcome:
-        sent_at = self._sent()
-        reached(f"refund.{self.method}.before")
-        outcome = await self.gateway.refund(order)
-        reached(f"refund.{self.method}.after")
-        self._note(outcome, sent_at)
-        return outcome
-
-    async def look_up(self, order: Order) -> Finding:
-        sent_at = self._sent()
-        reached(f"look_up.{self.method}.before")
-        finding = await self.gateway.look_up(order)
-        reached(f"look_up.{self.method}.after")
-        self._note(finding, sent_at)
-        return finding
-
-    async def aclose(self) -> None:
-        """The gateway stays open: it is the process's."""
-
-    def _sent(self) -> float:
-        self.calls += 1
-        if self.calls > 1:  # the first has waited for its turn
-            self.pace.went()
-        return self.pace.clock()
-
-    def _note(self, outcome: Outcome | Finding, sent_at: float) -> None:
-        asked: float | None = None
-        match outcome:
-            case Rejected(code, _, None) if code == policy.INSUFFICIENT_BALANCE:
-                self.signal = Signal.OUT_OF_FUNDS
-            case Succeeded() | Processing() | Rejected() | Absent():
-                self.signal = Signal.WELL
-            case Throttled(asked, limit) | Indeterminate(_, asked, Limit() as limit):
-                self.signal = _SIGNALS[limit]
-            case Unavailable(_, asked) | Indeterminate(_, asked):
-                self.signal = Signal.FAILING
-            case _:
-                assert_never(outcome)
-        self.retry_after_seconds = min(asked or 0.0, policy.MAX_RETRY_AFTER_SECONDS)
-        if self.signal in {Signal.WELL, Signal.OUT_OF_FUNDS, Signal.THROTTLED}:
-            refused = self.signal is Signal.THROTTLED
-            self.pace.answered(
-                sent_at, refused=refused, retry_after_seconds=self.retry_after_seconds
-            )
-
-
-# Where another call was at the same object, the upstream is well.
-_SIGNALS: Final = {
-    Limit.RATE: Signal.THROTTLED,
-    Limit.CONCURRENCY: Signal.CROWDED,
-    Limit.OBJECT: Signal.WELL,
-}
-
-
 async def _call(
     runtime: Runtime,
-    gateway: _InstrumentedGateway,
+    gateway: InstrumentedGateway,
     order: Order,
     claimed: ClaimedRefund,
     context: AttemptContext,
+    ladder: Ladder,
     send_before: float,
 ) -> RefundUpdate:
     settings = runtime.settings
     quiet_in = settings.upstream_timeout_seconds + settings.upstream_quiescence_seconds
+    go_on = partial(
+        with_next_leg,
+        *(runtime.db, ladder, claimed, order, context),
+        read_payment=gateway.payment,
+    )
     try:
         if claimed.status != RefundStatus.SUBMITTED:
-            return decide.decide_after_lookup(claimed, context, await gateway.look_up(order))
+            found = decide.decide_after_lookup(claimed, context, await gateway.look_up(order))
+            return await go_on(found)
         if settings.look_up_first:
             known = decide.decide_after_lookup(claimed, context, await gateway.look_up(order))
             if known.status == RefundStatus.SUBMITTED or seconds_since_boot() >= send_before:
                 # The look-up told nothing, or too late.
                 return policy.not_started(claimed.status, due_in_seconds=context.pause())
             if known.status != RefundStatus.PENDING:
-                return known
+                return await go_on(known)
         started = time.monotonic()
         outcome = await gateway.refund(order)
         quiet_in -= min(time.monotonic() - started, settings.upstream_timeout_seconds)
@@ -208,7 +142,7 @@ async def _call(
             gateway, order, context, outcome, quiet_in_seconds=quiet_in
         )
         if update.failure_code != policy.ALREADY_REFUNDED_ELSEWHERE:
-            return update
+            return await go_on(update)
         async with runtime.db.read() as conn:
             sibling = await ceilings.sibling_of(conn, claimed.id)
         return decide.decide_by_sibling(context, sibling) or update
@@ -242,6 +176,7 @@ def order_of(claimed: ClaimedRefund, lane: LaneContext) -> Order:
         failed_as=claimed.upstream_reference if has_failed else None,
         payment_account=lane.payment_account,
         valid_until=lane.valid_until,
+        form=RefundForm(claimed.returned_as),
         business_id=lane.business_id,
         client_id=claimed.client_id,
     )

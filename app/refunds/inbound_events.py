@@ -114,6 +114,13 @@ async def _request_lookup(
                 conn, job_id, status=JobStatus.RUNNING, finished_at=None, due_at=now()
             )
             return InboundResult.REOPENED
+        case RefundStatus.REPLACED, False:
+            # Its upstream may have made it after all, when another leg had followed.
+            await manual_changes.reopen_replaced(conn, refund_id, actor=f"hook:{source}")
+            await jobs.update(
+                conn, job_id, status=JobStatus.RUNNING, finished_at=None, due_at=now()
+            )
+            return InboundResult.LOOK_UP
         case RefundStatus.PROCESSING, False:
             await manual_changes.look_again(
                 conn, job_id, actor=f"hook:{source}", refund_ids=(refund_id,)

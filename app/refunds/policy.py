@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from app.domain.refund_update import RefundUpdate
+from app.domain.refund_update import NextLeg, RefundUpdate
 from app.domain.statuses import ALREADY_REFUNDED, ALREADY_REFUNDED_HERE, RefundStatus
 
 INSUFFICIENT_BALANCE: Final = "insufficient_balance"
@@ -126,6 +126,11 @@ def rejected(code: str, detail: str, upstream_reference: str | None = None) -> R
     )
 
 
+def replaced(refusal: RefundUpdate, next_leg: NextLeg | None) -> RefundUpdate:
+    """The refusal stands, and the line goes on with `next_leg`; None: that is there already."""
+    return replace(refusal, status=RefundStatus.REPLACED, next_leg=next_leg)
+
+
 def refunded_elsewhere(detail: str) -> RefundUpdate:
     """The upstream says it is refunded and has no refund of ours.
 
@@ -154,9 +159,7 @@ def perhaps_refunded_here(context: AttemptContext, sibling: str) -> RefundUpdate
 
     Who did it is not known, either.
     """
-    return _refused_for_now(
-        context, ALREADY_REFUNDED, f"{sibling} of the same payment is under way"
-    )
+    return refused_for_now(context, ALREADY_REFUNDED, f"{sibling} of the same payment is under way")
 
 
 def processing(
@@ -192,10 +195,10 @@ def without_balance(context: AttemptContext, detail: str) -> RefundUpdate:
 
     That is no fault of the refund.
     """
-    return _refused_for_now(context, INSUFFICIENT_BALANCE, detail)
+    return refused_for_now(context, INSUFFICIENT_BALANCE, detail)
 
 
-def _refused_for_now(context: AttemptContext, code: str, detail: str) -> RefundUpdate:
+def refused_for_now(context: AttemptContext, code: str, detail: str) -> RefundUpdate:
     """Refused for what may pass by itself: tried again under a new key.
 
     It is a person's once its retry deadline has passed.

@@ -14,7 +14,8 @@ from app.config.settings import Settings
 from app.db.core.engine import Database
 from app.encryption import SecretBox
 from app.gateways.build import gateways_from, provider_of
-from app.gateways.outcomes import Gateway, UpstreamMethod
+from app.gateways.facts import ReadingGateway
+from app.gateways.outcomes import UpstreamMethod
 from app.gateways.provider import Provider
 from app.queue import Queue
 from app.refunds.pacing.paces import Paces
@@ -37,7 +38,7 @@ class Runtime:
 
     db: Database
     queue: Queue
-    gateways: Mapping[UpstreamMethod, Gateway]
+    gateways: Mapping[UpstreamMethod, ReadingGateway]
     settings: Settings
     jitter: Callable[[], float] = random.random
     # Once set, nothing more is claimed or sent.
@@ -78,7 +79,7 @@ class Runtime:
 
 def gateways(
     settings: Settings, *, payments_url: str, credits_url: str
-) -> dict[UpstreamMethod, Gateway]:
+) -> dict[UpstreamMethod, ReadingGateway]:
     """A process's gateways, with room for every call that its paces let go at once."""
     payments_token, credits_token = settings.payments_token, settings.credits_token
     return gateways_from(

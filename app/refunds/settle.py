@@ -34,7 +34,7 @@ class GroupCommit(GroupCommitter[Recorded]):
 
     def add_update(self, claimed: ClaimedRefund, update: RefundUpdate) -> None:
         """Have this update written in the next group."""
-        self.add(Recorded(claimed.id, claimed.epoch, update))
+        self.add(Recorded(claimed.id, claimed.epoch, update, claimed.leg))
 
 
 async def _record(runtime: Runtime, job_id: str, group: list[Recorded]) -> None:

@@ -320,6 +320,20 @@ async def test_a_booking_of_an_accepted_session_without_its_refund_row_is_found(
     }
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"leg": 2},  # and follows none
+        {"followed": True},  # and none follows it
+    ],
+    ids=str,
+)
+async def test_a_leg_without_the_one_before_or_after_it_is_found(db, cancelled, change):
+    found = await broken(db, sa.update(refunds).where(CARD).values(change))
+    missing = {("totals", cancelled, cancelled)} if "leg" in change else set()
+    assert found == {("legs", cancelled, await refund_of(db, "card"))} | missing
+
+
 async def test_every_invariant_is_broken_by_some_test_here():
     of_jobs = {"totals", "sums", "ended-open", "ended-unexpanded", "overdue", "status"}
     known = of_jobs | {
@@ -331,6 +345,8 @@ async def test_every_invariant_is_broken_by_some_test_here():
         "monotone",
         "session",
         "stranger",
+        "legs",
+        "legs-sum",  # by test_late_legs, as it comes about
     }
     assert {one.code for one in invariants(Rows(), overdue_seconds=60)} <= known, (
         "a new invariant needs a test of its own here"

@@ -11,7 +11,7 @@ from app.db.access.businesses import create as create_business
 from app.db.core.dialect import Instant
 from app.db.terms import overrides, owed_lines
 from app.domain.nouns.terms import Override
-from app.domain.statuses import COUNTED_BY_TERMS, BookingStatus, Method
+from app.domain.statuses import COUNTED_BY_TERMS, BookingStatus, Method, RefundForm
 from app.domain.terms import (
     FeeRule,
     KeepPer,
@@ -44,6 +44,11 @@ def drawn_terms(dice):
     )
 
 
+def drawn_form(dice, action):
+    forms = (None, RefundForm.ORIGINAL, RefundForm.STORE_CREDIT)
+    return dice.choice(forms) if action is OverrideAction.RETURN else None
+
+
 def drawn_lines(dice):
     """Lines of which some are of 0, and some as large as any may be."""
     lines = []
@@ -68,7 +73,8 @@ class Drawn:
         self.said = {}
         self.is_named = dice.random() < 0.4
         if self.is_named and dice.random() < 0.5:
-            self.said[0] = (dice.choice(tuple(OverrideAction)), None)
+            action = dice.choice(tuple(OverrideAction))
+            self.said[0] = (action, None, drawn_form(dice, action))
         elif self.is_named:
             for number_, line in enumerate(self.lines, start=1):
                 if line.amount and dice.random() < 0.6:
@@ -77,7 +83,8 @@ class Drawn:
     def _of_line(self, dice, line):
         action = dice.choice(tuple(OverrideAction))
         part = line.method is Method.PAYMENT and action is OverrideAction.RETURN
-        return action, dice.choice((None, dice.randint(1, line.amount))) if part else None
+        amount = dice.choice((None, dice.randint(1, line.amount))) if part else None
+        return action, amount, drawn_form(dice, action) if part else None
 
     def rows(self):
         own = {"business_id": "studio", "booking_id": self.id}
@@ -95,8 +102,8 @@ class Drawn:
 
     def overrides(self):
         return [
-            Override(self.id, n, action, amount, "said so")
-            for n, (action, amount) in self.said.items()
+            Override(self.id, n, action, amount, "said so", form)
+            for n, (action, amount, form) in self.said.items()
         ]
 
     def expected(self, terms, *, include_attended, overridden):
@@ -106,15 +113,15 @@ class Drawn:
         facts = {"started": self.session_id == "begun", "include_attended": include_attended}
         said = self.said if overridden else {}
         paid = [
-            (number, line._replace(action=action, returned=returned))
+            (number, line._replace(action=action, returned=returned, return_as=form))
             for number, line in enumerate(self.lines, start=1)
             if line.amount
-            for action, returned in [said.get(number) or said.get(0) or (None, None)]
+            for action, returned, form in [said.get(number) or said.get(0) or (None,) * 3]
         ]
         if not paid:
             action = said.get(0, (None,))[0]
             why = booking_kept_by(self.status, action, terms, **facts) or SkipReason.NOTHING_PAID
-            return [(self.id, 0, "none", None, None, 0, 0, None, why)]
+            return [(self.id, 0, "none", None, None, 0, 0, None, why, "original")]
         found = owed(self.status, [line for _, line in paid], terms, **facts)
         return [
             (
@@ -127,6 +134,7 @@ class Drawn:
                 one.kept if line.method is Method.CREDIT else 0,
                 one.kept_by,
                 one.kept_by if one.returned == 0 else None,
+                one.form,
             )
             for (number, line), one in zip(paid, found, strict=True)
         ]
@@ -198,6 +206,7 @@ async def in_database(conn, drawn, terms, *, include_attended, overridden):
                 "kept_credits",
                 "kept_by",
                 "skip_reason",
+                "returned_as",
             )
         )
     )

@@ -65,7 +65,7 @@ REFUSED = {
         NEXT_ACCEPTED | {"position": 2**20},
         "position_fits_refund_id",
     ),
-    "a second refund of a payment line": ("refunds", {"id": OTHER_REFUND}, "one_refund_per_line"),
+    "a second refund of a payment line": ("refunds", {"id": OTHER_REFUND}, "one_refund_per_leg"),
     "a refund of a session that the job has not": (
         "refunds",
         NEW_REFUND | {"session_id": "s2"},

@@ -22,7 +22,7 @@ from app.domain.days import session_times
 from app.domain.fields import Date, PlatformId, Uuid, prose, text
 from app.domain.nouns.cancellations import Refund, SessionOfJob
 from app.domain.plan_totals import PlanTotals, kept_fields, money_fields, totals_fields
-from app.domain.statuses import JobStatus, Method, RefundStatus, SessionOutcome
+from app.domain.statuses import JobStatus, Method, RefundForm, RefundStatus, SessionOutcome
 
 _EXAMPLE: JsonDict = {
     "date_from": "2026-11-23",
@@ -150,6 +150,9 @@ class Totals(Answer):
     kept: list[KeptSum] = Field(
         description="The same by rule; empty for a job of before this was counted."
     )
+    store_credits: list[Money] = Field(
+        description="Of `amounts`, what comes back as value at the credits service."
+    )
 
     @classmethod
     def of(cls, totals: PlanTotals) -> Self:
@@ -178,6 +181,7 @@ class PlannedSession(Times, NamedChoice):
     kept_amounts: list[Money]
     kept_credits: int
     kept: list[KeptSum]
+    store_credits: list[Money]
 
 
 class PlanWarning(Answer):
@@ -228,6 +232,7 @@ class Plan(Answer):
                     kept_amounts=money(one.kept_amounts),
                     kept_credits=one.kept_credits,
                     kept=[KeptSum(**kept) for kept in kept_fields(one.kept)],
+                    store_credits=money(one.store_credits),
                 )
                 for one in plan.sessions
             ],
@@ -350,6 +355,10 @@ class RefundAnswer(Answer):
     kept_amount_minor: int = Field(description="Paid, and not returned.")
     kept_credits: int
     kept_by: str | None = Field(description="The rule that keeps it.", examples=["attended"])
+    leg: int = Field(
+        description="Of its line, from 1: another follows a refusal that no try can mend."
+    )
+    returned_as: RefundForm = Field(description="In which form it comes back.")
     status: RefundStatus
     attempts: int
     next_attempt_at: UtcInstant | None = Field(
@@ -428,6 +437,8 @@ def refund_fields(refund: Refund) -> dict[str, Any]:
         "kept_amount_minor": refund.kept_amount_minor,
         "kept_credits": refund.kept_credits,
         "kept_by": refund.kept_by,
+        "leg": refund.leg,
+        "returned_as": refund.returned_as,
         "status": refund.status,
         "attempts": refund.attempts,
         "next_attempt_at": refund.due_at,

@@ -12,7 +12,7 @@ from app.api.bodies import RESOLVED_AMOUNT, Answer, Page, UtcInstant
 from app.api.schedule.local_times import Times
 from app.domain.fields import PlatformId
 from app.domain.nouns.schedule import ClientFacts
-from app.domain.statuses import BookingStatus, Method, RefundStatus, SessionStatus
+from app.domain.statuses import BookingStatus, Method, RefundForm, RefundStatus, SessionStatus
 from app.schedule.records import BookingFields, ClientFields, CreditLine, PaymentLine, SessionFields
 
 _SESSION: JsonDict = {
@@ -126,6 +126,10 @@ class BookingRefund(Answer):
     kept_amount_minor: int = Field(description="Paid, and not returned.")
     kept_credits: int
     kept_by: str | None = Field(description="The rule that keeps it.", examples=["attended"])
+    leg: int = Field(
+        description="Of its line, from 1: another follows a refusal that no try can mend."
+    )
+    returned_as: RefundForm = Field(description="In which form it comes back.")
     status: RefundStatus
     upstream_reference: str | None
     failure_code: str | None

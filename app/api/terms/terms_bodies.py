@@ -10,7 +10,8 @@ from app.api.bodies import Answer, Body, UtcInstant
 from app.domain.fields import Currency, PlatformId, prose
 from app.domain.money import CURRENCIES
 from app.domain.nouns.terms import Override, TermsVersion
-from app.domain.terms import FeeRule, KeepPer, OverrideAction, ReturnAs
+from app.domain.statuses import RefundForm
+from app.domain.terms import Fallback, FeeRule, KeepPer, OverrideAction, PartRefunded, ReturnAs
 
 MAX_NOTE: Final = 500
 _MAX_AMOUNT: Final = 10**12
@@ -23,6 +24,8 @@ _EXAMPLE: JsonDict = {
             "fixed": [{"currency": "CAD", "amount_minor": 500}],
             "per": "booking",
         },
+        "part_refunded": "rest",
+        "fallback": ["store_credit", "person"],
     },
     "credits": {"return": True, "valid_for_days": 30},
     "fees": {"late_cancelled": "keep", "no_show": "keep"},
@@ -97,9 +100,31 @@ class PaymentTerms(_Members):
     """How payments come back."""
 
     return_as: ReturnAs = Field(
-        ReturnAs.ORIGINAL, description="By the way they were paid, or not at all."
+        ReturnAs.ORIGINAL,
+        description=("By the way they were paid, as value at the credits service, or not at all."),
     )
     keep: KeepTerms = KeepTerms()
+    part_refunded: PartRefunded = Field(
+        PartRefunded.PERSON,
+        description="Where less is left of a payment than was to be returned: the rest comes back,"
+        " or a person looks.",
+    )
+    fallback: Annotated[list[Fallback], Field(max_length=len(Fallback))] = Field(
+        [Fallback.PERSON],
+        description=(
+            "The forms that follow a refusal which no further try can mend, in their order; "
+            "never after a dispute. `person`, the last, may be left out."
+        ),
+    )
+
+    @field_validator("fallback")
+    @classmethod
+    def _a_person_is_the_last(cls, fallback: list[Fallback]) -> list[Fallback]:
+        if len(set(fallback)) < len(fallback):
+            raise PydanticCustomError("repeated-form", "must not name one form twice")
+        if Fallback.PERSON in fallback[:-1]:
+            raise PydanticCustomError("person-is-last", "must name nothing after a person")
+        return fallback
 
 
 class CreditTerms(_Members):
@@ -180,6 +205,9 @@ class OverrideBody(Body):
     amount_minor: Annotated[int, Field(ge=1, le=_MAX_AMOUNT, strict=True)] | None = Field(
         None, description="Of a line of money: how much comes back; null: all of it."
     )
+    return_as: Literal["original", "store_credit"] | None = Field(
+        None, description="In which form a payment comes back; null: as the terms have it."
+    )
     note: Annotated[str, *prose(MAX_NOTE), Field(min_length=1)] = Field(
         description="Why: the audit has it."
     )
@@ -192,4 +220,5 @@ class OverrideBody(Body):
             OverrideAction(self.action),
             self.amount_minor,
             self.note,
+            None if self.return_as is None else RefundForm(self.return_as),
         )

@@ -39,6 +39,9 @@ def contradictions(overrides: Sequence[Override]) -> Iterator[FieldError]:
         if one.amount_minor is not None and one.action is OverrideAction.SKIP:
             detail = "Of what is skipped no amount comes back."
             yield FieldError(f"/overrides/{place}/amount_minor", "amount-of-skipped", detail)
+        if one.return_as is not None and one.action is OverrideAction.SKIP:
+            detail = "What is skipped comes back in no form."
+            yield FieldError(f"/overrides/{place}/return_as", "form-of-skipped", detail)
 
 
 async def check(
@@ -84,6 +87,8 @@ def _faults(
     if line is None:
         detail = f"{one.booking_id} has no line {one.line_no} of which anything was paid."
         yield "line_no", "unknown-line", detail
+    elif one.return_as is not None and line.amount_minor is None:
+        yield "return_as", "line-of-credits", "Credits come back as credits."
     elif one.amount_minor is not None and line.amount_minor is None:
         yield "amount_minor", "line-of-credits", "Credits come back whole, or not at all."
     elif one.amount_minor is not None and one.amount_minor > (line.amount_minor or 0):

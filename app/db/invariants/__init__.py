@@ -5,7 +5,7 @@ While all is well it finds none.
 
 from dataclasses import dataclass
 
-from app.db.invariants import of_jobs, of_payments, of_refunds, of_sessions
+from app.db.invariants import of_jobs, of_legs, of_payments, of_refunds, of_sessions
 from app.db.invariants.scope import CheckScope, Rows
 
 __all__ = ["CheckScope", "Invariant", "invariants"]
@@ -48,6 +48,16 @@ def invariants(scope: CheckScope, *, overdue_seconds: float) -> list[Invariant]:
             "paid",
             "Never more is given back of a payment, or to an account for a booking, than was paid.",
             of_payments.more_than_was_paid(scope),
+        ),
+        Invariant(
+            "legs",
+            "A leg follows a recorded refusal, and a refused one that is replaced is followed.",
+            of_legs.out_of_order(scope),
+        ),
+        Invariant(
+            "legs-sum",
+            "All legs of a line never move more than the line.",
+            of_legs.more_than_the_line(scope),
         ),
         Invariant("ended-open", "An ended job has no open refund.", of_jobs.ended_but_open(scope)),
         Invariant(

@@ -16,7 +16,8 @@ _ENDED = jobs.c.status.in_((JobStatus.COMPLETED, JobStatus.COMPLETED_WITH_FAILUR
 
 def totals_differ(scope: CheckScope) -> Rows:
     """Jobs whose refund rows are not as many as were promised."""
-    count = sa.select(sa.func.count()).where(refunds.c.job_id == jobs.c.id).scalar_subquery()
+    first_legs = (refunds.c.job_id == jobs.c.id, refunds.c.leg == 1)
+    count = sa.select(sa.func.count()).where(*first_legs).scalar_subquery()
     promised = (
         jobs.c.totals["refunds"].as_integer() + jobs.c.totals["nothing_to_return"].as_integer()
     )
@@ -30,11 +31,16 @@ def totals_differ(scope: CheckScope) -> Rows:
 def sums_differ(scope: CheckScope) -> Rows:
     """Jobs whose refund rows don't add up, in some currency or in credits.
 
-    They should come to what was to be returned, and to what was to be kept.
+    They should come to what was to be returned, and to what was to be kept: of each line, its first
+    leg.
     """
     per_means = (
         sa.select(refunds.c.job_id, refunds.c.currency, *sums(refunds))
-        .where(refunds.c.method != Method.NONE, scope.of(refunds.c.business_id, refunds.c.job_id))
+        .where(
+            refunds.c.method != Method.NONE,
+            refunds.c.leg == 1,
+            scope.of(refunds.c.business_id, refunds.c.job_id),
+        )
         .group_by(refunds.c.job_id, refunds.c.currency)
         .subquery()
     )
@@ -109,7 +115,12 @@ def status_disagrees(scope: CheckScope) -> Rows:
         refunds.c.job_id == jobs.c.id,
         refunds.c.method != Method.NONE,
         refunds.c.status.not_in(
-            (RefundStatus.SUCCEEDED, RefundStatus.SKIPPED, RefundStatus.RESOLVED)
+            (
+                RefundStatus.SUCCEEDED,
+                RefundStatus.SKIPPED,
+                RefundStatus.RESOLVED,
+                RefundStatus.REPLACED,
+            )
         ),
     )
     return sa.select(text(jobs.c.id), text(jobs.c.id)).where(

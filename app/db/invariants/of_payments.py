@@ -74,7 +74,7 @@ def _of_the_same(scope: CheckScope, *subject: str) -> sa.Select[Any]:
         )
         .select_from(named.join(every, sa.and_(*same)))
         .where(
-            every.c.status != RefundStatus.SKIPPED,
+            every.c.status.not_in((RefundStatus.SKIPPED, RefundStatus.REPLACED)),
             ~sa.and_(
                 every.c.status.in_((RefundStatus.REJECTED, RefundStatus.RESOLVED)),
                 every.c.attempts == 0,

@@ -126,7 +126,12 @@ def effect_without_intent(scope: CheckScope) -> Rows:
     )
     return sa.select(text(refunds.c.job_id), text(refunds.c.id)).where(
         refunds.c.status.in_(
-            (RefundStatus.SUCCEEDED, RefundStatus.PROCESSING, RefundStatus.REJECTED)
+            (
+                RefundStatus.SUCCEEDED,
+                RefundStatus.PROCESSING,
+                RefundStatus.REJECTED,
+                RefundStatus.REPLACED,
+            )
         ),
         ~intent,
         ~held_back(refunds),

@@ -19,7 +19,6 @@ from app.db.tables import bookings, clients, job_overrides, job_sessions, jobs, 
 from app.domain.money import DECIMALS_0, DECIMALS_3, DECIMALS_4
 from app.domain.refund_ids import LAST, milliseconds
 from app.domain.statuses import WAIVED, WITHDRAWN_LINE, JobStatus, Method, RefundStatus
-from app.domain.terms import ReturnAs
 from app.domain.texts.csv_cells import COLUMNS
 from app.domain.texts.sheet_text import FORMULA
 
@@ -29,6 +28,7 @@ _TEXT: Final = sa.Text()
 _OF_IDS: Final = "A-Za-z0-9._:~-"
 _EMPTY: Final = sa.cast(sa.null(), _TEXT)
 _ALL: Final = range(LAST)
+_ALWAYS: Final = sa.true()
 
 
 class _cell(FunctionElement[str]):  # noqa: N801 - reads as the SQL function it is
@@ -154,7 +154,7 @@ def refund_lines(
     """A line for each refund row of the job's sessions at these places.
 
     They come in the order of the rows. `by_terms`: the job has terms, and so may have overrides.
-    With `as_accepted`, as before anything was done.
+    With `as_accepted`, as before anything was done: there were first legs only.
     """
     accepted = _accepted(job_id, positions)
     source = (
@@ -179,9 +179,9 @@ def refund_lines(
             *_job_cells(),
             (_EMPTY if as_accepted else _instant_text(refunds.c.settled_at)).label("settled_at"),
             *_clock_cells(accepted),
-            *_kept_cells(refunds),
+            *_kept_cells(refunds, is_told=_ALWAYS if as_accepted else ~refunds.c.followed),
             (_EMPTY if as_accepted else _resolved_cell()).label("resolved_amount"),
-            *_form_cells(refunds),
+            *_form_cells(refunds, sa.cast(refunds.c.leg, _TEXT)),
             *(_NO_EXPIRY if as_accepted else _expiry_cells()),
             *_override_cells(by_terms=by_terms),
         )
@@ -189,6 +189,7 @@ def refund_lines(
         .where(
             refunds.c.job_id == job_id,
             in_sessions(refunds.c.id, job_id, positions),
+            refunds.c.leg == 1 if as_accepted else sa.true(),
         )
         .order_by(refunds.c.id)
     )
@@ -285,9 +286,9 @@ def planned_lines(job: Job, positions: range, lines: sa.Subquery) -> Lines:
             *_job_cells(),
             _EMPTY.label("settled_at"),
             *_clock_cells(accepted),
-            *_kept_cells(lines),
+            *_kept_cells(lines, is_told=_ALWAYS),
             _EMPTY.label("resolved_amount"),
-            *_form_cells(lines),
+            *_form_cells(lines, sa.literal_column("'1'", _TEXT)),
             *_NO_EXPIRY,
             *_override_cells(by_terms=by_terms),
         )
@@ -380,18 +381,20 @@ def _clock_cells(source: sa.FromClause) -> tuple[sa.ColumnElement[str], ...]:
     )
 
 
-def _kept_cells(source: sa.FromClause) -> tuple[sa.ColumnElement[Any], ...]:
+def _kept_cells(
+    source: sa.FromClause, *, is_told: sa.ColumnElement[bool]
+) -> tuple[sa.ColumnElement[Any], ...]:
     """What was paid of a line, what of it is kept, and by which rule.
 
-    Of credits it is their number.
+    Of credits it is their number. It is told once, of the line's last leg: so sums are right.
     """
     kept, kept_credits = source.c.kept_amount_minor, source.c.kept_credits
-    return (
-        _amount_cell(source, source.c.amount_minor + kept, source.c.credits + kept_credits).label(
-            "paid_amount"
-        ),
-        _amount_cell(source, kept, kept_credits).label("kept_amount"),
-        source.c.kept_by.label("kept_by"),
+    paid = _amount_cell(source, source.c.amount_minor + kept, source.c.credits + kept_credits)
+    cells = (paid, _amount_cell(source, kept, kept_credits), source.c.kept_by)
+    names = ("paid_amount", "kept_amount", "kept_by")
+    return tuple(
+        (cell if is_told is _ALWAYS else sa.case((is_told, cell), else_=_EMPTY)).label(name)
+        for cell, name in zip(cells, names, strict=True)
     )
 
 
@@ -409,12 +412,14 @@ def _resolved_cell() -> sa.ColumnElement[str | None]:
     )
 
 
-def _form_cells(source: sa.FromClause) -> tuple[sa.ColumnElement[str | None], ...]:
-    """In which form a line comes back, and by which leg; of those that do."""
+def _form_cells(
+    source: sa.FromClause, leg: sa.ColumnElement[str]
+) -> tuple[sa.ColumnElement[str | None], ...]:
+    """In which form a line comes back, of those that do, and by which leg."""
     something = sa.or_(source.c.amount_minor > 0, source.c.credits > 0)
     return (
-        sa.case((something, ReturnAs.ORIGINAL.value), else_=_EMPTY).label("returned_as"),
-        sa.case((source.c.line_no > 0, "1"), else_=_EMPTY).label("leg"),
+        sa.case((something, source.c.returned_as), else_=_EMPTY).label("returned_as"),
+        sa.case((source.c.line_no > 0, leg), else_=_EMPTY).label("leg"),
     )
 
 

@@ -18,6 +18,13 @@ async def end(conn: AsyncConnection, business_id: str, job_id: str) -> JobStatus
     return status
 
 
+async def fail_if_somebody_is_needed(conn: AsyncConnection, job_id: str) -> None:
+    """Let a job that was completed have ended with failures, if a person is needed after all."""
+    if await job_sessions.any_need_a_person(conn, job_id):
+        completed = sa.and_(rows.c.id == job_id, rows.c.status == JobStatus.COMPLETED)
+        await _end_as(conn, completed, job_id, JobStatus.COMPLETED_WITH_FAILURES)
+
+
 async def complete_if_nobody_is_needed(conn: AsyncConnection, job_id: str) -> None:
     """Let a job that ended with failures be completed, if none is left.
 
@@ -26,11 +33,13 @@ async def complete_if_nobody_is_needed(conn: AsyncConnection, job_id: str) -> No
     if await job_sessions.any_need_a_person(conn, job_id):
         return
     with_failures = sa.and_(rows.c.id == job_id, rows.c.status == JobStatus.COMPLETED_WITH_FAILURES)
-    completed = (
-        sa.update(rows)
-        .where(with_failures)
-        .values(status=JobStatus.COMPLETED, version=rows.c.version + 1)
-    )
-    business_id = (await conn.execute(completed.returning(rows.c.business_id))).scalar()
+    await _end_as(conn, with_failures, job_id, JobStatus.COMPLETED)
+
+
+async def _end_as(
+    conn: AsyncConnection, which: sa.ColumnElement[bool], job_id: str, status: JobStatus
+) -> None:
+    ended = sa.update(rows).where(which).values(status=status, version=rows.c.version + 1)
+    business_id = (await conn.execute(ended.returning(rows.c.business_id))).scalar()
     if business_id is not None:
-        await job_events.ended(conn, business_id, job_id, JobStatus.COMPLETED)
+        await job_events.ended(conn, business_id, job_id, status)

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.core.driver import fetch
 from app.db.tables import payment_lines
-from app.domain.statuses import Method
+from app.domain.statuses import Method, RefundForm
 
 _ROWS_AT_ONCE: Final = 1_000
 _METHOD: Final = {str(method): method for method in Method}  # a call for each takes longer
@@ -23,7 +23,7 @@ Parameters = Mapping[str, Any]  # the parameters of lines that were made once
 class LineGroup(NamedTuple):
     """Lines, or refunds, of one method and currency, as `sums` counts and adds them.
 
-    `kept_by`: of one rule as well, where they were asked for by rule.
+    `kept_by`, `returned_as`: of one rule and form as well, where they were asked for by rule.
     """
 
     method: Method
@@ -35,6 +35,7 @@ class LineGroup(NamedTuple):
     kept_amount_minor: int
     kept_credits: int
     kept_by: str | None = None
+    returned_as: str = RefundForm.ORIGINAL
 
 
 class LineTotals(NamedTuple):
@@ -72,18 +73,19 @@ def sums(source: sa.FromClause) -> tuple[sa.ColumnElement[int], ...]:
 
 
 def line_group(method: str, *rest: Any) -> LineGroup:
-    """The group that a row of method, currency, `sums` and rule is."""
+    """The group that a row of method, currency, `sums`, rule and form is."""
     return LineGroup(_METHOD[method], *rest)
 
 
 async def by_session(
     conn: AsyncConnection, lines: sa.Subquery, parameters: Parameters, *, by_rule: bool
 ) -> dict[str, list[LineGroup]]:
-    """Lines, amounts and credits of each session, for each method, currency and, `by_rule`, rule.
+    """Lines, amounts and credits of each session, for each method and currency.
 
+    `by_rule`: and for each rule that keeps something, and form.
     Under the method `none` there is nothing to return.
     """
-    rule = [lines.c.kept_by] if by_rule else []
+    rule = [lines.c.kept_by, lines.c.returned_as] if by_rule else []
     key = (lines.c.session_id, lines.c.method, lines.c.currency)
     query = sa.select(*key, *sums(lines), *rule).group_by(*key, *rule)
     groups: dict[str, list[LineGroup]] = {}
@@ -104,7 +106,7 @@ async def over_all(
     by_rule: bool,
     plan_anew: bool = False,
 ) -> LineTotals:
-    """Lines, amounts and credits for each method, currency and, `by_rule`, rule.
+    """Lines, amounts and credits for each method and currency, and `by_rule` as `by_session`.
 
     For `plan_anew` see `fetch`.
     """
@@ -120,21 +122,21 @@ async def over_all(
 @cache
 def _over_all(lines: sa.Subquery, *, by_rule: bool) -> sa.Select[Any]:
     sums_of = ("amount_minor", "credits", "kept_amount_minor", "kept_credits")
-    rule = ("kept_by",) if by_rule else ()
+    rule = ("kept_by", "returned_as") if by_rule else ()
     read = ("method", "currency", *rule, *sums_of, "booking_id", "client_id")
     counted = sa.select(*(lines.c[name] for name in read)).cte("counted")
     # PostgreSQL hashes the rows of a SELECT DISTINCT, and would sort those of `count(DISTINCT …)`.
     bookings = sa.select(counted.c.booking_id, counted.c.client_id).distinct().cte("booked")
     clients = sa.select(bookings.c.client_id).distinct().subquery()
     key = (counted.c.method, counted.c.currency)
-    kept_by = [counted.c[name] for name in rule]
+    by = [counted.c[name] for name in rule]
     return sa.select(
         sa.select(sa.func.count()).select_from(bookings).scalar_subquery().label("bookings"),
         sa.select(sa.func.count()).select_from(clients).scalar_subquery().label("clients"),
         *key,
         *sums(counted),
-        *kept_by,
-    ).group_by(*key, *kept_by)
+        *by,
+    ).group_by(*key, *by)
 
 
 async def shared_payments(

@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from app.db.tables import bookings, payment_lines
-from app.domain.statuses import COUNTED, COUNTED_BY_TERMS, Method
+from app.domain.statuses import COUNTED, COUNTED_BY_TERMS, Method, RefundForm
 
 # `rule(status, started, paid)` gives a skip reason or None.
 Rule = Callable[[str, bool, bool], str | None]
@@ -32,7 +32,7 @@ def entitlement_lines(
 
     Returns: business_id, session_id, position, booking_id, client_id, line_no, method, payment_id,
     amount_minor, currency, account_id, credits, kept_amount_minor, kept_credits, kept_by,
-    skip_reason. What was paid of a line is what is returned and what is kept of it.
+    skip_reason, returned_as. What was paid of a line is what is returned and what is kept of it.
     """
     started = source.c.starts_at <= as_of
     skipped_though_paid = _case(started, rule, paid=True)
@@ -67,6 +67,7 @@ def entitlement_lines(
             sa.case((nothing, _case(started, rule, paid=False)), else_=skipped_though_paid).label(
                 "skip_reason"
             ),
+            sa.literal_column(f"'{RefundForm.ORIGINAL}'", sa.Text).label("returned_as"),
         )
         .select_from(lines)
         .where(is_counted())

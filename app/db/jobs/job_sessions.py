@@ -20,6 +20,7 @@ class RefundGroup(NamedTuple):
     """Refunds of a job of one status, method and currency."""
 
     status: RefundStatus
+    is_first: bool  # whether they are first legs, which the totals of acceptance count
     sums: LineGroup
 
 
@@ -71,10 +72,11 @@ OUTCOME_COUNTS: Final = (  # of the job `of_job`, as `outcome_counts`
     .where(job_sessions.c.job_id == OF_JOB)
     .group_by(job_sessions.c.outcome)
 )
+_IS_FIRST: Final = (refunds.c.leg == sa.literal_column("1")).label("is_first")
 TALLY: Final = (  # of the job `of_job`, see `tally`
-    sa.select(refunds.c.status, refunds.c.method, refunds.c.currency, *sums(refunds))
+    sa.select(refunds.c.status, _IS_FIRST, refunds.c.method, refunds.c.currency, *sums(refunds))
     .where(refunds.c.job_id == OF_JOB)
-    .group_by(refunds.c.status, refunds.c.method, refunds.c.currency)
+    .group_by(refunds.c.status, _IS_FIRST, refunds.c.method, refunds.c.currency)
 )
 
 
@@ -170,9 +172,9 @@ async def tally(conn: AsyncConnection, job_id: str) -> list[RefundGroup]:
     return [refund_group(*row) for row in rows.all()]
 
 
-def refund_group(status: str, *group: Any) -> RefundGroup:
+def refund_group(status: str, is_first: bool, *group: Any) -> RefundGroup:
     """The group that a row of `TALLY` is."""
-    return RefundGroup(RefundStatus(status), line_group(*group))
+    return RefundGroup(RefundStatus(status), bool(is_first), line_group(*group))
 
 
 async def any_need_a_person(conn: AsyncConnection, job_id: str) -> bool:

@@ -14,7 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.db.core.dialect import SQLITE_FORMAT
 from app.db.core.driver import fetch
 from app.db.refunds import history
-from app.domain.statuses import RefundStatus
+from app.db.tables import UPSTREAM_OF
+from app.domain.statuses import RefundForm, RefundStatus
 
 
 class ClaimedRefund(NamedTuple):
@@ -35,6 +36,9 @@ class ClaimedRefund(NamedTuple):
     upstream_reference: str | None
     age_seconds: float
     first_due_at: str  # from when its retry deadline counts, in the database's own words
+    leg: int = 1
+    returned_as: str = RefundForm.ORIGINAL
+    followed: bool = False  # another leg has followed it
 
 
 # A submitted row that is due again is one whose worker's lease ran out: whether its call landed is
@@ -56,10 +60,11 @@ _TOLD: Final = """
 # claimed before. Of an array the planner supposes a few elements and looks each up by its id,
 # whatever it believes of the table. The clock is the statement's, which an index can be searched
 # by; the lease counts from the later one.
-_OF_JOB_POSTGRESQL: Final = """job_id = CAST(:job_id AS uuid) AND method = CAST(:method AS varchar)
-      AND due_at <= statement_timestamp()"""
+_OF_JOB_POSTGRESQL: Final = f"""job_id = CAST(:job_id AS uuid)
+      AND ({UPSTREAM_OF}) = CAST(:method AS varchar) AND due_at <= statement_timestamp()"""
 _OF_JOB_SQLITE: Final = (
-    f"job_id = :job_id AND method = :method AND due_at <= strftime('{SQLITE_FORMAT}', 'now')"
+    f"job_id = :job_id AND ({UPSTREAM_OF}) = :method"
+    f" AND due_at <= strftime('{SQLITE_FORMAT}', 'now')"
 )
 _DUE_POSTGRESQL: Final = f"""{_OF_JOB_POSTGRESQL}
       AND due_at >= coalesce(CAST(CAST(:from_due_at AS text) AS timestamptz), '-infinity')
@@ -96,7 +101,7 @@ WITH counted AS (
 ), remembered AS ({history.of("r", actor="'worker'", clock="clock_timestamp()")})
 SELECT id::text, {_TOLD},
   CAST(extract(epoch FROM statement_timestamp() - first_due_at) AS double precision) AS age_seconds,
-  first_due_at::text
+  first_due_at::text, leg, returned_as, followed
 FROM r
 """)  # noqa: S608 - only our own words are in it; every value is a parameter
 
@@ -111,7 +116,8 @@ WHERE r.id IN (
   ORDER BY {order}
   LIMIT :most)
 RETURNING id, {_TOLD},\
- 86400.0 * (julianday('now') - julianday(first_due_at)) AS age_seconds, first_due_at
+ 86400.0 * (julianday('now') - julianday(first_due_at)) AS age_seconds, first_due_at, leg,
+  returned_as, followed
 """)  # noqa: S608 - as above
 
 
@@ -139,7 +145,7 @@ async def claim(
     waited_seconds: float = 0.0,
     from_due_at: str | None = None,
 ) -> list[ClaimedRefund]:
-    """Take up to `most` due refunds of one job and method.
+    """Take up to `most` due refunds of one job, asked of the upstream of this method.
 
     They are this worker's for `lease_seconds`. With `waited_seconds`, only such as have been due
     for so long already; with `from_due_at`, only such as became due then or later. Pending ones

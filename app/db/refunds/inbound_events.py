@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.core.dialect import insert, later, now
-from app.db.tables import AT_STRIPE, businesses, hook_events, refunds
+from app.db.tables import AT_STRIPE, UPSTREAM_OF, businesses, hook_events, refunds
 from app.domain.statuses import Method, RefundStatus
 
 _REMEMBERED_SECONDS: Final = 7 * 86_400.0  # Standard Webhooks has senders try for up to four days
@@ -46,11 +46,12 @@ async def record_once(conn: AsyncConnection, source: str, event_id: str) -> bool
 
 
 async def job_of(conn: AsyncConnection, refund_id: str, method: str) -> str | None:
-    """The job of a refund by this method; None: there is no such refund.
+    """The job of a refund at the upstream of this method; None: there is no such refund.
 
     It is looked for in every business, and without a lock.
     """
-    query = sa.select(refunds.c.job_id).where(refunds.c.id == refund_id, refunds.c.method == method)
+    upstream: sa.ColumnElement[str] = sa.literal_column(f"({UPSTREAM_OF})")
+    query = sa.select(refunds.c.job_id).where(refunds.c.id == refund_id, upstream == method)
     return (await conn.execute(query)).scalar_one_or_none()
 
 

@@ -139,9 +139,20 @@ async def reopen_success(conn: AsyncConnection, refund_id: str) -> None:
 
     It is at work again, and no success any more, until the look-up says which.
     """
+    await _reopen(conn, refund_id, RefundStatus.SUCCEEDED, actor=DOUBTED_BY)
+
+
+async def reopen_replaced(conn: AsyncConnection, refund_id: str, *, actor: str) -> None:
+    """Have a leg that another has followed looked up: its upstream has spoken of it."""
+    await _reopen(conn, refund_id, RefundStatus.REPLACED, actor=actor)
+
+
+async def _reopen(
+    conn: AsyncConnection, refund_id: str, status: RefundStatus, *, actor: str
+) -> None:
     statement = (
         sa.update(refunds)
-        .where(refunds.c.id == refund_id, refunds.c.status == RefundStatus.SUCCEEDED)
+        .where(refunds.c.id == refund_id, refunds.c.status == status)
         .values(
             status=RefundStatus.PROCESSING,
             due_at=now(),
@@ -153,7 +164,7 @@ async def reopen_success(conn: AsyncConnection, refund_id: str) -> None:
         )
     )
     await conn.execute(statement)
-    await history.append(conn, [refund_id], actor=DOUBTED_BY)
+    await history.append(conn, [refund_id], actor=actor)
 
 
 async def lock_refund(conn: AsyncConnection, job_id: str, refund_id: str) -> Refund | None:

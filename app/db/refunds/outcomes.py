@@ -19,10 +19,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.db.core.dialect import SQLITE_FORMAT
 from app.db.core.driver import fetch
 from app.db.jobs import completion, job_events
-from app.db.refunds import history
+from app.db.refunds import history, legs
 from app.domain.days import instant_text
+from app.domain.refund_ids import next_leg_id
 from app.domain.refund_update import RefundUpdate
-from app.domain.statuses import IN_PROCESS, JobStatus
+from app.domain.statuses import IN_PROCESS, RETURNED_TWICE, JobStatus
 
 
 class Recorded(NamedTuple):
@@ -34,21 +35,29 @@ class Recorded(NamedTuple):
     id: str
     epoch: int
     update: RefundUpdate
+    leg: int = 1
 
 
 # What is written of each, under the names of its fields; `seq` is its place in the group.
-_WRITTEN: Final = ("id", "epoch", "seq", *(each.name for each in fields(RefundUpdate)))
+_WRITTEN: Final = (
+    *("id", "epoch", "seq"),
+    *(each.name for each in fields(RefundUpdate) if each.name != "next_leg"),
+)
 # Who changes a refund, and to what: the same words for both databases.
 _LOOKUP_REQUESTED: Final = "v.status = 'processing' AND r.hinted_at IS NOT NULL"
+# Its upstream made it after all, when another leg had followed: a person looks at both.
+_LATE: Final = "v.definitive AND r.followed"
+_DETAIL_OF_LATE: Final = "the upstream made it after it had refused it, and another leg followed"
 # Ignore a late success that has been reversed since: it was recorded under this epoch or a later
 # one, or the failure of that very refund of the upstream's is what is recorded.
 _MAY_CHANGE: Final = """r.id = v.id
   AND (r.epoch = v.epoch AND r.status IN ('submitted', 'indeterminate', 'processing')\
  AND r.due_at IS NOT NULL
-       OR v.definitive AND r.status NOT IN ('succeeded', 'resolved') AND NOT EXISTS (
+       OR v.definitive AND r.status NOT IN ('succeeded', 'resolved')
+         AND NOT (r.followed AND r.status = 'indeterminate') AND NOT EXISTS (
          SELECT 1 FROM refund_history AS h\
  WHERE h.refund_id = r.id AND h.status = 'succeeded' AND h.epoch >= v.epoch)
-         AND NOT (r.status = 'rejected'
+         AND NOT (r.status IN ('rejected', 'replaced')
            AND coalesce(r.upstream_reference = v.upstream_reference, false)))"""
 _HAS_ENDPOINTS: Final = (
     "EXISTS (SELECT 1 FROM webhook_endpoints AS e WHERE e.business_id = {business_id})"
@@ -58,7 +67,8 @@ _OPEN_JOB: Final = f"status IN {tuple(map(str, IN_PROCESS))}"
 
 def _changes(*, clock: str, due: str, last: str) -> str:
     return f"""
-  status = v.status,
+  status = CASE WHEN {_LATE} THEN 'indeterminate' ELSE v.status END,
+  followed = r.followed OR v.status = 'replaced',
   due_at = CASE WHEN {_LOOKUP_REQUESTED} THEN {clock}
     WHEN v.due_in_seconds IS NULL THEN NULL ELSE {due} END,
   attempts = r.attempts - CAST(v.uncounted AS integer),
@@ -66,8 +76,10 @@ def _changes(*, clock: str, due: str, last: str) -> str:
   upstream_reference = coalesce(v.upstream_reference, r.upstream_reference),
   expires_before = coalesce(v.expires_before, r.expires_before),
   expires_after = coalesce(v.expires_after, r.expires_after),
-  failure_code = CASE WHEN NOT ({_LOOKUP_REQUESTED}) THEN v.failure_code END,
-  failure_detail = CASE WHEN NOT ({_LOOKUP_REQUESTED}) THEN v.failure_detail END,
+  failure_code = CASE WHEN {_LATE} THEN '{RETURNED_TWICE}'\
+ WHEN NOT ({_LOOKUP_REQUESTED}) THEN v.failure_code END,
+  failure_detail = CASE WHEN {_LATE} THEN '{_DETAIL_OF_LATE}'\
+ WHEN NOT ({_LOOKUP_REQUESTED}) THEN v.failure_detail END,
   outcome_seq = CASE WHEN NOT ({_LOOKUP_REQUESTED}) THEN {last} + v.seq END,
   settled_at = CASE WHEN v.seq IS NULL OR {_LOOKUP_REQUESTED} THEN NULL ELSE {clock} END,
   hinted_at = CASE WHEN v.status IN ('pending', 'indeterminate') THEN r.hinted_at END"""
@@ -108,7 +120,8 @@ WITH job AS (
 SELECT job.status, job.business_id, {
     _HAS_ENDPOINTS.format(business_id="job.business_id")
 } AS has_endpoints,
-  ARRAY(SELECT id::text FROM r) AS changed
+  ARRAY(SELECT id::text FROM r) AS changed,
+  ARRAY(SELECT id::text FROM r WHERE failure_code = '{RETURNED_TWICE}') AS late
 FROM job
 """)  # noqa: S608 - only our own words are in it; every value is a parameter
 
@@ -135,7 +148,7 @@ FROM (
   SELECT {", ".join(f"value ->> '{name}' AS {name}" for name in _WRITTEN)}
   FROM json_each(:outcomes)) AS v
 WHERE {_MAY_CHANGE}
-RETURNING id
+RETURNING id, failure_code
 """)  # noqa: S608 - as above
 
 
@@ -163,18 +176,33 @@ async def record(
     if conn.dialect.name == "postgresql":
         everything = of_job | {"outcomes": encoded, "actor": actor}
         [row] = await fetch(conn, _POSTGRESQL, everything)
-        status, business_id, has_endpoints, changed = row.values()
+        status, business_id, has_endpoints, changed, late = row.values()
     else:
         status, last, business_id, has_endpoints = (await conn.execute(_SQLITE_JOB, of_job)).one()
         refunds = await conn.execute(_SQLITE_REFUNDS, {"outcomes": encoded, "last": last})
-        changed = refunds.scalars().all()
+        codes: dict[str, str | None] = dict(map(tuple, refunds.all()))
+        changed, late = [*codes], [id_ for id_ in codes if codes[id_] == RETURNED_TWICE]
         await history.append(conn, changed, actor=actor)
+    if late:
+        await legs.stop_unsent(conn, job_id, late, actor=actor)
+        await completion.fail_if_somebody_is_needed(conn, job_id)
+    if following := _following(outcomes, changed):
+        await legs.add(conn, following)
     if changed and has_endpoints:
         await job_events.refunds_finalised(conn, business_id, changed)
     if changed and status == JobStatus.COMPLETED_WITH_FAILURES:
         # A late word may have been the last failure's.
         await completion.complete_if_nobody_is_needed(conn, job_id)
     return list(changed)
+
+
+def _following(outcomes: Sequence[Recorded], changed: Sequence[str]) -> list[legs.FollowingLeg]:
+    """The legs that follow those which became `replaced`."""
+    return [
+        legs.FollowingLeg(next_leg_id(one.id, one.leg + 1), one.id, leg.form, leg.amount_minor)
+        for one in outcomes
+        if (leg := one.update.next_leg) is not None and one.id in changed
+    ]
 
 
 def _as_json(outcome: Recorded, seq: int) -> dict[str, Any]:

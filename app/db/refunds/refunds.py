@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.core.dialect import now
 from app.db.jobs import ceilings
-from app.db.tables import refunds
+from app.db.tables import UPSTREAM_OF, refunds
 from app.domain.refund_ids import milliseconds
 from app.domain.statuses import ALREADY_REFUNDED_HERE, WITHDRAWN_LINE, RefundStatus
 
@@ -43,6 +43,7 @@ def _rows(lines: sa.FromClause, *, withdrawn: bool) -> dict[str, sa.ColumnElemen
         "booking_id": lines.c.booking_id,
         "client_id": lines.c.client_id,
         "line_no": lines.c.line_no,
+        "returned_as": lines.c.returned_as,
         "method": lines.c.method,
         "payment_id": lines.c.payment_id,
         "amount_minor": lines.c.amount_minor,
@@ -199,12 +200,14 @@ async def count_open(conn: AsyncConnection, job_id: str, *, at_most: int) -> int
 
 
 async def next_due_in(conn: AsyncConnection, job_id: str, method: str) -> float | None:
-    """Seconds until a refund of this job and method is due; 0 or less: now.
+    """Seconds until a refund at the upstream of this method is due; 0 or less: now.
 
     None: none is open.
     """
     query = sa.select(sa.func.min(refunds.c.due_at, type_=refunds.c.due_at.type), now()).where(
-        refunds.c.job_id == job_id, refunds.c.method == method, refunds.c.due_at.is_not(None)
+        refunds.c.job_id == job_id,
+        sa.literal_column(f"({UPSTREAM_OF})") == method,
+        refunds.c.due_at.is_not(None),
     )
     due_at, clock = (await conn.execute(query)).one()
     return None if due_at is None else (due_at - clock).total_seconds()

@@ -189,7 +189,7 @@ async def _refunds(
     statement = (
         sa.select(refunds.c.booking_id, *_REFUND)
         .where(refunds.c.business_id == business_id, in_list(refunds.c.booking_id, ids), LIVE)
-        .order_by(refunds.c.booking_id, refunds.c.line_no)
+        .order_by(refunds.c.booking_id, refunds.c.line_no, refunds.c.leg)
     )
     found: defaultdict[str, list[RefundRow]] = defaultdict(list)
     for booking_id, *row in await conn.execute(statement):

@@ -22,14 +22,16 @@ _COLUMNS: Final = (
     sa.column("line_no", sa.Integer),
     sa.column("action", sa.Text),
     sa.column("amount_minor", sa.BigInteger),
+    sa.column("return_as", sa.Text),
 )
 _POSTGRESQL: Final = """
 SELECT * FROM json_to_recordset(CAST(:overrides AS json))
- AS o(booking_id text, line_no integer, action text, amount_minor bigint)
+ AS o(booking_id text, line_no integer, action text, amount_minor bigint, return_as text)
 """
 _SQLITE: Final = """
 SELECT value ->> 'booking_id' AS booking_id, value ->> 'line_no' AS line_no,
- value ->> 'action' AS action, value ->> 'amount_minor' AS amount_minor
+ value ->> 'action' AS action, value ->> 'amount_minor' AS amount_minor,
+ value ->> 'return_as' AS return_as
 FROM json_each(:overrides)
 """
 

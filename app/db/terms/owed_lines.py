@@ -17,7 +17,7 @@ from app.db.terms import rule_tree
 from app.db.terms.fee_functions import fixed_sum, share_of, smaller_of
 from app.db.terms.rule_tree import is_word, word
 from app.domain import terms as rule
-from app.domain.statuses import COUNTED_BY_TERMS, Method
+from app.domain.statuses import COUNTED_BY_TERMS, Method, RefundForm
 from app.domain.terms import KeepPer, LineShare, SkipReason, Terms
 
 _TEXT: Final = sa.Text()
@@ -73,8 +73,8 @@ def owed_lines(
         source: as of `entitlements.entitlement_lines`.
         as_of: the instant that tells started sessions from those to come.
         shape: of the terms.
-        overrides: has `booking_id`, `line_no` (0: the whole booking), `action` and `amount_minor`;
-            no booking is named as a whole and by a line as well.
+        overrides: has `booking_id`, `line_no` (0: the whole booking), `action`, `amount_minor` and
+            `return_as`; no booking is named as a whole and by a line as well.
 
     Returns: the columns of `entitlements.entitlement_lines`.
     """
@@ -106,6 +106,10 @@ def owed_lines(
         sa.case(
             (lines.c.line_no.is_(None), lines.c.unpaid_because), (lines.c.returned == 0, kept_by)
         ).label("skip_reason"),
+        sa.case(
+            (of_payment, sa.func.coalesce(lines.c.said_form, word(rule.first_form(shape.terms)))),
+            else_=word(RefundForm.ORIGINAL),
+        ).label("returned_as"),
     ).subquery("owed")
 
 
@@ -124,6 +128,7 @@ def _treated(
     lines = sa.join(source, bookings, in_session(source)).outerjoin(payment_lines, own)
     action: sa.ColumnElement[Any] = sa.cast(sa.null(), _TEXT)
     said: sa.ColumnElement[Any] = sa.cast(sa.null(), _NUMBER)
+    form: sa.ColumnElement[Any] = sa.cast(sa.null(), _TEXT)
     if overrides is not None:
         named = sa.or_(
             overrides.c.line_no == 0,
@@ -131,6 +136,7 @@ def _treated(
         )
         lines = lines.outerjoin(overrides, sa.and_(overrides.c.booking_id == bookings.c.id, named))
         action, said = overrides.c.action, overrides.c.amount_minor
+        form = overrides.c.return_as
     counted: list[sa.ColumnElement[str]] = [
         sa.literal_column(f"'{status}'") for status in COUNTED_BY_TERMS
     ]
@@ -152,6 +158,7 @@ def _treated(
             ),
             paid.label("paid"),
             said.label("said"),
+            form.label("said_form"),
             how.label("how"),
             unpaid.label("unpaid_because"),
         )

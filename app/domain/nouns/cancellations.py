@@ -3,7 +3,7 @@
 import datetime as dt
 from typing import NamedTuple
 
-from app.domain.statuses import Method, RefundStatus, SessionOutcome
+from app.domain.statuses import Method, RefundForm, RefundStatus, SessionOutcome
 
 
 class SessionOfJob(NamedTuple):
@@ -35,6 +35,7 @@ class Refund(NamedTuple):
 
     status: RefundStatus
     method: Method
+    returned_as: RefundForm
     id: str
     job_id: str
     session_id: str
@@ -56,6 +57,7 @@ class Refund(NamedTuple):
     outcome_seq: int | None
     settled_at: dt.datetime | None
     resolved_amount_minor: int | None
+    leg: int
 
 
 class RefundChange(NamedTuple):

@@ -116,6 +116,8 @@ class RefundRow:
     failure_detail: str | None
     resolved_amount_minor: int | None
     settled_at: dt.datetime | None
+    leg: int
+    returned_as: str
 
 
 @dataclass(frozen=True, slots=True)

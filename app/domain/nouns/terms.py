@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from app.domain.statuses import RefundForm
 from app.domain.terms import OverrideAction
 
 
@@ -22,7 +23,8 @@ class TermsVersion:
 class Override:
     """What a person says of a booking (`line_no` 0) or of one of its lines.
 
-    `amount_minor`: how much of the line comes back; None: all of it.
+    `amount_minor`: how much of the line comes back; None: all of it. `return_as`: in which form;
+    None: as the terms have it.
     """
 
     booking_id: str
@@ -30,6 +32,7 @@ class Override:
     action: OverrideAction
     amount_minor: int | None
     note: str
+    return_as: RefundForm | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from app.domain.terms_document import terms_of
 from app.gateways.outcomes import PaymentAccount, UpstreamMethod
 from app.refunds import rate_limit
 from app.refunds.execute import LaneContext
+from app.refunds.legs.ladder import ladder_of
 from app.refunds.pacing.pace import Pace
 from app.refunds.rate_publisher import RatePublisher
 from app.refunds.runtime import Runtime
@@ -68,10 +69,19 @@ async def run_lanes(
         ),
     ):
         at = payment_accounts[UpstreamMethod.PAYMENT]
+        ladder = ladder_of(None if job.terms is None else terms_of(job.terms))
         limit = rate_limit.limit_of_payments(runtime, at, business_id)
         lanes = [
             Lane(
-                LaneContext(business_id, reason, UpstreamMethod.PAYMENT, payments, at, limit),
+                LaneContext(
+                    business_id,
+                    reason,
+                    UpstreamMethod.PAYMENT,
+                    payments,
+                    at,
+                    limit,
+                    ladder=ladder,
+                ),
                 of_payments,
             ),
             Lane(
@@ -82,6 +92,7 @@ async def run_lanes(
                     credit,
                     payment_accounts[UpstreamMethod.CREDIT],
                     valid_until=_valid_until(job),
+                    ladder=ladder,
                 ),
                 of_credit,
             ),

@@ -174,7 +174,12 @@ async def test_a_request_replaces_the_members_that_it_names(spread):
     named_ = {"payments": {"keep": {"percent": 0}}, "credits": {"valid_for_days": None}}
     plan = (await spread.plan(terms=named_)).json()
     assert plan["terms"] == {
-        "payments": {"return_as": "original", "keep": keep | {"percent": 0}},
+        "payments": {
+            "return_as": "original",
+            "keep": keep | {"percent": 0},
+            "part_refunded": "person",
+            "fallback": ["person"],
+        },
         "credits": {"return": True, "valid_for_days": None},
         "fees": {"late_cancelled": "keep", "no_show": "return"},
     }
@@ -290,9 +295,11 @@ async def test_an_override_that_can_t_be_is_named_by_its_place_and_changes_nothi
 @pytest.mark.parametrize(
     ("document", "pointer"),
     [
-        ({"payments": {"return_as": "store_credit"}}, "/payments/return_as"),
-        ({"payments": {"fallback": ["person"]}}, "/payments/fallback"),
-        ({"payments": {"part_refunded": "rest"}}, "/payments/part_refunded"),
+        ({"payments": {"return_as": "voucher"}}, "/payments/return_as"),
+        ({"payments": {"fallback": ["cheque"]}}, "/payments/fallback/0"),
+        ({"payments": {"fallback": ["store_credit"] * 2}}, "/payments/fallback"),
+        ({"payments": {"fallback": ["person", "store_credit"]}}, "/payments/fallback"),
+        ({"payments": {"part_refunded": "some"}}, "/payments/part_refunded"),
         ({"goodwill": {}}, "/goodwill"),
         ({"choice": {}}, "/choice"),
         ({"payments": {"keep": {"percent": 12.345}}}, "/payments/keep/percent"),
