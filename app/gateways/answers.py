@@ -15,6 +15,7 @@ import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from app.domain.fields import Moment
+from app.domain.statuses import RefundForm
 from app.gateways.http import MAX_ANSWER_BYTES, Broken, HttpAnswer, NotSent, Reply
 from app.gateways.outcomes import (
     Absent,
@@ -35,6 +36,7 @@ MAX_DETAIL: Final = 500
 _MOMENT: Final = TypeAdapter[datetime](Moment)
 _CODE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}")
 _REFERENCE: Final = re.compile(r"[!-~]{1,255}")
+_OF_A_CLIENT: Final = frozenset({RefundForm.STORE_CREDIT, RefundForm.GOODWILL})
 _DELAY: Final = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
 
 
@@ -224,6 +226,8 @@ def _contradiction(refund: Mapping[str, Any], order: Order) -> str | None:
         ("credits", order.credits),
         ("reference", order.refund_id),
         ("business_id", order.business_id),
+        # Value for another client is no answer to this order; a refund may name one by its own id.
+        ("client_id", order.client_id if order.form in _OF_A_CLIENT else None),
     ):
         theirs = refund.get(field)
         if theirs is None or ours is None:

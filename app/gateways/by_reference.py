@@ -1,23 +1,28 @@
-"""The gateway both contracts share: a refund under a key, a look-up by reference.
+"""The gateway both contracts share: an order under a key, a look-up by reference.
 
 Each is one call. Both are made with the business's own token where it has one, and not at all where
 that can't be read.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, assert_never
 
+from app.domain.statuses import RefundForm
 from app.gateways.answers import finding_of, outcome_of
 from app.gateways.facts import BalanceAnswer, PaymentAnswer, PaymentAsked, Unsupported
 from app.gateways.http import UpstreamClient, bearer
+from app.gateways.optional import FORM_NOT_SUPPORTED, lacks
 from app.gateways.outcomes import (
+    Absent,
     ConnectedAccount,
     Finding,
     Indeterminate,
     Order,
     Outcome,
     PaymentAccount,
+    Rejected,
     SecretKeyAccount,
     Unavailable,
     UnreadableAccount,
@@ -29,41 +34,67 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """How an order is asked for in one form: `POST path`, and `GET path?reference=`.
+
+    A service may lack one that `is_optional`.
+    """
+
+    path: str
+    body: Callable[[Order], dict[str, Any]]
+    is_optional: bool = True
+
+
 class ByReference:
-    """A `ReadingGateway` for an upstream with `POST path` and `GET path?reference=`."""
+    """A `ReadingGateway` for an upstream with an operation for each form that it has."""
 
     def __init__(
         self,
         upstream: UpstreamClient,
         *,
-        path: str,
-        body: Callable[[Order], dict[str, Any]],
+        operations: Mapping[RefundForm, Operation],
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         """Take over `upstream`: closing the gateway closes it."""
         self.upstream = upstream
         self.clock = clock
-        self._path = path
-        self._body = body
+        self._operations = operations
 
     async def refund(self, order: Order) -> Outcome:
-        """Ask once for the refund, under the order's key."""
+        """Ask once for what the order asks for, under its key.
+
+        A service that lacks its form has surely done nothing, and will not: that is a refusal.
+        """
+        operation = self._operations.get(order.form)
+        if operation is None:
+            return Rejected(FORM_NOT_SUPPORTED, "no service of this contract offers it", None)
         if isinstance(order.payment_account, UnreadableAccount):
             return Unavailable(order.payment_account.detail, None)
         headers = account_of(order.payment_account) | {"Idempotency-Key": order.idempotency_key}
         reply = await self.upstream.call(
-            "POST", self._path, headers=headers, json=self._body(order)
+            "POST", operation.path, headers=headers, json=operation.body(order)
         )
+        if operation.is_optional and lacks(reply):
+            return Rejected(FORM_NOT_SUPPORTED, "the service does not offer it", None)
         return outcome_of(reply, order, now=self.clock())
 
     async def look_up(self, order: Order) -> Finding:
-        """What the upstream has under the order's reference."""
+        """What the upstream has under the order's reference.
+
+        A service that lacks the form has none, unless it has said that it was at work on this one.
+        """
+        operation = self._operations.get(order.form)
+        if operation is None:  # it was never asked
+            return Absent()
         if isinstance(order.payment_account, UnreadableAccount):
             return Indeterminate(f"look-up: {order.payment_account.detail}")
         query = {"reference": order.refund_id}
         reply = await self.upstream.call(
-            "GET", self._path, query=query, headers=account_of(order.payment_account)
+            "GET", operation.path, query=query, headers=account_of(order.payment_account)
         )
+        if operation.is_optional and lacks(reply) and order.accepted_as is None:
+            return Absent()
         return finding_of(reply, order, now=self.clock())
 
     async def payment(self, asked: PaymentAsked) -> PaymentAnswer:  # noqa: ARG002 - the protocol's

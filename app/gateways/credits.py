@@ -1,9 +1,10 @@
-"""The credits contract (`openapi/credits-upstream.yaml`): a return's path and body, no more."""
+"""The credits contract (`openapi/credits-upstream.yaml`): its paths and bodies, no more."""
 
 from typing import Any, Final
 
 from app.domain.days import instant_text
-from app.gateways.by_reference import ByReference, account_of
+from app.domain.statuses import RefundForm
+from app.gateways.by_reference import ByReference, Operation, account_of
 from app.gateways.http import UpstreamClient
 from app.gateways.inbound import read_event, verify_event
 from app.gateways.outcomes import Order
@@ -23,18 +24,45 @@ counts_platform_calls_together: Final = False
 
 def open_gateway(upstream: UpstreamClient) -> ByReference:
     """The gateway to a credits service."""
-    return ByReference(upstream, path="/credit-returns", body=_body)
+    return ByReference(upstream, operations=_OPERATIONS)
 
 
-def _body(order: Order) -> dict[str, Any]:
-    body = {
+def _return(order: Order) -> dict[str, Any]:
+    return (
+        _for_whom(order)
+        | {"account_id": order.account_id, "credits": order.credits}
+        | _why(order)
+        | _at_least_until(order)
+    )
+
+
+def _store_credit(order: Order) -> dict[str, Any]:
+    amount = {"amount_minor": order.amount_minor, "currency": order.currency}
+    return _for_whom(order) | amount | _why(order)
+
+
+def _grant(order: Order) -> dict[str, Any]:
+    return _for_whom(order) | {"credits": order.credits} | _why(order) | _at_least_until(order)
+
+
+def _for_whom(order: Order) -> dict[str, Any]:
+    return {
         "business_id": order.business_id,
         "client_id": order.client_id,
-        "account_id": order.account_id,
-        "credits": order.credits,
-        "reference": order.refund_id,
-        "reason": order.reason,
     }
-    if order.valid_until is not None:
-        body["valid_until_at_least"] = instant_text(order.valid_until)
-    return body
+
+
+def _why(order: Order) -> dict[str, Any]:
+    return {"reference": order.refund_id, "reason": order.reason}
+
+
+def _at_least_until(order: Order) -> dict[str, Any]:
+    until = order.valid_until
+    return {} if until is None else {"valid_until_at_least": instant_text(until)}
+
+
+_OPERATIONS: Final = {
+    RefundForm.ORIGINAL: Operation("/credit-returns", _return, is_optional=False),
+    RefundForm.STORE_CREDIT: Operation("/store-credits", _store_credit),
+    RefundForm.GOODWILL: Operation("/credit-grants", _grant),
+}

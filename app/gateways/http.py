@@ -105,8 +105,9 @@ class UpstreamClient:
         headers: Mapping[str, str] | None = None,
         json: Any = None,
         form: Mapping[str, str] | None = None,
+        seconds: float | None = None,
     ) -> Reply:
-        """Make one call, sent at most once, ended within `total_seconds`.
+        """Make one call, sent at most once, ended within `total_seconds`, or `seconds` if given.
 
         Nothing that a peer does raises. A header that the pool sends too, as its Authorization, is
         sent instead of the pool's and never beside it.
@@ -115,6 +116,8 @@ class UpstreamClient:
             ValueError: a header or a URL that cannot be sent at all, which is the caller's mistake.
         """
         request = self._client.request(method, self._url + path)
+        if seconds is not None:
+            request = request.timeout(timedelta(seconds=seconds))
         if query is not None:
             request = request.query(query)
         if headers is not None:

@@ -1,4 +1,4 @@
-"""Reads what our contracts leave to a service to offer: whether it does, and the two reads.
+"""Reads what our contracts leave to a service to offer: whether it does, forms and reads.
 
 Pure and total, as `answers` is. A service that lacks an operation says 404 without a `code`, or
 501. A fact is believed only out of an answer that can be read whole and is about what was asked.
@@ -25,6 +25,8 @@ from app.gateways.http import Broken, HttpAnswer, NotSent, Reply
 from app.gateways.outcomes import Limit
 
 PAYMENT_NOT_FOUND: Final = "payment_not_found"
+# Why an order is refused whose form the upstream does not offer.
+FORM_NOT_SUPPORTED: Final = "form_not_supported"
 
 
 class _Strict(BaseModel):

@@ -64,7 +64,8 @@ class Order:
     that of one that failed and was then ordered anew, so that it says nothing of this order.
     `payment_account` is whose account is asked. Credits are to be usable at least until
     `valid_until`. `form` is what the upstream is asked to do: `method` says which upstream, for
-    value at the credits service that is `credit` though money was paid.
+    value at the credits service that is `credit` though money was paid. Of a destination charge at
+    a platform's Stripe, the transfer may be reversed and the platform's fee refunded with it.
     """
 
     refund_id: str
@@ -81,6 +82,8 @@ class Order:
     payment_account: PaymentAccount = None
     valid_until: datetime | None = None
     form: RefundForm = RefundForm.ORIGINAL
+    reverse_transfer: bool = False
+    refund_application_fee: bool = False
     business_id: str = field(kw_only=True)
     client_id: str = field(kw_only=True)
 

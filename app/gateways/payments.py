@@ -3,7 +3,8 @@
 from typing import Any, Final
 from urllib.parse import quote
 
-from app.gateways.by_reference import ByReference, account_of
+from app.domain.statuses import RefundForm
+from app.gateways.by_reference import ByReference, Operation, account_of
 from app.gateways.facts import BalanceAnswer, FactsUnknown, PaymentAnswer, PaymentAsked
 from app.gateways.http import UpstreamClient
 from app.gateways.inbound import read_event, verify_event
@@ -55,7 +56,7 @@ class PaymentsService(ByReference):
 
 def open_gateway(upstream: UpstreamClient) -> PaymentsService:
     """The gateway to a payments service."""
-    return PaymentsService(upstream, path="/refunds", body=_body)
+    return PaymentsService(upstream, operations=_OPERATIONS)
 
 
 def _body(order: Order) -> dict[str, Any]:
@@ -67,3 +68,9 @@ def _body(order: Order) -> dict[str, Any]:
         "reference": order.refund_id,
         "reason": order.reason,
     }
+
+
+_OPERATIONS: Final = {
+    RefundForm.ORIGINAL: Operation("/refunds", _body, is_optional=False),
+    RefundForm.VOID: Operation("/voids", _body),
+}

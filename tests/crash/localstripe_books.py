@@ -62,16 +62,25 @@ class Localstripe:
 
     def pay(self, amount: int, currency: str) -> str:
         """A payment that has succeeded; its id."""
+        paid = self._intent(amount, currency)
+        assert paid.status == "succeeded"
+        self.payments.append(paid.id)
+        return paid.id
+
+    def authorise(self, amount: int, currency: str) -> stripe.PaymentIntent:
+        """A payment that waits for its capture."""
+        intent = self._intent(amount, currency, capture_method="manual")
+        assert intent.status == "requires_capture"
+        return intent
+
+    def _intent(self, amount: int, currency: str, **more: Any) -> stripe.PaymentIntent:
         asked = {
             "amount": amount,
             "currency": currency.lower(),
             "payment_method": self._card,
             "confirm": True,
         }
-        paid = self.stripe.payment_intents.create(asked)
-        assert paid.status == "succeeded"
-        self.payments.append(paid.id)
-        return paid.id
+        return self.stripe.payment_intents.create(asked | more)
 
     def refund(self, payment_id: str, amount: int) -> None:
         """Refund as somebody else: without a reference of ours."""

@@ -4,6 +4,8 @@ from mutants.defects import Defect, defect
 
 FACTS = "tests/unit/test_facts.py"
 READS = "tests/integration/upstreams/test_reads.py"
+FORMS = "tests/integration/upstreams/test_forms.py"
+VOIDS = "tests/integration/stripe/test_stripe_voids.py"
 
 DEFECTS: tuple[Defect, ...] = (
     defect(
@@ -33,5 +35,89 @@ DEFECTS: tuple[Defect, ...] = (
         "paid = charge.amount_captured",
         "paid = charge.amount",
         "tests/integration/stripe/test_stripe_reads.py",
+    ),
+    defect(
+        "a 501 of a form is taken for nothing known",
+        "app/gateways/optional.py",
+        "        case HttpAnswer(501):\n            return True\n",
+        "",
+        FORMS,
+    ),
+    defect(
+        "a 501 of a refund is taken for a refusal",
+        "app/gateways/payments.py",
+        'RefundForm.ORIGINAL: Operation("/refunds", _body, is_optional=False),',
+        'RefundForm.ORIGINAL: Operation("/refunds", _body),',
+        FORMS,
+    ),
+    defect(
+        "a look-up of a form that the service lacks is unknown for ever",
+        "app/gateways/by_reference.py",
+        "if operation.is_optional and lacks(reply) and order.accepted_as is None:",
+        "if False:",
+        FORMS,
+    ),
+    defect(
+        "a service that was at work on an order is believed to have none when it lacks the form",
+        "app/gateways/by_reference.py",
+        "if operation.is_optional and lacks(reply) and order.accepted_as is None:",
+        "if operation.is_optional and lacks(reply):",
+        FORMS,
+    ),
+    defect(
+        "the amount of store credit that was given is not compared",
+        "app/gateways/answers.py",
+        '("amount_minor", order.amount_minor),',
+        '("amount_minor", None if order.form in _OF_A_CLIENT else order.amount_minor),',
+        FORMS,
+    ),
+    defect(
+        "value for another client is believed",
+        "app/gateways/answers.py",
+        '("client_id", order.client_id if order.form in _OF_A_CLIENT else None),',
+        "",
+        FORMS,
+    ),
+    defect(
+        "a cancellation is asked for of what was captured",
+        "app/gateways/stripe/voids.py",
+        "if intent.status != _WAITS:",
+        "if False:",
+        VOIDS,
+    ),
+    defect(
+        "an authorisation is let go though another booking paid with it too",
+        "app/gateways/stripe/voids.py",
+        "if not intent.is_of(order) or intent.amount_capturable not in (None, intent.amount):",
+        "if False:",
+        VOIDS,
+    ),
+    defect(
+        "whoever cancelled an intent, it was us",
+        "app/gateways/stripe/voids.py",
+        "is_ours = intent.status == _CANCELED and intent.is_marked_for(order)",
+        "is_ours = intent.status == _CANCELED",
+        VOIDS,
+    ),
+    defect(
+        "a step before a cancellation that breaks makes the void unknown",
+        "app/gateways/stripe/voids.py",
+        'return Unavailable(f"before the cancellation: {detail}", wait)',
+        "return outcome",
+        VOIDS,
+    ),
+    defect(
+        "a transfer is reversed of a payment that is not at the platform's account",
+        "app/gateways/stripe/refunds.py",
+        "at_the_platform = order.payment_account is None",
+        "at_the_platform = True",
+        "tests/integration/stripe/test_stripe.py",
+    ),
+    defect(
+        "the sandbox lets go what was captured",
+        "app/sandbox/payments.py",
+        'if payment is None or payment.captured:\n            return "already_captured"',
+        "if payment is None:\n            return None",
+        FORMS,
     ),
 )

@@ -124,7 +124,7 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     defect(
         "another call at the same payment is taken for a rate",
-        "app/gateways/stripe/refunds.py",
+        "app/gateways/stripe/errors.py",
         "        return Limit.OBJECT\n",
         "        return Limit.RATE\n",
         "tests/integration/stripe/test_stripe.py",

@@ -1,5 +1,8 @@
 """Orders of refunds, as a gateway is given them and as an upstream is sent them."""
 
+from dataclasses import replace
+
+from app.domain.statuses import RefundForm
 from app.gateways.outcomes import Order, UpstreamMethod
 
 PAYMENT = Order(
@@ -29,6 +32,10 @@ CREDIT = Order(
     client_id="kim",
 )
 
+VOID = replace(PAYMENT, form=RefundForm.VOID)
+STORE_CREDIT = replace(PAYMENT, method=UpstreamMethod.CREDIT, form=RefundForm.STORE_CREDIT)
+GOODWILL = replace(CREDIT, account_id=None, form=RefundForm.GOODWILL)
+
 # What our own contracts make of such orders.
 PAYMENT_BODY = {
     "business_id": "studio",
@@ -45,4 +52,19 @@ CREDIT_BODY = {
     "credits": 2,
     "reference": "r1",
     "reason": None,
+}
+STORE_CREDIT_BODY = {
+    "business_id": "studio",
+    "client_id": "kim",
+    "amount_minor": 2500,
+    "currency": "USD",
+    "reference": "r1",
+    "reason": "Snow day",
+}
+GRANT_BODY = {
+    "business_id": "studio",
+    "client_id": "kim",
+    "credits": 2,
+    "reference": "r1",
+    "reason": "Snow day",
 }

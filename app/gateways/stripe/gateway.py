@@ -1,11 +1,14 @@
 """The gateway to Stripe: each order to the call of its form, and the optional reads."""
 
+from app.domain.statuses import RefundForm
 from app.gateways.by_reference import utc_now
 from app.gateways.facts import BalanceAnswer, PaymentAnswer, PaymentAsked
 from app.gateways.http import UpstreamClient
-from app.gateways.outcomes import Finding, Order, Outcome, PaymentAccount
+from app.gateways.optional import FORM_NOT_SUPPORTED
+from app.gateways.outcomes import Absent, Finding, Order, Outcome, PaymentAccount, Rejected
 from app.gateways.stripe.reads import read_balance, read_payment
 from app.gateways.stripe.refunds import StripeRefunds
+from app.gateways.stripe.voids import StripeVoids
 
 
 class StripeGateway:
@@ -18,14 +21,27 @@ class StripeGateway:
         """
         self._upstream = upstream
         self._refunds = StripeRefunds(upstream, look_up_seconds=upstream.total_seconds)
+        self._voids = StripeVoids(upstream)
 
     async def refund(self, order: Order) -> Outcome:
         """Ask once for what the order asks for, under its key."""
-        return await self._refunds.refund(order)
+        match order.form:
+            case RefundForm.ORIGINAL:
+                return await self._refunds.refund(order)
+            case RefundForm.VOID:
+                return await self._voids.void(order)
+            case _:
+                return Rejected(FORM_NOT_SUPPORTED, "Stripe has no store credit of ours", None)
 
     async def look_up(self, order: Order) -> Finding:
         """What Stripe has of this order; changes nothing there."""
-        return await self._refunds.look_up(order)
+        match order.form:
+            case RefundForm.ORIGINAL:
+                return await self._refunds.look_up(order)
+            case RefundForm.VOID:
+                return await self._voids.look_up(order)
+            case _:  # it was never asked for anything
+                return Absent()
 
     async def payment(self, asked: PaymentAsked) -> PaymentAnswer:
         """Read a payment once."""

@@ -26,7 +26,8 @@ from app.gateways.http import HttpAnswer, Reply, UpstreamClient
 from app.gateways.optional import unknown_of
 from app.gateways.outcomes import PaymentAccount, UnreadableAccount
 from app.gateways.stripe.account import account_of
-from app.gateways.stripe.refunds import error_of, limit_of, payment_field
+from app.gateways.stripe.errors import error_of, limit_of
+from app.gateways.stripe.refunds import payment_field
 from app.gateways.stripe.units import in_our_units
 
 CHARGES: Final = "/v1/charges"

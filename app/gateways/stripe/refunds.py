@@ -4,17 +4,17 @@ They are for payments whose ids are Stripe's `pi_…`, `ch_…` or `py_…`. Our
 Stripe's metadata, and a refund without it is somebody else's. The invariant: a look-up says
 `Absent` only when it has read the payment's refunds to the last page.
 
-Where Stripe's words mean less than our contract's, less is believed. Its 503 is like any 5xx, for
-it promises of none that nothing was done (docs.stripe.com/api/errors). Its 409 may tell of another
-call under the same key, and its 424 of a third party. A key that it does not know (401) or that may
-not refund (403) is the operator's to mend, and no fault of the refund. A refund is asked for
-without a currency, because Stripe uses the payment's: an answer in another than the order's is a
-contradiction for a person to look at.
+A refund is asked for without a currency, because Stripe uses the payment's: an answer in another
+than the order's is a contradiction for a person to look at.
+
+Where a platform makes destination charges (docs.stripe.com/connect/destination-charges), a refund
+may take the money back from the account that it was transferred to, and give the platform's fee
+back: `reverse_transfer` and `refund_application_fee`, in proportion. Stripe knows no such thing of
+a payment at a connected account, and is not asked for it there.
 
 Every call for an order is made for the account that its payment is at (`account`).
 """
 
-import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -25,7 +25,6 @@ from app.gateways.answers import (
     best_of,
     code_of,
     json_of,
-    one_line,
     outcome_of,
     read_refund,
     retry_after,
@@ -36,17 +35,16 @@ from app.gateways.outcomes import (
     Absent,
     Finding,
     Indeterminate,
-    Limit,
     Order,
     Outcome,
     Processing,
     Rejected,
     Succeeded,
-    Throttled,
     Unavailable,
     UnreadableAccount,
 )
 from app.gateways.stripe.account import account_of
+from app.gateways.stripe.errors import limit_of, not_made
 from app.gateways.stripe.units import in_their_units
 
 # Stripe gives up to 100 a page; so few fit into `http.MAX_ANSWER_BYTES` whatever metadata others
@@ -63,21 +61,6 @@ _STATUS: Final = {
     "failed": "failed",
     "canceled": "failed",
 }
-# docs.stripe.com/error-codes. There is none for a refund that comes too late: banks say that later,
-# as a failed refund.
-_CODES: Final = {
-    "charge_already_refunded": "already_refunded",
-    "charge_disputed": "payment_disputed",
-    "refund_disputed_payment": "payment_disputed",
-    "resource_missing": "payment_not_found",
-    "amount_too_large": "amount_exceeds_remaining",
-    "balance_insufficient": "insufficient_balance",
-}
-# Refusals that have come without a code.
-_MESSAGES: Final = (
-    (re.compile(r"Refund amount .*is greater than"), "amount_exceeds_remaining"),
-    (re.compile(r"Insufficient funds in your Stripe balance"), "insufficient_balance"),
-)
 
 
 class StripeRefunds:
@@ -113,7 +96,8 @@ class StripeRefunds:
             headers=account_of(order.payment_account) | {"Idempotency-Key": order.idempotency_key},
             # Not our reason: it is free text, and Stripe's `reason` a choice of three.
             form=payment
-            | {"amount": str(theirs.amount_minor), f"metadata[{_REFERENCE}]": order.refund_id},
+            | {"amount": str(theirs.amount_minor), f"metadata[{_REFERENCE}]": order.refund_id}
+            | _of_destination(order),
         )
         return outcome_of(reply, theirs, now=self._clock(), classifier=_classify)
 
@@ -246,49 +230,18 @@ def page_of(
 
 
 def _classify(answer: HttpAnswer, order: Order, *, now: datetime) -> Outcome:
-    status = answer.status
-    wait = retry_after(answer.headers, now=now)
-    if 200 <= status < 300:  # noqa: PLR2004 - the classes of RFC 9110, section 15
+    if 200 <= answer.status < 300:  # noqa: PLR2004 - the classes of RFC 9110, section 15
         return read_stripe_refund(json_of(answer), order)
-    if status == 429:  # noqa: PLR2004
-        return Throttled(wait, limit_of(answer))
-    if status in {401, 403}:
-        return Unavailable(f"HTTP {status}: Stripe does not accept the key", wait)
-    if not 400 <= status < 500 or status in {408, 409, 424, 425}:  # noqa: PLR2004
-        return Indeterminate(f"HTTP {status}", wait)
-    return _refusal(error_of(answer), status, wait)
+    return not_made(answer, now=now)
 
 
-def error_of(answer: HttpAnswer) -> Mapping[str, Any]:
-    """What Stripe says went wrong (docs.stripe.com/api/errors); empty where it is not Stripe's."""
-    document = json_of(answer)
-    error = document.get("error") if isinstance(document, dict) else None
-    return error if isinstance(error, dict) else {}
-
-
-def limit_of(answer: HttpAnswer) -> Limit:
-    """What a 429 is for (docs.stripe.com/rate-limits).
-
-    `lock_timeout` has no reason, and is of the object alone.
-    """
-    reason = answer.headers.get("stripe-rate-limited-reason", "")
-    if reason == "resource-specific" or error_of(answer).get("code") == "lock_timeout":
-        return Limit.OBJECT
-    return Limit.CONCURRENCY if reason.endswith("-concurrency") else Limit.RATE
-
-
-def _refusal(error: Mapping[str, Any], status: int, wait: float | None) -> Outcome:
-    code = code_of(error.get("code"), fallback="")
-    detail = one_line(error.get("message")) or f"HTTP {status}"
-    if code == "idempotency_key_in_use":
-        return Indeterminate(f"HTTP {status} {code}", wait)
-    if code == "lock_timeout":
-        return Throttled(wait, Limit.OBJECT)
-    if error.get("type") == "idempotency_error":
-        return Rejected("idempotency_key_reused", detail, None)
-    if not code and error.get("type") == "invalid_request_error":
-        code = next((ours for says, ours in _MESSAGES if says.match(detail)), "")
-    return Rejected(_CODES.get(code, code) or f"http_{status}", detail, None)
+def _of_destination(order: Order) -> dict[str, str]:
+    asked = {
+        "reverse_transfer": order.reverse_transfer,
+        "refund_application_fee": order.refund_application_fee,
+    }
+    at_the_platform = order.payment_account is None
+    return {name: "true" for name, wanted in asked.items() if wanted and at_the_platform}
 
 
 def payment_of(order: Order) -> dict[str, str] | None:

@@ -8,10 +8,12 @@ from pydantic import ValidationError
 
 from app.config.settings import Settings
 from app.gateways.outcomes import (
+    ConnectedAccount,
     Indeterminate,
     Limit,
     Processing,
     Rejected,
+    SecretKeyAccount,
     Succeeded,
     Throttled,
     Unavailable,
@@ -85,6 +87,26 @@ async def test_an_amount_that_stripe_does_not_have_is_refused_without_a_call(str
     assert isinstance(refused, Rejected)
     assert refused.code == "amount_not_possible"
     assert peer.posts == []
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"reverse_transfer": True},
+        {"refund_application_fee": True},
+        {"reverse_transfer": True, "refund_application_fee": True},
+    ],
+)
+async def test_of_a_destination_charge_the_transfer_and_the_fee_come_back_where_it_is_said(
+    asked, stripe, said
+):
+    peer, _ = stripe
+    plain = {"payment_intent": "pi_1", "amount": "2500", "metadata[reference]": "ref-1"}
+    assert await said(200, refund(), replace(ORDER, **asked)) == Succeeded("re_1")
+    assert peer.posts[0] == plain | dict.fromkeys(asked, "true")
+    for account in (ConnectedAccount("acct_1"), SecretKeyAccount("sk_test_2")):
+        await said(200, refund(), replace(ORDER, payment_account=account, **asked))
+        assert peer.posts[-1] == plain, "a payment that is not at the platform's has no transfer"
 
 
 # Its answers.
@@ -171,6 +193,25 @@ async def test_more_than_is_left_is_known_by_its_message_where_stripe_gives_no_c
     assert await said(400, error(message=message)) == Rejected(
         "amount_exceeds_remaining", message, None
     )
+
+
+@pytest.mark.parametrize("named", ["This PaymentIntent (pi_1)", "The PaymentIntent pi_1"])
+async def test_what_was_not_captured_is_known_by_its_message(named, said):
+    message = f"{named} does not have a successful charge to refund."
+    assert await said(400, error(message=message)) == Rejected("not_captured", message, None)
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        ("requires_capture", "not_captured"),
+        ("processing", "payment_intent_unexpected_state"),
+        (None, "payment_intent_unexpected_state"),
+    ],
+)
+async def test_what_was_not_captured_is_known_by_its_intents_state(status, code, said):
+    told = error(code="payment_intent_unexpected_state", payment_intent={"status": status})
+    assert await said(400, told) == Rejected(code, "No.", None)
 
 
 async def test_a_refusal_without_a_code_has_its_status_for_one(said):
