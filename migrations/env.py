@@ -12,7 +12,7 @@ from alembic import context
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from app.config.environment import settings_or_exit
-from app.db.webhook_tables import webhook_endpoints
+from app.db.tables.webhooks import webhook_endpoints
 
 metadata = webhook_endpoints.metadata  # with every table: those of webhooks build on all others
 _PATIENCE_SECONDS = 30.0

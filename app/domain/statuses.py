@@ -103,6 +103,8 @@ class RefundForm(StrEnum):
     GOODWILL = "goodwill"
 
 
+# Who may have a refund look again after a success, as its history names them.
+REOPENED_BY: Final = "hook:stripe"
 IN_PROCESS = (JobStatus.HELD, JobStatus.QUEUED, JobStatus.RUNNING)
 TAKES_A_PLACE = (BookingStatus.BOOKED, BookingStatus.CHECKED_IN)
 # Settled by every job; and those that only a job with terms settles: before, the client is out.

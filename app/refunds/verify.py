@@ -11,9 +11,9 @@ from typing import Final
 
 import structlog
 
+from app.db.core.dialect import clock
 from app.db.core.engine import Database
 from app.db.invariants import CheckScope, invariants, last_check
-from app.db.jobs import jobs
 from app.refunds.runtime import Runtime
 
 log = structlog.get_logger()
@@ -71,7 +71,7 @@ async def check(runtime: Runtime) -> list[Violation] | None:
     every = runtime.settings.verify_seconds
     async with runtime.db.write() as conn:
         last = await last_check.claim(conn, every_seconds=every)
-        began_at = await jobs.clock(conn)
+        began_at = await clock(conn)
     if last is None:
         return None
     # Once again over the jobs that the last check had seen ending; and over all where it had

@@ -7,7 +7,6 @@ bookings are what the refunds are made of.
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.core.engine import Database
-from app.db.jobs import jobs
 from app.db.schedule import bookings, deletions, sessions
 from app.errors import NotFound, Problem
 
@@ -82,8 +81,7 @@ async def _lock_session(
         raise NotFound(what)
     if known.job_id is None:
         return
-    job = await jobs.get(conn, business_id, known.job_id)
-    if job is not None and jobs.is_in_process(job.status):
+    if await deletions.is_in_process(conn, business_id, known.job_id):
         raise Problem(
             409,
             "session-in-process",

@@ -17,8 +17,8 @@ from typing import Final
 import structlog
 
 from app.config.settings import Settings
+from app.db.core.dialect import clock
 from app.db.core.engine import Database
-from app.db.jobs import jobs
 from app.db.webhooks import deliveries, events
 from app.webhooks.addresses import AddressPolicy, Resolver
 from app.webhooks.batch import DeliveryContext
@@ -195,5 +195,5 @@ def choose(
 async def _forget(db: Database) -> int:
     """Delete some of what is too old to be replayed; how much."""
     async with db.write() as conn:
-        before = await jobs.clock(conn) - dt.timedelta(days=_KEPT_DAYS)
+        before = await clock(conn) - dt.timedelta(days=_KEPT_DAYS)
         return await events.forget(conn, before=before, limit=_FORGOTTEN_AT_ONCE)

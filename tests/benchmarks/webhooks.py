@@ -27,7 +27,7 @@ from crash.webhook_receivers import self_signed
 from app.config.settings import Settings
 from app.db.core.dialect import now
 from app.db.core.engine import Database
-from app.db.webhook_tables import webhook_deliveries
+from app.db.tables.webhooks import webhook_deliveries
 from app.db.webhooks.deliveries import due_endpoints
 from app.db.webhooks.events import Event, publish
 from app.domain.events import EventType

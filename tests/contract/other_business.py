@@ -4,7 +4,7 @@ import datetime as dt
 
 from app.db import tables
 from app.db.access.businesses import create as create_business
-from app.db.webhook_tables import webhook_deliveries, webhook_endpoints, webhook_events
+from app.db.tables.webhooks import webhook_deliveries, webhook_endpoints, webhook_events
 
 JOB = "019aab00-0000-7000-8000-000000000001"
 REFUND = "019aab00-0000-7000-8000-000000000002"

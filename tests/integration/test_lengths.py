@@ -15,9 +15,10 @@ from app.api.webhooks import webhook_bodies
 from app.auth import keys
 from app.cli.records import _MAX_NAME
 from app.config.settings import Settings
-from app.db import tables, webhook_tables
+from app.db import tables
 from app.db.access import businesses
 from app.db.tables import MAX_CALLER_NAME, refund_history
+from app.db.tables import webhooks as webhook_tables
 from app.domain.fields import PlatformId
 from app.domain.texts.display_text import MAX_CHARACTERS
 from app.main import create_app

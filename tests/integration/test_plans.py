@@ -10,7 +10,7 @@ from integration.plans import city, day
 from integration.plans.watched import watched
 
 from app.config.settings import Settings
-from app.db import webhook_tables
+from app.db.tables import webhooks as webhook_tables
 
 GROWING = {
     "api_keys",

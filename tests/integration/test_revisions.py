@@ -8,8 +8,9 @@ from alembic import command
 from integration.rows import NEW_LINE, NEW_REFUND, NONE, ROWS, SETTLED, insert
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from app.db import schema, tables, webhook_tables
+from app.db import schema, tables
 from app.db.core.engine import Database
+from app.db.tables import webhooks as webhook_tables
 
 
 def revise(url, step, *arguments):

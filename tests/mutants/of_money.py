@@ -106,14 +106,14 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     defect(
         "a line kept whole may be sent",
-        "app/db/tables.py",
+        "app/db/tables/__init__.py",
         "OR status = 'skipped' AND kept_by IS NOT NULL\"",
         'OR kept_by IS NOT NULL"',
         REVISIONS,
     ),
     defect(
         "money is kept by no rule",
-        "app/db/tables.py",
+        "app/db/tables/__init__.py",
         '"(kept_by IS NULL) = (kept_amount_minor = 0 AND kept_credits = 0)"',
         '"kept_by IS NULL OR kept_amount_minor > 0 OR kept_credits > 0"',
         REVISIONS,

@@ -189,7 +189,7 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "schedule deletes: what is in process is deleted",
         "app/schedule/delete.py",
-        "if job is not None and jobs.is_in_process(job.status):",
+        "if await deletions.is_in_process(conn, business_id, known.job_id):",
         "if False:",
         f"{DELETES}::test_what_a_job_has_in_process_is_not_deleted",
     ),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.auth.keys import Scope
-from app.db import webhook_tables
+from app.db.tables import webhooks as webhook_tables
 from app.domain import events, statuses, terms
 
 GLOSSARY = (Path(__file__).parents[2] / "docs" / "glossary.md").read_text()

@@ -10,7 +10,7 @@ from worlds.studio import Desk
 
 from app import services
 from app.db.core.dialect import now
-from app.db.webhook_tables import (
+from app.db.tables.webhooks import (
     webhook_deliveries,
     webhook_endpoints,
     webhook_events,

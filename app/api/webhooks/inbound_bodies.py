@@ -23,7 +23,10 @@ def event_in(
     try:
         return provider.read_event(headers, document)
     except ValidationError as error:
-        located = [one | {"loc": ("body", *one["loc"])} for one in error.errors(include_url=False)]
+        located = [
+            failure | {"loc": ("body", *failure["loc"])}
+            for failure in error.errors(include_url=False)
+        ]
         raise RequestValidationError(located, body=document) from None
 
 

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from app.db.core.dialect import clock
 from app.db.core.driver import Connection
 from app.db.core.engine import Database
-from app.db.jobs import jobs
 from app.db.terms import terms_history
 from app.domain.nouns.terms import ResolvedTerms, TermsVersion
 from app.domain.terms_document import DEFAULTS, replaced
@@ -44,7 +44,7 @@ async def put(
         if own is not None and own.document == document:
             return own
         version = 1 if own is None else own.version + 1
-        set_at = await jobs.clock(conn)
+        set_at = await clock(conn)
         new = TermsVersion(version, document, set_by, set_at)
         await terms_history.add(conn, business_id, new)
         return new

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.tables import businesses
-from app.db.webhook_tables import webhook_secrets
+from app.db.tables.webhooks import webhook_secrets
 from app.encryption import SecretPlace
 
 _KEPT: Final = (

@@ -199,6 +199,13 @@ def is_one_of(column: sa.ColumnElement[str], chosen: sa.Select[Any]) -> sa.Colum
     return _is_one_of(column, chosen.scalar_subquery())
 
 
+async def clock(conn: AsyncConnection) -> dt.datetime:
+    """The database's clock."""
+    value = (await conn.execute(sa.select(now()))).scalar_one()
+    assert isinstance(value, dt.datetime)
+    return value
+
+
 def plans_by_values(connection: AsyncConnection) -> bool:
     """Whether the database plans a statement by the values of its parameters.
 

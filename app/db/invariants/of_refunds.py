@@ -10,7 +10,6 @@ import sqlalchemy as sa
 from app.db.invariants.scope import CheckScope, Rows, text
 from app.db.jobs.ceilings import held_back
 from app.db.jobs.entitlements import is_counted, is_paid
-from app.db.refunds.manual_changes import DOUBTED_BY
 from app.db.tables import (
     NOT_WITHDRAWN,
     bookings,
@@ -20,7 +19,7 @@ from app.db.tables import (
     refund_history,
     refunds,
 )
-from app.domain.statuses import WITHDRAWN_LINE, RefundStatus
+from app.domain.statuses import REOPENED_BY, WITHDRAWN_LINE, RefundStatus
 
 
 def _line_of() -> sa.ColumnElement[bool]:
@@ -189,11 +188,11 @@ def history_turns_back(scope: CheckScope) -> Rows:
         .where(scope.of(refunds.c.business_id, refunds.c.job_id))
         .subquery()
     )
-    doubted = sa.and_(
+    reopened = sa.and_(
         steps.c.status_before == RefundStatus.SUCCEEDED,
         steps.c.status == RefundStatus.PROCESSING,
         steps.c.epoch > steps.c.epoch_before,
-        steps.c.actor == DOUBTED_BY,
+        steps.c.actor == REOPENED_BY,
     )
     corrected = sa.and_(
         steps.c.status_before == RefundStatus.RESOLVED,
@@ -202,7 +201,7 @@ def history_turns_back(scope: CheckScope) -> Rows:
     )
     goes_on = sa.and_(
         steps.c.status_before.in_((RefundStatus.SUCCEEDED, RefundStatus.RESOLVED)),
-        ~doubted,
+        ~reopened,
         ~corrected,
     )
     return (

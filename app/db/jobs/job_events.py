@@ -14,7 +14,7 @@ from app.db.core.dialect import in_list
 from app.db.core.refund_ranges import in_sessions
 from app.db.jobs import ceilings
 from app.db.tables import refunds
-from app.db.webhook_tables import webhook_endpoints
+from app.db.tables.webhooks import webhook_endpoints
 from app.db.webhooks.events import Event, publish
 from app.domain.events import EventType
 from app.domain.statuses import NEEDS_A_PERSON, JobStatus, RefundStatus

@@ -8,20 +8,13 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.core import changes
-from app.db.core.dialect import is_one_of, later, now
+from app.db.core.dialect import clock, is_one_of, later, now
 from app.db.jobs.job import COLUMNS, Job, job_of
 from app.db.tables import job_sessions, jobs, sessions
 from app.domain.statuses import IN_PROCESS, JobStatus, SessionStatus
 from app.errors import NotFound
 
 _JOB: Final = sa.select(*COLUMNS)
-
-
-async def clock(conn: AsyncConnection) -> dt.datetime:
-    """The database's clock."""
-    value = (await conn.execute(sa.select(now()))).scalar_one()
-    assert isinstance(value, dt.datetime)
-    return value
 
 
 async def job_of_key(conn: AsyncConnection, business_id: str, idempotency_key: str) -> Job | None:

@@ -16,10 +16,8 @@ from app.db.refunds import history
 from app.db.refunds.refund import REFUNDS, refund_of
 from app.db.tables import refunds
 from app.domain.nouns.cancellations import Refund
-from app.domain.statuses import RefundStatus
+from app.domain.statuses import REOPENED_BY, RefundStatus
 
-# The only one after whose word a success is not the end of a refund's history.
-DOUBTED_BY: Final = "hook:stripe"
 # The payer's bank has the money: to send it again pays it twice.
 DISPUTED: Final = "payment_disputed"
 
@@ -139,7 +137,7 @@ async def reopen_success(conn: AsyncConnection, refund_id: str) -> None:
 
     It is at work again, and no success any more, until the look-up says which.
     """
-    await _reopen(conn, refund_id, RefundStatus.SUCCEEDED, actor=DOUBTED_BY)
+    await _reopen(conn, refund_id, RefundStatus.SUCCEEDED, actor=REOPENED_BY)
 
 
 async def reopen_replaced(conn: AsyncConnection, refund_id: str, *, actor: str) -> None:

@@ -10,7 +10,24 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.core import changes
 from app.db.core.dialect import in_list, now
-from app.db.tables import bookings, clients, deleted_sessions, job_sessions, payment_lines, sessions
+from app.db.tables import (
+    bookings,
+    clients,
+    deleted_sessions,
+    job_sessions,
+    jobs,
+    payment_lines,
+    sessions,
+)
+from app.domain.statuses import IN_PROCESS
+
+
+async def is_in_process(conn: AsyncConnection, business_id: str, job_id: str) -> bool:
+    """Whether the job that has cancelled a session still has it in hand."""
+    one = sa.exists().where(
+        jobs.c.business_id == business_id, jobs.c.id == job_id, jobs.c.status.in_(IN_PROCESS)
+    )
+    return bool(await conn.scalar(sa.select(one)))
 
 
 async def delete_session(conn: AsyncConnection, business_id: str, session_id: str) -> None:

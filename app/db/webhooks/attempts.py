@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import TypeEngine
 
 from app.db.core.dialect import Id, bound_list, in_bound_list, insert_in, later, now
-from app.db.webhook_tables import webhook_attempts, webhook_deliveries
+from app.db.tables.webhooks import webhook_attempts, webhook_deliveries
 from app.domain.statuses import DeliveryStatus
 
 _DELIVERY: Final = webhook_deliveries.c

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.db.core import changes
 from app.db.core.dialect import Id, in_list, insert, is_one_of, later, now
 from app.db.core.driver import fetch
-from app.db.webhook_tables import webhook_deliveries, webhook_endpoints, webhook_events
+from app.db.tables.webhooks import webhook_deliveries, webhook_endpoints, webhook_events
 from app.domain.statuses import DeliveryStatus
 
 _DELIVERY: Final = webhook_deliveries.c

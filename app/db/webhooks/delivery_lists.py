@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.core.dialect import in_list
-from app.db.webhook_tables import webhook_attempts, webhook_deliveries, webhook_events
+from app.db.tables.webhooks import webhook_attempts, webhook_deliveries, webhook_events
 from app.db.webhooks.events import first_id_at
 from app.domain.events import EventType
 from app.domain.nouns.webhooks import DeliveryRow, EndpointRow, PastAttempt

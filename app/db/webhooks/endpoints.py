@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.core.dialect import later, now
 from app.db.tables import businesses
-from app.db.webhook_tables import webhook_endpoints
+from app.db.tables.webhooks import webhook_endpoints
 from app.db.webhooks import deliveries, signing_secrets
 from app.db.webhooks.events import types_of
 from app.domain.nouns.webhooks import EndpointRow, EndpointState

@@ -19,7 +19,7 @@ from app.db.core import changes
 from app.db.core.bulk_insert import insert_many
 from app.db.core.dialect import in_list, now
 from app.db.core.driver import Row, fetch
-from app.db.webhook_tables import webhook_deliveries, webhook_endpoints, webhook_events
+from app.db.tables.webhooks import webhook_deliveries, webhook_endpoints, webhook_events
 from app.domain.days import instant_text
 from app.domain.events import EventType
 from app.domain.statuses import DeliveryStatus, EndpointStatus

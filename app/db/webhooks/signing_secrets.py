@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.core.dialect import later, now
-from app.db.webhook_tables import webhook_endpoints, webhook_secrets
+from app.db.tables.webhooks import webhook_endpoints, webhook_secrets
 
 _SECRET: Final = webhook_secrets.c
 _IN_FORCE: Final = sa.or_(_SECRET.ends_at.is_(None), _SECRET.ends_at > now())

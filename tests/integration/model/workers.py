@@ -12,7 +12,7 @@ from integration.model.books import Books, Deed, Look
 from integration.model.desk import Desk
 
 from app.cancellation.expand import expand_chunk
-from app.db.core.dialect import now
+from app.db.core.dialect import clock, now
 from app.db.core.engine import Database
 from app.db.jobs import jobs
 from app.db.refunds import claims, outcomes
@@ -88,7 +88,7 @@ class Crew:
             job = await jobs.lock_any(conn, job_id)
             if job is None or job.due_at is None:
                 return False
-            if job.status == "held" and job.hold_until > await jobs.clock(conn):
+            if job.status == "held" and job.hold_until > await clock(conn):
                 return False
             if job.status != "running":
                 await jobs.update(conn, job_id, status="running", started_at=now())

@@ -9,9 +9,9 @@ import sqlalchemy as sa
 from uuid_utils import uuid7
 
 from app.db import tables as t
-from app.db import webhook_tables as w
 from app.db.core.dialect import later, now
 from app.db.core.engine import Database
+from app.db.tables import webhooks as w
 
 BUSINESSES = 500
 JOBS_EACH = 10  # of a session each

@@ -15,7 +15,7 @@ from worlds.peers import hang
 from worlds.receivers import hook_at
 
 from app.db.jobs.jobs import clock
-from app.db.webhook_tables import webhook_attempts, webhook_endpoints, webhook_events
+from app.db.tables.webhooks import webhook_attempts, webhook_endpoints, webhook_events
 from app.db.webhooks import deliveries
 from app.domain.events import EventType
 from app.webhooks import deliver

@@ -15,7 +15,7 @@ from worlds.office import ACCEPTED, CANCELLED, codes
 from worlds.peers import hang, slow
 from worlds.receivers import hook_at
 
-from app.db.webhook_tables import webhook_attempts, webhook_events
+from app.db.tables.webhooks import webhook_attempts, webhook_events
 from app.db.webhooks import attempts, deliveries
 from app.db.webhooks.attempts import AttemptRow
 

@@ -15,7 +15,7 @@ from worlds.receivers import hook_at
 from app.db.access.encrypted import webhook_secret
 from app.db.core.dialect import now as db_now
 from app.db.jobs.jobs import clock
-from app.db.webhook_tables import webhook_deliveries, webhook_endpoints
+from app.db.tables.webhooks import webhook_deliveries, webhook_endpoints
 from app.db.webhooks import signing_secrets
 
 # Lanes.

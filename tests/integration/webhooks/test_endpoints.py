@@ -15,7 +15,7 @@ from app.api.dependencies import State
 from app.auth.keys import Scope, create_key
 from app.db import tables
 from app.db.access.encrypted import webhook_secret
-from app.db.webhook_tables import webhook_deliveries
+from app.db.tables.webhooks import webhook_deliveries
 from app.main import create_app
 from app.webhooks.manage.endpoints import MAX_ENDPOINTS
 

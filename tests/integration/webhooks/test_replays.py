@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from worlds.office import ACCEPTED, CANCELLED, ENDED, NOWHERE, post, rows
 from worlds.problems import problem
 
-from app.db.webhook_tables import webhook_deliveries, webhook_events
+from app.db.tables.webhooks import webhook_deliveries, webhook_events
 
 BAD_REPLAYS = [
     ({}, "/since"),

@@ -13,7 +13,7 @@ from alembic import command
 import migrations
 from app.db import schema
 from app.db.core.engine import Database
-from app.db.webhook_tables import webhook_deliveries, webhook_secrets
+from app.db.tables.webhooks import webhook_deliveries, webhook_secrets
 from app.domain.days import instant_text
 
 (OURS,) = Path(migrations.__path__[0]).glob("versions/*_secrets_to_their_own_ends.py")

@@ -12,7 +12,7 @@ import pytest
 from integration.webhooks.telling import kinds, refused, since
 from worlds.office import NOWHERE, Office
 
-from app.db.webhook_tables import webhook_deliveries, webhook_events
+from app.db.tables.webhooks import webhook_deliveries, webhook_events
 from app.db.webhooks.events import Event
 from app.domain.events import EventType
 from app.refunds.slices.run import run_slice
