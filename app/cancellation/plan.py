@@ -8,8 +8,9 @@ import datetime as dt
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import asdict, dataclass, field
-from typing import Any, Final, NamedTuple, TypedDict
+from typing import Any, Final, NamedTuple
 
 import orjson
 import sqlalchemy as sa
@@ -26,15 +27,26 @@ from app.cancellation.request import Request, check
 from app.db.core.dialect import plans_by_values
 from app.db.core.engine import Database
 from app.db.jobs import entitlement_totals
-from app.db.jobs.entitlement_totals import LineGroup, SharedPayments
+from app.db.jobs.entitlement_totals import LineGroup, SeenLine, SharedPayments
 from app.domain.days import business_zone, instant_text
 from app.domain.nouns.terms import Override, ResolvedTerms
-from app.domain.plan_totals import PlanTotals
+from app.domain.plan_totals import LineSums, PlanTotals
 from app.domain.statuses import RefundForm, SessionOutcome
 from app.domain.terms import SkipReason
 
-_LINES_AT_ONCE: Final = 1_000
-_NOT_SEEN: Final = frozenset({"kept", "store_credits"})  # in a digest, which has lines and terms
+# In this order, as builds of before write it, without `kept` and `store_credits`: the lines and the
+# terms are in it.
+_IN_DIGEST: Final = (
+    "sessions",
+    "bookings",
+    "clients",
+    "refunds",
+    "amounts",
+    "credits",
+    "nothing_to_return",
+    "kept_amounts",
+    "kept_credits",
+)
 _TOTALS: Final = TypeAdapter(PlanTotals)  # whoever sends a digest may have made it
 
 
@@ -53,14 +65,7 @@ class SessionPlan:
     outcome: SessionOutcome
     job_id: str | None
     bookings: int
-    refunds: int
-    amounts: dict[str, int]
-    credits: int
-    nothing_to_return: int
-    kept_amounts: dict[str, int]
-    kept_credits: int
-    kept: dict[str, dict[str, int]]
-    store_credits: dict[str, int]
+    sums: LineSums
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,22 +178,14 @@ async def count(
         plan_anew=to_return.are_many(conn, sessions),
     )
     return PlanTotals(
-        sessions=sessions, bookings=total.bookings, clients=total.clients, **_sums(total.groups)
+        sessions=sessions,
+        bookings=total.bookings,
+        clients=total.clients,
+        **asdict(_sums(total.groups)),
     )
 
 
-class _Sums(TypedDict):
-    refunds: int
-    amounts: dict[str, int]
-    credits: int
-    nothing_to_return: int
-    kept_amounts: dict[str, int]
-    kept_credits: int
-    kept: dict[str, dict[str, int]]
-    store_credits: dict[str, int]
-
-
-def _sums(groups: Sequence[LineGroup]) -> _Sums:
+def _sums(groups: Sequence[LineGroup]) -> LineSums:
     """Lines counted, and what they come to.
 
     Each group is of one method, currency, rule and form.
@@ -212,16 +209,16 @@ def _sums(groups: Sequence[LineGroup]) -> _Sums:
             # The policies keep what was paid by one rule alone.
             by_rule = kept.setdefault(group.kept_by or SkipReason.ATTENDED.value, {})
             _add(by_rule, group.currency or "credits", group.kept_amount_minor + group.kept_credits)
-    return {
-        "refunds": refunds,
-        "amounts": _sorted(amounts),
-        "credits": credited,
-        "nothing_to_return": nothing_to_return,
-        "kept_amounts": _sorted(kept_amounts),
-        "kept_credits": kept_credits,
-        "kept": {rule: _sorted(sums) for rule, sums in sorted(kept.items())},
-        "store_credits": _sorted(store_credits),
-    }
+    return LineSums(
+        refunds=refunds,
+        amounts=_sorted(amounts),
+        credits=credited,
+        nothing_to_return=nothing_to_return,
+        kept_amounts=_sorted(kept_amounts),
+        kept_credits=kept_credits,
+        kept={rule: _sorted(sums) for rule, sums in sorted(kept.items())},
+        store_credits=_sorted(store_credits),
+    )
 
 
 def _add(sums: dict[str, int], currency: str, amount: int) -> None:
@@ -276,7 +273,7 @@ def _digest(
     ]
     said = sorted(map(_said, request.overrides))
     of_terms = None if terms is None else (terms.document, said)
-    totals_seen = {name: value for name, value in asdict(totals).items() if name not in _NOT_SEEN}
+    totals_seen = {name: getattr(totals, name) for name in _IN_DIGEST}
     return digests.make(
         seen, totals_seen, include_attended=request.include_attended, terms=of_terms
     )
@@ -292,10 +289,8 @@ async def _seen(
 ) -> "_Seen":
     """All lines, read once in a fixed order."""
     seen = _Seen()
-    columns = [column for column in lines.c if column.name != "position"]
-    query = sa.select(*columns).order_by(lines.c.session_id, lines.c.booking_id, lines.c.line_no)
-    async with conn.stream(query, parameters) as rows:
-        async for part in rows.partitions(_LINES_AT_ONCE):
+    async with aclosing(entitlement_totals.in_parts(conn, lines, parameters)) as parts:
+        async for part in parts:
             await aside(len(part), seen.add, part)
     return seen
 
@@ -309,14 +304,14 @@ class _Seen:
     skipped: Counter[str] = field(default_factory=Counter)
     last: str | None = None
 
-    def add(self, rows: Sequence[sa.Row[Any]]) -> None:
-        for row in rows:
-            self.hashes[row.session_id].update(orjson.dumps(tuple(row)))
-            if row.booking_id != self.last:
-                self.bookings[row.session_id] += 1
-                if row.skip_reason is not None:
-                    self.skipped[row.skip_reason] += 1
-            self.last = row.booking_id
+    def add(self, lines: Sequence[SeenLine]) -> None:
+        for session_id, booking_id, skip_reason, values in lines:
+            self.hashes[session_id].update(orjson.dumps(values))
+            if booking_id != self.last:
+                self.bookings[session_id] += 1
+                if skip_reason is not None:
+                    self.skipped[skip_reason] += 1
+            self.last = booking_id
 
     def prints(self) -> dict[str, str]:
         """The hash of each session that has lines."""
@@ -352,7 +347,7 @@ def _planned(one: MatchedSession, groups: Sequence[LineGroup], bookings: int) ->
         outcome=one.outcome,
         job_id=one.job_id,
         bookings=bookings,
-        **_sums(groups),
+        sums=_sums(groups),
     )
 
 

@@ -6,16 +6,12 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class PlanTotals:
-    """What would be returned, and what would be kept.
+class LineSums:
+    """What would be returned of some lines, and what would be kept.
 
-    These are counts, sums by currency in minor units, and credits. Of a job of an earlier version
-    members may be missing: it counted nothing there.
+    These are counts, sums by currency in minor units, and credits.
     """
 
-    sessions: int = 0
-    bookings: int = 0
-    clients: int = 0
     refunds: int = 0
     amounts: dict[str, int] = field(default_factory=dict)
     credits: int = 0
@@ -28,20 +24,39 @@ class PlanTotals:
     store_credits: dict[str, int] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class PlanTotals(LineSums):
+    """The sums of all lines, and of how many sessions, bookings and clients they are.
+
+    Of a job of an earlier version members may be missing: it counted nothing there.
+    """
+
+    sessions: int = 0
+    bookings: int = 0
+    clients: int = 0
+
+
 def totals_fields(totals: PlanTotals) -> dict[str, Any]:
     """The totals as every answer has them: sums of money are lists."""
     return {
         "sessions": totals.sessions,
         "bookings": totals.bookings,
         "clients": totals.clients,
-        "refunds": totals.refunds,
-        "amounts": money_fields(totals.amounts),
-        "credits": totals.credits,
-        "nothing_to_return": totals.nothing_to_return,
-        "kept_amounts": money_fields(totals.kept_amounts),
-        "kept_credits": totals.kept_credits,
-        "kept": kept_fields(totals.kept),
-        "store_credits": money_fields(totals.store_credits),
+        **sums_fields(totals),
+    }
+
+
+def sums_fields(sums: LineSums) -> dict[str, Any]:
+    """Sums as every answer has them."""
+    return {
+        "refunds": sums.refunds,
+        "amounts": money_fields(sums.amounts),
+        "credits": sums.credits,
+        "nothing_to_return": sums.nothing_to_return,
+        "kept_amounts": money_fields(sums.kept_amounts),
+        "kept_credits": sums.kept_credits,
+        "kept": kept_fields(sums.kept),
+        "store_credits": money_fields(sums.store_credits),
     }
 
 

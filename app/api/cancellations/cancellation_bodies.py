@@ -21,7 +21,7 @@ from app.cancellation.request import MAX_HOLD_SECONDS, MAX_SESSIONS_NAMED, Reque
 from app.domain.days import session_times
 from app.domain.fields import Date, PlatformId, Uuid, prose, text
 from app.domain.nouns.cancellations import Refund, SessionOfJob
-from app.domain.plan_totals import PlanTotals, kept_fields, money_fields, totals_fields
+from app.domain.plan_totals import PlanTotals, money_fields, sums_fields, totals_fields
 from app.domain.statuses import JobStatus, Method, RefundForm, RefundStatus, SessionOutcome
 
 _EXAMPLE: JsonDict = {
@@ -225,14 +225,7 @@ class Plan(Answer):
                     outcome=one.outcome,
                     job_id=one.job_id,
                     bookings=one.bookings,
-                    refunds=one.refunds,
-                    amounts=money(one.amounts),
-                    credits=one.credits,
-                    nothing_to_return=one.nothing_to_return,
-                    kept_amounts=money(one.kept_amounts),
-                    kept_credits=one.kept_credits,
-                    kept=[KeptSum(**kept) for kept in kept_fields(one.kept)],
-                    store_credits=money(one.store_credits),
+                    **sums_fields(one.sums),
                 )
                 for one in plan.sessions
             ],

@@ -95,9 +95,8 @@ def client_page(
 
 def _client_booking(row: BookingRow, of_row: SessionRow, business_timezone: str) -> Members:
     shown = booking(row)
-    shown["session"] = _anybodys(of_row, business_timezone) | {
-        "cancellation": _cancellation(of_row)
-    }
+    shown["session"] = session = _anybodys(of_row, business_timezone)
+    session["cancellation"] = _cancellation(of_row)
     shown["returned"] = _sum(row, _RETURNED)
     shown["on_the_way"] = _sum(row, OPEN)
     return shown

@@ -6,9 +6,9 @@ rows are read ahead of it.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing, suppress
-from typing import Any, Final
+from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
@@ -20,7 +20,6 @@ from app.cancellation.owed import lines
 from app.db.core.engine import Database
 from app.db.jobs import audit_rows, jobs
 from app.db.jobs.job import Job
-from app.db.tables import refunds
 from app.domain.texts import csv_cells
 from app.errors import Stopping
 
@@ -174,12 +173,12 @@ async def follow(
         async with db.read() as conn:
             job = await jobs.get(conn, business_id, job_id)
             assert job is not None
-            settled = await _settled(conn, job, seq)
+            settled = await audit_rows.settled_lines(conn, job, after_seq=seq, limit=_ROWS_AT_ONCE)
         if settled:
             seq = settled[-1].outcome_seq
             pause = _SHORTEST_PAUSE_SECONDS
             yield csv_cells.lines_of(
-                (*row[:-1], str(row[-1])) if numbered else row[:-1] for row in settled
+                (*line.cells, str(line.outcome_seq)) if numbered else line.cells for line in settled
             )
         elif job.due_at is None:
             return
@@ -198,18 +197,6 @@ async def _unbooked(db: Database, job_id: str, *, numbered: bool) -> AsyncIterat
             conn, unbooked.add_columns(sa.literal("0")) if numbered else unbooked
         ):
             yield chunk
-
-
-async def _settled(conn: AsyncConnection, job: Job, seq: int) -> Sequence[sa.Row[Any]]:
-    query = (
-        audit_rows.refund_lines(job.id, by_terms=job.terms is not None)
-        .add_columns(refunds.c.outcome_seq)
-        .where(refunds.c.outcome_seq > seq)
-        .order_by(None)
-        .order_by(refunds.c.outcome_seq)
-        .limit(_ROWS_AT_ONCE)
-    )
-    return (await conn.execute(query)).all()
 
 
 async def _select(conn: AsyncConnection, query: audit_rows.Lines) -> AsyncGenerator[bytes]:

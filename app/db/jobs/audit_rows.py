@@ -5,9 +5,10 @@ write (from the frozen bookings, with the ids that the rows will have), and canc
 nobody had booked.
 """
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -23,6 +24,14 @@ from app.domain.texts.csv_cells import COLUMNS
 from app.domain.texts.sheet_text import FORMULA
 
 Lines = sa.Select[*tuple[Any, ...]]
+
+
+class SettledLine(NamedTuple):
+    """A line of the audit whose outcome is final, and that outcome's number."""
+
+    cells: tuple[str | None, ...]
+    outcome_seq: int
+
 
 _TEXT: Final = sa.Text()
 _OF_IDS: Final = "A-Za-z0-9._:~-"
@@ -146,6 +155,22 @@ def unescaped(lines: Lines) -> Lines:
     found: Any = lines
     replaced: Lines = sa.sql.visitors.replacement_traverse(found, {}, plain)
     return replaced
+
+
+async def settled_lines(
+    conn: AsyncConnection, job: Job, *, after_seq: int, limit: int
+) -> list[SettledLine]:
+    """Lines of the job with an outcome numbered above `after_seq`, in that order."""
+    query = (
+        refund_lines(job.id, by_terms=job.terms is not None)
+        .add_columns(refunds.c.outcome_seq)
+        .where(refunds.c.outcome_seq > after_seq)
+        .order_by(None)
+        .order_by(refunds.c.outcome_seq)
+        .limit(limit)
+    )
+    rows = (await conn.execute(query)).all()
+    return [SettledLine(tuple(row[:-1]), row[-1]) for row in rows]
 
 
 def refund_lines(

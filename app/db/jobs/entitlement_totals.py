@@ -4,7 +4,7 @@ They are counted by session, or over all.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from functools import cache
 from typing import Any, Final, NamedTuple
 
@@ -54,6 +54,15 @@ class SharedPayments(NamedTuple):
     amount_minor: int
 
 
+class SeenLine(NamedTuple):
+    """A line as a plan sees it; `values` are all that its digest is made of."""
+
+    session_id: str
+    booking_id: str
+    skip_reason: str | None
+    values: tuple[Any, ...]
+
+
 def sums(source: sa.FromClause) -> tuple[sa.ColumnElement[int], ...]:
     """Of a group of lines or refunds: counts and sums, 0 for none.
 
@@ -75,6 +84,22 @@ def sums(source: sa.FromClause) -> tuple[sa.ColumnElement[int], ...]:
 def line_group(method: str, *rest: Any) -> LineGroup:
     """The group that a row of method, currency, `sums`, rule and form is."""
     return LineGroup(_METHOD[method], *rest)
+
+
+async def in_parts(
+    conn: AsyncConnection, lines: sa.Subquery, parameters: Parameters
+) -> AsyncGenerator[list[SeenLine]]:
+    """All lines by session, booking and number, up to 1,000 at a time."""
+    columns = [column for column in lines.c if column.name != "position"]
+    names = [column.name for column in columns]
+    session, booking, reason = map(names.index, ("session_id", "booking_id", "skip_reason"))
+    query = sa.select(*columns).order_by(lines.c.session_id, lines.c.booking_id, lines.c.line_no)
+    async with conn.stream(query, parameters) as rows:
+        async for part in rows.partitions(_ROWS_AT_ONCE):
+            yield [
+                SeenLine(values[session], values[booking], values[reason], values)
+                for values in map(tuple, part)
+            ]
 
 
 async def by_session(
