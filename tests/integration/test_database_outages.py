@@ -140,7 +140,7 @@ async def test_connections_that_end_in_the_middle_are_outages_and_nothing_else(a
         killer = asyncio.create_task(end_them())
         statuses = set()
         for n in range(40):
-            groups.put(n)
+            groups.add(n)
             calls = [
                 api.get("/v1/sessions"),
                 api.get("/readyz"),
