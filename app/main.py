@@ -38,7 +38,7 @@ from app.api.query import known_parameters
 from app.api.schedule import public_routes, schedule_routes
 from app.api.terms import terms_routes
 from app.api.webhooks import endpoint_routes, inbound_routes
-from app.config.settings import Settings
+from app.config.settings import Settings, WrongSettings
 from app.db.core.engine import Database
 from app.domain.zones import RULES
 from app.queue import ArqQueue, LocalQueue, Queue, open_queue
@@ -96,13 +96,14 @@ def create_app(
     *,
     database: Database | None = None,
     queue: Queue | None = None,
+    runtime: Runtime | None = None,
     demo_key: str | None = None,
 ) -> FastAPI:
     """The API as an ASGI app.
 
     Its lifespan opens what is not given, and in an embedded process runs the worker loop too. With
-    `database` and `queue` given it serves without a lifespan. `demo_key`: as `pages.install` has
-    it.
+    `database` and `queue` given it serves without a lifespan; it asks upstreams about plans then
+    if it is given a `runtime`. `demo_key`: as `pages.install` has it.
     """
     sys.set_int_max_str_digits(_MAX_DIGITS)
     app = FastAPI(
@@ -118,13 +119,13 @@ def create_app(
         redirect_slashes=False,
         separate_input_output_schemas=False,
         generate_unique_id_function=_operation_id,
-        lifespan=partial(_lifespan, settings, database, queue),
+        lifespan=partial(_lifespan, settings, database, queue, runtime),
         dependencies=[Depends(known_parameters)],
     )
     app.state.stopping = asyncio.Event()
     app.state.governor = Governor(settings)
     if database is not None and queue is not None:
-        app.state.service = State(database, queue, settings)
+        app.state.service = State(database, queue, settings, runtime)
     app.router.routes.extend(_routes())
     pages.install(app, demo_key=demo_key, test_mode=settings.test_mode)
     install_problems(app)
@@ -184,7 +185,11 @@ def _described_once(app: FastAPI) -> dict[str, object]:
 
 @asynccontextmanager
 async def _lifespan(
-    settings: Settings, database: Database | None, queue: Queue | None, app: FastAPI
+    settings: Settings,
+    database: Database | None,
+    queue: Queue | None,
+    runtime: Runtime | None,
+    app: FastAPI,
 ) -> AsyncIterator[None]:
     fault_points.arm()
     async with AsyncExitStack() as stack:
@@ -194,11 +199,16 @@ async def _lifespan(
         if queue is None:
             queue = open_queue(settings.redis_url, namespace=settings.prompts_namespace)
             stack.push_async_callback(queue.aclose)
-        app.state.service = State(database, queue, settings)
         stack.push_async_callback(app.state.governor.buckets.aclose)
         if isinstance(queue, LocalQueue):
-            await stack.enter_async_context(_worker(database, queue, settings, app.state.stopping))
-        elif isinstance(queue, ArqQueue):
+            opened = _runtime(database, queue, settings, app.state.stopping)
+            runtime = await stack.enter_async_context(opened)
+            await stack.enter_async_context(_worker(runtime, queue))
+        elif runtime is None and _names_upstreams(settings):
+            opened = _runtime(database, queue, settings, app.state.stopping)
+            runtime = await stack.enter_async_context(opened)
+        app.state.service = State(database, queue, settings, runtime)
+        if isinstance(queue, ArqQueue):
             DeliveryPrompter(database, queue)
         stack.callback(app.state.stopping.set)
         # They are made here, or the first request would wait for them.
@@ -217,26 +227,47 @@ async def _lifespan(
 
 
 @asynccontextmanager
-async def _worker(
-    db: Database, queue: LocalQueue, settings: Settings, stopping: asyncio.Event
-) -> AsyncIterator[None]:
-    """The worker loop, beside the API.
+async def _runtime(
+    db: Database, queue: Queue, settings: Settings, stopping: asyncio.Event
+) -> AsyncIterator[Runtime]:
+    """What speaks with the upstreams: for the worker loop of an embedded process, and for checks.
 
-    It ends when `stopping` is set, and the process with it should it die.
+    Raises:
+        WrongSettings: an upstream is not named.
     """
     async with _upstreams(settings) as (payments_url, credits_url):
         upstreams = gateways(settings, payments_url=payments_url, credits_url=credits_url)
         runtime = Runtime(db, queue, upstreams, settings, stopping=stopping)
-        task = asyncio.create_task(
-            services.run(services.embedded(runtime, queue), stopping), name="worker loop"
-        )
-        task.add_done_callback(_die_with)
         try:
-            yield
+            yield runtime
         finally:
-            stopping.set()
-            await asyncio.wait([task])
             await runtime.aclose()
+
+
+@asynccontextmanager
+async def _worker(runtime: Runtime, queue: LocalQueue) -> AsyncIterator[None]:
+    """The worker loop, beside the API.
+
+    It ends when the process stops, and the process with it should it die.
+    """
+    task = asyncio.create_task(
+        services.run(services.embedded(runtime, queue), runtime.stopping), name="worker loop"
+    )
+    task.add_done_callback(_die_with)
+    try:
+        yield
+    finally:
+        runtime.stopping.set()
+        await asyncio.wait([task])
+
+
+def _names_upstreams(settings: Settings) -> bool:
+    """Whether a process beside workers knows where the upstreams are."""
+    try:
+        settings.upstream_urls()
+    except WrongSettings:
+        return False
+    return True
 
 
 def _die_with(task: asyncio.Task[None]) -> None:

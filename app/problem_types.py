@@ -251,6 +251,14 @@ _TYPES: Final = (
         },
     ),
     ProblemType(
+        "check-under-way",
+        409,
+        "Another plan is being checked",
+        "A business asks its payment service about one plan at a time, so that refunds go on.",
+        "Let the other check end, or end it, and ask again.",
+        "The payment service is being asked about another plan of studio. Let that end.",
+    ),
+    ProblemType(
         "business-time-zone-unknown",
         409,
         "The business has no known time zone",

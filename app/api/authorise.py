@@ -73,12 +73,14 @@ class Authorise:
             await self.app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        streams = operation.streams(headers)
+        streams = operation.streams(headers, scope["query_string"])
         with ExitStack() as held:
             try:
                 who = await self._admitted(scope, headers, operation)
                 if streams:
                     held.enter_context(self._governor.stream(who))
+                if operation.checks(scope["query_string"]):
+                    held.enter_context(self._governor.check(who))
             except Problem as refusal:
                 await response_from(refusal)(scope, receive, send)
                 return

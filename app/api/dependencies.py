@@ -10,6 +10,7 @@ from app.api.layers.kept_bodies import JobBodies, PublicPages
 from app.config.settings import Settings
 from app.db.core.engine import Database
 from app.queue import Queue
+from app.refunds.runtime import Runtime
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,7 @@ class State:
     db: Database
     queue: Queue
     settings: Settings
+    runtime: Runtime | None = None  # where the process knows of the upstreams
     job_bodies: JobBodies = field(default_factory=JobBodies)
     public_pages: PublicPages = field(default_factory=PublicPages)
 

@@ -1,4 +1,4 @@
-"""What a caller would rather have, CSV or JSON, and what it has already.
+"""What a caller would rather have, JSON or another form, and what it has already.
 
 By its `Accept`, and its `If-None-Match`.
 """
@@ -8,12 +8,23 @@ import hashlib
 
 def prefers_csv(accept: str | None) -> bool:
     """Whether `text/csv` is asked for at least as much as JSON is (RFC 9110 §12.5.1)."""
-    weights = {"text/csv": 0.0, "application/json": 0.0}
+    weights = _weights(accept)
+    csv = weights.get("text/csv", 0.0)
+    return csv > 0 and csv >= weights.get("application/json", 0.0)
+
+
+def prefers_json(accept: str | None) -> bool:
+    """Whether JSON is asked for by its name, and more than `text/event-stream` is."""
+    weights = _weights(accept)
+    return weights.get("application/json", 0.0) > weights.get("text/event-stream", 0.0)
+
+
+def _weights(accept: str | None) -> dict[str, float]:
+    weights = {}
     for item in (accept or "").split(","):
         media_type, *parameters = (part.strip().lower() for part in item.split(";"))
-        if media_type in weights:
-            weights[media_type] = _weight(parameters)
-    return weights["text/csv"] > 0 and weights["text/csv"] >= weights["application/json"]
+        weights[media_type] = _weight(parameters)
+    return weights
 
 
 def _weight(parameters: list[str]) -> float:

@@ -108,6 +108,19 @@ class AcceptedLines(NamedTuple):
         return self.terms is not None
 
 
+@dataclass(frozen=True, slots=True)
+class PlanReading:
+    """What is read for a plan, in one snapshot; the plan is made of it without a connection."""
+
+    chosen: Sequence[MatchedSession]
+    as_of: dt.datetime
+    accepted: AcceptedLines
+    totals: PlanTotals
+    seen: "_Seen"
+    groups: Mapping[str, Sequence[LineGroup]]
+    shared: Sequence[SharedPayments]
+
+
 async def plan(db: Database, business_id: str, timezone: str, request: Request) -> CancellationPlan:
     """What `request` would do now.
 
@@ -116,19 +129,36 @@ async def plan(db: Database, business_id: str, timezone: str, request: Request) 
     """
     check(request)
     async with db.snapshot() as conn:
-        chosen, as_of = await choose(conn, business_id, timezone, request, lock=False)
-        accepted = await accepted_lines(conn, business_id, chosen, as_of, request)
-        lines, parameters, terms = accepted
-        totals = await count(conn, chosen, accepted)
-        seen = await _seen(conn, lines, parameters)
-        groups = await entitlement_totals.by_session(
-            conn, lines, parameters, by_rule=accepted.by_rule
-        )
-        shared = await entitlement_totals.shared_payments(conn, lines, parameters)
-    sessions = await aside(len(chosen), _by_session, chosen, groups, seen.bookings)
+        reading = await read_plan(conn, business_id, timezone, request)
+    return await plan_of(reading, timezone, request)
+
+
+async def read_plan(
+    conn: AsyncConnection, business_id: str, timezone: str, request: Request
+) -> PlanReading:
+    """What a plan of a checked request is made of.
+
+    Raises:
+        Invalid: as `choose`.
+    """
+    chosen, as_of = await choose(conn, business_id, timezone, request, lock=False)
+    accepted = await accepted_lines(conn, business_id, chosen, as_of, request)
+    lines, parameters, _ = accepted
+    totals = await count(conn, chosen, accepted)
+    seen = await _seen(conn, lines, parameters)
+    groups = await entitlement_totals.by_session(conn, lines, parameters, by_rule=accepted.by_rule)
+    shared = await entitlement_totals.shared_payments(conn, lines, parameters)
+    return PlanReading(chosen, as_of, accepted, totals, seen, groups, shared)
+
+
+async def plan_of(reading: PlanReading, timezone: str, request: Request) -> CancellationPlan:
+    """The plan that was read."""
+    chosen, totals, seen = reading.chosen, reading.totals, reading.seen
+    terms = reading.accepted.terms
+    sessions = await aside(len(chosen), _by_session, chosen, reading.groups, seen.bookings)
     prints = seen.prints()
     digest = await aside(len(chosen), _digest, chosen, prints, totals, timezone, request, terms)
-    warnings = _warnings(chosen, totals, seen.skipped, shared, as_of)
+    warnings = _warnings(chosen, totals, seen.skipped, reading.shared, reading.as_of)
     return CancellationPlan(digest, totals, sessions, warnings, terms)
 
 

@@ -189,6 +189,18 @@ class Settings(BaseSettings):
             "restored."
         ),
     )
+    check_lines: int = Field(
+        1_000,
+        ge=1,
+        le=20_000,
+        description=(
+            "Payment lines that one check of a plan asks the payment upstream about, at most: of "
+            "the largest payments first."
+        ),
+    )
+    check_seconds: Seconds = Field(
+        300.0, description="How long a check of a plan may take; what is left is not asked about."
+    )
     sandbox_url: HttpUrl | None = Field(
         None,
         description=(

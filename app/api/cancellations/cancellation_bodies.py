@@ -11,6 +11,7 @@ from pydantic import ConfigDict, Discriminator, Field, StrictBool, Tag
 from pydantic.config import JsonDict
 
 from app.api.bodies import RESOLVED_AMOUNT, Answer, Body, UtcInstant
+from app.api.cancellations.check_bodies import PlanCheck
 from app.api.schedule.local_times import Times
 from app.api.terms.terms_bodies import OverrideBody, TermsBody, TermsDocument
 from app.cancellation.digests import MAX_DIGEST
@@ -205,11 +206,15 @@ class Plan(Answer):
     warnings: list[PlanWarning]
     terms: TermsDocument | None = Field(description=_TERMS)
     terms_version: int | None = Field(description=_TERMS_VERSION)
+    check: PlanCheck | None = Field(
+        description="What the payment service says of it; null without `check=true`."
+    )
 
     @classmethod
-    def of(cls, plan: PlanValue, business_timezone: str) -> Self:
+    def of(cls, plan: PlanValue, business_timezone: str, check: PlanCheck | None = None) -> Self:
         return cls(
             digest=plan.digest,
+            check=check,
             terms=plan.terms and TermsDocument.model_validate(plan.terms.document),
             terms_version=plan.terms and plan.terms.version,
             totals=Totals.of(plan.totals),

@@ -12,12 +12,13 @@ from starlette.status import HTTP_202_ACCEPTED
 from app.api.authorise import caller, need
 from app.api.bodies import Limit, Page, decode_cursor, decode_uuid_cursor, encode_cursor
 from app.api.cancellations import cancellation_bodies as bodies
-from app.api.cancellations import job_answers
+from app.api.cancellations import check_answers, job_answers
 from app.api.cancellations.cancellation_streams import CSV_CONTENT, CSV_DESCRIPTION, audit_headers
 from app.api.cancellations.cancellation_streams import router as streams
+from app.api.cancellations.check_bodies import PlanCheck
 from app.api.cancellations.refund_routes import router as refunds
 from app.api.dependencies import Service
-from app.api.negotiation import prefers_csv
+from app.api.negotiation import prefers_csv, prefers_json
 from app.api.openapi import problems
 from app.aside import aside
 from app.auth.keys import Caller, Scope
@@ -49,22 +50,42 @@ _KEY: Final = {
     "/plan",
     summary="What it would do, changing nothing",
     response_model=bodies.Plan,
-    responses=problems("business-time-zone-unknown"),
+    responses={
+        200: check_answers.RESPONSE,
+        **problems("business-time-zone-unknown", "check-under-way", "too-many-streams"),
+    },
 )
 async def plan_bulk_cancellation(
-    body: bodies.CancellationRequest, who: Reader, service: Service
+    body: bodies.CancellationRequest,
+    who: Reader,
+    service: Service,
+    request: Request,
+    check: Annotated[
+        bool,
+        Query(
+            description="Ask the payment service, too, what would become of each payment. That "
+            "takes as long as it must: it goes behind all refunds."
+        ),
+    ] = False,
 ) -> Response:
     """The plan of a bulk cancellation.
 
     Sessions, people, money and credits that a bulk cancellation with this body would touch now.
     """
-    would = await plan.plan(service.db, who.business_id, who.timezone, body.to_request())
-    content = await aside(len(would.sessions), _plan_body, would, who.timezone)
+    found = None
+    if check:
+        planned, words, steps = await check_answers.planned(service, who, body)
+        if not prefers_json(request.headers.get("accept")):
+            return check_answers.CheckStream(steps, words)
+        would, found = planned.plan, await check_answers.answered(steps, words, request)
+    else:
+        would = await plan.plan(service.db, who.business_id, who.timezone, body.to_request())
+    content = await aside(len(would.sessions), _plan_body, would, who.timezone, found)
     return Response(content, media_type="application/json")
 
 
-def _plan_body(would: plan.CancellationPlan, timezone: str) -> str:
-    return bodies.Plan.of(would, timezone).model_dump_json()
+def _plan_body(would: plan.CancellationPlan, timezone: str, found: PlanCheck | None) -> str:
+    return bodies.Plan.of(would, timezone, found).model_dump_json()
 
 
 @router.post(

@@ -89,7 +89,7 @@ _EVENT_ID: Final = re.compile(r"[0-9]{1,18}")
 
 _MAX_OUTCOME: Final = 2**53 - 1  # the largest whole number that every JSON reader keeps
 # What proxies must neither gather, nor pack, nor keep.
-_STREAMED: Final = {"Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no"}
+STREAMED: Final = {"Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no"}
 _COUNTED: Final = {
     "Audit-Lines": {
         "description": (
@@ -105,7 +105,7 @@ def audit_headers(job_id: str, lines: int | None, *, extension: str = "csv") -> 
     """Headers of an audit as an attachment, with its number of lines if known."""
     name = f"bulk-cancellation-{job_id}.{extension}"
     counted = {} if lines is None else {"Audit-Lines": str(lines)}
-    return {"Content-Disposition": f'attachment; filename="{name}"'} | _STREAMED | counted
+    return {"Content-Disposition": f'attachment; filename="{name}"'} | STREAMED | counted
 
 
 @router.get(
@@ -228,7 +228,7 @@ async def get_events(
     )
     return StreamingResponse(
         _events(steps, refunds=refunds),
-        headers=_STREAMED,
+        headers=STREAMED,
         media_type="text/event-stream",
     )
 
@@ -250,16 +250,17 @@ async def _events(
         if step is None:
             yield b": still here\n\n"
             continue
-        parts = [_event("refund", one.outcome_seq, bodies.refund(one)) for one in step.settled]
+        parts = [event("refund", one.outcome_seq, bodies.refund(one)) for one in step.settled]
         if step.job is not None:
             job = bodies.JobDetail(**bodies.detail_fields(step.job))
             parts.append(
-                _event("done" if step.ended else "progress", step.seq if refunds else None, job)
+                event("done" if step.ended else "progress", step.seq if refunds else None, job)
             )
         yield b"".join(parts)
 
 
-def _event(name: str, seq: int | None, body: Answer) -> bytes:
+def event(name: str, seq: int | None, body: Answer) -> bytes:
+    """A server-sent event; None: it has no id."""
     data = orjson.dumps(body.model_dump(mode="json"))
     number = b"" if seq is None else b"id: %d\n" % seq
     return b"%sevent: %s\ndata: %s\n\n" % (number, name.encode(), data)

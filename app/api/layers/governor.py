@@ -41,6 +41,7 @@ class Governor:
         self._streams_per_key = settings.streams_per_key
         self._streams_per_business = settings.streams_per_business
         self._streams: Counter[tuple[str, str]] = Counter()
+        self._checking: set[str] = set()
         self._looking: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
     async def identify(
@@ -100,6 +101,21 @@ class Governor:
                 if not self._streams[of, whose]:
                     del self._streams[of, whose]
 
+    @contextlib.contextmanager
+    def check(self, who: Caller) -> Iterator[None]:
+        """Have the business's payment service asked about a plan while the block runs.
+
+        Raises:
+            Problem: 409 check-under-way.
+        """
+        if who.business_id in self._checking:
+            raise check_under_way(who.business_id)
+        self._checking.add(who.business_id)
+        try:
+            yield
+        finally:
+            self._checking.discard(who.business_id)
+
     async def until_out_of_force(self, db: Database, authorization: str | None) -> None:
         """Wait until the key is out of force.
 
@@ -118,6 +134,16 @@ class Governor:
 
 def _quota(name: str, per_second: float) -> Quota:
     return Quota(name, max(1, round(per_second * _WINDOW_SECONDS)), _WINDOW_SECONDS)
+
+
+def check_under_way(business_id: str) -> Problem:
+    """409: the payment service is asked about another plan of the business."""
+    return Problem(
+        409,
+        "check-under-way",
+        "Another plan is being checked",
+        f"The payment service is being asked about another plan of {business_id}. Let that end.",
+    )
 
 
 def too_many_requests(quota: Quota, seconds: int) -> Problem:

@@ -8,6 +8,8 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Final
+from urllib.parse import parse_qsl
 
 from fastapi.dependencies.models import Dependant
 from fastapi.responses import StreamingResponse
@@ -17,6 +19,8 @@ from starlette.datastructures import Headers
 from starlette.routing import BaseRoute, compile_path
 
 from app.api.negotiation import prefers_csv
+
+_NO: Final = frozenset({"false", "0", "off", "no", "f", "n"})  # as a parameter's values are read
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +33,22 @@ class Operation:
     scopes: tuple[str, ...]
     always_streams: bool
     streams_csv: bool  # where the caller wants that rather than JSON
+    checks_plans: bool  # where its query says so
 
-    def streams(self, headers: Headers) -> bool:
-        """Whether it may take as long as its caller likes, to send or to read."""
-        return self.always_streams or (self.streams_csv and prefers_csv(headers.get("accept")))
+    def streams(self, headers: Headers, query: bytes) -> bool:
+        """Whether it may take as long as its caller likes, to send or to read; or its upstream."""
+        return (
+            self.always_streams
+            or (self.streams_csv and prefers_csv(headers.get("accept")))
+            or self.checks(query)
+        )
+
+    def checks(self, query: bytes) -> bool:
+        """Whether it asks the payment service about a plan."""
+        if not self.checks_plans or b"check" not in query:
+            return False
+        given = parse_qsl(query.decode("latin-1"))
+        return any(name == "check" and value.lower() not in _NO for name, value in given)
 
 
 class Operations:
@@ -77,6 +93,7 @@ def _operation(route: APIRoute) -> Operation:
         tuple(_scopes_of(route.dependant)),
         always_streams=route.response_class is StreamingResponse or "application/json" not in taken,
         streams_csv="text/csv" in given,
+        checks_plans=any(one.alias == "check" for one in route.dependant.query_params),
     )
 
 

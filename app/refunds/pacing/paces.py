@@ -52,7 +52,7 @@ class Paces:
             account: whose calls the upstream counts together.
         """
         key = business_id, method
-        at = self._accounts.setdefault(account, Account(AccountRate(self._worker)))
+        at = self.account(account)
         pace = self._paces.setdefault(key, self._new(method, at))
         pace.account = at  # it may have another since
         self._businesses[method] += key not in self._lanes
@@ -66,6 +66,15 @@ class Paces:
                 self._businesses[method] -= 1
                 if pace.is_default:
                     del self._paces[key]
+
+    def account(self, name: str) -> Account:
+        """What this process knows of an account, for as long as somebody keeps it."""
+        return self._accounts.setdefault(name, Account(AccountRate(self._worker)))
+
+    def window(self, business_id: str, method: UpstreamMethod) -> int:
+        """Calls that the business's refunds may have in flight here; the most if none are sent."""
+        pace = self._paces.get((business_id, method))
+        return self._most if pace is None else pace.window
 
     def quiet_seconds(self, business_id: str, method: UpstreamMethod) -> float:
         """Seconds that the business's refunds still stay away; 0 or less: they may go."""

@@ -1,0 +1,76 @@
+"""The payments that a plan would return, for whoever asks their service about them first.
+
+Plan and payments are read in one snapshot; nothing is changed, and nothing is locked.
+"""
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from app.cancellation import plan as plans
+from app.cancellation.plan import CancellationPlan
+from app.cancellation.request import Request, check
+from app.db.core.engine import Database
+from app.db.terms import owed_payments
+from app.db.terms.owed_payments import OwedLine
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedPayment:
+    """A payment, and the lines that are to come back of it."""
+
+    payment_id: str
+    lines: Sequence[OwedLine]
+
+    def needed(self, currency: str) -> int:
+        """What is to come back of it in this currency, over all lines."""
+        return sum(one.amount_minor for one in self.lines if one.currency == currency)
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedPayments:
+    """A plan with payments of it, as they were at `as_of`.
+
+    `line_count` is of all payment lines to return, `credit_lines` of those of credits; `needed` is
+    what the former come to, by currency.
+    """
+
+    plan: CancellationPlan
+    as_of: dt.datetime
+    payments: Sequence[PlannedPayment]
+    line_count: int
+    credit_lines: int
+    needed: Mapping[str, int]
+
+
+async def plan_payments(
+    db: Database, business_id: str, timezone: str, request: Request, *, most_lines: int
+) -> PlannedPayments:
+    """What `request` would do now, and its payments of the largest sums with all their lines.
+
+    Raises:
+        Invalid: as `plan`.
+    """
+    check(request)
+    async with db.snapshot() as conn:
+        reading = await plans.read_plan(conn, business_id, timezone, request)
+        lines, parameters = reading.accepted.lines, reading.accepted.parameters
+        needs = await owed_payments.needs_by_currency(conn, lines, parameters)
+        found = await owed_payments.lines_of_payments(conn, lines, parameters, most=most_lines)
+    line_count = sum(one.lines for one in needs)
+    return PlannedPayments(
+        await plans.plan_of(reading, timezone, request),
+        reading.as_of,
+        _by_payment(found),
+        line_count,
+        reading.totals.refunds - line_count,
+        {one.currency: one.amount_minor for one in needs},
+    )
+
+
+def _by_payment(lines: Sequence[OwedLine]) -> list[PlannedPayment]:
+    of_payment: defaultdict[str, list[OwedLine]] = defaultdict(list)
+    for line in lines:
+        of_payment[line.payment_id].append(line)
+    return [PlannedPayment(payment_id, mine) for payment_id, mine in of_payment.items()]

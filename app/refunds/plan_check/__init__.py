@@ -1,0 +1,1 @@
+"""Asking the payment service about a plan before it is pressed: changes nothing, binds nothing."""
