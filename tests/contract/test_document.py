@@ -119,7 +119,7 @@ OWN_TYPES = {
         "409": {"sessions-already-in-process", "plan-changed", "business-time-zone-unknown"},
         "422": {"validation", "idempotency-key-reused"},
     },
-    "POST /v1/bulk-cancellations/plan": {"409": {"business-time-zone-unknown"}},
+    "POST /v1/bulk-cancellations/plan": {"409": {"business-time-zone-unknown", "check-under-way"}},
     "POST /v1/bulk-cancellations/{job_id}/withdraw": {"409": {"not-on-hold"}},
     "POST /v1/bulk-cancellations/{job_id}/refunds/{refund_id}/resolve": {"409": {"not-resolvable"}},
     "POST /v1/schedule/import": {"400": {"malformed-body", "broken-gzip"}},

@@ -52,20 +52,20 @@ async def studio(db, settings):
         )
     key = await create_key(db, "studio", "front desk", Scope)
     queue = Unheard()
-    app = create_app(settings, database=db, queue=queue)
     async with (
         served(create_sandbox()) as address,
         httpx.AsyncClient(base_url=address, trust_env=False, verify=False) as upstream,
-        caller(app, key) as http,
     ):
         calls = gateways(
             settings, payments_url=f"{address}/payments", credits_url=f"{address}/credits"
         )
         runtime = Runtime(db, queue, calls, settings, jitter=lambda: 0.0)
-        studio = Studio(http, db, runtime, upstream, queue)
-        studio.app, studio.key = app, key
-        await studio.load(client("kim"))
-        yield studio
+        app = create_app(settings, database=db, queue=queue, runtime=runtime)
+        async with caller(app, key) as http:
+            studio = Studio(http, db, runtime, upstream, queue)
+            studio.app, studio.key = app, key
+            await studio.load(client("kim"))
+            yield studio
         await runtime.aclose()
 
 

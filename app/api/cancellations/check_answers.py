@@ -28,18 +28,19 @@ from app.refunds.plan_check.check import (
 
 Steps = AsyncGenerator[CheckStep | None]
 MEDIA_TYPE: Final = "text/event-stream"
-_EXAMPLE: Final = (
-    'event: progress\ndata: {"asked": 40, "of": 120, "at_risk": 1, "unknown": 0}\n\n'
-    'event: risk\ndata: {"session_id": "s1", "booking_id": "b7", "code": "disputed"}\n\n'
-    'event: done\ndata: {"digest": "…", "risks": [], "balances": [], "not_asked": []}\n\n'
-)
+# In words alone: beside JSON a stream's own type would make every typed client's plan a text, too.
 RESPONSE: Final[dict[str, Any]] = {
     "description": (
-        "The plan. With `check=true`, unless JSON is asked for: `progress` and `risk` events as "
-        "the payment service answers, and `done` with a `PlanCheck` at the end; a stream without "
-        "`done` was broken off. With JSON the plan has that as its `check`."
-    ),
-    "content": {MEDIA_TYPE: {"schema": {"type": "string"}, "example": _EXAMPLE}},
+        "The plan. With `check=true` and JSON asked for by its name, what was found is its `check`. "
+        "With `check=true` otherwise the answer is `text/event-stream`: `progress` (a "
+        "`PlanProgress`) and `risk` (a `LineRisk`) as the payment service answers, and at the end "
+        "`done` (a `PlanCheck`). A stream without `done` was broken off.\n\n"
+        "```\n"
+        'event: risk\ndata: {"session_id": "s1", "booking_id": "b7", "code": "disputed", …}\n\n'
+        'event: progress\ndata: {"asked": 40, "of": 120, "at_risk": 1, "unknown": 0}\n\n'
+        'event: done\ndata: {"digest": "…", "risks": […], "balances": […], …}\n'
+        "```"
+    )
 }
 
 

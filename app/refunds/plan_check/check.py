@@ -223,6 +223,7 @@ async def _ask_all(
 
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds), asyncio.TaskGroup() as group:
-            group.create_task(ask_balance())
+            if check.planned.needed:
+                group.create_task(ask_balance())
             for _ in range(turns.pace.most):
                 group.create_task(ask_payments(waiting))
