@@ -75,6 +75,8 @@ WRONG = {
     "slices_per_job": [*NO_NUMBER, "0", "65"],
     "give_up_after_seconds": NO_SECONDS,
     "look_up_first": ["maybe", "2", "-"],
+    "check_lines": [*NO_NUMBER, "0", "20001"],
+    "check_seconds": NO_SECONDS,
     "sandbox_url": NO_HTTP_URL,
     "sandbox_books": NO_FILE,
     "body_limit_bytes": [*NO_NUMBER, "1", str(1 << 50)],

@@ -31,8 +31,8 @@ MEDIA_TYPE: Final = "text/event-stream"
 # In words alone: beside JSON a stream's own type would make every typed client's plan a text, too.
 RESPONSE: Final[dict[str, Any]] = {
     "description": (
-        "The plan. With `check=true` and JSON asked for by its name, what was found is its `check`. "
-        "With `check=true` otherwise the answer is `text/event-stream`: `progress` (a "
+        "The plan. With `check=true` and JSON asked for by its name, what was found is its "
+        "`check`. With `check=true` otherwise the answer is `text/event-stream`: `progress` (a "
         "`PlanProgress`) and `risk` (a `LineRisk`) as the payment service answers, and at the end "
         "`done` (a `PlanCheck`). A stream without `done` was broken off.\n\n"
         "```\n"
