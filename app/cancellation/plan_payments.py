@@ -14,6 +14,7 @@ from app.cancellation.request import Request, check
 from app.db.core.engine import Database
 from app.db.terms import owed_payments
 from app.db.terms.owed_payments import OwedLine
+from app.domain.statuses import RefundForm
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +33,8 @@ class PlannedPayment:
 class PlannedPayments:
     """A plan with payments of it, as they were at `as_of`.
 
-    `line_count` is of all payment lines to return, `credit_lines` of those of credits; `needed` is
-    what the former come to, by currency.
+    `line_count` is of all lines to refund, and `needed` what those come to, by currency. Others are
+    `credit_lines`, and `store_credit_lines` of money that comes back as store credit.
     """
 
     plan: CancellationPlan
@@ -41,6 +42,7 @@ class PlannedPayments:
     payments: Sequence[PlannedPayment]
     line_count: int
     credit_lines: int
+    store_credit_lines: int
     needed: Mapping[str, int]
 
 
@@ -58,14 +60,15 @@ async def plan_payments(
         lines, parameters = reading.accepted.lines, reading.accepted.parameters
         needs = await owed_payments.needs_by_currency(conn, lines, parameters)
         found = await owed_payments.lines_of_payments(conn, lines, parameters, most=most_lines)
-    line_count = sum(one.lines for one in needs)
+    refunded = [one for one in needs if one.returned_as == RefundForm.ORIGINAL]
     return PlannedPayments(
         await plans.plan_of(reading, timezone, request),
         reading.as_of,
         _by_payment(found),
-        line_count,
-        reading.totals.refunds - line_count,
-        {one.currency: one.amount_minor for one in needs},
+        line_count=sum(one.lines for one in refunded),
+        credit_lines=reading.totals.refunds - sum(one.lines for one in needs),
+        store_credit_lines=sum(one.lines for one in needs if one not in refunded),
+        needed={one.currency: one.amount_minor for one in refunded},
     )
 
 

@@ -18,6 +18,7 @@ class NotAsked(StrEnum):
     """Why lines were not asked about."""
 
     CREDITS = "credits"  # the credits service has no such read
+    STORE_CREDIT = "store_credit"  # no payment is touched
     UNSUPPORTED = "unsupported"  # the payment service has none
     ACCOUNT_UNREADABLE = "account_unreadable"  # the business's own key can't be read here
     OVER_LIMIT = "over_limit"

@@ -82,7 +82,8 @@ class LinesNotAsked(Answer):
     """Lines that were not asked about."""
 
     reason: NotAsked = Field(
-        description="`credits`: of credits there is nothing to ask; `unsupported`: the service "
+        description="`credits`: of credits there is nothing to ask; `store_credit`: it comes back "
+        "as that, and touches no payment; `unsupported`: the service "
         "lacks the read; `account_unreadable`: the business's own key can't be read here; "
         "`over_limit`, `out_of_time`: there were too many."
     )

@@ -1,7 +1,8 @@
-"""The payments that lines to return name, and how much is to come back of each.
+"""The payments that are to be refunded, and how much is to come back of each.
 
-Amounts are what the terms return, not what was paid. All lines count towards what a payment and a
-currency need, whether they are among those that are read or not.
+What comes back as store credit is no payment's. Amounts are what the terms return, not what was
+paid. All lines count towards what a payment and a currency need, whether they are among those that
+are read or not.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.tables import clients
-from app.domain.statuses import Method
+from app.domain.statuses import Method, RefundForm
 
 _OF_LINE: Final = (
     "business_id",
@@ -23,6 +24,7 @@ _OF_LINE: Final = (
     "payment_id",
     "amount_minor",
     "currency",
+    "returned_as",
 )
 
 
@@ -40,9 +42,10 @@ class OwedLine(NamedTuple):
 
 
 class CurrencyNeed(NamedTuple):
-    """All lines to return of one currency: how many, and what they come to."""
+    """All lines of money to return of one currency in one form: how many, what they come to."""
 
     currency: str
+    returned_as: str
     lines: int
     amount_minor: int
 
@@ -50,7 +53,7 @@ class CurrencyNeed(NamedTuple):
 async def needs_by_currency(
     conn: AsyncConnection, lines: sa.Subquery, parameters: Mapping[str, Any]
 ) -> list[CurrencyNeed]:
-    """What there has to be to return all of it, by currency."""
+    """What there has to be to return all of it, by currency and form."""
     rows = await conn.execute(_needs(lines), parameters)
     return [CurrencyNeed(*row) for row in rows.all()]
 
@@ -81,10 +84,11 @@ def _needs(lines: sa.Subquery) -> sa.Select[Any]:
     return (
         sa.select(
             owed.c.currency,
+            owed.c.returned_as,
             sa.func.count(),
             sa.cast(sa.func.sum(owed.c.amount_minor), sa.BigInteger),
         )
-        .group_by(owed.c.currency)
+        .group_by(owed.c.currency, owed.c.returned_as)
         .order_by(owed.c.currency)
     )
 
@@ -92,6 +96,7 @@ def _needs(lines: sa.Subquery) -> sa.Select[Any]:
 @cache
 def _of_payments(lines: sa.Subquery) -> sa.Select[Any]:
     owed = _owed(lines)
+    is_refunded = owed.c.returned_as == RefundForm.ORIGINAL.value
     most = sa.bindparam("most_lines", type_=sa.Integer)
     payments = (
         sa.select(
@@ -99,6 +104,7 @@ def _of_payments(lines: sa.Subquery) -> sa.Select[Any]:
             sa.func.sum(owed.c.amount_minor).label("needed"),
             sa.func.count().label("lines"),
         )
+        .where(is_refunded)
         .group_by(owed.c.payment_id)
         .having(sa.func.count() <= most)  # one of more lines would leave no room for any other
         .cte("payments")
@@ -128,7 +134,7 @@ def _of_payments(lines: sa.Subquery) -> sa.Select[Any]:
                 ),
             )
         )
-        .where(ranked.c.lines_so_far <= most)
+        .where(ranked.c.lines_so_far <= most, is_refunded)
         .order_by(
             ranked.c.needed.desc(),
             owed.c.payment_id,

@@ -150,6 +150,7 @@ class _Check:
         planned = self.planned
         counts = {
             NotAsked.CREDITS: planned.credit_lines,
+            NotAsked.STORE_CREDIT: planned.store_credit_lines,
             NotAsked.OVER_LIMIT: planned.line_count - self._chosen,
             self.reason: self._chosen - self.asked,
         }

@@ -122,6 +122,20 @@ async def test_lines_of_which_nothing_comes_back_are_not_asked_about(studio):
     assert books["payments"]["requests"]["reads"] == 2
 
 
+async def test_what_comes_back_as_store_credit_is_asked_of_no_payment(studio):
+    await booked(studio, 2)
+    said = {"action": "return", "return_as": "original", "note": "their card"}
+    check = (
+        await checked(
+            studio,
+            terms={"payments": {"return_as": "store_credit"}},
+            overrides=[{"booking_id": "b0"} | said],
+        )
+    )["check"]
+    assert (check["progress"]["of"], left_out(check)) == (1, {"store_credit": 1})
+    assert [one["needed_minor"] for one in check["balances"]] == [2000]
+
+
 async def test_a_payment_in_another_currency_is_not_taken_for_the_schedules(studio):
     await booked(studio, 1)
     await known(studio, "b0-payment-1", 2000, "JPY")
