@@ -47,6 +47,7 @@ _TOTALS: Final = {
     "kept_amounts": [],
     "kept_credits": 0,
     "kept": [],
+    "store_credits": [],
 }
 _TOTALS_REF: Final = {"$ref": "#/components/schemas/Totals"}
 _NULL: Final = {"type": "null"}
