@@ -2,6 +2,7 @@
 
 import { announce, closed, fill, h, terms } from "./dom.js";
 import { isPassing, post, Refused, sleep } from "./api.js";
+import { planChecker } from "./plan_check.js";
 import { named, whyNot } from "./press.js";
 import { keptFacts } from "./terms_words.js";
 import { kept, number, plural, returned } from "./words.js";
@@ -35,11 +36,14 @@ export class PlanPanel {
   #attendedChoice = h("label", { class: "choice", hidden: true }, this.#attended, "Also return attended bookings");
   #inputs = new Map([["/reason", this.#reason], ["/hold_seconds", this.#hold], ["/include_attended", this.#attended]]);
   #button = h("button", { class: "primary press", disabled: true });
+  #checked = h("div", {}); // the checker's place
+  #checker;
   element = h(
     "section",
     { class: "panel plan", "aria-labelledby": "plan-title" },
     h("h2", { id: "plan-title" }, "What this will do"),
     this.#figures,
+    this.#checked,
     this.#trouble,
     this.#attendedChoice,
     h("div", { class: "field" }, h("label", { for: "reason" }, "Reason, told to clients"), this.#reason),
@@ -64,6 +68,8 @@ export class PlanPanel {
     this.#words = words;
     this.#button.textContent = words;
     this.#signal = signal;
+    this.#checker = planChecker({ request: () => this.#request(null), signal });
+    fill(this.#checked, this.#checker.element);
     fill(this.#hold, HOLDS.map(([seconds, name]) => h("option", { value: seconds }, name)));
     this.#attended.addEventListener("change", () => this.renew());
     for (const input of [this.#reason, this.#hold]) input.addEventListener("input", () => this.#isAtFault && this.renew());
@@ -78,6 +84,7 @@ export class PlanPanel {
     const count = this.#chosen().session_ids.length;
     const isTooMany = count > MOST_SESSIONS;
     this.#plan = null;
+    this.#checker.renew(null);
     this.#blame();
     this.#offer();
     this.#trouble.textContent = isTooMany ? `At most ${plural(MOST_SESSIONS, "session")} can be cancelled at a time.` : "";
@@ -141,6 +148,7 @@ export class PlanPanel {
   #show(plan) {
     this.#plan = plan;
     this.#rest(facts(plan), warningsOf(plan));
+    this.#checker.renew(plan);
     const wereSkipped = plan.warnings.some((one) => one.code === "attended-skipped");
     this.#attendedChoice.hidden = !this.#attended.checked && !wereSkipped;
     this.#offer();

@@ -19,6 +19,12 @@ def workshop(tmp_path):
     return tmp_path
 
 
+async def test_what_the_console_says_of_a_check_is_right(workshop):
+    needs("node")
+    shutil.copy(HERE / "check.test.mjs", workshop)
+    assert "fail 0" in await run("node", "--test", "check.test.mjs", folder=workshop)
+
+
 async def test_what_the_console_says_of_money_days_and_times_is_right(workshop):
     needs("node")
     shutil.copy(HERE / "words.test.mjs", workshop)
