@@ -43,7 +43,6 @@ export class PlanPanel {
     { class: "panel plan", "aria-labelledby": "plan-title" },
     h("h2", { id: "plan-title" }, "What this will do"),
     this.#figures,
-    this.#checked,
     this.#trouble,
     this.#attendedChoice,
     h("div", { class: "field" }, h("label", { for: "reason" }, "Reason, told to clients"), this.#reason),
@@ -54,6 +53,7 @@ export class PlanPanel {
       this.#hold,
       h("p", { class: "note", id: "hold-note" }, "While that waits, the cancellation can be undone. Sessions read Cancelled at once."),
     ),
+    this.#checked,
     h("div", { class: "pressing" }, this.#button),
   );
 

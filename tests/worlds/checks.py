@@ -77,6 +77,12 @@ class Payments:
         self.asked = Counter()
         self.in_flight = self.most_in_flight = 0
         self.seconds = 0.0
+        self.most = float("inf")
+        self.goes_on = asyncio.Event()  # to answer those beyond the most
+
+    def answers_until(self, most):
+        """Answer so many, and keep the next waiting until `goes_on`."""
+        self.most = most
 
     async def read(self, request):
         self.came.append(time.monotonic())
@@ -86,6 +92,8 @@ class Payments:
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         try:
             await asyncio.sleep(self.seconds)
+            if len(self.came) > self.most:
+                await self.goes_on.wait()
         finally:
             self.in_flight -= 1
         self.answered.append(time.monotonic())

@@ -80,52 +80,50 @@ async def test_events_are_what_comes_unless_json_is_asked_for(studio):
 
 
 async def test_a_check_ends_when_its_client_goes_and_another_may_begin(studio, socket):
-    await booked(studio, 40)
+    await booked(studio, 10)
     payments = Payments()
-    payments.seconds = 0.2
+    payments.answers_until(2)
     async with (
-        asking(studio, payments, concurrency=4) as runtime,
+        asking(studio, payments, concurrency=4),
         socket() as address,
         reading(studio, address) as http,
     ):
         async with http.stream("POST", PATH, json=studio.body(), headers=SSE) as answer:
             async for name, data in events(answer):
-                if name == "progress" and data["asked"]:
+                if name == "progress" and data["asked"] == 2:
                     break
-        # None is refused for the one that has gone, and that asks no more.
-        await eventually(lambda: _is_free(http, studio))
         await eventually(_nobody_asks)
-        assert sum(payments.asked.values()) < 40
-        assert runtime.paces.quiet_seconds("studio", "payment") <= 0
+        assert sum(payments.asked.values()) <= 3
+        payments.goes_on.set()
+        await eventually(lambda: _finds_all(http, studio))
+
+
+async def _finds_all(http, studio):
+    """Whether another check is let in, and comes to its end."""
+    answer = await http.post(PATH, json=studio.body(), headers={"Accept": "application/json"})
+    return answer.status_code == 200 and answer.json()["check"]["progress"]["asked"] == 10
 
 
 def _nobody_asks():
     return not [task for task in asyncio.all_tasks() if "ask_payments" in repr(task)]
 
 
-async def _is_free(http, studio):
-    try:
-        await http.post(PATH, json=studio.body(["yoga"]), timeout=0.3)
-    except httpx.TimeoutException:
-        return True  # it was begun, and given up
-    return False
-
-
 async def test_a_json_caller_who_goes_ends_it_too(studio, socket):
-    await booked(studio, 40)
+    await booked(studio, 10)
     payments = Payments()
-    payments.seconds = 0.2
+    payments.answers_until(2)
     async with (
         asking(studio, payments, concurrency=4),
         socket() as address,
         reading(studio, address) as http,
     ):
-        with pytest.raises(httpx.TimeoutException):
-            await http.post(
-                PATH, json=studio.body(), headers={"Accept": "application/json"}, timeout=1
-            )
+        accept = {"Accept": "application/json"}
+        asking_too = asyncio.ensure_future(http.post(PATH, json=studio.body(), headers=accept))
+        await eventually(lambda: len(payments.came) == 3)
+        asking_too.cancel()
         await eventually(_nobody_asks)
-        assert sum(payments.asked.values()) < 40
+        assert sum(payments.asked.values()) == 3
+        payments.goes_on.set()
 
 
 async def test_a_business_checks_one_plan_at_a_time_and_keeps_no_other_waiting(
@@ -133,7 +131,7 @@ async def test_a_business_checks_one_plan_at_a_time_and_keeps_no_other_waiting(
 ):
     await booked(studio, 10)
     payments = Payments()
-    payments.seconds = 0.3
+    payments.answers_until(1)
     async with (
         asking(studio, payments, concurrency=4),
         socket() as address,
@@ -150,6 +148,7 @@ async def test_a_business_checks_one_plan_at_a_time_and_keeps_no_other_waiting(
             headers = {"Authorization": stranger.http.headers["Authorization"]}
             other = await http.post(PATH, json=stranger.body(), headers=headers | SSE)
             assert other.status_code == 200
+            payments.goes_on.set()
         assert (await checked(stranger))["check"]["progress"]["of"] == 0
 
 
@@ -198,9 +197,9 @@ async def test_a_process_that_knows_of_no_upstream_says_that_it_asked_nobody(stu
 
 
 async def test_when_the_process_stops_the_stream_ends_without_done(studio, socket):
-    await booked(studio, 30)
+    await booked(studio, 10)
     payments = Payments()
-    payments.seconds = 0.2
+    payments.answers_until(1)
     async with (
         asking(studio, payments, concurrency=4) as runtime,
         socket() as address,
@@ -211,4 +210,6 @@ async def test_when_the_process_stops_the_stream_ends_without_done(studio, socke
         async for name, _ in events(answer):
             names.append(name)
             runtime.stopping.set()
+    payments.goes_on.set()
+    assert names
     assert "done" not in names
