@@ -13,7 +13,7 @@ from app.cancellation.plan import CancellationPlan
 from app.cancellation.request import Request, check
 from app.db.core.engine import Database
 from app.db.terms import owed_payments
-from app.db.terms.owed_payments import OwedLine
+from app.domain.nouns.terms import OwedLine
 from app.domain.statuses import RefundForm
 
 

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.tables import clients
+from app.domain.nouns.terms import OwedLine
 from app.domain.statuses import Method, RefundForm
 
 _OF_LINE: Final = (
@@ -26,19 +27,6 @@ _OF_LINE: Final = (
     "currency",
     "returned_as",
 )
-
-
-class OwedLine(NamedTuple):
-    """A payment line to return, and by whom it was booked."""
-
-    session_id: str
-    booking_id: str
-    client_id: str
-    client_name: str | None
-    line_no: int
-    payment_id: str
-    amount_minor: int
-    currency: str
 
 
 class CurrencyNeed(NamedTuple):

@@ -3,7 +3,7 @@
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from app.domain.statuses import RefundForm
 from app.domain.terms import OverrideAction
@@ -44,3 +44,16 @@ class ResolvedTerms:
 
     document: Mapping[str, Any]
     version: int | None
+
+
+class OwedLine(NamedTuple):
+    """A payment line to return, and by whom it was booked."""
+
+    session_id: str
+    booking_id: str
+    client_id: str
+    client_name: str | None
+    line_no: int
+    payment_id: str
+    amount_minor: int
+    currency: str

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from app.cancellation.plan_payments import PlannedPayment, PlannedPayments
-from app.db.terms.owed_payments import OwedLine
+from app.domain.nouns.terms import OwedLine
 from app.domain.plan_check import NotAsked, PlanRisk
 from app.gateways.facts import (
     Balance,
