@@ -9,6 +9,7 @@ import { eventsOf } from "./events.js";
 const MOST_SHOWN = 100;
 const BEGIN = "Check with the payment service";
 const STOP = "Stop checking";
+const BROKEN = "The check broke off. Try again.";
 const SCROLLS = { class: "risks", tabindex: "0", role: "group" }; // by the keyboard, too
 
 /** A checker for a panel: `request()` is the body of a plan. `element` is shown in it, `renew(plan)` with each plan or none. */
@@ -41,9 +42,10 @@ export function planChecker({ request, signal }) {
     announce("The payment service is being asked.");
     try {
       const found = await asked(either);
-      if (!either.aborted) found ? show(found) : (trouble.textContent = "The check broke off. Try again.");
+      if (found) show(found);
+      else if (!either.aborted) trouble.textContent = BROKEN;
     } catch (error) {
-      if (!either.aborted) trouble.textContent = error instanceof Refused ? error.message : "The check broke off. Try again.";
+      if (!either.aborted) trouble.textContent = error instanceof Refused ? error.message : BROKEN;
     }
     if (asking === mine) stop();
   }
@@ -54,7 +56,7 @@ export function planChecker({ request, signal }) {
     const answer = await call("POST", "/bulk-cancellations/plan?check=true", options);
     for await (const [name, data] of eventsOf(answer)) {
       if (either.aborted) return undefined;
-      if (name === "done") return data;
+      if (name === "done") return data; // in the turn in which it came, so that it is of the plan that is shown
       if (name === "progress") tell(data);
     }
     return undefined;
