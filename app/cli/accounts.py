@@ -65,6 +65,20 @@ def stripe(
     none: Annotated[
         bool, typer.Option("--none", help="The platform's own account, as at first.")
     ] = False,
+    reverse_transfer: Annotated[
+        bool,
+        typer.Option(
+            "--reverse-transfer",
+            help="With --none: a refund takes back what a destination charge transferred.",
+        ),
+    ] = False,
+    refund_application_fee: Annotated[
+        bool,
+        typer.Option(
+            "--refund-application-fee",
+            help="With --none: a refund of a destination charge gives back the platform's fee.",
+        ),
+    ] = False,
 ) -> None:
     """Say at which Stripe account a business's payments are.
 
@@ -72,6 +86,11 @@ def stripe(
     """
     if [account is not None, key_stdin, none].count(True) != 1:
         raise typer.BadParameter("give one of --account, --key-stdin and --none")
+    if (reverse_transfer or refund_application_fee) and not none:
+        raise typer.BadParameter(
+            "--reverse-transfer and --refund-application-fee are of the platform's own account:"
+            " give --none with them"
+        )
     config = configured()
     key = None
     if key_stdin:
@@ -82,11 +101,15 @@ def stripe(
             "no secret key of Stripe's: sk_live_…, rk_live_…, sk_test_… or rk_test_…, and alone",
         )
         key = secret_box.encrypt(text, encrypted.stripe_key(business))
-    under_way = run(_put(config, business, StripeAccount(account, key)))
+    kept = StripeAccount(account, key, reverse_transfer, refund_application_fee)
+    under_way = run(_put(config, business, kept))
     where = account or (
         "an account of its own, by the key that was read" if key else "the platform's own account"
     )
     say(f"The payments of {business} are at {where}.")
+    back = ["the transfer"] * reverse_transfer + ["the platform's fee"] * refund_application_fee
+    if back:
+        say(f"With a refund of a destination charge {' and '.join(back)} come back.")
     if under_way:
         say(
             "Bulk cancellations of it that are under way go on there: it must be where those "

@@ -103,6 +103,10 @@ class RefundForm(StrEnum):
     GOODWILL = "goodwill"
 
 
+# Those that the credits service makes, whatever was paid with.
+OF_CREDITS: Final = (RefundForm.STORE_CREDIT, RefundForm.GOODWILL)
+
+
 # Who may have a refund look again after a success, as its history names them.
 REOPENED_BY: Final = "hook:stripe"
 IN_PROCESS = (JobStatus.HELD, JobStatus.QUEUED, JobStatus.RUNNING)

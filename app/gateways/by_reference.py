@@ -19,9 +19,11 @@ from app.gateways.outcomes import (
     ConnectedAccount,
     Finding,
     Indeterminate,
+    OpenAccount,
     Order,
     Outcome,
     PaymentAccount,
+    PlatformAccount,
     Rejected,
     SecretKeyAccount,
     Unavailable,
@@ -110,13 +112,13 @@ class ByReference:
         await self.upstream.aclose()
 
 
-def account_of(payment_account: ConnectedAccount | SecretKeyAccount | None) -> dict[str, str]:
+def account_of(payment_account: OpenAccount) -> dict[str, str]:
     """The header that is sent instead of the platform's.
 
     None where the platform's token speaks for the business.
     """
     match payment_account:
-        case None:
+        case None | PlatformAccount():
             return {}
         case SecretKeyAccount(key):
             return bearer(key)

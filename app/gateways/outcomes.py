@@ -47,9 +47,22 @@ class UnreadableAccount:
     detail: str
 
 
+@dataclass(frozen=True, slots=True)
+class PlatformAccount:
+    """The platform's own account, with what comes back with a destination charge's refund.
+
+    `reverse_transfer`: what was transferred to the business; `refund_application_fee`: the
+    platform's fee. Both in proportion (docs.stripe.com/connect/destination-charges).
+    """
+
+    reverse_transfer: bool = False
+    refund_application_fee: bool = False
+
+
 # At whose account a payment was made or credits were spent; None: the platform's token speaks for
-# the business.
-PaymentAccount = ConnectedAccount | SecretKeyAccount | UnreadableAccount | None
+# the business. Calls can be made at all of them but one whose key can't be read.
+OpenAccount = ConnectedAccount | SecretKeyAccount | PlatformAccount | None
+PaymentAccount = OpenAccount | UnreadableAccount
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +77,7 @@ class Order:
     that of one that failed and was then ordered anew, so that it says nothing of this order.
     `payment_account` is whose account is asked. Credits are to be usable at least until
     `valid_until`. `form` is what the upstream is asked to do: `method` says which upstream, for
-    value at the credits service that is `credit` though money was paid. Of a destination charge at
-    a platform's Stripe, the transfer may be reversed and the platform's fee refunded with it.
+    value at the credits service that is `credit` though money was paid.
     """
 
     refund_id: str
@@ -82,8 +94,6 @@ class Order:
     payment_account: PaymentAccount = None
     valid_until: datetime | None = None
     form: RefundForm = RefundForm.ORIGINAL
-    reverse_transfer: bool = False
-    refund_application_fee: bool = False
     business_id: str = field(kw_only=True)
     client_id: str = field(kw_only=True)
 

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from app.gateways.facts import ReadingGateway
 from app.gateways.http import UpstreamClient
-from app.gateways.outcomes import ConnectedAccount, SecretKeyAccount
+from app.gateways.outcomes import OpenAccount
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +55,7 @@ class Provider(Protocol):
     def open_gateway(self, upstream: UpstreamClient) -> ReadingGateway:
         """Its calls and its optional reads, over this pool, which it takes over."""
 
-    def account_of(
-        self, payment_account: ConnectedAccount | SecretKeyAccount | None
-    ) -> dict[str, str]:
+    def account_of(self, payment_account: OpenAccount) -> dict[str, str]:
         """The headers that say whose account a call is for; None is the platform's.
 
         Raises:

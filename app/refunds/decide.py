@@ -25,7 +25,7 @@ from app.gateways.outcomes import (
     Unavailable,
 )
 from app.refunds import policy
-from app.refunds.legs.ladder import Ladder, RefusedLeg, next_leg
+from app.refunds.legs.ladder import FORM_NOT_SUPPORTED, Ladder, RefusedLeg, next_leg
 from app.refunds.policy import AttemptContext
 
 
@@ -114,6 +114,10 @@ def decide_by_ladder(
     """
     if claimed.followed:
         return policy.replaced(update, None)
+    if update.failure_code == FORM_NOT_SUPPORTED and claimed.attempts > 1:
+        # It was asked for before, and nothing was heard: that the service says now that it has no
+        # such form tells nothing of then.
+        return update
     refused = RefusedLeg(
         leg=claimed.leg,
         form=RefundForm(claimed.returned_as),

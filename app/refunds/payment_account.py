@@ -15,6 +15,7 @@ from app.encryption import SecretPlace, Undecryptable
 from app.gateways.outcomes import (
     ConnectedAccount,
     PaymentAccount,
+    PlatformAccount,
     SecretKeyAccount,
     UnreadableAccount,
     UpstreamMethod,
@@ -43,7 +44,8 @@ async def _at_stripe(runtime: Runtime, conn: AsyncConnection, business_id: str) 
     if account.connected is not None:
         return ConnectedAccount(account.connected)
     if account.encrypted_key is None:
-        return None
+        back = PlatformAccount(account.reverse_transfer, account.refund_application_fee)
+        return None if back == PlatformAccount() else back
     return _opened(
         runtime, account.encrypted_key, encrypted.stripe_key(business_id), "stripe_key.unreadable"
     )

@@ -16,6 +16,7 @@ from app.db.refunds import rate_limits
 from app.gateways.outcomes import (
     ConnectedAccount,
     PaymentAccount,
+    PlatformAccount,
     SecretKeyAccount,
     UnreadableAccount,
     UpstreamMethod,
@@ -63,9 +64,9 @@ def account_of(
     match payment_account:
         case ConnectedAccount(account):
             return account
-        case None if runtime.provider_of(method).counts_platform_calls_together:
+        case None | PlatformAccount() if runtime.provider_of(method).counts_platform_calls_together:
             return "platform"
-        case None | SecretKeyAccount() | UnreadableAccount():
+        case None | PlatformAccount() | SecretKeyAccount() | UnreadableAccount():
             return f"business:{business_id}"
 
 

@@ -20,9 +20,7 @@ _BEFORE = (
 )
 _NOW = (*_BEFORE, "replaced")
 _FORMS = ("original", "store_credit", "void", "goodwill")
-_UPSTREAM_OF = (
-    "(CASE WHEN returned_as IN ('store_credit', 'goodwill') THEN 'credit' ELSE method END)"
-)
+_UPSTREAM_OF = "CASE WHEN returned_as IN ('store_credit', 'goodwill') THEN 'credit' ELSE method END"
 _NOT_WITHDRAWN = sa.text("status <> 'skipped' OR coalesce(failure_code, '') <> 'withdrawn'")
 _DUE = sa.text("due_at IS NOT NULL")
 _LINE = ["business_id", "booking_id", "line_no"]
@@ -30,6 +28,7 @@ _CHECKS = {
     "returned_as_known": f"returned_as IN ({', '.join(map(repr, _FORMS))})",
     "legs_of_a_payment": "leg BETWEEN 1 AND 8 AND (leg = 1 OR method = 'payment')",
     "value_instead_of_money": "returned_as = 'original' OR method = 'payment'",
+    "asked_of_its_upstream": f"upstream = {_UPSTREAM_OF}",
     "replaced_by_a_leg": "status <> 'replaced' OR followed",
 }
 _APPEND_ONLY_SQLITE = """
@@ -58,9 +57,7 @@ def _statuses(words: tuple[str, ...]) -> None:
             op.execute(_APPEND_ONLY_SQLITE.format(verb=verb))
 
 
-def _index(
-    name: str, *columns: str | sa.TextClause, where: sa.TextClause, unique: bool = False
-) -> None:
+def _index(name: str, *columns: str, where: sa.TextClause, unique: bool = False) -> None:
     op.create_index(
         name, "refunds", [*columns], unique=unique, postgresql_where=where, sqlite_where=where
     )
@@ -79,8 +76,13 @@ def upgrade() -> None:
         refunds.add_column(
             sa.Column("followed", sa.Boolean(), nullable=False, server_default=sa.false())
         )
+        refunds.add_column(
+            sa.Column("upstream", sa.String(8), nullable=False, server_default="payment")
+        )
         refunds.drop_constraint(op.f("ck_refunds_final_ones_rest"), type_="check")
         refunds.create_check_constraint(op.f("ck_refunds_final_ones_rest"), _REST)
+    op.execute("UPDATE refunds SET upstream = method WHERE method <> 'payment'")
+    with op.batch_alter_table("refunds") as refunds:
         for name, rule in _CHECKS.items():
             refunds.create_check_constraint(op.f(f"ck_refunds_{name}"), rule)
     with op.batch_alter_table("job_overrides") as overrides:
@@ -89,7 +91,7 @@ def upgrade() -> None:
             op.f("ck_job_overrides_returns_in_a_form"), _OVERRIDES_CHECK
         )
     _index("one_refund_per_leg", *_LINE, "leg", where=_NOT_WITHDRAWN, unique=True)
-    _index("refunds_due", "job_id", sa.text(_UPSTREAM_OF), "due_at", "id", where=_DUE)
+    _index("refunds_due", "job_id", "upstream", "due_at", "id", where=_DUE)
     # Not additive: a build of before would send value for a payment as a refund of it.
     op.execute(f"UPDATE schema_needs SET revision = '{revision}' WHERE name = 'build'")  # noqa: S608
 
@@ -112,6 +114,7 @@ def downgrade() -> None:
             refunds.drop_constraint(op.f(f"ck_refunds_{name}"), type_="check")
         refunds.drop_constraint(op.f("ck_refunds_final_ones_rest"), type_="check")
         refunds.create_check_constraint(op.f("ck_refunds_final_ones_rest"), _REST_BEFORE)
+        refunds.drop_column("upstream")
         refunds.drop_column("followed")
         refunds.drop_column("returned_as")
         refunds.drop_column("leg")

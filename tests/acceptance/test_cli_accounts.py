@@ -50,6 +50,9 @@ def test_a_business_s_payments_are_where_the_operator_says_and_its_key_is_sealed
     assert (
         SecretBox([SEALING_KEY]).decrypt(account.encrypted_key, stripe_key("studio")) == STRIPE_KEY
     )
+    said, account = now("--none", "--reverse-transfer", "--refund-application-fee")
+    assert "the transfer and the platform's fee come back" in said
+    assert account == StripeAccount(reverse_transfer=True, refund_application_fee=True)
     _, account = now("--none")
     assert account == StripeAccount()
 
@@ -91,6 +94,9 @@ def test_an_operator_is_told_that_what_is_under_way_moves_too(studio, database_u
         ["--account=acct_1\nacct_2"],
         [f"--account=acct_{'1' * 251}"],
         ["--key-stdin=sk_test_1"],
+        ["--reverse-transfer"],
+        ["--account=acct_1", "--refund-application-fee"],
+        ["--key-stdin", "--reverse-transfer"],
     ],
 )
 def test_what_is_no_account_or_more_than_one_is_a_wrong_usage(arguments):

@@ -104,6 +104,7 @@ async def test_a_line_that_was_forgotten_is_found(db, cancelled):
         {"line_no": 2},
         {
             "method": "credit",
+            "upstream": "credit",
             "payment_id": None,
             "amount_minor": None,
             "currency": None,
@@ -180,7 +181,8 @@ async def test_an_effect_without_an_intent_before_it_is_found(db, cancelled):
     # History refuses deletion, so the effect is given to a row that never had an intent.
     free = refunds.c.booking_id == "free"
     line = {"business_id": "studio", "booking_id": "free", "line_no": 1}
-    paid = {"method": "payment", "payment_id": "p9", "amount_minor": 100, "currency": "CAD"}
+    money = {"payment_id": "p9", "amount_minor": 100, "currency": "CAD"}
+    paid = {"method": "payment"} | money
     id_ = await refund_of(db, "free")
     heard = {
         "refund_id": id_,
@@ -195,7 +197,7 @@ async def test_an_effect_without_an_intent_before_it_is_found(db, cancelled):
         sa.insert(payment_lines).values(line | paid),
         sa.update(refunds)
         .where(free)
-        .values(line_no=1, status="succeeded", failure_code=None, **paid),
+        .values(line_no=1, status="succeeded", failure_code=None, upstream="payment", **paid),
         sa.insert(refund_history).values(heard),
     )
     assert found == {

@@ -105,12 +105,12 @@ REFUSED = {
     "a refund without a currency": ("refunds", NEW_REFUND | {"currency": None}, "returns_one_line"),
     "a refund of no number of credits": (
         "refunds",
-        NEW_REFUND | CREDIT | {"credits": None},
+        NEW_REFUND | CREDIT | {"credits": None, "upstream": "credit"},
         "returns_one_line",
     ),
     "nothing to return, and pending": (
         "refunds",
-        NONE | {"id": OTHER_REFUND, "status": "pending"},
+        NONE | {"id": OTHER_REFUND, "status": "pending", "upstream": "none"},
         "returns_one_line",
     ),
     "a success that is still due": (

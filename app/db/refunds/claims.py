@@ -14,7 +14,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.db.core.dialect import SQLITE_FORMAT
 from app.db.core.driver import fetch
 from app.db.refunds import history
-from app.db.tables import UPSTREAM_OF
 from app.domain.statuses import RefundForm, RefundStatus
 
 
@@ -60,11 +59,10 @@ _TOLD: Final = """
 # claimed before. Of an array the planner supposes a few elements and looks each up by its id,
 # whatever it believes of the table. The clock is the statement's, which an index can be searched
 # by; the lease counts from the later one.
-_OF_JOB_POSTGRESQL: Final = f"""job_id = CAST(:job_id AS uuid)
-      AND ({UPSTREAM_OF}) = CAST(:method AS varchar) AND due_at <= statement_timestamp()"""
+_OF_JOB_POSTGRESQL: Final = """job_id = CAST(:job_id AS uuid)
+      AND upstream = CAST(:method AS varchar) AND due_at <= statement_timestamp()"""
 _OF_JOB_SQLITE: Final = (
-    f"job_id = :job_id AND ({UPSTREAM_OF}) = :method"
-    f" AND due_at <= strftime('{SQLITE_FORMAT}', 'now')"
+    f"job_id = :job_id AND upstream = :method AND due_at <= strftime('{SQLITE_FORMAT}', 'now')"
 )
 _DUE_POSTGRESQL: Final = f"""{_OF_JOB_POSTGRESQL}
       AND due_at >= coalesce(CAST(CAST(:from_due_at AS text) AS timestamptz), '-infinity')

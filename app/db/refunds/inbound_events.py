@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.core.dialect import insert, later, now
-from app.db.tables import AT_STRIPE, UPSTREAM_OF, businesses, hook_events, refunds
+from app.db.tables import AT_STRIPE, businesses, hook_events, refunds
 from app.domain.statuses import Method, RefundStatus
 
 _REMEMBERED_SECONDS: Final = 7 * 86_400.0  # Standard Webhooks has senders try for up to four days
@@ -50,8 +50,9 @@ async def job_of(conn: AsyncConnection, refund_id: str, method: str) -> str | No
 
     It is looked for in every business, and without a lock.
     """
-    upstream: sa.ColumnElement[str] = sa.literal_column(f"({UPSTREAM_OF})")
-    query = sa.select(refunds.c.job_id).where(refunds.c.id == refund_id, upstream == method)
+    query = sa.select(refunds.c.job_id).where(
+        refunds.c.id == refund_id, refunds.c.upstream == method
+    )
     return (await conn.execute(query)).scalar_one_or_none()
 
 

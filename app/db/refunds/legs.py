@@ -17,6 +17,7 @@ from app.db.refunds import history
 from app.db.tables import ceilings, jobs, refunds
 from app.domain.statuses import (
     ALREADY_REFUNDED_HERE,
+    OF_CREDITS,
     RETURNED_TWICE,
     Method,
     RefundForm,
@@ -52,10 +53,11 @@ def _insertion(given: str, *, id_: str, clock: str) -> sa.TextClause:
     kept = _KEPT.format(part_refunded=SkipReason.PART_REFUNDED)
     copied = ", ".join(f"r.{name}" for name in _COPIED.split(", "))
     return sa.text(f"""
-INSERT INTO refunds (id, {_COPIED}, leg, returned_as, amount_minor,
+INSERT INTO refunds (id, {_COPIED}, leg, returned_as, upstream, amount_minor,
   kept_amount_minor, kept_credits, kept_by,
   status, due_at, first_due_at, epoch, attempts, key_generation)
-SELECT {id_}, {copied}, r.leg + 1, n.form, n.amount_minor,
+SELECT {id_}, {copied}, r.leg + 1, n.form,
+  CASE WHEN n.form IN {tuple(map(str, OF_CREDITS))} THEN 'credit' ELSE r.method END, n.amount_minor,
   {kept},
   'pending', {clock}, {clock}, 0, 0, 0
 FROM refunds AS r JOIN {given} AS n ON r.id = n.follows

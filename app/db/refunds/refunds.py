@@ -12,9 +12,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.core.dialect import now
 from app.db.jobs import ceilings
-from app.db.tables import UPSTREAM_OF, refunds
+from app.db.tables import refunds
 from app.domain.refund_ids import milliseconds
-from app.domain.statuses import ALREADY_REFUNDED_HERE, WITHDRAWN_LINE, RefundStatus
+from app.domain.statuses import (
+    ALREADY_REFUNDED_HERE,
+    OF_CREDITS,
+    WITHDRAWN_LINE,
+    Method,
+    RefundStatus,
+)
 
 _TEXT: Final = sa.Text()
 
@@ -44,6 +50,7 @@ def _rows(lines: sa.FromClause, *, withdrawn: bool) -> dict[str, sa.ColumnElemen
         "client_id": lines.c.client_id,
         "line_no": lines.c.line_no,
         "returned_as": lines.c.returned_as,
+        "upstream": _upstream_of(lines),
         "method": lines.c.method,
         "payment_id": lines.c.payment_id,
         "amount_minor": lines.c.amount_minor,
@@ -68,6 +75,14 @@ def _rows(lines: sa.FromClause, *, withdrawn: bool) -> dict[str, sa.ColumnElemen
         "outcome_seq": sa.case((is_final, sa.cast(place, sa.BigInteger)), else_=None),
         "settled_at": sa.case((is_final, ready), else_=None),
     }
+
+
+def _upstream_of(lines: sa.FromClause) -> sa.ColumnElement[str]:
+    as_value = [sa.literal_column(f"'{form}'", _TEXT) for form in OF_CREDITS]
+    return sa.case(
+        (lines.c.returned_as.in_(as_value), sa.literal_column(f"'{Method.CREDIT}'", _TEXT)),
+        else_=lines.c.method,
+    )
 
 
 @cache
@@ -206,7 +221,7 @@ async def next_due_in(conn: AsyncConnection, job_id: str, method: str) -> float 
     """
     query = sa.select(sa.func.min(refunds.c.due_at, type_=refunds.c.due_at.type), now()).where(
         refunds.c.job_id == job_id,
-        sa.literal_column(f"({UPSTREAM_OF})") == method,
+        refunds.c.upstream == method,
         refunds.c.due_at.is_not(None),
     )
     due_at, clock = (await conn.execute(query)).one()

@@ -17,6 +17,7 @@ from app.domain.statuses import (
     WITHDRAWN_LINE,
     BookingStatus,
     JobStatus,
+    Method,
     RefundForm,
     RefundStatus,
     SessionOutcome,
@@ -28,10 +29,8 @@ from app.domain.terms import OverrideAction
 AT_STRIPE = "substr(upstream_reference, 1, 3) IN ('re_', 'pyr')"
 NOT_WITHDRAWN = f"status <> 'skipped' OR coalesce(failure_code, '') <> '{WITHDRAWN_LINE}'"
 
-# The upstream that a refund is asked of: value and gifts are the credits service's.
-UPSTREAM_OF: Final = (
-    "CASE WHEN returned_as IN ('store_credit', 'goodwill') THEN 'credit' ELSE method END"
-)
+# Value and gifts are the credits service's to make.
+_UPSTREAM_OF = "CASE WHEN returned_as IN ('store_credit', 'goodwill') THEN 'credit' ELSE method END"
 
 metadata = sa.MetaData(
     naming_convention={
@@ -75,6 +74,9 @@ businesses = sa.Table(
     # the platform's.
     sa.Column("stripe_account", sa.String(255)),
     sa.Column("stripe_key_sealed", sa.Text),
+    # What comes back with the refund of a destination charge at the platform's own account.
+    sa.Column("stripe_reverse_transfer", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("stripe_refund_fee", sa.Boolean, nullable=False, server_default=sa.false()),
     # Its own tokens at the upstreams of our own contracts; none: the platform's speaks for it.
     sa.Column("payments_token_sealed", sa.Text),
     sa.Column("credits_token_sealed", sa.Text),
@@ -379,6 +381,8 @@ refunds = sa.Table(
     sa.Column("kept_credits", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("kept_by", sa.String(64)),
     sa.Column("status", sa.String(16), nullable=False),
+    # The upstream that it is asked of, by its method.
+    sa.Column("upstream", sa.String(8), nullable=False, server_default=Method.PAYMENT.value),
     # Another leg has followed: whatever is heard of this one later, the line goes on there.
     sa.Column("followed", sa.Boolean, nullable=False, server_default=sa.false()),
     # When a machine must next touch the row: pending: send it; submitted: the lease's end;
@@ -434,6 +438,7 @@ refunds = sa.Table(
     sa.CheckConstraint(
         "(kept_by IS NULL) = (kept_amount_minor = 0 AND kept_credits = 0)", name="kept_by_a_rule"
     ),
+    sa.CheckConstraint(f"upstream = {_UPSTREAM_OF}", name="asked_of_its_upstream"),
     sa.CheckConstraint("status <> 'replaced' OR followed", name="replaced_by_a_leg"),
     sa.CheckConstraint(
         "(due_at IS NULL) = (outcome_seq IS NOT NULL)", name="final_ones_are_numbered"
@@ -463,7 +468,7 @@ refunds = sa.Table(
     partial(
         "refunds_due",
         "job_id",
-        sa.text(f"({UPSTREAM_OF})"),
+        "upstream",
         "due_at",
         "id",
         where="due_at IS NOT NULL",

@@ -17,7 +17,7 @@ Every call for an order is made for the account that its payment is at (`account
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any, Final, assert_never
 
@@ -37,6 +37,7 @@ from app.gateways.outcomes import (
     Indeterminate,
     Order,
     Outcome,
+    PlatformAccount,
     Processing,
     Rejected,
     Succeeded,
@@ -236,12 +237,9 @@ def _classify(answer: HttpAnswer, order: Order, *, now: datetime) -> Outcome:
 
 
 def _of_destination(order: Order) -> dict[str, str]:
-    asked = {
-        "reverse_transfer": order.reverse_transfer,
-        "refund_application_fee": order.refund_application_fee,
-    }
-    at_the_platform = order.payment_account is None
-    return {name: "true" for name, wanted in asked.items() if wanted and at_the_platform}
+    if not isinstance(order.payment_account, PlatformAccount):
+        return {}
+    return {name: "true" for name, wanted in asdict(order.payment_account).items() if wanted}
 
 
 def payment_of(order: Order) -> dict[str, str] | None:

@@ -14,6 +14,7 @@ from app.domain.terms import PartRefunded, Terms
 
 NOT_CAPTURED: Final = "not_captured"
 EXCEEDS_REMAINING: Final = "amount_exceeds_remaining"
+FORM_NOT_SUPPORTED: Final = "form_not_supported"
 # The payment can't be refunded any more, and the next try would be told the same.
 CANNOT_BE_REFUNDED: Final = frozenset(
     {
@@ -24,9 +25,10 @@ CANNOT_BE_REFUNDED: Final = frozenset(
         "lost_or_stolen_card",
         "declined_by_issuer",
         "declined",
-        "form_not_supported",
+        FORM_NOT_SUPPORTED,
         "not_refundable",
-        "client_not_found",  # of the credits service, as the next one
+        "client_closed",  # of the credits service, as the next ones
+        "client_not_found",
         "account_not_found",
     }
 )

@@ -20,7 +20,12 @@ from app.db.access.businesses import create as create_business
 from app.db.access.stripe_accounts import StripeAccount
 from app.domain.statuses import Method
 from app.encryption import SecretBox
-from app.gateways.outcomes import ConnectedAccount, SecretKeyAccount, UpstreamMethod
+from app.gateways.outcomes import (
+    ConnectedAccount,
+    PlatformAccount,
+    SecretKeyAccount,
+    UpstreamMethod,
+)
 from app.refunds import payment_account
 from app.refunds.runtime import Runtime, gateways
 from app.refunds.slices.run import run_slice
@@ -276,6 +281,11 @@ async def test_while_it_is_looked_up_a_token_that_cannot_be_opened_tells_nothing
         ("http", StripeAccount("acct_1"), SecretKeyAccount("t-payments")),
         ("stripe", StripeAccount("acct_1"), ConnectedAccount("acct_1")),
         ("stripe", StripeAccount(), None),
+        (
+            "stripe",
+            StripeAccount(reverse_transfer=True),
+            PlatformAccount(reverse_transfer=True),
+        ),
     ],
 )
 async def test_beside_payments_at_stripe_credits_have_their_token_and_no_payment_has_one(

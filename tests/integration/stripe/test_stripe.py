@@ -11,6 +11,7 @@ from app.gateways.outcomes import (
     ConnectedAccount,
     Indeterminate,
     Limit,
+    PlatformAccount,
     Processing,
     Rejected,
     SecretKeyAccount,
@@ -102,10 +103,11 @@ async def test_of_a_destination_charge_the_transfer_and_the_fee_come_back_where_
 ):
     peer, _ = stripe
     plain = {"payment_intent": "pi_1", "amount": "2500", "metadata[reference]": "ref-1"}
-    assert await said(200, refund(), replace(ORDER, **asked)) == Succeeded("re_1")
+    at_the_platform = replace(ORDER, payment_account=PlatformAccount(**asked))
+    assert await said(200, refund(), at_the_platform) == Succeeded("re_1")
     assert peer.posts[0] == plain | dict.fromkeys(asked, "true")
-    for account in (ConnectedAccount("acct_1"), SecretKeyAccount("sk_test_2")):
-        await said(200, refund(), replace(ORDER, payment_account=account, **asked))
+    for account in (ConnectedAccount("acct_1"), SecretKeyAccount("sk_test_2"), PlatformAccount()):
+        await said(200, refund(), replace(ORDER, payment_account=account))
         assert peer.posts[-1] == plain, "a payment that is not at the platform's has no transfer"
 
 
