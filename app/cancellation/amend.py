@@ -145,9 +145,14 @@ async def _check_named(conn: AsyncConnection, job_id: str, refund_ids: Sequence[
                 FieldError(pointer, "unknown-refund", "The bulk cancellation has no such refund.")
             )
             continue
-        status, at_work, is_held_back = found[refund_id]
+        status, at_work, is_held_back, is_returned_twice = found[refund_id]
         if is_held_back:
             detail = "Other refunds claim all that was paid: this one can only be resolved by hand."
+            errors.append(FieldError(pointer, "not-retriable", detail))
+        elif is_returned_twice:
+            detail = (
+                "It was made, and another leg of its line too: it can only be resolved by hand."
+            )
             errors.append(FieldError(pointer, "not-retriable", detail))
         elif status not in NEEDS_A_PERSON and not at_work:
             detail = (

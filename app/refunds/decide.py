@@ -113,7 +113,8 @@ def decide_by_ladder(
         remaining_minor: what its upstream says is left of the payment; None: it doesn't.
     """
     if claimed.followed:
-        return policy.replaced(update, None)
+        # Where the leg that followed was left out for this one, nothing returns the line now.
+        return update if line.is_left_out else policy.replaced(update, None)
     if update.failure_code == FORM_NOT_SUPPORTED and claimed.attempts > 1:
         # It was asked for before, and nothing was heard: that the service says now that it has no
         # such form tells nothing of then.
@@ -152,9 +153,9 @@ def decide_after_lookup(
             )
         case Rejected(code, detail, reference):
             return policy.rejected(code, detail, reference)
-        case Absent() if claimed.followed:
+        case Absent() if claimed.followed and claimed.upstream_reference is None:
             detail = "refused, and the upstream has none of it"
-            return policy.replaced(policy.rejected(claimed.failure_code or "refused", detail), None)
+            return policy.rejected(claimed.failure_code or "refused", detail)
         case Absent() if claimed.status == RefundStatus.PROCESSING:
             # It has given the refund an id: not to know of it now is no leave to send it again.
             detail = "the upstream had accepted it and does not show it now"

@@ -554,8 +554,8 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "outcomes that changed nothing are told",
         "app/db/refunds/outcomes.py",
-        "await job_events.refunds_finalised(conn, business_id, changed)",
-        "await job_events.refunds_finalised(conn, business_id, [one.id for one in outcomes])",
+        "(*changed, *needless)",
+        "(one.id for one in outcomes)",
         f"{TOLD_ONCE}::test_a_success_that_is_recorded_again_beside_another_is_not_told_of_again",
     ),
     defect(

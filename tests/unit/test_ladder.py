@@ -11,6 +11,7 @@ from app.domain.terms import PartRefunded, Terms
 from app.refunds.legs.ladder import (
     CANNOT_BE_REFUNDED,
     EXCEEDS_REMAINING,
+    HAS_NO_ACCOUNT,
     MAX_LEGS,
     NO_LADDER,
     NOT_CAPTURED,
@@ -39,6 +40,16 @@ CASES = {
     "nor where it may be somebody else's": (TO_CREDIT, refused("payment_not_found"), None),
     "nor where nothing is known of the code": (TO_CREDIT, refused("http_418"), None),
     "each form once": (TO_CREDIT, refused(form=STORE_CREDIT, leg=2, tried=[ORIGINAL]), None),
+    "who is not known to the payments service may be an operator's to mend": (
+        TO_CREDIT,
+        refused("account_not_found"),
+        None,
+    ),
+    "who has no account for value gets money": (
+        Ladder((ORIGINAL,)),
+        refused("account_not_found", STORE_CREDIT),
+        (ORIGINAL, 2000),
+    ),
     "money may follow value": (
         Ladder((ORIGINAL,)),
         refused("form_not_supported", STORE_CREDIT),
@@ -89,7 +100,14 @@ ladders = st.builds(
     st.booleans(),
 )
 codes = st.sampled_from(
-    [*CANNOT_BE_REFUNDED, NOT_CAPTURED, EXCEEDS_REMAINING, "payment_disputed", "anything"]
+    [
+        *CANNOT_BE_REFUNDED,
+        *HAS_NO_ACCOUNT,
+        NOT_CAPTURED,
+        EXCEEDS_REMAINING,
+        "payment_disputed",
+        "anything",
+    ]
 )
 
 

@@ -12,6 +12,16 @@ from app.domain.statuses import RefundStatus
 _LINE = ("job_id", "business_id", "booking_id", "line_no")
 
 
+def is_seen_to(leg: sa.FromClause) -> sa.ColumnElement[bool]:
+    """Whether an earlier leg moved nothing that counts beside the one that followed it.
+
+    It was refused and is only looked up once more, or a person has looked at it.
+    """
+    return sa.and_(
+        leg.c.followed, leg.c.status.in_((RefundStatus.PROCESSING, RefundStatus.RESOLVED))
+    )
+
+
 def out_of_order(scope: CheckScope) -> Rows:
     """Legs that follow none which was refused, and refused legs that none follows."""
     other = refunds.alias("other")
@@ -45,7 +55,11 @@ def more_than_the_line(scope: CheckScope) -> Rows:
     nothing = (RefundStatus.REPLACED, RefundStatus.SKIPPED, RefundStatus.RESOLVED)
     moved = (
         sa.select(sa.func.sum(leg.c.amount_minor))
-        .where(*(leg.c[name] == refunds.c[name] for name in _LINE), leg.c.status.not_in(nothing))
+        .where(
+            *(leg.c[name] == refunds.c[name] for name in _LINE),
+            leg.c.status.not_in(nothing),
+            ~is_seen_to(leg),
+        )
         .scalar_subquery()
     )
     return sa.select(text(refunds.c.job_id), text(refunds.c.id)).where(

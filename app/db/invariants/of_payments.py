@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from app.db.invariants.of_legs import is_seen_to
 from app.db.invariants.scope import CheckScope, Rows, text
 from app.db.jobs.ceilings import amount_of, key_columns
 from app.db.tables import ceilings, refunds
@@ -75,6 +76,7 @@ def _of_the_same(scope: CheckScope, *subject: str) -> sa.Select[Any]:
         .select_from(named.join(every, sa.and_(*same)))
         .where(
             every.c.status.not_in((RefundStatus.SKIPPED, RefundStatus.REPLACED)),
+            ~is_seen_to(every),
             ~sa.and_(
                 every.c.status.in_((RefundStatus.REJECTED, RefundStatus.RESOLVED)),
                 every.c.attempts == 0,

@@ -22,6 +22,7 @@ from app.domain.statuses import (
     ALREADY_REFUNDED_HERE,
     BookingStatus,
     Method,
+    RefundForm,
     RefundStatus,
 )
 
@@ -188,6 +189,7 @@ async def sibling_of(conn: AsyncConnection, refund_id: str) -> Sibling | None:
             this.c.id == refund_id,
             other.c.id != this.c.id,
             _of_the_same(this, other),
+            other.c.returned_as != RefundForm.STORE_CREDIT,  # which leaves the payment as it was
             sa.or_(done, under_way),
         )
         .order_by(

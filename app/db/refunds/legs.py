@@ -27,10 +27,14 @@ from app.domain.terms import SkipReason
 
 
 class LineSoFar(NamedTuple):
-    """The forms that a line has been tried in, and whether it is all that its payment paid."""
+    """The forms that a line has been tried in, and whether it is all that its payment paid.
+
+    `is_left_out`: its last leg was not sent, since an earlier one had been made after all.
+    """
 
     forms: frozenset[RefundForm]
     is_whole: bool
+    is_left_out: bool = False
 
 
 class FollowingLeg(NamedTuple):
@@ -104,62 +108,109 @@ async def line_so_far(conn: AsyncConnection, refund_id: str) -> LineSoFar:
         ceilings.c.currency == this.c.currency,
     )
     is_whole = sa.and_(this.c.kept_amount_minor == 0, ceilings.c.paid == this.c.amount_minor)
+    is_left_out = sa.and_(
+        ~leg.c.followed,
+        leg.c.status == RefundStatus.SKIPPED,
+        sa.func.coalesce(leg.c.failure_code, "") == ALREADY_REFUNDED_HERE,
+    )
     query = (
-        sa.select(leg.c.returned_as, sa.func.coalesce(is_whole, sa.false()))
+        sa.select(leg.c.returned_as, sa.func.coalesce(is_whole, sa.false()), is_left_out)
         .select_from(this.join(leg, of_line).outerjoin(ceilings, of_payment))
         .where(this.c.id == refund_id)
     )
     rows = (await conn.execute(query)).all()
     return LineSoFar(
-        frozenset(RefundForm(form) for form, _ in rows), any(whole for _, whole in rows)
+        frozenset(RefundForm(form) for form, *_ in rows),
+        is_whole=any(whole for _, whole, _ in rows),
+        is_left_out=any(left_out for *_, left_out in rows),
     )
 
 
-async def stop_unsent(
+async def leave_out_needless(
     conn: AsyncConnection, job_id: str, refund_ids: Sequence[str], *, actor: str
-) -> None:
-    """Leave out the next legs of refunds that have succeeded after all, where none was sent.
+) -> list[str]:
+    """Leave out the last legs of these refunds' lines that were not made, where an earlier one was.
 
-    These refunds are then the ones that returned their lines. The job's row is locked already.
+    Not made is what was not sent, or was refused. An earlier one that is then the only one which
+    was made returned its line. The job's row is locked already.
+
+    Returns:
+        the refunds that changed.
     """
-    first, following = refunds.alias("first"), refunds
-    same_line = (
-        following.c[name] == first.c[name] for name in ("business_id", "booking_id", "line_no")
+    changed: list[str] = []
+    for line in await _lines_of(conn, job_id, refund_ids):
+        *earlier, last = line
+        late = [one for one in earlier if one.failure_code == RETURNED_TWICE]
+        if not late:
+            continue
+        unsent = last.status == RefundStatus.PENDING and last.attempts == 0
+        if unsent or last.status == RefundStatus.REJECTED:
+            await _leave_out(conn, job_id, last.id, by=late[0].id)
+            changed.append(last.id)
+        elif last.status != RefundStatus.SKIPPED:
+            continue
+        if all(one in late or one.status == RefundStatus.REPLACED for one in earlier):
+            changed += await _let_stand(conn, late)
+    if changed:
+        await history.append(conn, changed, actor=actor)
+    return changed
+
+
+class _Leg(NamedTuple):
+    id: str
+    status: str
+    failure_code: str | None
+    attempts: int
+
+
+async def _lines_of(
+    conn: AsyncConnection, job_id: str, refund_ids: Sequence[str]
+) -> list[list[_Leg]]:
+    """All legs of the lines that these refunds are of, locked, each line's in their order."""
+    named, leg = refunds.alias("named"), refunds
+    line = ("business_id", "booking_id", "line_no")
+    query = (
+        sa.select(
+            *(leg.c[name] for name in line),
+            sa.cast(leg.c.id, sa.Text),
+            *(leg.c.status, leg.c.failure_code, leg.c.attempts),
+        )
+        .select_from(named.join(leg, sa.and_(*(leg.c[name] == named.c[name] for name in line))))
+        .where(in_list(named.c.id, refund_ids), leg.c.job_id == job_id)
+        .order_by(*(leg.c[name] for name in line), leg.c.leg)
+        .with_for_update(of=leg)
     )
-    unsent = (
-        sa.select(first.c.id, following.c.id)
-        .select_from(first.join(following, sa.and_(*same_line, following.c.leg == first.c.leg + 1)))
-        .where(
-            in_list(first.c.id, refund_ids),
-            following.c.job_id == job_id,
-            following.c.status == RefundStatus.PENDING,
-            following.c.attempts == 0,
+    lines: dict[tuple[str, ...], dict[str, _Leg]] = {}
+    for *key, id_, status, code, attempts in (await conn.execute(query)).all():
+        lines.setdefault(tuple(key), {})[id_] = _Leg(id_, status, code, attempts)
+    return [[*legs.values()] for legs in lines.values()]
+
+
+async def _leave_out(conn: AsyncConnection, job_id: str, refund_id: str, *, by: str) -> None:
+    place = sa.update(jobs).where(jobs.c.id == job_id).values(outcome_seq=jobs.c.outcome_seq + 1)
+    seq = await conn.scalar(place.returning(jobs.c.outcome_seq))
+    await conn.execute(
+        sa.update(refunds)
+        .where(refunds.c.id == refund_id)
+        .values(
+            status=RefundStatus.SKIPPED,
+            due_at=None,
+            epoch=refunds.c.epoch + 1,
+            outcome_seq=seq,
+            settled_at=now(),
+            failure_code=ALREADY_REFUNDED_HERE,
+            failure_detail=f"by refund {by}, which had been refused before",
         )
-        .with_for_update(of=following)
     )
-    pairs = (await conn.execute(unsent)).all()
-    for first_id, following_id in pairs:
-        place = (
-            sa.update(jobs).where(jobs.c.id == job_id).values(outcome_seq=jobs.c.outcome_seq + 1)
-        )
-        seq = await conn.scalar(place.returning(jobs.c.outcome_seq))
-        await conn.execute(
-            sa.update(refunds)
-            .where(refunds.c.id == following_id)
-            .values(
-                status=RefundStatus.SKIPPED,
-                due_at=None,
-                epoch=refunds.c.epoch + 1,
-                outcome_seq=seq,
-                settled_at=now(),
-                failure_code=ALREADY_REFUNDED_HERE,
-                failure_detail=f"by refund {first_id}, which had been refused before",
-            )
-        )
-        await conn.execute(
-            sa.update(refunds)
-            .where(refunds.c.id == first_id, refunds.c.failure_code == RETURNED_TWICE)
-            .values(status=RefundStatus.SUCCEEDED, failure_code=None, failure_detail=None)
-        )
-    if pairs:
-        await history.append(conn, [str(one) for pair in pairs for one in pair], actor=actor)
+
+
+async def _let_stand(conn: AsyncConnection, late: Sequence[_Leg]) -> list[str]:
+    """Let a late success have returned its line, unless there are two of them."""
+    if len(late) > 1:
+        return []
+    await conn.execute(
+        sa.update(refunds)
+        .where(refunds.c.id == late[0].id)
+        .values(status=RefundStatus.SUCCEEDED, failure_code=None, failure_detail=None)
+    )
+    return [late[0].id]

@@ -16,21 +16,22 @@ from app.db.refunds import history
 from app.db.refunds.refund import REFUNDS, refund_of
 from app.db.tables import refunds
 from app.domain.nouns.cancellations import Refund
-from app.domain.statuses import REOPENED_BY, RefundStatus
+from app.domain.statuses import REOPENED_BY, RETURNED_TWICE, RefundStatus
 
 # The payer's bank has the money: to send it again pays it twice.
 DISPUTED: Final = "payment_disputed"
 
 
 class Standing(NamedTuple):
-    """A refund's status, and whether it is at work or held back.
+    """A refund's status, and whether it is at work, held back or returned twice.
 
-    At work: a machine is still at it. Held back: see `ceilings`.
+    At work: a machine is still at it. Held back: see `ceilings`. Returned twice: see `legs`.
     """
 
     status: str
     at_work: bool
     is_held_back: bool
+    is_returned_twice: bool
 
 
 async def standing_of(
@@ -38,7 +39,11 @@ async def standing_of(
 ) -> dict[str, Standing]:
     """How those of these refunds stand that the job has."""
     query = sa.select(
-        refunds.c.id, refunds.c.status, refunds.c.due_at.is_not(None), held_back(refunds)
+        refunds.c.id,
+        refunds.c.status,
+        refunds.c.due_at.is_not(None),
+        held_back(refunds),
+        sa.func.coalesce(refunds.c.failure_code, "") == RETURNED_TWICE,
     )
     rows = await conn.execute(
         query.where(refunds.c.job_id == job_id, in_list(refunds.c.id, refund_ids))
@@ -105,13 +110,16 @@ async def look_again(
 ) -> int:
     """Have refunds that the machine gave up on looked up again; returns how many.
 
-    Those that are meant, as in `try_again`.
+    Those that are meant, as in `try_again`. Of what was returned twice a look tells nothing new.
     """
     waiting = (RefundStatus.INDETERMINATE, RefundStatus.PROCESSING)
     statement = (
         sa.update(refunds)
         .where(
-            refunds.c.job_id == job_id, refunds.c.status.in_(waiting), refunds.c.due_at.is_(None)
+            refunds.c.job_id == job_id,
+            refunds.c.status.in_(waiting),
+            refunds.c.due_at.is_(None),
+            sa.func.coalesce(refunds.c.failure_code, "") != RETURNED_TWICE,
         )
         .where(_meant(refund_ids, failure_codes))
         .values(

@@ -23,7 +23,7 @@ from app.db.refunds import history, legs
 from app.domain.days import instant_text
 from app.domain.refund_ids import next_leg_id
 from app.domain.refund_update import RefundUpdate
-from app.domain.statuses import IN_PROCESS, RETURNED_TWICE, JobStatus
+from app.domain.statuses import IN_PROCESS, RETURNED_TWICE, JobStatus, RefundStatus
 
 
 class Recorded(NamedTuple):
@@ -183,13 +183,16 @@ async def record(
         codes: dict[str, str | None] = dict(map(tuple, refunds.all()))
         changed, late = [*codes], [id_ for id_ in codes if codes[id_] == RETURNED_TWICE]
         await history.append(conn, changed, actor=actor)
-    if late:
-        await legs.stop_unsent(conn, job_id, late, actor=actor)
-        await completion.fail_if_somebody_is_needed(conn, job_id)
     if following := _following(outcomes, changed):
         await legs.add(conn, following)
+    needless: list[str] = []
+    if doubted := [*late, *_later_refusals(outcomes, changed)]:
+        needless = await legs.leave_out_needless(conn, job_id, doubted, actor=actor)
+    if late:
+        await completion.fail_if_somebody_is_needed(conn, job_id)
     if changed and has_endpoints:
-        await job_events.refunds_finalised(conn, business_id, changed)
+        told = [*dict.fromkeys((*changed, *needless))]
+        await job_events.refunds_finalised(conn, business_id, told)
     if changed and status == JobStatus.COMPLETED_WITH_FAILURES:
         # A late word may have been the last failure's.
         await completion.complete_if_nobody_is_needed(conn, job_id)
@@ -202,6 +205,16 @@ def _following(outcomes: Sequence[Recorded], changed: Sequence[str]) -> list[leg
         legs.FollowingLeg(next_leg_id(one.id, one.leg + 1), one.id, leg.form, leg.amount_minor)
         for one in outcomes
         if (leg := one.update.next_leg) is not None and one.id in changed
+    ]
+
+
+def _later_refusals(outcomes: Sequence[Recorded], changed: Sequence[str]) -> list[str]:
+    """Legs that followed others, and came to nothing: an earlier one may have been made since."""
+    in_vain = (RefundStatus.REJECTED, RefundStatus.REPLACED, RefundStatus.SKIPPED)
+    return [
+        one.id
+        for one in outcomes
+        if one.leg > 1 and one.update.status in in_vain and one.id in changed
     ]
 
 

@@ -27,11 +27,11 @@ CANNOT_BE_REFUNDED: Final = frozenset(
         "declined",
         FORM_NOT_SUPPORTED,
         "not_refundable",
-        "client_closed",  # of the credits service, as the next ones
-        "client_not_found",
-        "account_not_found",
     }
 )
+# Of the credits service: there is nobody to have value. Of a payments service they may be an
+# operator's to mend.
+HAS_NO_ACCOUNT: Final = frozenset({"client_closed", "client_not_found", "account_not_found"})
 MAX_LEGS: Final = 8
 
 
@@ -75,12 +75,19 @@ def asks_for_rest(ladder: Ladder, form: RefundForm, code: str) -> bool:
     return ladder.returns_rest and form is RefundForm.ORIGINAL and code == EXCEEDS_REMAINING
 
 
+def cannot_be_made(form: RefundForm, code: str) -> bool:
+    """Whether no further try in this form can be told otherwise."""
+    return code in CANNOT_BE_REFUNDED or (
+        form is RefundForm.STORE_CREDIT and code in HAS_NO_ACCOUNT
+    )
+
+
 def may_go_on(ladder: Ladder, form: RefundForm, code: str) -> bool:
     """Whether a refusal with this code may have a leg after it: what to look up is worth it."""
     return (
         code == NOT_CAPTURED
         or asks_for_rest(ladder, form, code)
-        or (bool(ladder.fallback) and code in CANNOT_BE_REFUNDED)
+        or (bool(ladder.fallback) and cannot_be_made(form, code))
     )
 
 
@@ -92,7 +99,7 @@ def next_leg(ladder: Ladder, refused: RefusedLeg) -> NextLeg | None:
         return NextLeg(RefundForm.VOID, refused.amount_minor) if refused.is_whole else None
     if asks_for_rest(ladder, refused.form, refused.code):
         return _rest(refused)
-    if refused.code not in CANNOT_BE_REFUNDED:
+    if not cannot_be_made(refused.form, refused.code):
         return None
     for form in ladder.fallback:
         if form not in refused.tried:

@@ -6,15 +6,23 @@ from worlds.records import booking, client, session
 
 from app.cancellation.expand import expand_chunk
 from app.db import tables as t
-from app.db.jobs import jobs
+from app.db.core.dialect import now
+from app.db.jobs import ceilings, jobs
 from app.db.refunds import claims, manual_changes, outcomes
 from app.db.refunds.outcomes import Recorded
 from app.domain.refund_ids import next_leg_id
 from app.domain.refund_update import NextLeg
 from app.domain.statuses import RefundForm
+from app.gateways.facts import FactsUnknown, PaymentFacts, PaymentNotFound
+from app.gateways.outcomes import UpstreamMethod
 from app.queue import LocalQueue
 from app.refunds import policy
+from app.refunds.execute import LaneContext, order_of
 from app.refunds.inbound_events import InboundResult, InboundSource, take
+from app.refunds.legs.ladder import Ladder
+from app.refunds.legs.next_leg import with_next_leg
+from app.refunds.pacing.pace import Pace
+from app.refunds.policy import AttemptContext
 from app.refunds.settle import settle_job
 from app.refunds.verify import verify
 
@@ -185,3 +193,143 @@ async def test_two_legs_of_one_line_of_one_number_can_not_be(line):
     with pytest.raises(sa.exc.IntegrityError, match=r"one_refund_per_leg|refunds\.leg"):
         async with line.db.write() as conn:
             await conn.execute(sa.insert(t.refunds).values(again))
+
+
+async def test_an_earlier_leg_that_was_made_after_all_stands_for_one_that_was_refused(line):
+    first = await line.claim()
+    late = await line.claim()
+    await line.record((late, AS_VALUE))
+    second = await line.claim("credit")
+    await line.record((second, policy.rejected("client_not_found", "unknown")))
+    assert await line.status() == "completed_with_failures"
+    assert await line.record((first, policy.succeeded("re_1"))) == [first.id]
+    assert [leg[2:4] for leg in await line.legs()] == [
+        ("succeeded", None),
+        ("skipped", "already_refunded_here"),
+    ]
+    assert await line.status() == "completed"
+    assert await line.broken() == set()
+
+
+async def test_nothing_was_returned_twice_where_the_leg_beside_a_late_one_is_refused(line):
+    first = await line.claim()
+    late = await line.claim()
+    await line.record((late, AS_VALUE))
+    second = await line.claim("credit")
+    await line.record((first, policy.succeeded("re_1")))
+    assert (await line.legs())[0][2:4] == ("indeterminate", "returned_twice")
+    third = policy.replaced(REFUSED, NextLeg(RefundForm.ORIGINAL, 1800))
+    await line.record((second, third))
+    assert [leg[2:4] for leg in await line.legs()] == [
+        ("succeeded", None),
+        ("replaced", "refund_window_expired"),
+        ("skipped", "already_refunded_here"),
+    ]
+    assert await line.status() == "completed"
+    assert await line.broken() == set()
+
+
+async def test_a_first_leg_that_was_made_after_all_stops_a_third_that_was_not_sent(line):
+    first = await line.claim()
+    late = await line.claim()
+    await line.record((late, policy.replaced(REFUSED, NextLeg(RefundForm.ORIGINAL, 700))))
+    second = await line.claim()
+    await line.record((second, policy.replaced(REFUSED, NextLeg(RefundForm.STORE_CREDIT, 700))))
+    await line.record((first, policy.succeeded("re_1")))
+    assert [leg[2:4] for leg in await line.legs()] == [
+        ("succeeded", None),
+        ("replaced", "refund_window_expired"),
+        ("skipped", "already_refunded_here"),
+    ]
+    assert await line.status() == "completed"
+    assert await line.broken() == set()
+
+
+async def returned_twice(line):
+    """A first leg that was made after all, beside its next one."""
+    first = await line.claim()
+    late = await line.claim()
+    await line.record((late, AS_VALUE))
+    second = await line.claim("credit")
+    await line.record((second, policy.succeeded("sc_1")))
+    await line.record((first, policy.succeeded("re_1")))
+    return first
+
+
+async def test_what_was_returned_twice_is_no_look_ups_but_a_persons(line):
+    first = await returned_twice(line)
+    path = f"/bulk-cancellations/{line.job_id}"
+    answer = await line.studio.post(f"{path}/retry")
+    assert answer.json()["retried"] == 0
+    answer = await line.studio.post(f"{path}/retry", refund_ids=[first.id])
+    assert answer.status_code == 422
+    [error] = answer.json()["errors"]
+    assert (error["pointer"], error["code"]) == ("/refund_ids/0", "not-retriable")
+    said = {"resolution": "refunded_elsewhere", "reference": "desk-1", "note": "taken back"}
+    answer = await line.studio.post(f"{path}/refunds/{first.id}/resolve", **said)
+    assert answer.status_code == 200, answer.text
+    assert await line.broken() == set()
+
+
+async def test_a_look_up_of_a_leg_that_is_followed_alarms_nobody(line):
+    first = await line.claim()
+    await line.record((first, AS_VALUE))
+    await take(line.db, LocalQueue(), InboundSource.PAYMENTS, event_id="e1", reference=first.id)
+    second = await line.claim("credit")
+    await line.record((second, policy.succeeded("sc_1")))
+    assert [leg[2] for leg in await line.legs()] == ["processing", "succeeded"]
+    assert await line.broken() == set()
+
+
+async def test_a_leg_that_stood_for_one_left_out_and_fails_after_all_is_a_persons(line):
+    first = await line.claim()
+    late = await line.claim()
+    await line.record((late, AS_VALUE))
+    await line.record((first, policy.succeeded("re_1")))
+    async with line.db.write() as conn:
+        await manual_changes.reopen_success(conn, first.id)
+    again = await line.claim()
+    failed = policy.rejected("declined", "by the bank", "re_1")
+    update = await go_on(line, again, failed, PaymentNotFound())
+    assert update == failed
+    await line.record((again, update))
+    assert await line.status() == "completed_with_failures"
+
+
+async def go_on(line, claimed, refusal, answer):
+    """What becomes of a refusal, where a read of the payment is answered so."""
+
+    async def read(_):
+        return answer
+
+    place = LaneContext("studio", "snow", UpstreamMethod.PAYMENT, Pace(1, lambda: 1, lambda: 0.0))
+    context = AttemptContext(claimed.attempts, 0.0, 3600.0, jitter=0.0)
+    of = (line.db, Ladder(returns_rest=True), claimed, order_of(claimed, place), context)
+    return await with_next_leg(*of, refusal, read_payment=read)
+
+
+async def test_a_service_that_does_not_say_what_is_left_is_asked_again(line):
+    exceeds = policy.rejected("amount_exceeds_remaining", "less is left")
+    for _ in range(2):
+        one = await line.claim()
+        update = await go_on(line, one, exceeds, FactsUnknown("HTTP 500"))
+        assert (update.status, update.new_key) == ("pending", True)
+        await line.record((one, update))
+        async with line.db.write() as conn:
+            await conn.execute(sa.update(t.refunds).values(due_at=now()))
+    one = await line.claim()
+    facts = PaymentFacts(700, "CAD", captured=True, disputed=False)
+    await line.record((one, await go_on(line, one, exceeds, facts)))
+    assert [leg[:5] for leg in await line.legs()] == [
+        (1, "original", "replaced", "amount_exceeds_remaining", 1800),
+        (2, "original", "pending", None, 700),
+    ]
+
+
+async def test_value_that_was_given_for_a_payment_has_returned_nothing_of_it(line):
+    first = await line.claim()
+    await line.record((first, AS_VALUE))
+    second = await line.claim("credit")
+    await line.record((second, policy.succeeded("sc_1")))
+    async with line.db.read() as conn:
+        assert await ceilings.sibling_of(conn, first.id) is None
