@@ -35,6 +35,7 @@ export async function show(main, { business, query, signal, go }) {
     accepted: (job, saved) => signal.aborted || go(`/jobs/${job}`, { flash: { accepted: true, saved } }),
   });
   panel = new PlanPanel({
+    business,
     signal,
     chosen: () => ({ ...range, session_ids: list.ticked() }),
     planned: (plan) => list.mark(plan.sessions),

@@ -2,6 +2,7 @@
 
 import { announce, closed, fill, h, terms } from "./dom.js";
 import { isPassing, post, Refused, sleep } from "./api.js";
+import { Exceptions } from "./exceptions.js";
 import { planChecker } from "./plan_check.js";
 import { named, whyNot } from "./press.js";
 import { keptFacts } from "./terms_words.js";
@@ -24,6 +25,7 @@ export class PlanPanel {
   #press;
   #words;
   #signal;
+  #exceptions;
   #plan = null; // of what is chosen now
   #isPressing = false;
   #isAtFault = false; // something was refused of what stands here: the next edit may mend it
@@ -38,6 +40,7 @@ export class PlanPanel {
   #button = h("button", { class: "primary press", disabled: true });
   #checked = h("div", {}); // the checker's place
   #checker;
+  #ownWords = h("div", {});
   element = h(
     "section",
     { class: "panel plan", "aria-labelledby": "plan-title" },
@@ -45,6 +48,7 @@ export class PlanPanel {
     this.#figures,
     this.#trouble,
     this.#attendedChoice,
+    this.#ownWords,
     h("div", { class: "field" }, h("label", { for: "reason" }, "Reason, told to clients"), this.#reason),
     h(
       "div",
@@ -58,10 +62,10 @@ export class PlanPanel {
   );
 
   /**
-   * `chosen()` gives {date_from, date_to, session_ids}; `planned(plan)` is told of each plan; `press(request)` is called
+   * `business` is whose plan it is; `chosen()` gives {date_from, date_to, session_ids}; `planned(plan)` is told of each plan; `press(request)` is called
    * once the person has confirmed; `words` are on its button.
    */
-  constructor({ chosen, planned, press, words, signal }) {
+  constructor({ business, chosen, planned, press, words, signal }) {
     this.#chosen = chosen;
     this.#planned = planned;
     this.#press = press;
@@ -70,6 +74,9 @@ export class PlanPanel {
     this.#signal = signal;
     this.#checker = planChecker({ request: () => this.#request(null), signal });
     fill(this.#checked, this.#checker.element);
+    const sessions = () => (this.#plan?.sessions ?? []).filter((one) => one.outcome === "accepted");
+    this.#exceptions = new Exceptions({ business, sessions, changed: () => this.renew(), signal });
+    this.#ownWords.append(this.#exceptions.element);
     fill(this.#hold, HOLDS.map(([seconds, name]) => h("option", { value: seconds }, name)));
     this.#attended.addEventListener("change", () => this.renew());
     for (const input of [this.#reason, this.#hold]) input.addEventListener("input", () => this.#isAtFault && this.renew());
@@ -81,7 +88,9 @@ export class PlanPanel {
     this.#asking.abort();
     this.#asking = new AbortController();
     const either = AbortSignal.any([this.#signal, this.#asking.signal]);
-    const count = this.#chosen().session_ids.length;
+    const ids = this.#chosen().session_ids;
+    const count = ids.length;
+    this.#exceptions.show(ids);
     const isTooMany = count > MOST_SESSIONS;
     this.#plan = null;
     this.#checker.renew(null);
@@ -127,8 +136,10 @@ export class PlanPanel {
   }
 
   #request(digest) {
+    const chosen = this.#chosen();
     return {
-      ...this.#chosen(),
+      ...chosen,
+      ...this.#exceptions.members(chosen.session_ids),
       reason: this.#reason.value.trim() || null,
       hold_seconds: Number(this.#hold.value),
       include_attended: this.#attended.checked,

@@ -33,6 +33,12 @@ async def test_what_the_console_says_of_money_days_and_times_is_right(workshop):
         assert "fail 0" in said
 
 
+async def test_a_request_says_what_was_chosen_for_single_bookings(workshop):
+    needs("node")
+    shutil.copy(HERE / "overrides.test.mjs", workshop)
+    assert "fail 0" in await run("node", "--test", "overrides.test.mjs", folder=workshop)
+
+
 @pytest.mark.long  # it installs the linter
 async def test_the_linter_finds_nothing_wrong_with_the_console(workshop):
     needs("node", "npm")
