@@ -63,7 +63,9 @@ def test_one_person_keeps_nothing_another_gets_store_credit_and_both_are_in_the_
     kept = {line["booking_id"]: line for line in audit(studio, job) if line["method"] == "payment"}
     assert (kept["b0"]["kept_by"], kept["b0"]["override_note"]) == ("override", "asked at the desk")
     assert (kept["b1"]["returned_as"], kept["b1"]["status"]) == ("store_credit", "succeeded")
-    assert [one["amount"] for one in returned(studio)] == [1500]
+    made = studio.town.books()["credits"]["store_credits"]["effects"]
+    assert [one["amount"] for one in made] == [1500]
+    assert returned(studio) == []
 
 
 @on_sqlite
