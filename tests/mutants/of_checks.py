@@ -1,6 +1,6 @@
 """The defects that `make mutants` seeds in checks of plans: what is asked, how fast, and of whom."""
 
-from mutants.defects import Defect, defect
+from mutants.defects import Change, Defect, defect
 
 CHECKS = "tests/integration/cancellations/checks"
 RISKS = f"{CHECKS}/test_risks.py"
@@ -52,12 +52,17 @@ DEFECTS: tuple[Defect, ...] = (
         "max(min(known), 0.01)",
         BEHIND,
     ),
-    defect(
+    Defect(
         "a check has as many calls in flight as refunds may have",
-        TURNS,
-        "most = max(1, int(SHARE * self.runtime.settings.concurrency))",
-        "most = self.runtime.settings.concurrency",
-        BEHIND,
+        (
+            Change(
+                TURNS,
+                "most = max(1, int(SHARE * self.runtime.settings.concurrency))",
+                "most = self.runtime.settings.concurrency",
+            ),
+            Change(TURNS, "return int(SHARE * paces.window(", "return int(paces.window("),
+        ),
+        (BEHIND,),
     ),
     defect(
         "a check goes on while refunds stay away from their upstream",
