@@ -93,7 +93,7 @@ class Business(RuleBasedStateMachine):
     @rule(chosen=CHOSEN, hold=st.booleans())
     def a_caller_cancels(self, chosen, hold):
         ids = tuple(str(number) for number in sorted(chosen))
-        request = Request(DATE, DATE, ids, hold_seconds=HOLD_SECONDS if hold else 0)
+        request = self.request_of(ids, hold)
         jobs = self.desk.jobs()
         told = {session: self.expected(session, jobs) for session in ids}
         taken = {session for session, (outcome, _) in told.items() if outcome == "accepted"}
@@ -106,10 +106,17 @@ class Business(RuleBasedStateMachine):
         job_id = accepted.job.id
         self.jobs.append(job_id)
         self.requests[job_id] = request
+        self.took(job_id, request)
         self.watch.holder |= dict.fromkeys(taken, job_id)
         assert not accepted.replayed
         assert self.desk.outcomes(job_id) == told
         self.watch.look()
+
+    def request_of(self, ids, hold):
+        return Request(DATE, DATE, ids, hold_seconds=HOLD_SECONDS if hold else 0)
+
+    def took(self, job_id, request):
+        """Know what was accepted."""
 
     def expected(self, session, jobs):
         holder = self.watch.holder.get(session)
@@ -236,7 +243,7 @@ class Business(RuleBasedStateMachine):
         job_id = picked(
             self.jobs if any_job else [row["job_id"] for row in self.watch.asleep()], one
         )
-        asleep = [row for row in self.watch.asleep() if row["job_id"] == job_id]
+        asleep = [row for row in self.watch.retriable() if row["job_id"] == job_id]
         meant = [row for row in asleep if named or row["failure_code"] != "payment_disputed"]
         retried = Retried(tuple(row["id"] for row in asleep) if named else ())
         _, count = self.run(

@@ -136,31 +136,36 @@ class Books:
         for entry in self.entries:
             entry.unseen = False
 
-    async def call(self, method: str, _path: str, *, query=None, headers=None, json=None) -> Reply:
+    async def call(self, method: str, path: str, *, query=None, headers=None, json=None) -> Reply:
         """Stands where the gateway's connection pool stands."""
+        if method == "GET" and "reference" not in query:
+            return self._read(path)
         if method == "GET":
             return self._find(query["reference"])
-        return self._ask(headers["Idempotency-Key"], json)
+        return self._ask(path, headers["Idempotency-Key"], json)
 
     async def aclose(self) -> None:
         return
+
+    def _read(self, _path: str) -> Reply:
+        return answer(404, {})
 
     def _find(self, reference: str) -> Reply:
         match self.look:
             case Look.SILENT:
                 return Broken("no answer")
             case Look.BROKEN:
-                return _answer(500, {})
+                return answer(500, {})
             case Look.THROTTLED:
-                return _answer(429, {}, retry_after="2")
+                return answer(429, {}, retry_after="2")
         found = [entry for entry in self.of(reference) if not entry.unseen]
         if self.look is Look.FORGETFUL:
             found = [entry for entry in found if not entry.is_effect]
         if self.newest_first:
             found.reverse()
-        return _answer(200, {"data": [entry.shown(entry.status) for entry in found]})
+        return answer(200, {"data": [entry.shown(entry.status) for entry in found]})
 
-    def _ask(self, key: str, order: dict[str, Any]) -> Reply:
+    def _ask(self, path: str, key: str, order: dict[str, Any]) -> Reply:
         deed = self.deed
         unseen = [entry for entry in self.of(order["reference"]) if entry.unseen]
         if unseen:
@@ -172,33 +177,43 @@ class Books:
             case Deed.LOST:
                 return Broken("no answer")
             case Deed.LOST_500:
-                return _answer(500, {})
+                return answer(500, {})
             case Deed.NOT_SENT:
                 return NotSent("refused")
             case Deed.KEY_IN_USE | Deed.THROTTLED | Deed.UNAVAILABLE:
                 status, code = _REFUSALS[deed]
-                return _answer(
+                return answer(
                     status, {"code": code}, **({} if status == 409 else {"retry_after": "2"})
                 )
-        return self._decide(deed, key, order)
+        return self._decide(deed, path, key, order)
 
-    def _decide(self, deed: Deed, key: str, order: dict[str, Any]) -> Reply:
-        subject = order.get("payment_id") or order["account_id"]
+    def _subject(self, _path: str, order: dict[str, Any]) -> str:
+        """What is returned to: of one subject nothing is left once it was."""
+        return order.get("payment_id") or order["account_id"]
+
+    def _refusal(self, _path: str, _order: dict[str, Any]) -> tuple[int, dict[str, Any]] | None:
+        """The answer by which this order is refused, whatever the run has drawn."""
+        return None
+
+    def _decide(self, deed: Deed, path: str, key: str, order: dict[str, Any]) -> Reply:
+        subject = self._subject(path, order)
         amount = order.get("amount_minor") or order["credits"]
         if self.kind is Kind.KEEPS_KEYS:
             for entry in self.entries:
                 if entry.key == key:
                     return self._tell(deed, entry, amount)
+        if refused := self._refusal(path, order):
+            return Broken("no answer") if deed in _UNHEARD else answer(*refused)
         ours = any(entry.is_effect and entry.subject == subject for entry in self.entries)
         if deed is Deed.ELSEWHERE and not ours:
             self.refunded_elsewhere.add(subject)
         if subject in self.refunded_elsewhere:
-            return _answer(422, {"code": "already_refunded"})
+            return answer(422, {"code": "already_refunded"})
         if ours and self.kind is not Kind.JUDGE:
-            return _answer(422, {"code": self.limit_code})
+            return answer(422, {"code": self.limit_code})
         if deed in _REFUSALS:
             status, code = _REFUSALS[deed]
-            return _answer(status, {"code": code})
+            return answer(status, {"code": code})
         status = _MADE.get(deed, SUCCEEDED)
         unseen = deed is Deed.DONE_UNSEEN and self.kind is not Kind.JUDGE
         entry = Entry(
@@ -218,16 +233,17 @@ class Books:
         if deed in _UNHEARD:
             return Broken("no answer")
         if deed is Deed.DONE_500:
-            return _answer(500, {})
+            return answer(500, {})
         if deed is Deed.DONE_GARBAGE:
             return HttpAnswer(201, {}, b"<html>")
         shown = entry.shown(entry.first_status)
         if deed is Deed.DONE_WRONG_AMOUNT:
             shown |= {"amount_minor": amount + 1, "credits": amount + 1}
-        return _answer(201, shown)
+        return answer(201, shown)
 
 
-def _answer(status: int, body: dict[str, Any], **headers: str) -> HttpAnswer:
+def answer(status: int, body: dict[str, Any], **headers: str) -> HttpAnswer:
+    """An answer in JSON."""
     return HttpAnswer(
         status,
         {name.replace("_", "-"): value for name, value in headers.items()},

@@ -29,7 +29,7 @@ SELECT r.*, h.status AS last_status, h.epoch AS last_epoch, h.attempts AS last_a
        h.upstream_reference AS last_reference, h.failure_code AS last_code
 FROM refunds r
 LEFT JOIN refund_history h ON h.id = (SELECT max(id) FROM refund_history WHERE refund_id = r.id)
-WHERE r.business_id = ? ORDER BY r.job_id, r.booking_id, r.line_no"""
+WHERE r.business_id = ? ORDER BY r.job_id, r.booking_id, r.line_no, r.leg"""
 _JOBS = """
 SELECT jobs.*, (SELECT coalesce(sum(claims), 0) FROM job_claims WHERE job_id = jobs.id) AS claims
 FROM jobs WHERE business_id = ?"""
@@ -113,6 +113,14 @@ class Desk:
     def refunds(self) -> list[Row]:
         """Every refund row, with what its history ends with."""
         return self._read(_REFUNDS)
+
+    def replaced(self) -> set[str]:
+        """Refunds that were ever refused for another leg to follow."""
+        query = (
+            "SELECT DISTINCT h.refund_id FROM refund_history h JOIN refunds r ON r.id = h.refund_id"
+            " WHERE r.business_id = ? AND h.status = 'replaced'"
+        )
+        return {row["refund_id"] for row in self._read(query)}
 
     def jobs(self) -> dict[str, Row]:
         return {row["id"]: row for row in self._read(_JOBS)}

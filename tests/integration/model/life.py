@@ -112,11 +112,11 @@ class Life:
         """
         await self._rests()
         for _ in range(_ROUNDS):
-            left = {row["job_id"] for row in self.watch.asleep()}
+            left = {row["job_id"] for row in self.watch.retriable()}
             for job_id in sorted(left):
                 # By their names: disputed ones are tried again no other way.
                 named = Retried(
-                    tuple(row["id"] for row in self.watch.asleep() if row["job_id"] == job_id)
+                    tuple(row["id"] for row in self.watch.retriable() if row["job_id"] == job_id)
                 )
                 queue, business_id = LocalQueue(), self.desk.business_id
                 await amend.retry(
@@ -161,6 +161,7 @@ class Life:
 
 def _lets_through(row: Row, held: Held) -> bool:
     if held.verdict.definitive:
-        return row["status"] not in ("succeeded", "resolved")
+        is_known = row["followed"] and row["status"] == "indeterminate"
+        return row["status"] not in ("succeeded", "resolved") and not is_known
     still_its_own = row["epoch"] == held.claimed.epoch
     return still_its_own and row["status"] in CLAIMED and row["due_at"] is not None

@@ -35,6 +35,10 @@ class Watch:
             if row["due_at"] is None and row["status"] in NEEDS_A_PERSON
         ]
 
+    def retriable(self) -> list[Row]:
+        """Those of them that may be tried again: of what was returned twice none is."""
+        return [row for row in self.asleep() if row["failure_code"] != "returned_twice"]
+
     def look(self) -> None:
         """Every rule, now.
 
@@ -158,12 +162,12 @@ def _goes_on_from(before: Row | None, row: Row) -> None:
     assert raised in (0, 1), (before, row)
     # A new key only for a try that a person asked for after the upstream's own refund had failed,
     # or after a refusal for lack of balance, which an upstream may repeat under its key when there
-    # is some.
+    # is some, or for lack of a word on what is left.
     asked_again = before["status"] == "rejected" and row["status"] == "pending"
-    without_balance = (row["status"], row["failure_code"]) == (
-        "pending",
-        "insufficient_balance",
-    ) and row != before
+    for_now = ("insufficient_balance", "amount_exceeds_remaining")
+    without_balance = (
+        row["status"] == "pending" and row["failure_code"] in for_now and row != before
+    )
     failed_there = asked_again and before["upstream_reference"] is not None
     claimed_since = (
         before["status"] in ("pending", "indeterminate") and row["epoch"] > before["epoch"]

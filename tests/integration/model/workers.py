@@ -21,9 +21,12 @@ from app.db.refunds.outcomes import Recorded
 from app.domain.refund_update import RefundUpdate
 from app.gateways import credits as credits_contract
 from app.gateways import payments as payments_contract
+from app.gateways.facts import PaymentAnswer, PaymentAsked
 from app.gateways.outcomes import Indeterminate, Order, Outcome, UpstreamMethod
 from app.refunds import decide, policy
 from app.refunds.execute import LaneContext, order_of
+from app.refunds.legs.ladder import NO_LADDER, Ladder
+from app.refunds.legs.next_leg import with_next_leg
 from app.refunds.pacing.pace import Pace
 from app.refunds.policy import AttemptContext
 
@@ -61,6 +64,7 @@ class Crew:
         self.books = books
         self.clock = 0.0
         self.held: list[Held] = []
+        self.ladders: dict[str, Ladder] = {}  # by job; of others none
         self._gateways = {
             UpstreamMethod.PAYMENT: payments_contract.open_gateway(books),
             UpstreamMethod.CREDIT: credits_contract.open_gateway(books),
@@ -125,7 +129,8 @@ class Crew:
         else:
             self._prepare(held, Deed.DONE, look)
             finding = await self._gateways[held.order.method].look_up(held.order)
-            held.verdict = decide.decide_after_lookup(held.claimed, self._trail(held), finding)
+            found = decide.decide_after_lookup(held.claimed, self._trail(held), finding)
+            held.verdict = await self._or_next_leg(held, found)
 
     def give_back(self, held: Held) -> None:
         """The worker stops, or the upstream is to be left alone: the claim was for nothing."""
@@ -163,7 +168,10 @@ class Crew:
 
     async def record(self, group: list[Held]) -> list[str]:
         """Write what these workers heard, of one job; gives the refunds that changed."""
-        said = [Recorded(held.claimed.id, held.claimed.epoch, held.verdict) for held in group]
+        said = [
+            Recorded(held.claimed.id, held.claimed.epoch, held.verdict, held.claimed.leg)
+            for held in group
+        ]
         async with self.db.write() as conn:
             return await outcomes.record(
                 conn, group[0].job_id, said, actor="worker", heartbeat_seconds=LEASE_SECONDS
@@ -180,16 +188,32 @@ class Crew:
         held.waits = False
         self._prepare(held, Deed.DONE, look)
         waited = self.clock - held.sent_at
-        held.verdict = await decide.decide_after_call(
+        update = await decide.decide_after_call(
             self._gateways[held.order.method],
             held.order,
             self._trail(held),
             outcome,
             quiet_in_seconds=QUIESCENCE_SECONDS + max(0.0, TIMEOUT_SECONDS - waited),
         )
+        held.verdict = await self._or_next_leg(held, update)
+
+    async def _or_next_leg(self, held: Held, update: RefundUpdate) -> RefundUpdate:
+        return await with_next_leg(
+            self.db,
+            self.ladders.get(held.job_id, NO_LADDER),
+            held.claimed,
+            held.order,
+            self._trail(held),
+            update,
+            read_payment=self._read,
+        )
+
+    async def _read(self, order: Order) -> PaymentAnswer:
+        asked = PaymentAsked(order.business_id, order.payment_id or "")
+        return await self._gateways[UpstreamMethod.PAYMENT].payment(asked)
 
     def _prepare(self, held: Held, deed: Deed, look: Look) -> None:
-        accepted = held.claimed.status == "processing"
+        accepted = held.claimed.status == "processing" and not held.claimed.followed
         self.books.deed = deed
         self.books.look = Look.TRUE if look is Look.FORGETFUL and not accepted else look
 

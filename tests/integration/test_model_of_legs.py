@@ -1,0 +1,161 @@
+"""The model of `test_model`, of jobs with terms: lines go on with another leg after a refusal.
+
+Payments stand as drawn, the credits service gives value or does not, what is left of a payment can
+be read or can't, and networks deliver late what was refused.
+"""
+
+import asyncio
+import itertools
+import os
+import sys
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import initialize, precondition, rule, run_state_machine_as_test
+from integration.model.at_once import Place
+from integration.model.books import Kind
+from integration.model.desk import SESSIONS
+from integration.model.leg_books import LegBooks, Reading, State, Value
+from integration.model.leg_life import LifeOfLegs
+from integration.test_model import DATE, HOLD_SECONDS, PICK, RARELY, TURNS, Business, picked
+
+from app.cancellation.request import Request
+from app.queue import LocalQueue
+from app.refunds import policy
+from app.refunds.inbound_events import InboundSource, take
+
+RUNS = int(os.environ.get("TEST_MODEL_RUNS", "40"))
+STEPS = 14
+
+TERMS = (
+    {"payments": {"fallback": ["store_credit", "person"]}},
+    {"payments": {"fallback": ["store_credit"], "part_refunded": "rest"}},
+    {"payments": {"return_as": "store_credit", "fallback": ["original", "person"]}},
+    {"payments": {"part_refunded": "rest", "keep": {"percent": 10}}},
+    {"payments": {"fallback": ["store_credit", "person"], "keep": {"percent": 10}}},
+    None,
+)
+PAYMENTS = ("p01", "p11", "p31")
+OLD = st.sampled_from([State.OLD, *State])
+
+
+class BusinessWithTerms(Business):
+    """What may happen to a business whose jobs have terms, one step at a time."""
+
+    def __init__(self):
+        super().__init__()
+        self.events = itertools.count()
+        self.terms: dict[str, dict | None] = {}
+
+    @initialize(
+        kind=st.sampled_from([Kind.JUDGE, Kind.LIMITS, Kind.JUDGE, Kind.KEEPS_KEYS]),
+        newest_first=st.booleans(),
+        chosen=st.sets(st.integers(0, SESSIONS - 1), min_size=2),
+        hold=RARELY,
+        states=st.tuples(OLD, OLD, OLD),
+        value=st.sampled_from([Value.WELL, *Value]),
+        reading=st.sampled_from(Reading),
+        terms=st.tuples(*[st.sampled_from(TERMS)] * 3),
+    )
+    def the_first_cancellation(
+        self, kind, newest_first, chosen, hold, states, value, reading, terms
+    ):
+        self.drawn_terms = terms
+        books = LegBooks(
+            *(kind, "already_refunded"),
+            states=dict(zip(PAYMENTS, states, strict=True)),
+            value=value,
+            reading=reading,
+            newest_first=newest_first,
+        )
+        self.life = LifeOfLegs(self.place.db, self.desk, books, self.terms)
+        self.crew, self.watch, self.jobs = self.life.crew, self.life.watch, self.life.jobs
+        self.a_caller_cancels(chosen, hold)
+        self.a_worker_begins(0, SESSIONS)
+
+    def request_of(self, ids, hold):
+        terms = self.drawn_terms[len(self.jobs) % len(self.drawn_terms)]
+        return Request(DATE, DATE, ids, hold_seconds=HOLD_SECONDS if hold else 0, terms=terms)
+
+    def took(self, job_id, request):
+        self.terms[job_id] = request.terms
+        self.life.follow(job_id)
+
+    # Networks that deliver late, and upstreams that speak of it
+
+    @precondition(lambda self: self.life.followed())
+    @rule(one=PICK, heard=st.booleans(), turns=st.just([]) | TURNS)
+    def what_was_refused_is_delivered_late(self, one, heard, turns):
+        row = picked(self.life.followed(), one)
+        books = self.life.books
+        if row["payment_id"] in books.refunded_elsewhere or books.effects(row["id"]):
+            return
+        late = books.deliver_late(row["id"], f"late {row['id']}", row["amount_minor"])
+        self.watch.look()
+        held = [one for one in self.crew.held if one.claimed.id == row["id"]]
+        if heard and held:  # by the worker whose call it was
+            held[0].waits = held[0].flies = False
+            held[0].verdict = policy.succeeded(late.id)
+            self.recorded([held[0]])
+        else:
+            self.an_upstream_speaks(row["id"])
+        self.workers_run_slices(turns)
+
+    @precondition(lambda self: self.life.books.entries)
+    @rule(one=PICK, turns=st.just([]) | TURNS)
+    def an_upstream_speaks_of_a_refund(self, one, turns):
+        self.an_upstream_speaks(picked(self.life.books.entries, one).reference)
+        self.workers_run_slices(turns)
+
+    def an_upstream_speaks(self, reference):
+        row = next(row for row in self.desk.refunds() if row["id"] == reference)
+        of_credits = row["method"] == "credit" or row["returned_as"] == "store_credit"
+        self.run(
+            take(
+                self.place.db,
+                LocalQueue(),
+                InboundSource.CREDITS if of_credits else InboundSource.PAYMENTS,
+                event_id=f"{self.name} {next(self.events)}",
+                reference=reference,
+            )
+        )
+        self.watch.look()
+
+    def teardown(self):
+        try:
+            if sys.exc_info()[0] is None:
+                self.run(self.life.verify())
+                self.run(self.life.comes_to_rest())
+                self.run(self.life.verify(overdue_seconds=60))
+        finally:
+            self.desk.close()
+
+
+@pytest.fixture
+def place(sqlite_url):
+    with asyncio.Runner() as runner:
+        place = Place(runner, sa.make_url(sqlite_url).database)
+        yield place
+        place.close()
+
+
+# Hypothesis may take minutes to find the shortest way to a failure
+@pytest.mark.timeout(1200 + RUNS)
+@pytest.mark.parametrize("runs", [RUNS, pytest.param(500, marks=pytest.mark.long)])
+def test_legs_of_a_line_never_move_more_than_the_line_whatever_happens_in_whatever_order(
+    place, runs
+):
+    class Studio(BusinessWithTerms):
+        pass
+
+    Studio.place = place
+    often = settings(
+        max_examples=runs,
+        stateful_step_count=STEPS,
+        deadline=None,
+        print_blob=True,
+        suppress_health_check=list(HealthCheck),
+    )
+    run_state_machine_as_test(Studio, settings=often)
