@@ -96,7 +96,7 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "legs: value is asked of the payments service",
         "app/db/refunds/claims.py",
-        "AND ({UPSTREAM_OF}) = CAST(:method AS varchar)",
+        "AND upstream = CAST(:method AS varchar)",
         "AND method = CAST(:method AS varchar)",
         LATE,
     ),
