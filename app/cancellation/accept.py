@@ -22,12 +22,13 @@ from app.db.core.engine import Database
 from app.db.jobs import acceptances, job_events, job_sessions, jobs
 from app.db.jobs.acceptances import Outcome
 from app.db.jobs.job import Job, NewJob, as_written
-from app.db.terms import overrides
+from app.db.terms import goodwill, overrides
 from app.domain.days import session_times
 from app.domain.nouns.terms import ResolvedTerms
 from app.domain.plan_totals import PlanTotals, totals_fields
 from app.domain.statuses import JobStatus, SessionOutcome
 from app.domain.terms import POLICY
+from app.domain.terms_document import terms_of
 from app.errors import Problem
 from app.fault_points import Step
 from app.queue import Queue
@@ -144,6 +145,9 @@ async def _take_sessions(conn: AsyncConnection, asked: _Asked) -> Accepted:
         raise _KeyTaken
     if request.overrides:
         await overrides.insert(conn, job.id, request.overrides)
+    if totals.goodwill_grants and job.terms is not None:
+        per = terms_of(job.terms).goodwill.per
+        await goodwill.freeze(conn, job.id, lines.lines, lines.parameters, per)
     taken = [one.id for one in chosen if one.outcome is SessionOutcome.ACCEPTED]
     if has_endpoints:
         await job_events.accepted(conn, business_id, job.id, job.status, taken)

@@ -35,7 +35,7 @@ from app.domain.statuses import RefundForm, SessionOutcome
 from app.domain.terms import SkipReason
 
 # In this order, as builds of before write it, without `kept` and `store_credits`: the lines and the
-# terms are in it.
+# terms are in it. Goodwill is told where there is any.
 _IN_DIGEST: Final = (
     "sessions",
     "bookings",
@@ -47,6 +47,7 @@ _IN_DIGEST: Final = (
     "kept_amounts",
     "kept_credits",
 )
+_OF_GOODWILL: Final = ("goodwill_grants", "goodwill_credits")
 _TOTALS: Final = TypeAdapter(PlanTotals)  # whoever sends a digest may have made it
 
 
@@ -220,12 +221,16 @@ def _sums(groups: Sequence[LineGroup]) -> LineSums:
 
     Each group is of one method, currency, rule and form.
     """
-    refunds = credited = nothing_to_return = kept_credits = 0
+    refunds = credited = nothing_to_return = kept_credits = grants = granted = 0
     amounts: dict[str, int] = {}
     kept_amounts: dict[str, int] = {}
     kept: dict[str, dict[str, int]] = {}
     store_credits: dict[str, int] = {}
     for group in groups:
+        if group.returned_as == RefundForm.GOODWILL:
+            grants += group.lines
+            granted += group.credits
+            continue
         refunds += group.to_return
         nothing_to_return += group.lines - group.to_return
         credited += group.credits
@@ -248,6 +253,8 @@ def _sums(groups: Sequence[LineGroup]) -> LineSums:
         kept_credits=kept_credits,
         kept={rule: _sorted(sums) for rule, sums in sorted(kept.items())},
         store_credits=_sorted(store_credits),
+        goodwill_grants=grants,
+        goodwill_credits=granted,
     )
 
 
@@ -303,7 +310,8 @@ def _digest(
     ]
     said = sorted(map(_said, request.overrides))
     of_terms = None if terms is None else (terms.document, said)
-    totals_seen = {name: getattr(totals, name) for name in _IN_DIGEST}
+    names = (*_IN_DIGEST, *_OF_GOODWILL) if totals.goodwill_grants else _IN_DIGEST
+    totals_seen = {name: getattr(totals, name) for name in names}
     return digests.make(
         seen, totals_seen, include_attended=request.include_attended, terms=of_terms
     )
@@ -339,7 +347,7 @@ class _Seen:
             self.hashes[session_id].update(orjson.dumps(values))
             if booking_id != self.last:
                 self.bookings[session_id] += 1
-                if skip_reason is not None:
+                if skip_reason is not None:  # of a booking with goodwill none is asked for
                     self.skipped[skip_reason] += 1
             self.last = booking_id
 

@@ -197,8 +197,9 @@ async def refund(db: Database, business_id: str, job_id: str, refund_id: str) ->
 def _sums(totals: PlanTotals, groups: Sequence[RefundGroup]) -> dict[RefundStatus, RefundSum]:
     sums = {status: RefundSum() for status in RefundStatus}
     pending, skipped = sums[RefundStatus.PENDING], sums[RefundStatus.SKIPPED]
-    # All that was promised, less what has a row: what is kept is kept whole.
+    # All that was promised, goodwill too, less what has a row: what is kept is kept whole.
     _add(pending, RefundSum(totals.refunds, totals.amounts, totals.credits), 1)
+    _add(pending, RefundSum(totals.goodwill_grants, {}, totals.goodwill_credits), 1)
     _add(
         skipped,
         RefundSum(totals.nothing_to_return, {}, 0, totals.kept_amounts, totals.kept_credits),

@@ -79,7 +79,7 @@ function jobView(first, { business, path, signal, acted, flash }) {
   let told = null;
 
   function update(job) {
-    const total = job.totals.refunds + job.totals.nothing_to_return;
+    const total = job.totals.refunds + job.totals.nothing_to_return + job.totals.goodwill.grants;
     const { succeeded, rejected, skipped, resolved } = job.refunds;
     const done = succeeded.count + rejected.count + skipped.count + resolved.count;
     const { name, badge, isOpen } = JOB[job.status];

@@ -57,7 +57,7 @@ export function sessionOutcomes(path, job, signal) {
     element,
     update(now) {
       // While it runs its rows change all the time: they are read again each time a tenth more is settled, and at the end.
-      const total = now.totals.refunds + now.totals.nothing_to_return;
+      const total = now.totals.refunds + now.totals.nothing_to_return + now.totals.goodwill.grants;
       const open = now.refunds.pending.count + now.refunds.submitted.count + now.refunds.processing.count;
       const next = `${now.status} ${Math.floor((10 * open) / Math.max(total, 1))} ${now.refunds.resolved.count}`;
       if (next === state) return;

@@ -8,7 +8,7 @@ import { decimals } from "./words.js";
  * `blame(errors)` says each at its field, puts the focus on the first, and gives what is said of no field.
  */
 export function termsForm(terms, ownCurrency) {
-  const { payments, credits, fees } = terms;
+  const { payments, credits, fees, goodwill } = terms;
   const keep = payments.keep;
   const fields = {
     "/payments/return_as": choice("return-as", "Payments come back", payments.return_as, FORMS),
@@ -28,6 +28,13 @@ export function termsForm(terms, ownCurrency) {
     }),
     "/fees/late_cancelled": choice("late", "What was paid by those who cancelled late", fees.late_cancelled, FEES),
     "/fees/no_show": choice("missed", "What was paid by those who did not come", fees.no_show, FEES),
+    "/goodwill/credits": text("goodwill", "Credits on top", goodwill.credits, { inputmode: "numeric", note: "0 to 1000. With 0 none are given." }),
+    "/goodwill/per": choice("goodwill-per", "They are given", goodwill.per, { client: "Once to each client", booking: "For each booking" }),
+    "/goodwill/for": choice("goodwill-for", "For bookings that were", whomOf(goodwill.for), WHOM),
+    "/goodwill/valid_for_days": text("goodwill-days", "They stay usable for so many days", goodwill.valid_for_days ?? "", {
+      inputmode: "numeric",
+      note: "1 to 3650. Left empty: as the rules of your credits say.",
+    }),
   };
   const fixed = fixedSums(keep.fixed, ownCurrency);
   const all = () => ({ ...fields, ...fixed.fields() });
@@ -36,7 +43,7 @@ export function termsForm(terms, ownCurrency) {
 
   function read() {
     const { sums, errors } = fixed.read();
-    const [percent, days] = ["/payments/keep/percent", "/credits/valid_for_days"].map(value);
+    const [percent, days, goodwillDays] = ["/payments/keep/percent", "/credits/valid_for_days", "/goodwill/valid_for_days"].map(value);
     const said = {
       payments: {
         return_as: value("/payments/return_as"),
@@ -46,6 +53,12 @@ export function termsForm(terms, ownCurrency) {
       },
       credits: { return: value("/credits/return") === "true", valid_for_days: days ? asNumber(days) : null },
       fees: { late_cancelled: value("/fees/late_cancelled"), no_show: value("/fees/no_show") },
+      goodwill: {
+        credits: asNumber(value("/goodwill/credits") || "0"),
+        valid_for_days: goodwillDays ? asNumber(goodwillDays) : null,
+        per: value("/goodwill/per"),
+        for: value("/goodwill/for").split(","),
+      },
     };
     return { terms: said, errors };
   }
@@ -65,6 +78,7 @@ export function termsForm(terms, ownCurrency) {
     fields["/payments/keep/per"].element,
     group("Credits", "/credits/return", "/credits/valid_for_days"),
     group("Late cancellations and no-shows", "/fees/late_cancelled", "/fees/no_show"),
+    group("Goodwill", "/goodwill/credits", "/goodwill/per", "/goodwill/for", "/goodwill/valid_for_days"),
   ];
   return { elements, read, blame };
 }
@@ -79,6 +93,21 @@ const LADDERS = {
 };
 /** The ladder as one word: a person is always its end. */
 const ladderOf = (fallback) => [...fallback.filter((one) => one !== "person"), "person"].join(",");
+// Which bookings goodwill is for; the schedule has one word for what a membership covers and what is free.
+const WHOM = {
+  free: "Free, or covered by a membership",
+  paid: "Paid with money",
+  credit: "Paid with credits",
+  "paid,credit": "Paid with money or credits",
+  "paid,free": "Paid with money, free, or covered by a membership",
+  "credit,free": "Paid with credits, free, or covered by a membership",
+  "paid,credit,free": "Any",
+};
+/** The words of `for` as one word: a membership's booking is a free one. */
+function whomOf(words) {
+  const said = words.map((one) => (one === "membership" ? "free" : one));
+  return ["paid", "credit", "free"].filter((one) => said.includes(one)).join(",");
+}
 const FEES = { keep: "Is kept", return: "Comes back whole" };
 
 /** What is no number goes as it is: the service says what is wrong with it. */

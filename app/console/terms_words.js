@@ -16,12 +16,24 @@ export function keptFacts({ totals, terms }) {
   const lines = keptByRule(totals.kept).map(([rule, sum]) => h("li", {}, `${rule}: ${sum}`));
   const sums = [kept(totals), lines.length > 0 && h("ul", { class: "soft" }, lines)];
   const value = totals.store_credits.map(money).join(" + ");
-  return [...(value ? [["Of it as store credit", value]] : []), ...(kept(totals) ? [["Kept", sums]] : []), ...(terms ? [["Terms", sentence(terms)]] : [])];
+  const onTop = goodwillWords(totals.goodwill, terms);
+  return [
+    ...(value ? [["Of it as store credit", value]] : []),
+    ...(onTop ? [["Goodwill", onTop]] : []),
+    ...(kept(totals) ? [["Kept", sums]] : []),
+    ...(terms ? [["Terms", sentence(terms)]] : []),
+  ];
+}
+
+/** Credits on top, and for how many clients or bookings; null where none are given. */
+function goodwillWords({ grants, credits }, terms) {
+  const whom = terms?.goodwill?.per === "booking" ? "booking" : "client";
+  return grants > 0 ? `${plural(credits, "credit")} for ${plural(grants, whom)}` : null;
 }
 
 /** What a document of terms says, in one sentence. */
-export function sentence({ payments, credits, fees }) {
-  const words = [ofPayments(payments), ofCredits(credits), ofFees(fees)].filter(Boolean).join("; ");
+export function sentence({ payments, credits, fees, goodwill }) {
+  const words = [ofPayments(payments), ofCredits(credits), ofFees(fees), ofGoodwill(goodwill)].filter(Boolean).join("; ");
   return `${words[0].toUpperCase()}${words.slice(1)}.`;
 }
 
@@ -50,3 +62,17 @@ function ofFees({ late_cancelled: late, no_show: missed }) {
   const who = [late === "return" && "cancelled late", missed === "return" && "did not come"].filter(Boolean);
   return who.length > 0 && `whoever ${who.join(" or ")} gets all of it back`;
 }
+
+function ofGoodwill({ credits, per, for: whom, valid_for_days: days } = { credits: 0 }) {
+  if (!credits) return null;
+  const kinds = WHOM.filter(([words]) => words.some((one) => whom.includes(one))).map(([, said]) => said);
+  const once = per === "booking" ? "for each booking" : "once to each client with a booking";
+  const until = days === null ? "" : `, usable for ${plural(days, "day")}`;
+  return `${plural(credits, "credit")} on top${until}, ${once} that was ${kinds.join(" or ")}`;
+}
+
+const WHOM = [
+  [["paid"], "paid with money"],
+  [["credit"], "paid with credits"],
+  [["membership", "free"], "free or a membership's"],
+];

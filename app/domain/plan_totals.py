@@ -22,6 +22,9 @@ class LineSums:
     kept: dict[str, dict[str, int]] = field(default_factory=dict)
     # Of `amounts`, what comes back as value at the credits service.
     store_credits: dict[str, int] = field(default_factory=dict)
+    # On top of all that, and counted in none of it.
+    goodwill_grants: int = 0
+    goodwill_credits: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,7 @@ def sums_fields(sums: LineSums) -> dict[str, Any]:
         "kept_credits": sums.kept_credits,
         "kept": kept_fields(sums.kept),
         "store_credits": money_fields(sums.store_credits),
+        "goodwill": {"grants": sums.goodwill_grants, "credits": sums.goodwill_credits},
     }
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+from app.domain.goodwill import NO_GOODWILL, Goodwill
 from app.domain.statuses import BookingStatus, Method, RefundForm
 
 # A job is settled by the policy of its acceptance, whatever is in force since.
@@ -103,6 +104,7 @@ class Terms:
     valid_for_days: int | None = None
     late_cancelled: FeeRule = FeeRule.KEEP
     no_show: FeeRule = FeeRule.KEEP
+    goodwill: Goodwill = NO_GOODWILL
 
     @property
     def has_fee(self) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from itertools import takewhile
 from typing import Any, Final
 
+from app.domain.goodwill import NO_GOODWILL, Goodwill, GoodwillFor, GoodwillPer
 from app.domain.statuses import RefundForm
 from app.domain.terms import Fallback, FeeRule, KeepPer, PartRefunded, ReturnAs, Terms
 
@@ -34,6 +35,12 @@ def document_of(terms: Terms) -> dict[str, Any]:
         },
         "credits": {"return": terms.return_credits, "valid_for_days": terms.valid_for_days},
         "fees": {"late_cancelled": terms.late_cancelled.value, "no_show": terms.no_show.value},
+        "goodwill": {
+            "credits": terms.goodwill.credits,
+            "valid_for_days": terms.goodwill.valid_for_days,
+            "per": terms.goodwill.per.value,
+            "for": [one.value for one in terms.goodwill.given_for],
+        },
     }
 
 
@@ -55,6 +62,18 @@ def terms_of(document: Document) -> Terms:
         valid_for_days=credits["valid_for_days"],
         late_cancelled=FeeRule(fees["late_cancelled"]),
         no_show=FeeRule(fees["no_show"]),
+        goodwill=_goodwill(document.get("goodwill")),
+    )
+
+
+def _goodwill(member: Document | None) -> Goodwill:
+    if member is None:
+        return NO_GOODWILL
+    return Goodwill(
+        member["credits"],
+        member["valid_for_days"],
+        GoodwillPer(member["per"]),
+        tuple(GoodwillFor(one) for one in member["for"]),
     )
 
 

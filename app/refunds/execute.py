@@ -46,6 +46,7 @@ class LaneContext:
     payment_account: PaymentAccount = None
     rate_limit: RateLimit | None = None  # None: the upstream does not count calls
     valid_until: datetime | None = None  # credits that come back can be used at least so long
+    goodwill_until: datetime | None = None  # and those that are given on top
     ladder: Ladder = NO_LADDER
 
 
@@ -162,6 +163,7 @@ def order_of(claimed: ClaimedRefund, lane: LaneContext) -> Order:
     # What its upstream called the refund: of this try, or of the one before it, which failed.
     is_accepted = claimed.status == RefundStatus.PROCESSING
     has_failed = claimed.key_generation > 0 and not is_accepted
+    form = RefundForm(claimed.returned_as)
     return Order(
         refund_id=claimed.id,
         idempotency_key=key,
@@ -175,8 +177,8 @@ def order_of(claimed: ClaimedRefund, lane: LaneContext) -> Order:
         accepted_as=claimed.upstream_reference if is_accepted else None,
         failed_as=claimed.upstream_reference if has_failed else None,
         payment_account=lane.payment_account,
-        valid_until=lane.valid_until,
-        form=RefundForm(claimed.returned_as),
+        valid_until=lane.goodwill_until if form is RefundForm.GOODWILL else lane.valid_until,
+        form=form,
         business_id=lane.business_id,
         client_id=claimed.client_id,
     )

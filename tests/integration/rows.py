@@ -39,6 +39,9 @@ ROWS = {
         "outcome": "accepted", "session_name": "Yoga", "session_starts_at": AT,
         "session_timezone": "UTC",
     },
+    "job_goodwill": {
+        "job_id": JOB, "session_id": "s1", "booking_id": "b1", "client_id": "c1", "per": "client",
+    },
     "refunds": {
         "id": REFUND, "business_id": "ours", "job_id": JOB, "session_id": "s1",
         "booking_id": "b1", "client_id": "c1", "line_no": 1, "method": "payment",

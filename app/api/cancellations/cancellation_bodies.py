@@ -130,6 +130,13 @@ class KeptSum(Answer):
     credits: int | None = None
 
 
+class GoodwillSum(Answer):
+    """Credits on top of what is returned: how many clients or bookings get some, and how much."""
+
+    grants: int
+    credits: int
+
+
 class Totals(Answer):
     """What is to be returned, counted and summed."""
 
@@ -153,6 +160,9 @@ class Totals(Answer):
     )
     store_credits: list[Money] = Field(
         description="Of `amounts`, what comes back as value at the credits service."
+    )
+    goodwill: GoodwillSum = Field(
+        description="On top of all this, and in no other member; `refunds` of a job counts it."
     )
 
     @classmethod
@@ -183,6 +193,7 @@ class PlannedSession(Times, NamedChoice):
     kept_credits: int
     kept: list[KeptSum]
     store_credits: list[Money]
+    goodwill: GoodwillSum
 
 
 class PlanWarning(Answer):
@@ -333,6 +344,7 @@ class JobSession(Times, ChosenSession):
 class RefundAnswer(Answer):
     """One payment line's refund, or (method `none`) a booking of which nothing was paid.
 
+    Returned as `goodwill` it is credits on top, and no payment line's.
     What was paid of a line is what is returned and what is kept of it; `skipped`, with 0 to return:
     all of it is kept.
     """

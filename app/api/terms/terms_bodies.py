@@ -8,6 +8,7 @@ from pydantic_core import PydanticCustomError
 
 from app.api.bodies import Answer, Body, UtcInstant
 from app.domain.fields import Currency, PlatformId, prose
+from app.domain.goodwill import GoodwillFor, GoodwillPer
 from app.domain.money import CURRENCIES
 from app.domain.nouns.terms import Override, TermsVersion
 from app.domain.statuses import RefundForm
@@ -29,6 +30,7 @@ _EXAMPLE: JsonDict = {
     },
     "credits": {"return": True, "valid_for_days": 30},
     "fees": {"late_cancelled": "keep", "no_show": "keep"},
+    "goodwill": {"credits": 1, "valid_for_days": 60, "per": "client", "for": ["membership"]},
 }
 
 
@@ -145,6 +147,40 @@ class FeeTerms(_Members):
     no_show: FeeRule = FeeRule.KEEP
 
 
+class GoodwillTerms(_Members):
+    """Credits on top of what comes back."""
+
+    model_config = ConfigDict(serialize_by_alias=True)
+
+    credits: Annotated[int, Field(ge=0, le=1000, strict=True)] = Field(
+        0, description="How many; 0: none are given."
+    )
+    valid_for_days: Annotated[int, Field(ge=1, le=3650, strict=True)] | None = Field(
+        None, description="They can be used for at least so long, from acceptance on."
+    )
+    per: GoodwillPer = Field(
+        GoodwillPer.CLIENT,
+        description="`client`: once to each client of the job; `booking`: for each booking.",
+    )
+    given_for: Annotated[list[GoodwillFor], Field(min_length=1, max_length=len(GoodwillFor))] = (
+        Field(
+            [GoodwillFor.MEMBERSHIP],
+            alias="for",
+            description=(
+                "For bookings that were `paid` with money, or with `credit`. `membership` and "
+                "`free` both mean those of which nothing was paid."
+            ),
+        )
+    )
+
+    @field_validator("given_for")
+    @classmethod
+    def _each_once(cls, given_for: list[GoodwillFor]) -> list[GoodwillFor]:
+        if len(set(given_for)) < len(given_for):
+            raise PydanticCustomError("repeated-word", "must not name one word twice")
+        return given_for
+
+
 def _terms_schema(schema: JsonDict) -> None:
     _without_defaults(schema)
     schema["examples"] = [_EXAMPLE]
@@ -158,6 +194,7 @@ class TermsBody(Body):
     payments: PaymentTerms = PaymentTerms()
     credits: CreditTerms = CreditTerms()
     fees: FeeTerms = FeeTerms()
+    goodwill: GoodwillTerms = GoodwillTerms()
 
     def document(self) -> dict[str, Any]:
         """The whole document: what is missing is as by default."""

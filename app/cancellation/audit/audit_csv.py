@@ -46,7 +46,8 @@ async def count_lines(db: Database, business_id: str, job_id: str) -> int:
             audit_rows.unbooked_lines(job_id).order_by(None).subquery()
         )
         count: int = (await conn.execute(unbooked)).scalar_one()
-    return count + job.totals.refunds + job.totals.nothing_to_return
+    totals = job.totals
+    return count + totals.refunds + totals.nothing_to_return + totals.goodwill_grants
 
 
 async def last_outcome(db: Database, business_id: str, job_id: str) -> int:

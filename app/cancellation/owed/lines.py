@@ -15,7 +15,7 @@ from app.db.core.dialect import Instant, bound_list, in_bound_list, plans_by_val
 from app.db.jobs.entitlements import entitlement_lines
 from app.db.jobs.job import Job
 from app.db.tables import job_sessions, sessions
-from app.db.terms import overrides
+from app.db.terms import goodwill, overrides
 from app.db.terms import owed_lines as owed
 from app.db.terms.owed_lines import TermsShape, owed_lines, shape_of
 from app.domain import terms
@@ -60,7 +60,7 @@ def lines_of_any_sessions(shape: Shape) -> sa.Subquery:
         .cte("chosen")
         .prefix_with("MATERIALIZED")
     )
-    return _lines(source, "as_of", shape, _of_request("postgresql", shape))
+    return _lines_of_request(source, "postgresql", shape)
 
 
 # As `lines_of_any_sessions`, begun from the list: without statistics SQLite reads all sessions of
@@ -80,7 +80,7 @@ ON s.business_id = :of_business AND s.id = c.value
 @cache
 def lines_of_listed_sessions(shape: Shape) -> sa.Subquery:
     """The same as `lines_of_any_sessions`, on SQLite."""
-    return _lines(_LISTED.cte("chosen"), "as_of", shape, _of_request("sqlite", shape))
+    return _lines_of_request(_LISTED.cte("chosen"), "sqlite", shape)
 
 
 @cache
@@ -116,7 +116,7 @@ def lines_of_many_sessions(shape: Shape) -> sa.Subquery:
     source = sa.select(
         found.c.business_id, found.c.session_id, sa.literal(0).label("position"), found.c.starts_at
     ).subquery("chosen_of_business")
-    return _lines(source, "as_of", shape, _of_request("postgresql", shape))
+    return _lines_of_request(source, "postgresql", shape)
 
 
 def are_many(conn: AsyncConnection, count: int) -> bool:
@@ -165,7 +165,15 @@ def _of_any_job(shape: Shape) -> sa.Subquery:
         .subquery("accepted")
     )
     said = overrides.of_job() if isinstance(shape, TermsShape) else None
-    return _lines(source, "accepted_at", shape, said)
+    lines = _lines(source, "accepted_at", shape, said)
+    if gives_goodwill(shape):
+        return goodwill.with_grants(lines, goodwill.frozen_bookings(source))
+    return lines
+
+
+def gives_goodwill(shape: Shape) -> bool:
+    """Whether some of the lines may be credits on top."""
+    return isinstance(shape, TermsShape) and shape.terms.goodwill.credits > 0
 
 
 def parameters(job: Job, positions: range) -> dict[str, Any]:
@@ -202,6 +210,16 @@ def shape_of_job(job: Job) -> Shape:
 def _of_request(dialect: str, shape: Shape) -> sa.FromClause | None:
     is_said = isinstance(shape, TermsShape) and shape.overridden
     return overrides.of_request(dialect) if is_said else None
+
+
+def _lines_of_request(source: sa.FromClause, dialect: str, shape: Shape) -> sa.Subquery:
+    """The lines of sessions that are still to be had, with the grants that they would bring."""
+    said = _of_request(dialect, shape)
+    lines = _lines(source, "as_of", shape, said)
+    if not (isinstance(shape, TermsShape) and gives_goodwill(shape)):
+        return lines
+    instant = sa.bindparam("as_of", type_=Instant)
+    return goodwill.with_grants(lines, goodwill.given_bookings(source, instant, shape, said))
 
 
 def _lines(

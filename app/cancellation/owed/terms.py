@@ -21,7 +21,7 @@ async def resolve(
     own = await terms_history.in_force(conn, business_id)
     if own is None and named is None and not overridden:
         return None
-    document = replaced(DEFAULTS if own is None else own.document, named or {})
+    document = replaced(DEFAULTS if own is None else _whole(own), named or {})
     return ResolvedTerms(document, None if own is None else own.version)
 
 
@@ -41,7 +41,7 @@ async def put(
     async with db.write() as conn:
         await terms_history.lock(conn, business_id)
         own = await terms_history.in_force(conn, business_id)
-        if own is not None and own.document == document:
+        if own is not None and _whole(own) == document:
             return own
         version = 1 if own is None else own.version + 1
         set_at = await clock(conn)
@@ -56,3 +56,8 @@ async def history(
     """The versions of the business's terms, the newest first."""
     async with db.read() as conn:
         return await terms_history.page(conn, business_id, before=before, limit=limit)
+
+
+def _whole(own: TermsVersion) -> dict[str, Any]:
+    """The business's document: members that came to be after it was set are as by default."""
+    return replaced(DEFAULTS, own.document)

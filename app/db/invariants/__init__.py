@@ -5,7 +5,7 @@ While all is well it finds none.
 
 from dataclasses import dataclass
 
-from app.db.invariants import of_jobs, of_legs, of_payments, of_refunds, of_sessions
+from app.db.invariants import of_goodwill, of_jobs, of_legs, of_payments, of_refunds, of_sessions
 from app.db.invariants.scope import CheckScope, Rows
 
 __all__ = ["CheckScope", "Invariant", "invariants"]
@@ -58,6 +58,11 @@ def invariants(scope: CheckScope, *, overdue_seconds: float) -> list[Invariant]:
             "legs-sum",
             "All legs of a line never move more than the line.",
             of_legs.more_than_the_line(scope),
+        ),
+        Invariant(
+            "goodwill",
+            "An expanded job gives on top what it promised, to those whom its acceptance chose.",
+            of_goodwill.grants_differ(scope),
         ),
         Invariant("ended-open", "An ended job has no open refund.", of_jobs.ended_but_open(scope)),
         Invariant(

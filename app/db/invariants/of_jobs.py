@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from app.db.core.dialect import later
 from app.db.invariants.scope import CheckScope, Rows, text
+from app.db.jobs.ceilings import is_owed
 from app.db.jobs.entitlement_totals import sums
 from app.db.tables import jobs, refunds
 from app.domain.statuses import IN_PROCESS, JobStatus, Method, RefundStatus
@@ -16,7 +17,7 @@ _ENDED = jobs.c.status.in_((JobStatus.COMPLETED, JobStatus.COMPLETED_WITH_FAILUR
 
 def totals_differ(scope: CheckScope) -> Rows:
     """Jobs whose refund rows are not as many as were promised."""
-    first_legs = (refunds.c.job_id == jobs.c.id, refunds.c.leg == 1)
+    first_legs = (refunds.c.job_id == jobs.c.id, refunds.c.leg == 1, is_owed(refunds))
     count = sa.select(sa.func.count()).where(*first_legs).scalar_subquery()
     promised = (
         jobs.c.totals["refunds"].as_integer() + jobs.c.totals["nothing_to_return"].as_integer()
@@ -39,6 +40,7 @@ def sums_differ(scope: CheckScope) -> Rows:
         .where(
             refunds.c.method != Method.NONE,
             refunds.c.leg == 1,
+            is_owed(refunds),
             scope.of(refunds.c.business_id, refunds.c.job_id),
         )
         .group_by(refunds.c.job_id, refunds.c.currency)

@@ -14,6 +14,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 from app.db.core.refund_ranges import in_sessions
+from app.db.jobs.ceilings import is_owed
 from app.db.jobs.entitlements import is_counted
 from app.db.jobs.job import Job
 from app.db.tables import bookings, clients, job_overrides, job_sessions, jobs, refunds
@@ -411,14 +412,16 @@ def _kept_cells(
 ) -> tuple[sa.ColumnElement[Any], ...]:
     """What was paid of a line, what of it is kept, and by which rule.
 
-    Of credits it is their number. It is told once, of the line's last leg: so sums are right.
+    Of credits it is their number. It is told once, of the line's last leg, and not of what is given
+    on top: so sums are right.
     """
     kept, kept_credits = source.c.kept_amount_minor, source.c.kept_credits
+    is_told = sa.and_(is_told, is_owed(source))
     paid = _amount_cell(source, source.c.amount_minor + kept, source.c.credits + kept_credits)
     cells = (paid, _amount_cell(source, kept, kept_credits), source.c.kept_by)
     names = ("paid_amount", "kept_amount", "kept_by")
     return tuple(
-        (cell if is_told is _ALWAYS else sa.case((is_told, cell), else_=_EMPTY)).label(name)
+        sa.case((is_told, cell), else_=_EMPTY).label(name)
         for cell, name in zip(cells, names, strict=True)
     )
 
@@ -444,7 +447,7 @@ def _form_cells(
     something = sa.or_(source.c.amount_minor > 0, source.c.credits > 0)
     return (
         sa.case((something, source.c.returned_as), else_=_EMPTY).label("returned_as"),
-        sa.case((source.c.line_no > 0, leg), else_=_EMPTY).label("leg"),
+        sa.case((source.c.line_no != 0, leg), else_=_EMPTY).label("leg"),
     )
 
 

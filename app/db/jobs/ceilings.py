@@ -46,6 +46,11 @@ def key_columns(lines: sa.FromClause) -> tuple[sa.ColumnElement[Any], ...]:
     )
 
 
+def is_owed(lines: sa.FromClause) -> sa.ColumnElement[bool]:
+    """Whether a line or refund is of what was paid: goodwill, on top of it, is not."""
+    return lines.c.line_no >= sa.literal_column("0")
+
+
 def amount_of(lines: sa.FromClause) -> sa.ColumnElement[int]:
     """How much of it: minor units or credits."""
     return sa.func.coalesce(lines.c.amount_minor, lines.c.credits)
@@ -114,7 +119,8 @@ def _named(
     """Groups of lines by ceiling, to be taken in the order of their key.
 
     All take them so, or two jobs could wait for each other. Of each group what was `paid`, as the
-    schedule names it now, and what these lines would have `claimed` of that.
+    schedule names it now, and what these lines would have `claimed` of that. What is given on top
+    of all lines is under no ceiling.
     """
     live = (
         sa.select(
@@ -122,7 +128,7 @@ def _named(
             amount_of(lines).label("amount"),
             (amount_of(lines) + _others(lines)).label("sum"),
         )
-        .where(lines.c.skip_reason.is_(None))
+        .where(lines.c.skip_reason.is_(None), is_owed(lines))
         .subquery("live")
     )
     claimed = sa.func.sum(live.c.amount)
@@ -241,7 +247,11 @@ def within(lines: sa.Subquery) -> sa.Subquery:
         *(one.label(f"of_{one.name}") for one in key),
     ).subquery("counted")
     room = ceilings.c.paid - ceilings.c.claimed  # none where nothing was observed
-    exceeds = sa.and_(counted.c.own_reason.is_(None), counted.c.so_far > sa.func.coalesce(room, 0))
+    exceeds = sa.and_(
+        counted.c.own_reason.is_(None),
+        is_owed(counted),
+        counted.c.so_far > sa.func.coalesce(room, 0),
+    )
     under = sa.and_(*(ceilings.c[name] == counted.c[f"of_{name}"] for name in _KEY))
     detail = sa.literal_column("'all that was paid is claimed by '", _TEXT) + sa.func.coalesce(
         _sibling(counted), sa.literal_column("'refunds of this job'", _TEXT)
@@ -298,6 +308,7 @@ async def claim(
             refunds.c.job_id == job_id,
             in_sessions(refunds.c.id, job_id, positions),
             refunds.c.status == RefundStatus.PENDING,
+            is_owed(refunds),
             sa.true() if only is None else in_list(refunds.c.id, only),
         )
         .group_by(*key)

@@ -13,6 +13,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from app.db.core.dialect import Id, Instant, now
+from app.domain.goodwill import GoodwillPer
 from app.domain.statuses import (
     WITHDRAWN_LINE,
     BookingStatus,
@@ -354,6 +355,27 @@ job_sessions = sa.Table(
     ),
 )
 
+# For which bookings a job gives credits on top, as its acceptance chose them.
+job_goodwill = sa.Table(
+    "job_goodwill",
+    metadata,
+    sa.Column("job_id", Id, primary_key=True),
+    sa.Column("session_id", sa.String(128), primary_key=True),
+    sa.Column("booking_id", sa.String(128), primary_key=True),
+    sa.Column("client_id", sa.String(128), nullable=False),
+    sa.Column("per", sa.String(8), nullable=False),
+    sa.ForeignKeyConstraint(
+        ["job_id", "session_id"], ["job_sessions.job_id", "job_sessions.session_id"]
+    ),
+    one_of("per", GoodwillPer),
+    partial("one_goodwill_per_client", "job_id", "client_id", where="per = 'client'", unique=True),
+)
+
+# On top of all lines: credits for a client, of no payment and no account.
+_GOODWILL: Final = """returned_as = 'goodwill' AND line_no = -1 AND leg = 1 AND method = 'credit'
+ AND credits IS NOT NULL AND credits > 0 AND kept_credits = 0 AND account_id IS NULL
+ AND payment_id IS NULL AND amount_minor IS NULL AND currency IS NULL"""
+
 refunds = sa.Table(
     "refunds",
     metadata,
@@ -363,7 +385,8 @@ refunds = sa.Table(
     sa.Column("session_id", sa.String(128), nullable=False),
     sa.Column("booking_id", sa.String(128), nullable=False),
     sa.Column("client_id", sa.String(128), nullable=False),
-    sa.Column("line_no", sa.Integer, nullable=False),  # 0: the booking has nothing to return
+    # 0: the booking has nothing to return; -1: goodwill, on top of all its lines.
+    sa.Column("line_no", sa.Integer, nullable=False),
     # Of a line, from 1: the next one follows a recorded refusal, in another form or amount.
     sa.Column("leg", sa.Integer, nullable=False, server_default="1"),
     sa.Column(
@@ -417,11 +440,12 @@ refunds = sa.Table(
         "leg BETWEEN 1 AND 8 AND (leg = 1 OR method = 'payment')", name="legs_of_a_payment"
     ),
     sa.CheckConstraint(
-        "returned_as = 'original' OR method = 'payment'", name="value_instead_of_money"
+        "returned_as IN ('original', 'goodwill') OR method = 'payment'",
+        name="value_instead_of_money",
     ),
     sa.CheckConstraint(
-        f"({_PAID_BY_ONE_MEANS}) AND line_no > 0 "
-        "OR method = 'none' AND line_no = 0 AND status = 'skipped'",
+        f"({_PAID_BY_ONE_MEANS}) AND line_no > 0 AND returned_as <> 'goodwill' "
+        f"OR method = 'none' AND line_no = 0 AND status = 'skipped' OR {_GOODWILL}",
         name="returns_one_line",
     ),
     sa.CheckConstraint(
@@ -480,6 +504,7 @@ refunds = sa.Table(
         where="outcome_seq IS NOT NULL",
         unique=True,
     ),
+    partial("goodwill_of_job", "job_id", where="line_no < 0"),
     partial("refunds_of_payment", "business_id", "payment_id", where="payment_id IS NOT NULL"),
     partial("refunds_at_stripe", "upstream_reference", where=AT_STRIPE),
 )

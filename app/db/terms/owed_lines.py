@@ -17,6 +17,7 @@ from app.db.terms import rule_tree
 from app.db.terms.fee_functions import fixed_sum, share_of, smaller_of
 from app.db.terms.rule_tree import is_word, word
 from app.domain import terms as rule
+from app.domain.goodwill import NO_GOODWILL, Goodwill
 from app.domain.statuses import COUNTED_BY_TERMS, Method, RefundForm
 from app.domain.terms import KeepPer, LineShare, SkipReason, Terms
 
@@ -47,8 +48,16 @@ def shape_of(terms: Terms, *, include_attended: bool, overridden: bool) -> Terms
         return_credits=terms.return_credits,
         late_cancelled=terms.late_cancelled,
         no_show=terms.no_show,
+        goodwill=_plain(terms.goodwill),
     )
     return TermsShape(plain, include_attended, overridden)
+
+
+def _plain(goodwill: Goodwill) -> Goodwill:
+    """What of goodwill decides a text: how many credits there are is a parameter."""
+    if goodwill.credits == 0:
+        return NO_GOODWILL
+    return Goodwill(1, None, goodwill.per, tuple(sorted(goodwill.given_for)))
 
 
 def parameters(terms: Terms) -> dict[str, Any]:
@@ -58,6 +67,8 @@ def parameters(terms: Terms) -> dict[str, Any]:
         parameters["keep_basis_points"] = terms.keep_basis_points
     if any(amount for _, amount in terms.keep_fixed):
         parameters["keep_fixed"] = orjson.dumps(dict(terms.keep_fixed)).decode()
+    if terms.goodwill.credits:
+        parameters["goodwill_credits"] = terms.goodwill.credits
     return parameters
 
 

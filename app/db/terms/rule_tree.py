@@ -9,8 +9,9 @@ from typing import Any, Final, NamedTuple
 import sqlalchemy as sa
 
 from app.db.tables import bookings, payment_lines
+from app.domain import goodwill
 from app.domain import terms as rule
-from app.domain.statuses import COUNTED_BY_TERMS, Method
+from app.domain.statuses import COUNTED_BY_TERMS, TAKES_A_PLACE, Method
 from app.domain.terms import OverrideAction, SkipReason, Terms
 
 _TEXT: Final = sa.Text()
@@ -64,6 +65,40 @@ def trees(
         _case(_grown(of_line, [actions, methods, statuses, begun])),
         _case(_grown(unpaid, [actions, statuses, begun])),
     )
+
+
+def gives_goodwill(
+    terms: Terms, *, include_attended: bool, booking: sa.FromClause
+) -> sa.ColumnElement[bool]:
+    """Whether goodwill is given for a booking.
+
+    It has `status`, `started`, `action` (what a person said of it as a whole), and how many
+    `payments` and `credit_lines` it has.
+    """
+    actions = [*(_Answer(one, is_word(booking.c.action, one)) for one in OverrideAction)]
+    actions.append(_Answer(None, sa.true()))
+    statuses = [_Answer(one, is_word(booking.c.status, one)) for one in TAKES_A_PLACE]
+    begun = [_Answer(True, booking.c.started), _Answer(False, ~booking.c.started)]
+    nothing = sa.literal_column("0", sa.BigInteger)
+    paid, credited = (
+        [_Answer(True, column > nothing), _Answer(False, column == nothing)]
+        for column in (booking.c.payments, booking.c.credit_lines)
+    )
+
+    def given(action: Any, status: Any, begun: Any, paid: Any, credited: Any) -> str:
+        kept_by = rule.booking_kept_by(
+            status, action, terms, started=begun, include_attended=include_attended
+        )
+        gives = goodwill.gives(
+            terms.goodwill,
+            status,
+            is_kept=kept_by is not None,
+            has_payment=paid,
+            has_credits=credited,
+        )
+        return "given" if gives else "none"
+
+    return is_word(_case(_grown(given, [actions, statuses, begun, paid, credited])), "given")
 
 
 def _grown(decide: Callable[..., str], asked: Sequence[_Question], *known: Any) -> _Tree:

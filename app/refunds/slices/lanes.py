@@ -69,7 +69,9 @@ async def run_lanes(
         ),
     ):
         at = payment_accounts[UpstreamMethod.PAYMENT]
-        ladder = ladder_of(None if job.terms is None else terms_of(job.terms))
+        terms = None if job.terms is None else terms_of(job.terms)
+        days = (terms.valid_for_days, terms.goodwill.valid_for_days) if terms else (None, None)
+        ladder = ladder_of(terms)
         limit = rate_limit.limit_of_payments(runtime, at, business_id)
         lanes = [
             Lane(
@@ -91,7 +93,8 @@ async def run_lanes(
                     UpstreamMethod.CREDIT,
                     credit,
                     payment_accounts[UpstreamMethod.CREDIT],
-                    valid_until=_valid_until(job),
+                    valid_until=_until(job, days[0]),
+                    goodwill_until=_until(job, days[1]),
                     ladder=ladder,
                 ),
                 of_credit,
@@ -118,12 +121,11 @@ async def run_lanes(
     return not ended_before and prompting.result()
 
 
-def _valid_until(job: Job) -> datetime | None:
+def _until(job: Job, days: int | None) -> datetime | None:
     """Until when credits are to be usable at least.
 
     It is reckoned from acceptance, so that each try asks for the same.
     """
-    days = None if job.terms is None else terms_of(job.terms).valid_for_days
     return None if days is None else job.requested_at + timedelta(days=days)
 
 
