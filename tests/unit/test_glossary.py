@@ -9,14 +9,14 @@ import pytest
 
 from app.auth.keys import Scope
 from app.db.tables import webhooks as webhook_tables
-from app.domain import events, statuses, terms
+from app.domain import events, goodwill, statuses, terms
 
 GLOSSARY = (Path(__file__).parents[2] / "docs" / "glossary.md").read_text()
 WORDS = frozenset(re.findall(r"`([^`]+)`", GLOSSARY))
 ENUMS = sorted(
     {
         one
-        for module in (events, statuses, terms)
+        for module in (events, goodwill, statuses, terms)
         for one in vars(module).values()
         if isinstance(one, type) and issubclass(one, StrEnum) and one is not StrEnum
     }
@@ -47,6 +47,7 @@ def test_every_class_that_it_names_is_one():
         "app.errors",
         "app.domain.statuses",
         "app.domain.events",
+        "app.domain.goodwill",
         "app.domain.terms",
         "app.domain.refund_update",
         "app.domain.nouns.cancellations",
