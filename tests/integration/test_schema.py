@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from integration.rows import (
     AT,
     CREDIT,
+    GOODWILL,
     KEPT,
     NEW_JOB,
     NEW_LINE,
@@ -103,6 +104,36 @@ REFUSED = {
         "keeps_of_its_line",
     ),
     "a refund without a currency": ("refunds", NEW_REFUND | {"currency": None}, "returns_one_line"),
+    "goodwill of an account": (
+        "refunds",
+        NEW_REFUND | GOODWILL | {"account_id": "a"},
+        "returns_one_line",
+    ),
+    "goodwill of a payment line": (
+        "refunds",
+        NEW_REFUND | GOODWILL | {"line_no": 2},
+        "returns_one_line",
+    ),
+    "goodwill of no credits": (
+        "refunds",
+        NEW_REFUND | GOODWILL | {"credits": 0},
+        "returns_one_line",
+    ),
+    "credits of no account that are no goodwill": (
+        "refunds",
+        NEW_REFUND | GOODWILL | {"returned_as": "original"},
+        "returns_one_line",
+    ),
+    "goodwill of a second leg": (
+        "refunds",
+        NEW_REFUND | GOODWILL | {"leg": 2},
+        "refunds",
+    ),
+    "goodwill twice to a client of a job": (
+        "job_goodwill",
+        {"booking_id": "b2"},
+        "one_goodwill_per_client",
+    ),
     "a refund of no number of credits": (
         "refunds",
         NEW_REFUND | CREDIT | {"credits": None, "upstream": "credit"},

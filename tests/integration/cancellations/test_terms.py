@@ -182,6 +182,7 @@ async def test_a_request_replaces_the_members_that_it_names(spread):
         },
         "credits": {"return": True, "valid_for_days": None},
         "fees": {"late_cancelled": "keep", "no_show": "return"},
+        "goodwill": {"credits": 0, "valid_for_days": None, "per": "client", "for": ["membership"]},
     }
     assert plan["terms_version"] == 1
     assert named(plan["totals"]["kept"])["fee", "JPY"] == 3
@@ -300,7 +301,13 @@ async def test_an_override_that_can_t_be_is_named_by_its_place_and_changes_nothi
         ({"payments": {"fallback": ["store_credit"] * 2}}, "/payments/fallback"),
         ({"payments": {"fallback": ["person", "store_credit"]}}, "/payments/fallback"),
         ({"payments": {"part_refunded": "some"}}, "/payments/part_refunded"),
-        ({"goodwill": {}}, "/goodwill"),
+        ({"goodwill": {"credits": 1001}}, "/goodwill/credits"),
+        ({"goodwill": {"credits": True}}, "/goodwill/credits"),
+        ({"goodwill": {"per": "session"}}, "/goodwill/per"),
+        ({"goodwill": {"for": []}}, "/goodwill/for"),
+        ({"goodwill": {"for": ["free", "free"]}}, "/goodwill/for"),
+        ({"goodwill": {"for": ["guests"]}}, "/goodwill/for/0"),
+        ({"goodwill": {"valid_for_days": 3651}}, "/goodwill/valid_for_days"),
         ({"choice": {}}, "/choice"),
         ({"payments": {"keep": {"percent": 12.345}}}, "/payments/keep/percent"),
         ({"payments": {"keep": {"percent": 101}}}, "/payments/keep/percent"),
