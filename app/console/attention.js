@@ -60,7 +60,8 @@ export function attention({ path, signal, acted }) {
   }
 
   function rowOf(refund) {
-    const what = refund.method === "credit" ? plural(refund.credits, "credit") : money(refund);
+    const sum = refund.method === "credit" ? plural(refund.credits, "credit") : money(refund);
+    const what = refund.returned_as === "goodwill" ? `${sum} of goodwill` : sum;
     const why = REASONS[refund.failure_code] ?? refund.failure_code ?? "Nothing is known of it.";
     const resolve = h("button", { "aria-label": `Resolve by hand: ${what} of booking ${refund.booking_id}` }, "Resolve by hand…");
     resolve.addEventListener("click", () => resolveDialog(refund, what, { path, signal, resolved }));

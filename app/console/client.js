@@ -4,7 +4,7 @@
 import { drawn, fill, h, showTestMode, showWaits } from "./dom.js";
 import { get, isPassing, key, Refused } from "./api.js";
 import { keptByRule } from "./terms_words.js";
-import { BOOKING, elsewhere, returned, times, when } from "./words.js";
+import { BOOKING, elsewhere, plural, returned, times, when } from "./words.js";
 import { showWeek, weekLinks } from "./week.js";
 
 const EVERY_SECONDS = 10;
@@ -110,6 +110,7 @@ function bookingCard(booking) {
   const isCancelled = session.status === "cancelled";
   const back = returned(booking.returned);
   const coming = returned(booking.on_the_way);
+  const onTop = booking.refunds.filter((one) => one.returned_as === "goodwill" && one.status === "succeeded");
   return h(
     "li",
     { class: isCancelled ? "card cancelled" : "card", "data-booking": booking.id },
@@ -119,6 +120,7 @@ function bookingCard(booking) {
     booking.status !== "booked" && h("p", {}, `Booking: ${BOOKING[booking.status]}`),
     back && h("p", {}, `Returned: ${back}`),
     coming && h("p", {}, `On its way back: ${coming}`),
+    onTop.map(({ credits }) => h("p", {}, `Goodwill: ${plural(credits, "credit")}`)),
     keptByRule(keptOf(booking)).map(([rule, sum]) => h("p", {}, `Kept: ${sum} (${rule.toLowerCase()})`)),
   );
 }

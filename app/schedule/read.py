@@ -18,7 +18,7 @@ from app.domain.nouns.schedule import (
     SessionFilter,
     SessionRow,
 )
-from app.domain.statuses import RefundStatus
+from app.domain.statuses import RefundForm, RefundStatus
 from app.errors import NotFound
 
 
@@ -149,11 +149,11 @@ async def bookings_of_client(
 
 
 def total(booking: BookingRow, statuses: Collection[RefundStatus]) -> ReturnedSum:
-    """What the booking's refunds of these statuses come to."""
+    """What the booking's refunds of these statuses come to, without what is given on top."""
     amounts: dict[str, int] = {}
     credits = 0  # noqa: A001 - the domain's word
     for refund in booking.refunds:
-        if refund.status not in statuses:
+        if refund.status not in statuses or refund.returned_as == RefundForm.GOODWILL:
             continue
         credits += refund.credits or 0  # noqa: A001
         if refund.currency is not None and refund.amount_minor is not None:

@@ -44,6 +44,49 @@ def assert_says_what_is_kept(facts: Locator) -> None:
     expect(facts).to_contain_text(f"Terms{SENTENCE}")
 
 
+@on_sqlite
+def test_credits_on_top_are_set_in_the_form_and_said_before_the_press_and_after(
+    open_studio, contexts
+):
+    studio = open_studio([*lines(), booking("free", "s0")])
+    page = contexts(bypass_csp=True).new_page()
+    sign_in(page, studio)
+    page.get_by_role("button", name="Schedule settings").click()
+    page.get_by_role("link", name="Terms", exact=True).click()
+    credits_ = page.get_by_label("Credits on top")
+    credits_.fill("1001")
+    page.keyboard.press("Enter")
+    expect(credits_).to_be_focused()
+    credits_.fill("2")
+    page.get_by_label("They stay usable").fill("60")
+    page.get_by_label("For bookings that were").select_option(
+        "Paid with money, free, or covered by a membership"
+    )
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("they hold from now on")).to_be_visible()
+    said = "2 credits on top, usable for 60 days, once to each client with a booking that was"
+    expect(history(page)).to_contain_text(f"{said} paid with money or free or a membership's")
+    assert studio.ask("GET", "/terms").json()["goodwill"] == {
+        "credits": 2,
+        "valid_for_days": 60,
+        "per": "client",
+        "for": ["paid", "free"],
+    }
+    examine(page)
+
+    choose(page, studio, "s0")
+    expect(plan_of(page)).to_contain_text("Goodwill2 credits for 1 client")
+    press(page).click()
+    on_job_page(page)
+    expect(status(page)).to_contain_text("Completed")
+    expect(page.locator("dl.facts").first).to_contain_text("Goodwill2 credits for 1 client")
+    examine(page)
+    page.goto(f"{studio.url}/c/studio?from={studio.monday}")
+    page.get_by_label("Client", exact=True).fill("kim")
+    page.get_by_role("button", name="Show the bookings").click()
+    expect(page.locator("[data-booking=b0]")).to_contain_text("Goodwill: 2 credits")
+
+
 def history(page: Page) -> Locator:
     return page.get_by_role("region", name="Who set them").locator("tbody tr")
 

@@ -117,7 +117,7 @@ REFUSED = {
     "goodwill of no credits": (
         "refunds",
         NEW_REFUND | GOODWILL | {"credits": 0},
-        "returns_one_line",
+        "refunds",
     ),
     "credits of no account that are no goodwill": (
         "refunds",

@@ -176,5 +176,5 @@ class ClientBooking(Booking):
     """A booking as its client sees it."""
 
     session: BookedSession
-    returned: Returned = Field(description="What has been given back.")
+    returned: Returned = Field(description="What has been given back; goodwill is no part of it.")
     on_the_way: Returned = Field(description="What is still to be given back.")

@@ -106,7 +106,7 @@ def _first_claims(returned: sa.Subquery) -> sa.Select[int, bool]:
     is_made = sa.tuple_(*ceilings.key_columns(lines)).in_(sa.select(*made.c))
     rows = _rows(lines, withdrawn=False)
     chosen = sa.select(*rows.values()).where(
-        sa.or_(lines.c.skip_reason.is_not(None), ~ceilings.is_owed(lines), are_all_made, is_made)
+        sa.or_(lines.c.skip_reason.is_not(None), are_all_made, is_made)
     )
     written = (
         sa.insert(refunds)

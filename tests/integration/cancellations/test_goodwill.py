@@ -77,7 +77,8 @@ async def settled(studio, audit_from, session_ids="all", **members):
     grants = of_goodwill(final)
     ids = {line["refund_id"]: line["booking_id"] for line in grants}
     assert ids == {line["refund_id"]: line["booking_id"] for line in of_goodwill(first)}
-    assert len(first) == len(final)
+    head = await studio.http.head(f"/v1/bulk-cancellations/{job_id}/audit.csv")
+    assert len(first) == len(final) == int(head.headers["audit-lines"])
     amount = plan["terms"]["goodwill"]["credits"]
     assert counted(plan["totals"]) == counted(job["totals"]) == (len(grants), amount * len(grants))
     assert sum(one["goodwill"]["grants"] for one in plan["sessions"]) == len(grants)
@@ -156,6 +157,17 @@ async def test_one_that_includes_attended_bookings_gives_to_them(members, audit_
     assert given == {"attended"}
 
 
+async def test_a_client_sees_what_was_given_on_top_apart_from_what_came_back(members, audit_from):
+    terms = {"goodwill": {"credits": 3, "for": ["credit"]}}
+    await settled(members, audit_from, terms=terms)
+    (booking,) = (await members.get("/clients/ana/bookings"))["data"]
+    assert booking["returned"] == {"amounts": [], "credits": 2}
+    assert [(one["returned_as"], one["credits"]) for one in booking["refunds"]] == [
+        ("goodwill", 3),
+        ("original", 2),
+    ]
+
+
 async def test_a_client_of_two_jobs_gets_some_of_each_and_no_booking_twice(members, audit_from):
     first, _ = await settled(members, audit_from, ["yoga"], terms=MEMBERS)
     second, _ = await settled(members, audit_from, ["spin"], terms=MEMBERS)
@@ -217,7 +229,7 @@ async def test_under_faults_each_is_granted_once(members, fault):
 @pytest.mark.parametrize(
     ("faults", "code"),
     [
-        ({"lacks": ["credit-grants"]}, "form_not_supported"),
+        ({"unsupported": ["credit-grants"]}, "form_not_supported"),
         ({"refuse_ids": {"kim": "client_not_found"}}, "client_not_found"),
     ],
 )
@@ -286,3 +298,37 @@ async def test_a_job_that_gives_none_writes_no_row_of_it(members, db):
         assert await conn.scalar(sa.select(sa.func.count()).select_from(job_goodwill)) == 0
         of_none = sa.select(sa.func.count()).where(refunds.c.line_no < 0)
         assert await conn.scalar(of_none) == 0
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        sa.delete(refunds).where(refunds.c.line_no < 0, refunds.c.booking_id == "m2"),
+        sa.update(refunds).where(refunds.c.line_no < 0).values(credits=3),
+        sa.update(refunds).where(refunds.c.line_no < 0).values(client_id="bea"),
+        sa.delete(job_goodwill),
+    ],
+    ids=["forgotten", "more", "another", "unchosen"],
+)
+async def test_a_grant_that_is_not_what_was_promised_is_found(members, db, change):
+    job = await members.accepted(["spin"], terms=MEMBERS)
+    await members.work(job["id"])
+    assert await verify(db) == []
+    async with db.write() as conn:
+        await conn.execute(change)
+    assert {(one.code, one.job_id) for one in await verify(db)} == {("goodwill", job["id"])}
+
+
+async def test_a_grant_is_made_beside_a_payment_whose_ceiling_others_have_claimed(members):
+    """Its chunk is written in two steps: what is under a ceiling of before comes second."""
+    sessions = {"s0": "spin", "s1": "yoga"}
+    shared = [members.record("booking", *both, ("CAD", 900)) for both in sessions.items()]
+    for one in shared:
+        one["payments"][0]["payment_id"] = "shared"
+    await members.load(*shared)
+    for session_id, grants in (("spin", 2), ("yoga", 3)):
+        job = await members.accepted([session_id], terms=MEMBERS)
+        await members.work(job["id"])
+        lines = of_goodwill(await members.audit(job["id"]))
+        assert [line["status"] for line in lines] == ["succeeded"] * grants
+    assert await verify(members.db) == []
