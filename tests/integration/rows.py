@@ -62,7 +62,12 @@ CREDIT = {
     "account_id": "a",
     "credits": 1,
 }
-GOODWILL = CREDIT | {"account_id": None, "line_no": -1, "returned_as": "goodwill"}
+GOODWILL = CREDIT | {
+    "account_id": None,
+    "line_no": -1,
+    "returned_as": "goodwill",
+    "upstream": "credit",
+}
 NONE = dict.fromkeys(("payment_id", "amount_minor", "currency")) | {
     "method": "none",
     "line_no": 0,

@@ -97,8 +97,8 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "the promised lines leave out sessions that nobody had booked",
         "app/cancellation/audit/audit_csv.py",
-        "return count + job.totals.refunds",
-        "return job.totals.refunds",
+        "return count + totals.refunds",
+        "return totals.refunds",
         AUDIT,
         XLSX,
     ),

@@ -37,7 +37,7 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "a payment is returned as often as bookings name it",
         "app/db/jobs/ceilings.py",
-        "exceeds = sa.and_(counted.c.own_reason.is_(None), counted.c.so_far > sa.func.coalesce(room, 0))",
+        "exceeds = sa.and_(counted.c.own_reason.is_(None), is_owed(counted), counted.c.so_far > sa.func.coalesce(room, 0))",
         "exceeds = sa.false()",
         WHOSE,
     ),

@@ -5,14 +5,11 @@ from alembic import op
 
 import app.db.core.dialect
 
-revision = "0026"
-down_revision = "0025"
+revision = "0027"
+down_revision = "0026"
 branch_labels = None
 depends_on = None
 
-_UPSTREAM_OF = (
-    "(CASE WHEN returned_as IN ('store_credit', 'goodwill') THEN 'credit' ELSE method END)"
-)
 _PAID_BY_ONE_MEANS = """
 (method = 'payment' AND payment_id IS NOT NULL AND amount_minor IS NOT NULL AND amount_minor >= 0
  AND currency IS NOT NULL AND length(currency) = 3 AND account_id IS NULL AND credits IS NULL)
@@ -37,23 +34,14 @@ _NOW = {
 
 
 def _checks(rules: dict[str, str]) -> None:
-    # SQLite makes the table anew, and does not read an index of an expression back.
-    op.drop_index("refunds_due", "refunds")
     with op.batch_alter_table("refunds") as refunds:
         for name, rule in rules.items():
             refunds.drop_constraint(op.f(f"ck_refunds_{name}"), type_="check")
             refunds.create_check_constraint(op.f(f"ck_refunds_{name}"), rule)
-    _index(
-        "refunds_due", "job_id", sa.text(_UPSTREAM_OF), "due_at", "id", where="due_at IS NOT NULL"
-    )
 
 
 def _index(
-    name: str,
-    *columns: str | sa.TextClause,
-    where: str,
-    table: str = "refunds",
-    unique: bool = False,
+    name: str, *columns: str, where: str, table: str = "refunds", unique: bool = False
 ) -> None:
     condition = sa.text(where)
     op.create_index(
