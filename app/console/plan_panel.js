@@ -44,26 +44,30 @@ export class PlanPanel {
   element = h(
     "section",
     { class: "panel plan", "aria-labelledby": "plan-title" },
-    h("h2", { id: "plan-title" }, "What this will do"),
-    this.#figures,
-    this.#trouble,
-    this.#attendedChoice,
-    this.#ownWords,
-    h("div", { class: "field" }, h("label", { for: "reason" }, "Reason, told to clients"), this.#reason),
     h(
       "div",
-      { class: "field" },
-      h("label", { for: "hold" }, "Return money and credits"),
-      this.#hold,
-      h("p", { class: "note", id: "hold-note" }, "While that waits, the cancellation can be undone. Sessions read Cancelled at once."),
+      { class: "planned" },
+      h("h2", { id: "plan-title" }, "What this will do"),
+      this.#figures,
+      this.#trouble,
+      this.#attendedChoice,
+      this.#ownWords,
+      h("div", { class: "field" }, h("label", { for: "reason" }, "Reason, told to clients"), this.#reason),
+      h(
+        "div",
+        { class: "field" },
+        h("label", { for: "hold" }, "Return money and credits"),
+        this.#hold,
+        h("p", { class: "note", id: "hold-note" }, "While that waits, the cancellation can be undone. Sessions read Cancelled at once."),
+      ),
+      this.#checked,
     ),
-    this.#checked,
     h("div", { class: "pressing" }, this.#button),
   );
 
   /**
-   * `business` is whose plan it is; `chosen()` gives {date_from, date_to, session_ids}; `planned(plan)` is told of each plan; `press(request)` is called
-   * once the person has confirmed; `words` are on its button.
+   * `business` is whose plan it is; `chosen()` gives {date_from, date_to, session_ids}; `planned(plan)` is told of each
+   * plan; `press(request)` is called once the person has confirmed; `words` are on its button.
    */
   constructor({ business, chosen, planned, press, words, signal }) {
     this.#chosen = chosen;
