@@ -8,6 +8,7 @@ the old, encrypting all anew (`bulk-cancel reencrypt`), and taking the old one a
 """
 
 import base64
+import hmac
 import json
 import os
 from collections.abc import Sequence
@@ -60,12 +61,12 @@ class SecretBox:
             ValueError: a key that is none, or no key.
         """
         self._fernet = MultiFernet([Fernet(key) for key in keys])
-        secrets = [base64.urlsafe_b64decode(key) for key in keys]
+        self._secrets = [base64.urlsafe_b64decode(key) for key in keys]
         self._ids = [
-            _derived(secret, b"bulk-cancel seal 2 id", _ID_BYTES).hex() for secret in secrets
+            _derived(secret, b"bulk-cancel seal 2 id", _ID_BYTES).hex() for secret in self._secrets
         ]
         self._ciphers = [
-            AESGCM(_derived(secret, b"bulk-cancel seal 2 key", 32)) for secret in secrets
+            AESGCM(_derived(secret, b"bulk-cancel seal 2 key", 32)) for secret in self._secrets
         ]
 
     @classmethod
@@ -119,6 +120,16 @@ class SecretBox:
             return self._fernet.decrypt(encrypted.encode()).decode()
         except InvalidToken:
             raise Undecryptable from None
+
+    def macs(self, purpose: str, text: str) -> list[bytes]:
+        """The codes (HMAC-SHA256) of a text for one purpose, by each key.
+
+        The first is the one to give away; what has any of them is ours.
+
+        No two purposes have one key, nor has any the key of a cipher.
+        """
+        keys = (_derived(one, f"bulk-cancel mac {purpose}".encode(), 32) for one in self._secrets)
+        return [hmac.digest(key, text.encode(), "sha256") for key in keys]
 
     def _decrypt_bound(self, encrypted: str, place: SecretPlace) -> str:
         version, _, rest = encrypted.partition(".")

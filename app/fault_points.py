@@ -33,6 +33,7 @@ class Step(StrEnum):
     RETRY = "retry"
     RESOLVE = "resolve"
     HINT = "hint"
+    CHOOSE = "choose"
 
 
 class Call(StrEnum):

@@ -22,6 +22,7 @@ from app import fault_points, services
 from app.api import business, health, metrics
 from app.api.authorise import Authorise
 from app.api.cancellations import cancellation_routes
+from app.api.choices import choice_routes
 from app.api.dependencies import State
 from app.api.hot_routes import HotRoutes
 from app.api.layers.addresses import networks
@@ -73,7 +74,7 @@ _TAGS: Final = [
     },
     {
         "name": "public",
-        "description": "What anybody may see: the schedule, as JSON and as a calendar feed.",
+        "description": "Without a key: the schedule (JSON, calendar feed) and clients' choices.",
     },
     {
         "name": "webhooks",
@@ -164,6 +165,7 @@ def _routes() -> Sequence[BaseRoute]:
         terms_routes,
         schedule_routes,
         public_routes,
+        choice_routes,
         endpoint_routes,
         inbound_routes,
     ):

@@ -68,6 +68,11 @@ MEMBERS: Final[Mapping[str, Mapping[str, Any]]] = {
     },
     "job_status": {"type": "string", "description": "What the bulk cancellation is."},
     "refund_status": {"type": "string", "description": "What the refund is."},
+    "form": {
+        "type": "string",
+        "enum": ["original", "store_credit"],
+        "description": "In which form it comes back.",
+    },
     "sessions": {
         "type": "array",
         "description": "Each chosen session and the bulk cancellation that has it.",
@@ -339,6 +344,32 @@ _TYPES: Final = (
         "Client c1 has bookings in the schedule. Delete those first.",
     ),
     ProblemType(
+        "already-chosen",
+        409,
+        "The choice was made before",
+        "A client chooses once, and has chosen another form.",
+        "Show what was chosen. Nobody can change it here; the studio may be asked.",
+        "It was chosen that this comes back as store_credit.",
+        {"form": "store_credit"},
+    ),
+    ProblemType(
+        "choice-over",
+        409,
+        "The time to choose is over",
+        "Nobody chose in time, and what comes back by itself is under way or due.",
+        "Show what stands, which the problem names.",
+        "The time to choose is over: it comes back as original.",
+        {"form": "original"},
+    ),
+    ProblemType(
+        "choice-not-open",
+        409,
+        "The choice is not open yet",
+        "The cancellation may still be undone, or its refunds are being written.",
+        "Ask again later.",
+        "The cancellation is being prepared. Ask again a little later.",
+    ),
+    ProblemType(
         "webhooks-not-configured",
         409,
         "Webhooks are not configured",
@@ -432,7 +463,8 @@ _TYPES: Final = (
         429,
         "Too many requests",
         (
-            "The key, its business, or for wrong keys the address, has asked too often: "
+            "The key, its business, a client's link, or for wrong keys and links the address, has "
+            "asked too often: "
             "RateLimit-Policy says which."
         ),
         (

@@ -5,12 +5,17 @@ is committed with the place that it reaches to: an expansion that was cut off go
 commit ended.
 """
 
+import datetime as dt
+
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.cancellation.owed import lines
 from app.db.jobs import job_events, job_sessions, jobs
 from app.db.jobs.job import Job
 from app.db.refunds import refunds
+from app.domain.choice import open_until
+from app.domain.terms import asks
+from app.domain.terms_document import terms_of
 
 
 async def expand_chunk(
@@ -38,6 +43,7 @@ async def expand_chunk(
         lines.parameters(job, positions),
         after_seq=after_seq,
         withdrawn=withdrawn,
+        choose_until=choose_until(job),
     )
     if not withdrawn:
         await job_events.held_back(conn, job.business_id, job.id, positions)
@@ -46,3 +52,11 @@ async def expand_chunk(
     outcome_seq = refunds.last_outcome_seq(job.id, after_seq)
     await jobs.update(conn, job.id, expanded_sessions=positions.stop, outcome_seq=outcome_seq)
     return rows, positions.stop == end
+
+
+def choose_until(job: Job) -> dt.datetime | None:
+    """Until when clients may choose the form of what this job returns; None: nobody is asked."""
+    terms = None if job.terms is None else terms_of(job.terms)
+    if terms is None or terms.choice is None or not asks(terms):
+        return None
+    return open_until(terms.choice, accepted_at=job.requested_at, hold_until=job.hold_until)

@@ -126,10 +126,10 @@ class Settings(BaseSettings):
     secrets_key: SecretsKeys | None = Field(
         None,
         description=(
-            "Encrypts the secrets of webhook endpoints and of businesses' accounts in the database:"
-            " 32 bytes in URL-safe base64; several, with spaces between, until `bulk-cancel "
-            "reencrypt`: the first encrypts. Unset: an embedded process uses `SECRETS_FILE`, any "
-            "other keeps no secrets."
+            "Encrypts the secrets of webhook endpoints and of businesses' accounts in the database,"
+            " and signs clients' links: 32 bytes in URL-safe base64; several, with spaces between, "
+            "until `bulk-cancel reencrypt`: the first encrypts and signs. Unset: an embedded "
+            "process uses `SECRETS_FILE`, any other keeps no secrets and gives no links."
         ),
     )
     secrets_file: File = Field(
@@ -227,6 +227,13 @@ class Settings(BaseSettings):
     silence_seconds: Seconds = Field(
         30.0,
         description="How long a caller may send nothing of a body, or read nothing of an answer.",
+    )
+    public_url: HttpUrl | None = Field(
+        None,
+        description=(
+            "Where clients reach this service: links for them begin with it, as "
+            "`https://studio.example`. Unset: links are paths."
+        ),
     )
     requests_per_second: CallsPerSecond = Field(
         200.0,

@@ -7,6 +7,9 @@ hundredfold wrong.
 
 from typing import Final
 
+WHOLE: Final = 10_000  # basis points
+HALF: Final = WHOLE // 2
+
 DECIMALS_0: Final = (
     "BIF",
     "CLP",
@@ -63,3 +66,10 @@ def major_units(amount_minor: int, currency: str) -> str:
         return str(amount_minor)
     whole, part = divmod(amount_minor, 10**places)
     return f"{whole}.{part:0{places}d}"
+
+
+def percent_of(amount: int, basis_points: int) -> int:
+    """So many hundredths of a percent of an amount, half a minor unit to the even one."""
+    product = amount * basis_points
+    whole, rest = product // WHOLE, product % WHOLE
+    return whole + (rest > HALF or (rest == HALF and whole % 2 == 1))

@@ -109,6 +109,20 @@ OF_CREDITS: Final = (RefundForm.STORE_CREDIT, RefundForm.GOODWILL)
 
 # Who may have a refund look again after a success, as its history names them.
 REOPENED_BY: Final = "hook:stripe"
+
+
+class ChoiceStatus(StrEnum):
+    """Where a client's choice of a form is.
+
+    `waiting`: the cancellation may still be withdrawn, or its refunds are being written.
+    """
+
+    WAITING = "waiting"
+    OPEN = "open"
+    CHOSEN = "chosen"
+    OVER = "over"
+
+
 IN_PROCESS = (JobStatus.HELD, JobStatus.QUEUED, JobStatus.RUNNING)
 TAKES_A_PLACE = (BookingStatus.BOOKED, BookingStatus.CHECKED_IN)
 # Settled by every job; and those that only a job with terms settles: before, the client is out.

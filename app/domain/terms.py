@@ -10,15 +10,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+from app.domain.choice import Choice
 from app.domain.goodwill import NO_GOODWILL, Goodwill
+from app.domain.money import percent_of
 from app.domain.statuses import BookingStatus, Method, RefundForm
 
 # A job is settled by the policy of its acceptance, whatever is in force since.
 FIRST_POLICY: Final = 1  # kept what waiting clients had paid, and named no sum of what it kept
 POLICY: Final = 2
-
-WHOLE: Final = 10_000  # basis points
-HALF: Final = WHOLE // 2
 
 
 class SkipReason(StrEnum):
@@ -105,6 +104,7 @@ class Terms:
     late_cancelled: FeeRule = FeeRule.KEEP
     no_show: FeeRule = FeeRule.KEEP
     goodwill: Goodwill = NO_GOODWILL
+    choice: Choice | None = None  # None: no client is asked
 
     @property
     def has_fee(self) -> bool:
@@ -137,6 +137,7 @@ class Owed(NamedTuple):
     kept: int
     kept_by: SkipReason | None
     form: RefundForm = RefundForm.ORIGINAL
+    is_asked: bool = False  # whether the client may choose the form
 
 
 def nothing_to_return(
@@ -190,9 +191,20 @@ def owed(
         terms,
     )
     return [
-        _owed(line, how, fee)._replace(form=form_of(line.method, line.return_as, terms))
+        _in_form(_owed(line, how, fee), line, terms)
         for line, how, fee in zip(lines, treated, fees, strict=True)
     ]
+
+
+def _in_form(owed: Owed, line: PaidLine, terms: Terms) -> Owed:
+    form = form_of(line.method, line.return_as, terms)
+    is_free = line.method is Method.PAYMENT and line.return_as is None and owed.returned > 0
+    return owed._replace(form=form, is_asked=is_free and asks(terms))
+
+
+def asks(terms: Terms) -> bool:
+    """Whether clients may choose: of what comes back in the form that is their default."""
+    return terms.choice is not None and terms.choice.default is first_form(terms)
 
 
 def form_of(method: Method, said: RefundForm | None, terms: Terms) -> RefundForm:
@@ -265,9 +277,7 @@ def fee_of(amount: int, currency: str, terms: Terms) -> int:
     That is the percentage, rounded half to even in the minor unit, and then the fixed sum of the
     currency.
     """
-    product = amount * terms.keep_basis_points
-    whole, rest = product // WHOLE, product % WHOLE
-    rounded = whole + (rest > HALF or (rest == HALF and whole % 2 == 1))
+    rounded = percent_of(amount, terms.keep_basis_points)
     return min(amount, rounded + dict(terms.keep_fixed).get(currency, 0))
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from itertools import takewhile
 from typing import Any, Final
 
+from app.domain.choice import Choice
 from app.domain.goodwill import NO_GOODWILL, Goodwill, GoodwillFor, GoodwillPer
 from app.domain.statuses import RefundForm
 from app.domain.terms import Fallback, FeeRule, KeepPer, PartRefunded, ReturnAs, Terms
@@ -18,12 +19,11 @@ Document = Mapping[str, Any]
 
 def document_of(terms: Terms) -> dict[str, Any]:
     """The whole document of these terms."""
-    percent, hundredths = divmod(terms.keep_basis_points, _BASIS_POINTS)
     return {
         "payments": {
             "return_as": terms.return_as.value,
             "keep": {
-                "percent": percent + hundredths / _BASIS_POINTS if hundredths else percent,
+                "percent": _percent(terms.keep_basis_points),
                 "fixed": [
                     {"currency": currency, "amount_minor": amount}
                     for currency, amount in terms.keep_fixed
@@ -41,7 +41,22 @@ def document_of(terms: Terms) -> dict[str, Any]:
             "per": terms.goodwill.per.value,
             "for": [one.value for one in terms.goodwill.given_for],
         },
+        "choice": None if terms.choice is None else _choice_document(terms.choice),
     }
+
+
+def _choice_document(choice: Choice) -> dict[str, Any]:
+    return {
+        "offer": [form.value for form in choice.offer],
+        "default": choice.default.value,
+        "within_hours": choice.within_hours,
+        "bonus_percent": _percent(choice.bonus_basis_points),
+    }
+
+
+def _percent(basis_points: int) -> float:
+    percent, hundredths = divmod(basis_points, _BASIS_POINTS)
+    return percent + hundredths / _BASIS_POINTS if hundredths else percent
 
 
 def terms_of(document: Document) -> Terms:
@@ -63,6 +78,7 @@ def terms_of(document: Document) -> Terms:
         late_cancelled=FeeRule(fees["late_cancelled"]),
         no_show=FeeRule(fees["no_show"]),
         goodwill=_goodwill(document.get("goodwill")),
+        choice=_choice_of(document.get("choice")),
     )
 
 
@@ -77,12 +93,36 @@ def _goodwill(member: Document | None) -> Goodwill:
     )
 
 
+def _choice_of(document: Document | None) -> Choice | None:
+    if document is None:
+        return None
+    return Choice(
+        offer=tuple(map(RefundForm, document["offer"])),
+        default=RefundForm(document["default"]),
+        within_hours=document["within_hours"],
+        bonus_basis_points=round(document["bonus_percent"] * _BASIS_POINTS),
+    )
+
+
 def _forms(fallback: Iterable[str]) -> tuple[RefundForm, ...]:
     """The forms of a ladder that come before its person."""
     return tuple(map(RefundForm, takewhile(lambda word: word != Fallback.PERSON, fallback)))
 
 
 DEFAULTS: Final = document_of(Terms())
+_DEFAULT_CHOICE: Final = _choice_document(Choice())
+
+
+def in_force_for(own: Document | None, named: Document) -> dict[str, Any]:
+    """The business's document, or the defaults, with the members that a request names replaced.
+
+    Who is asked only by the request is asked by default in what that leaves out.
+    """
+    # Members that came to be after the business's was set are as by default.
+    document = replaced(replaced(DEFAULTS, own or {}), named)
+    if document.get("choice") is not None:
+        document["choice"] = {**_DEFAULT_CHOICE, **document["choice"]}
+    return document
 
 
 def replaced(document: Document, members: Document) -> dict[str, Any]:

@@ -169,7 +169,9 @@ def order_of(claimed: ClaimedRefund, lane: LaneContext) -> Order:
         idempotency_key=key,
         method=lane.method,
         payment_id=claimed.payment_id,
-        amount_minor=claimed.amount_minor,
+        amount_minor=None
+        if claimed.amount_minor is None
+        else claimed.amount_minor + claimed.bonus_minor,
         currency=claimed.currency,
         account_id=claimed.account_id,
         credits=claimed.credits,

@@ -88,6 +88,7 @@ WRONG = {
     "business_requests_per_second": [*NO_NUMBER, "0", "-1"],
     "streams_per_key": [*NO_NUMBER, "0", "100001"],
     "streams_per_business": [*NO_NUMBER, "0", "100001"],
+    "public_url": NO_HTTP_URL,
     "wrong_keys_per_minute": [*NO_NUMBER, "0", "1000001"],
     "trusted_proxies": ["everywhere", "10.0.0.0/33", "10.0.0.1/8"],
     "metrics_token": NO_TOKEN,

@@ -19,6 +19,7 @@ THEIRS = {
     "refund_id": REFUND,
     "endpoint_id": ENDPOINT,
     "event_id": EVENT,
+    "token": "of.nobody",
 }
 NOBODYS = {
     "session_id": "no-session",
@@ -28,6 +29,7 @@ NOBODYS = {
     "refund_id": "019aab00-0000-7000-8000-0000000000f2",
     "endpoint_id": "019aab00-0000-7000-8000-0000000000f3",
     "event_id": "019aab00-0000-7000-8000-0000000000f4",
+    "token": "of.nobody.else",
 }
 
 

@@ -21,6 +21,9 @@ OPEN = {
     ("GET", "/problems/{slug}"),
     ("GET", "/v1/public/{business_id}/schedule"),
     ("GET", "/v1/public/{business_id}/schedule.ics"),
+    ("GET", "/choose/{token}"),
+    ("GET", "/v1/choices/{token}"),
+    ("POST", "/v1/choices/{token}"),
 }
 WHOSE_KEY = ("GET", "/v1/business")
 ANY_KEY = {WHOSE_KEY, ("GET", "/v1/terms"), ("GET", "/v1/terms/history")}  # may ask these

@@ -21,8 +21,10 @@ from app.sandbox.app import create_sandbox
 from app.serving import served
 
 ENDPOINTS = 30  # of webhooks: some are deleted and disabled while the others are asked for
+ASKED = 10  # clients who have a choice
 SPARE = 30  # sessions, bookings and clients beside those that all else is about: some are deleted
 HOOKS_SECRET = f"whsec_{base64.b64encode(b'k' * 32).decode()}"
+A_WHILE = 3600  # seconds
 # The week and the ids that the document's own examples name, so that these are taken and not only
 # refused.
 WEEK = {"date_from": "2026-11-23", "date_to": "2026-11-29"}
@@ -60,6 +62,7 @@ class Business:
     refunds: list[str]
     endpoints: list[str]
     events: list[str]
+    tokens: list[str]
 
 
 def records():
@@ -71,6 +74,11 @@ def records():
         yield {"type": "client", "id": f"spare-{n}", "name": "Bo"}
         names = {"session_id": "full", "client_id": "c1"}
         yield {"type": "booking", "id": f"spare-{n}", "status": "booked", "payments": []} | names
+    yield {"type": "session", "id": "asking", "name": "Chess"} | times
+    for n in range(ASKED):
+        paid = {"method": "payment", "payment_id": f"k{n}", "amount_minor": 900, "currency": "CAD"}
+        names = {"session_id": "asking", "client_id": f"spare-{n}"}
+        yield {"type": "booking", "id": f"k{n}", "status": "booked", "payments": [paid]} | names
     for n, session_id in enumerate(SESSIONS, start=1):
         starts_at = FIRST + dt.timedelta(hours=12 * n)
         times = {
@@ -131,6 +139,16 @@ async def seed(http):
     return jobs
 
 
+async def ask(http):
+    """Cancel a session whose clients are asked; gives the job's id."""
+    body = WEEK | {"session_ids": ["asking"], "terms": {"choice": {"bonus_percent": 10}}}
+    answer = await http.post(
+        "/v1/bulk-cancellations", json=body, headers={"Idempotency-Key": "seed-asking"}
+    )
+    assert answer.status_code == 202, answer.text
+    return answer.json()["id"]
+
+
 async def work(db, settings, jobs):
     """Run the jobs to their ends, with upstreams that refuse some of their refunds."""
     async with (
@@ -147,7 +165,9 @@ async def work(db, settings, jobs):
         runtime = Runtime(db, Unheard(), calls, settings, jitter=lambda: 0.0)
         for job in jobs:
             async with asyncio.timeout(30):
-                while (again_in := await run_slice(runtime, job, seconds=5)) is not None:  # noqa: ASYNC110 - it says when
+                while (again_in := await run_slice(runtime, job, seconds=5)) is not None:
+                    if again_in > A_WHILE:
+                        break  # what clients choose is waited for
                     await asyncio.sleep(max(again_in, 0.01))
         await runtime.aclose()
 
@@ -186,7 +206,11 @@ async def seeded(database_url, secrets_file):
         ) as http:
             told = await endpoints(http)
             jobs = await seed(http)
-            await work(db, settings, jobs[:2])
+            asking = await ask(http)
+            await work(db, settings, [*jobs[:2], asking])
+            choices = (await http.get(f"/v1/bulk-cancellations/{asking}/choices")).json()["data"]
+            tokens = [one["link"].removeprefix("/choose/") for one in choices]
+            assert len(tokens) == ASKED
             pages = [
                 await http.get(f"/v1/bulk-cancellations/{job}/refunds?status=rejected")
                 for job in jobs[:2]
@@ -204,4 +228,5 @@ async def seeded(database_url, secrets_file):
             refunds,
             told,
             [event["event_id"] for event in events],
+            tokens,
         )

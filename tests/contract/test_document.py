@@ -27,6 +27,7 @@ NAMES = (
     "business_id",
     "endpoint_id",
     "event_id",
+    "token",
 )
 CSV, EVENTS = "text/csv", "text/event-stream"
 

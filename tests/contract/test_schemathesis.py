@@ -64,6 +64,7 @@ def known_values(business):
         "path.refund_id": business.refunds,
         "path.endpoint_id": business.endpoints,
         "path.event_id": business.events,
+        "path.token": business.tokens,
         "path.business_id": ["studio"],
         "query.date_from": days,
         "query.date_to": days,

@@ -20,6 +20,7 @@ from standardwebhooks import Webhook
 HARD: Final = {"ignore_keys": True, "forget_keys": True, "allow_excess": True}
 HONEST: Final[dict[str, bool]] = {}
 HOOKS_SECRET: Final = f"whsec_{base64.b64encode(b'k' * 32).decode()}"
+SECRETS_KEY: Final = base64.urlsafe_b64encode(b"k" * 32).decode()
 NOBODY: Final = "redis://127.0.0.1:1"
 BOOKINGS: Final = 16
 LEASE_SECONDS: Final = 2.0
@@ -278,6 +279,21 @@ def the_api_dies_taking_a_hook(scene: Scene) -> list[str]:
 
     _Request(scene, send, 204).made()
     return [under_way, pending]
+
+
+def the_api_dies_taking_a_choice(scene: Scene) -> list[str]:
+    """The client asks again. If the prompt is lost with the process, a sweep finds the choice."""
+    town, (first, second) = scene.town, scene.halves
+    town.faults(**HARD)
+    _open(scene)
+    chosen = town.cancel_all(key="second", session_ids=second, terms={"choice": {}})
+    rows: list[dict[str, Any]] = []
+    until(lambda: rows.extend(town.call("GET", f"/{chosen}/choices").json()["data"]) or rows)
+    town.faults(**scene.switches)
+    under_way = scene.run(first)
+    url = f"http://127.0.0.1:{town.api_port}/v1/choices{rows[0]['link'].removeprefix('/choose')}"
+    _Request(scene, lambda: town.http.post(url, json={"form": "original"}), 200).made()
+    return [under_way, chosen]
 
 
 def the_worker_stops_beyond_its_lease(scene: Scene) -> list[str]:

@@ -24,11 +24,13 @@ import pytest
 from crash.fault_scenes import (
     HOOKS_SECRET,
     LEASE_SECONDS,
+    SECRETS_KEY,
     Case,
     Scene,
     the_api_dies_accepting,
     the_api_dies_resolving,
     the_api_dies_retrying,
+    the_api_dies_taking_a_choice,
     the_api_dies_taking_a_hook,
     the_api_dies_withdrawing,
     the_sweep_dies,
@@ -49,6 +51,7 @@ QUICK: Final = SHORT | {
     "slice_seconds": 0.5,
     "database_pool": 3,
     "hooks_secret": HOOKS_SECRET,
+    "secrets_key": SECRETS_KEY,
 }
 # The table.
 
@@ -57,6 +60,8 @@ CASES: Final[dict[str, Case]] = {}
 
 
 def _methods_at(point: str) -> tuple[str, ...]:
+    if point.startswith(Step.CHOOSE):  # of credits there is nothing to choose
+        return ("payment",)
     return tuple(method for method in METHODS if f".{method}." in point) or METHODS
 
 
@@ -85,6 +90,7 @@ _add(Step.WITHDRAW, the_api_dies_withdrawing, 1)
 _add(Step.RETRY, the_api_dies_retrying, 1)
 _add(Step.RESOLVE, the_api_dies_resolving, 1)
 _add(Step.HINT, the_api_dies_taking_a_hook, 1)
+_add(Step.CHOOSE, the_api_dies_taking_a_choice, 1)
 _add(Call.WAKE, the_api_dies_accepting, 2)
 _add(Call.WAKE, the_worker_dies_waking, 1, who=" of a worker")
 _add(Step.SWEEP, the_sweep_dies, 1, 2)

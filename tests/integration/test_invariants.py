@@ -336,6 +336,19 @@ async def test_a_leg_without_the_one_before_or_after_it_is_found(db, cancelled, 
     assert found == {("legs", cancelled, await refund_of(db, "card"))} | missing
 
 
+async def test_what_comes_back_in_another_form_than_was_chosen_is_found(db, cancelled):
+    refund = await refund_of(db, "card")
+    async with db.read() as conn:
+        client_id = await conn.scalar(sa.select(refunds.c.client_id).where(CARD))
+    choice = {"job_id": cancelled, "client_id": client_id, "form": "store_credit"}
+    found = await broken(
+        db,
+        sa.insert(tables.choices).values(choice | {"chosen_at": later(0.0)}),
+        sa.update(refunds).where(CARD).values(choose_until=later(60.0)),
+    )
+    assert found == {("choice", cancelled, refund)}
+
+
 async def test_every_invariant_is_broken_by_some_test_here():
     of_jobs = {"totals", "sums", "ended-open", "ended-unexpanded", "overdue", "status"}
     known = of_jobs | {
@@ -348,6 +361,7 @@ async def test_every_invariant_is_broken_by_some_test_here():
         "session",
         "stranger",
         "legs",
+        "choice",
         "legs-sum",  # by test_late_legs, as it comes about
         "goodwill",  # by test_goodwill, as it comes about
     }

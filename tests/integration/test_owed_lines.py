@@ -10,6 +10,7 @@ from app.db import tables
 from app.db.access.businesses import create as create_business
 from app.db.core.dialect import Instant
 from app.db.terms import overrides, owed_lines
+from app.domain.choice import Choice
 from app.domain.nouns.terms import Override
 from app.domain.statuses import COUNTED_BY_TERMS, BookingStatus, Method, RefundForm
 from app.domain.terms import (
@@ -41,6 +42,7 @@ def drawn_terms(dice):
         return_credits=dice.random() < 0.7,
         late_cancelled=dice.choice(tuple(FeeRule)),
         no_show=dice.choice(tuple(FeeRule)),
+        choice=dice.choice((None, Choice(), Choice(default=RefundForm.STORE_CREDIT))),
     )
 
 
@@ -121,7 +123,7 @@ class Drawn:
         if not paid:
             action = said.get(0, (None,))[0]
             why = booking_kept_by(self.status, action, terms, **facts) or SkipReason.NOTHING_PAID
-            return [(self.id, 0, "none", None, None, 0, 0, None, why, "original")]
+            return [(self.id, 0, "none", None, None, 0, 0, None, why, "original", False)]
         found = owed(self.status, [line for _, line in paid], terms, **facts)
         return [
             (
@@ -135,6 +137,7 @@ class Drawn:
                 one.kept_by,
                 one.kept_by if one.returned == 0 else None,
                 one.form,
+                one.is_asked,
             )
             for (number, line), one in zip(paid, found, strict=True)
         ]
@@ -207,6 +210,7 @@ async def in_database(conn, drawn, terms, *, include_attended, overridden):
                 "kept_by",
                 "skip_reason",
                 "returned_as",
+                "is_asked",
             )
         )
     )

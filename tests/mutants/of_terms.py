@@ -9,7 +9,7 @@ TERMS = "tests/integration/cancellations/test_terms.py"
 DEFECTS: tuple[Defect, ...] = (
     defect(
         "half a minor unit is rounded up",
-        "app/domain/terms.py",
+        "app/domain/money.py",
         "(rest == HALF and whole % 2 == 1)",
         "rest == HALF",
         RULE,
@@ -18,15 +18,15 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "the database rounds half a minor unit up",
         "app/db/terms/owed_lines.py",
-        "sa.and_(rest == rule.HALF, odd == 1)",
-        "rest == rule.HALF",
+        "sa.and_(rest == money.HALF, odd == 1)",
+        "rest == money.HALF",
         OWED,
     ),
     defect(
         "the fixed sum comes before the percentage",
         "app/domain/terms.py",
-        "product = amount * terms.keep_basis_points",
-        "product = (amount - dict(terms.keep_fixed).get(currency, 0)) * terms.keep_basis_points",
+        "rounded = percent_of(amount, terms.keep_basis_points)",
+        "rounded = percent_of(amount - dict(terms.keep_fixed).get(currency, 0), terms.keep_basis_points)",
         RULE,
     ),
     defect(

@@ -369,6 +369,12 @@ class RefundAnswer(Answer):
         description="Of its line, from 1: another follows a refusal that no try can mend."
     )
     returned_as: RefundForm = Field(description="In which form it comes back.")
+    choose_until: UtcInstant | None = Field(
+        description="Until when its client may choose the form; null: nobody is asked."
+    )
+    bonus_minor: int = Field(
+        description="Given on top of `amount_minor` to who has chosen store credit."
+    )
     status: RefundStatus
     attempts: int
     next_attempt_at: UtcInstant | None = Field(
@@ -449,6 +455,8 @@ def refund_fields(refund: Refund) -> dict[str, Any]:
         "kept_by": refund.kept_by,
         "leg": refund.leg,
         "returned_as": refund.returned_as,
+        "choose_until": refund.choose_until,
+        "bonus_minor": refund.bonus_minor,
         "status": refund.status,
         "attempts": refund.attempts,
         "next_attempt_at": refund.due_at,

@@ -17,6 +17,7 @@ from app.api.cancellations.cancellation_streams import CSV_CONTENT, CSV_DESCRIPT
 from app.api.cancellations.cancellation_streams import router as streams
 from app.api.cancellations.check_bodies import PlanCheck
 from app.api.cancellations.refund_routes import router as refunds
+from app.api.choices.choice_routes import of_jobs as choices
 from app.api.dependencies import Service
 from app.api.negotiation import prefers_csv, prefers_json
 from app.api.openapi import problems
@@ -219,4 +220,5 @@ async def withdraw_bulk_cancellation(
 
 
 router.include_router(refunds)
+router.include_router(choices)
 router.include_router(streams)

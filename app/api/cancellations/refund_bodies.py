@@ -46,7 +46,9 @@ class RefundState(Answer):
     failure_code: str | None
     failure_detail: str | None
     resolved_amount_minor: int | None
-    actor: str = Field(description="`worker`, a hook, or the key of who retried or resolved it.")
+    actor: str = Field(
+        description="`worker`, a hook, `client`, or the key of who retried or resolved it."
+    )
     recorded_at: UtcInstant
 
 

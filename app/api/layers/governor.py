@@ -21,6 +21,7 @@ from app.rates import Buckets, Quota
 
 _WINDOW_SECONDS: Final = 10
 _MINUTE: Final = 60
+_BY_LINK: Final = Quota("link", 60, _MINUTE)
 # Of keys that are not believed, by one address: it gets some of the database's connections.
 _LOOK_UPS_AT_ONCE: Final = 4
 _STREAM_RETRY_SECONDS: Final = 5
@@ -76,6 +77,24 @@ class Governor:
         for quota, whose in ((self._by_key, who.key_prefix), (self._by_business, who.business_id)):
             if seconds := await self.buckets.take(quota, whose):
                 raise too_many_requests(quota, seconds)
+
+    async def admit_link(self, whose: str) -> None:
+        """Count one request by a client's link.
+
+        Raises:
+            Problem: 429 too-many-requests.
+        """
+        if seconds := await self.buckets.take(_BY_LINK, whose):
+            raise too_many_requests(_BY_LINK, seconds)
+
+    async def count_wrong_link(self, address: str) -> None:
+        """Count a link that nobody was given, as a wrong key.
+
+        Raises:
+            Problem: 429 too-many-requests.
+        """
+        if seconds := await self.buckets.take(self._wrong_keys, address):
+            raise too_many_requests(self._wrong_keys, seconds)
 
     @contextlib.contextmanager
     def stream(self, who: Caller) -> Iterator[None]:

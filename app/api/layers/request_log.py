@@ -1,6 +1,6 @@
 """One id, one log line and the same safe headers for every request.
 
-Bodies, queries and headers are never logged.
+Bodies, queries, headers and the tokens of clients' links are never logged.
 """
 
 import re
@@ -20,6 +20,8 @@ _HEADERS: Final = {
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
 }
+# Links of clients act for them: whoever reads a log must not have them, nor may a cache.
+_LINKS: Final = re.compile(r"(/v1/choices/|/choose/)[^/]+")
 _QUIET: Final = ("/livez", "/readyz")  # asked every few seconds by machines
 
 
@@ -40,7 +42,8 @@ class RequestLog:
         sent_id = headers.get("x-request-id", "")
         request_id = sent_id if _ACCEPTED_ID.fullmatch(sent_id) else str(uuid7())
         scope.setdefault("state", {})["request_id"] = request_id
-        keyed = "authorization" in headers
+        path = _LINKS.sub(r"\1{token}", scope["path"])
+        is_secret = "authorization" in headers or path != scope["path"]
         status = 0
 
         async def with_headers(message: Message) -> None:
@@ -51,7 +54,7 @@ class RequestLog:
                 answer["X-Request-Id"] = request_id
                 for name, value in _HEADERS.items():
                     answer.setdefault(name, value)
-                if keyed:
+                if is_secret:
                     answer.setdefault("Cache-Control", "no-store")
             await send(message)
 
@@ -63,7 +66,7 @@ class RequestLog:
             note(
                 "request.answered",
                 method=scope["method"],
-                path=scope["path"],
+                path=path,
                 status=status,
                 ms=milliseconds,
             )

@@ -130,6 +130,9 @@ class BookingRefund(Answer):
         description="Of its line, from 1: another follows a refusal that no try can mend."
     )
     returned_as: RefundForm = Field(description="In which form it comes back.")
+    bonus_minor: int = Field(
+        description="Given on top of `amount_minor` to who has chosen store credit."
+    )
     status: RefundStatus
     upstream_reference: str | None
     failure_code: str | None

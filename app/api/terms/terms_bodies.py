@@ -7,6 +7,7 @@ from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
 from app.api.bodies import Answer, Body, UtcInstant
+from app.domain.choice import FORMS, MAX_HOURS
 from app.domain.fields import Currency, PlatformId, prose
 from app.domain.goodwill import GoodwillFor, GoodwillPer
 from app.domain.money import CURRENCIES
@@ -31,6 +32,12 @@ _EXAMPLE: JsonDict = {
     "credits": {"return": True, "valid_for_days": 30},
     "fees": {"late_cancelled": "keep", "no_show": "keep"},
     "goodwill": {"credits": 1, "valid_for_days": 60, "per": "client", "for": ["membership"]},
+    "choice": {
+        "offer": ["original", "store_credit"],
+        "default": "original",
+        "within_hours": 72,
+        "bonus_percent": 10,
+    },
 }
 
 
@@ -181,6 +188,41 @@ class GoodwillTerms(_Members):
         return given_for
 
 
+OfferedForm = Literal["original", "store_credit"]
+
+
+class ChoiceTerms(_Members):
+    """What clients may choose between, each by a link of their own."""
+
+    offer: Annotated[list[OfferedForm], Field(min_length=len(FORMS), max_length=len(FORMS))] = (
+        Field(["original", "store_credit"], description="In the order in which they are shown.")
+    )
+    default: OfferedForm = Field(
+        "original",
+        description=(
+            "What comes back by itself when the time is up: `store_credit` only where "
+            "`payments.return_as` is that."
+        ),
+    )
+    within_hours: Annotated[int, Field(ge=1, le=MAX_HOURS, strict=True)] = Field(
+        72, description="From acceptance on, or from the end of a hold."
+    )
+    bonus_percent: Percent = Field(
+        0,
+        description=(
+            "Given on top to who chooses store credit; at most two decimals, half a minor unit to "
+            "even."
+        ),
+    )
+
+    @field_validator("offer")
+    @classmethod
+    def _each_form_once(cls, offer: list[OfferedForm]) -> list[OfferedForm]:
+        if len(set(offer)) < len(offer):
+            raise PydanticCustomError("repeated-form", "must not name one form twice")
+        return offer
+
+
 def _terms_schema(schema: JsonDict) -> None:
     _without_defaults(schema)
     schema["examples"] = [_EXAMPLE]
@@ -195,6 +237,7 @@ class TermsBody(Body):
     credits: CreditTerms = CreditTerms()
     fees: FeeTerms = FeeTerms()
     goodwill: GoodwillTerms = GoodwillTerms()
+    choice: ChoiceTerms | None = Field(None, description="Null: no client is asked.")
 
     def document(self) -> dict[str, Any]:
         """The whole document: what is missing is as by default."""

@@ -20,6 +20,9 @@ from app.cancellation.owed import lines
 from app.db.core.engine import Database
 from app.db.jobs import audit_rows, jobs
 from app.db.jobs.job import Job
+from app.domain.statuses import RefundForm
+from app.domain.terms import first_form
+from app.domain.terms_document import terms_of
 from app.domain.texts import csv_cells
 from app.errors import Stopping
 
@@ -117,9 +120,14 @@ def _sources(job: Job, *, as_accepted: bool) -> Iterator[audit_rows.Lines]:
     So none outlasts a statement's time, however large the job is.
     """
     job_id, written = job.id, job.expanded_sessions
+    form = RefundForm.ORIGINAL if job.terms is None else first_form(terms_of(job.terms))
     for positions in _parts(0, written):
         yield audit_rows.refund_lines(
-            job_id, positions, by_terms=job.terms is not None, as_accepted=as_accepted
+            job_id,
+            positions,
+            by_terms=job.terms is not None,
+            as_accepted=as_accepted,
+            first_form=form,
         )
     to_return = lines.lines_of_job(job)
     for positions in _parts(written, job.accepted_sessions):

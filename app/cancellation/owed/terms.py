@@ -8,7 +8,9 @@ from app.db.core.driver import Connection
 from app.db.core.engine import Database
 from app.db.terms import terms_history
 from app.domain.nouns.terms import ResolvedTerms, TermsVersion
-from app.domain.terms_document import DEFAULTS, replaced
+from app.domain.terms import asks
+from app.domain.terms_document import Document, in_force_for, terms_of
+from app.errors import FieldError, Invalid
 
 
 async def resolve(
@@ -17,11 +19,16 @@ async def resolve(
     """The business's terms, with the members that a request names replaced.
 
     None where nobody has said anything: then the policy alone decides.
+
+    Raises:
+        Invalid: what the request names and what the business has can't be together.
     """
     own = await terms_history.in_force(conn, business_id)
     if own is None and named is None and not overridden:
         return None
-    document = replaced(DEFAULTS if own is None else _whole(own), named or {})
+    document = in_force_for(None if own is None else own.document, named or {})
+    member = "choice/default" if named and "choice" in named else "payments/return_as"
+    _check_default(document, f"/terms/{member}")
     return ResolvedTerms(document, None if own is None else own.version)
 
 
@@ -37,11 +44,15 @@ async def put(
     """Set the business's terms from now on; jobs that were accepted keep theirs.
 
     The same document again makes no new version.
+
+    Raises:
+        Invalid: what clients get who don't choose is not what the terms return.
     """
+    _check_default(document, "/choice/default")
     async with db.write() as conn:
         await terms_history.lock(conn, business_id)
         own = await terms_history.in_force(conn, business_id)
-        if own is not None and _whole(own) == document:
+        if own is not None and in_force_for(own.document, {}) == document:
             return own
         version = 1 if own is None else own.version + 1
         set_at = await clock(conn)
@@ -58,6 +69,13 @@ async def history(
         return await terms_history.page(conn, business_id, before=before, limit=limit)
 
 
-def _whole(own: TermsVersion) -> dict[str, Any]:
-    """The business's document: members that came to be after it was set are as by default."""
-    return replaced(DEFAULTS, own.document)
+def _check_default(document: Document, pointer: str) -> None:
+    """Make sure that who does nothing gets what the terms say: money, unless they return value."""
+    terms = terms_of(document)
+    if terms.choice is None or asks(terms):
+        return
+    detail = (
+        "The default of the choice must be the form in which payments come back: `store_credit` "
+        "where `payments.return_as` is that, else `original`."
+    )
+    raise Invalid([FieldError(pointer, "other-default", detail)])

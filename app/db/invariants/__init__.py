@@ -5,7 +5,15 @@ While all is well it finds none.
 
 from dataclasses import dataclass
 
-from app.db.invariants import of_goodwill, of_jobs, of_legs, of_payments, of_refunds, of_sessions
+from app.db.invariants import (
+    of_choices,
+    of_goodwill,
+    of_jobs,
+    of_legs,
+    of_payments,
+    of_refunds,
+    of_sessions,
+)
 from app.db.invariants.scope import CheckScope, Rows
 
 __all__ = ["CheckScope", "Invariant", "invariants"]
@@ -63,6 +71,11 @@ def invariants(scope: CheckScope, *, overdue_seconds: float) -> list[Invariant]:
             "goodwill",
             "An expanded job gives on top what it promised, to those whom its acceptance chose.",
             of_goodwill.grants_differ(scope),
+        ),
+        Invariant(
+            "choice",
+            "What a client has chosen comes back in that form.",
+            of_choices.other_than_chosen(scope),
         ),
         Invariant("ended-open", "An ended job has no open refund.", of_jobs.ended_but_open(scope)),
         Invariant(

@@ -20,7 +20,14 @@ from app.db.jobs.job import Job
 from app.db.tables import bookings, clients, job_overrides, job_sessions, jobs, refunds
 from app.domain.money import DECIMALS_0, DECIMALS_3, DECIMALS_4
 from app.domain.refund_ids import LAST, milliseconds
-from app.domain.statuses import WAIVED, WITHDRAWN_LINE, JobStatus, Method, RefundStatus
+from app.domain.statuses import (
+    WAIVED,
+    WITHDRAWN_LINE,
+    JobStatus,
+    Method,
+    RefundForm,
+    RefundStatus,
+)
 from app.domain.texts.csv_cells import COLUMNS
 from app.domain.texts.sheet_text import FORMULA
 
@@ -175,14 +182,21 @@ async def settled_lines(
 
 
 def refund_lines(
-    job_id: str, positions: range = _ALL, *, by_terms: bool = False, as_accepted: bool = False
+    job_id: str,
+    positions: range = _ALL,
+    *,
+    by_terms: bool = False,
+    as_accepted: bool = False,
+    first_form: RefundForm = RefundForm.ORIGINAL,
 ) -> Lines:
     """A line for each refund row of the job's sessions at these places.
 
     They come in the order of the rows. `by_terms`: the job has terms, and so may have overrides.
-    With `as_accepted`, as before anything was done: there were first legs only.
+    With `as_accepted`, as before anything was done: there were first legs only, and those of which
+    clients have chosen since were to come back in the `first_form`.
     """
     accepted = _accepted(job_id, positions)
+    asked_as = first_form if as_accepted else None
     source = (
         refunds.join(
             accepted,
@@ -207,9 +221,10 @@ def refund_lines(
             *_clock_cells(accepted),
             *_kept_cells(refunds, is_told=_ALWAYS if as_accepted else ~refunds.c.followed),
             (_EMPTY if as_accepted else _resolved_cell()).label("resolved_amount"),
-            *_form_cells(refunds, sa.cast(refunds.c.leg, _TEXT)),
+            *_form_cells(refunds, sa.cast(refunds.c.leg, _TEXT), asked_as=asked_as),
             *(_NO_EXPIRY if as_accepted else _expiry_cells()),
             *_override_cells(by_terms=by_terms),
+            (_EMPTY if as_accepted else _bonus_cell()).label("bonus_amount"),
         )
         .select_from(source)
         .where(
@@ -317,6 +332,7 @@ def planned_lines(job: Job, positions: range, lines: sa.Subquery) -> Lines:
             *_form_cells(lines, sa.literal_column("'1'", _TEXT)),
             *_NO_EXPIRY,
             *_override_cells(by_terms=by_terms),
+            _EMPTY.label("bonus_amount"),
         )
         .select_from(source)
         .order_by(refund_id)  # the order that the rows will have
@@ -441,13 +457,27 @@ def _resolved_cell() -> sa.ColumnElement[str | None]:
 
 
 def _form_cells(
-    source: sa.FromClause, leg: sa.ColumnElement[str]
+    source: sa.FromClause, leg: sa.ColumnElement[str], *, asked_as: RefundForm | None = None
 ) -> tuple[sa.ColumnElement[str | None], ...]:
-    """In which form a line comes back, of those that do, and by which leg."""
+    """In which form a line comes back, of those that do, and by which leg.
+
+    `asked_as`: of those of which a client may choose, whatever was chosen.
+    """
     something = sa.or_(source.c.amount_minor > 0, source.c.credits > 0)
+    form: sa.ColumnElement[Any] = source.c.returned_as
+    if asked_as is not None:
+        asked = source.c.choose_until.is_not(None)
+        form = sa.case((asked, sa.literal(asked_as.value, _TEXT)), else_=form)
     return (
-        sa.case((something, source.c.returned_as), else_=_EMPTY).label("returned_as"),
+        sa.case((something, form), else_=_EMPTY).label("returned_as"),
         sa.case((source.c.line_no != 0, leg), else_=_EMPTY).label("leg"),
+    )
+
+
+def _bonus_cell() -> sa.ColumnElement[str | None]:
+    """What was given on top of the amount to who chose store credit."""
+    return sa.case(
+        (refunds.c.bonus_minor > 0, _major(refunds.c.bonus_minor, refunds.c.currency)), else_=_EMPTY
     )
 
 

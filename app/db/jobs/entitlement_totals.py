@@ -16,6 +16,7 @@ from app.db.tables import payment_lines
 from app.domain.statuses import Method, RefundForm
 
 _ROWS_AT_ONCE: Final = 1_000
+_UNSEEN: Final = frozenset({"position", "is_asked"})  # the latter the terms say
 _METHOD: Final = {str(method): method for method in Method}  # a call for each takes longer
 Parameters = Mapping[str, Any]  # the parameters of lines that were made once
 
@@ -90,7 +91,7 @@ async def in_parts(
     conn: AsyncConnection, lines: sa.Subquery, parameters: Parameters
 ) -> AsyncGenerator[list[SeenLine]]:
     """All lines by session, booking and number, up to 1,000 at a time."""
-    columns = [column for column in lines.c if column.name != "position"]
+    columns = [column for column in lines.c if column.name not in _UNSEEN]
     names = [column.name for column in columns]
     session, booking, reason = map(names.index, ("session_id", "booking_id", "skip_reason"))
     query = sa.select(*columns).order_by(lines.c.session_id, lines.c.booking_id, lines.c.line_no)

@@ -55,6 +55,11 @@ async def lock_any(conn: AsyncConnection, job_id: str) -> Job | None:
     return await _one(conn, _JOB.where(jobs.c.id == job_id).with_for_update())
 
 
+async def of_id(conn: AsyncConnection, job_id: str) -> Job | None:
+    """The job by id alone: for who has proved otherwise that they may know of it."""
+    return await _one(conn, _JOB.where(jobs.c.id == job_id))
+
+
 async def _one(conn: AsyncConnection, query: sa.Select[Any]) -> Job | None:
     row = (await conn.execute(query)).mappings().one_or_none()
     return None if row is None else job_of(row)

@@ -38,6 +38,7 @@ class ClaimedRefund(NamedTuple):
     leg: int = 1
     returned_as: str = RefundForm.ORIGINAL
     followed: bool = False  # another leg has followed it
+    bonus_minor: int = 0  # given on top
 
 
 # A submitted row that is due again is one whose worker's lease ran out: whether its call landed is
@@ -99,7 +100,7 @@ WITH counted AS (
 ), remembered AS ({history.of("r", actor="'worker'", clock="clock_timestamp()")})
 SELECT id::text, {_TOLD},
   CAST(extract(epoch FROM statement_timestamp() - first_due_at) AS double precision) AS age_seconds,
-  first_due_at::text, leg, returned_as, followed
+  first_due_at::text, leg, returned_as, followed, bonus_minor
 FROM r
 """)  # noqa: S608 - only our own words are in it; every value is a parameter
 
@@ -115,7 +116,7 @@ WHERE r.id IN (
   LIMIT :most)
 RETURNING id, {_TOLD},\
  86400.0 * (julianday('now') - julianday(first_due_at)) AS age_seconds, first_due_at, leg,
-  returned_as, followed
+  returned_as, followed, bonus_minor
 """)  # noqa: S608 - as above
 
 

@@ -3,6 +3,7 @@
 One is open while a machine has still to touch it.
 """
 
+import datetime as dt
 from collections.abc import Mapping
 from functools import cache
 from typing import Any, Final
@@ -10,7 +11,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.db.core.dialect import now
+from app.db.core.dialect import Instant, now
 from app.db.jobs import ceilings
 from app.db.tables import refunds
 from app.domain.refund_ids import milliseconds
@@ -25,8 +26,8 @@ from app.domain.statuses import (
 _TEXT: Final = sa.Text()
 
 
-def _rows(lines: sa.FromClause, *, withdrawn: bool) -> dict[str, sa.ColumnElement[Any]]:
-    """A refund row of each line, by column."""
+def _rows(lines: sa.FromClause, *, withdrawn: bool, asks: bool) -> dict[str, sa.ColumnElement[Any]]:
+    """A refund row of each line, by column; `asks`: some wait for what clients choose."""
     is_final = sa.true() if withdrawn else lines.c.skip_reason.is_not(None)
     held_back = sa.false() if withdrawn else lines.c.skip_reason == ALREADY_REFUNDED_HERE
     place = sa.bindparam("after_seq", type_=sa.BigInteger) + sa.func.sum(
@@ -34,6 +35,11 @@ def _rows(lines: sa.FromClause, *, withdrawn: bool) -> dict[str, sa.ColumnElemen
     ).over(order_by=lines.c.position, rows=(None, 0))
     job_id = sa.bindparam("of_job", type_=refunds.c.job_id.type)
     ready = now()
+    until = sa.bindparam("choose_until", type_=Instant)
+    waits = sa.and_(lines.c.is_asked, lines.c.skip_reason.is_(None)) if asks else None
+    due: sa.ColumnElement[Any] = ready
+    if waits is not None:  # one that is expanded late is not due in the past
+        due = sa.case((sa.and_(waits, until > ready), until), else_=ready)
     return {
         "id": sa.func.refund_id(
             sa.bindparam("milliseconds", type_=sa.BigInteger),
@@ -65,8 +71,9 @@ def _rows(lines: sa.FromClause, *, withdrawn: bool) -> dict[str, sa.ColumnElemen
             (is_final, RefundStatus.SKIPPED.value),
             else_=RefundStatus.PENDING.value,
         ),
-        "due_at": sa.case((is_final, None), else_=ready),
-        "first_due_at": ready,
+        "due_at": sa.case((is_final, None), else_=due),
+        "first_due_at": due,
+        "choose_until": sa.cast(sa.null(), Instant) if waits is None else sa.case((waits, until)),
         "epoch": sa.literal(0),
         "attempts": sa.literal(0),
         "key_generation": sa.literal(0),
@@ -86,13 +93,13 @@ def _upstream_of(lines: sa.FromClause) -> sa.ColumnElement[str]:
 
 
 @cache
-def _expansion(lines: sa.Subquery, *, withdrawn: bool) -> sa.Insert:
-    rows = _rows(lines, withdrawn=withdrawn)
+def _expansion(lines: sa.Subquery, *, withdrawn: bool, asks: bool) -> sa.Insert:
+    rows = _rows(lines, withdrawn=withdrawn, asks=asks)
     return sa.insert(refunds).from_select(list(rows), sa.select(*rows.values()))
 
 
 @cache
-def _first_claims(returned: sa.Subquery) -> sa.Select[int, bool]:
+def _first_claims(returned: sa.Subquery, *, asks: bool) -> sa.Select[int, bool]:
     """Writes what is under no ceiling that was there before.
 
     As a rule that is all, and then none of it can exceed its own.
@@ -104,7 +111,7 @@ def _first_claims(returned: sa.Subquery) -> sa.Select[int, bool]:
     # the ceilings.
     are_all_made = _count(made) == _count(wanted)
     is_made = sa.tuple_(*ceilings.key_columns(lines)).in_(sa.select(*made.c))
-    rows = _rows(lines, withdrawn=False)
+    rows = _rows(lines, withdrawn=False, asks=asks)
     chosen = sa.select(*rows.values()).where(
         sa.or_(lines.c.skip_reason.is_not(None), are_all_made, is_made)
     )
@@ -144,39 +151,48 @@ async def expand(
     *,
     after_seq: int,
     withdrawn: bool,
+    choose_until: dt.datetime | None = None,
 ) -> int:
     """Write the refund rows of `lines`, with their parameters `parameters`; returns how many.
 
     For `lines` see `entitlements`. What would exceed its ceiling is rejected (see
     `ceilings.held_back`); a withdrawn line claims nothing. Lines that are final from the start get
-    the job's next outcome numbers, from the one after `after_seq`; `withdrawn`: all.
+    the job's next outcome numbers, from the one after `after_seq`; `withdrawn`: all. Until
+    `choose_until` clients may choose of those that are asked (`is_asked`); None: nobody is.
 
     Raises:
         sqlalchemy.exc.IntegrityError: one of the lines has a refund already.
     """
     own = {"of_job": job_id, "milliseconds": milliseconds(job_id), "after_seq": after_seq}
     if withdrawn:
-        return (
-            await conn.execute(_expansion(lines, withdrawn=True), {**parameters, **own})
-        ).rowcount
+        statement = _expansion(lines, withdrawn=True, asks=False)
+        return (await conn.execute(statement, {**parameters, **own})).rowcount
+    if asks := choose_until is not None:
+        own["choose_until"] = choose_until
     positions = range(parameters["first_position"], parameters["end_position"])
     if conn.dialect.name == "postgresql":
         count, are_all_written = (
-            await conn.execute(_first_claims(lines), {**parameters, **own})
+            await conn.execute(_first_claims(lines, asks=asks), {**parameters, **own})
         ).one()
         if are_all_written:
             return count
-        return count + await _expand_rest(conn, _left(lines), {**parameters, **own}, positions)
+        given = {**parameters, **own}
+        return count + await _expand_rest(conn, _left(lines), given, positions, asks=asks)
     await ceilings.observe(conn, lines, parameters)
     written = await conn.execute(
-        _expansion(ceilings.within(lines), withdrawn=False), {**parameters, **own}
+        _expansion(ceilings.within(lines), withdrawn=False, asks=asks), {**parameters, **own}
     )
     await ceilings.claim(conn, job_id, positions)
     return written.rowcount
 
 
 async def _expand_rest(
-    conn: AsyncConnection, lines: sa.Subquery, parameters: Mapping[str, Any], positions: range
+    conn: AsyncConnection,
+    lines: sa.Subquery,
+    parameters: Mapping[str, Any],
+    positions: range,
+    *,
+    asks: bool,
 ) -> int:
     """Write the rows of lines whose ceilings others have claimed of before.
 
@@ -185,7 +201,8 @@ async def _expand_rest(
     job_id = parameters["of_job"]
     after_seq = await conn.scalar(sa.select(last_outcome_seq(job_id, parameters["after_seq"])))
     await ceilings.observe(conn, lines, parameters)
-    statement = _expansion(ceilings.within(lines), withdrawn=False).returning(refunds.c.id)
+    statement = _expansion(ceilings.within(lines), withdrawn=False, asks=asks)
+    statement = statement.returning(refunds.c.id)
     ids = (await conn.execute(statement, {**parameters, "after_seq": after_seq})).scalars().all()
     await ceilings.claim(conn, job_id, positions, only=ids)
     return len(ids)

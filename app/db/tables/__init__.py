@@ -431,6 +431,10 @@ refunds = sa.Table(
     # Until when the credits were to be used, before and after: where their service says so.
     sa.Column("expires_before", Instant),
     sa.Column("expires_after", Instant),
+    # Until when its client may choose the form; NULL: nobody was asked. And what is given on top to
+    # who has chosen store credit: nobody has paid it, so no ceiling counts it.
+    sa.Column("choose_until", Instant),
+    sa.Column("bonus_minor", sa.BigInteger, nullable=False, server_default="0"),
     sa.ForeignKeyConstraint(
         ["job_id", "session_id"], ["job_sessions.job_id", "job_sessions.session_id"]
     ),
@@ -464,6 +468,14 @@ refunds = sa.Table(
     ),
     sa.CheckConstraint(f"upstream = {_UPSTREAM_OF}", name="asked_of_its_upstream"),
     sa.CheckConstraint("status <> 'replaced' OR followed", name="replaced_by_a_leg"),
+    sa.CheckConstraint(
+        "choose_until IS NULL OR method = 'payment' AND leg = 1", name="chosen_of_a_payment"
+    ),
+    sa.CheckConstraint(
+        "bonus_minor = 0 OR bonus_minor > 0 AND returned_as = 'store_credit' "
+        "AND choose_until IS NOT NULL",
+        name="bonus_of_a_choice",
+    ),
     sa.CheckConstraint(
         "(due_at IS NULL) = (outcome_seq IS NOT NULL)", name="final_ones_are_numbered"
     ),
@@ -507,6 +519,17 @@ refunds = sa.Table(
     partial("goodwill_of_job", "job_id", where="line_no < 0"),
     partial("refunds_of_payment", "business_id", "payment_id", where="payment_id IS NOT NULL"),
     partial("refunds_at_stripe", "upstream_reference", where=AT_STRIPE),
+)
+
+# In which form a client chose to have back what a job returns to them: once, and for all of it.
+choices = sa.Table(
+    "choices",
+    metadata,
+    sa.Column("job_id", sa.ForeignKey("jobs.id"), primary_key=True),
+    sa.Column("client_id", sa.String(128), primary_key=True),
+    sa.Column("form", sa.String(16), nullable=False),
+    sa.Column("chosen_at", Instant, nullable=False),
+    sa.CheckConstraint("form IN ('original', 'store_credit')", name="form_is_offered"),
 )
 
 # What may be given back, and what refund rows have claimed of it: of one payment over all its

@@ -109,6 +109,7 @@ def lines_of(given: sa.FromClause) -> sa.Select[Any]:
         _NO_TEXT.label("kept_by"),
         _NO_TEXT.label("skip_reason"),
         word(RefundForm.GOODWILL).label("returned_as"),
+        sa.false().label("is_asked"),
     )
 
 

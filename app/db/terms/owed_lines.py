@@ -16,7 +16,9 @@ from app.db.tables import bookings, payment_lines
 from app.db.terms import rule_tree
 from app.db.terms.fee_functions import fixed_sum, share_of, smaller_of
 from app.db.terms.rule_tree import is_word, word
+from app.domain import money
 from app.domain import terms as rule
+from app.domain.choice import Choice
 from app.domain.goodwill import NO_GOODWILL, Goodwill
 from app.domain.statuses import COUNTED_BY_TERMS, Method, RefundForm
 from app.domain.terms import KeepPer, LineShare, SkipReason, Terms
@@ -49,6 +51,7 @@ def shape_of(terms: Terms, *, include_attended: bool, overridden: bool) -> Terms
         late_cancelled=terms.late_cancelled,
         no_show=terms.no_show,
         goodwill=_plain(terms.goodwill),
+        choice=Choice(default=rule.first_form(terms)) if rule.asks(terms) else None,
     )
     return TermsShape(plain, include_attended, overridden)
 
@@ -87,7 +90,8 @@ def owed_lines(
         overrides: has `booking_id`, `line_no` (0: the whole booking), `action`, `amount_minor` and
             `return_as`; no booking is named as a whole and by a line as well.
 
-    Returns: the columns of `entitlements.entitlement_lines`.
+    Returns: the columns of `entitlements.entitlement_lines`, and `is_asked`: whether the client may
+    choose the form.
     """
     lines = _with_fees(_treated(source, as_of, shape, overrides), shape.terms)
     kept_by = sa.case(
@@ -121,7 +125,17 @@ def owed_lines(
             (of_payment, sa.func.coalesce(lines.c.said_form, word(rule.first_form(shape.terms)))),
             else_=word(RefundForm.ORIGINAL),
         ).label("returned_as"),
+        _is_asked(lines, shape.terms).label("is_asked"),
     ).subquery("owed")
+
+
+def _is_asked(lines: sa.FromClause, terms: Terms) -> sa.ColumnElement[bool]:
+    """`domain.terms` in SQL: what comes back of a payment, in no form that a person has said."""
+    if not rule.asks(terms):
+        return sa.false()
+    return sa.and_(
+        lines.c.payment_id.is_not(None), lines.c.returned > 0, lines.c.said_form.is_(None)
+    )
 
 
 def _treated(
@@ -234,9 +248,9 @@ def _fee(
     if terms.keep_basis_points:
         points = sa.bindparam("keep_basis_points", type_=_NUMBER)
         product = amount * sa.cast(points, _NUMBER)
-        quotient, rest = _divided(product, rule.WHOLE)
+        quotient, rest = _divided(product, money.WHOLE)
         _, odd = _divided(quotient, 2)
-        up = sa.or_(rest > rule.HALF, sa.and_(rest == rule.HALF, odd == 1))
+        up = sa.or_(rest > money.HALF, sa.and_(rest == money.HALF, odd == 1))
         fee = quotient + sa.case((up, 1), else_=0)
     if terms.keep_fixed:
         fee += fixed_sum(sa.bindparam("keep_fixed", type_=_TEXT), currency)

@@ -30,7 +30,7 @@ class Refund(NamedTuple):
     """A refund's row.
 
     `due_at` is when a machine touches it next, `outcome_seq` its place among its job's outcomes:
-    it has one of both.
+    it has one of both. `bonus_minor` is given on top of `amount_minor`.
     """
 
     status: RefundStatus
@@ -58,6 +58,8 @@ class Refund(NamedTuple):
     settled_at: dt.datetime | None
     resolved_amount_minor: int | None
     leg: int
+    bonus_minor: int
+    choose_until: dt.datetime | None
 
 
 class RefundChange(NamedTuple):

@@ -118,6 +118,7 @@ class RefundRow:
     settled_at: dt.datetime | None
     leg: int
     returned_as: str
+    bonus_minor: int
 
 
 @dataclass(frozen=True, slots=True)

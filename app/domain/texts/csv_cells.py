@@ -15,10 +15,12 @@ COLUMNS: Final = (
     "failure_detail", "reason", "requested_by", "requested_at", "settled_at",
     "session_starts_local", "timezone", "paid_amount", "kept_amount", "kept_by", "resolved_amount",
     "returned_as", "leg", "expires_before", "expires_after", "overridden_by", "override_note",
+    "bonus_amount",
 )  # fmt: skip
 # In decimal.
 NUMBERS: Final = frozenset(
     {"amount", "credits", "attempts", "paid_amount", "kept_amount", "resolved_amount", "leg"}
+    | {"bonus_amount"}
 )
 INSTANTS: Final = frozenset(
     {"session_starts_at", "requested_at", "settled_at", "expires_before", "expires_after"}

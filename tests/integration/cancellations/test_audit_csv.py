@@ -48,6 +48,7 @@ COLUMNS = [
     "expires_after",
     "overridden_by",
     "override_note",
+    "bonus_amount",
 ]
 FROZEN = (
     "session_id", "booking_id", "client_id", "method", "amount", "currency", "credits",

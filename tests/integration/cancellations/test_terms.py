@@ -183,6 +183,7 @@ async def test_a_request_replaces_the_members_that_it_names(spread):
         "credits": {"return": True, "valid_for_days": None},
         "fees": {"late_cancelled": "keep", "no_show": "return"},
         "goodwill": {"credits": 0, "valid_for_days": None, "per": "client", "for": ["membership"]},
+        "choice": None,
     }
     assert plan["terms_version"] == 1
     assert named(plan["totals"]["kept"])["fee", "JPY"] == 3
@@ -308,7 +309,7 @@ async def test_an_override_that_can_t_be_is_named_by_its_place_and_changes_nothi
         ({"goodwill": {"for": ["free", "free"]}}, "/goodwill/for"),
         ({"goodwill": {"for": ["guests"]}}, "/goodwill/for/0"),
         ({"goodwill": {"valid_for_days": 3651}}, "/goodwill/valid_for_days"),
-        ({"choice": {}}, "/choice"),
+        ({"choice": []}, "/choice"),
         ({"payments": {"keep": {"percent": 12.345}}}, "/payments/keep/percent"),
         ({"payments": {"keep": {"percent": 101}}}, "/payments/keep/percent"),
         ({"payments": {"keep": {"percent": "10"}}}, "/payments/keep/percent"),

@@ -1,0 +1,1 @@
+"""Clients' choices over HTTP: by their links, and as the business sees them."""

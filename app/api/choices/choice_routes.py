@@ -1,0 +1,99 @@
+"""A client's choice by their link, without a key; and a job's choices, for the business."""
+
+import hashlib
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Request
+
+from app.api.authorise import caller
+from app.api.bodies import Limit, Page, decode_cursor, encode_cursor
+from app.api.choices.choice_bodies import ChoiceAnswer, ChoiceRequest, ClientChoice
+from app.api.dependencies import Service, State
+from app.api.layers.addresses import address_of, networks
+from app.api.layers.governor import Governor
+from app.api.openapi import problems
+from app.auth.keys import Caller, Scope
+from app.cancellation.choices import links, offer
+from app.cancellation.choices.choose import choose
+from app.cancellation.choices.links import WhoseChoice
+from app.domain.fields import Uuid
+from app.domain.statuses import RefundForm
+from app.errors import NotFound
+
+router = APIRouter(prefix="/choices", tags=["public"])
+of_jobs = APIRouter()
+
+Reader = Annotated[Caller, caller(Scope.CANCELLATIONS_READ)]
+Token = Annotated[str, Path(description="Of the client's link.")]
+
+
+async def _whose(token: str, service: State, request: Request) -> WhoseChoice:
+    """Whose choice a link is for; links that nobody was given are counted as wrong keys are."""
+    governor: Governor = request.app.state.governor
+    secret_box = service.settings.secret_box()
+    whose = None if secret_box is None else links.read(secret_box, token)
+    if whose is None:
+        proxies = networks(service.settings.trusted_proxies)
+        await governor.count_wrong_link(address_of(request.scope, proxies))
+        raise NotFound("choice")
+    # Buckets have names that others may read: not the link itself.
+    await governor.admit_link(hashlib.sha256(token.encode()).hexdigest())
+    return whose
+
+
+@router.get("/{token}", summary="What a client may choose", responses=problems("too-many-requests"))
+async def get_choice(token: Token, service: Service, request: Request) -> ChoiceAnswer:
+    """By the client's own link, without a key. It shows no name and no e-mail address.
+
+    It can be read for as long as the cancellation is there: after a choice, and after its time.
+    """
+    whose = await _whose(token, service, request)
+    return ChoiceAnswer.of(await offer.read(service.db, whose))
+
+
+@router.post(
+    "/{token}",
+    summary="Choose in which form it comes back",
+    responses=problems("already-chosen", "choice-over", "choice-not-open", "too-many-requests"),
+)
+async def post_choice(
+    token: Token, body: ChoiceRequest, service: Service, request: Request
+) -> ChoiceAnswer:
+    """Once, and for all that it returns to the client of payments.
+
+    The same again is answered the same.
+    """
+    whose = await _whose(token, service, request)
+    made = await choose(service.db, service.queue, whose, RefundForm(body.form))
+    return ChoiceAnswer.of(made)
+
+
+@of_jobs.get("/{job_id}/choices", summary="Each client who was asked, and what they chose")
+async def list_bulk_cancellation_choices(
+    job_id: Uuid,
+    who: Reader,
+    service: Service,
+    limit: Annotated[Limit, Query()] = 50,
+    cursor: Annotated[str | None, Query()] = None,
+) -> Page[ClientChoice]:
+    """In the order of their ids. Empty until the worker has begun, and where nobody is asked.
+
+    The link acts for the client: it is there for a key with `audit:read`.
+    """
+    after = decode_cursor(cursor, str)
+    found = await offer.clients(
+        service.db, who.business_id, job_id, after=after[0] if after else None, limit=limit + 1
+    )
+    secret_box = service.settings.secret_box() if Scope.AUDIT_READ in who.scopes else None
+    base = (service.settings.public_url or "").rstrip("/")
+    shown = [
+        ClientChoice.of(
+            one,
+            None
+            if secret_box is None
+            else f"{base}/choose/{links.token_of(secret_box, job_id, one.client_id)}",
+        )
+        for one in found[:limit]
+    ]
+    more = len(found) > limit
+    return Page(data=shown, next_cursor=encode_cursor(shown[-1].client_id) if more else None)

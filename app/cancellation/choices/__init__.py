@@ -1,0 +1,1 @@
+"""What clients choose by their links: what they are shown, and the choice itself."""

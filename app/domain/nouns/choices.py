@@ -1,0 +1,53 @@
+"""What clients choose, as values that every layer may name."""
+
+import datetime as dt
+from typing import NamedTuple
+
+from app.domain.statuses import RefundForm, RefundStatus
+
+
+class AskingBusiness(NamedTuple):
+    """Who asks: its name, and the zone of its clocks."""
+
+    name: str
+    timezone: str
+
+
+class ClientChoice(NamedTuple):
+    """What a client has chosen, and when."""
+
+    form: RefundForm
+    chosen_at: dt.datetime
+
+
+class AskedRefund(NamedTuple):
+    """A refund of which its client may choose, with its session as it was accepted."""
+
+    id: str
+    status: str
+    epoch: int
+    amount_minor: int
+    currency: str
+    returned_as: str
+    bonus_minor: int
+    choose_until: dt.datetime
+    session_id: str
+    session_name: str
+    session_starts_local: str
+    session_timezone: str
+
+    def is_open(self, at: dt.datetime) -> bool:
+        """Whether nothing has become of it yet, and its client still has time."""
+        is_untouched = self.status == RefundStatus.PENDING and self.epoch == 0
+        return is_untouched and self.choose_until > at
+
+
+class ClientOfJob(NamedTuple):
+    """A client who was asked: until when, what stands, and what they have chosen."""
+
+    client_id: str
+    until: dt.datetime
+    stands: str
+    is_open: bool
+    chosen: str | None
+    chosen_at: dt.datetime | None

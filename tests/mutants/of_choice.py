@@ -1,0 +1,112 @@
+"""The defects that `make mutants` seeds in what clients choose."""
+
+from mutants.defects import Defect, defect
+
+MADE = "tests/integration/cancellations/choices/test_choices.py"
+LINKS = "tests/integration/cancellations/choices/test_links.py"
+TERMS = "tests/integration/cancellations/choices/test_choice_terms.py"
+OWED = "tests/integration/test_owed_lines.py"
+CHOICE = "app/domain/nouns/choices.py"
+OFFER = "app/cancellation/choices/offer.py"
+
+DEFECTS: tuple[Defect, ...] = (
+    defect(
+        "a choice is taken after its time",
+        CHOICE,
+        "return is_untouched and self.choose_until > at",
+        "return is_untouched",
+        MADE,
+    ),
+    defect(
+        "a choice is made of a refund that a worker has taken",
+        CHOICE,
+        "is_untouched = self.status == RefundStatus.PENDING and self.epoch == 0",
+        "is_untouched = True",
+        MADE,
+    ),
+    defect(
+        "a choice is made though a part of it is under way",
+        OFFER,
+        "is_open = all(one.is_open(at) for one in refunds)",
+        "is_open = any(one.is_open(at) for one in refunds)",
+        MADE,
+    ),
+    defect(
+        "a second choice is made in place of the first",
+        OFFER,
+        "if made is not None:\n        return ChoiceStatus.CHOSEN",
+        "if made is not None and not refunds:\n        return ChoiceStatus.CHOSEN",
+        MADE,
+    ),
+    defect(
+        "a link is believed whatever its code",
+        "app/cancellation/choices/links.py",
+        "if not any(known):",
+        "if not known:",
+        LINKS,
+    ),
+    defect(
+        "a bonus is given to who chooses money",
+        "app/domain/choice.py",
+        "if form is not RefundForm.STORE_CREDIT:",
+        "if form is RefundForm.VOID:",
+        "tests/unit/test_choice.py",
+        MADE,
+    ),
+    defect(
+        "a bonus is never sent",
+        "app/refunds/execute.py",
+        "claimed.amount_minor + claimed.bonus_minor",
+        "claimed.amount_minor + 0",
+        MADE,
+    ),
+    defect(
+        "links that act for clients are shown to any key",
+        "app/api/choices/choice_routes.py",
+        "if Scope.AUDIT_READ in who.scopes else None",
+        "if who.scopes else None",
+        LINKS,
+    ),
+    defect(
+        "the log has the links of clients",
+        "app/api/layers/request_log.py",
+        'path = _LINKS.sub(r"\\1{token}", scope["path"])',
+        'path = scope["path"]',
+        LINKS,
+    ),
+    defect(
+        "what waits for a choice is due at once",
+        "app/db/refunds/refunds.py",
+        "sa.case((sa.and_(waits, until > ready), until), else_=ready)",
+        "sa.case((sa.and_(waits, until < ready), until), else_=ready)",
+        MADE,
+    ),
+    defect(
+        "who is asked is told whatever a person said of the form",
+        "app/db/terms/owed_lines.py",
+        "lines.c.payment_id.is_not(None), lines.c.returned > 0, lines.c.said_form.is_(None)",
+        "lines.c.payment_id.is_not(None), lines.c.returned > 0",
+        OWED,
+    ),
+    defect(
+        "a choice that is made waits for the end of its time",
+        "app/db/refunds/choices.py",
+        "due_at=now(),\n            first_due_at=now(),",
+        "",
+        MADE,
+    ),
+    defect(
+        "a choice whose prompt is lost is found by no sweep",
+        "app/cancellation/choices/choose.py",
+        "await jobs.update(conn, job_id, due_at=now())",
+        "await jobs.update(conn, job_id)",
+        MADE,
+    ),
+    defect(
+        "value may be the default where the terms return money",
+        "app/cancellation/owed/terms.py",
+        "if terms.choice is None or asks(terms):",
+        "if terms.choice is None or terms:",
+        TERMS,
+    ),
+)
