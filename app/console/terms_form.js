@@ -8,7 +8,7 @@ import { decimals } from "./words.js";
  * `blame(errors)` says each at its field, puts the focus on the first, and gives what is said of no field.
  */
 export function termsForm(terms, ownCurrency) {
-  const { payments, credits, fees, goodwill } = terms;
+  const { payments, credits, fees, goodwill, choice: asked } = terms;
   const keep = payments.keep;
   const fields = {
     "/payments/return_as": choice("return-as", "Payments come back", payments.return_as, FORMS),
@@ -35,6 +35,14 @@ export function termsForm(terms, ownCurrency) {
       inputmode: "numeric",
       note: "1 to 3650. Left empty: as the rules of your credits say.",
     }),
+    "/choice": choice("asked", "Clients choose the form", asked ? "yes" : "no", ASKED, {
+      note: "Each by a link of their own. Who does nothing gets what the terms say when the time is up.",
+    }),
+    "/choice/within_hours": text("within", "Within so many hours", asked?.within_hours ?? 72, { inputmode: "numeric", note: "1 to 720." }),
+    "/choice/bonus_percent": text("bonus", "On top of store credit, in percent", asked?.bonus_percent ?? 0, {
+      inputmode: "decimal",
+      note: "A gift to who chooses store credit. 0 to 100, two decimals at most.",
+    }),
   };
   const fixed = fixedSums(keep.fixed, ownCurrency);
   const all = () => ({ ...fields, ...fixed.fields() });
@@ -59,6 +67,7 @@ export function termsForm(terms, ownCurrency) {
         per: value("/goodwill/per"),
         for: value("/goodwill/for").split(","),
       },
+      choice: value("/choice") === "yes" ? choiceOf(asked, value) : null,
     };
     return { terms: said, errors };
   }
@@ -79,6 +88,7 @@ export function termsForm(terms, ownCurrency) {
     group("Credits", "/credits/return", "/credits/valid_for_days"),
     group("Late cancellations and no-shows", "/fees/late_cancelled", "/fees/no_show"),
     group("Goodwill", "/goodwill/credits", "/goodwill/per", "/goodwill/for", "/goodwill/valid_for_days"),
+    group("Clients choose", "/choice", "/choice/within_hours", "/choice/bonus_percent"),
   ];
   return { elements, read, blame };
 }
@@ -108,6 +118,16 @@ function whomOf(words) {
   const said = words.map((one) => (one === "membership" ? "free" : one));
   return ["paid", "credit", "free"].filter((one) => said.includes(one)).join(",");
 }
+const ASKED = { no: "No", yes: "Yes: the way they paid, or store credit" };
+
+/** Who does nothing gets the form in which payments come back: the service takes no other default. */
+const choiceOf = (asked, value) => ({
+  offer: asked?.offer ?? ["original", "store_credit"],
+  default: value("/payments/return_as") === "store_credit" ? "store_credit" : "original",
+  within_hours: asNumber(value("/choice/within_hours")),
+  bonus_percent: asNumber(value("/choice/bonus_percent") || "0"),
+});
+
 const FEES = { keep: "Is kept", return: "Comes back whole" };
 
 /** What is no number goes as it is: the service says what is wrong with it. */

@@ -32,8 +32,8 @@ function goodwillWords({ grants, credits }, terms) {
 }
 
 /** What a document of terms says, in one sentence. */
-export function sentence({ payments, credits, fees, goodwill }) {
-  const words = [ofPayments(payments), ofCredits(credits), ofFees(fees), ofGoodwill(goodwill)].filter(Boolean).join("; ");
+export function sentence({ payments, credits, fees, goodwill, choice = null }) {
+  const words = [ofPayments(payments), ofChoice(choice), ofCredits(credits), ofFees(fees), ofGoodwill(goodwill)].filter(Boolean).join("; ");
   return `${words[0].toUpperCase()}${words.slice(1)}.`;
 }
 
@@ -51,6 +51,13 @@ function feeWords(keep, inForm) {
   const fee = [keep.percent && `${number(keep.percent)}\u00a0%`, fixed.join(" or ")].filter(Boolean).join(" and ");
   const rest = inForm && ` and the rest comes back${inForm}`;
   return fee ? `${fee} per ${keep.per === "line" ? "payment" : "booking"} is kept${rest}` : `payments come back whole${inForm}`;
+}
+
+function ofChoice(choice) {
+  if (choice === null) return null;
+  const bonus = choice.bonus_percent ? ` with ${number(choice.bonus_percent)}\u00a0% on top` : "";
+  const [first, other] = choice.default === "original" ? ["the way it was paid", `store credit${bonus}`] : [`store credit${bonus}`, "the way it was paid"];
+  return `clients choose between ${first} and ${other} within ${plural(choice.within_hours, "hour")}`;
 }
 
 function ofCredits({ return: comeBack, valid_for_days: days }) {

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from app.schedule.sample import ZONE
 
-PAGES = ("/", "/bulk-cancel", "/jobs", "/c/studio", "/docs")
+PAGES = ("/", "/bulk-cancel", "/jobs", "/c/studio", "/choose/x", "/docs")
 MAX_BYTES = 100_000
 MANY, FEW = 1000, 10
 A_DAY = 143  # of the many: so many make seven days
@@ -81,7 +81,7 @@ FRAMES = """async () => {
 
 def arrived(page: Page) -> Iterator[str]:
     """The page has shown what it is about."""
-    shown = {"/docs": ".opblock", "/jobs": "h1", "/bulk-cancel": ".row"}
+    shown = {"/docs": ".opblock", "/jobs": "h1", "/bulk-cancel": ".row", "/choose/x": "h1"}
     expect(page.locator(shown.get(urlsplit(page.url).path, ".card")).first).to_be_visible()
 
 

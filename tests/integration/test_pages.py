@@ -20,7 +20,7 @@ from app.main import create_app
 from app.serving import served
 
 JOB = "019aab00-0000-7000-8000-0000000000aa"
-OURS = ("/", "/bulk-cancel", "/terms", f"/jobs/{JOB}", "/jobs", "/c/studio")
+OURS = ("/", "/bulk-cancel", "/terms", f"/jobs/{JOB}", "/jobs", "/c/studio", "/choose/x.y")
 PAGES = (*OURS, "/docs")
 CONSOLE = Path(pages.__file__).parents[2] / "console"
 STRICT = {
@@ -56,6 +56,7 @@ UNKNOWN = (
     "/console/absent.js",
     "/console/index.html",
     "/console/client.html",
+    "/console/choose.html",
     "/console/docs.html",
     "/console/api.js/absent",
     "/console/api.js%00.css",
@@ -154,7 +155,7 @@ async def test_the_console_and_the_client_s_view_are_pages_of_their_own(http):
     assert (
         len({texts[path] for path in ("/", "/bulk-cancel", "/terms", "/jobs", f"/jobs/{JOB}")}) == 1
     )
-    assert len(set(texts.values())) == 3
+    assert len(set(texts.values())) == 4
     assert "/console/console.js" in texts["/"]
     assert "/console/client.js" in texts["/c/studio"]
 

@@ -29,6 +29,7 @@ _PAGES: Final = {
     "/jobs": "index.html",
     "/jobs/{job_id}": "index.html",
     "/c/{business_id}": "client.html",
+    "/choose/{token}": "choose.html",
     "/docs": "docs.html",
 }
 OURS_ONLY: Final = (
