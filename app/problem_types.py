@@ -48,6 +48,7 @@ _TOTALS: Final = {
     "kept_credits": 0,
     "kept": [],
     "store_credits": [],
+    "goodwill": {"grants": 0, "credits": 0},
 }
 _TOTALS_REF: Final = {"$ref": "#/components/schemas/Totals"}
 _NULL: Final = {"type": "null"}
