@@ -68,6 +68,18 @@ async def test_where_nobody_chooses_the_default_comes_back_by_itself(asked):
     assert await asked.broken() == []
 
 
+async def test_a_choice_after_its_time_is_refused_though_no_worker_has_come_yet(asked):
+    await asked.cancel()
+    await asked.move_deadline()
+    before = await asked.studio.everything()
+    late = await asked.choose("store_credit")
+    problem(late, 409, "choice-over")
+    assert (late.json()["form"], await asked.studio.everything()) == ("original", before)
+    assert {one["status"] for one in await asked.list()} == {"over"}
+    await asked.studio.work(asked.job_id)
+    assert summed(await asked.studio.books()) == {"CAD": 2005 + 1505 + 900, "credits": 3}
+
+
 async def test_what_is_chosen_comes_back_at_once_and_the_history_says_by_whom(asked):
     await asked.cancel("yoga", "spin")
     chosen = await asked.choose("original")
