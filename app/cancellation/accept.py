@@ -25,10 +25,10 @@ from app.db.jobs.job import Job, NewJob, as_written
 from app.db.terms import goodwill, overrides
 from app.domain.days import session_times
 from app.domain.nouns.terms import ResolvedTerms
+from app.domain.owed.terms import POLICY
+from app.domain.owed.terms_document import terms_of
 from app.domain.plan_totals import PlanTotals, totals_fields
 from app.domain.statuses import JobStatus, SessionOutcome
-from app.domain.terms import POLICY
-from app.domain.terms_document import terms_of
 from app.errors import Problem
 from app.fault_points import Step
 from app.queue import Queue

@@ -13,9 +13,9 @@ from app.cancellation.owed import lines
 from app.db.jobs import job_events, job_sessions, jobs
 from app.db.jobs.job import Job
 from app.db.refunds import refunds
-from app.domain.choice import open_until
-from app.domain.terms import asks
-from app.domain.terms_document import terms_of
+from app.domain.owed.choice import open_until
+from app.domain.owed.terms import asks
+from app.domain.owed.terms_document import terms_of
 
 
 async def expand_chunk(

@@ -30,9 +30,9 @@ from app.db.jobs import entitlement_totals
 from app.db.jobs.entitlement_totals import LineGroup, SeenLine, SharedPayments
 from app.domain.days import business_zone, instant_text
 from app.domain.nouns.terms import Override, ResolvedTerms
+from app.domain.owed.terms import SkipReason
 from app.domain.plan_totals import LineSums, PlanTotals
 from app.domain.statuses import RefundForm, SessionOutcome
-from app.domain.terms import SkipReason
 
 # In this order, as builds of before write it, without `kept` and `store_credits`: the lines and the
 # terms are in it. Goodwill is told where there is any.

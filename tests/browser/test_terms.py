@@ -10,8 +10,8 @@ from browser.steps import sign_in
 from browser.test_access import examine, walk
 from playwright.sync_api import Locator, Page, expect
 
+from app.domain.owed.terms import SkipReason
 from app.domain.statuses import BookingStatus
-from app.domain.terms import SkipReason
 
 SENTENCE = "10 % and CA$5.00 per booking is kept; credits stay usable for 30 days."
 DOCUMENT = {

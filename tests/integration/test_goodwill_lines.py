@@ -11,9 +11,9 @@ from app.db import tables
 from app.db.access.businesses import create as create_business
 from app.db.core.dialect import Instant
 from app.db.terms import goodwill, overrides, owed_lines
-from app.domain.goodwill import Goodwill, GoodwillFor, GoodwillPer, gives
+from app.domain.owed.goodwill import Goodwill, GoodwillFor, GoodwillPer, gives
+from app.domain.owed.terms import booking_kept_by
 from app.domain.statuses import Method
-from app.domain.terms import booking_kept_by
 
 STARTS = {name: NOW + dt.timedelta(hours=hours) for name, hours in
           {"begun": -1, "later": 3, "soon": 1, "too": 1}.items()}  # fmt: skip

@@ -10,10 +10,9 @@ from app.db import tables
 from app.db.access.businesses import create as create_business
 from app.db.core.dialect import Instant
 from app.db.terms import overrides, owed_lines
-from app.domain.choice import Choice
 from app.domain.nouns.terms import Override
-from app.domain.statuses import COUNTED_BY_TERMS, BookingStatus, Method, RefundForm
-from app.domain.terms import (
+from app.domain.owed.choice import Choice
+from app.domain.owed.terms import (
     FeeRule,
     KeepPer,
     OverrideAction,
@@ -24,6 +23,7 @@ from app.domain.terms import (
     booking_kept_by,
     owed,
 )
+from app.domain.statuses import COUNTED_BY_TERMS, BookingStatus, Method, RefundForm
 
 NOW = dt.datetime(2026, 11, 23, 12, tzinfo=dt.UTC)
 BOOKINGS = 160

@@ -47,7 +47,7 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     defect(
         "a bonus is given to who chooses money",
-        "app/domain/choice.py",
+        "app/domain/owed/choice.py",
         "if form is not RefundForm.STORE_CREDIT:",
         "if form is RefundForm.VOID:",
         "tests/unit/test_choice.py",

@@ -9,7 +9,7 @@ GOODWILL = "tests/integration/cancellations/test_goodwill.py"
 DEFECTS: tuple[Defect, ...] = (
     defect(
         "goodwill goes to whoever waited or cancelled late",
-        "app/domain/goodwill.py",
+        "app/domain/owed/goodwill.py",
         "if goodwill.credits == 0 or status not in TAKES_A_PLACE or is_kept:",
         "if goodwill.credits == 0 or is_kept:",
         RULE,

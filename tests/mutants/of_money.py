@@ -26,7 +26,7 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     defect(
         "what waiting clients paid is kept",
-        "app/domain/terms.py",
+        "app/domain/owed/terms.py",
         "if status == BookingStatus.WAITLISTED and policy == FIRST_POLICY:",
         "if status == BookingStatus.WAITLISTED:",
         KEPT,

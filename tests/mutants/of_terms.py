@@ -24,21 +24,21 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     defect(
         "the fixed sum comes before the percentage",
-        "app/domain/terms.py",
+        "app/domain/owed/terms.py",
         "rounded = percent_of(amount, terms.keep_basis_points)",
         "rounded = percent_of(amount - dict(terms.keep_fixed).get(currency, 0), terms.keep_basis_points)",
         RULE,
     ),
     defect(
         "a fee is more than there is",
-        "app/domain/terms.py",
+        "app/domain/owed/terms.py",
         "return min(amount, rounded + dict(terms.keep_fixed).get(currency, 0))",
         "return rounded + dict(terms.keep_fixed).get(currency, 0)",
         RULE,
     ),
     defect(
         "a fee is taken of what attended clients paid, and the rest returned",
-        "app/domain/terms.py",
+        "app/domain/owed/terms.py",
         "if status == BookingStatus.CHECKED_IN and started and not include_attended:\n"
         "        return SkipReason.ATTENDED\n    if status == BookingStatus.LATE_CANCELLED",
         "if status == BookingStatus.LATE_CANCELLED",

@@ -4,10 +4,10 @@ import datetime as dt
 
 import pytest
 
-from app.domain.choice import Choice, bonus_of, open_until
+from app.domain.owed.choice import Choice, bonus_of, open_until
+from app.domain.owed.terms import Terms, asks
+from app.domain.owed.terms_document import document_of, terms_of
 from app.domain.statuses import RefundForm
-from app.domain.terms import Terms, asks
-from app.domain.terms_document import document_of, terms_of
 
 VALUE, MONEY = RefundForm.STORE_CREDIT, RefundForm.ORIGINAL
 AT = dt.datetime(2026, 11, 29, 12, tzinfo=dt.UTC)

@@ -9,7 +9,8 @@ import pytest
 
 from app.auth.keys import Scope
 from app.db.tables import webhooks as webhook_tables
-from app.domain import events, goodwill, statuses, terms
+from app.domain import events, statuses
+from app.domain.owed import goodwill, terms
 
 GLOSSARY = (Path(__file__).parents[2] / "docs" / "glossary.md").read_text()
 WORDS = frozenset(re.findall(r"`([^`]+)`", GLOSSARY))
@@ -47,8 +48,8 @@ def test_every_class_that_it_names_is_one():
         "app.errors",
         "app.domain.statuses",
         "app.domain.events",
-        "app.domain.goodwill",
-        "app.domain.terms",
+        "app.domain.owed.goodwill",
+        "app.domain.owed.terms",
         "app.domain.refund_update",
         "app.domain.nouns.cancellations",
         "app.db.jobs.job",

@@ -4,7 +4,7 @@ from itertools import product
 
 import pytest
 
-from app.domain.goodwill import NO_GOODWILL, Goodwill, GoodwillFor, gives
+from app.domain.owed.goodwill import NO_GOODWILL, Goodwill, GoodwillFor, gives
 from app.domain.statuses import BookingStatus
 
 NOTHING_PAID = {"has_payment": False, "has_credits": False}

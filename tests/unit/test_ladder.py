@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.domain.owed.terms import PartRefunded, Terms
 from app.domain.refund_ids import lowest_id, next_leg_id, refund_id
 from app.domain.refund_update import NextLeg
 from app.domain.statuses import RefundForm
-from app.domain.terms import PartRefunded, Terms
 from app.refunds.legs.ladder import (
     CANNOT_BE_REFUNDED,
     EXCEEDS_REMAINING,

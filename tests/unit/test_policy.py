@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.domain.owed.terms import FIRST_POLICY, nothing_to_return
 from app.domain.statuses import RefundStatus
-from app.domain.terms import FIRST_POLICY, nothing_to_return
 from app.refunds import policy
 from app.refunds.policy import AttemptContext
 

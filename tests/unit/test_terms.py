@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.statuses import COUNTED_BY_TERMS, Method
-from app.domain.terms import (
+from app.domain.owed.terms import (
     FeeRule,
     KeepPer,
     OverrideAction,
@@ -18,6 +17,7 @@ from app.domain.terms import (
     fee_of,
     owed,
 )
+from app.domain.statuses import COUNTED_BY_TERMS, Method
 
 CURRENCIES = ("CAD", "JPY", "KWD", "CLF")
 amounts = st.integers(1, 10**12)

@@ -7,13 +7,13 @@ from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
 from app.api.bodies import Answer, Body, UtcInstant
-from app.domain.choice import FORMS, MAX_HOURS
 from app.domain.fields import Currency, PlatformId, prose
-from app.domain.goodwill import GoodwillFor, GoodwillPer
 from app.domain.money import CURRENCIES
 from app.domain.nouns.terms import Override, TermsVersion
+from app.domain.owed.choice import FORMS, MAX_HOURS
+from app.domain.owed.goodwill import GoodwillFor, GoodwillPer
+from app.domain.owed.terms import Fallback, FeeRule, KeepPer, OverrideAction, PartRefunded, ReturnAs
 from app.domain.statuses import RefundForm
-from app.domain.terms import Fallback, FeeRule, KeepPer, OverrideAction, PartRefunded, ReturnAs
 
 MAX_NOTE: Final = 500
 _MAX_AMOUNT: Final = 10**12

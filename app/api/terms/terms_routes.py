@@ -10,7 +10,7 @@ from app.api.dependencies import Service
 from app.api.terms.terms_bodies import SetTerms, TermsBody, TermsDocument
 from app.auth.keys import Caller, Scope
 from app.cancellation.owed import terms
-from app.domain.terms_document import DEFAULTS
+from app.domain.owed.terms_document import DEFAULTS
 
 router = APIRouter(prefix="/terms", tags=["terms"])
 

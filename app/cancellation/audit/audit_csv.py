@@ -20,9 +20,9 @@ from app.cancellation.owed import lines
 from app.db.core.engine import Database
 from app.db.jobs import audit_rows, jobs
 from app.db.jobs.job import Job
+from app.domain.owed.terms import first_form
+from app.domain.owed.terms_document import terms_of
 from app.domain.statuses import RefundForm
-from app.domain.terms import first_form
-from app.domain.terms_document import terms_of
 from app.domain.texts import csv_cells
 from app.errors import Stopping
 

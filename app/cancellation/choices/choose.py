@@ -12,7 +12,7 @@ from app.db.core.dialect import now
 from app.db.core.engine import Database
 from app.db.jobs import jobs
 from app.db.refunds import choices
-from app.domain.choice import bonus_of
+from app.domain.owed.choice import bonus_of
 from app.domain.statuses import ChoiceStatus, RefundForm
 from app.errors import Problem
 from app.fault_points import Step

@@ -13,10 +13,10 @@ from app.db.core.engine import Database
 from app.db.jobs import jobs
 from app.db.jobs.job import Job
 from app.db.refunds import choices
-from app.domain.choice import Choice, bonus_of
 from app.domain.nouns.choices import AskedRefund, AskingBusiness, ClientChoice, ClientOfJob
+from app.domain.owed.choice import Choice, bonus_of
+from app.domain.owed.terms_document import terms_of
 from app.domain.statuses import ChoiceStatus, JobStatus, RefundForm
-from app.domain.terms_document import terms_of
 from app.errors import NotFound
 
 

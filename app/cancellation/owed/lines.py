@@ -18,9 +18,9 @@ from app.db.tables import job_sessions, sessions
 from app.db.terms import goodwill, overrides
 from app.db.terms import owed_lines as owed
 from app.db.terms.owed_lines import TermsShape, owed_lines, shape_of
-from app.domain import terms
 from app.domain.nouns.terms import Override
-from app.domain.terms_document import Document, terms_of
+from app.domain.owed import terms
+from app.domain.owed.terms_document import Document, terms_of
 
 
 class PolicyShape(NamedTuple):

@@ -13,8 +13,8 @@ from app.db.core.dialect import bound_list
 from app.db.terms import overrides as rows
 from app.db.terms.overrides import NamedLine
 from app.domain.nouns.terms import Override
+from app.domain.owed.terms import OverrideAction
 from app.domain.statuses import COUNTED_BY_TERMS
-from app.domain.terms import OverrideAction
 from app.errors import FieldError, Invalid
 
 MAX_OVERRIDES: Final = 1_000

@@ -8,8 +8,8 @@ from app.db.core.driver import Connection
 from app.db.core.engine import Database
 from app.db.terms import terms_history
 from app.domain.nouns.terms import ResolvedTerms, TermsVersion
-from app.domain.terms import asks
-from app.domain.terms_document import Document, in_force_for, terms_of
+from app.domain.owed.terms import asks
+from app.domain.owed.terms_document import Document, in_force_for, terms_of
 from app.errors import FieldError, Invalid
 
 

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.db.core.dialect import SQLITE_FORMAT, in_list, now
 from app.db.refunds import history
 from app.db.tables import ceilings, jobs, refunds
+from app.domain.owed.terms import SkipReason
 from app.domain.statuses import (
     ALREADY_REFUNDED_HERE,
     OF_CREDITS,
@@ -23,7 +24,6 @@ from app.domain.statuses import (
     RefundForm,
     RefundStatus,
 )
-from app.domain.terms import SkipReason
 
 
 class LineSoFar(NamedTuple):

@@ -13,7 +13,8 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from app.db.core.dialect import Id, Instant, now
-from app.domain.goodwill import GoodwillPer
+from app.domain.owed.goodwill import GoodwillPer
+from app.domain.owed.terms import OverrideAction
 from app.domain.statuses import (
     WITHDRAWN_LINE,
     BookingStatus,
@@ -24,7 +25,6 @@ from app.domain.statuses import (
     SessionOutcome,
     SessionStatus,
 )
-from app.domain.terms import OverrideAction
 
 # Stripe's own ids of refunds, which its thin events name.
 AT_STRIPE = "substr(upstream_reference, 1, 3) IN ('re_', 'pyr')"

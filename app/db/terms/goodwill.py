@@ -17,7 +17,7 @@ from app.db.tables import bookings, job_goodwill, payment_lines
 from app.db.terms import rule_tree
 from app.db.terms.owed_lines import TermsShape
 from app.db.terms.rule_tree import word
-from app.domain.goodwill import GoodwillPer
+from app.domain.owed.goodwill import GoodwillPer
 from app.domain.statuses import TAKES_A_PLACE, Method, RefundForm
 
 LINE_NO: Final = -1  # of a grant: no payment line has it

@@ -17,11 +17,11 @@ from app.db.terms import rule_tree
 from app.db.terms.fee_functions import fixed_sum, share_of, smaller_of
 from app.db.terms.rule_tree import is_word, word
 from app.domain import money
-from app.domain import terms as rule
-from app.domain.choice import Choice
-from app.domain.goodwill import NO_GOODWILL, Goodwill
+from app.domain.owed import terms as rule
+from app.domain.owed.choice import Choice
+from app.domain.owed.goodwill import NO_GOODWILL, Goodwill
+from app.domain.owed.terms import KeepPer, LineShare, SkipReason, Terms
 from app.domain.statuses import COUNTED_BY_TERMS, Method, RefundForm
-from app.domain.terms import KeepPer, LineShare, SkipReason, Terms
 
 _TEXT: Final = sa.Text()
 _NUMBER: Final = sa.BigInteger()

@@ -9,10 +9,10 @@ from typing import Any, Final, NamedTuple
 import sqlalchemy as sa
 
 from app.db.tables import bookings, payment_lines
-from app.domain import goodwill
-from app.domain import terms as rule
+from app.domain.owed import goodwill
+from app.domain.owed import terms as rule
+from app.domain.owed.terms import OverrideAction, SkipReason, Terms
 from app.domain.statuses import COUNTED_BY_TERMS, TAKES_A_PLACE, Method
-from app.domain.terms import OverrideAction, SkipReason, Terms
 
 _TEXT: Final = sa.Text()
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from app.domain.owed.terms import OverrideAction
 from app.domain.statuses import RefundForm
-from app.domain.terms import OverrideAction
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ together never move more than the line.
 from dataclasses import dataclass
 from typing import Final
 
+from app.domain.owed.terms import PartRefunded, Terms
 from app.domain.refund_update import NextLeg
 from app.domain.statuses import RefundForm
-from app.domain.terms import PartRefunded, Terms
 
 NOT_CAPTURED: Final = "not_captured"
 EXCEEDS_REMAINING: Final = "amount_exceeds_remaining"

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
 from app.db.jobs.job import Job
-from app.domain.terms_document import terms_of
+from app.domain.owed.terms_document import terms_of
 from app.gateways.outcomes import PaymentAccount, UpstreamMethod
 from app.refunds import rate_limit
 from app.refunds.execute import LaneContext

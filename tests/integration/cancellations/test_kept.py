@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from app.db.tables import jobs
-from app.domain.terms import FIRST_POLICY
+from app.domain.owed.terms import FIRST_POLICY
 from app.refunds.verify import verify
 
 

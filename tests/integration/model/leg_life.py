@@ -9,7 +9,7 @@ from integration.model.life import Life
 
 from app.cancellation import amend
 from app.db.core.engine import Database
-from app.domain.terms_document import DEFAULTS, replaced, terms_of
+from app.domain.owed.terms_document import DEFAULTS, replaced, terms_of
 from app.refunds.legs.ladder import ladder_of
 from app.refunds.verify import verify
 

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping
 from itertools import takewhile
 from typing import Any, Final
 
-from app.domain.choice import Choice
-from app.domain.goodwill import NO_GOODWILL, Goodwill, GoodwillFor, GoodwillPer
+from app.domain.owed.choice import Choice
+from app.domain.owed.goodwill import NO_GOODWILL, Goodwill, GoodwillFor, GoodwillPer
+from app.domain.owed.terms import Fallback, FeeRule, KeepPer, PartRefunded, ReturnAs, Terms
 from app.domain.statuses import RefundForm
-from app.domain.terms import Fallback, FeeRule, KeepPer, PartRefunded, ReturnAs, Terms
 
 _BASIS_POINTS: Final = 100  # in one percent
 Document = Mapping[str, Any]

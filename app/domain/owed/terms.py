@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from app.domain.choice import Choice
-from app.domain.goodwill import NO_GOODWILL, Goodwill
 from app.domain.money import percent_of
+from app.domain.owed.choice import Choice
+from app.domain.owed.goodwill import NO_GOODWILL, Goodwill
 from app.domain.statuses import BookingStatus, Method, RefundForm
 
 # A job is settled by the policy of its acceptance, whatever is in force since.
