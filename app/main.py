@@ -232,7 +232,7 @@ async def _lifespan(
 async def _runtime(
     db: Database, queue: Queue, settings: Settings, stopping: asyncio.Event
 ) -> AsyncIterator[Runtime]:
-    """What speaks with the upstreams: for the worker loop of an embedded process, and for checks.
+    """What speaks with the upstreams, for the embedded worker and for checks.
 
     Raises:
         WrongSettings: an upstream is not named.

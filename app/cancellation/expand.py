@@ -55,7 +55,7 @@ async def expand_chunk(
 
 
 def choose_until(job: Job) -> dt.datetime | None:
-    """Until when clients may choose the form of what this job returns; None: nobody is asked."""
+    """Until when clients of this job may choose; None: nobody is asked."""
     terms = None if job.terms is None else terms_of(job.terms)
     if terms is None or terms.choice is None or not asks(terms):
         return None

@@ -111,7 +111,7 @@ class AcceptedLines(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PlanReading:
-    """What is read for a plan, in one snapshot; the plan is made of it without a connection."""
+    """What is read for a plan in one snapshot, before it is made."""
 
     chosen: Sequence[MatchedSession]
     as_of: dt.datetime

@@ -49,7 +49,7 @@ class PlannedPayments:
 async def plan_payments(
     db: Database, business_id: str, timezone: str, request: Request, *, most_lines: int
 ) -> PlannedPayments:
-    """What `request` would do now, and its payments of the largest sums with all their lines.
+    """What `request` would do now, and its largest payments with all their lines.
 
     Raises:
         Invalid: as `plan`.

@@ -69,7 +69,7 @@ def major_units(amount_minor: int, currency: str) -> str:
 
 
 def percent_of(amount: int, basis_points: int) -> int:
-    """So many hundredths of a percent of an amount, half a minor unit to the even one."""
+    """Hundredths of a percent of an amount, half a minor unit to even."""
     product = amount * basis_points
     whole, rest = product // WHOLE, product % WHOLE
     return whole + (rest > HALF or (rest == HALF and whole % 2 == 1))

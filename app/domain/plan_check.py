@@ -1,4 +1,4 @@
-"""What is found when the payment service is asked before a press, and what is not asked."""
+"""What the payment service says before a press, and what is not asked."""
 
 from enum import StrEnum
 

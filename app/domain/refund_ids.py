@@ -43,7 +43,7 @@ def refund_id(ms: int, position: int, job_id: str, booking_id: str, line_no: int
 
 
 def next_leg_id(refund_id: str, leg: int) -> str:
-    """The id of the leg that follows the one of this id: in its session's range, as it is.
+    """The id of the leg that follows this one, in its session's range, too.
 
     Args:
         refund_id: of the leg that was refused.

@@ -8,7 +8,7 @@ from app.domain.statuses import RefundForm, RefundStatus
 
 @dataclass(frozen=True, slots=True)
 class NextLeg:
-    """How a line goes on after a refusal: in which form, and how much (ISO 4217 minor units)."""
+    """How a line goes on after a refusal: form, and amount (ISO 4217 minor units)."""
 
     form: RefundForm
     amount_minor: int

@@ -95,7 +95,7 @@ class Method(StrEnum):
 
 
 class RefundForm(StrEnum):
-    """In which form one leg of a line comes back; `goodwill` comes on top of all lines."""
+    """In which form a leg comes back; `goodwill` is on top of all lines."""
 
     ORIGINAL = "original"
     STORE_CREDIT = "store_credit"

@@ -37,7 +37,7 @@ def utc_now() -> datetime:
 
 
 @dataclass(frozen=True, slots=True)
-class Operation:
+class FormOperation:
     """How an order is asked for in one form: `POST path`, and `GET path?reference=`.
 
     A service may lack one that `is_optional`.
@@ -55,7 +55,7 @@ class ByReference:
         self,
         upstream: UpstreamClient,
         *,
-        operations: Mapping[RefundForm, Operation],
+        operations: Mapping[RefundForm, FormOperation],
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         """Take over `upstream`: closing the gateway closes it."""

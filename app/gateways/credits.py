@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from app.domain.days import instant_text
 from app.domain.statuses import RefundForm
-from app.gateways.by_reference import ByReference, Operation, account_of
+from app.gateways.by_reference import ByReference, FormOperation, account_of
 from app.gateways.http import UpstreamClient
 from app.gateways.inbound import read_event, verify_event
 from app.gateways.outcomes import Order
@@ -62,7 +62,7 @@ def _at_least_until(order: Order) -> dict[str, Any]:
 
 
 _OPERATIONS: Final = {
-    RefundForm.ORIGINAL: Operation("/credit-returns", _return, is_optional=False),
-    RefundForm.STORE_CREDIT: Operation("/store-credits", _store_credit),
-    RefundForm.GOODWILL: Operation("/credit-grants", _grant),
+    RefundForm.ORIGINAL: FormOperation("/credit-returns", _return, is_optional=False),
+    RefundForm.STORE_CREDIT: FormOperation("/store-credits", _store_credit),
+    RefundForm.GOODWILL: FormOperation("/credit-grants", _grant),
 }

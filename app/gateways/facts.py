@@ -14,7 +14,7 @@ from app.gateways.outcomes import Gateway, Limit, PaymentAccount
 
 @dataclass(frozen=True, slots=True)
 class PaymentAsked:
-    """A payment to ask after: whose it is said to be, its id, at whose account."""
+    """A payment to ask after: its id, whose, and at whose account."""
 
     business_id: str
     payment_id: str

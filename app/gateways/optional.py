@@ -1,4 +1,4 @@
-"""Reads what our contracts leave to a service to offer: whether it does, forms and reads.
+"""Reads what our contracts leave to a service: whether it offers it, and what.
 
 Pure and total, as `answers` is. A service that lacks an operation says 404 without a `code`, or
 501. A fact is believed only out of an answer that can be read whole and is about what was asked.
@@ -29,12 +29,12 @@ PAYMENT_NOT_FOUND: Final = "payment_not_found"
 FORM_NOT_SUPPORTED: Final = "form_not_supported"
 
 
-class _Strict(BaseModel):
+class _OptionalBody(BaseModel):
     # Strict: true is not 1, and "2500" is not 2500. A service may say more than is read here.
     model_config = ConfigDict(strict=True)
 
 
-class _Payment(_Strict):
+class _Payment(_OptionalBody):
     remaining_minor: Annotated[int, Field(ge=0)]
     currency: Currency
     captured: bool
@@ -44,17 +44,17 @@ class _Payment(_Strict):
     business_id: str | None = None
 
 
-class _Amount(_Strict):
+class _Amount(_OptionalBody):
     currency: Currency
     amount_minor: int
 
 
-class _Balance(_Strict):
+class _Balance(_OptionalBody):
     available: list[_Amount]
 
 
 def lacks(reply: Reply) -> bool:
-    """Whether the service says that it has no such operation: 404 without a code, or 501."""
+    """Whether the service has no such operation: 404 without a code, or 501."""
     match reply:
         case HttpAnswer(501):
             return True

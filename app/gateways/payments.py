@@ -4,7 +4,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from app.domain.statuses import RefundForm
-from app.gateways.by_reference import ByReference, Operation, account_of
+from app.gateways.by_reference import ByReference, FormOperation, account_of
 from app.gateways.facts import BalanceAnswer, FactsUnknown, PaymentAnswer, PaymentAsked
 from app.gateways.http import UpstreamClient
 from app.gateways.inbound import read_event, verify_event
@@ -71,6 +71,6 @@ def _body(order: Order) -> dict[str, Any]:
 
 
 _OPERATIONS: Final = {
-    RefundForm.ORIGINAL: Operation("/refunds", _body, is_optional=False),
-    RefundForm.VOID: Operation("/voids", _body),
+    RefundForm.ORIGINAL: FormOperation("/refunds", _body, is_optional=False),
+    RefundForm.VOID: FormOperation("/voids", _body),
 }

@@ -40,7 +40,7 @@ class Provider(Protocol):
 
     @property
     def has_connected_accounts(self) -> bool:
-        """Whether a business may have an account of its own there: connected, or by its key.
+        """Whether a business may have an account of its own there.
 
         Else all that it may have of its own is a token.
         """

@@ -1,4 +1,4 @@
-"""Making a refund, a return, a void or a grant: refused, replayed, or written into the books."""
+"""Making a refund, a return, a void or a grant: refused, replayed, or booked."""
 
 import re
 from collections.abc import Callable

@@ -159,7 +159,7 @@ class BalanceBody(RootModel[dict[Currency, Annotated[int, Field(ge=0, le=2**53 -
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A form in which a service gives back, the body that asks for it, whose it must be."""
+    """A form in which a service gives back, its body, and whose it must be."""
 
     form: str
     body: type[RefundBody | ReturnBody | StoreCreditBody | GrantBody]

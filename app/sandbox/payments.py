@@ -51,7 +51,7 @@ class Till:
         self.payments[payment_id] = replace(payment, given_back=before.given_back if before else 0)
 
     def give_back(self, payment_id: str, amount: int, currency: str | None, taken: int) -> None:
-        """Count what was given back of a payment; `taken` below zero: it was not, after all.
+        """Count what was given back of a payment; below zero: taken back.
 
         One that is not known was of the amount that is asked for.
         """
@@ -75,7 +75,7 @@ class Till:
         return why
 
     def void_refusal(self, payment_id: str, amount: int, currency: str | None) -> str | None:
-        """Why this authorisation can't be let go; what is not known to be one is captured."""
+        """Why this authorisation can't be let go; None: it can."""
         payment = self.payments.get(payment_id)
         if payment is None or payment.captured:
             return "already_captured"

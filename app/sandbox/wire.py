@@ -35,7 +35,7 @@ async def refuse(send: Send, status: int, code: str, detail: str, headers: Field
 
 
 async def lack(send: Send, status: int) -> None:
-    """Say that there is no such operation: a problem without a code, as web frameworks have it."""
+    """Say that there is no such operation: a problem without a code."""
     problem = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status}
     await answer(send, status, orjson.dumps(problem), _PROBLEM)
 

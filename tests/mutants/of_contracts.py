@@ -46,8 +46,8 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "a 501 of a refund is taken for a refusal",
         "app/gateways/payments.py",
-        'RefundForm.ORIGINAL: Operation("/refunds", _body, is_optional=False),',
-        'RefundForm.ORIGINAL: Operation("/refunds", _body),',
+        'RefundForm.ORIGINAL: FormOperation("/refunds", _body, is_optional=False),',
+        'RefundForm.ORIGINAL: FormOperation("/refunds", _body),',
         FORMS,
     ),
     defect(

@@ -131,7 +131,7 @@ class KeptSum(Answer):
 
 
 class GoodwillSum(Answer):
-    """Credits on top of what is returned: how many clients or bookings get some, and how much."""
+    """Credits on top of what is returned: to how many, and how much."""
 
     grants: int
     credits: int

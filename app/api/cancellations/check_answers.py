@@ -1,4 +1,4 @@
-"""A plan that the payment service is asked about: told as it goes, or answered at the end."""
+"""A plan that the payment service is asked about, as events or as one answer."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -47,7 +47,7 @@ RESPONSE: Final[dict[str, Any]] = {
 async def planned(
     service: State, who: Caller, body: bodies.CancellationRequest
 ) -> tuple[PlannedPayments, CheckWords, Steps]:
-    """The plan, how it is told, and the steps of its check, which have not begun.
+    """The plan, how it is told, and its check's steps, not yet begun.
 
     Raises:
         Invalid: as for a plan.

@@ -91,7 +91,7 @@ class LinesNotAsked(Answer):
 
 
 class PlanCheck(Answer):
-    """What the payment service says of a plan. It binds nobody: all of it may change."""
+    """What the payment service says of a plan: it binds nobody, and may change."""
 
     digest: str = Field(description="Of the plan that was asked about.")
     progress: PlanProgress

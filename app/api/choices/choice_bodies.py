@@ -1,4 +1,4 @@
-"""The bodies of choices: what a client is shown and says, and what their business sees."""
+"""The bodies of choices: what a client is shown, and what a business sees."""
 
 from typing import Literal, Self
 
@@ -42,7 +42,7 @@ class ChoiceForm(Answer):
 
 
 class ChoiceAnswer(Answer):
-    """What a client may choose, has chosen, or gets since the time is up. Nothing names them."""
+    """What a client may choose, has chosen, or gets. Nothing names them."""
 
     __qualname__ = "Choice"  # its name in the document
 

@@ -1,4 +1,4 @@
-"""A client's choice by their link, without a key; and a job's choices, for the business."""
+"""A client's choice by their link, and a job's choices for the business."""
 
 import hashlib
 from typing import Annotated
@@ -28,7 +28,7 @@ Token = Annotated[str, Path(description="Of the client's link.")]
 
 
 async def _whose(token: str, service: State, request: Request) -> WhoseChoice:
-    """Whose choice a link is for; links that nobody was given are counted as wrong keys are."""
+    """Whose choice a link is for; a wrong link counts as a wrong key."""
     governor: Governor = request.app.state.governor
     secret_box = service.settings.secret_box()
     whose = None if secret_box is None else links.read(secret_box, token)
@@ -43,7 +43,7 @@ async def _whose(token: str, service: State, request: Request) -> WhoseChoice:
 
 @router.get("/{token}", summary="What a client may choose", responses=problems("too-many-requests"))
 async def get_choice(token: Token, service: Service, request: Request) -> ChoiceAnswer:
-    """By the client's own link, without a key. It shows no name and no e-mail address.
+    """By the client's own link, without a key; it names nobody.
 
     It can be read for as long as the cancellation is there: after a choice, and after its time.
     """
@@ -76,7 +76,7 @@ async def list_bulk_cancellation_choices(
     limit: Annotated[Limit, Query()] = 50,
     cursor: Annotated[str | None, Query()] = None,
 ) -> Page[ClientChoice]:
-    """In the order of their ids. Empty until the worker has begun, and where nobody is asked.
+    """In the order of their ids; empty until the worker has begun.
 
     The link acts for the client: it is there for a key with `audit:read`.
     """

@@ -36,7 +36,7 @@ class Operation:
     checks_plans: bool  # where its query says so
 
     def streams(self, headers: Headers, query: bytes) -> bool:
-        """Whether it may take as long as its caller likes, to send or to read; or its upstream."""
+        """Whether it may take as long as its caller, or its upstream, likes."""
         return (
             self.always_streams
             or (self.streams_csv and prefers_csv(headers.get("accept")))

@@ -22,7 +22,7 @@ log = structlog.get_logger()
 
 
 async def choose(db: Database, queue: Queue, whose: WhoseChoice, form: RefundForm) -> ClientOffer:
-    """Have what this client gets back by the job come back in this form, at once.
+    """Have what this client gets back come back in this form, at once.
 
     The same form again changes nothing.
 

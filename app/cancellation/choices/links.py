@@ -1,4 +1,4 @@
-"""The token of a client's link: whose choice it is, signed. It lets its holder choose, no more.
+"""The token of a client's link, signed: its holder may choose, no more.
 
 No table keeps tokens. Each has a code of a key that is derived for this alone from the service's
 own, so that none can be guessed or made from another.

@@ -1,4 +1,4 @@
-"""What a client is shown by their link, and a job's clients with what each has chosen."""
+"""What a client's link shows, and what a job's clients have chosen."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from app.db.core.engine import Database
 from app.db.jobs import jobs
 from app.db.jobs.job import Job
 from app.db.refunds import choices
-from app.domain.nouns.choices import AskedRefund, AskingBusiness, ClientChoice, ClientOfJob
+from app.domain.nouns.choices import AskedRefund, AskingBusiness, ChosenForm, ClientOfJob
 from app.domain.owed.choice import Choice, bonus_of
 from app.domain.owed.terms_document import terms_of
 from app.domain.statuses import ChoiceStatus, JobStatus, RefundForm
@@ -22,7 +22,7 @@ from app.errors import NotFound
 
 @dataclass(frozen=True, slots=True)
 class OfferedForm:
-    """A form with what comes back in it, and what is on top: minor units by currency."""
+    """A form, what comes back in it and on top: minor units by currency."""
 
     form: RefundForm
     amounts: dict[str, int]
@@ -73,7 +73,7 @@ async def read(db: Database, whose: WhoseChoice) -> ClientOffer:
 async def offer_of(
     conn: AsyncConnection, job: Job | None, client_id: str, *, lock: bool = False
 ) -> ClientOffer:
-    """The same of a job; `lock`: of a locked one, and its refunds are locked, too.
+    """The same of a job; `lock`: of one that is locked with its refunds.
 
     Raises:
         NotFound: as `read`.
@@ -104,7 +104,7 @@ async def offer_of(
 
 def _status(
     refunds: Sequence[AskedRefund],
-    made: ClientChoice | None,
+    made: ChosenForm | None,
     at: dt.datetime,
     *,
     is_prepared: bool,

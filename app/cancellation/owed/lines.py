@@ -213,7 +213,7 @@ def _of_request(dialect: str, shape: Shape) -> sa.FromClause | None:
 
 
 def _lines_of_request(source: sa.FromClause, dialect: str, shape: Shape) -> sa.Subquery:
-    """The lines of sessions that are still to be had, with the grants that they would bring."""
+    """The lines of sessions still to be had, with the grants they bring."""
     said = _of_request(dialect, shape)
     lines = _lines(source, "as_of", shape, said)
     if not (isinstance(shape, TermsShape) and gives_goodwill(shape)):

@@ -70,7 +70,7 @@ async def history(
 
 
 def _check_default(document: Document, pointer: str) -> None:
-    """Make sure that who does nothing gets what the terms say: money, unless they return value."""
+    """Make sure that who does nothing gets what the terms return."""
     terms = terms_of(document)
     if terms.choice is None or asks(terms):
         return

@@ -1,4 +1,4 @@
-"""What must hold of choices: what a client chose is what comes back, first of all forms."""
+"""What must hold of choices: the form that was chosen comes first."""
 
 import sqlalchemy as sa
 

@@ -1,4 +1,4 @@
-"""What must hold of credits on top: as many as were promised, for whom the acceptance chose."""
+"""What must hold of credits on top: as promised, and for whom."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from app.db.tables import job_goodwill, jobs, refunds
 
 
 def grants_differ(scope: CheckScope) -> Rows:
-    """Expanded jobs that give more or less on top than they promised, or to somebody else."""
+    """Expanded jobs that give other credits on top than they promised."""
     grant = (refunds.c.job_id == jobs.c.id, refunds.c.line_no < 0)
     total = sa.func.coalesce(sa.func.sum(refunds.c.credits), 0)
     chosen = sa.exists().where(

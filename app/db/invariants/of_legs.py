@@ -1,4 +1,4 @@
-"""What must hold of the legs of a line: one follows another only after a refusal.
+"""What must hold of legs: one follows another only after a refusal.
 
 Together they never move more than the line.
 """

@@ -47,7 +47,7 @@ def key_columns(lines: sa.FromClause) -> tuple[sa.ColumnElement[Any], ...]:
 
 
 def is_owed(lines: sa.FromClause) -> sa.ColumnElement[bool]:
-    """Whether a line or refund is of what was paid: goodwill, on top of it, is not."""
+    """Whether a line or refund is of what was paid: goodwill is not."""
     return lines.c.line_no >= sa.literal_column("0")
 
 

@@ -19,7 +19,7 @@ async def end(conn: AsyncConnection, business_id: str, job_id: str) -> JobStatus
 
 
 async def fail_if_somebody_is_needed(conn: AsyncConnection, job_id: str) -> None:
-    """Let a job that was completed have ended with failures, if a person is needed after all."""
+    """Let a completed job have ended with failures, if a person is needed."""
     if await job_sessions.any_need_a_person(conn, job_id):
         completed = sa.and_(rows.c.id == job_id, rows.c.status == JobStatus.COMPLETED)
         await _end_as(conn, completed, job_id, JobStatus.COMPLETED_WITH_FAILURES)

@@ -56,7 +56,7 @@ class SharedPayments(NamedTuple):
 
 
 class SeenLine(NamedTuple):
-    """A line as a plan sees it; `values` are all that its digest is made of."""
+    """A line as a plan sees it; its digest is made of `values`."""
 
     session_id: str
     booking_id: str

@@ -56,7 +56,7 @@ async def lock_any(conn: AsyncConnection, job_id: str) -> Job | None:
 
 
 async def of_id(conn: AsyncConnection, job_id: str) -> Job | None:
-    """The job by id alone: for who has proved otherwise that they may know of it."""
+    """The job by id alone, for who may know of it by other proof."""
     return await _one(conn, _JOB.where(jobs.c.id == job_id))
 
 

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.db.core.dialect import now
 from app.db.refunds import history
 from app.db.tables import businesses, choices, job_sessions, refunds
-from app.domain.nouns.choices import AskedRefund, AskingBusiness, ClientChoice, ClientOfJob
+from app.domain.nouns.choices import AskedRefund, AskingBusiness, ChosenForm, ClientOfJob
 from app.domain.statuses import Method, RefundForm, RefundStatus
 
 ACTOR: Final = "client"
@@ -27,13 +27,13 @@ async def business_of(conn: AsyncConnection, business_id: str) -> AskingBusiness
     return AskingBusiness._make((await conn.execute(query)).one())
 
 
-async def of_client(conn: AsyncConnection, job_id: str, client_id: str) -> ClientChoice | None:
+async def of_client(conn: AsyncConnection, job_id: str, client_id: str) -> ChosenForm | None:
     """What this client has chosen for the job."""
     query = sa.select(choices.c.form, choices.c.chosen_at).where(
         choices.c.job_id == job_id, choices.c.client_id == client_id
     )
     row = (await conn.execute(query)).one_or_none()
-    return None if row is None else ClientChoice(RefundForm(row[0]), row[1])
+    return None if row is None else ChosenForm(RefundForm(row[0]), row[1])
 
 
 async def asked_refunds(
@@ -99,7 +99,7 @@ async def write(
 async def page(
     conn: AsyncConnection, job_id: str, *, after: str | None, limit: int
 ) -> list[ClientOfJob]:
-    """Clients of the job who were asked, in the order of their ids, from the one after `after`."""
+    """Clients of the job who were asked, from the one after `after`."""
     is_untouched = sa.and_(
         refunds.c.status == RefundStatus.PENDING.value,
         refunds.c.epoch == 0,

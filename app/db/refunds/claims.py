@@ -144,7 +144,7 @@ async def claim(
     waited_seconds: float = 0.0,
     from_due_at: str | None = None,
 ) -> list[ClaimedRefund]:
-    """Take up to `most` due refunds of one job, asked of the upstream of this method.
+    """Take up to `most` due refunds of one job at one upstream.
 
     They are this worker's for `lease_seconds`. With `waited_seconds`, only such as have been due
     for so long already; with `from_due_at`, only such as became due then or later. Pending ones

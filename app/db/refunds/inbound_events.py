@@ -46,7 +46,7 @@ async def record_once(conn: AsyncConnection, source: str, event_id: str) -> bool
 
 
 async def job_of(conn: AsyncConnection, refund_id: str, method: str) -> str | None:
-    """The job of a refund at the upstream of this method; None: there is no such refund.
+    """The job of a refund at this upstream; None: there is none.
 
     It is looked for in every business, and without a lock.
     """

@@ -1,4 +1,4 @@
-"""The legs of a line: the next one is written in the transaction that records a refusal.
+"""The legs of a line: the next is written with the recorded refusal.
 
 So a line is never without a leg that a machine or a person has in hand, and never has two: the
 leg that is followed is `replaced` by then. Should its upstream have made it after all, the line is
@@ -27,7 +27,7 @@ from app.domain.statuses import (
 
 
 class LineSoFar(NamedTuple):
-    """The forms that a line has been tried in, and whether it is all that its payment paid.
+    """The forms a line was tried in, and whether it is its payment's whole.
 
     `is_left_out`: its last leg was not sent, since an earlier one had been made after all.
     """
@@ -38,7 +38,7 @@ class LineSoFar(NamedTuple):
 
 
 class FollowingLeg(NamedTuple):
-    """A leg to write: its id, the one that it follows, its form and amount (minor units)."""
+    """A leg to write after another: its form and amount (minor units)."""
 
     id: str
     follows: str
@@ -129,7 +129,7 @@ async def line_so_far(conn: AsyncConnection, refund_id: str) -> LineSoFar:
 async def leave_out_needless(
     conn: AsyncConnection, job_id: str, refund_ids: Sequence[str], *, actor: str
 ) -> list[str]:
-    """Leave out the last legs of these refunds' lines that were not made, where an earlier one was.
+    """Leave out last legs that were not made, where an earlier one was.
 
     Not made is what was not sent, or was refused. An earlier one that is then the only one which
     was made returned its line. The job's row is locked already.
@@ -166,7 +166,7 @@ class _Leg(NamedTuple):
 async def _lines_of(
     conn: AsyncConnection, job_id: str, refund_ids: Sequence[str]
 ) -> list[list[_Leg]]:
-    """All legs of the lines that these refunds are of, locked, each line's in their order."""
+    """All legs of these refunds' lines, locked, each line's in their order."""
     named, leg = refunds.alias("named"), refunds
     line = ("business_id", "booking_id", "line_no")
     query = (

@@ -209,7 +209,7 @@ def _following(outcomes: Sequence[Recorded], changed: Sequence[str]) -> list[leg
 
 
 def _later_refusals(outcomes: Sequence[Recorded], changed: Sequence[str]) -> list[str]:
-    """Legs that followed others, and came to nothing: an earlier one may have been made since."""
+    """Legs that followed others and came to nothing."""
     in_vain = (RefundStatus.REJECTED, RefundStatus.REPLACED, RefundStatus.SKIPPED)
     return [
         one.id

@@ -232,7 +232,7 @@ async def count_open(conn: AsyncConnection, job_id: str, *, at_most: int) -> int
 
 
 async def next_due_in(conn: AsyncConnection, job_id: str, method: str) -> float | None:
-    """Seconds until a refund at the upstream of this method is due; 0 or less: now.
+    """Seconds until a refund at this upstream is due; 0 or less: now.
 
     None: none is open.
     """

@@ -1,4 +1,4 @@
-"""The whole schema on a page; what goes out to webhooks is on the next (`webhooks`).
+"""The whole schema on a page; that of webhooks is on the next.
 
 What a row may be is said by CHECKs and unique indexes, not by the code that writes it. Three things
 hold the promise here: one live claim of a session over all jobs (`one_live_acceptance`), one refund

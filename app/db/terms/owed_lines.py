@@ -1,9 +1,9 @@
 """What bookings of chosen sessions get back by terms, as one SELECT.
 
 The plan, the 202's CSV and the expansion of a job with terms read it, as they read `entitlements`
-of one without. The rule is `domain.terms`: who gets what is a tree made of its `treatment`, and the
-arithmetic of a fee is its `fee_of` and the spreading that `owed` does. A test draws bookings, terms
-and overrides, and holds both to each other.
+of one without. The rule is `domain.owed.terms`: who gets what is a tree made of its `treatment`,
+and the arithmetic of a fee is its `fee_of` and the spreading that `owed` does. A test draws
+bookings, terms and overrides, and holds both to each other.
 """
 
 from typing import Any, Final, NamedTuple
@@ -130,7 +130,7 @@ def owed_lines(
 
 
 def _is_asked(lines: sa.FromClause, terms: Terms) -> sa.ColumnElement[bool]:
-    """`domain.terms` in SQL: what comes back of a payment, in no form that a person has said."""
+    """`domain.owed.terms` in SQL: in which form a payment comes back by itself."""
     if not rule.asks(terms):
         return sa.false()
     return sa.and_(
@@ -231,7 +231,7 @@ def _charged(lines: sa.Subquery, terms: Terms) -> sa.Subquery:
 
 
 def _part(lines: sa.Subquery) -> sa.ColumnElement[int]:
-    """What a line bears of its booking's fee: as `domain.terms` spreads it."""
+    """What a line bears of its booking's fee: as `domain.owed.terms` spreads it."""
     after = lines.c.from_here - lines.c.paid
     spread = share_of(lines.c.fee, lines.c.from_here, lines.c.whole) - share_of(
         lines.c.fee, after, lines.c.whole
@@ -243,7 +243,7 @@ def _part(lines: sa.Subquery) -> sa.ColumnElement[int]:
 def _fee(
     amount: sa.ColumnElement[int], currency: sa.ColumnElement[str], terms: Terms
 ) -> sa.ColumnElement[int]:
-    """`domain.terms.fee_of` in SQL: the terms' own numbers are parameters."""
+    """`domain.owed.terms.fee_of` in SQL: the terms' own numbers are parameters."""
     fee: sa.ColumnElement[int] = _NOTHING
     if terms.keep_basis_points:
         points = sa.bindparam("keep_basis_points", type_=_NUMBER)

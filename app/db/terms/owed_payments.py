@@ -1,4 +1,4 @@
-"""The payments that are to be refunded, and how much is to come back of each.
+"""The payments to be refunded, and how much of each.
 
 What comes back as store credit is no payment's. Amounts are what the terms return, not what was
 paid. All lines count towards what a payment and a currency need, whether they are among those that
@@ -30,7 +30,7 @@ _OF_LINE: Final = (
 
 
 class CurrencyNeed(NamedTuple):
-    """All lines of money to return of one currency in one form: how many, what they come to."""
+    """Lines of money to return of one currency and form, counted and summed."""
 
     currency: str
     returned_as: str

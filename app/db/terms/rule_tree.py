@@ -1,4 +1,4 @@
-"""A rule of `domain.terms` as CASEs: asked of every combination, and told by the database.
+"""A rule of `domain.owed.terms` as CASEs: asked of every combination, and told by the database.
 
 A question whose answer makes no difference is not asked there.
 """

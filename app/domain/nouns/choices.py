@@ -13,7 +13,7 @@ class AskingBusiness(NamedTuple):
     timezone: str
 
 
-class ClientChoice(NamedTuple):
+class ChosenForm(NamedTuple):
     """What a client has chosen, and when."""
 
     form: RefundForm

@@ -16,7 +16,7 @@ FORMS = (RefundForm.ORIGINAL, RefundForm.STORE_CREDIT)
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The forms in the order in which they are offered, and what holds if nobody chooses."""
+    """The forms that are offered, in order, and what holds by default."""
 
     offer: tuple[RefundForm, ...] = FORMS
     default: RefundForm = RefundForm.ORIGINAL
@@ -35,7 +35,7 @@ def open_until(
 
 
 def bonus_of(amount: int, form: RefundForm, choice: Choice) -> int:
-    """What is given on top of an amount in minor units to who has chosen this form."""
+    """What is on top of an amount in minor units for choosing this form."""
     if form is not RefundForm.STORE_CREDIT:
         return 0
     return percent_of(amount, choice.bonus_basis_points)

@@ -11,7 +11,7 @@ from app.domain.statuses import TAKES_A_PLACE
 
 
 class GoodwillPer(StrEnum):
-    """How often goodwill is given: once to each client of a job, or for each booking."""
+    """How often goodwill is given: once a client of a job, or a booking."""
 
     CLIENT = "client"
     BOOKING = "booking"

@@ -128,7 +128,7 @@ class PaidLine(NamedTuple):
 
 
 class Owed(NamedTuple):
-    """What of a line comes back, what is kept, the rule that keeps it, and the form.
+    """What of a line comes back and in which form, what is kept and why.
 
     The form is that in which it is tried first.
     """

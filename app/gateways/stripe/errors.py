@@ -59,7 +59,7 @@ def error_of(answer: HttpAnswer) -> Mapping[str, Any]:
 
 
 def state_of(error: Mapping[str, Any]) -> str | None:
-    """The state of the intent that a call came too early or too late for; None: it is not that."""
+    """The intent's state that a call came too early or late for, or None."""
     if error.get("code") != "payment_intent_unexpected_state":
         return None
     intent = error.get("payment_intent")

@@ -1,4 +1,4 @@
-"""The gateway to Stripe: each order to the call of its form, and the optional reads."""
+"""The gateway to Stripe: a call for each form, and the optional reads."""
 
 from app.domain.statuses import RefundForm
 from app.gateways.by_reference import utc_now

@@ -1,4 +1,4 @@
-"""Stripe's optional reads: a payment as it stands, and the balance that refunds are taken from.
+"""Stripe's optional reads: a payment as it stands, and the balance.
 
 docs.stripe.com/api/charges and docs.stripe.com/api/balance. The money of a payment intent is that
 of its newest charge: nobody can pay it again after one has succeeded. Until when a bank takes a
@@ -37,11 +37,11 @@ _Currency = Annotated[str, Field(pattern=r"^[a-z]{3}$")]
 _Amount = Annotated[int, Field(ge=0)]
 
 
-class _Strict(BaseModel):
+class _ReadBody(BaseModel):
     model_config = ConfigDict(strict=True)
 
 
-class _Charge(_Strict):
+class _ReadCharge(_ReadBody):
     status: str
     amount: _Amount
     amount_captured: _Amount | None = None  # accounts of API versions before 2020 have none
@@ -51,16 +51,16 @@ class _Charge(_Strict):
     disputed: bool
 
 
-class _Charges(_Strict):
-    data: list[_Charge]
+class _Charges(_ReadBody):
+    data: list[_ReadCharge]
 
 
-class _Part(_Strict):
+class _Part(_ReadBody):
     amount: int
     currency: _Currency
 
 
-class _Balance(_Strict):
+class _StripeBalance(_ReadBody):
     available: list[_Part]
 
 
@@ -86,7 +86,9 @@ async def read_payment(
     try:
         document = json_of(reply)
         charges = (
-            [_Charge.model_validate(document)] if by_id else _Charges.model_validate(document).data
+            [_ReadCharge.model_validate(document)]
+            if by_id
+            else _Charges.model_validate(document).data
         )
     except ValidationError:
         return FactsUnknown("the answer is no charge of Stripe's")
@@ -103,7 +105,7 @@ async def read_balance(
     if not isinstance(reply, HttpAnswer) or reply.status != 200:  # noqa: PLR2004
         return _unknown(reply, now=now)
     try:
-        parts = _Balance.model_validate(json_of(reply)).available
+        parts = _StripeBalance.model_validate(json_of(reply)).available
     except ValidationError:
         return FactsUnknown("the answer is no balance of Stripe's")
     amounts = {part.currency.upper(): part.amount for part in parts}
@@ -119,7 +121,7 @@ def _unknown(reply: Reply, *, now: datetime) -> FactsUnknown:
     return unknown
 
 
-def _facts(charge: _Charge) -> PaymentFacts:
+def _facts(charge: _ReadCharge) -> PaymentFacts:
     currency = charge.currency.upper()
     paid = charge.amount
     if charge.captured and charge.amount_captured is not None:

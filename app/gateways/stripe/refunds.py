@@ -243,12 +243,12 @@ def _of_destination(order: Order) -> dict[str, str]:
 
 
 def payment_of(order: Order) -> dict[str, str] | None:
-    """The field that names the payment, with its id; None: it is no id of Stripe's."""
+    """The field that names the payment, and its id; None: not Stripe's."""
     payment_id = order.payment_id or ""
     field = payment_field(payment_id)
     return None if field is None else {field: payment_id}
 
 
 def payment_field(payment_id: str) -> str | None:
-    """What Stripe calls a payment with such an id; None: it is no id of Stripe's."""
+    """What Stripe calls a payment with such an id; None: nothing."""
     return _PAYMENT_FIELD.get(payment_id[:3])

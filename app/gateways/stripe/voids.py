@@ -54,11 +54,11 @@ _CAPTURED: Final = "succeeded"
 _LEAST_SHARE: Final = 0.25
 
 
-class _Strict(BaseModel):
+class _VoidBody(BaseModel):
     model_config = ConfigDict(strict=True)
 
 
-class _Intent(_Strict):
+class _Intent(_VoidBody):
     id: Annotated[str, Field(pattern=r"^pi_[!-~]{1,250}$")]
     status: str
     amount: int
@@ -75,7 +75,7 @@ class _Intent(_Strict):
         return same and self.amount == order.amount_minor
 
 
-class _Charge(_Strict):
+class _Charge(_VoidBody):
     payment_intent: Annotated[str, Field(pattern=r"^pi_[!-~]{1,250}$")] | None
 
 
@@ -147,7 +147,7 @@ class StripeVoids:
         return outcome_of(reply, theirs, now=self._clock(), classifier=_classify)
 
     async def look_up(self, order: Order) -> Finding:
-        """Whether the authorisation is let go, and by us as far as that can be told."""
+        """Whether the authorisation is let go, and, as far as told, by us."""
         theirs = in_their_units(order)
         if theirs is None or payment_field(order.payment_id or "") is None:
             return Indeterminate("look-up: the order could not be one for Stripe")
@@ -179,7 +179,7 @@ def _path(of: str, its_id: str) -> str:
 
 
 async def _intent_of(steps: _Steps, order: Order) -> _Intent | Reply | None:
-    """The payment's intent, None where it has none; or the reply that does not show it."""
+    """The payment's intent, or None, or the reply that doesn't show it."""
     payment_id = order.payment_id or ""
     match payment_field(payment_id):
         case None:

@@ -83,7 +83,7 @@ def cannot_be_made(form: RefundForm, code: str) -> bool:
 
 
 def may_go_on(ladder: Ladder, form: RefundForm, code: str) -> bool:
-    """Whether a refusal with this code may have a leg after it: what to look up is worth it."""
+    """Whether a refusal with this code may have a leg after it."""
     return (
         code == NOT_CAPTURED
         or asks_for_rest(ladder, form, code)

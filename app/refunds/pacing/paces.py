@@ -72,7 +72,7 @@ class Paces:
         return self._accounts.setdefault(name, Account(AccountRate(self._worker)))
 
     def window(self, business_id: str, method: UpstreamMethod) -> int:
-        """Calls that the business's refunds may have in flight here; the most if none are sent."""
+        """Calls that the business's refunds may have in flight here, at most."""
         pace = self._paces.get((business_id, method))
         return self._most if pace is None else pace.window
 

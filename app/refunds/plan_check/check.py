@@ -1,4 +1,4 @@
-"""Asks the payment service what would become of each payment of a plan, and tells as it goes.
+"""Asks the payment service about each payment of a plan, and tells as it goes.
 
 Each payment is asked about once, whatever number of lines name it, at the turns of `turns`. A read
 that fails makes its lines unknown and nothing else. No connection to the database is held while it
@@ -35,7 +35,7 @@ _SILENT_SECONDS: Final = 5.0  # without anything to tell
 
 @dataclass(frozen=True, slots=True)
 class CheckProgress:
-    """Lines: asked about, of how many, and how many of them are at risk, or unknown."""
+    """Lines asked about, of how many, at risk, and unknown."""
 
     asked: int
     of: int
@@ -59,7 +59,7 @@ class LineAtRisk:
 
 @dataclass(frozen=True, slots=True)
 class CurrencyBalance:
-    """What there is to return money from, where that is known, and what the plan needs."""
+    """What there is to return money from, and what the plan needs."""
 
     currency: str
     available_minor: int | None
@@ -82,7 +82,7 @@ CheckStep = CheckProgress | LineAtRisk | CheckResult
 async def check_plan(
     runtime: Runtime | None, business_id: str, planned: PlannedPayments, *, seconds: float
 ) -> AsyncGenerator[CheckStep | None]:
-    """Steps to the result, which is the last; None where there was nothing to tell for a while.
+    """Steps to the result, which is the last; None: nothing to tell for now.
 
     Without it when the process stops. Closing it ends all that it began.
 
@@ -172,7 +172,7 @@ class _Check:
 async def _told(
     check: _Check, asking: asyncio.Task[None], stopping: asyncio.Event
 ) -> AsyncGenerator[CheckProgress | LineAtRisk | None]:
-    """What is new, for as long as it is asked: a reader who is slow is told less often."""
+    """What is new, while it is asked; a slow reader is told less often."""
     risks, told, told_at = 0, None, time.monotonic()
     while not stopping.is_set():
         has_ended = asking.done()

@@ -1,4 +1,4 @@
-"""What an answer about a payment says of a line that is to come back of it. Pure."""
+"""What an answer about a payment says of a line of it. Pure."""
 
 from datetime import datetime
 

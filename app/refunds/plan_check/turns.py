@@ -1,4 +1,4 @@
-"""When the calls of a check go: behind the refunds of its account, and never many of them.
+"""When a check's calls go: behind refunds, and never many.
 
 A check is a guest at the account's rate. It goes by what the workers have found and learns for
 itself alone: a service that takes fewer reads than refunds must slow down no refund. What it is
@@ -203,7 +203,7 @@ async def _made(read: Callable[[], Awaitable[A]]) -> A | FactsUnknown:
 
 
 def _signal_of(answer: PaymentAnswer | BalanceAnswer | None) -> tuple[Signal | None, float]:
-    """What an answer says of the upstream, and for how long it asks to be left alone."""
+    """What an answer says of the upstream, and how long to leave it."""
     match answer:
         case None:
             return None, 0.0  # given up while it was under way
