@@ -12,6 +12,8 @@ from app.db import schema, tables
 from app.db.core.engine import Database
 from app.db.tables import webhooks as webhook_tables
 
+_NOT_YET = {"job_goodwill"}  # tables that the oldest revision played here has not
+
 
 def revise(url, step, *arguments):
     config = schema._config()
@@ -96,7 +98,8 @@ def test_rows_of_before_what_is_kept_was_named_are_as_they_were_and_their_job_s_
     async def written_before():
         db = Database(database_url)
         for name in ROWS:
-            await insert(db, name)
+            if name not in _NOT_YET:
+                await insert(db, name)
         await insert(db, "refunds", **SETTLED | NEW_REFUND | NONE | {"failure_code": "attended"})
         await db.close()
 

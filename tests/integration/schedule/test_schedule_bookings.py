@@ -251,6 +251,7 @@ async def store_refunds(db):
                 "booking_id": "b1",
                 "client_id": "c1",
                 "line_no": line_no,
+                "upstream": line["method"],
                 "due_at": None if final else at,
                 "outcome_seq": line_no if final else None,
                 "settled_at": at if final else None,
