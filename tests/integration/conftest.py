@@ -1,9 +1,12 @@
 """What tests of steps ask for: upstreams with books, peers, a studio and a stranger."""
 
+import asyncio
 import contextlib
 
 import httpx
 import pytest
+import sqlalchemy as sa
+from integration.model.at_once import Place
 from worlds.peers import Peer, listening
 from worlds.queue import Unheard
 from worlds.records import client
@@ -78,3 +81,12 @@ async def stranger(studio, db):
         desk = Desk(http)
         await desk.session("theirs")
         yield desk
+
+
+@pytest.fixture
+def place(sqlite_url):
+    """Where a model's businesses are: one SQLite file, and the loop that all of a run share."""
+    with asyncio.Runner() as runner:
+        place = Place(runner, sa.make_url(sqlite_url).database)
+        yield place
+        place.close()

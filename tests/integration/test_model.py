@@ -6,13 +6,11 @@ people, in any order. The code under test is the real one on a SQLite file. `mak
 them again.
 """
 
-import asyncio
 import datetime as dt
 import os
 import sys
 
 import pytest
-import sqlalchemy as sa
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -306,12 +304,17 @@ class Business(RuleBasedStateMachine):
             self.desk.close()
 
 
-@pytest.fixture
-def place(sqlite_url):
-    with asyncio.Runner() as runner:
-        place = Place(runner, sa.make_url(sqlite_url).database)
-        yield place
-        place.close()
+def play(machine, place, *, runs, steps):
+    """Let Hypothesis draw so many runs of a business in this place, each of so many steps."""
+    studio = type("Studio", (machine,), {"place": place})
+    often = settings(
+        max_examples=runs,
+        stateful_step_count=steps,
+        deadline=None,
+        print_blob=True,
+        suppress_health_check=list(HealthCheck),
+    )
+    run_state_machine_as_test(studio, settings=often)
 
 
 # Hypothesis may take minutes to find the shortest way to a failure
@@ -320,15 +323,4 @@ def place(sqlite_url):
 def test_nothing_is_lost_and_nothing_is_refunded_twice_whatever_happens_in_whatever_order(
     place, runs
 ):
-    class Studio(Business):
-        pass
-
-    Studio.place = place
-    often = settings(
-        max_examples=runs,
-        stateful_step_count=STEPS,
-        deadline=None,
-        print_blob=True,
-        suppress_health_check=list(HealthCheck),
-    )
-    run_state_machine_as_test(Studio, settings=often)
+    play(Business, place, runs=runs, steps=STEPS)

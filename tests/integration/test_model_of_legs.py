@@ -4,22 +4,26 @@ Payments stand as drawn, the credits service gives value or does not, what is le
 be read or can't, and networks deliver late what was refused.
 """
 
-import asyncio
 import itertools
 import os
-import sys
 
 import pytest
-import sqlalchemy as sa
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import initialize, precondition, rule, run_state_machine_as_test
-from integration.model.at_once import Place
+from hypothesis.stateful import initialize, precondition, rule
 from integration.model.books import Kind
 from integration.model.desk import SESSIONS
 from integration.model.leg_books import LegBooks, Reading, State, Value
 from integration.model.leg_life import LifeOfLegs
-from integration.test_model import DATE, HOLD_SECONDS, PICK, RARELY, TURNS, Business, picked
+from integration.test_model import (
+    DATE,
+    HOLD_SECONDS,
+    PICK,
+    RARELY,
+    TURNS,
+    Business,
+    picked,
+    play,
+)
 
 from app.cancellation.request import Request
 from app.queue import LocalQueue
@@ -111,34 +115,16 @@ class BusinessWithTerms(Business):
 
     def an_upstream_speaks(self, reference):
         row = next(row for row in self.desk.refunds() if row["id"] == reference)
-        of_credits = row["method"] == "credit" or row["returned_as"] == "store_credit"
         self.run(
             take(
                 self.place.db,
                 LocalQueue(),
-                InboundSource.CREDITS if of_credits else InboundSource.PAYMENTS,
+                InboundSource.CREDITS if row["upstream"] == "credit" else InboundSource.PAYMENTS,
                 event_id=f"{self.name} {next(self.events)}",
                 reference=reference,
             )
         )
         self.watch.look()
-
-    def teardown(self):
-        try:
-            if sys.exc_info()[0] is None:
-                self.run(self.life.verify())
-                self.run(self.life.comes_to_rest())
-                self.run(self.life.verify(overdue_seconds=60))
-        finally:
-            self.desk.close()
-
-
-@pytest.fixture
-def place(sqlite_url):
-    with asyncio.Runner() as runner:
-        place = Place(runner, sa.make_url(sqlite_url).database)
-        yield place
-        place.close()
 
 
 # Hypothesis may take minutes to find the shortest way to a failure
@@ -147,15 +133,4 @@ def place(sqlite_url):
 def test_legs_of_a_line_never_move_more_than_the_line_whatever_happens_in_whatever_order(
     place, runs
 ):
-    class Studio(BusinessWithTerms):
-        pass
-
-    Studio.place = place
-    often = settings(
-        max_examples=runs,
-        stateful_step_count=STEPS,
-        deadline=None,
-        print_blob=True,
-        suppress_health_check=list(HealthCheck),
-    )
-    run_state_machine_as_test(Studio, settings=often)
+    play(BusinessWithTerms, place, runs=runs, steps=STEPS)
