@@ -82,6 +82,8 @@ WAIVED = "waived"
 ALREADY_REFUNDED = "already_refunded"
 # The failure code of a line where another line's refund has returned all that was paid.
 ALREADY_REFUNDED_HERE = "already_refunded_here"
+# The failure code of a leg whose upstream does not offer its form.
+FORM_NOT_SUPPORTED = "form_not_supported"
 # The failure code of a leg that was made after its refusal, when another leg had followed.
 RETURNED_TWICE = "returned_twice"
 
@@ -105,6 +107,11 @@ class RefundForm(StrEnum):
 
 # Those that the credits service makes, whatever was paid with.
 OF_CREDITS: Final = (RefundForm.STORE_CREDIT, RefundForm.GOODWILL)
+
+
+def upstream_of(method: Method, form: RefundForm) -> Method:
+    """The upstream that a refund in this form is asked of, by its method."""
+    return Method.CREDIT if form in OF_CREDITS else method
 
 
 # Who may have a refund look again after a success, as its history names them.

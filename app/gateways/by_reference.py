@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, assert_never
 
-from app.domain.statuses import RefundForm
+from app.domain.statuses import FORM_NOT_SUPPORTED, RefundForm
 from app.gateways.answers import finding_of, outcome_of
 from app.gateways.facts import BalanceAnswer, PaymentAnswer, PaymentAsked, Unsupported
 from app.gateways.http import UpstreamClient, bearer
-from app.gateways.optional import FORM_NOT_SUPPORTED, lacks
+from app.gateways.optional import lacks
 from app.gateways.outcomes import (
     Absent,
     ConnectedAccount,

@@ -25,8 +25,6 @@ from app.gateways.http import Broken, HttpAnswer, NotSent, Reply
 from app.gateways.outcomes import Limit
 
 PAYMENT_NOT_FOUND: Final = "payment_not_found"
-# Why an order is refused whose form the upstream does not offer.
-FORM_NOT_SUPPORTED: Final = "form_not_supported"
 
 
 class _OptionalBody(BaseModel):

@@ -10,7 +10,7 @@ from app.db.jobs.ceilings import Sibling
 from app.db.refunds.claims import ClaimedRefund
 from app.db.refunds.legs import LineSoFar
 from app.domain.refund_update import RefundUpdate
-from app.domain.statuses import ALREADY_REFUNDED, RefundForm, RefundStatus
+from app.domain.statuses import ALREADY_REFUNDED, FORM_NOT_SUPPORTED, RefundForm, RefundStatus
 from app.gateways.outcomes import (
     Absent,
     Finding,
@@ -25,7 +25,7 @@ from app.gateways.outcomes import (
     Unavailable,
 )
 from app.refunds import policy
-from app.refunds.legs.ladder import FORM_NOT_SUPPORTED, Ladder, RefusedLeg, next_leg
+from app.refunds.legs.ladder import Ladder, RefusedLeg, next_leg
 from app.refunds.policy import AttemptContext
 
 

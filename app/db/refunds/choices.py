@@ -14,7 +14,7 @@ from app.db.core.dialect import now
 from app.db.refunds import history
 from app.db.tables import businesses, choices, job_sessions, refunds
 from app.domain.nouns.choices import AskedRefund, AskingBusiness, ChosenForm, ClientOfJob
-from app.domain.statuses import Method, RefundForm, RefundStatus
+from app.domain.statuses import Method, RefundForm, RefundStatus, upstream_of
 
 ACTOR: Final = "client"
 
@@ -85,7 +85,7 @@ async def write(
         .where(refunds.c.id == sa.bindparam("refund_id"))
         .values(
             returned_as=form.value,
-            upstream=(Method.CREDIT if form is RefundForm.STORE_CREDIT else Method.PAYMENT).value,
+            upstream=upstream_of(Method.PAYMENT, form).value,
             bonus_minor=sa.bindparam("bonus"),
             due_at=now(),
             first_due_at=now(),

@@ -18,11 +18,11 @@ from app.db.tables import ceilings, jobs, refunds
 from app.domain.owed.terms import SkipReason
 from app.domain.statuses import (
     ALREADY_REFUNDED_HERE,
-    OF_CREDITS,
     RETURNED_TWICE,
     Method,
     RefundForm,
     RefundStatus,
+    upstream_of,
 )
 
 
@@ -53,15 +53,15 @@ _KEPT: Final = """r.kept_amount_minor + r.amount_minor - n.amount_minor, 0,
   coalesce(r.kept_by, CASE WHEN n.amount_minor < r.amount_minor THEN '{part_refunded}' END)"""
 
 
-def _insertion(given: str, *, id_: str, clock: str) -> sa.TextClause:
+def _insertion(given: str, *, clock: str) -> sa.TextClause:
     kept = _KEPT.format(part_refunded=SkipReason.PART_REFUNDED)
     copied = ", ".join(f"r.{name}" for name in _COPIED.split(", "))
     return sa.text(f"""
 INSERT INTO refunds (id, {_COPIED}, leg, returned_as, upstream, amount_minor,
   kept_amount_minor, kept_credits, kept_by,
   status, due_at, first_due_at, epoch, attempts, key_generation)
-SELECT {id_}, {copied}, r.leg + 1, n.form,
-  CASE WHEN n.form IN {tuple(map(str, OF_CREDITS))} THEN 'credit' ELSE r.method END, n.amount_minor,
+SELECT n.id, {copied}, r.leg + 1, n.form,
+  n.upstream, n.amount_minor,
   {kept},
   'pending', {clock}, {clock}, 0, 0, 0
 FROM refunds AS r JOIN {given} AS n ON r.id = n.follows
@@ -71,14 +71,13 @@ FROM refunds AS r JOIN {given} AS n ON r.id = n.follows
 _INSERTION: Final = {
     "postgresql": _insertion(
         "(SELECT * FROM jsonb_to_recordset(CAST(:legs AS jsonb))"
-        " AS g(id uuid, follows uuid, form text, amount_minor bigint))",
-        id_="n.id",
+        " AS g(id uuid, follows uuid, form text, upstream text, amount_minor bigint))",
         clock="clock_timestamp()",
     ),
     "sqlite": _insertion(
         "(SELECT value ->> 'id' AS id, value ->> 'follows' AS follows, value ->> 'form' AS form,"
+        " value ->> 'upstream' AS upstream,"
         " value ->> 'amount_minor' AS amount_minor FROM json_each(:legs))",
-        id_="n.id",
         clock=f"strftime('{SQLITE_FORMAT}', 'now')",
     ),
 }
@@ -89,8 +88,8 @@ async def add(conn: AsyncConnection, legs: Sequence[FollowingLeg]) -> None:
 
     They claim nothing of a ceiling: the line has claimed its sum once.
     """
-    given = orjson.dumps([one._asdict() for one in legs]).decode()
-    await conn.execute(_INSERTION[conn.dialect.name], {"legs": given})
+    given = [one._asdict() | {"upstream": upstream_of(Method.PAYMENT, one.form)} for one in legs]
+    await conn.execute(_INSERTION[conn.dialect.name], {"legs": orjson.dumps(given).decode()})
 
 
 async def line_so_far(conn: AsyncConnection, refund_id: str) -> LineSoFar:

@@ -1,10 +1,9 @@
 """The gateway to Stripe: a call for each form, and the optional reads."""
 
-from app.domain.statuses import RefundForm
+from app.domain.statuses import FORM_NOT_SUPPORTED, RefundForm
 from app.gateways.by_reference import utc_now
 from app.gateways.facts import BalanceAnswer, PaymentAnswer, PaymentAsked
 from app.gateways.http import UpstreamClient
-from app.gateways.optional import FORM_NOT_SUPPORTED
 from app.gateways.outcomes import Absent, Finding, Order, Outcome, PaymentAccount, Rejected
 from app.gateways.stripe.reads import read_balance, read_payment
 from app.gateways.stripe.refunds import StripeRefunds

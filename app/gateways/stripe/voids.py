@@ -20,10 +20,11 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from app.domain.statuses import FORM_NOT_SUPPORTED
 from app.gateways.answers import json_of, one_line, outcome_of
 from app.gateways.by_reference import utc_now
 from app.gateways.http import Broken, HttpAnswer, NotSent, Reply, UpstreamClient
-from app.gateways.optional import FORM_NOT_SUPPORTED, unknown_of
+from app.gateways.optional import unknown_of
 from app.gateways.outcomes import (
     Absent,
     Finding,
