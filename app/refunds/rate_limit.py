@@ -70,6 +70,13 @@ def account_of(
             return f"business:{business_id}"
 
 
+def pace_of_account(
+    runtime: Runtime, method: UpstreamMethod, payment_account: PaymentAccount, business_id: str
+) -> str:
+    """The name under which all who call an upstream for this account keep one pace."""
+    return f"{method}:{account_of(runtime, method, payment_account, business_id)}"
+
+
 async def acquire(runtime: Runtime, limit: RateLimit, *, wanted: int) -> int:
     """How many of the wanted calls may be made now.
 

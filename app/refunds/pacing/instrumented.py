@@ -1,6 +1,6 @@
 """A gateway whose calls are counted, and told to the pace of its upstream.
 
-Each call passes the fault points before and after it.
+Refunds and look-ups pass the fault points before and after them.
 """
 
 from dataclasses import dataclass
@@ -32,6 +32,18 @@ from app.gateways.outcomes import (
 )
 from app.refunds import policy
 from app.refunds.pacing.pace import Pace, Signal
+
+# Where another call was at the same object, the upstream is well.
+_SIGNALS: Final = {
+    Limit.RATE: Signal.THROTTLED,
+    Limit.CONCURRENCY: Signal.CROWDED,
+    Limit.OBJECT: Signal.WELL,
+}
+
+
+def signal_of(limit: Limit | None) -> Signal:
+    """What a call that was too many says of the upstream; None: it failed otherwise."""
+    return Signal.FAILING if limit is None else _SIGNALS[limit]
 
 
 @dataclass(slots=True)
@@ -88,9 +100,9 @@ class InstrumentedGateway:
             case PaymentFacts() | PaymentNotFound() | Unsupported():
                 self.signal = Signal.WELL
             case Throttled(asked, limit):
-                self.signal = _SIGNALS[limit]
+                self.signal = signal_of(limit)
             case Indeterminate(_, asked, limit) | FactsUnknown(_, asked, limit):
-                self.signal = Signal.FAILING if limit is None else _SIGNALS[limit]
+                self.signal = signal_of(limit)
             case Unavailable(_, asked):
                 self.signal = Signal.FAILING
             case _:
@@ -101,11 +113,3 @@ class InstrumentedGateway:
             self.pace.answered(
                 sent_at, refused=refused, retry_after_seconds=self.retry_after_seconds
             )
-
-
-# Where another call was at the same object, the upstream is well.
-_SIGNALS: Final = {
-    Limit.RATE: Signal.THROTTLED,
-    Limit.CONCURRENCY: Signal.CROWDED,
-    Limit.OBJECT: Signal.WELL,
-}

@@ -15,8 +15,9 @@ import structlog
 
 from app.db.core.outage import is_outage
 from app.gateways.facts import BalanceAnswer, FactsUnknown, PaymentAnswer
-from app.gateways.outcomes import Limit, PaymentAccount, UpstreamMethod
+from app.gateways.outcomes import PaymentAccount, UpstreamMethod
 from app.refunds import rate_limit
+from app.refunds.pacing.instrumented import signal_of
 from app.refunds.pacing.pace import Account, Admission, Pace, Signal
 from app.refunds.rate_limit import RateLimit
 from app.refunds.rate_publisher import RatePublisher
@@ -32,12 +33,6 @@ _READ_EVERY_SECONDS: Final = 1.0  # what others know of the account's rate
 _FIRST_PAUSE_SECONDS: Final = 1.0  # after a refusal that names none; doubled with each in a row
 _MAX_PAUSE_SECONDS: Final = 30.0
 _JITTER: Final = 0.1
-# Where another call was at the same payment, the upstream is well.
-_SIGNALS: Final = {
-    Limit.RATE: Signal.THROTTLED,
-    Limit.CONCURRENCY: Signal.CROWDED,
-    Limit.OBJECT: Signal.WELL,
-}
 
 A = TypeVar("A", PaymentAnswer, BalanceAnswer)
 
@@ -182,7 +177,7 @@ def turns_of(
 ) -> Turns:
     """The turns of a check that is to end within so many seconds."""
     method = UpstreamMethod.PAYMENT
-    name = f"{method}:{rate_limit.account_of(runtime, method, payment_account, business_id)}"
+    name = rate_limit.pace_of_account(runtime, method, payment_account, business_id)
     account = runtime.paces.account(name)
     return Turns(
         runtime,
@@ -208,6 +203,6 @@ def _signal_of(answer: PaymentAnswer | BalanceAnswer | None) -> tuple[Signal | N
         case None:
             return None, 0.0  # given up while it was under way
         case FactsUnknown(_, asked, limit):
-            return Signal.FAILING if limit is None else _SIGNALS[limit], asked or 0.0
+            return signal_of(limit), asked or 0.0
         case _:
             return Signal.WELL, 0.0

@@ -137,7 +137,7 @@ async def _paced(
 
     What is known of the account's rate is taken up first.
     """
-    account = f"{method}:{rate_limit.account_of(runtime, method, payment_account, business_id)}"
+    account = rate_limit.pace_of_account(runtime, method, payment_account, business_id)
     with runtime.paces.at(business_id, method, account=account) as pace:
         publisher = RatePublisher(runtime, account, pace.account)
         await publisher.begin()
