@@ -1,5 +1,6 @@
 """The document of terms, whole or the members that a request names, and overrides."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import ConfigDict, Field, PlainValidator, StrictBool, WithJsonSchema, field_validator
@@ -49,6 +50,15 @@ def _percent(value: Any) -> Any:
     raise PydanticCustomError("percent", "must be a number from 0 to 100 with at most two decimals")
 
 
+def _refuse_repeated(words: Sequence[str], noun: str) -> None:
+    if len(set(words)) < len(words):
+        raise PydanticCustomError(f"repeated-{noun}", f"must not name one {noun} twice")
+
+
+ValidForDays = Annotated[
+    Annotated[int, Field(ge=1, le=3650, strict=True)] | None,
+    Field(description="They can be used for at least so long, from acceptance on."),
+]
 Percent = Annotated[
     float,
     PlainValidator(_percent),
@@ -100,8 +110,7 @@ class KeepTerms(_Members):
     @field_validator("fixed")
     @classmethod
     def _each_currency_once(cls, fixed: list[FixedFee]) -> list[FixedFee]:
-        if len({one.currency for one in fixed}) < len(fixed):
-            raise PydanticCustomError("repeated-currency", "must not name one currency twice")
+        _refuse_repeated([one.currency for one in fixed], "currency")
         return fixed
 
 
@@ -129,8 +138,7 @@ class PaymentTerms(_Members):
     @field_validator("fallback")
     @classmethod
     def _a_person_is_the_last(cls, fallback: list[Fallback]) -> list[Fallback]:
-        if len(set(fallback)) < len(fallback):
-            raise PydanticCustomError("repeated-form", "must not name one form twice")
+        _refuse_repeated(fallback, "form")
         if Fallback.PERSON in fallback[:-1]:
             raise PydanticCustomError("person-is-last", "must name nothing after a person")
         return fallback
@@ -142,9 +150,7 @@ class CreditTerms(_Members):
     model_config = ConfigDict(serialize_by_alias=True)
 
     returned: StrictBool = Field(True, alias="return")
-    valid_for_days: Annotated[int, Field(ge=1, le=3650, strict=True)] | None = Field(
-        None, description="They can be used for at least so long, from acceptance on."
-    )
+    valid_for_days: ValidForDays = None
 
 
 class FeeTerms(_Members):
@@ -162,9 +168,7 @@ class GoodwillTerms(_Members):
     credits: Annotated[int, Field(ge=0, le=1000, strict=True)] = Field(
         0, description="How many; 0: none are given."
     )
-    valid_for_days: Annotated[int, Field(ge=1, le=3650, strict=True)] | None = Field(
-        None, description="They can be used for at least so long, from acceptance on."
-    )
+    valid_for_days: ValidForDays = None
     per: GoodwillPer = Field(
         GoodwillPer.CLIENT,
         description="`client`: once to each client of the job; `booking`: for each booking.",
@@ -183,8 +187,7 @@ class GoodwillTerms(_Members):
     @field_validator("given_for")
     @classmethod
     def _each_once(cls, given_for: list[GoodwillFor]) -> list[GoodwillFor]:
-        if len(set(given_for)) < len(given_for):
-            raise PydanticCustomError("repeated-word", "must not name one word twice")
+        _refuse_repeated(given_for, "word")
         return given_for
 
 
@@ -218,8 +221,7 @@ class ChoiceTerms(_Members):
     @field_validator("offer")
     @classmethod
     def _each_form_once(cls, offer: list[OfferedForm]) -> list[OfferedForm]:
-        if len(set(offer)) < len(offer):
-            raise PydanticCustomError("repeated-form", "must not name one form twice")
+        _refuse_repeated(offer, "form")
         return offer
 
 
