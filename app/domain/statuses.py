@@ -82,6 +82,8 @@ WAIVED = "waived"
 ALREADY_REFUNDED = "already_refunded"
 # The failure code of a line where another line's refund has returned all that was paid.
 ALREADY_REFUNDED_HERE = "already_refunded_here"
+# The failure code of a refund of a payment that was never captured: it can be let go.
+NOT_CAPTURED = "not_captured"
 # The failure code of a leg whose upstream does not offer its form.
 FORM_NOT_SUPPORTED = "form_not_supported"
 # The failure code of a leg that was made after its refusal, when another leg had followed.

@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
+from app.domain.statuses import NOT_CAPTURED
 from app.gateways.answers import code_of, json_of, one_line, retry_after
 from app.gateways.http import HttpAnswer
 from app.gateways.outcomes import Indeterminate, Limit, Rejected, Throttled, Unavailable
 
-NOT_CAPTURED: Final = "not_captured"
 # docs.stripe.com/error-codes. There is none for a refund that comes too late: banks say that later,
 # as a failed refund.
 _CODES: Final = {

@@ -20,7 +20,7 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from app.domain.statuses import FORM_NOT_SUPPORTED
+from app.domain.statuses import ALREADY_REFUNDED, FORM_NOT_SUPPORTED
 from app.gateways.answers import json_of, one_line, outcome_of
 from app.gateways.by_reference import utc_now
 from app.gateways.http import Broken, HttpAnswer, NotSent, Reply, UpstreamClient
@@ -38,13 +38,12 @@ from app.gateways.outcomes import (
 )
 from app.gateways.stripe.account import account_of
 from app.gateways.stripe.errors import error_of, limit_of, not_made, state_of
+from app.gateways.stripe.reads import CHARGES
 from app.gateways.stripe.refunds import payment_field
 from app.gateways.stripe.units import in_their_units
 
 INTENTS: Final = "/v1/payment_intents"
-CHARGES: Final = "/v1/charges"
 MARK: Final = "bulk_cancel_void"
-ALREADY_REFUNDED: Final = "already_refunded"
 _NO_SUCH_PAYMENT: Final = (
     b'{"error": {"code": "resource_missing", "message": "no id of Stripe\'s"}}'
 )
@@ -209,10 +208,8 @@ def _read(reply: Reply, kind: type[_Read]) -> _Read | Reply:
 
 def _known(intent: _Intent, order: Order) -> Outcome | None:
     """What is plain before anything is asked for; None: it may be let go."""
-    if intent.status == _CANCELED:
-        if intent.is_marked_for(order):
-            return _canceled(intent, order)
-        return Rejected(ALREADY_REFUNDED, "the payment intent is cancelled already", None)
+    if intent.status == _CANCELED and intent.is_marked_for(order):
+        return _canceled(intent, order)
     if intent.status != _WAITS:
         return _refused(intent.status)
     if not intent.is_of(order) or intent.amount_capturable not in (None, intent.amount):

@@ -10,9 +10,8 @@ from typing import Final
 
 from app.domain.owed.terms import PartRefunded, Terms
 from app.domain.refund_update import NextLeg
-from app.domain.statuses import FORM_NOT_SUPPORTED, RefundForm
+from app.domain.statuses import FORM_NOT_SUPPORTED, NOT_CAPTURED, RefundForm
 
-NOT_CAPTURED: Final = "not_captured"
 EXCEEDS_REMAINING: Final = "amount_exceeds_remaining"
 # The payment can't be refunded any more, and the next try would be told the same.
 CANNOT_BE_REFUNDED: Final = frozenset(
