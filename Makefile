@@ -11,7 +11,9 @@ UV     := PYTHON='$(PYTHON)' sh .ci/uv
 READY  := .venv/.synced
 OTHERS := .venv-bench/.synced
 GENERATORS := .venv-generators/.synced
-PYTEST := $(BIN)/python -m pytest
+# Kept compiled, whatever the environment says: to compile all tests takes two thirds of collecting
+# them, in each process of a run anew. It is where tests/conftest.py has what tests start kept.
+PYTEST := PYTHONDONTWRITEBYTECODE= PYTHONPYCACHEPREFIX='$(CURDIR)/.pytest_cache/d/compiled' $(BIN)/python -m pytest
 
 # Takes the download addresses and sizes out of a lock and leaves names, versions and hashes.
 STRIP_ADDRESSES := s,url = "https://[^"]*/([^"/]*)",path = "\1",; s,registry = "https://[^"]*",registry = "index",; s/, size = [0-9]+//
@@ -50,7 +52,7 @@ test: $(READY) ## run the tests, on PostgreSQL and Redis too where they are pres
 	@$(PYTEST) -m 'not long' $(if $(ARGS),$(ARGS),$(SIDE_BY_SIDE))
 
 # $(1): which marks, $(2): how. Pytest exits with 5 when it finds no test, which is an error everywhere but here.
-LONG = TEST_LONG_SHORT='$(SHORT)' $(PYTEST) -m 'long and $(1)' --timeout=1800 $(2) || [ $$? -eq 5 ] || failed=1
+LONG = TEST_LONG_SHORT='$(SHORT)' $(PYTEST) -m 'long and $(1)$(if $(SHORT), and not whole)' --timeout=1800 $(2) || [ $$? -eq 5 ] || failed=1
 
 test-long: $(READY) $(GENERATORS) ## minutes of faults and load, then what needs the machine alone (SHORT=1: a short form)
 	@failed=0; \

@@ -26,6 +26,7 @@ _ONLY_OWN: Final = 0o600
 _BOUND: Final = "2"  # the format; what Fernet made before has no full stop in it
 _NONCE_BYTES: Final = 12
 _ID_BYTES: Final = 4
+_MAX_TOKEN: Final = 400  # characters
 
 
 class Undecryptable(Exception):  # noqa: N818 - what it is, not that it went wrong
@@ -131,6 +132,24 @@ class SecretBox:
         keys = (_derived(one, f"bulk-cancel mac {purpose}".encode(), 32) for one in self._secrets)
         return [hmac.digest(key, text.encode(), "sha256") for key in keys]
 
+    def signed(self, purpose: str, data: bytes) -> str:
+        """A token of these bytes for one purpose: URL-safe, the same each time; all may read it."""
+        text = _encoded(data)
+        return f"{text}.{_encoded(self.macs(purpose, text)[0])}"
+
+    def data_of(self, purpose: str, token: str) -> bytes | None:
+        """What was `signed`; None: no key of ours has made this token for this purpose."""
+        text, _, code = token.partition(".")
+        if len(token) > _MAX_TOKEN or not token.isascii():
+            return None
+        known = [
+            hmac.compare_digest(_encoded(mac).encode(), code.encode())
+            for mac in self.macs(purpose, text)
+        ]
+        if not any(known):
+            return None
+        return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
     def _decrypt_bound(self, encrypted: str, place: SecretPlace) -> str:
         version, _, rest = encrypted.partition(".")
         key_id, _, encoded = rest.partition(".")
@@ -151,6 +170,10 @@ class SecretBox:
                 except InvalidTag:
                     continue
         raise Undecryptable
+
+
+def _encoded(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
 def _derived(secret: bytes, purpose: bytes, length: int) -> bytes:

@@ -8,6 +8,7 @@ Problem
 ├── NotFound                404 not-found
 ├── Unauthenticated         401 unauthenticated
 ├── MissingScope            403 missing-scope
+├── Suspended               403 business-suspended
 └── Conflict and the rest   constructed by slug through `Problem` itself
 ```
 The shape is RFC 9457; `app/api/layers/problems.py` alone turns one into a response.
@@ -89,13 +90,15 @@ class NotFound(Problem):
 class Unauthenticated(Problem):
     """No caller could be made out."""
 
-    def __init__(self, detail: str) -> None:
+    def __init__(self, detail: str, *, error: str | None = None) -> None:
+        """`error`: what was wrong with what was sent, by RFC 6750 §3.1."""
+        challenge = 'Bearer realm="bulk-cancel"'
         super().__init__(
             401,
             "unauthenticated",
-            "A valid API key is needed",
+            "A valid API key or access token is needed",
             detail,
-            headers={"WWW-Authenticate": 'Bearer realm="bulk-cancel"'},
+            headers={"WWW-Authenticate": f'{challenge}, error="{error}"' if error else challenge},
         )
 
 
@@ -114,4 +117,18 @@ class MissingScope(Problem):
                     f'Bearer realm="bulk-cancel", error="insufficient_scope", scope="{scope}"'
                 )
             },
+        )
+
+
+class Suspended(Problem):
+    """The business is known, and its operator has put it out of service."""
+
+    def __init__(self, because: str | None = None) -> None:
+        """`because`: for callers of the business alone, never for anybody."""
+        said = "Its operator has suspended this business"
+        super().__init__(
+            403,
+            "business-suspended",
+            "The business is suspended",
+            f"{said}." if because is None else f"{said}: {because}",
         )

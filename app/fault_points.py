@@ -28,8 +28,11 @@ class Step(StrEnum):
     EXPAND = "expand"
     CLAIM = "claim"
     RECORD = "record"
+    NEXT_LEG = "next_leg"  # records refusals, and writes the legs that follow them
     SETTLE = "settle"
     WITHDRAW = "withdraw"
+    APPROVE = "approve"
+    REFUSE = "refuse"
     RETRY = "retry"
     RESOLVE = "resolve"
     HINT = "hint"
@@ -43,6 +46,7 @@ class Call(StrEnum):
     REFUND_CREDIT = "refund.credit"
     LOOK_UP_PAYMENT = "look_up.payment"
     LOOK_UP_CREDIT = "look_up.credit"
+    READ_PAYMENT = "read_payment.payment"
     WAKE = "wake"
 
 

@@ -20,25 +20,38 @@ from starlette.routing import BaseRoute
 
 from app import fault_points, services
 from app.api import business, health, metrics
+from app.api.approvals import limit_routes
 from app.api.authorise import Authorise
 from app.api.cancellations import cancellation_routes
 from app.api.choices import choice_routes
 from app.api.dependencies import State
 from app.api.hot_routes import HotRoutes
+from app.api.keys import key_routes
 from app.api.layers.addresses import networks
 from app.api.layers.body_limit import BodyLimit, Limits
 from app.api.layers.entity_tags import EntityTags
 from app.api.layers.governor import Governor
 from app.api.layers.heads import Heads
+from app.api.layers.hosts import AllowedHosts, allowed_hosts
 from app.api.layers.problems import Refusals
 from app.api.layers.problems import install as install_problems
 from app.api.layers.request_log import RequestLog
+from app.api.messages import (
+    hook_routes,
+    message_routes,
+    plan_routes,
+    settings_routes,
+    unsubscribe_routes,
+)
 from app.api.openapi import describe
-from app.api.pages import pages, problem_pages
+from app.api.pages import outbox_pages, pages, problem_pages
+from app.api.platform import administration_routes, business_routes
 from app.api.query import known_parameters
 from app.api.schedule import public_routes, schedule_routes
+from app.api.sign_ins import logout_route, sign_in_routes
 from app.api.terms import terms_routes
 from app.api.webhooks import endpoint_routes, inbound_routes
+from app.auth.people import people_of
 from app.config.settings import Settings, WrongSettings
 from app.db.core.engine import Database
 from app.domain.zones import RULES
@@ -77,6 +90,18 @@ _TAGS: Final = [
         "description": "Without a key: the schedule (JSON, calendar feed) and clients' choices.",
     },
     {
+        "name": "messages",
+        "description": "What clients and staff are sent: whom, when, and what came of it.",
+    },
+    {
+        "name": "access",
+        "description": "Who may call: the keys of a business, and what they may do.",
+    },
+    {
+        "name": "platform",
+        "description": "For operators: businesses, and whether they are in service.",
+    },
+    {
         "name": "webhooks",
         "description": "Being told of what happens: endpoints, and what was sent to them.",
     },
@@ -86,7 +111,10 @@ _TAGS: Final = [
     },
     {
         "name": "hooks",
-        "description": "For the payment and credit services: that a refund has come further.",
+        "description": (
+            "For the payment and credit services, that a refund has come further; for mail "
+            "services, what became of a mail."
+        ),
     },
     {"name": "health", "description": "For load balancers and probes."},
 ]
@@ -104,7 +132,8 @@ def create_app(
 
     Its lifespan opens what is not given, and in an embedded process runs the worker loop too. With
     `database` and `queue` given it serves without a lifespan; it asks upstreams about plans then
-    if it is given a `runtime`. `demo_key`: as `pages.install` has it.
+    if it is given a `runtime`. `demo_key`: as `pages.install` has it, and
+    where no relay is named the mails are shown.
     """
     sys.set_int_max_str_digits(_MAX_DIGITS)
     app = FastAPI(
@@ -124,11 +153,14 @@ def create_app(
         dependencies=[Depends(known_parameters)],
     )
     app.state.stopping = asyncio.Event()
-    app.state.governor = Governor(settings)
+    app.state.people = people_of(settings)
+    app.state.governor = Governor(settings, app.state.people)
     if database is not None and queue is not None:
         app.state.service = State(database, queue, settings, runtime)
     app.router.routes.extend(_routes())
-    pages.install(app, demo_key=demo_key, test_mode=settings.test_mode)
+    pages.install(app, people=app.state.people, demo_key=demo_key, test_mode=settings.test_mode)
+    if demo_key is not None and settings.embedded and settings.smtp_url is None:
+        outbox_pages.install(app, settings.outbox)
     install_problems(app)
     app.router.routes.insert(0, HotRoutes())
     # The last added is the outermost.
@@ -141,6 +173,9 @@ def create_app(
         limits=Limits(settings.body_limit_bytes, settings.silence_seconds, settings.body_seconds),
         apart={_IMPORT: Limits(None, settings.silence_seconds, settings.import_seconds)},
     )
+    names = allowed_hosts(settings)
+    if names is not None:
+        app.add_middleware(AllowedHosts, names=names)
     app.add_middleware(EntityTags)
     app.add_middleware(Heads)
     app.add_middleware(RequestLog)
@@ -162,15 +197,29 @@ def _routes() -> Sequence[BaseRoute]:
     for of in (
         cancellation_routes,
         business,
+        key_routes,
+        business_routes,
+        administration_routes,
+        sign_in_routes,
         terms_routes,
+        limit_routes,
         schedule_routes,
         public_routes,
         choice_routes,
+        settings_routes,
+        plan_routes,
+        message_routes,
+        unsubscribe_routes,
         endpoint_routes,
         inbound_routes,
+        hook_routes,
+        logout_route,
     ):
         v1.include_router(of.router)
-    for router in (v1, health.router, metrics.router, problem_pages.router):
+    v1.include_router(administration_routes.of_platform)
+    v1.include_router(sign_in_routes.of_platform)
+    others = (health.router, metrics.router, problem_pages.router)
+    for router in (v1, *others, unsubscribe_routes.by_mail_programs):
         root.include_router(router)
     return root.routes
 
@@ -202,13 +251,19 @@ async def _lifespan(
             queue = open_queue(settings.redis_url, namespace=settings.prompts_namespace)
             stack.push_async_callback(queue.aclose)
         stack.push_async_callback(app.state.governor.buckets.aclose)
+        if app.state.people is not None:
+            stack.push_async_callback(app.state.people.aclose)
+            looking = asyncio.create_task(app.state.people.look_ahead())
+            stack.callback(looking.cancel)
+        background = services.of_api(database)
         if isinstance(queue, LocalQueue):
             opened = _runtime(database, queue, settings, app.state.stopping)
             runtime = await stack.enter_async_context(opened)
-            await stack.enter_async_context(_worker(runtime, queue))
+            background += services.embedded(runtime, queue)
         elif runtime is None and _names_upstreams(settings):
             opened = _runtime(database, queue, settings, app.state.stopping)
             runtime = await stack.enter_async_context(opened)
+        await stack.enter_async_context(_background(background, app.state.stopping))
         app.state.service = State(database, queue, settings, runtime)
         if isinstance(queue, ArqQueue):
             DeliveryPrompter(database, queue)
@@ -247,19 +302,19 @@ async def _runtime(
 
 
 @asynccontextmanager
-async def _worker(runtime: Runtime, queue: LocalQueue) -> AsyncIterator[None]:
-    """The worker loop, beside the API.
+async def _background(
+    running: Sequence[services.Service], stopping: asyncio.Event
+) -> AsyncIterator[None]:
+    """Services beside the API.
 
-    It ends when the process stops, and the process with it should it die.
+    They end when the process stops, and the process with them should one die.
     """
-    task = asyncio.create_task(
-        services.run(services.embedded(runtime, queue), runtime.stopping), name="worker loop"
-    )
+    task = asyncio.create_task(services.run(running, stopping), name="background")
     task.add_done_callback(_die_with)
     try:
         yield
     finally:
-        runtime.stopping.set()
+        stopping.set()
         await asyncio.wait([task])
 
 
@@ -273,12 +328,12 @@ def _names_upstreams(settings: Settings) -> bool:
 
 
 def _die_with(task: asyncio.Task[None]) -> None:
-    """End the process, which without its loop would accept work and never do it.
+    """End the process, which without its services would accept work and never do it.
 
     Whoever supervises it starts it again.
     """
     if not task.cancelled() and (error := task.exception()) is not None:
-        log.critical("worker_loop.died", exc_info=error)
+        log.critical("background.died", exc_info=error)
         signal.raise_signal(signal.SIGTERM)
 
 

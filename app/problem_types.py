@@ -67,8 +67,13 @@ MEMBERS: Final[Mapping[str, Mapping[str, Any]]] = {
             "cancelled."
         )
     },
+    "key_id": {"type": "string", "description": "The key that the first request made."},
     "job_status": {"type": "string", "description": "What the bulk cancellation is."},
     "refund_status": {"type": "string", "description": "What the refund is."},
+    "smtp_code": {
+        "anyOf": [{"type": "integer"}, _NULL],
+        "description": "What the mail server answered (RFC 5321); null: nothing.",
+    },
     "form": {
         "type": "string",
         "enum": ["original", "store_credit"],
@@ -139,24 +144,39 @@ _TYPES: Final = (
         "The Idempotency-Key header is missing",
         "Without a key a request that is sent twice could not be told from two requests.",
         (
-            "Send a header Idempotency-Key of 1 to 255 characters: new for each cancellation, the "
-            "same for each try."
+            "Send a header Idempotency-Key of 1 to 255 characters: new for each thing that is "
+            "asked for, the same for each try."
         ),
         (
-            "Send a header Idempotency-Key of 1 to 255 characters, new for each cancellation, the "
-            "same for each try."
+            "Send a header Idempotency-Key of 1 to 255 characters, new for each thing that is "
+            "asked for, the same for each try."
         ),
+    ),
+    ProblemType(
+        "logout-token-invalid",
+        400,
+        "The logout token is not valid",
+        (
+            "It is not signed by the identity provider, not for this service's client, not of this "
+            "time, or no logout (OpenID Connect Back-Channel Logout 1.0)."
+        ),
+        "Check the client's id and the address of its back channel at the identity provider.",
+        "Its claim events names no back-channel logout.",
     ),
     ProblemType(
         "unauthenticated",
         401,
-        "A valid API key is needed",
-        "There is no Authorization header, or its key is unknown or has been revoked.",
+        "A valid API key or access token is needed",
         (
-            "Send Authorization: Bearer bck_… with a key of your business; `bulk-cancel keys "
-            "create` prints one."
+            "There is no Authorization header, its key is unknown, revoked or expired, or its "
+            "access token is not one that is taken now."
         ),
-        "This API key is unknown or has been revoked.",
+        (
+            "Send Authorization: Bearer bck_… with a key of your business (`bulk-cancel keys "
+            "create` prints one), or with an access token of the identity provider that is "
+            "configured here."
+        ),
+        "This API key is unknown, has been revoked or has expired.",
     ),
     ProblemType(
         "hook-signature-invalid",
@@ -179,12 +199,47 @@ _TYPES: Final = (
         {"scope": "schedule:write"},
     ),
     ProblemType(
+        "no-access",
+        403,
+        "This account has no access here",
+        "The access token is good, but names no business that is known here, or no role in it.",
+        "Who manages accounts at the identity provider gives it a business and a role.",
+        "Your account has no role here. Who manages it can give it one.",
+    ),
+    ProblemType(
+        "business-suspended",
+        403,
+        "The business is suspended",
+        (
+            "Its operator has put the business out of service: nothing of it is shown, and nothing "
+            "new is taken. What was accepted before goes on, and is given back."
+        ),
+        "Ask the operator of this service, who can let the business in again.",
+        "Its operator has suspended this business: unpaid since May",
+    ),
+    ProblemType(
+        "no-business",
+        403,
+        "The caller belongs to no business",
+        "Who has `platform:admin` stands above businesses, and sees nothing that is in one.",
+        "Use a key of the business for what is in it.",
+        "This caller looks after businesses. What is in one is for callers of that business.",
+    ),
+    ProblemType(
         "not-found",
         404,
         "Not found",
         "There is no such thing, or it is another business's: the two answers are the same.",
         "Check the id, and whose key it is (`GET /v1/business`).",
         "There is no such session.",
+    ),
+    ProblemType(
+        "sign-in-not-configured",
+        404,
+        "Nobody signs in here",
+        "No identity provider is configured, so none can say that somebody has signed out.",
+        "Set BULK_CANCEL_JWT_ISSUER, or take this address out at the identity provider.",
+        "No identity provider is configured: BULK_CANCEL_JWT_ISSUER is not set.",
     ),
     ProblemType(
         "hooks-not-configured",
@@ -230,6 +285,26 @@ _TYPES: Final = (
         "Look at the bulk cancellations that are named: what was to be done is being done there.",
         "Every chosen session is already in process or cancelled.",
         {"sessions": [{"session_id": "s1", "outcome": "already_in_process", "job_id": _JOB}]},
+    ),
+    ProblemType(
+        "own-request",
+        403,
+        "Nobody approves their own request",
+        (
+            "Above a limit of the business two are needed: one who asks, and another who approves. "
+            "Who makes or rotates a key may act as it, so a key and its maker are one here."
+        ),
+        "Have it approved by somebody else, or withdraw it.",
+        "You have asked for it: somebody else approves it. You can withdraw it.",
+    ),
+    ProblemType(
+        "not-awaiting-approval",
+        409,
+        "The bulk cancellation does not await an approval",
+        "It needed none, somebody has decided already, or its time to be approved is over.",
+        "Read it again. What was refused or has expired can be asked for anew.",
+        "It is refused.",
+        {"job_status": "refused"},
     ),
     ProblemType(
         "plan-changed",
@@ -345,6 +420,22 @@ _TYPES: Final = (
         "Client c1 has bookings in the schedule. Delete those first.",
     ),
     ProblemType(
+        "message-pending",
+        409,
+        "The message is on its way",
+        "Only a message that was sent, or rests unsent, can be sent again.",
+        "Nothing: it will be sent, or tried again, by itself.",
+        "It will be sent, or tried again, by itself.",
+    ),
+    ProblemType(
+        "mail-not-configured",
+        409,
+        "Mail is not configured",
+        "No mail server is named, and nothing keeps mails in its place.",
+        "The operator sets BULK_CANCEL_SMTP_URL and BULK_CANCEL_MAIL_FROM.",
+        "No mail leaves here: BULK_CANCEL_SMTP_URL is not set.",
+    ),
+    ProblemType(
         "already-chosen",
         409,
         "The choice was made before",
@@ -392,13 +483,37 @@ _TYPES: Final = (
         "There are too many secrets",
         (
             "Each secret that was rotated stays in force to its own end, and there are as many as "
-            "an endpoint may have."
+            "may be."
         ),
         "Wait until one ends, or end all but the new one by an overlap of 0 seconds.",
         (
             "An endpoint may have 10 in force. Wait until one ends, or end all but the new one by "
             "an overlap of 0 seconds."
         ),
+    ),
+    ProblemType(
+        "too-many-keys",
+        409,
+        "There are too many keys",
+        "A business may have so many keys in force and no more.",
+        "Revoke one that is not needed; `last_used_at` tells which.",
+        "A business may have 100 in force. Revoke one that is not needed.",
+    ),
+    ProblemType(
+        "key-revoked",
+        409,
+        "The key is revoked",
+        "A key that was revoked is never in force again.",
+        "Make another.",
+        "It was revoked, for good. Make another.",
+    ),
+    ProblemType(
+        "last-managing-key",
+        409,
+        "It is the last key that manages keys",
+        "Without a key in force that has business:manage, no key could make another.",
+        "Make another with business:manage first. The operator's commands can revoke any.",
+        "Without it no key could make another. Make one with business:manage first.",
     ),
     ProblemType(
         "endpoint-disabled",
@@ -434,6 +549,14 @@ _TYPES: Final = (
         "Send the body as application/json.",
     ),
     ProblemType(
+        "unknown-host",
+        421,
+        "This service has no such name",
+        "The request was sent to a name that the operator did not give this service.",
+        "Use the address that the operator told you; operators name it in ALLOWED_HOSTS.",
+        "The request's Host is none of the names that the operator gave this service.",
+    ),
+    ProblemType(
         "validation",
         422,
         "The request is not valid",
@@ -455,7 +578,7 @@ _TYPES: Final = (
         422,
         "This Idempotency-Key was used for another request",
         "A key stands for one request, and it came before with another body.",
-        "Use a new key for a new request. The bulk cancellation that the key made is named.",
+        "Use a new key for a new request. What the first request made is named.",
         "The key came before with another body. Use a new key for a new request.",
         {"job_id": _JOB},
     ),
@@ -493,6 +616,32 @@ _TYPES: Final = (
         ),
         "The fault is ours and has been logged under the request_id.",
         {"request_id": "019aab00-0000-7000-8000-000000000009"},
+    ),
+    ProblemType(
+        "issuer-unavailable",
+        503,
+        "The identity provider can't be reached",
+        "An access token can't be checked without the keys of its issuer, which does not answer.",
+        "Send the same request again after the seconds that Retry-After says, or use an API key.",
+        "Its keys are needed to check this access token. Try again shortly.",
+    ),
+    ProblemType(
+        "mail-refused",
+        502,
+        "The mail server refused the mail",
+        "The mail server was reached, and will not take this mail, whoever sends it again.",
+        "See what it says: the address, or the sender, is one that it does not take mail for.",
+        "It will not take it: 5.1.1 no such user",
+        {"smtp_code": 550},
+    ),
+    ProblemType(
+        "mail-unavailable",
+        503,
+        "The mail server does not take mail now",
+        "The mail server can't be reached, puts mail off, or did not answer in time.",
+        "Try again after the seconds that Retry-After says. A test may then come twice.",
+        "It is not known to have been sent: time was up before there was a connection",
+        {"smtp_code": None},
     ),
     ProblemType(
         "database-unavailable",

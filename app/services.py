@@ -1,7 +1,8 @@
 """What runs in the background of each process, and the one loop.
 
-An embedded process runs `embedded`; a worker `refunds` and `deliveries`, or one of them. An API
-process beside Redis runs none: after its commits a `DeliveryPrompter` prompts those who deliver.
+An API process runs `of_api`, and an embedded one `embedded` beside it; a worker `refunds` and
+`deliveries`, or one of them. After the commits of an API process beside Redis a `DeliveryPrompter`
+prompts those who deliver.
 """
 
 import asyncio
@@ -12,8 +13,11 @@ from functools import partial
 
 import structlog
 
+from app.auth import last_use, sign_ins
 from app.config.settings import Settings
 from app.db.core.engine import Database
+from app.lanes import start
+from app.messages import deliver as messages
 from app.queue import ArqQueue, LocalQueue
 from app.refunds import verify
 from app.refunds.runtime import Runtime
@@ -53,8 +57,27 @@ class Service:
     close: Callable[[], Awaitable[None]] | None = None
 
 
+def of_api(db: Database) -> list[Service]:
+    """What every API process runs."""
+    return [
+        Service(
+            "key uses",
+            partial(last_use.write_noted, db),
+            every_seconds=last_use.EVERY_SECONDS,
+            failed="key_uses.unwritten",
+            close=partial(last_use.write_noted, db),
+        ),
+        Service(
+            "ended sign-ins",
+            partial(sign_ins.purge, db),
+            every_seconds=sign_ins.PURGE_EVERY_SECONDS,
+            failed="ended_sign_ins.not_purged",
+        ),
+    ]
+
+
 def embedded(runtime: Runtime, queue: LocalQueue) -> list[Service]:
-    """What an API process without Redis runs."""
+    """What an API process without Redis runs beside that."""
     running: dict[asyncio.Task[None], str] = {}
     slices = Service(
         "slices",
@@ -99,8 +122,9 @@ def deliveries(runtime: Runtime) -> list[Service]:
     """What a process that delivers runs: as far as refunds leave it time."""
     db, queue = runtime.db, runtime.queue
     delivering = delivering_from(db, runtime.settings, runtime.stopping, yields=runtime.is_at_work)
+    telling = telling_from(db, runtime.settings, runtime.stopping, yields=runtime.is_at_work)
     if not isinstance(queue, ArqQueue):
-        return [delivering]
+        return [delivering, telling]
     hearing = Service(
         "delivery prompts",
         partial(prompts.take_prompt, db, queue),
@@ -108,7 +132,7 @@ def deliveries(runtime: Runtime) -> list[Service]:
         failed="delivery_prompts.redis_away",
         only_waits=True,
     )
-    return [delivering, hearing]
+    return [delivering, telling, hearing]
 
 
 def delivering_from(
@@ -121,15 +145,55 @@ def delivering_from(
 ) -> Service:
     """Deliveries that are due by this database's rows; arguments as `deliver.opened` has them."""
     deliverer = deliver.opened(db, settings, stopping, jitter=jitter, yields=yields)
-    return Service(
+    return _by_lanes(
         "deliveries",
         partial(deliver.start_due, deliverer),
-        every_seconds=deliver.LOOK_SECONDS,
+        deliverer.lanes,
+        yields,
         failed="webhooks.failed",
-        woken=deliverer.woken,
-        deaf_seconds=lambda: deliver.deaf_seconds(pinched=yields()),
-        tasks=deliverer.lanes.keys(),
         close=partial(deliver.close, deliverer),
+    )
+
+
+def telling_from(
+    db: Database,
+    settings: Settings,
+    stopping: asyncio.Event,
+    *,
+    jitter: Callable[[], float] = random.random,
+    yields: Callable[[], bool] = lambda: False,
+) -> Service:
+    """Messages that are due by this database's rows; arguments as `messages.deliver` has them."""
+    sender = messages.opened(db, settings, stopping, jitter=jitter, yields=yields)
+    return _by_lanes(
+        "messages",
+        partial(messages.start_due, sender),
+        sender.lanes,
+        yields,
+        failed="messages.failed",
+        close=partial(messages.close, sender),
+    )
+
+
+def _by_lanes(
+    name: str,
+    run_once: Callable[[], Awaitable[float | None]],
+    lanes: start.Lanes,
+    yields: Callable[[], bool],
+    *,
+    failed: str,
+    close: Callable[[], Awaitable[None]],
+) -> Service:
+    """A service whose rounds start lanes."""
+    return Service(
+        name,
+        run_once,
+        every_seconds=start.LOOK_SECONDS,
+        failed=failed,
+        woken=lanes.woken,
+        deaf_seconds=lambda: start.deaf_seconds(pinched=yields()),
+        tasks=lanes.running.keys(),
+        close=close,
     )
 
 

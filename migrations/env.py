@@ -12,9 +12,14 @@ from alembic import context
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from app.config.environment import settings_or_exit
+from app.db.tables.administration import administration
+from app.db.tables.messages import messages
 from app.db.tables.webhooks import webhook_endpoints
 
-metadata = webhook_endpoints.metadata  # with every table: those of webhooks build on all others
+# With every table: the others are what these build on.
+metadata = webhook_endpoints.metadata
+assert messages.metadata is metadata
+assert administration.metadata is metadata
 _PATIENCE_SECONDS = 30.0
 _ADVISORY_LOCK = 0x62756C6B  # "bulk"
 

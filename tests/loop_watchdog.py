@@ -7,10 +7,11 @@ waits for something.
 import asyncio
 import contextlib
 import time
-from collections.abc import Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from dataclasses import dataclass
 
 MAX_SECONDS = 0.050
+_TRIES = 10
 
 
 @dataclass
@@ -76,3 +77,17 @@ def watching() -> Iterator[Watched]:
         yield watched
     finally:
         loop.set_task_factory(before)
+
+
+async def never_held(work: Callable[[], Awaitable[None]]) -> None:
+    """Do this until no step of it was too long, at most ten times; fails if each time one was.
+
+    What holds up the loop does so every time. A busy machine, or the garbage of other tests, adds
+    to some.
+    """
+    for _ in range(_TRIES):
+        with watching() as watched:
+            await work()
+        if watched.longest_seconds <= MAX_SECONDS:
+            break
+    watched.check()

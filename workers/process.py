@@ -9,6 +9,7 @@ import structlog
 
 from app import fault_points
 from app.config.environment import settings_or_exit
+from app.config.production import require_safe
 from app.config.settings import Settings, WrongSettings
 from app.db.core.engine import Database
 from app.queue import open_queue
@@ -22,13 +23,14 @@ def worker_settings() -> Settings:
     """The settings of this process, with all that a worker needs.
 
     Raises:
-        SystemExit: they are wrong, or lack Redis, an upstream, or where the sandbox is; its line
-            says which.
+        SystemExit: they are wrong or unsafe, or lack Redis, an upstream, or where the sandbox is;
+            its line says which.
     """
     config = settings_or_exit()
     try:
         config.require_redis()
         config.upstream_urls()
+        require_safe(config)
     except WrongSettings as wrong:
         raise SystemExit(f"bulk-cancel: {wrong}") from None
     return config

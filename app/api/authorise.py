@@ -1,6 +1,7 @@
 """Who may call a route, by the scopes of their key.
 
-`caller(scope)` lets a route be reached by a key with that scope, `caller()` by any in force.
+`caller(scope)` lets a route be reached by a key with that scope, `caller()` by any in force of a
+business, `platform_caller()` by who stands above them, and by nobody else.
 `Authorise` knows who calls, and whether they may, before a byte of the body is read; all routes
 beneath it find their caller in `scope["state"]["caller"]`.
 """
@@ -24,19 +25,23 @@ from app.api.layers.addresses import Network, address_of
 from app.api.layers.governor import Governor
 from app.api.layers.operations import Operation, Operations
 from app.api.layers.problems import response_from
-from app.auth.keys import Caller, Scope
+from app.auth.callers import AnyCaller, Caller, PlatformCaller
+from app.auth.roles import PlatformScope, Scope
 from app.errors import MissingScope, Problem, Stopping
 
 # For the OpenAPI document only: reading the header is `authenticate`'s.
 _BEARER: Final = HTTPBearer(
     auto_error=False,
     scheme_name="api_key",
-    bearerFormat="bck_<prefix>_<secret>",
+    bearerFormat="bck_<prefix>_<secret> or a JWT",
     description=(
         "An API key of your business: `Authorization: Bearer bck_…`. `bulk-cancel keys create` "
-        "prints one."
+        "prints one. Where an identity provider is configured, an access token of its (a JWT) is "
+        "taken in its place."
     ),
 )
+
+_SAFE: Final = frozenset({"GET", "HEAD"})  # what these do is written down nowhere
 
 
 def caller(*scopes: Scope) -> SecurityParam:
@@ -45,6 +50,13 @@ def caller(*scopes: Scope) -> SecurityParam:
     Who has no valid key is answered 401, and who lacks one of the scopes 403.
     """
     dependency = Security(_known_caller, scopes=[scope.value for scope in scopes])
+    assert isinstance(dependency, SecurityParam)
+    return dependency
+
+
+def platform_caller() -> SecurityParam:
+    """The dependency that gives a route its `PlatformCaller`; a business's callers have 403."""
+    dependency = Security(_known_operator, scopes=[PlatformScope.PLATFORM_ADMIN.value])
     assert isinstance(dependency, SecurityParam)
     return dependency
 
@@ -73,49 +85,57 @@ class Authorise:
             await self.app(scope, receive, send)
             return
         headers = Headers(scope=scope)
+        address = address_of(scope, self._proxies)
+        structlog.contextvars.bind_contextvars(address=address)
         streams = operation.streams(headers, scope["query_string"])
         with ExitStack() as held:
             try:
-                who = await self._admitted(scope, headers, operation)
-                if streams:
+                who = await self._admitted(scope, headers, operation, address)
+                if streams and isinstance(who, Caller):
                     held.enter_context(self._governor.stream(who))
-                if operation.checks(scope["query_string"]):
-                    held.enter_context(self._governor.check(who))
             except Problem as refusal:
                 await response_from(refusal)(scope, receive, send)
                 return
+            if scope["method"] not in _SAFE:
+                who = who.asking(address, scope["state"].get("request_id"))
             scope["state"]["caller"] = who
-            structlog.contextvars.bind_contextvars(business_id=who.business_id)
             if streams:
-                await self._while_in_force(headers, scope, receive, send)
+                await self._while_in_force(who, headers, scope, receive, send)
             else:
                 await self.app(scope, receive, send)
 
-    async def _admitted(self, scope: Connection, headers: Headers, operation: Operation) -> Caller:
+    async def _admitted(
+        self, scope: Connection, headers: Headers, operation: Operation, address: str
+    ) -> AnyCaller:
         db = scope["app"].state.service.db
         who = await self._governor.identify(
-            db, headers.get("authorization"), address=lambda: address_of(scope, self._proxies)
+            db, headers.get("authorization"), address=lambda: address
         )
+        structlog.contextvars.bind_contextvars(caller=who.logged_as)
+        if isinstance(who, Caller):
+            structlog.contextvars.bind_contextvars(business_id=who.business_id)
+        elif not operation.is_platforms:
+            raise _no_business()
         for needed in operation.scopes:
             need(who, needed)
         await self._governor.admit(who)
         return who
 
     async def _while_in_force(
-        self, headers: Headers, scope: Connection, receive: Receive, send: Send
+        self, who: AnyCaller, headers: Headers, scope: Connection, receive: Receive, send: Send
     ) -> None:
-        """Run the app for as long as the key is in force.
+        """Run the app for as long as the caller's key is in force, or their access token is.
 
         The key may be revoked in whatever process.
 
         Raises:
-            Stopping: the key was revoked.
+            Stopping: it is no more.
         """
         db = scope["app"].state.service.db
         try:
             async with asyncio.timeout(None) as ends:
                 looking = asyncio.create_task(
-                    self._governor.until_out_of_force(db, headers.get("authorization"))
+                    self._governor.until_out_of_force(db, who, headers.get("authorization"))
                 )
                 looking.add_done_callback(partial(_end, ends))
                 try:
@@ -141,7 +161,16 @@ def caller_of(connection: HTTPConnection) -> Caller:
     return who
 
 
-def need(who: Caller, scope: str) -> None:
+def _no_business() -> Problem:
+    return Problem(
+        403,
+        "no-business",
+        "The caller belongs to no business",
+        "This caller looks after businesses. What is in one is for callers of that business.",
+    )
+
+
+def need(who: AnyCaller, scope: str) -> None:
     """Make sure that a caller has the scope.
 
     For where what they ask for decides whether they need it.
@@ -157,3 +186,11 @@ async def _known_caller(
     request: Request, _documented: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)]
 ) -> Caller:
     return caller_of(request)
+
+
+async def _known_operator(
+    request: Request, _documented: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)]
+) -> PlatformCaller:
+    who = request.scope["state"]["caller"]
+    assert isinstance(who, PlatformCaller)
+    return who

@@ -6,7 +6,7 @@ A body with an unknown member is refused, and so is a cursor that its list did n
 import base64
 import binascii
 import datetime as dt
-from typing import Annotated, Any, Final, Generic, TypeVar
+from typing import Annotated, Any, Final, Generic, Self, TypeVar
 
 import orjson
 from pydantic import (
@@ -16,7 +16,10 @@ from pydantic import (
     PlainSerializer,
     TypeAdapter,
     WithJsonSchema,
+    model_validator,
 )
+from pydantic.config import JsonDict
+from pydantic_core import PydanticCustomError
 
 from app.domain.days import instant_text
 from app.domain.fields import Uuid
@@ -41,10 +44,44 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class Changes(Body):
+    """A body that names what to change; what it leaves out stays as it is."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+
+    @model_validator(mode="after")
+    def _changes_something(self) -> Self:
+        if not self.model_fields_set:
+            raise PydanticCustomError("nothing-to-change", "Name something to change.")
+        return self
+
+    def changed(self, *names: str) -> dict[str, Any]:
+        """Those of the members that were given."""
+        return {name: getattr(self, name) for name in names if name in self.model_fields_set}
+
+
+def never_null(schema: JsonDict) -> None:
+    """Of a member that may be left out, but not be null."""
+    schema.pop("default")
+
+
 class Answer(BaseModel):
     """An answer body."""
 
     model_config = ConfigDict(frozen=True)
+
+
+def without_defaults(schema: JsonDict) -> None:
+    """Take the defaults out of a schema.
+
+    What a request leaves out is as the business has it. A generated client would send them, and so
+    undo the business's own for a job.
+    """
+    properties = schema["properties"]
+    assert isinstance(properties, dict)
+    for one in properties.values():
+        assert isinstance(one, dict)
+        one.pop("default", None)
 
 
 Row = TypeVar("Row")

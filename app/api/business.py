@@ -12,7 +12,8 @@ from app.api.authorise import caller
 from app.api.bodies import Answer
 from app.api.dependencies import Service
 from app.api.schedule.local_times import ZoneRules
-from app.auth.keys import Caller, Scope
+from app.auth.callers import Caller
+from app.auth.roles import Scope
 from app.domain.zones import zone_named
 from app.schedule import read
 
@@ -58,7 +59,7 @@ async def get_business(who: Annotated[Caller, caller()], service: Service) -> Bu
         timezone=business.timezone,
         timezone_known=zone_named(business.timezone) is not None,
         currency=business.currency,
-        key=Key(name=who.key_name, scopes=sorted(Scope(scope) for scope in who.scopes)),
+        key=Key(name=who.label, scopes=sorted(Scope(scope) for scope in who.scopes)),
         test_mode=service.settings.test_mode,
         tzdata=ZoneRules.of_process(),
     )

@@ -24,7 +24,7 @@ from app.api.dependencies import State
 from app.api.negotiation import prefers_csv
 from app.api.schedule import schedule_lists
 from app.api.schedule.schedule_lists import Asked
-from app.auth.keys import Caller
+from app.auth.callers import Caller
 from app.domain.fields import PLATFORM_ID, UUID
 from app.domain.statuses import SessionStatus
 

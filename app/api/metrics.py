@@ -41,8 +41,8 @@ async def metrics(request: Request, service: Service) -> Response:
 def _may_read(request: Request, settings: Settings) -> bool:
     """Whether this caller may read them.
 
-    With a token, who has it; without one, who calls from this machine and not through a proxy on
-    it.
+    With a token, who has it. Without one, in an embedded process, who calls from this machine and
+    not through a proxy on it: but many proxies do not say that they are there.
     """
     if settings.metrics_token is not None:
         expected = f"Bearer {settings.metrics_token.get_secret_value()}".encode()
@@ -50,7 +50,12 @@ def _may_read(request: Request, settings: Settings) -> bool:
             request.headers.get("authorization", "").encode("latin-1"), expected
         )
     proxied = {"forwarded", "x-forwarded-for", "via"} & set(request.headers)
-    return not proxied and request.client is not None and request.client.host in _LOOPBACK
+    return (
+        settings.embedded
+        and not proxied
+        and request.client is not None
+        and request.client.host in _LOOPBACK
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)  # the registry keeps it by identity

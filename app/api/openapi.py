@@ -82,6 +82,11 @@ _IMPLIED: Final = {
     500: "internal",
     503: "database-unavailable",
 }
+# Whatever its scopes.
+_OF_CALLERS: Final = {
+    403: ("no-access", "business-suspended", "no-business"),
+    503: ("issuer-unavailable",),
+}
 
 
 def problems(*types: str | int) -> dict[int | str, dict[str, Any]]:
@@ -156,9 +161,9 @@ def _complete(operation: dict[str, Any]) -> None:
     responses = operation["responses"]
     if _is_fastapis_own(responses.get("422")):
         del responses["422"]
-    for status in _implied(operation):
+    for status, slugs in _implied(operation).items():
         own = responses.get(str(status))
-        responses[str(status)] = _response_of([_IMPLIED[status], *(_slugs_in(own) if own else ())])
+        responses[str(status)] = _response_of([*slugs, *(_slugs_in(own) if own else ())])
     operation["responses"] = dict(sorted(responses.items()))
     # It is said, so that nobody takes a call that needs no key for one forgotten.
     operation.setdefault("security", [])
@@ -191,8 +196,8 @@ def _never_null(schema: Mapping[str, Any]) -> dict[str, Any]:
     return form if "$ref" in form else form | others
 
 
-def _implied(operation: Mapping[str, Any]) -> set[int]:
-    """The statuses that follow from what an operation takes.
+def _implied(operation: Mapping[str, Any]) -> dict[int, list[str]]:
+    """The types, by status, that follow from what an operation takes.
 
     All refuse parameters unknown to them, and may fail.
     """
@@ -207,7 +212,11 @@ def _implied(operation: Mapping[str, Any]) -> set[int]:
         statuses |= {404, 503}
     if "requestBody" in operation:
         statuses |= {400, 408, 413, 415}
-    return statuses
+    slugs = {status: [_IMPLIED[status]] for status in statuses}
+    if operation.get("security"):
+        for status, more in _OF_CALLERS.items():
+            slugs.setdefault(status, []).extend(more)
+    return slugs
 
 
 def _is_fastapis_own(response: Mapping[str, Any] | None) -> bool:

@@ -53,9 +53,9 @@ def malformed(detail: str) -> Problem:
     return Problem(400, "malformed-body", "The body could not be read", detail)
 
 
-def unsupported_media_type(content_type: str | None) -> Problem:
+def unsupported_media_type(content_type: str | None, taken: str = "application/json") -> Problem:
     """415: the body is of a type that the call doesn't take."""
-    detail = "Send the body as application/json" + (
+    detail = f"Send the body as {taken}" + (
         "." if content_type else ", and say so in Content-Type."
     )
     return Problem(415, "unsupported-media-type", "This type of body is not taken", detail)

@@ -1,171 +1,173 @@
-"""Who is calling: API keys `bck_<prefix>_<secret>`, of whose secret only a hash is kept.
+"""Who is calling: API keys of businesses, of whose secret only a hash is kept.
 
-Every caller belongs to one business. A revoked key, an unknown one and a garbled one are refused in
-the same words. A key that was found in force is believed for `BELIEVED_SECONDS`; what is no key is
-never remembered.
+Revoked, expired, unknown and garbled keys are refused in the
+same words. A key that was found in force is believed for `BELIEVED_SECONDS`, and never beyond its
+end; what is no key is never remembered.
 """
 
-import hashlib
+import datetime as dt
 import hmac
-import re
-import secrets
-import string
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final
-from weakref import WeakKeyDictionary
 
+from sqlalchemy.ext.asyncio import AsyncConnection
 from uuid_utils import uuid7
 
-from app.db.access import keys
+from app.auth import last_use
+from app.auth.belief import BELIEVED_SECONDS, believe, believed, doubt, token_of
+from app.auth.callers import AnyCaller, Caller, CallerKind
+from app.auth.key_texts import KeyBegins, KeyText, hashed, new_key_text, read_key
+from app.auth.platform import keys as platform_keys
+from app.auth.roles import Role, Scope, granted
+from app.db.access import administration, keys
 from app.db.core.engine import Database
-from app.errors import Unauthenticated
+from app.domain.days import instant_text
+from app.domain.nouns.administration import COMMAND, Action, Actor, Deed, Facts
+from app.domain.nouns.keys import KeyRow
+from app.errors import Suspended, Unauthenticated
 
-# Without `_`, so that a key splits in one way only.
-_ALPHABET: Final = string.ascii_letters + string.digits
-_PREFIX_LENGTH: Final = 12
-_SECRET_LENGTH: Final = 43  # 43 characters out of 62 hold 256 random bits
-_KEY: Final = re.compile(
-    rf"bck_([A-Za-z0-9]{{{_PREFIX_LENGTH}}})_([A-Za-z0-9]{{{_SECRET_LENGTH}}})"
-)
 _NO_KEY: Final = "Send the header Authorization: Bearer bck_… with an API key of your business."
-_BAD_KEY: Final = "This API key is unknown or has been revoked."
-# Another process may revoke a key meanwhile; and what looks at an open stream's key does so this
-# often again.
-BELIEVED_SECONDS: Final = 12.0
-_MAX_BELIEVED: Final = 10_000
-
-
-class Scope(StrEnum):
-    """What a caller may do."""
-
-    SCHEDULE_READ = "schedule:read"
-    SCHEDULE_WRITE = "schedule:write"
-    CANCELLATIONS_READ = "cancellations:read"
-    CANCELLATIONS_WRITE = "cancellations:write"
-    AUDIT_READ = "audit:read"  # names and e-mail addresses of clients
-    TERMS_WRITE = "terms:write"
-    WEBHOOKS_MANAGE = "webhooks:manage"
+_BAD_KEY: Final = "This API key is unknown, has been revoked or has expired."
 
 
 @dataclass(frozen=True, slots=True)
-class Caller:
-    """A known caller, with what of its business nearly every step needs."""
+class NewKey:
+    """A key to be made: with a role, or scopes of its own; None: it never expires."""
 
     business_id: str
-    name: str  # as the audit prints it: `key:front desk`
-    key_name: str
-    key_prefix: str
-    scopes: frozenset[str]
-    timezone: str
-    currency: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Believed:
-    """A caller whose key was in force not long ago."""
-
-    caller: Caller
-    until: float
-
-
-# By the hash of a token, the longest known first: a dump of memory gives no key away.
-_Believing = OrderedDict[bytes, _Believed]
-_believing: Final[WeakKeyDictionary[Database, _Believing]] = WeakKeyDictionary()
-
-
-def believed(
-    db: Database, authorization: str | None, *, clock: Callable[[], float] = time.monotonic
-) -> Caller | None:
-    """The caller that the header names, where its key was found in force lately.
-
-    Asks nobody.
-    """
-    believing = _believing.get(db)
-    token = _token_of(authorization)
-    known = believing.get(_digest(token)) if believing and token else None
-    return known.caller if known is not None and clock() < known.until else None
+    name: str
+    scopes: frozenset[Scope]
+    role: Role | None
+    expires_at: dt.datetime | None
 
 
 async def authenticate(
     db: Database, authorization: str | None, *, clock: Callable[[], float] = time.monotonic
-) -> Caller:
+) -> AnyCaller:
     """The caller that an `Authorization` header (RFC 6750 §2.1) names; `clock` counts seconds.
 
     Raises:
         Unauthenticated: no bearer token, or none of a key in force.
+        Suspended: its business is out of service.
     """
     known = believed(db, authorization, clock=clock)
     if known is not None:
         return known
-    token = _token_of(authorization)
+    token = token_of(authorization)
     if token is None:
         raise Unauthenticated(_NO_KEY)
-    until = clock() + BELIEVED_SECONDS
-    caller = await _checked(db, token)
-    believing = _believing.setdefault(db, OrderedDict())
-    believing[_digest(token)] = _Believed(caller, until)
-    believing.move_to_end(_digest(token))
-    if len(believing) > _MAX_BELIEVED:
-        believing.popitem(last=False)
+    asked_at = clock()
+    caller, seconds = await _checked(db, token)
+    believe(db, token, caller, until=asked_at + seconds)
     return caller
 
 
-def _token_of(authorization: str | None) -> str | None:
-    scheme, _, token = (authorization or "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else None
-
-
-def _digest(token: str) -> bytes:
-    return hashlib.sha256(token.encode(errors="replace")).digest()
-
-
-async def _checked(db: Database, token: str) -> Caller:
-    parts = _KEY.fullmatch(token)
-    if parts is None:
+async def _checked(db: Database, token: str) -> tuple[AnyCaller, float]:
+    """Whose key in force it is, and for how many seconds it surely stays so."""
+    key = read_key(token)
+    if key is None:
         raise Unauthenticated(_BAD_KEY)
-    prefix, secret = parts.groups()
+    if key.begins is KeyBegins.OF_BUSINESS:
+        return await _of_business(db, key)
+    found = await platform_keys.checked(db, key)
+    if found is None:
+        raise Unauthenticated(_BAD_KEY)
+    return found
+
+
+async def _of_business(db: Database, key: KeyText) -> tuple[Caller, float]:
+    prefix, shown_hash = key.prefix, hashed(key.secret)
     async with db.single() as conn:
-        row = await keys.find(conn, prefix)
+        row = await keys.find(conn, prefix, shown_hash)
     # The comparison runs for an unknown prefix too, so that its answer takes no less time.
-    matches = hmac.compare_digest(row.secret_hash if row else "", _hashed(secret))
-    if row is None or not matches or row.revoked_at is not None:
+    is_current = hmac.compare_digest(row.secret_hash if row else "", shown_hash)
+    if row is None or row.revoked_at is not None:
         raise Unauthenticated(_BAD_KEY)
-    return Caller(
+    if not is_current and row.old_secret_ends_at is None:
+        raise Unauthenticated(_BAD_KEY)
+    ends = (row.expires_at, None if is_current else row.old_secret_ends_at)
+    seconds = min(
+        ((end - row.read_at).total_seconds() for end in ends if end is not None),
+        default=BELIEVED_SECONDS,
+    )
+    if seconds <= 0:
+        raise Unauthenticated(_BAD_KEY)
+    if row.suspended_at is not None:
+        raise Suspended(row.suspended_because)
+    last_use.note(db, prefix, last=row.last_used_at, at=row.read_at)
+    caller = Caller(
         business_id=row.business_id,
-        name=f"key:{row.name}",
-        key_name=row.name,
-        key_prefix=prefix,
-        scopes=frozenset(row.scopes.split()),
+        kind=CallerKind.KEY,
+        id=prefix,
+        label=row.name,
+        name=f"{CallerKind.KEY}:{row.name}",
+        scopes=granted(row.role, row.scopes),
         timezone=row.timezone,
         currency=row.currency,
     )
+    return caller, min(seconds, BELIEVED_SECONDS)
 
 
-async def create_key(db: Database, business_id: str, name: str, scopes: Iterable[Scope]) -> str:
+async def create_key(
+    db: Database,
+    business_id: str,
+    name: str,
+    scopes: Iterable[Scope] = (),
+    *,
+    role: Role | None = None,
+    expires_at: dt.datetime | None = None,
+    by: Actor = COMMAND,
+) -> str:
     """A new key of the business, committed; the only time that its secret is seen.
+
+    It has the scopes of its role, or those that are named.
 
     Raises:
         sqlalchemy.exc.IntegrityError: there is no such business.
     """
-    prefix, secret = _random(_PREFIX_LENGTH), _random(_SECRET_LENGTH)
+    new = NewKey(business_id, name, frozenset(scopes), role, expires_at)
     async with db.write() as conn:
-        await keys.insert(
-            conn,
-            key_id=str(uuid7()),
-            business_id=business_id,
-            prefix=prefix,
-            secret_hash=_hashed(secret),
-            name=name,
-            scopes=" ".join(sorted(set(scopes))),
-        )
-    return f"bck_{prefix}_{secret}"
+        return (await write_key(conn, new, by=by))[1]
 
 
-async def list_keys(db: Database, business_id: str | None = None) -> Sequence[keys.KeyRow]:
+async def write_key(
+    conn: AsyncConnection, new: NewKey, *, by: Actor, **of_request: str
+) -> tuple[str, str]:
+    """Write a key, with the columns that tell its request; its id, and the token that opens it.
+
+    Raises:
+        sqlalchemy.exc.IntegrityError: there is no such business, or the request was taken before.
+    """
+    assert new.role is None or not new.scopes
+    text = new_key_text(KeyBegins.OF_BUSINESS)
+    key_id = str(uuid7())
+    await keys.insert(
+        conn,
+        id=key_id,
+        business_id=new.business_id,
+        prefix=text.prefix,
+        secret_hash=hashed(text.secret),
+        name=new.name,
+        role=new.role,
+        scopes=" ".join(sorted(new.scopes)),
+        expires_at=new.expires_at,
+        **of_request,
+    )
+    facts = key_facts(new.name, new.role, " ".join(sorted(new.scopes)), new.expires_at)
+    deed = Deed(Action.KEY_CREATED, new.business_id, text.prefix, after=facts)
+    await administration.record(conn, by, deed)
+    return key_id, text.whole()
+
+
+def key_facts(name: str, role: str | None, scopes: str, expires_at: dt.datetime | None) -> Facts:
+    """What of a key is written down where somebody changes it."""
+    ends = None if expires_at is None else instant_text(expires_at)
+    return {"name": name, "role": role, "scopes": scopes.split(), "expires_at": ends}
+
+
+async def list_keys(db: Database, business_id: str | None = None) -> Sequence[KeyRow]:
     """The keys of one business or of all, oldest first, revoked ones too.
 
     Never a secret or its hash.
@@ -174,23 +176,22 @@ async def list_keys(db: Database, business_id: str | None = None) -> Sequence[ke
         return await keys.keys_of_business(conn, business_id)
 
 
-async def revoke_key(db: Database, prefix: str) -> bool:
+async def revoke_key(db: Database, prefix: str, *, by: Actor = COMMAND) -> bool:
     """Puts a key out of force.
 
     Here that is from this commit on, in other processes within `BELIEVED_SECONDS`. False when no
     key in force has this prefix.
     """
     async with db.write() as conn:
-        revoked = await keys.revoke(conn, prefix)
-    believing = _believing.get(db, OrderedDict())
-    for digest in [digest for digest, one in believing.items() if one.caller.key_prefix == prefix]:
-        del believing[digest]
+        key = await keys.with_prefix(conn, prefix)
+        revoked = key is not None and await keys.revoke(conn, prefix)
+        if revoked and key is not None:
+            deed = Deed(Action.KEY_REVOKED, key.business_id, prefix)
+            await administration.record(conn, by, deed)
+    disbelieve(db, prefix)
     return revoked
 
 
-def _random(length: int) -> str:
-    return "".join(secrets.choice(_ALPHABET) for _ in range(length))
-
-
-def _hashed(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()
+def disbelieve(db: Database, prefix: str) -> None:
+    """Ask the database about a key the next time, whatever was found lately."""
+    doubt(db, lambda one: one.kind is CallerKind.KEY and one.id == prefix)

@@ -1,60 +1,63 @@
 """Accepting a bulk cancellation: one transaction, once per idempotency key.
 
 The job, its sessions and their outcomes are committed together. From then on every accepted session
-reads cancelled everywhere and takes no booking; the wake that follows may be lost without harm.
+reads cancelled everywhere and takes no booking; the wake that follows may be lost without harm. A
+job above a limit of its business cancels nothing before its approval (`approve`): until then it has
+its sessions, and they are as they were.
 """
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Final
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 from uuid_utils import uuid7
 
 from app.aside import aside
-from app.cancellation import digests
 from app.cancellation import plan as planning
+from app.cancellation.asking import ask, asked_approval
 from app.cancellation.choose import MatchedSession, choose
 from app.cancellation.request import Request, check
+from app.cancellation.taking import (
+    clocks_of,
+    freeze_goodwill,
+    none_left,
+    outcomes_of,
+    refuse_other_plan,
+)
+from app.db.approvals import requests
 from app.db.core.engine import Database
 from app.db.jobs import acceptances, job_events, job_sessions, jobs
 from app.db.jobs.acceptances import Outcome
 from app.db.jobs.job import Job, NewJob, as_written
-from app.db.terms import goodwill, overrides
-from app.domain.days import session_times
+from app.db.terms import overrides, terms_history
+from app.domain.approval import ApprovalLimits
+from app.domain.messages.settings import MessageTerms, resolved
+from app.domain.nouns.administration import Actor
+from app.domain.nouns.approvals import AskedApproval
 from app.domain.nouns.terms import ResolvedTerms
 from app.domain.owed.terms import POLICY
-from app.domain.owed.terms_document import terms_of
-from app.domain.plan_totals import PlanTotals, totals_fields
+from app.domain.plan_totals import PlanTotals
 from app.domain.statuses import JobStatus, SessionOutcome
-from app.errors import Problem
+from app.errors import Problem, Suspended
 from app.fault_points import Step
 from app.queue import Queue
 
 log = structlog.get_logger()
-
-_MAX_LISTED: Final = 100
-_MAX_NAMED: Final = 3
-_VERBS: Final = {
-    "moved": "has moved",
-    "changed": "has changed",
-    "came": "has come",
-    "went": "has gone",
-}
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
     """The job as it was accepted, and whether this key had made it before.
 
-    The job may have moved on since.
+    The job may have moved on since. `approval`: what it asked one for.
     """
 
     job: Job
     outcomes: Sequence[Outcome]
     replayed: bool
+    approval: AskedApproval | None = None
 
 
 async def accept(
@@ -63,7 +66,7 @@ async def accept(
     *,
     business_id: str,
     timezone: str,
-    requested_by: str,
+    requested_by: Actor,
     idempotency_key: str,
     request: Request,
 ) -> Accepted:
@@ -71,6 +74,7 @@ async def accept(
 
     Raises:
         Invalid: a field is at fault (see `choose`).
+        Suspended: the business is out of service.
         Problem: 422 `idempotency-key-reused`; 409 `sessions-already-in-process` or
             `plan-changed`.
     """
@@ -105,7 +109,7 @@ class _Asked:
 
     business_id: str
     timezone: str
-    requested_by: str
+    requested_by: Actor
     idempotency_key: str
     fingerprint: str
     request: Request
@@ -124,52 +128,92 @@ async def _made_before(db: Database, asked: _Asked) -> Accepted | None:
                 "The key came before with another body. Use a new key for a new request.",
                 extensions={"job_id": job.id},
             )
-        return Accepted(job, await job_sessions.outcomes(conn, job.id), replayed=True)
+        outcomes = await job_sessions.outcomes(conn, job.id)
+        asked_for = await requests.of_job(conn, job.id)
+        return Accepted(job, outcomes, replayed=True, approval=asked_for)
 
 
 async def _take_sessions(conn: AsyncConnection, asked: _Asked) -> Accepted:
     business_id, timezone, request = asked.business_id, asked.timezone, asked.request
     chosen, requested_at = await choose(conn, business_id, timezone, request, lock=True)
     if all(one.outcome is not SessionOutcome.ACCEPTED for one in chosen):
-        raise _none_left(chosen)
-    lines = await planning.accepted_lines(conn, business_id, chosen, requested_at, request)
+        raise none_left(chosen)
+    own = await terms_history.with_messages(conn, business_id)
+    if own.is_suspended:  # its callers are believed for a while in other processes
+        raise Suspended
+    lines = await planning.accepted_lines(
+        conn, business_id, chosen, requested_at, request, own.terms
+    )
     totals = await planning.count(conn, chosen, lines)
-    if request.plan_digest is not None:
-        digest = await planning.digest_of(conn, chosen, lines, totals, timezone, request)
-        _refuse_other_plan(digest, totals, request.plan_digest, chosen)
-    job = _job(asked, requested_at, totals, lines.terms)
-    outcomes = [Outcome(one.id, one.outcome, one.job_id) for one in chosen]
-    clocks = await aside(len(chosen), _clocks, chosen, timezone)
+    told = resolved(own.messages, request.messages)
+    job = _job(asked, requested_at, totals, lines.terms, told)
+    approval = await _checked(conn, asked, job, chosen, lines, ApprovalLimits.of(own.limits))
+    if approval is not None:
+        job = replace(
+            job, status=JobStatus.AWAITING_APPROVAL, hold_until=None, due_at=approval.expires_at
+        )
+    outcomes = outcomes_of(chosen)
+    clocks = await aside(len(chosen), clocks_of, chosen, timezone)
     has_endpoints = await acceptances.write(conn, job, outcomes, clocks)
     if has_endpoints is None:
         raise _KeyTaken
     if request.overrides:
         await overrides.insert(conn, job.id, request.overrides)
-    if totals.goodwill_grants and job.terms is not None:
-        per = terms_of(job.terms).goodwill.per
-        await goodwill.freeze(conn, job.id, lines.lines, lines.parameters, per)
-    taken = [one.id for one in chosen if one.outcome is SessionOutcome.ACCEPTED]
+    written = as_written(job)
+    if approval is not None:
+        await ask(conn, written, approval, own.messages)
+        return Accepted(written, outcomes, replayed=False, approval=approval)
+    await freeze_goodwill(conn, job.id, lines, totals)
     if has_endpoints:
+        taken = [one.id for one in chosen if one.outcome is SessionOutcome.ACCEPTED]
         await job_events.accepted(conn, business_id, job.id, job.status, taken)
-    return Accepted(as_written(job), outcomes, replayed=False)
+    return Accepted(written, outcomes, replayed=False)
 
 
-def _clocks(chosen: Sequence[MatchedSession], timezone: str) -> dict[str, acceptances.Clock]:
-    return {one.id: _clock(one, timezone) for one in chosen}
+async def _checked(
+    conn: AsyncConnection,
+    asked: _Asked,
+    job: NewJob,
+    chosen: Sequence[MatchedSession],
+    lines: planning.AcceptedLines,
+    limits: ApprovalLimits,
+) -> AskedApproval | None:
+    """What the job has to ask an approval for; None: nothing.
 
-
-def _clock(one: MatchedSession, business_timezone: str) -> acceptances.Clock:
-    of = one.session
-    times = session_times(of.starts_at, of.ends_at, of.timezone, business_timezone)
-    return acceptances.Clock(times.timezone, times.starts_local)
+    Raises:
+        Problem: 409 `plan-changed`.
+    """
+    request, timezone, totals = asked.request, asked.timezone, job.totals
+    above = await planning.exceeded_limits(
+        conn, asked.business_id, timezone, limits, totals, chosen
+    )
+    if request.plan_digest is None and not above:
+        return None
+    digest = await planning.digest_of(conn, chosen, lines, totals, timezone, request)
+    if request.plan_digest is not None:
+        refuse_other_plan(digest, totals, request.plan_digest, chosen)
+    if not above:
+        return None
+    return asked_approval(
+        job,
+        chosen,
+        above,
+        limits,
+        asked_by=asked.requested_by.whole_id,
+        plan_digest=digest,
+        hold_seconds=request.hold_seconds,
+    )
 
 
 def _job(
-    asked: _Asked, requested_at: dt.datetime, totals: PlanTotals, terms: ResolvedTerms | None
+    asked: _Asked,
+    requested_at: dt.datetime,
+    totals: PlanTotals,
+    terms: ResolvedTerms | None,
+    told: MessageTerms,
 ) -> NewJob:
     request = asked.request
-    held = request.hold_seconds > 0
-    hold_until = requested_at + dt.timedelta(seconds=request.hold_seconds) if held else None
+    hold_until = request.hold_until(requested_at)
     milliseconds = int(requested_at.timestamp() * 1000)
     return NewJob(
         # The id carries the database's milliseconds, which its refunds' ids share.
@@ -177,7 +221,7 @@ def _job(
         business_id=asked.business_id,
         idempotency_key=asked.idempotency_key,
         request_fingerprint=asked.fingerprint,
-        status=JobStatus.HELD if held else JobStatus.QUEUED,
+        status=JobStatus.QUEUED if hold_until is None else JobStatus.HELD,
         date_from=request.date_from,
         date_to=request.date_to,
         reason=request.reason,
@@ -186,72 +230,10 @@ def _job(
         terms=None if terms is None else terms.document,
         terms_version=None if terms is None else terms.version,
         hold_until=hold_until,
-        requested_by=asked.requested_by,
+        requested_by=asked.requested_by.name,
         requested_at=requested_at,
         due_at=hold_until or requested_at,
         accepted_sessions=totals.sessions,
         totals=totals,
+        messages=told.document() if told.tells_somebody else None,
     )
-
-
-def _none_left(chosen: Sequence[MatchedSession]) -> Problem:
-    holders = [
-        {"session_id": one.id, "outcome": one.outcome, "job_id": one.job_id} for one in chosen
-    ]
-    in_process = any(one.outcome is SessionOutcome.ALREADY_IN_PROCESS for one in chosen)
-    return Problem(
-        409,
-        "sessions-already-in-process",
-        "The sessions are already in process",
-        "Every chosen session is already in process or cancelled."
-        if in_process
-        else "Every chosen session is already cancelled.",
-        extensions={"sessions": holders},
-    )
-
-
-def _refuse_other_plan(
-    digest: str, totals: PlanTotals, plan_digest: str, chosen: Sequence[MatchedSession]
-) -> None:
-    if digest == plan_digest:
-        return
-    planned = planning.totals_in(plan_digest)
-    changes = digests.changes(plan_digest, digest)
-    names = {one.id: one.session.name for one in chosen}
-    if digests.terms_differ(plan_digest, digest):
-        detail = "The plan was made under other terms or overrides. Plan again."
-    elif changes:
-        detail = f"{_in_words(changes, names)} Plan again."
-    elif planned == replace(totals, kept={}):  # a digest carries no sums by rule
-        detail = (
-            "The counts and sums are the plan's, but some bookings or amounts are others."
-            " Plan again."
-        )
-    else:
-        detail = "The bookings are not the plan's any more. Plan again."
-    named = [
-        asdict(one) | {"name": names.get(one.session_id or "")} for one in changes[:_MAX_LISTED]
-    ]
-    raise Problem(
-        409,
-        "plan-changed",
-        "The plan has changed",
-        detail,
-        extensions={
-            "planned": planned and totals_fields(planned),
-            "now": totals_fields(totals),
-            "plan_digest": digest,
-            "changes": named,
-            "change_count": len(changes),
-        },
-    )
-
-
-def _in_words(changes: Sequence[digests.PlanChange], names: Mapping[str, str]) -> str:
-    parts = []
-    for one in changes[:_MAX_NAMED]:
-        name = names.get(one.session_id or "")
-        what = one.day or (f"{name} ({one.session_id})" if name else one.session_id)
-        parts.append(f"{what} {_VERBS[one.change]}")
-    more = len(changes) - len(parts)
-    return "; ".join(parts) + (f"; and {more} more." if more else ".")

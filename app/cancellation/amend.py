@@ -1,7 +1,8 @@
 """What a person may do to a job afterwards: withdraw, retry, or resolve one refund.
 
-A job is withdrawn while it is on hold, and a refund is resolved by hand. Each is one transaction
-under the job row's lock, so that it can't cross the worker's start or another person's click.
+A job is withdrawn while it is on hold or awaits an approval, and a refund is resolved by hand. Each
+is one transaction under the job row's lock, so that it can't cross the worker's start or another
+person's click.
 """
 
 from collections.abc import Sequence
@@ -13,13 +14,16 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.cancellation.expand import expand_chunk
-from app.db.core.dialect import now
+from app.db.approvals import requests
+from app.db.core.dialect import clock, now
 from app.db.core.engine import Database
-from app.db.jobs import completion, job_events, jobs
+from app.db.jobs import client_news, completion, job_events, jobs
 from app.db.jobs.job import Job
 from app.db.refunds import manual_changes
+from app.domain.nouns.administration import Actor
+from app.domain.nouns.approvals import ActionOfJob
 from app.domain.nouns.cancellations import Refund
-from app.domain.statuses import NEEDS_A_PERSON, WAIVED, JobStatus, RefundStatus
+from app.domain.statuses import NEEDS_A_PERSON, WAIVED, JobAction, JobStatus, RefundStatus
 from app.errors import FieldError, Invalid, NotFound, Problem
 from app.fault_points import Step
 from app.queue import Queue
@@ -61,8 +65,8 @@ class ByHand:
     amount_minor: int | None = None
 
 
-async def withdraw(db: Database, business_id: str, job_id: str) -> Job:
-    """Undo a job that is still on hold: its sessions are scheduled again.
+async def withdraw(db: Database, business_id: str, job_id: str, *, actor: Actor) -> Job:
+    """Undo a job that is still on hold, or awaits an approval: its sessions are scheduled again.
 
     A withdrawn one stays so.
 
@@ -74,8 +78,8 @@ async def withdraw(db: Database, business_id: str, job_id: str) -> Job:
         job = await jobs.existing(conn, business_id, job_id, lock=True)
         if job.status == JobStatus.WITHDRAWN:
             return job
-        on_hold = await jobs.is_on_hold(conn, job)
-        if not on_hold:
+        awaits = job.status is JobStatus.AWAITING_APPROVAL
+        if not awaits and not await jobs.is_on_hold(conn, job):
             raise Problem(
                 409,
                 "not-on-hold",
@@ -85,10 +89,15 @@ async def withdraw(db: Database, business_id: str, job_id: str) -> Job:
                 else "Its hold has just ended.",
                 extensions={"job_status": job.status},
             )
-        # What would have been returned is kept for the audit, while the bookings are still frozen.
-        await expand_chunk(conn, job, at_most=job.accepted_sessions, withdrawn=True)
+        if not awaits:
+            # What would have been returned is kept for the audit, while the bookings are still
+            # frozen.
+            await expand_chunk(conn, job, at_most=job.accepted_sessions, withdrawn=True)
         await jobs.release_sessions(conn, business_id, job_id)
-        await jobs.update(conn, job_id, status=JobStatus.WITHDRAWN, finished_at=now(), due_at=None)
+        at = await clock(conn)
+        await jobs.update(conn, job_id, status=JobStatus.WITHDRAWN, finished_at=at, due_at=None)
+        done = ActionOfJob(JobAction.WITHDRAWN, actor.name, actor.whole_id, at, None)
+        await requests.add_action(conn, business_id, job_id, done)
         await job_events.withdrawn(conn, business_id, job_id)
         log.info("job.withdrawn", job_id=job_id, business_id=business_id)
         return await jobs.existing(conn, business_id, job_id)
@@ -214,6 +223,9 @@ async def resolve(
             reference=said.reference,
             amount_minor=said.amount_minor,
             actor=actor,
+        )
+        await client_news.settled(
+            conn, business_id, job_id, [refund_id], is_told=job.messages is not None, is_heard=True
         )
         await completion.complete_if_nobody_is_needed(conn, job_id)
         log.info("refund.resolved", refund_id=refund_id, job_id=job_id, resolution=said.resolution)

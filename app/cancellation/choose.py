@@ -8,8 +8,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.aside import aside
 from app.cancellation.request import Request
+from app.db.core.dialect import clock
 from app.db.jobs import found_sessions, jobs
 from app.db.jobs.found_sessions import FoundSession, Holders
+from app.db.jobs.job import Job
 from app.domain.days import Days, business_zone
 from app.domain.statuses import SessionOutcome, SessionStatus
 from app.errors import FieldError, Invalid
@@ -29,7 +31,7 @@ class MatchedSession(NamedTuple):
 
     @property
     def job_id(self) -> str | None:
-        """The job that has it already."""
+        """The job that has it already, or awaits an approval for it."""
         return self.session.job_id
 
 
@@ -63,6 +65,24 @@ async def choose(
     return await aside(len(found), _matched, found, holders), found[0].read_at
 
 
+async def choose_again(
+    conn: AsyncConnection, timezone: str, job: Job, session_ids: Sequence[str], *, lock: bool
+) -> tuple[list[MatchedSession], dt.datetime]:
+    """The same of what a job that awaits an approval chose: as its sessions are now.
+
+    Those that are gone, or no longer start in its range, are not in it: nobody asked for that.
+
+    Raises:
+        Problem: see `business_zone`.
+    """
+    days = Days(job.date_from, job.date_to, business_zone(timezone))
+    found, holders = await found_sessions.named_sessions(
+        conn, job.business_id, session_ids, lock=lock, for_job=job.id
+    )
+    inside = [one for one in found if days.from_at <= one.starts_at < days.until_at]
+    return await aside(len(inside), _matched, inside, holders), await clock(conn)
+
+
 def _matched(found: Sequence[FoundSession], holders: Holders) -> list[MatchedSession]:
     in_order = sorted(found, key=lambda one: (one.starts_at, one.id))
     return [MatchedSession(one, _outcome(one, holders)) for one in in_order]
@@ -85,7 +105,8 @@ def _refuse_strangers(ids: Sequence[str], inside: Mapping[str, bool]) -> None:
 
 def _outcome(session: FoundSession, holders: Holders) -> SessionOutcome:
     if session.status is SessionStatus.SCHEDULED:
-        return SessionOutcome.ACCEPTED
+        is_awaited = session.job_id is not None  # by a job that nobody has approved yet
+        return SessionOutcome.ALREADY_IN_PROCESS if is_awaited else SessionOutcome.ACCEPTED
     # Without a job, the platform itself has cancelled it.
     if session.job_id is not None and jobs.is_in_process(holders[session.job_id]):
         return SessionOutcome.ALREADY_IN_PROCESS

@@ -10,12 +10,12 @@ import datetime as dt
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.cancellation.owed import lines
-from app.db.jobs import job_events, job_sessions, jobs
+from app.db.jobs import client_news, job_events, job_sessions, jobs
 from app.db.jobs.job import Job
 from app.db.refunds import refunds
 from app.domain.owed.choice import open_until
 from app.domain.owed.terms import asks
-from app.domain.owed.terms_document import terms_of
+from app.domain.owed.terms_document import Document, terms_of
 
 
 async def expand_chunk(
@@ -51,12 +51,23 @@ async def expand_chunk(
     await job_sessions.store_booking_count(conn, job.id, positions, by_terms=by_terms)
     outcome_seq = refunds.last_outcome_seq(job.id, after_seq)
     await jobs.update(conn, job.id, expanded_sessions=positions.stop, outcome_seq=outcome_seq)
+    if positions.stop == end and not withdrawn:
+        await client_news.expanded(conn, job, at_once=choose_until(job) is not None)
     return rows, positions.stop == end
 
 
 def choose_until(job: Job) -> dt.datetime | None:
     """Until when clients of this job may choose; None: nobody is asked."""
-    terms = None if job.terms is None else terms_of(job.terms)
+    if not job.has_cancelled:
+        return None
+    return asked_until(job.terms, accepted_at=job.accepted_at, hold_until=job.hold_until)
+
+
+def asked_until(
+    document: Document | None, *, accepted_at: dt.datetime, hold_until: dt.datetime | None
+) -> dt.datetime | None:
+    """Until when clients may choose, by these terms; None: nobody is asked."""
+    terms = None if document is None else terms_of(document)
     if terms is None or terms.choice is None or not asks(terms):
         return None
-    return open_until(terms.choice, accepted_at=job.requested_at, hold_until=job.hold_until)
+    return open_until(terms.choice, accepted_at=accepted_at, hold_until=hold_until)

@@ -9,7 +9,7 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -24,12 +24,15 @@ from app.cancellation.owed import lines as to_return
 from app.cancellation.owed import overrides
 from app.cancellation.owed.terms import resolve
 from app.cancellation.request import Request, check
+from app.db.approvals import weeks
 from app.db.core.dialect import plans_by_values
 from app.db.core.engine import Database
 from app.db.jobs import entitlement_totals
 from app.db.jobs.entitlement_totals import LineGroup, SeenLine, SharedPayments
+from app.db.terms import goodwill, terms_history
+from app.domain.approval import ApprovalLimits, Exceeded, WeekCount, exceeded
 from app.domain.days import business_zone, instant_text
-from app.domain.nouns.terms import Override, ResolvedTerms
+from app.domain.nouns.terms import Override, ResolvedTerms, TermsVersion
 from app.domain.owed.terms import SkipReason
 from app.domain.plan_totals import LineSums, PlanTotals
 from app.domain.statuses import RefundForm, SessionOutcome
@@ -47,6 +50,7 @@ _IN_DIGEST: Final = (
     "kept_amounts",
     "kept_credits",
 )
+MAX_NAMED: Final = 100  # sessions of a warning
 _OF_GOODWILL: Final = ("goodwill_grants", "goodwill_credits")
 _TOTALS: Final = TypeAdapter(PlanTotals)  # whoever sends a digest may have made it
 
@@ -73,7 +77,8 @@ class SessionPlan:
 class Caution:
     """Something to know before pressing.
 
-    Where it is about money or credits, it says how much of them.
+    Where it is about money or credits, it says how much of them; where it is of sessions, which:
+    the first `MAX_NAMED` in start order.
     """
 
     code: str
@@ -81,6 +86,7 @@ class Caution:
     count: int
     amounts: dict[str, int] = field(default_factory=dict)
     credits: int = 0
+    session_ids: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +98,19 @@ class CancellationPlan:
     sessions: list[SessionPlan]
     warnings: list[Caution]
     terms: ResolvedTerms | None = None
+    needs_approval: Sequence[Exceeded] = ()
 
 
 class AcceptedLines(NamedTuple):
     """The lines to return of sessions still to be had, their parameters, and their terms.
 
-    `by_rule`: they say which of several rules keeps what.
+    `by_rule`: they say which of several rules keeps what. `given`: see `RequestLines`, as `owed`,
+    which are the lines without their grants.
     """
 
     lines: sa.Subquery
+    owed: sa.Subquery
+    given: sa.Subquery | None
     parameters: entitlement_totals.Parameters
     terms: ResolvedTerms | None
 
@@ -120,6 +130,7 @@ class PlanReading:
     seen: "_Seen"
     groups: Mapping[str, Sequence[LineGroup]]
     shared: Sequence[SharedPayments]
+    needs_approval: Sequence[Exceeded] = ()
 
 
 async def plan(db: Database, business_id: str, timezone: str, request: Request) -> CancellationPlan:
@@ -143,13 +154,29 @@ async def read_plan(
         Invalid: as `choose`.
     """
     chosen, as_of = await choose(conn, business_id, timezone, request, lock=False)
-    accepted = await accepted_lines(conn, business_id, chosen, as_of, request)
-    lines, parameters, _ = accepted
+    own = await terms_history.with_messages(conn, business_id)
+    accepted = await accepted_lines(conn, business_id, chosen, as_of, request, own.terms)
+    limits = ApprovalLimits.of(own.limits)
+    return await read_lines(conn, business_id, timezone, chosen, as_of, accepted, limits)
+
+
+async def read_lines(
+    conn: AsyncConnection,
+    business_id: str,
+    timezone: str,
+    chosen: Sequence[MatchedSession],
+    as_of: dt.datetime,
+    accepted: AcceptedLines,
+    limits: ApprovalLimits,
+) -> PlanReading:
+    """What a plan of these sessions and lines is made of."""
+    lines, parameters = accepted.lines, accepted.parameters
     totals = await count(conn, chosen, accepted)
     seen = await _seen(conn, lines, parameters)
     groups = await entitlement_totals.by_session(conn, lines, parameters, by_rule=accepted.by_rule)
     shared = await entitlement_totals.shared_payments(conn, lines, parameters)
-    return PlanReading(chosen, as_of, accepted, totals, seen, groups, shared)
+    above = await exceeded_limits(conn, business_id, timezone, limits, totals, chosen)
+    return PlanReading(chosen, as_of, accepted, totals, seen, groups, shared, above)
 
 
 async def plan_of(reading: PlanReading, timezone: str, request: Request) -> CancellationPlan:
@@ -160,7 +187,27 @@ async def plan_of(reading: PlanReading, timezone: str, request: Request) -> Canc
     prints = seen.prints()
     digest = await aside(len(chosen), _digest, chosen, prints, totals, timezone, request, terms)
     warnings = _warnings(chosen, totals, seen.skipped, reading.shared, reading.as_of)
-    return CancellationPlan(digest, totals, sessions, warnings, terms)
+    return CancellationPlan(digest, totals, sessions, warnings, terms, reading.needs_approval)
+
+
+async def exceeded_limits(
+    conn: AsyncConnection,
+    business_id: str,
+    timezone: str,
+    limits: ApprovalLimits,
+    totals: PlanTotals,
+    chosen: Sequence[MatchedSession],
+) -> tuple[Exceeded, ...]:
+    """The limits that cancelling these sessions exceeds; empty: it needs no approval."""
+    counts: Sequence[WeekCount] = ()
+    if limits.share_of_week_percent is not None:
+        taken = [
+            (one.id, one.session.starts_at)
+            for one in chosen
+            if one.outcome is SessionOutcome.ACCEPTED
+        ]
+        counts = await weeks.counts(conn, business_id, business_zone(timezone), taken)
+    return exceeded(limits, totals, counts)
 
 
 async def accepted_lines(
@@ -169,29 +216,43 @@ async def accepted_lines(
     chosen: Sequence[MatchedSession],
     as_of: dt.datetime,
     request: Request,
+    own: TermsVersion | None,
 ) -> AcceptedLines:
-    """The lines to return of sessions still to be had, by the terms of now.
+    """The lines to return of sessions still to be had, by the business's own terms of now.
 
     Raises:
         Invalid: see `overrides.check`.
     """
     ids = [one.id for one in chosen if one.outcome is SessionOutcome.ACCEPTED]
     said = request.overrides
-    terms = await resolve(conn, business_id, named=request.terms, overridden=bool(said))
+    terms = resolve(own, named=request.terms, overridden=bool(said))
     await overrides.check(conn, business_id, ids, said)
+    return lines_of(conn, business_id, ids, as_of, request, terms)
+
+
+def lines_of(
+    conn: AsyncConnection,
+    business_id: str,
+    ids: Sequence[str],
+    as_of: dt.datetime,
+    request: Request,
+    terms: ResolvedTerms | None,
+) -> AcceptedLines:
+    """The lines of some of a request's sessions, by terms that were resolved for all of them."""
+    said = request.overrides
     shape, of_terms = to_return.by_terms(
         None if terms is None else terms.document, said, include_attended=request.include_attended
     )
     if to_return.are_many(conn, len(ids)):
         parameters = to_return.chosen_many(business_id, ids, as_of=as_of)
-        return AcceptedLines(to_return.lines_of_many_sessions(shape), parameters | of_terms, terms)
+        return AcceptedLines(*to_return.lines_of_many_sessions(shape), parameters | of_terms, terms)
     of_sessions = (
         to_return.lines_of_any_sessions
         if plans_by_values(conn)
         else to_return.lines_of_listed_sessions
     )
     parameters = to_return.chosen(business_id, ids, as_of=as_of)
-    return AcceptedLines(of_sessions(shape), parameters | of_terms, terms)
+    return AcceptedLines(*of_sessions(shape), parameters | of_terms, terms)
 
 
 async def count(
@@ -201,18 +262,20 @@ async def count(
 ) -> PlanTotals:
     """The totals over all lines."""
     sessions = sum(one.outcome is SessionOutcome.ACCEPTED for one in chosen)
+    plan_anew = to_return.are_many(conn, sessions)
     total = await entitlement_totals.over_all(
-        conn,
-        accepted.lines,
-        accepted.parameters,
-        by_rule=accepted.by_rule,
-        plan_anew=to_return.are_many(conn, sessions),
+        conn, accepted.owed, accepted.parameters, by_rule=accepted.by_rule, plan_anew=plan_anew
     )
+    sums = _sums(total.groups)
+    if accepted.given is not None:
+        # On their own, since they bring no other booking and no other client.
+        grants = await goodwill.count(
+            conn, accepted.given, accepted.parameters, plan_anew=plan_anew
+        )
+        credits_ = grants * accepted.parameters["goodwill_credits"]
+        sums = replace(sums, goodwill_grants=grants, goodwill_credits=credits_)
     return PlanTotals(
-        sessions=sessions,
-        bookings=total.bookings,
-        clients=total.clients,
-        **asdict(_sums(total.groups)),
+        sessions=sessions, bookings=total.bookings, clients=total.clients, **asdict(sums)
     )
 
 
@@ -397,19 +460,19 @@ def _warnings(
     as_of: dt.datetime,
 ) -> list[Caution]:
     accepted = [one.session for one in chosen if one.outcome is SessionOutcome.ACCEPTED]
-    ended = sum(one.ends_at <= as_of for one in accepted)
-    started = sum(one.starts_at <= as_of < one.ends_at for one in accepted)
-    in_process = sum(one.outcome is SessionOutcome.ALREADY_IN_PROCESS for one in chosen)
-    cancelled = sum(one.outcome is SessionOutcome.ALREADY_CANCELLED for one in chosen)
+    ended = [one.id for one in accepted if one.ends_at <= as_of]
+    started = [one.id for one in accepted if one.starts_at <= as_of < one.ends_at]
+    in_process = [one.id for one in chosen if one.outcome is SessionOutcome.ALREADY_IN_PROCESS]
+    cancelled = [one.id for one in chosen if one.outcome is SessionOutcome.ALREADY_CANCELLED]
     attended = skipped[SkipReason.ATTENDED]
     of_attended = totals.kept.get(SkipReason.ATTENDED, {})
     found = [
-        Caution(
+        _of_sessions(
             "sessions-ended",
             "Sessions that are over already; cancelling them returns what was paid.",
             ended,
         ),
-        Caution("sessions-started", "Sessions that have begun.", started),
+        _of_sessions("sessions-started", "Sessions that have begun.", started),
         Caution(
             "attended-skipped",
             "Attended bookings; what was paid for them is kept.",
@@ -424,10 +487,14 @@ def _warnings(
             sum(one.payments for one in shared),
             {one.currency: one.amount_minor for one in shared},
         ),
-        Caution(
+        _of_sessions(
             "already-in-process", "Sessions that another bulk cancellation has in hand.", in_process
         ),
-        Caution("already-cancelled", "Sessions that are cancelled already.", cancelled),
+        _of_sessions("already-cancelled", "Sessions that are cancelled already.", cancelled),
         Caution("nothing-to-accept", "No session is left to cancel.", int(not accepted)),
     ]
     return [one for one in found if one.count]
+
+
+def _of_sessions(code: str, detail: str, ids: Sequence[str]) -> Caution:
+    return Caution(code, detail, len(ids), session_ids=ids[:MAX_NAMED])

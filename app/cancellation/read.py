@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from app.cancellation.expand import choose_until
 from app.db.core.engine import Database
 from app.db.jobs import job_sessions, job_versions, jobs
 from app.db.jobs.acceptances import Outcome
@@ -16,9 +17,11 @@ from app.db.jobs.entitlement_totals import LineGroup
 from app.db.jobs.job import Job
 from app.db.jobs.job_sessions import RefundGroup
 from app.db.refunds import history, refund_pages
+from app.domain.nouns.approvals import ActionOfJob, AskedApproval
 from app.domain.nouns.cancellations import ClientContact, Refund, RefundChange, SessionOfJob
+from app.domain.nouns.choices import JobChoices
 from app.domain.plan_totals import PlanTotals
-from app.domain.statuses import RefundStatus
+from app.domain.statuses import JOB_NEEDS_A_PERSON, JobStatus, RefundStatus
 from app.errors import NotFound
 
 
@@ -41,13 +44,25 @@ class RefundSum:
 class JobView:
     """A job with its sessions counted by outcome, and its refunds by status.
 
-    The refunds are there only where they were asked for.
+    The refunds are there only where they were asked for; `choices` where clients are asked;
+    `approval` where it asked for one.
     """
 
     job: Job
     session_counts: Mapping[str, int]
     refunds: Mapping[RefundStatus, RefundSum]
     version: str = ""  # of a view with refunds: another view of the job has another
+    choices: JobChoices | None = None
+    approval: AskedApproval | None = None
+    actions: Sequence[ActionOfJob] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class JobFilter:
+    """Only jobs of this status (None: of any), and only those that need a person."""
+
+    status: JobStatus | None = None
+    needs_person: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +97,10 @@ async def one(db: Database, business_id: str, job_id: str) -> JobView:
         whole = await job_versions.whole(conn, business_id, job_id)
     if whole is None:
         raise NotFound("bulk cancellation")
-    sums = _sums(whole.job.totals, whole.tally)
-    return JobView(whole.job, whole.outcomes, sums, whole.version)
+    job = whole.job
+    sums = _sums(job.totals, whole.tally, is_void=not job.has_cancelled and job.due_at is None)
+    choices = _choices(job, whole.asked, whole.chosen)
+    return JobView(job, whole.outcomes, sums, whole.version, choices, whole.approval, whole.actions)
 
 
 async def version(db: Database, business_id: str, job_id: str) -> str:
@@ -111,23 +128,41 @@ async def require_known(db: Database, business_id: str, job_id: str) -> None:
         await jobs.existing(conn, business_id, job_id)
 
 
-def as_accepted(job: Job, outcomes: Sequence[Outcome]) -> JobView:
-    """The view of the moment of acceptance.
+def as_accepted(
+    job: Job, outcomes: Sequence[Outcome], approval: AskedApproval | None = None
+) -> JobView:
+    """The view of the moment of acceptance, or of asking for an `approval`.
 
-    It is the same however often a request is replayed.
+    It is the same however often a request is replayed, but that an approval takes the sessions as
+    they are then.
     """
     counts: dict[str, int] = Counter(one.outcome for one in outcomes)
-    return JobView(job, counts, _sums(job.totals, ()))
+    if approval is not None:
+        asked = replace(job, totals=approval.totals)
+        return JobView(asked, counts, _sums(asked.totals, ()), approval=approval)
+    return JobView(job, counts, _sums(job.totals, ()), choices=_choices(job, 0, {}))
 
 
 async def newest(
-    db: Database, business_id: str, *, status: str | None, before: str | None, limit: int
+    db: Database,
+    business_id: str,
+    only: JobFilter,
+    *,
+    before: str | None,
+    limit: int,
+    with_sums: bool = False,
 ) -> list[JobView]:
-    """Jobs newest first, without their refunds' sums."""
-    async with db.read() as conn:
-        found = await jobs.newest(conn, business_id, status=status, before=before, limit=limit)
+    """Jobs newest first, with their refunds' sums where those are asked for."""
+    statuses = {one for one in JobStatus if only.status in (None, one)}
+    if only.needs_person:
+        statuses &= JOB_NEEDS_A_PERSON
+    async with db.snapshot() as conn:
+        found = await jobs.newest(conn, business_id, statuses=statuses, before=before, limit=limit)
         counts = await job_sessions.outcome_counts(conn, [job.id for job in found])
-    return [JobView(job, counts[job.id], {}) for job in found]
+        sums: dict[str, dict[RefundStatus, RefundSum]] = {}
+        for job in found if with_sums else ():
+            sums[job.id] = _sums(job.totals, await job_sessions.tally(conn, job.id))
+    return [JobView(job, counts[job.id], sums.get(job.id, {})) for job in found]
 
 
 async def sessions(
@@ -194,8 +229,18 @@ async def refund(db: Database, business_id: str, job_id: str, refund_id: str) ->
         return RefundView(found, session, client, await history.changes_of_refund(conn, refund_id))
 
 
-def _sums(totals: PlanTotals, groups: Sequence[RefundGroup]) -> dict[RefundStatus, RefundSum]:
+def _choices(job: Job, asked: int, chosen: Mapping[str, int]) -> JobChoices | None:
+    until = choose_until(job)
+    return None if until is None else JobChoices(asked, chosen, until)
+
+
+def _sums(
+    totals: PlanTotals, groups: Sequence[RefundGroup], *, is_void: bool = False
+) -> dict[RefundStatus, RefundSum]:
+    """By status; of a job that is void, having cancelled nothing, nothing is to come."""
     sums = {status: RefundSum() for status in RefundStatus}
+    if is_void:
+        return sums
     pending, skipped = sums[RefundStatus.PENDING], sums[RefundStatus.SKIPPED]
     # All that was promised, goodwill too, less what has a row: what is kept is kept whole.
     _add(pending, RefundSum(totals.refunds, totals.amounts, totals.credits), 1)

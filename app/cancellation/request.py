@@ -24,7 +24,8 @@ MAX_HOLD_SECONDS: Final = 24 * 3600
 class Request:
     """A plan's or a bulk cancellation's body.
 
-    Dates are local days of the business, both inclusive. `terms` are the members that it names.
+    Dates are local days of the business, both inclusive. `terms` and `messages` are the members
+    that it names.
     """
 
     date_from: dt.date
@@ -36,6 +37,13 @@ class Request:
     include_attended: bool = False
     terms: Mapping[str, Any] | None = None
     overrides: tuple[Override, ...] = ()
+    messages: Mapping[str, Any] | None = None
+
+    def hold_until(self, requested_at: dt.datetime) -> dt.datetime | None:
+        """When returning may begin, of what is accepted then; None: at once."""
+        if self.hold_seconds == 0:
+            return None
+        return requested_at + dt.timedelta(seconds=self.hold_seconds)
 
     def fingerprint(self) -> str:
         """Equal for requests that ask for the same thing.
@@ -52,9 +60,12 @@ class Request:
             self.hold_seconds,
             self.include_attended,
         )
-        if self.terms is None and not self.overrides:  # as before there were any
-            return hashlib.sha256(orjson.dumps(asked)).hexdigest()
-        of_terms = (self.terms, sorted(map(astuple, self.overrides)))
+        # What was there later is left out where nobody says anything of it: as it was before.
+        of_terms: tuple[Any, ...] = ()
+        if self.terms is not None or self.overrides:
+            of_terms = (self.terms, sorted(map(astuple, self.overrides)))
+        if self.messages is not None:
+            of_terms = (*of_terms, {"messages": self.messages})
         text = orjson.dumps((*asked, *of_terms), option=orjson.OPT_SORT_KEYS)
         return hashlib.sha256(text).hexdigest()
 

@@ -2,9 +2,10 @@
 
 No decision about a booking or a refund is made here.
 
-`terminal` is how commands speak, `records` changes businesses, keys and schedules, `accounts` whose
-accounts are asked, `secrets` changes the key that secrets are kept with, `servers` runs the
-processes, and `demo` (with `studio`) runs everything at once.
+`terminal` is how commands speak, `records` brings the schema up to date and checks the books,
+`businesses` looks after businesses, `keys` says who may call, `accounts` whose accounts are asked,
+`messages` hears what comes back, `secrets` changes the key that secrets are kept with,
+`configuration` says what is set, `servers` runs the processes, and `demo` runs all at once.
 """
 
 from importlib.metadata import version as installed_version
@@ -12,7 +13,18 @@ from typing import Annotated
 
 import typer
 
-from app.cli import accounts, demo, imports, records, secrets, servers
+from app.cli import (
+    accounts,
+    businesses,
+    configuration,
+    demo,
+    imports,
+    messages,
+    records,
+    secrets,
+    servers,
+)
+from app.cli import keys as key_commands
 from app.cli.terminal import CommandError, explain, fail, result
 from app.domain.zones import RULES
 from app.errors import Problem
@@ -30,6 +42,7 @@ cli = typer.Typer(
 )
 business = typer.Typer(help="Businesses (tenants).", no_args_is_help=True)
 keys = typer.Typer(help="API keys.", no_args_is_help=True)
+mail = typer.Typer(help="Messages to clients and staff.", no_args_is_help=True)
 
 
 def _tell_versions(wanted: bool) -> None:
@@ -58,6 +71,7 @@ cli.command("demo")(demo.demo)
 cli.command("api")(servers.api)
 cli.command("worker")(servers.worker)
 cli.command("sandbox")(servers.sandbox)
+cli.command("check-config")(configuration.check_config)
 cli.command("migrate")(records.migrate)
 cli.command("import")(imports.import_)
 cli.command("verify")(records.verify)
@@ -65,13 +79,19 @@ cli.command("reencrypt")(secrets.reencrypt)
 cli.command("reseal", hidden=True)(secrets.reencrypt)  # its first name, in people's scripts
 cli.add_typer(business, name="business")
 cli.add_typer(keys, name="keys")
-business.command("create")(records.create_business)
-business.command("limits")(records.limits)
+cli.add_typer(mail, name="messages")
+business.command("create")(businesses.create_business)
+business.command("list")(businesses.list_businesses)
+business.command("show")(businesses.show_business)
+business.command("set")(businesses.set_business)
+business.command("limits")(businesses.limits)
 business.command("stripe")(accounts.stripe)
 business.command("upstream")(accounts.upstream)
-keys.command("create")(records.create_key)
-keys.command("list")(records.list_keys)
-keys.command("revoke")(records.revoke_key)
+keys.command("create")(key_commands.create_key)
+keys.command("list")(key_commands.list_keys)
+keys.command("rotate")(key_commands.rotate_key)
+keys.command("revoke")(key_commands.revoke_key)
+mail.command("bounce")(messages.bounce)
 
 
 def main() -> None:

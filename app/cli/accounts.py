@@ -12,13 +12,14 @@ from typing import Annotated, Final
 
 import typer
 
-from app.cli.records import BusinessId
+from app.cli.businesses import BusinessId
 from app.cli.terminal import CommandError, configured, known_business, opened, result, run, say
 from app.config.settings import Settings
-from app.db.access import encrypted, stripe_accounts, upstream_tokens
+from app.db.access import administration, encrypted, stripe_accounts, upstream_tokens
 from app.db.access.stripe_accounts import StripeAccount
 from app.db.access.upstream_tokens import EncryptedTokens
 from app.db.jobs import jobs
+from app.domain.nouns.administration import COMMAND, Action, Deed
 from app.domain.statuses import Method
 from app.encryption import SecretBox, SecretPlace, Undecryptable
 from app.gateways.stripe.account import CONNECTED_ACCOUNT, SECRET_KEY
@@ -33,6 +34,7 @@ class UpstreamName(StrEnum):
     CREDITS = "credits"
 
 
+_OWN, _PLATFORMS = "its own secret", "the platform's"  # as it is written down
 _METHOD: Final = {UpstreamName.PAYMENTS: Method.PAYMENT, UpstreamName.CREDITS: Method.CREDIT}
 _PLACE: Final[dict[UpstreamName, Callable[[str], SecretPlace]]] = {
     UpstreamName.PAYMENTS: encrypted.payments_token,
@@ -127,6 +129,14 @@ async def _put(config: Settings, business_id: str, account: StripeAccount) -> bo
         await known_business(db, business_id)
         async with db.write() as conn:
             await stripe_accounts.put(conn, business_id, account)
+            whose = account.connected or (_OWN if account.encrypted_key else _PLATFORMS)
+            after = {
+                "stripe": whose,
+                "reverse_transfer": account.reverse_transfer,
+                "refund_application_fee": account.refund_application_fee,
+            }
+            deed = Deed(Action.ACCOUNT_CHANGED, business_id, business_id, after=after)
+            await administration.record(conn, COMMAND, deed)
             return await jobs.is_any_under_way(conn, business_id)
 
 
@@ -195,6 +205,9 @@ async def _put_token(
         await known_business(db, business_id)
         async with db.write() as conn:
             await upstream_tokens.put(conn, business_id, _METHOD[which], token)
+            after = {which.value: _PLATFORMS if token is None else _OWN}
+            deed = Deed(Action.ACCOUNT_CHANGED, business_id, business_id, after=after)
+            await administration.record(conn, COMMAND, deed)
             return await jobs.is_any_under_way(conn, business_id)
 
 

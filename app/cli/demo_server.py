@@ -9,21 +9,28 @@ import json
 import socket
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
 import httpx
+import orjson
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
-from app.auth.keys import Scope, create_key
+from app.auth.keys import create_key
+from app.auth.roles import Scope
 from app.cancellation import read
 from app.cli.terminal import CommandError, say, stderr
 from app.config.environment import read_settings
 from app.config.values import SANDBOX
 from app.db.access import businesses
 from app.db.core.engine import Database
+from app.domain.messages.settings import MessageTerms, Sender, ToldBy
+from app.domain.nouns.administration import COMMAND
 from app.domain.statuses import FINAL
 from app.main import create_app
+from app.messages import settings as message_settings
+from app.messages.settings import BusinessMessages
 from app.sandbox.app import create_sandbox
 from app.schedule.load import import_file
 from app.schedule.sample import CURRENCY, ZONE, sample_lines
@@ -37,14 +44,18 @@ _SHOWN_JOBS: Final = 5
 _ID_OUT: Final = """sed -E 's/^\\{"id":"([^"]+)".*/\\1/'"""
 
 
-async def run_studio(url: str, listener: socket.socket) -> None:
+async def run_studio(url: str, outbox: Path, listener: socket.socket) -> None:
     """Fills the empty database at `url`, and serves until SIGTERM or SIGINT.
+
+    Mails land in the folder `outbox`, whatever relay the environment names.
 
     It tells what to try before it serves.
     """
     today = dt.datetime.now(ZoneInfo(ZONE)).date()
+    weeks = [sample_lines(today), sample_lines(today + _WEEK)]
     async with served(create_sandbox()) as sandbox:
         async with httpx.AsyncClient() as client:
+            await _register_payments(client, sandbox, weeks)
             await client.put(f"{sandbox}/faults", json={"payments": _LATENCY, "credits": _LATENCY})
         settings = read_settings(
             database_url=url,
@@ -55,10 +66,13 @@ async def run_studio(url: str, listener: socket.socket) -> None:
             sandbox_url=sandbox,
             payments_token=None,
             credits_token=None,
+            smtp_url=None,
+            outbox=outbox,
+            public_url=address_of(listener),
         )
         db = Database(url)
         try:
-            key = await _studio(db, sample_lines(today) + sample_lines(today + _WEEK))
+            key = await _studio(db, [*weeks[0], *weeks[1]])
             _tell(
                 address_of(listener),
                 sandbox,
@@ -76,6 +90,29 @@ async def run_studio(url: str, listener: socket.socket) -> None:
                 await watching
         finally:
             await db.close()
+
+
+async def _register_payments(
+    client: httpx.AsyncClient, sandbox: str, weeks: Sequence[Sequence[bytes]]
+) -> None:
+    """Have the payment service know what was paid, so that a check of a plan finds it.
+
+    Of this week one payment is disputed, and one too old; next week is as it should be.
+    """
+    facts: dict[int, dict[str, object]] = {
+        0: {"disputed": True},
+        1: {"refundable_until": "2020-01-01T00:00:00Z"},
+    }
+    total = 0
+    for week, lines in enumerate(weeks):
+        paid = [line for line in map(orjson.loads, lines) if line["type"] == "booking"]
+        payments = [one for line in paid for one in line["payments"] if "payment_id" in one]
+        for place, one in enumerate(payments):
+            known = {name: one[name] for name in ("amount_minor", "currency")}
+            known |= {"business_id": _BUSINESS} | (facts.get(place, {}) if week == 0 else {})
+            await client.put(f"{sandbox}/payments/{one['payment_id']}", json=known)
+            total += one["amount_minor"]
+    await client.put(f"{sandbox}/balance", json={CURRENCY: total})
 
 
 async def _studio(db: Database, lines: Sequence[bytes]) -> str:
@@ -101,6 +138,8 @@ async def _studio(db: Database, lines: Sequence[bytes]) -> str:
         f"Loaded {report.sessions.created} sessions and {report.bookings.created} bookings of a "
         "sample studio."
     )
+    terms, sender = MessageTerms(clients=ToldBy.EMAIL), Sender(sender_name="Demo Studio")
+    await message_settings.put(db, _BUSINESS, BusinessMessages(terms, sender), by=COMMAND)
     return await create_key(db, _BUSINESS, "demo", Scope)
 
 
@@ -116,6 +155,7 @@ def _tell(address: str, sandbox: str, key: str, monday: dt.date) -> None:
         f"""
 Open it in a browser, where you are signed in:   {address}
 What the studio's clients see:                   {address}/c/{_BUSINESS}
+The mails that they would get:                   {address}/outbox
 The API's documentation:                         {address}/docs
 The books of its payment and credit services:    {sandbox}/books
 
@@ -127,6 +167,10 @@ Or use the API, as your front end would:
 What would cancelling next week do? This changes nothing:
 
   {post} $A/v1/bulk-cancellations/plan -d '{body}'
+
+The same, with the payment service asked about each payment (of this week, two would not come back):
+
+  {post} -N "$A/v1/bulk-cancellations/plan?check=true" -d '{body}'
 
 Cancel it. All sessions read cancelled at once; the money and the credits go back in the background:
 
@@ -173,7 +217,9 @@ async def _watch(db: Database) -> None:
 async def _jobs(db: Database) -> list[tuple[str, str, int, int]]:
     """The newest jobs, oldest first: id, status, settled refunds, all refunds."""
     jobs = []
-    for newest in await read.newest(db, _BUSINESS, status=None, before=None, limit=_SHOWN_JOBS):
+    for newest in await read.newest(
+        db, _BUSINESS, read.JobFilter(), before=None, limit=_SHOWN_JOBS
+    ):
         view = await read.one(db, _BUSINESS, newest.job.id)
         done = sum(one.count for status, one in view.refunds.items() if status in FINAL)
         total = sum(one.count for one in view.refunds.values())

@@ -15,6 +15,7 @@ import structlog
 import typer
 
 from app.cli.terminal import CommandError, configured, opened, run, say
+from app.config.production import require_safe
 from app.config.settings import Settings, WorkerPart
 from app.serving import address_of, listen, serve
 
@@ -46,6 +47,7 @@ def api(host: Host = "127.0.0.1", port: Port = 8000) -> None:
     """Serve the API; without BULK_CANCEL_REDIS_URL the worker loop runs in this process too."""
     config = configured()
     config.require_upstreams()
+    require_safe(config, listens_on=host)
     with listening(host, port) as listener:
         run(_api(config, listener))
 
@@ -111,6 +113,7 @@ def worker(
     config = configured()
     config.require_redis()
     config.upstream_urls()
+    require_safe(config)
     run(supervise([*_WORKER, *([] if only is None else ["--only", only])]))
 
 

@@ -1,18 +1,24 @@
 """Reads the settings from the environment.
 
-A wrong one, or one that there isn't, stops the start with one line.
+A wrong one, or one that there isn't, stops the start with one line. What is secret may be in a file
+whose path is in the variable's place, with `_FILE` after its name, as orchestrators hand secrets
+out.
 """
 
 import difflib
 import os
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from functools import lru_cache
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 from pydantic import ValidationError
 
 from app import fault_points
-from app.config.settings import PREFIX, Settings, WrongSettings
+from app.config.settings import PREFIX, SECRETS, Settings, WrongSettings
+
+IN_FILE: Final = "_FILE"
+_MAX_FILE_BYTES: Final = 64 * 1024
 
 
 def read_settings(**given: Any) -> Settings:
@@ -28,22 +34,73 @@ def read_settings(**given: Any) -> Settings:
         if name.upper().startswith(PREFIX) and not _is_known(name)
     ]
     if wrong:
-        raise WrongSettings("; ".join(wrong))
+        raise WrongSettings(*wrong)
     try:
         fault_points.read(os.environ.get(fault_points.VARIABLE, ""))
-        return Settings(**given)
+        return Settings(**{**_of_files(), **given})
     except ValidationError as error:
-        raise WrongSettings("; ".join(_sentences(error))) from None
+        raise WrongSettings(*_sentences(error)) from None
     except ValueError as error:
         raise WrongSettings(str(error)) from None
 
 
+def environment_names() -> set[str]:
+    """The variables of ours that are set, in capital letters; an empty one is not."""
+    return {
+        name.upper()
+        for name, value in os.environ.items()
+        if value and name.upper().startswith(PREFIX)
+    }
+
+
 def _is_known(name: str) -> bool:
-    return name.upper() == fault_points.VARIABLE or name.upper() in _variables()
+    return name.upper() == fault_points.VARIABLE or name.upper() in {*_variables(), *_files()}
 
 
 def _variables() -> list[str]:
     return [f"{PREFIX}{name.upper()}" for name in Settings.model_fields]
+
+
+def _files() -> dict[str, str]:
+    """The variables that name files, with each the setting that is in it."""
+    return {f"{PREFIX}{name.upper()}{IN_FILE}": name for name in SECRETS}
+
+
+def _of_files() -> dict[str, Any]:
+    """The settings that are in files.
+
+    Raises:
+        WrongSettings: a file can't be read or is none of a secret, or the setting is given twice.
+    """
+    present = {name.upper(): name for name in os.environ if os.environ[name]}
+    return {
+        setting: _read(variable, os.environ[present[variable]])
+        for variable, setting in _files().items()
+        if variable in present and _is_alone(variable, present)
+    }
+
+
+def _is_alone(variable: str, present: Container[str]) -> bool:
+    setting = variable.removesuffix(IN_FILE)
+    if setting in present:
+        raise WrongSettings(f"{variable} and {setting} are both set: leave one of them out")
+    return True
+
+
+def _read(variable: str, path: str) -> str:
+    try:
+        with Path(path).open("rb") as file:
+            content = file.read(_MAX_FILE_BYTES + 1)
+        text = content.decode().rstrip("\r\n")
+    except OSError as error:
+        raise WrongSettings(f"{variable}: can't be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise WrongSettings(f"{variable}: must be a file of UTF-8") from None
+    if not text or len(content) > _MAX_FILE_BYTES:
+        raise WrongSettings(
+            f"{variable}: must be a file of 1 to {_MAX_FILE_BYTES} bytes, the secret alone"
+        )
+    return text
 
 
 def _unknown(name: str) -> str:

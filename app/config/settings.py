@@ -5,12 +5,15 @@ Every one has a default, except what money goes to.
 
 import hashlib
 from pathlib import Path
-from typing import Final, Literal, Self
+from typing import Any, Final, Literal, Self, get_args
 
 import sqlalchemy as sa
-from pydantic import Field, model_validator
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.config.hosts import HostPatterns, Hosts
+from app.config.identity_values import Audience, ClaimName, ClientScope, IssuerUrl
+from app.config.mail_values import BouncesAddress, Folder, OurAddress, SmtpUrl
 from app.config.values import (
     SANDBOX,
     Bytes,
@@ -38,8 +41,18 @@ WorkerPart = Literal["refunds", "deliveries"]  # what one worker may leave to ot
 _STRIPE_CALLS_PER_SECOND: Final = 25.0
 
 
+def _is_secret(annotation: Any) -> bool:
+    """Whether a field's type, or one of those it may have, is a secret's."""
+    return annotation is SecretStr or any(map(_is_secret, get_args(annotation)))
+
+
 class WrongSettings(Exception):  # noqa: N818 - what the operator is told, in one line that names the variable
     """A variable is no setting, has a wrong value, or is missing where needed."""
+
+    def __init__(self, *sentences: str) -> None:
+        """One sentence for each thing that is wrong."""
+        super().__init__("; ".join(sentences))
+        self.sentences = sentences
 
 
 class Settings(BaseSettings):
@@ -149,6 +162,42 @@ class Settings(BaseSettings):
     webhook_timeout_seconds: Seconds = Field(
         15.0, description="Total deadline of one delivery of a webhook."
     )
+    smtp_url: SmtpUrl | None = Field(
+        None,
+        description=(
+            "The relay that mail leaves through: `smtp://USER:PASSWORD@HOST:587` (STARTTLS, without"
+            " which nothing is sent; `?tls=none` for clear text, which is the default to this "
+            "machine alone) or `smtps://…:465`. Unset: an embedded process keeps mails in `OUTBOX`,"
+            " any other sends none."
+        ),
+    )
+    smtp_timeout_seconds: Seconds = Field(
+        60.0,
+        description=(
+            "Total deadline of one mail at the relay. One that ends after its words were sent may "
+            "have been taken, and is sent again: less means more mails twice."
+        ),
+    )
+    smtp_connections: int = Field(
+        4, ge=1, le=100, description="Connections a process keeps to the relay at most."
+    )
+    mail_from: OurAddress | None = Field(
+        None, description="Address that mails are from. Needed beside `SMTP_URL`."
+    )
+    mail_bounces: BouncesAddress | None = Field(
+        None,
+        description=(
+            "Address that bounces come to, as `bounces@studio.example`: a message's id is put "
+            "before its @, after a plus sign. Unset: they come to `MAIL_FROM`."
+        ),
+    )
+    outbox: Folder = Field(
+        Path("var/outbox"),
+        description=(
+            "Folder where an embedded process without a relay keeps its last mails, as `.eml` "
+            "files."
+        ),
+    )
     upstream_timeout_seconds: Seconds = Field(
         10.0, description="Total deadline of one upstream call."
     )
@@ -165,7 +214,9 @@ class Settings(BaseSettings):
         description="Calls in flight of one business at one upstream, per process, at most.",
     )
     lease_seconds: Seconds = Field(
-        30.0, description="How long a claimed refund belongs to the worker that claimed it."
+        30.0,
+        description="How long a claimed refund belongs to the worker that claimed it, and a "
+        "business's checks of plans to the process that makes one.",
     )
     slice_seconds: Seconds = Field(
         20.0, description="How long one job runs before others get their turn."
@@ -235,6 +286,21 @@ class Settings(BaseSettings):
             "`https://studio.example`. Unset: links are paths."
         ),
     )
+    allowed_hosts: HostPatterns | None = Field(
+        None,
+        description=(
+            "Names by which the API may be asked, as `book.example *.studio.example`, or `*` for "
+            "any; that of `PUBLIC_URL` and this machine's own always may. Needed, unless that "
+            "names one, where the API listens on more than this machine."
+        ),
+    )
+    plain_http_hosts: Hosts | None = Field(
+        None,
+        description=(
+            "Hosts that upstreams and `PUBLIC_URL` may name with `http://`, as `payments.internal`."
+            " Others but this machine must have `https://`."
+        ),
+    )
     requests_per_second: CallsPerSecond = Field(
         200.0,
         description=(
@@ -267,9 +333,75 @@ class Settings(BaseSettings):
             "`10.0.0.0/8`. Unset: the connection's own address counts."
         ),
     )
+    jwt_issuer: IssuerUrl | None = Field(
+        None,
+        description=(
+            "The identity provider whose access tokens are taken, letter by letter as their `iss` "
+            "has it: `https://…`. Unset: callers have API keys alone."
+        ),
+    )
+    jwt_audience: Audience | None = Field(
+        None,
+        description="What tokens must name in `aud`: this service. Needed beside `JWT_ISSUER`.",
+    )
+    jwt_jwks_url: IssuerUrl | None = Field(
+        None,
+        description=(
+            "Where the issuer publishes its keys. Unset: where its "
+            "`/.well-known/openid-configuration` says."
+        ),
+    )
+    jwt_type: Literal["at+jwt", "JWT"] = Field(
+        "at+jwt",
+        description=(
+            "What tokens must have as `typ`: `at+jwt` (RFC 9068), by which an access token is told "
+            "from any other, or `JWT` for an issuer that names no other."
+        ),
+    )
+    jwt_business_claim: ClaimName = Field(
+        "business",
+        description=(
+            "The claim that names the caller's business; with dots, as `app.business`, one within "
+            "another."
+        ),
+    )
+    jwt_roles_claim: ClaimName = Field(
+        "roles", description="The claim with the caller's roles: a list, or words with blanks."
+    )
+    jwt_scopes_claim: ClaimName | None = Field(
+        None,
+        description=(
+            "A claim with scopes, as `scope`: with roles it narrows them, and without any it "
+            "grants. Unset: roles alone count."
+        ),
+    )
+    jwt_platform_role: ClaimName | None = Field(
+        None,
+        description=(
+            "The role in the roles claim whose holders look after all businesses "
+            "(`platform:admin`), and are in none. Unset: nobody who signs in does."
+        ),
+    )
+    jwt_client_id: Audience | None = Field(
+        None,
+        description=(
+            "The console at the issuer: a public client, which is sent back to this service's `/`. "
+            "Unset: the console takes API keys alone."
+        ),
+    )
+    jwt_client_scope: ClientScope = Field(
+        "openid profile offline_access",
+        description=(
+            "What the console asks the issuer for; without `offline_access` some give nothing to "
+            "prolong a sign-in with."
+        ),
+    )
     metrics_token: Token | None = Field(
         None,
-        description="Bearer token for `/metrics`. Unset: it answers callers on this machine only.",
+        description=(
+            "Bearer token for `/metrics`. Unset: an embedded process answers callers on this "
+            "machine, any other nobody."
+        ),
     )
     log_json: bool = Field(False, description="Log JSON lines instead of text for people.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
@@ -298,6 +430,30 @@ class Settings(BaseSettings):
             self.payments_calls_per_second = (
                 self.payments_calls_per_second or _STRIPE_CALLS_PER_SECOND
             )
+        return self
+
+    @model_validator(mode="after")
+    def _mail_has_a_sender(self) -> Self:
+        if self.smtp_url is not None and self.mail_from is None:
+            raise ValueError(
+                f"{PREFIX}SMTP_URL needs an address that mails are from: {PREFIX}MAIL_FROM"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _an_issuer_has_an_audience(self) -> Self:
+        if self.jwt_issuer is not None and self.jwt_audience is None:
+            raise ValueError(
+                f"{PREFIX}JWT_ISSUER needs what its tokens must be for: {PREFIX}JWT_AUDIENCE"
+            )
+        for name in (
+            *("jwt_audience", "jwt_jwks_url", "jwt_scopes_claim"),
+            *("jwt_platform_role", "jwt_client_id"),
+        ):
+            if self.jwt_issuer is None and getattr(self, name) is not None:
+                raise ValueError(
+                    f"{PREFIX}{name.upper()} needs the issuer of the tokens: {PREFIX}JWT_ISSUER"
+                )
         return self
 
     @model_validator(mode="after")
@@ -396,3 +552,11 @@ class Settings(BaseSettings):
         """
         if not (self.test_mode and self.embedded):
             self.upstream_urls()
+
+
+# The settings that are secret, or addresses with a password in them.
+SECRETS: Final = (
+    "database_url",
+    "redis_url",
+    *(name for name, one in Settings.model_fields.items() if _is_secret(one.annotation)),
+)

@@ -112,7 +112,12 @@ def _redis_url(value: str) -> str:
     return value.removesuffix("/")
 
 
-def _http_url(value: str) -> str:
+def http_url(value: str) -> str:
+    """An address of a service, which ends with its path.
+
+    Raises:
+        ValueError: it is none.
+    """
     try:
         url = urlsplit(value)
         port = url.port
@@ -136,7 +141,7 @@ def _upstream_url(value: str) -> str:
     if value == SANDBOX:
         return value
     try:
-        return _http_url(value)
+        return http_url(value)
     except ValueError as error:
         raise ValueError(f"{error}; or `{SANDBOX}`, to try it: no money moves") from None
 
@@ -226,7 +231,7 @@ def _file(value: Path) -> Path:
 
 DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
 RedisUrl = Annotated[str, AfterValidator(_redis_url)]
-HttpUrl = Annotated[str, AfterValidator(_http_url)]
+HttpUrl = Annotated[str, AfterValidator(http_url)]
 UpstreamUrl = Annotated[str, AfterValidator(_upstream_url)]
 Namespace = Annotated[str, AfterValidator(_namespace)]
 Token = Annotated[SecretStr, AfterValidator(_token)]

@@ -1,18 +1,30 @@
 // The public API as any front end uses it: one key, problems as errors, lists page by page.
 
+import { heard } from "./clock.js";
+
+let person = null; // gives the access token of whoever signed in, which is in memory alone
 const KEY = "bulk-cancel-key"; // in the tab's own storage: closing the tab signs out
 const PAGE = 200;
 const PATIENCE_MS = 60_000;
 const MOST_WAIT_SECONDS = 60;
 
 export const key = {
-  get: () => sessionStorage.getItem(KEY),
+  get: async () => (person ? person() : sessionStorage.getItem(KEY)),
+  isHere: () => person !== null || sessionStorage.getItem(KEY) !== null,
+  /** Whoever signed in is known by what `token()` gives. */
+  hold: (token) => {
+    person = token;
+    sessionStorage.removeItem(KEY);
+  },
   keep: (value) => sessionStorage.setItem(KEY, value),
-  forget: () => sessionStorage.removeItem(KEY),
+  forget: () => {
+    person = null;
+    sessionStorage.removeItem(KEY);
+  },
   /** Without a key, the one that a demo gives away in its pages. */
   orDemos: () => {
     const demos = document.querySelector('meta[name="bulk-cancel-demo-key"]')?.content;
-    if (!key.get() && demos) key.keep(demos);
+    if (!key.isHere() && demos) key.keep(demos);
   },
 };
 
@@ -62,7 +74,8 @@ export async function call(method, path, options = {}) {
 
 async function once(method, path, { body, headers = {}, signal, patience = PATIENCE_MS } = {}) {
   const sent = { Accept: "application/json", ...headers };
-  if (key.get()) sent.Authorization = `Bearer ${key.get()}`;
+  const shown = await key.get();
+  if (shown) sent.Authorization = `Bearer ${shown}`;
   if (body !== undefined) sent["Content-Type"] = "application/json";
   const ends = [signal, patience && AbortSignal.timeout(patience)].filter(Boolean);
   let answer;
@@ -78,6 +91,7 @@ async function once(method, path, { body, headers = {}, signal, patience = PATIE
     if (signal?.aborted) throw error;
     throw new Unreachable();
   }
+  heard(answer.headers.get("Date"));
   if (answer.ok) return answer;
   const problem = await answer.json().catch(() => ({}));
   const refused = new Refused(answer.status, problem, answer.headers.get("Retry-After"));
@@ -93,6 +107,9 @@ export const post = async (path, body, options) => json(await call("POST", path,
 
 /** What a PUT answers, as JSON. */
 export const put = async (path, body, options) => json(await call("PUT", path, { ...options, body }), options);
+
+/** What a PATCH answers, as JSON. */
+export const patch = async (path, body, options) => json(await call("PATCH", path, { ...options, body }), options);
 
 async function json(answer, options) {
   try {

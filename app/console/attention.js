@@ -1,83 +1,123 @@
-// The refunds that no machine can go on with: why, and what a person may do: have them tried again, or close one by hand.
+// The refunds that no machine can go on with, as a list of what a person has to do: by what stands in their way, with whom
+// it concerns, and the next step of each.
 
-import { announce, closed, fill, h, table } from "./dom.js";
-import { get, isPassing, post, withQuery } from "./api.js";
-import { decimals, money, number, plural } from "./words.js";
+import { fill, h } from "./dom.js";
+import { get, isPassing, post, Refused, withQuery } from "./api.js";
+import { byCause, retriable } from "./causes.js";
+import { actorWords, clientWords, stateWords, sumWords } from "./refund_words.js";
+import { resolveDialog } from "./resolve.js";
+import { elsewhere, moment, number, plural, when } from "./words.js";
 
-const STATUSES = ["rejected", "indeterminate", "processing"];
-const AT_MOST = 100; // of each status
-const DISPUTED = "payment_disputed";
-const CLAIMED = "already_refunded_here"; // never sent, and so there is nothing to try again
-const ELSEWHERE = "refunded_elsewhere";
-const REASONS = {
-  payment_not_found: "The payment is unknown there.",
-  amount_exceeds_remaining: "More than what is left of the payment.",
-  [DISPUTED]: "The payment is disputed.",
-  refund_window_expired: "It is too late to refund this payment.",
-  form_not_supported: "The service can't return it in this form.",
-  not_captured: "The payment was never captured, and only a part of it was to be let go.",
-  returned_twice: "Made after all, when it had been refused and returned in another form. See what to take back.",
-  gave_up: "Tried for a long time without an answer.",
-  [CLAIMED]: "Other refunds claim all that was paid, as far as the schedule has named it. See what was paid.",
-};
+const PAGE = 100;
+const NEED = ["rejected", "indeterminate", "processing", "resolved"];
 
-/** The panel; `acted(job)` is given the job as it stands after what a person did. */
-export function attention({ path, signal, acted }) {
-  const rows = h("tbody");
+const mayAct = (business) => business.key.scopes.includes("cancellations:write");
+
+/** The panel, and above it what came of an action; `acted(job)` is given the job as it stands after one. */
+export function attention({ path, business, signal, acted }) {
+  const said = h("p", { class: "flash", role: "status", tabindex: "-1", hidden: true });
+  const title = h("h2", { id: "attention-title" }, "These need you");
   const note = h("p", { class: "note" });
   const error = h("p", { class: "error", role: "alert" });
-  const retry = h("button", { onclick: () => tryAgain(retry) }, "Try all of them again");
-  const element = h(
-    "section",
-    { class: "panel", "aria-labelledby": "attention-title", hidden: true },
-    h("h2", { id: "attention-title" }, "These need you"),
-    note,
-    error,
-    h("div", { class: "toolbar" }, retry),
-    table(["Booking", "To return", "Why not", "What you can do"], rows, "attention-title"),
-  );
+  const all = h("button", { onclick: () => tryAgain(all, undefined) }, "Try all of them again");
+  const groups = h("div");
+  const more = h("button", { hidden: true }, "Show more");
+  const section = h("section", { class: "panel needs", "aria-labelledby": "attention-title", hidden: true }, title, note, h("div", { class: "toolbar" }, all), error, groups, more);
   let drawn = null;
   let draws = 0;
+  let shown = PAGE;
 
   async function draw() {
     const mine = (draws += 1);
     try {
-      const lists = await Promise.all(
-        STATUSES.map((status) => get(withQuery(`${path}/refunds`, { status, limit: AT_MOST }), { signal })),
-      );
-      if (mine !== draws) return; // a later one knows more
-      const resting = lists.flatMap((list) => list.data).filter((refund) => refund.next_attempt_at === null);
-      const isMore = lists.some((list) => list.next_cursor !== null);
-      element.hidden = !resting.length;
-      note.textContent = `${isMore ? "The first " : ""}${plural(resting.length, "refund")} that no machine can go on with.`;
-      // Disputed ones are named one by one.
-      retry.hidden = resting.every((refund) => [DISPUTED, CLAIMED].includes(refund.failure_code));
-      fill(rows, resting.map(rowOf));
+      const found = [];
+      let cursor = null;
+      do {
+        const page = await get(withQuery(`${path}/outstanding`, { limit: PAGE, cursor }), { signal });
+        found.push(...page.data);
+        cursor = page.next_cursor;
+      } while (cursor && found.length < shown);
+      if (mine === draws) show(found, cursor !== null); // else a later one knows more
     } catch (failed) {
       if (!signal.aborted && !isPassing(failed)) throw failed;
       drawn = null;
     }
   }
 
-  function rowOf(refund) {
-    const sum = refund.method === "credit" ? plural(refund.credits, "credit") : money(refund);
-    const what = refund.returned_as === "goodwill" ? `${sum} of goodwill` : sum;
-    const why = REASONS[refund.failure_code] ?? refund.failure_code ?? "Nothing is known of it.";
-    const resolve = h("button", { "aria-label": `Resolve by hand: ${what} of booking ${refund.booking_id}` }, "Resolve by hand…");
-    resolve.addEventListener("click", () => resolveDialog(refund, what, { path, signal, resolved }));
-    const again = h("button", { onclick: () => tryAgain(again, { refund_ids: [refund.id] }) }, "Try again");
+  function show(refunds, isMore) {
+    const people = new Set(refunds.map((one) => one.client_id)).size;
+    const isAmongThem = section.contains(document.activeElement);
+    section.hidden = !refunds.length;
+    more.hidden = !isMore;
+    note.textContent = `${isMore ? "The first " : ""}${plural(refunds.length, "refund")} of ${plural(people, "person", "people")}: no machine can go on with ${refunds.length === 1 ? "it" : "them"}.`;
+    const plain = byCause(refunds).filter(({ cause }) => cause.canRetry && !cause.namedOnly);
+    all.hidden = !mayAct(business) || plain.length < 2; // of one cause alone its own button does it
+    fill(groups, byCause(refunds).map(groupOf));
+    if (isAmongThem && !section.contains(document.activeElement) && !said.hidden) said.focus();
+  }
+
+  function groupOf({ cause, refunds }, place) {
+    const id = `cause-${place}`;
+    const ids = retriable(refunds).map((one) => one.id);
+    const again = h("button", { onclick: () => tryAgain(again, { refund_ids: ids }) }, `Try these ${number(ids.length)} again`);
+    const resolve = h("button", { onclick: () => close(refunds) }, `Resolve these ${number(refunds.length)} by hand…`);
+    const acts = mayAct(business) && refunds.length > 1 && h("div", { class: "toolbar" }, ids.length > 1 && again, resolve);
     return h(
-      "tr",
-      { "data-refund": refund.id },
-      h("td", {}, refund.booking_id, h("div", { class: "soft" }, `client ${refund.client_id}`)),
-      h("td", { class: "number" }, what),
-      h("td", {}, why, refund.failure_detail && h("div", { class: "soft" }, refund.failure_detail)),
-      h("td", {}, resolve, refund.failure_code === DISPUTED && again),
+      "section",
+      { class: "cause", "aria-labelledby": id, "data-cause": cause.code ?? "" },
+      h("h3", { id }, `${cause.name} (${number(refunds.length)})`),
+      h("p", {}, cause.next),
+      acts,
+      h("ul", { class: "todo" }, refunds.map((one) => rowOf(one, cause))),
     );
   }
 
-  async function resolved() {
-    announce("Resolved.");
+  function rowOf(refund, cause) {
+    const { client, session } = refund;
+    const what = sumWords(refund);
+    const who = clientWords(client);
+    const named = `${what} to ${who}, ${session.name}`;
+    const again = h("button", { "aria-label": `Try again: ${named}`, onclick: () => tryAgain(again, { refund_ids: [refund.id] }) }, "Try again");
+    const resolve = h("button", { "aria-label": `Resolve by hand: ${named}`, onclick: () => close([refund]) }, "Resolve by hand…");
+    return h(
+      "li",
+      { "data-refund": refund.id, "data-booking": refund.booking_id },
+      h("div", {}, h("strong", {}, who), client.email && h("div", {}, h("a", { href: `mailto:${encodeURIComponent(client.email).replace("%40", "@")}` }, client.email))),
+      h("div", {}, session.name, h("div", { class: "soft" }, [when(session), elsewhere(session)].filter(Boolean).join(" · "))),
+      h("div", {}, h("strong", { class: "sum-of" }, what), refund.failure_detail && h("div", { class: "soft" }, refund.failure_detail), past(refund)),
+      mayAct(business) && h("div", { class: "acts" }, cause.canRetry && again, resolve),
+    );
+  }
+
+  /** What was tried, read when it is opened. */
+  function past(refund) {
+    const list = h("ul", { class: "soft" });
+    const element = h("details", { class: "past" }, h("summary", {}, "What was tried", h("span", { class: "unseen" }, ` for ${clientWords(refund.client)}, ${refund.session.name}`)), list);
+    element.addEventListener("toggle", async () => {
+      if (!element.open || list.childElementCount) return;
+      try {
+        const { history } = await get(`${path}/refunds/${refund.id}`, { signal });
+        const lines = history.map((state) => `${moment(state.recorded_at, business.timezone)}: ${stateWords(state, refund.currency)}, ${actorWords(state.actor)}`);
+        fill(list, [...lines, `Booking ${refund.booking_id}, our reference ${refund.id}`].map((words) => h("li", {}, words)));
+      } catch (failed) {
+        if (signal.aborted) return;
+        if (!(failed instanceof Refused || isPassing(failed))) throw failed;
+        fill(list, h("li", {}, failed.message));
+      }
+    });
+    return element;
+  }
+
+  function tell(words) {
+    said.textContent = words;
+    said.hidden = false;
+  }
+
+  async function close(refunds) {
+    const closed = await resolveDialog(refunds, { path, signal });
+    if (!closed || signal.aborted) return;
+    tell(`${plural(closed, "refund")} resolved by hand.`);
+    said.focus(); // the button that had the focus goes
     acted(await get(path, { signal }));
   }
 
@@ -86,78 +126,29 @@ export function attention({ path, signal, acted }) {
     error.textContent = "";
     try {
       const job = await post(`${path}/retry`, which, { signal });
-      announce(`${plural(job.retried, "refund")} under way again.`);
+      tell(job.retried ? `${plural(job.retried, "refund")} under way again.` : "Nothing was tried again: they are under way already.");
+      said.focus();
       acted(job);
     } catch (failed) {
-      if (!signal.aborted) error.textContent = failed.message;
+      if (signal.aborted) return;
+      if (!(failed instanceof Refused || isPassing(failed))) throw failed;
+      error.textContent = failed.message;
     }
     button.disabled = false;
   }
 
+  more.addEventListener("click", () => {
+    shown += PAGE;
+    draw();
+  });
   return {
-    element,
+    element: h("div", {}, said, section),
     update(job) {
-      const state = [job.status, ...[...STATUSES, "resolved"].map((status) => number(job.refunds[status].count))].join();
+      const state = [job.status, ...NEED.map((status) => job.refunds[status].count)].join();
       if (state === drawn) return;
       drawn = state;
-      if (STATUSES.some((status) => job.refunds[status].count)) draw();
-      else element.hidden = true;
+      if (NEED.slice(0, -1).some((status) => job.refunds[status].count)) draw();
+      else show([], false);
     },
   };
-}
-
-function resolveDialog(refund, what, { path, signal, resolved }) {
-  const choice = (value, words, checked) =>
-    h("label", { class: "choice" }, h("input", { type: "radio", name: "resolution", value, checked, required: true }), words);
-  const reference = h("input", { id: "reference", required: true, maxlength: 255, autocomplete: "off" });
-  const note = h("textarea", { id: "note", rows: 2, maxlength: 500 });
-  const amount = refund.method === "payment" ? amountOf(refund) : null;
-  const error = h("p", { class: "error", role: "alert" });
-  const yes = h("button", { class: "primary" }, "Resolve");
-  const submit = async (event) => {
-    event.preventDefault();
-    yes.disabled = true;
-    const resolution = new FormData(form).get("resolution");
-    const body = { resolution, reference: reference.value.trim(), note: note.value.trim() || null };
-    if (amount?.value && resolution === ELSEWHERE) body.amount_minor = Math.round(amount.value * 10 ** decimals(refund.currency));
-    try {
-      await post(`${path}/refunds/${refund.id}/resolve`, body, { signal });
-      dialog.close();
-      await resolved();
-    } catch (failed) {
-      if (!signal.aborted) error.textContent = failed.message;
-      yes.disabled = false;
-    }
-  };
-  const form = h(
-    "form",
-    { onsubmit: submit, onchange: () => amount && (amount.disabled = new FormData(form).get("resolution") !== ELSEWHERE) },
-    h("h2", { id: "resolve-title" }, `Resolve ${what} of booking ${refund.booking_id}`),
-    h(
-      "fieldset",
-      {},
-      h("legend", {}, "What became of it?"),
-      choice(ELSEWHERE, "It was returned in another way", true),
-      choice("waived", "Nothing is to be returned"),
-    ),
-    amount && h("div", { class: "field" }, h("label", { for: "amount" }, `Amount in ${refund.currency}, if not all of it`), amount),
-    h("div", { class: "field" }, h("label", { for: "reference" }, "Reference, for the audit"), reference),
-    h("div", { class: "field" }, h("label", { for: "note" }, "Note (optional)"), note),
-    error,
-    h(
-      "div",
-      { class: "toolbar" },
-      h("button", { type: "button", onclick: () => dialog.close() }, "Leave it open"),
-      yes,
-    ),
-  );
-  const dialog = h("dialog", { "aria-labelledby": "resolve-title" }, form);
-  closed(dialog, signal);
-}
-
-/** A field for what came back of a line of money, in major units; left empty: all of it. */
-function amountOf({ currency, amount_minor: most }) {
-  const places = decimals(currency);
-  const inMajor = (minor) => (minor / 10 ** places).toFixed(places);
-  return h("input", { id: "amount", type: "number", min: inMajor(1), max: inMajor(most), step: inMajor(1) });
 }

@@ -1,6 +1,6 @@
 // Bulk Cancel Sessions: the week's sessions to choose from, the plan of what is chosen, and the one button.
 
-import { announce, fill, h } from "./dom.js";
+import { announce, fill, h, icon } from "./dom.js";
 import { all, isPassing, patiently, Refused } from "./api.js";
 import { mayAudit } from "./audit.js";
 import { dateFields, filterFields } from "./choosing.js";
@@ -8,7 +8,7 @@ import { keepLooking } from "./live.js";
 import { PlanPanel } from "./plan_panel.js";
 import { presser, whyNot } from "./press.js";
 import { SessionList } from "./session_list.js";
-import { daysBetween, number, plural, plusDays } from "./words.js";
+import { daysBetween, number, plural, plusDays, returned, today } from "./words.js";
 
 const EVERY_SECONDS = 10;
 const EVERY_SECONDS_OF_MANY = 60;
@@ -19,7 +19,14 @@ export async function show(main, { business, query, signal, go }) {
   const range = { date_from: query.get("from"), date_to: query.get("to") };
   const trouble = h("div", { class: "trouble", role: "alert", id: "trouble" });
   let panel = null; // there once the list is, which tells of its first ticks
-  const list = new SessionList({ changed: () => panel?.renew(), none: () => none(range) });
+  const chosen = chosenBar(() => panel.look());
+  const list = new SessionList({
+    changed: () => {
+      chosen.update(list.ticked().length);
+      panel?.renew();
+    },
+    none: () => none(range),
+  });
   const presses = presser({
     business,
     trouble,
@@ -38,13 +45,16 @@ export async function show(main, { business, query, signal, go }) {
     business,
     signal,
     chosen: () => ({ ...range, session_ids: list.ticked() }),
-    planned: (plan) => list.mark(plan.sessions),
+    planned: (plan) => {
+      list.mark(plan.sessions);
+      chosen.update(plan.totals.sessions, plan.totals);
+    },
     press: presses.press,
     words: mayAudit(business) ? "Cancel Selected & download CSV" : "Cancel Selected",
   });
   const filters = filterFields((test) => list.filter(test));
   const sessions = sessionsOf(range, { list, filters, trouble, signal });
-  fill(main, h("h1", {}, "Bulk Cancel Sessions"), trouble, layout({ sessions, filters, list, panel }));
+  fill(main, h("h1", {}, "Bulk Cancel Sessions"), trouble, layout({ sessions, filters, list, panel, chosen }));
   await sessions.load();
   presses.remind();
   announce(`${plural(sessions.count(), "session")} to choose from.`);
@@ -64,26 +74,51 @@ function none({ date_from: from, date_to: to }) {
   ];
 }
 
-function layout({ sessions, filters, list, panel }) {
-  const toolbar = (...children) => h("div", { class: "toolbar" }, ...children);
+function layout({ sessions, filters, list, panel, chosen }) {
   return h(
     "div",
     { class: "choosing" },
     h(
       "div",
       {},
-      toolbar(sessions.dates),
-      toolbar(filters.elements),
-      toolbar(
-        list.buttons,
-        h("button", { class: "to-plan", onclick: () => panel.element.scrollIntoView() }, "See the plan"),
-      ),
-      list.count,
+      h("div", { class: "toolbar days" }, sessions.dates),
+      filters.element,
+      h("div", { class: "toolbar" }, list.buttons, list.count),
       sessions.state,
       list.element,
+      chosen.element,
     ),
     panel.element,
   );
+}
+
+/** Where the plan is not beside the list: how many are chosen and what comes back, and the way to the plan. */
+function chosenBar(review) {
+  const words = h("p", {});
+  const element = h("div", { class: "chosen-bar", hidden: true }, words, h("button", { class: "primary", onclick: review }, "Review"));
+  return {
+    element,
+    /** Says that so many are chosen; what comes back is in `totals`, once it is known. */
+    update(count, totals = null) {
+      element.hidden = count === 0;
+      words.textContent = `${number(count)} selected · ${totals ? (returned(totals) ?? "nothing to return") : "…"}`;
+    },
+  };
+}
+
+/** Links to the same days of the week before and after, with what is between them. */
+function withWeeks(range, ...between) {
+  const link = (name, by, words) => {
+    const element = h("a", { class: "button", "aria-label": words, title: words }, icon(name));
+    return { element, by };
+  };
+  const links = [link("back", -7, "Previous week"), link("on", 7, "Next week")];
+  return {
+    elements: [links[0].element, ...between, links[1].element],
+    show() {
+      for (const { element, by } of links) element.href = `/bulk-cancel?from=${plusDays(range.date_from, by)}&to=${plusDays(range.date_to, by)}`;
+    },
+  };
 }
 
 /** The sessions of a range, which a person may change: read into the list, and read again now and then. */
@@ -93,10 +128,16 @@ function sessionsOf(range, { list, filters, trouble, signal }) {
   let loading = null; // what a person is waiting for
   const dates = dateFields((days) => {
     Object.assign(range, days);
-    dates.show(range);
+    shown();
     list.outdate();
     load();
   });
+
+  const weeks = withWeeks(range, ...dates.elements);
+  const shown = () => {
+    dates.show(range);
+    weeks.show();
+  };
 
   async function load() {
     loading?.abort();
@@ -126,16 +167,16 @@ function sessionsOf(range, { list, filters, trouble, signal }) {
 
   function take(page) {
     Object.assign(range, { date_from: page.date_from, date_to: page.date_to });
-    dates.show(range);
-    if (list.stands && JSON.stringify(page.data) === JSON.stringify(found)) return;
+    shown();
+    if (list.stands && !list.isBehind() && JSON.stringify(page.data) === JSON.stringify(found)) return;
     found = page.data;
     filters.offer(found);
-    list.show(found);
+    list.show(found, today(page.timezone));
   }
 
   return {
     state,
-    dates: dates.elements,
+    dates: weeks.elements,
     load,
     count: () => found.length,
     /** Looks again without a person's asking: what they are waiting for comes first, and what they were told stays. */

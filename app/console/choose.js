@@ -28,7 +28,7 @@ async function read() {
 function show(choice) {
   document.title = `Your choice · ${choice.business}`;
   fill(bar, h("span", { class: "brand" }, choice.business));
-  fill(main, h("div", { class: "choosing" }, STATES[choice.status](choice)));
+  fill(main, h("div", { class: "own-choice" }, STATES[choice.status](choice)));
 }
 
 const STATES = {

@@ -38,22 +38,48 @@ export function dateFields(picked) {
   };
 }
 
-/** Filters; `filter(test)` is given `test(session, its words in lower case)` as they change. */
+const STATES = {
+  open: ["To come", (entry) => !entry.hasBegun && !entry.box.disabled],
+  begun: ["Begun or over", (entry) => entry.hasBegun],
+  cancelled: ["Cancelled", (entry) => entry.box.disabled],
+};
+
+/** Filters in a row; `filter(test)` is given `test(entry)`, of the list's entries, as they change. */
 export function filterFields(filter) {
-  const text = h("input", { type: "search", id: "text", placeholder: "Name, place or person" });
-  const places = h("select", { id: "location" });
-  const people = h("select", { id: "instructor" });
-  const test = (session, words) =>
-    (!places.value || session.location === places.value) &&
-    (!people.value || session.instructor === people.value) &&
-    text.value.toLowerCase().split(/\s+/).every((word) => words.includes(word));
-  for (const input of [text, places, people]) input.addEventListener("input", () => filter(test));
+  const text = h("input", { type: "search", id: "text", placeholder: "Search", class: "chip" });
+  const [places, people, states] = ["location", "instructor", "state"].map((id) => h("select", { id, class: "chip" }));
+  fill(states, h("option", { value: "" }, "Any status"), Object.entries(STATES).map(([value, [words]]) => h("option", { value }, words)));
+  const inputs = [text, places, people, states];
+  const test = (entry) =>
+    (!places.value || entry.session.location === places.value) &&
+    (!people.value || entry.session.instructor === people.value) &&
+    (!states.value || STATES[states.value][1](entry)) &&
+    text.value.toLowerCase().split(/\s+/).every((word) => entry.words.includes(word));
+  const clear = h("button", { class: "plain", hidden: true, onclick: () => reset() }, "Clear filters");
+  const changed = () => {
+    for (const input of inputs) input.classList.toggle("on", input.value !== "");
+    clear.hidden = !inputs.some((input) => input.value);
+    filter(test);
+  };
+  const reset = () => {
+    for (const input of inputs) input.value = "";
+    changed();
+    text.focus();
+  };
+  for (const input of inputs) {
+    input.addEventListener("input", changed);
+    input.addEventListener("focus", () => input.scrollIntoView({ block: "nearest", inline: "nearest" }));
+  }
+  const chip = (input, words) => [h("label", { for: input.id, class: "unseen" }, words), input];
+  const chips = [chip(text, "Search"), chip(places, "Location"), chip(people, "Instructor"), chip(states, "Status")];
   return {
-    elements: [field("text", "Search", text), field("location", "Location", places), field("instructor", "Instructor", people)],
+    element: h("div", { class: "chips scrolls", role: "group", "aria-label": "Filters" }, chips.flat(), clear),
+    reset,
     /** Offers the places and people that these sessions have. */
     offer(sessions) {
       offer(places, "All locations", sessions.map((one) => one.location));
       offer(people, "All instructors", sessions.map((one) => one.instructor));
+      for (const input of [places, people]) input.classList.toggle("on", input.value !== "");
     },
   };
 }

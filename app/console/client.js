@@ -4,7 +4,8 @@
 import { drawn, fill, h, showTestMode, showWaits } from "./dom.js";
 import { get, isPassing, key, Refused } from "./api.js";
 import { keptByRule } from "./terms_words.js";
-import { BOOKING, elsewhere, plural, returned, times, when } from "./words.js";
+import { BOOKING } from "./states.js";
+import { elsewhere, plural, returned, times, when } from "./words.js";
 import { showWeek, weekLinks } from "./week.js";
 
 const EVERY_SECONDS = 10;
@@ -90,7 +91,7 @@ function ownBookings() {
     "section",
     { class: "panel", "aria-labelledby": "own-title" },
     h("h2", { id: "own-title" }, "A client's own bookings, as your app shows them"),
-    key.get() ? form : h("p", { class: "note" }, "For staff: ", h("a", { href: "/" }, "sign in"), " in this tab to see them."),
+    key.isHere() ? form : h("p", { class: "note" }, "For staff: ", h("a", { href: "/" }, "sign in"), " in this tab to see them."),
     results,
   );
 }

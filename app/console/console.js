@@ -2,14 +2,24 @@
 
 import { announce, fill, h, showTestMode, showWaits } from "./dom.js";
 import { Refused, get, key, patiently } from "./api.js";
+import { heldOf } from "./held.js";
+import { provider, takeAnswer } from "./provider.js";
 
 const VIEWS = [
   [/^\/$/, () => import("./schedule.js")],
   [/^\/bulk-cancel$/, () => import("./bulk_cancel.js")],
   [/^\/terms$/, () => import("./terms.js")],
   [/^\/jobs$/, () => import("./jobs.js")],
+  [/^\/settings$/, () => import("./settings.js")],
+  [/^\/settings\/messages$/, () => import("./message_settings.js")],
+  [/^\/settings\/keys$/, () => import("./keys.js")],
+  [/^\/settings\/webhooks$/, () => import("./webhooks.js")],
   [/^\/jobs\/(?<id>[0-9a-f-]{36})$/, () => import("./job.js")],
 ];
+
+// Only where they are wanted: the first page stays small.
+const undo = () => import("./undo.js");
+const signing = () => import("./signing.js");
 
 const main = document.getElementById("main");
 const bar = document.getElementById("bar");
@@ -26,17 +36,19 @@ async function show({ moved = false } = {}) {
   leaving.abort();
   leaving = new AbortController();
   const { signal } = leaving;
-  if (!key.get()) return signIn();
+  if (!key.isHere()) return signIn();
   try {
     business = await patiently(() => get("/business", { signal }), { signal, waiting: notReached });
     const [view, params] = await viewOf(location.pathname);
     if (signal.aborted) return undefined;
     showBar();
     showTestMode(business.test_mode);
+    await showUndo(signal);
     const flash = history.state?.flash ?? null;
     if (flash) history.replaceState(null, "", location.href); // said once
     const query = new URLSearchParams(location.search);
     await view.show(main, { business, params, query, signal, go, flash });
+    showNeeds(signal).catch(console.error);
     if (moved && !signal.aborted) {
       scrollTo(0, 0);
       main.focus({ preventScroll: true });
@@ -46,6 +58,25 @@ async function show({ moved = false } = {}) {
     fail(error);
   }
   return undefined;
+}
+
+// Once the page is there: nobody waits for it.
+async function showNeeds(signal) {
+  const { showMark } = await import("./mark.js");
+  if (!signal.aborted) showMark(bar.querySelector('[href="/jobs"]'), business, signal);
+}
+
+async function showUndo(signal) {
+  hideUndo();
+  const held = heldOf(business);
+  if (!held) return;
+  const strip = await undo();
+  if (!signal.aborted) strip.showUndo(held, signal);
+}
+
+function hideUndo() {
+  const strip = document.querySelector("aside.undo");
+  if (strip) strip.hidden = true;
 }
 
 async function viewOf(path) {
@@ -67,6 +98,7 @@ function showBar() {
       { "aria-label": "Pages" },
       link("/", "Schedule"),
       link("/jobs", "Bulk cancellations"),
+      link("/settings", "Settings"),
       h("button", { class: "plain", onclick: () => signOut() }, "Sign out"),
     ),
   );
@@ -93,6 +125,7 @@ function fail(error) {
 function signOut(words = null) {
   key.forget();
   leaving.abort();
+  hideUndo();
   signIn(words);
 }
 
@@ -109,6 +142,7 @@ function signIn(words = null) {
     "aria-describedby": "key-note key-error",
   });
   const error = h("p", { id: "key-error", class: "error", role: "alert" }, words ?? "");
+  const at = provider();
   const tried = async (event) => {
     event.preventDefault();
     if (!/^[!-~]+$/.test(field.value.trim())) {
@@ -133,11 +167,13 @@ function signIn(words = null) {
       "form",
       { class: "panel sign-in", onsubmit: tried },
       h("h1", {}, "Sign in"),
+      at ? h("button", { type: "button", class: "primary", onclick: async () => (await signing()).start(at) }, `Sign in at ${new URL(at.issuer).host}`) : null,
+      at ? h("p", { class: "note" }, "Or with an API key:") : null,
       h("label", { for: "key" }, "API key"),
       field,
       h("p", { id: "key-note", class: "note" }, "It is kept for this tab only, until you close it or sign out."),
       error,
-      h("button", { class: "primary" }, "Sign in"),
+      h("button", { class: at ? null : "primary" }, "Sign in"),
     ),
   );
   field.focus();
@@ -148,7 +184,7 @@ function takeKey() {
   const given = /^#key=(bck_[A-Za-z0-9_]+)$/.exec(location.hash)?.[1];
   if (given) {
     history.replaceState(null, "", location.pathname + location.search);
-    if (!key.get()) key.keep(given); // a link signs nobody out of one business and into another
+    if (!key.isHere()) key.keep(given); // a link signs nobody out of one business and into another
   }
   key.orDemos();
 }
@@ -173,7 +209,22 @@ document.addEventListener("click", (event) => {
   go(to.pathname + to.search);
 });
 
+// Back from the provider: who signed in there sees the page that they came from.
+async function arrive(answer) {
+  try {
+    const { back, token } = await (await signing()).finish(provider(), answer);
+    key.hold(token);
+    history.replaceState(null, "", back);
+    await show();
+    announce("Signed in.");
+  } catch (error) {
+    signOut(error.message);
+  }
+}
+
+const answer = takeAnswer();
 showTestMode();
 showWaits();
 takeKey();
-show();
+if (answer && provider()) arrive(answer);
+else show();

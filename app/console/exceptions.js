@@ -3,15 +3,18 @@
 import { announce, closed, fill, h } from "./dom.js";
 import { all, get, isPassing, Refused } from "./api.js";
 import { CHOICES, overridesOf } from "./overrides.js";
+import { nameOf, paidWords } from "./roster.js";
 import { termsForm } from "./terms_form.js";
 import { sentence } from "./terms_words.js";
-import { BOOKING, money, plural } from "./words.js";
+import { BOOKING } from "./states.js";
+import { plural, when } from "./words.js";
 
 const MAX_NOTE = 500;
 const MOST = 1_000; // exceptions of one request
 export class Exceptions {
   #business;
-  #sessions;
+  #ids = [];
+  #planned = new Map(); // sessions of the last plan, by id
   #changed;
   #signal;
   #terms = null; // null: as the business has them
@@ -22,10 +25,9 @@ export class Exceptions {
   #own = h("button", { type: "button", onclick: () => this.#askOfTerms() }, "Other terms…");
   element = h("div", { hidden: true }, h("div", { class: "toolbar" }, this.#people, this.#own), this.#words);
 
-  /** `sessions()` gives those of the plan that would be cancelled; `changed()` is told when something else was said. */
-  constructor({ business, sessions, changed, signal }) {
+  /** `changed()` is told when something else was said. */
+  constructor({ business, changed, signal }) {
     this.#business = business;
-    this.#sessions = sessions;
     this.#changed = changed;
     this.#signal = signal;
   }
@@ -41,8 +43,20 @@ export class Exceptions {
     const count = overridesOf(this.#said, sessionIds, this.#note).length;
     const words = [count && plural(count, "exception"), this.#terms && "terms of its own"].filter(Boolean).join(" and ");
     this.element.hidden = sessionIds.length === 0;
+    this.#ids = sessionIds;
+    this.#offer();
     this.#words.hidden = !words;
     this.#words.textContent = words && `This cancellation has ${words}.`;
+  }
+
+  /** Takes up what a plan says of its sessions: until then nobody can be listed. */
+  planned(sessions) {
+    this.#planned = new Map(sessions.map((one) => [one.session_id, one]));
+    this.#offer();
+  }
+
+  #offer() {
+    this.#people.disabled = !this.#ids.every((id) => this.#planned.has(id));
   }
 
   #tell(words) {
@@ -52,7 +66,8 @@ export class Exceptions {
 
   async #askOfPeople() {
     const said = new Map(this.#said);
-    const sessions = this.#sessions();
+    const chosen = new Set(this.#ids);
+    const sessions = [...this.#planned.values()].filter((one) => one.outcome === "accepted" && chosen.has(one.session_id));
     const note = h("input", { id: "exceptions-note", maxlength: MAX_NOTE, value: this.#note, autocomplete: "off" });
     const error = h("p", { class: "error", role: "alert" });
     const roster = new Roster({ business: this.#business, said, signal: this.#signal });
@@ -138,9 +153,10 @@ class Roster {
     for (const select of this.#selects) select.value = "";
   }
 
-  session({ session_id: id, name, starts_local: starts, bookings }, isOpen) {
+  session(session, isOpen) {
+    const { session_id: id, name, bookings } = session;
     const list = h("ul", { class: "roster" });
-    const title = `${name}, ${starts.slice(0, 16).replace("T", " ")} · ${plural(bookings, "booking")}`;
+    const title = `${name} · ${when(session)} · ${plural(bookings, "booking")}`;
     const element = h("details", { "data-roster": id }, h("summary", {}, title), list);
     element.addEventListener("toggle", () => element.open && !list.childElementCount && this.#read(id, list));
     element.open = isOpen;
@@ -162,8 +178,8 @@ class Roster {
   }
 
   async #row(booking) {
-    const who = await this.#nameOf(booking.client_id);
-    const paid = booking.payments.map((one) => (one.method === "payment" ? money(one) : plural(one.credits, "credit"))).join(" + ");
+    const who = await nameOf(this.#business, booking.client_id, this.#signal);
+    const paid = paidWords(booking.payments);
     const select = h(
       "select",
       { "aria-label": `What comes back to ${who}` },
@@ -173,17 +189,6 @@ class Roster {
     select.addEventListener("change", () => this.#said.set(booking.id, { sessionId: booking.session_id, choice: select.value }));
     this.#selects.add(select);
     const state = booking.status === "booked" ? null : ` · ${BOOKING[booking.status]}`;
-    return h("li", { "data-exception": booking.id }, h("span", {}, who, h("span", { class: "soft" }, ` · ${paid || "nothing paid"}`, state)), select);
-  }
-
-  /** The client's name, for a key that may read it. */
-  async #nameOf(clientId) {
-    if (!this.#business.key.scopes.includes("audit:read")) return clientId;
-    try {
-      return (await get(`/clients/${encodeURIComponent(clientId)}`, { signal: this.#signal })).name || clientId;
-    } catch (failed) {
-      if (this.#signal.aborted || !(failed instanceof Refused || isPassing(failed))) throw failed;
-      return clientId;
-    }
+    return h("li", { "data-exception": booking.id }, h("span", {}, who, h("span", { class: "soft" }, ` · ${paid ?? "nothing paid"}`, state)), select);
   }
 }

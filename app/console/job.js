@@ -1,16 +1,28 @@
-// One bulk cancellation while it runs and after: progress as it comes, what needs a person and the action each takes,
-// every session's outcome, undo while on hold, and the audit CSV.
+// One bulk cancellation while it runs and after: how its people stand in a sentence, what needs a person and what that person
+// does, progress as it comes, every session's outcome, undo while on hold, who did what, and the audit.
 
 import { announce, fill, h, terms } from "./dom.js";
-import { get, isPassing, patiently, post, Refused } from "./api.js";
+import { get, isPassing, patiently, post, sleep } from "./api.js";
+import { now } from "./clock.js";
+import { remember } from "./held.js";
 import { changed, keepLooking } from "./live.js";
+import { actsPanel } from "./acts.js";
+import { approvalPanel } from "./approval.js";
 import { attention } from "./attention.js";
-import { Cut, fetchCsv, fetchWorkbook, mayAudit } from "./audit.js";
+import { filesOf } from "./files.js";
+import { headline } from "./job_words.js";
+import { messagesPanel } from "./messages.js";
 import { sessionOutcomes } from "./outcomes.js";
+import { progressPanel } from "./progress.js";
+import { receiptOf } from "./receipt.js";
 import { keptFacts } from "./terms_words.js";
-import { duration, JOB, kept, moment, number, plural, rangeName, refundWord, returned } from "./words.js";
+import { sheet } from "./sheets.js";
+import { waitingPanel } from "./waiting.js";
+import { JOB, refundWord } from "./states.js";
+import { choiceWords, duration, kept, moment, number, rangeName, returned } from "./words.js";
 
-const RATE_OVER_MS = 30_000;
+const RESTS_TIMES = 9;
+const SOON_MS = 200;
 const EVERY_SECONDS = { held: 5, queued: 1, running: 1 };
 const EVERY_SECONDS_ONCE_OVER = 10; // a person may have it tried again
 
@@ -18,12 +30,15 @@ export async function show(main, { business, params, signal, flash }) {
   const path = `/bulk-cancellations/${params.id}`;
   const lost = h("p", { class: "note warning", role: "status" }, "The connection is lost. Coming back by itself…");
   const waiting = () => lost.isConnected || fill(main, lost);
-  const first = await patiently(() => get(path, { signal }), { signal, waiting });
+  const [first] = await Promise.all([patiently(() => get(path, { signal }), { signal, waiting }), sheet("job.css")]);
   lost.hidden = true;
   document.title = `Bulk cancellation · ${business.name}`;
   let last = first;
+  const isOurs = Boolean(flash?.accepted); // this tab has just pressed it
+  if (isOurs) remember(business, first);
   const seen = (job) => {
     last = job;
+    if (isOurs || job.status !== "held") remember(business, job);
     view.update(job);
   };
   const acted = (job) => {
@@ -44,77 +59,100 @@ function accepted({ saved }) {
   const csv = saved ? "Its CSV has been downloaded for your audit." : missed;
   const element = h("p", { class: "flash", role: "status" });
   const update = ({ status }) => {
-    element.textContent = `${JOB[status].accepted} ${csv} You may leave this page.`;
-    element.hidden = status === "withdrawn";
+    const downloaded = status === "awaiting_approval" ? "" : ` ${csv}`; // of which there is nothing in it yet
+    element.textContent = `${JOB[status].accepted}${downloaded} You may leave this page.`;
+    element.hidden = status === "withdrawn" || status === "refused";
   };
   return { element, update };
 }
 
 function jobView(first, { business, path, signal, acted, flash }) {
-  const facts = h("dl", { class: "facts" });
-  const status = h("span", { class: "badge" });
-  const bar = h("progress", { "aria-labelledby": "progress-words" });
-  const words = h("p", { id: "progress-words" });
-  const sums = h("dl", { class: "facts", "aria-label": "Refunds by status" });
-  const undo = undoPanel(path, signal, acted);
-  const needed = attention({ path, signal, acted });
-  const csv = h("button", {}, "Download the CSV as it stands");
-  const csvError = h("p", { class: "error", role: "alert" });
-  csv.addEventListener("click", () => save(fetchCsv, csv));
-  const workbook = h("button", { onclick: () => save(fetchWorkbook, workbook) }, "Download for a spreadsheet (.xlsx)");
-  const save = async (fetched, button) => {
-    button.disabled = true;
-    csvError.textContent = "";
-    try {
-      await fetched(path, first.id);
-    } catch (failed) {
-      if (!(failed instanceof Refused || failed instanceof Cut || isPassing(failed))) throw failed;
-      csvError.textContent = failed.message;
-    } finally {
-      button.disabled = false;
-    }
-  };
-  const outcomes = sessionOutcomes(path, first, signal);
-  const pace = rate();
-  let told = null;
+  const lead = h("p", { class: "headline" });
+  const people = peopleOf(path, signal, () => say());
+  const receipt = receiptOf(path, { business, signal });
+  const files = filesOf(first, { path, business, more: receipt.button });
+  const waiting = waitingPanel({ path, business, signal });
+  // In this order on the page; each has an element, and takes up the job as it stands.
+  const panels = [
+    approvalPanel({ path, business, signal, acted }),
+    undoPanel({ path, business, signal, acted }),
+    attention({ path, business, signal, acted }),
+    progressPanel([...files.elements, receipt.error]),
+    waiting,
+    aboutPanel(business),
+    messagesPanel({ path, business, signal }),
+    sessionOutcomes(path, first, signal),
+    actsPanel({ path, business, signal, acted }),
+  ];
+  let last = first;
+  let before = null;
+
+  function say() {
+    lead.textContent = headline(last, people.now());
+    waiting.update(last, people.now());
+  }
 
   function update(job) {
-    const total = job.totals.refunds + job.totals.nothing_to_return + job.totals.goodwill.grants;
-    const { succeeded, rejected, skipped, resolved } = job.refunds;
-    const done = succeeded.count + rejected.count + skipped.count + resolved.count;
-    const { name, badge, isOpen } = JOB[job.status];
+    last = job;
     flash?.update(job);
-    fill(facts, factsOf(job, business));
-    status.textContent = name;
-    status.className = `badge ${badge}`;
-    bar.max = Math.max(total, 1);
-    bar.value = isOpen ? done : Math.max(total, 1);
-    bar.hidden = job.status === "withdrawn";
-    words.textContent = progressWords(job, done, total, pace(done, total));
-    fill(sums, sumsOf(job));
-    csv.textContent = isOpen ? "Download the CSV as it stands" : "Download the final CSV";
-    undo.update(job);
-    needed.update(job);
-    outcomes.update(job);
-    if (told !== null && told !== job.status) {
-      announce(`The bulk cancellation is ${name.toLowerCase()}.`);
+    files.update(job);
+    people.update(job);
+    for (const panel of panels) if (panel !== waiting) panel.update(job);
+    say();
+    if (before !== null && before !== job.status) {
+      announce(`The bulk cancellation is ${JOB[job.status].name.toLowerCase()}.`);
       changed();
     }
-    told = job.status;
+    before = job.status;
   }
 
   update(first);
-  const progress = h(
-    "section",
-    { class: "panel", "aria-labelledby": "progress-title" },
-    h("h2", { id: "progress-title" }, "Progress ", status),
-    bar,
-    words,
-    sums,
-    mayAudit(business) && h("div", { class: "toolbar" }, csv, workbook),
-    csvError,
-  );
-  return { update, elements: [flash?.element, facts, undo.element, progress, needed.element, outcomes.element] };
+  return { update, elements: [lead, flash?.element, ...panels.map(({ element }) => element), receipt.sheet] };
+}
+
+function aboutPanel(business) {
+  const facts = h("dl", { class: "facts" });
+  const sums = h("dl", { class: "facts", "aria-label": "Refunds by status" });
+  return {
+    element: h("section", { class: "panel", "aria-labelledby": "about-title" }, h("h2", { id: "about-title" }, "What was asked for"), facts, h("h3", {}, "Its refunds"), sums),
+    update(job) {
+      fill(facts, factsOf(job, business));
+      fill(sums, sumsOf(job));
+    },
+  };
+}
+
+/** How the job's people stand, asked for whenever something has changed, a tenth of the time at most. */
+function peopleOf(path, signal, told) {
+  let known = null;
+  let counted = null; // the state of the job that they were counted in
+  let wanted = null;
+  let isAsking = false;
+
+  async function ask() {
+    isAsking = true;
+    while (wanted !== counted && !signal.aborted) {
+      const asked = wanted;
+      const began = performance.now();
+      try {
+        known = await get(`${path}/people`, { signal });
+        counted = asked;
+        told();
+      } catch (error) {
+        if (!signal.aborted && !isPassing(error)) throw error;
+      }
+      await sleep(Math.max(SOON_MS, RESTS_TIMES * (performance.now() - began)), signal);
+    }
+    isAsking = false;
+  }
+
+  return {
+    now: () => known,
+    update(job) {
+      wanted = JSON.stringify([job.status, ...Object.values(job.refunds).map(({ count }) => count)]);
+      if (!isAsking) ask().catch(console.error);
+    },
+  };
 }
 
 function factsOf(job, business) {
@@ -126,6 +164,7 @@ function factsOf(job, business) {
     ["People", number(job.totals.clients)],
     [JOB[job.status].owed, returned(job.totals) ?? "Nothing"],
     ...keptFacts(job),
+    ...(job.choices && job.status !== "withdrawn" ? [["Choices", choiceWords(job, moment(job.choices.until, business.timezone))]] : []),
   ]);
 }
 
@@ -136,15 +175,6 @@ function sessionCounts({ status, session_counts: counts }) {
   return parts.join(", ");
 }
 
-function progressWords(job, done, total, secondsLeft) {
-  if (job.status === "withdrawn") return "It was undone: its sessions are scheduled again and nothing was returned.";
-  const back = returned(job.refunds.succeeded);
-  const parts = [`${number(done)} of ${plural(total, "line")} settled`, back ? `${back} returned so far` : "nothing returned so far"];
-  if (job.status === "running" && secondsLeft !== null) parts.push(`about ${duration(secondsLeft)} left`);
-  if (!JOB[job.status].isOpen) parts[1] = back ? `${back} returned` : "nothing returned";
-  return parts.join(" · ");
-}
-
 function sumsOf(job) {
   const counted = Object.entries(job.refunds).filter(([, sum]) => sum.count);
   return terms(
@@ -152,27 +182,15 @@ function sumsOf(job) {
   );
 }
 
-/** Seconds that are left, by the pace of late; null while there is none. */
-function rate() {
-  const seen = [];
-  return (done, total) => {
-    const now = performance.now();
-    seen.push([now, done]);
-    while (seen.length > 2 && now - seen[0][0] > RATE_OVER_MS) seen.shift();
-    const [since, before] = seen[0];
-    return done > before && now > since ? ((total - done) * (now - since)) / (done - before) / 1_000 : null;
-  };
-}
-
 /** While a job is on hold: how long still, and the button that undoes it. */
-function undoPanel(path, signal, updated) {
+function undoPanel({ path, business, signal, acted }) {
   const words = h("p");
-  const button = h("button", {}, "Undo: schedule the sessions again");
+  const button = h("button", { hidden: !business.key.scopes.includes("cancellations:write") }, "Undo: schedule the sessions again");
   const error = h("p", { class: "error", role: "alert" });
   const element = h("section", { class: "panel", "aria-label": "On hold", hidden: true }, words, button, error);
   let until = null;
   const tick = () => {
-    const seconds = Math.max(0, (until - Date.now()) / 1_000);
+    const seconds = Math.max(0, (until - now()) / 1_000);
     words.textContent = seconds ? `On hold: nothing is returned for another ${duration(seconds)}.` : "The hold is about to end.";
   };
   const timer = setInterval(() => element.hidden || tick(), 1_000);
@@ -181,7 +199,7 @@ function undoPanel(path, signal, updated) {
     button.disabled = true;
     error.textContent = "";
     try {
-      updated(await post(`${path}/withdraw`, undefined, { signal }));
+      acted(await post(`${path}/withdraw`, undefined, { signal }));
     } catch (refused) {
       if (signal.aborted) return;
       error.textContent = refused.message;

@@ -1,27 +1,31 @@
-// All bulk cancellations, newest first, as they stand.
+// All bulk cancellations, newest first, as they stand: who asked for each and when, what came back and what did not.
 
 import { fill, h, table } from "./dom.js";
 import { get, patiently, withQuery } from "./api.js";
 import { keepLooking } from "./live.js";
-import { JOB, moment, number, rangeName, returned } from "./words.js";
+import { notReturned } from "./job_words.js";
+import { JOB } from "./states.js";
+import { moment, plural, rangeName, returned } from "./words.js";
 
 const EVERY_SECONDS = 5;
-const PAGE = 50;
-const COLUMNS = ["Requested", "Status", "Sessions between", "Sessions", "People", "Refunds", "Reason"];
+const PAGE = 25;
+const COLUMNS = ["Requested", "Status", "Sessions", "To return", "Returned", "Not returned", "Reason"];
+const NEEDS = "needs-you"; // of the filter, beside each status
 
-export async function show(main, { business, signal }) {
+export async function show(main, { business, query, signal }) {
+  const chosen = query.get("show") ?? "";
   let count = PAGE; // so many are shown, at most
   let drawn = null;
   const body = h("tbody");
   const more = h("button", { hidden: true }, "Show more");
-  const none = h("p", { class: "note", hidden: true }, "Nothing has been cancelled yet. ", h("a", { href: "/bulk-cancel" }, "Bulk Cancel Sessions"));
+  const none = h("p", { class: "note", hidden: true }, noneOf(chosen));
   const lost = h("p", { class: "note warning", role: "status", hidden: true }, "The service can't be reached. Trying again…");
 
   async function read(options = { signal }) {
     const jobs = [];
     let cursor = null;
     do {
-      const page = await get(withQuery("/bulk-cancellations", { limit: PAGE, cursor }), options);
+      const page = await get(withQuery("/bulk-cancellations", { ...filterOf(chosen), sums: true, limit: PAGE, cursor }), options);
       jobs.push(...page.data);
       cursor = page.next_cursor;
     } while (cursor && jobs.length < count);
@@ -39,29 +43,38 @@ export async function show(main, { business, signal }) {
     patiently(() => read(), { signal, waiting }).catch(console.error);
   });
   document.title = `Bulk cancellations · ${business.name}`;
-  fill(
-    main,
-    h("h1", { id: "jobs-title" }, "Bulk cancellations"),
-    lost,
-    table(COLUMNS, body, "jobs-title"),
-    none,
-    more,
-  );
+  fill(main, h("h1", { id: "jobs-title" }, "Bulk cancellations"), lost, filters(chosen), table(COLUMNS, body, "jobs-title"), none, more);
   await patiently(() => read(), { signal, waiting });
   keepLooking(read, { seconds: () => EVERY_SECONDS, signal, reached: (well) => (lost.hidden = well) }).catch(console.error);
 }
 
+/** What a filter asks the API for. */
+function filterOf(chosen) {
+  if (chosen === NEEDS) return { needs_person: true };
+  return Object.hasOwn(JOB, chosen) ? { status: chosen } : {};
+}
+
+const noneOf = (chosen) => (filterOf(chosen).needs_person ? ["Nothing needs you."] : chosen ? ["There are none in this state."] : ["Nothing has been cancelled yet. ", h("a", { href: "/bulk-cancel" }, "Bulk Cancel Sessions")]);
+
+/** One of a row of links, each an address of its own: a filtered list can be kept, and gone back to. */
+function filters(chosen) {
+  const one = (value, words) =>
+    h("a", { class: value === chosen ? "button chip on" : "button chip", href: value ? `/jobs?show=${value}` : "/jobs", "aria-current": value === chosen ? "true" : null }, words);
+  return h("nav", { class: "chips wraps", "aria-label": "Show" }, one("", "All"), one(NEEDS, "Need you"), Object.entries(JOB).map(([status, { name }]) => one(status, name)));
+}
+
 function rowOf(job, business) {
   const { name, badge, owed } = JOB[job.status];
+  const failed = notReturned(job);
   return h(
     "tr",
     {},
-    h("td", {}, h("a", { href: `/jobs/${job.id}` }, moment(job.requested_at, business.timezone))),
+    h("td", {}, h("a", { href: `/jobs/${job.id}` }, moment(job.requested_at, business.timezone)), h("div", { class: "soft" }, `by ${job.requested_by.replace(/^key:/, "")}`)),
     h("td", {}, h("span", { class: `badge ${badge}` }, name)),
-    h("td", {}, rangeName(job.date_from, job.date_to)),
-    h("td", { class: "number" }, number(job.session_counts.accepted)),
-    h("td", { class: "number" }, number(job.totals.clients)),
+    h("td", { class: "number" }, rangeName(job.date_from, job.date_to), h("div", { class: "soft" }, `${plural(job.session_counts.accepted, "session")}, ${plural(job.totals.clients, "person", "people")}`)),
     h("td", { class: "number" }, `${owed} ${returned(job.totals) ?? "nothing"}`),
-    h("td", {}, job.reason ?? ""),
+    h("td", { class: "number" }, returned(job.refunds.succeeded) ?? ""),
+    h("td", { class: "number" }, failed && h("strong", { class: "failed" }, failed)),
+    h("td", { class: "reason" }, job.reason ?? ""),
   );
 }

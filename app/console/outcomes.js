@@ -2,7 +2,8 @@
 
 import { drawn, fill, h, table } from "./dom.js";
 import { isPassing, pages } from "./api.js";
-import { elsewhere, number, outcomeWord, refundWord, when } from "./words.js";
+import { outcomeWord, refundWord } from "./states.js";
+import { elsewhere, number, when } from "./words.js";
 
 const PAGE = 100;
 

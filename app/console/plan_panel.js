@@ -1,19 +1,22 @@
 // The plan beside the list: who and how much, before anything is pressed. What is pressed is the plan that is shown.
 
-import { announce, closed, fill, h, terms } from "./dom.js";
+import { announce, fill, h } from "./dom.js";
 import { isPassing, post, Refused, sleep } from "./api.js";
+import { confirmed } from "./confirm.js";
+import { needsApproval } from "./needs_approval.js";
 import { Exceptions } from "./exceptions.js";
 import { planChecker } from "./plan_check.js";
+import { figures, inWords, sentenceOf, warningsOf } from "./plan_figures.js";
 import { named, whyNot } from "./press.js";
-import { keptFacts } from "./terms_words.js";
-import { kept, number, plural, returned } from "./words.js";
+import { telling } from "./telling.js";
+import { plural, REASONS } from "./words.js";
 
 const MOST_SESSIONS = 5_000; // of one request
 const SETTLE_MS = 250; // ticks in quick succession are one plan
 const AGAIN_MS = 2_000;
-const TYPED_FROM = 20; // sessions: from here on their number is typed before they are cancelled
 const HOLDS = [
-  [0, "Start at once"],
+  [600, "After 10 minutes"],
+  [0, "At once"],
   [300, "After 5 minutes"],
   [900, "After 15 minutes"],
   [3_600, "After an hour"],
@@ -26,10 +29,12 @@ export class PlanPanel {
   #words;
   #signal;
   #exceptions;
+  #telling;
   #plan = null; // of what is chosen now
   #isPressing = false;
   #isAtFault = false; // something was refused of what stands here: the next edit may mend it
   #asking = new AbortController();
+  #title = h("h2", { id: "plan-title", tabindex: "-1" }, "What this will do");
   #figures = h("div", {}, nothing());
   #trouble = h("div", { class: "error", role: "alert" });
   #reason = h("textarea", { id: "reason", rows: 2, maxlength: 500 });
@@ -41,25 +46,27 @@ export class PlanPanel {
   #checked = h("div", {}); // the checker's place
   #checker;
   #ownWords = h("div", {});
+  #told = h("div", {}); // whom to tell
   element = h(
     "section",
     { class: "panel plan", "aria-labelledby": "plan-title" },
     h(
       "div",
       { class: "planned" },
-      h("h2", { id: "plan-title" }, "What this will do"),
+      this.#title,
       this.#figures,
       this.#trouble,
       this.#attendedChoice,
       this.#ownWords,
-      h("div", { class: "field" }, h("label", { for: "reason" }, "Reason, told to clients"), this.#reason),
+      h("div", { class: "field" }, h("label", { for: "reason" }, "Reason, told to clients"), this.#reason, reasons(this.#reason)),
       h(
         "div",
         { class: "field" },
         h("label", { for: "hold" }, "Return money and credits"),
         this.#hold,
-        h("p", { class: "note", id: "hold-note" }, "While that waits, the cancellation can be undone. Sessions read Cancelled at once."),
+        h("p", { class: "note", id: "hold-note" }, "Sessions read Cancelled at once. Until the money goes back, you can undo it."),
       ),
+      this.#told,
       this.#checked,
     ),
     h("div", { class: "pressing" }, this.#button),
@@ -78,12 +85,15 @@ export class PlanPanel {
     this.#signal = signal;
     this.#checker = planChecker({ request: () => this.#request(null), signal });
     fill(this.#checked, this.#checker.element);
-    const sessions = () => (this.#plan?.sessions ?? []).filter((one) => one.outcome === "accepted");
-    this.#exceptions = new Exceptions({ business, sessions, changed: () => this.renew(), signal });
+    this.#exceptions = new Exceptions({ business, changed: () => this.renew(), signal });
+    this.#telling = telling({ business, request: () => this.#request(null), ready: () => this.#offer(), signal });
+    this.#told.append(this.#telling.element);
+    for (const [pointer, input] of this.#telling.inputs) this.#inputs.set(pointer, input);
     this.#ownWords.append(this.#exceptions.element);
     fill(this.#hold, HOLDS.map(([seconds, name]) => h("option", { value: seconds }, name)));
     this.#attended.addEventListener("change", () => this.renew());
-    for (const input of [this.#reason, this.#hold]) input.addEventListener("input", () => this.#isAtFault && this.renew());
+    for (const input of [this.#reason, this.#hold]) input.addEventListener("change", () => this.#telling.renew(this.#plan));
+    for (const input of this.#inputs.values()) if (input !== this.#attended) input.addEventListener("input", () => this.#isAtFault && this.renew());
     this.#button.addEventListener("click", () => this.#confirm());
   }
 
@@ -98,6 +108,7 @@ export class PlanPanel {
     const isTooMany = count > MOST_SESSIONS;
     this.#plan = null;
     this.#checker.renew(null);
+    this.#telling.renew(null);
     this.#blame();
     this.#offer();
     this.#trouble.textContent = isTooMany ? `At most ${plural(MOST_SESSIONS, "session")} can be cancelled at a time.` : "";
@@ -114,6 +125,12 @@ export class PlanPanel {
     }
   }
 
+  /** Brings the panel into sight, and the focus to it. */
+  look() {
+    this.#title.focus({ preventScroll: true });
+    this.element.scrollIntoView();
+  }
+
   /** While a press is under way nothing else can be pressed. */
   busy(isBusy) {
     this.#isPressing = isBusy;
@@ -124,13 +141,13 @@ export class PlanPanel {
   /** Says which of this panel's fields were refused, if that is all: the plan stays, and any edit makes it anew. */
   refuses(error) {
     const errors = error instanceof Refused ? (error.problem.errors ?? []) : [];
-    if (!errors.length || !errors.every((one) => this.#inputs.has(one.pointer))) return false;
+    if (!errors.length || !errors.every((one) => this.#inputs.has(fieldOf(one)))) return false;
     this.#blame(errors);
     return true;
   }
 
   #blame(errors = []) {
-    const at = errors.map((one) => one.pointer);
+    const at = errors.map(fieldOf);
     this.#isAtFault = errors.length > 0;
     for (const [pointer, input] of this.#inputs) {
       if (at.includes(pointer)) input.setAttribute("aria-invalid", "true");
@@ -147,27 +164,30 @@ export class PlanPanel {
       reason: this.#reason.value.trim() || null,
       hold_seconds: Number(this.#hold.value),
       include_attended: this.#attended.checked,
+      ...this.#telling.members(),
       plan_digest: digest,
     };
   }
 
   #offer() {
-    this.#button.disabled = this.#isPressing || !this.#plan?.totals.sessions;
+    this.#button.disabled = this.#isPressing || !this.#plan?.totals.sessions || !this.#telling.isReady();
   }
 
-  #rest(...figures) {
+  #rest(...shown) {
     this.element.removeAttribute("aria-busy");
-    fill(this.#figures, ...figures);
+    fill(this.#figures, ...shown);
   }
 
   #show(plan) {
     this.#plan = plan;
-    this.#rest(facts(plan), warningsOf(plan));
+    this.#rest(sentenceOf(plan), warningsOf(plan), needsApproval(plan), ...figures(plan));
     this.#checker.renew(plan);
+    this.#telling.renew(plan);
+    this.#exceptions.planned(plan.sessions);
     const wereSkipped = plan.warnings.some((one) => one.code === "attended-skipped");
     this.#attendedChoice.hidden = !this.#attended.checked && !wereSkipped;
     this.#offer();
-    announce(inWords(plan.totals));
+    announce(inWords(plan));
     this.#planned(plan);
   }
 
@@ -188,60 +208,25 @@ export class PlanPanel {
   async #confirm() {
     const plan = this.#plan;
     const when = this.#hold.selectedOptions[0].textContent;
-    if (plan && (await confirmed(plan, when, this.#signal))) this.#press(this.#request(plan.digest));
+    const waits = this.#hold.value !== "0";
+    const back = waits ? `Money and credits go back ${when.toLowerCase()}. Until then you can undo it.` : "Money and credits go back at once: there is no undo.";
+    const notes = [back, this.#telling.words()];
+    if (plan && (await confirmed(plan, { reason: this.#reason.value.trim(), notes }, this.#signal))) this.#press(this.#request(plan.digest));
   }
 }
 
+/** Which field a refusal is of: of one of a list's members, the list's. */
+const fieldOf = (error) => error.pointer.replace(/\/\d+$/, "");
+
+/** Reasons that are often given, to begin with: the text stays free. */
+function reasons(field) {
+  const take = (words) => {
+    field.value = words;
+    field.dispatchEvent(new Event("input"));
+    field.focus();
+  };
+  const buttons = Object.values(REASONS).map((words) => h("button", { type: "button", onclick: () => take(words) }, words));
+  return h("div", { class: "presets", role: "group", "aria-label": "Often given" }, buttons);
+}
+
 const nothing = () => h("p", { class: "note" }, "Select sessions to see the people and the money they mean.");
-
-const inWords = (totals) =>
-  `${plural(totals.sessions, "session")}, ${plural(totals.clients, "person", "people")}, ` +
-  `${returned(totals) ?? "nothing"} to return${kept(totals) ? `, ${kept(totals)} kept` : ""}.`;
-
-/** The figures of a plan, as a list of terms. */
-function facts(plan) {
-  const { totals } = plan;
-  const pairs = [
-    ["Sessions", number(totals.sessions)],
-    ["People", number(totals.clients)],
-    ["Bookings", number(totals.bookings)],
-    ["To return", returned(totals) ?? "Nothing", "large"],
-    ...keptFacts(plan),
-    ["Refunds", number(totals.refunds)],
-    ["With nothing to return", number(totals.nothing_to_return)],
-  ];
-  return h("dl", { class: "facts" }, terms(pairs));
-}
-
-const ofSums = (warning) => (returned(warning) ? ` (${returned(warning)})` : "");
-
-function warningsOf(plan) {
-  const warnings = plan.warnings.map((one) => h("li", {}, `${number(one.count)}: ${one.detail}${ofSums(one)}`));
-  return warnings.length ? h("ul", { class: "note warning", "aria-label": "Warnings" }, warnings) : null;
-}
-
-/** Asks once more, with the plan's figures; from some size on the number of sessions has to be typed. */
-function confirmed(plan, when, signal) {
-  const count = plan.totals.sessions;
-  const all = "Every booked client gets their purchase or credits back.";
-  const back = kept(plan.totals) || plan.terms ? "Clients get back what is to return; the rest is kept, as said here." : all;
-  const typed = count >= TYPED_FROM ? h("input", { id: "typed", inputmode: "numeric", autocomplete: "off" }) : null;
-  const yes = h("button", { class: "primary", disabled: typed !== null }, `Cancel ${plural(count, "session")}`);
-  typed?.addEventListener("input", () => (yes.disabled = typed.value.trim() !== String(count)));
-  const dialog = h(
-    "dialog",
-    { "aria-labelledby": "confirm-title" },
-    h(
-      "form",
-      { method: "dialog" },
-      h("h2", { id: "confirm-title" }, `Cancel ${plural(count, "session")}?`),
-      h("p", {}, `They read Cancelled everywhere at once. ${back}`),
-      facts(plan),
-      h("p", { class: "note" }, `Returning begins: ${when.toLowerCase()}.`),
-      typed && h("div", { class: "field" }, h("label", { for: "typed" }, `Type ${count} to confirm`), typed),
-      h("div", { class: "toolbar" }, h("button", { type: "button", onclick: () => dialog.close("") }, "Keep them"), yes),
-    ),
-  );
-  yes.value = "yes";
-  return closed(dialog, signal).then((value) => value === "yes");
-}

@@ -92,7 +92,8 @@ async function saved(answer, jobId) {
   }
 }
 
-function newKey() {
+/** An idempotency key that nobody has used. */
+export function newKey() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return `console-${Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
 }
@@ -107,7 +108,7 @@ export function whyNot(error) {
   return more.length ? [words(error.message), h("ul", {}, [first, ...more].map((text) => h("li", {}, text)))] : [words(first)];
 }
 
-const FIELDS = { date_from: "From", date_to: "To", session_ids: "Sessions", reason: "Reason", hold_seconds: "Return money and credits" };
+const FIELDS = { date_from: "From", date_to: "To", session_ids: "Sessions", reason: "Reason", hold_seconds: "Return money and credits", messages: "Messages" };
 
 /** What is said of a field at fault, with the name that the page has for it. */
 export function named({ pointer, detail }) {

@@ -10,7 +10,7 @@ export async function show(main, { business, query, signal }) {
   document.title = `Schedule · ${business.name}`;
   const head = (week) =>
     h("div", { class: "toolbar" }, weekLinks(week, "/"), h("div", { class: "end" }, cog(business, week, signal)));
-  await showWeek(main, { path: "/sessions", from: query.get("from"), seconds: EVERY_SECONDS, signal, head, card, none: none() });
+  await showWeek(main, { path: "/sessions", from: query.get("from"), seconds: EVERY_SECONDS, signal, head, card: (session) => card(session, { business, signal }), none: none(), isTimed: true });
 }
 
 const none = () =>
@@ -52,18 +52,23 @@ function cog(business, week, signal) {
   return menu;
 }
 
-function card(session) {
+function card(session, context) {
   const isCancelled = session.status === "cancelled";
   const where = [session.location, session.instructor].filter(Boolean).join(" · ");
   return h(
     "li",
-    { class: isCancelled ? "card cancelled" : "card", "data-session": session.id },
+    { class: isCancelled ? "card cancelled quiet" : "card", "data-session": session.id },
     h("p", { class: "time" }, times(session)),
     elsewhere(session) && h("p", { class: "soft" }, elsewhere(session)),
-    h("p", { class: "name" }, session.name),
+    h("p", { class: "name" }, h("button", { class: "open", onclick: () => openRoster(session, context) }, session.name)),
     where && h("p", { class: "soft" }, where),
     isCancelled ? cancelled(session.cancellation ?? {}) : h("p", { class: "soft" }, booked(session)),
   );
+}
+
+async function openRoster(session, context) {
+  const { openRoster: open } = await import("./roster.js"); // when it is wanted: the first page stays small
+  await open(session, context);
 }
 
 function booked(session) {

@@ -1,23 +1,31 @@
-// Sessions to tick, by day: ranges with shift, arrow keys from box to box, filters that hide without unticking. A tick
-// touches one row and a count, however long the list is.
+// Sessions to tick, by day: ranges with shift, arrow keys from box to box, filters that hide without unticking. What has
+// begun stands apart and is ticked one by one. A tick touches one row and a count, however long the list is. Ticks are in
+// the history's entry, so that a reload and Back find them, and who comes by a link begins with none.
 
-import { drawn, fill, h } from "./dom.js";
+import { alike } from "./alike.js";
+import { now } from "./clock.js";
+import { announce, drawn, fill, h } from "./dom.js";
 import { dayName, elsewhere, number, plural, times } from "./words.js";
 
 const isFree = (entry) => !entry.box.disabled;
 const isShown = (entry) => !entry.row.hidden;
 const isTicked = (entry) => entry.box.checked;
+const isToCome = (entry) => isFree(entry) && !entry.hasBegun; // what is ticked together with others
 
 export class SessionList {
   element = h("div", { class: "sessions" });
   count = h("p", { class: "note ticked-count" }); // how many are ticked, in words
-  buttons = [this.#ofAll("Select all", true), this.#ofAll("Select none", false)]; // for what is shown, once it is
+  buttons = [this.#ofAll("Select all", true), this.#ofAll("Select none", false)]; // for what is shown and to come, once it is
+  #begun = h("details", { class: "begun" }); // those that have
   #entries = []; // of `entryOf`, in start order
   #byId = new Map();
   #last = null; // the entry that was ticked or unticked last
   #shift = false;
   #passes = () => true;
   #none;
+  #more = h("div", { class: "more" }); // what is like the session that was ticked last
+  #nothing = h("p", { class: "note", hidden: true }, "No session passes these filters.");
+  #remembered = history.state?.ticks ?? { toCome: [], begun: [] };
   stands = false; // is shown, and what is ticked in it is chosen
   #changed;
 
@@ -52,11 +60,12 @@ export class SessionList {
     for (const button of this.buttons) button.disabled = !well;
   }
 
-  /** Shows these; what was ticked and still can be stays so. */
-  show(sessions) {
+  /** Shows these, and which day is today; what was ticked and still can be stays so. */
+  show(sessions, today) {
     const kept = new Set(this.#ticks());
+    const [toComeThen, begunThen] = [this.#remembered.toCome, this.#remembered.begun].map((ids) => new Set(ids));
     this.#stand(true);
-    this.#entries = sessions.map(entryOf);
+    this.#entries = sessions.map((one) => entryOf(one, now()));
     this.#byId = new Map(this.#entries.map((entry) => [entry.session.id, entry]));
     this.#last = null;
     for (const entry of this.#entries) {
@@ -64,29 +73,46 @@ export class SessionList {
       if (had) take(entry, had.in_process, had.job_id);
       else if (entry.session.status === "cancelled") take(entry, false, null); // by the platform itself
       else if (kept.has(entry.session.id)) tick(entry, true);
+      else if ((entry.hasBegun ? begunThen : toComeThen).has(entry.session.id)) tick(entry, true);
     }
-    const days = Map.groupBy(this.#entries, (entry) => entry.session.business_date);
-    const sections = [...days].map(([day, members]) => this.#section(dayName(day), members));
-    fill(this.element, sections.length ? sections : this.#none());
+    this.#remembered = { toCome: [], begun: [] }; // of a page that was left: said once
+    this.#more.remove();
+    const [begun, toCome] = [true, false].map((one) => this.#entries.filter((entry) => entry.hasBegun === one));
+    fill(this.#begun, h("summary", {}, begunWords(begun.length)), this.#sections(begun, today));
+    this.#begun.open ||= !toCome.length || begun.some(isTicked);
+    fill(this.element, begun.length > 0 && this.#begun, this.#entries.length ? this.#sections(toCome, today) : this.#none(), this.#nothing);
     this.filter(this.#passes);
   }
 
-  /** Shows only sessions for which `test(session, its words in lower case)` holds. */
+  /** Whether a session has begun since it was shown as one to come. */
+  isBehind() {
+    return this.#entries.some((entry) => !entry.hasBegun && hasBegun(entry.session, now()));
+  }
+
+  #sections(entries, today) {
+    const days = Map.groupBy(entries, (entry) => entry.session.business_date);
+    return [...days].map(([day, members]) => this.#section(day === today ? `Today, ${dayName(day)}` : dayName(day), members));
+  }
+
+  /** Shows only sessions for whose entry `test(entry)` holds: {session, words (in lower case), box, hasBegun}. */
   filter(test) {
     this.#passes = test;
     const seen = new Set();
     for (const entry of this.#entries) {
-      entry.row.hidden = !test(entry.session, entry.words);
+      entry.row.hidden = !test(entry);
       if (isShown(entry)) seen.add(entry.section);
     }
     for (const section of new Set(this.#entries.map((entry) => entry.section))) section.hidden = !seen.has(section);
+    this.#nothing.hidden = seen.size > 0 || !this.#entries.length;
+    this.#begun.hidden = !this.#entries.some((entry) => entry.hasBegun && isShown(entry));
     this.#tell();
   }
 
-  /** A button that ticks all that are shown; or unticks all, also what a filter hides. */
+  /** A button that ticks all to come that are shown; or unticks all, also what a filter hides. */
   #ofAll(words, on) {
     const press = () => {
-      for (const entry of this.#entries) if (!on || isShown(entry)) tick(entry, on);
+      this.#more.remove();
+      for (const entry of this.#entries) if (!on || (isShown(entry) && isToCome(entry))) tick(entry, on);
       this.#tell();
     };
     return h("button", { onclick: press, disabled: true }, words);
@@ -101,9 +127,9 @@ export class SessionList {
   }
 
   #section(name, members) {
-    const all = h("button", { class: "plain" }, "Select all", h("span", { class: "unseen" }, ` of ${name}`));
+    const all = h("button", { class: "plain", hidden: members[0].hasBegun }, "Select all", h("span", { class: "unseen" }, ` of ${name}`));
     all.addEventListener("click", () => {
-      const free = members.filter((entry) => isFree(entry) && isShown(entry));
+      const free = members.filter((entry) => isToCome(entry) && isShown(entry));
       const on = !free.every(isTicked);
       for (const entry of free) tick(entry, on);
       this.#tell();
@@ -123,7 +149,8 @@ export class SessionList {
     this.#shift = event.shiftKey;
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (!step || !event.target.matches("input[type=checkbox]")) return;
-    const boxes = this.#entries.filter((entry) => isFree(entry) && isShown(entry)).map((entry) => entry.box);
+    const isThere = (entry) => isFree(entry) && isShown(entry) && (!entry.hasBegun || this.#begun.open);
+    const boxes = this.#entries.filter(isThere).map((entry) => entry.box);
     boxes[boxes.indexOf(event.target) + step]?.focus();
     event.preventDefault();
   }
@@ -133,45 +160,86 @@ export class SessionList {
     tick(entry, event.target.checked);
     if (this.#shift && this.#last && this.#last !== entry && isShown(this.#last)) {
       const [from, to] = [this.#last, entry].map((one) => this.#entries.indexOf(one)).sort((a, b) => a - b);
-      for (const one of this.#entries.slice(from, to + 1)) if (isShown(one)) tick(one, isTicked(entry));
+      const on = isTicked(entry);
+      for (const one of this.#entries.slice(from, to + 1)) if (isShown(one) && (!on || isToCome(one))) tick(one, on);
     }
     this.#last = entry;
     this.#tell();
+    this.#offerMore(entry);
+  }
+
+  /** Beside what was just ticked: a button for each way to take along what is like it. */
+  #offerMore(entry) {
+    this.#more.remove();
+    if (!isTicked(entry)) return;
+    const others = this.#entries.filter((one) => isToCome(one) && isShown(one) && !isTicked(one)).map((one) => one.session);
+    const ways = alike(entry.session, others);
+    const add = ({ sessions, words }) => {
+      for (const one of sessions) tick(this.#byId.get(one.id), true);
+      this.#more.remove();
+      entry.box.focus();
+      this.#tell();
+      announce(`Selected ${words}.`);
+    };
+    fill(this.#more, ways.map((way) => h("button", { onclick: () => add(way) }, `+ ${way.words}`)));
+    if (ways.length) entry.row.append(this.#more);
   }
 
   #tell() {
     const ticked = this.#entries.filter(isTicked);
     const unseen = ticked.filter((entry) => !isShown(entry)).length;
     const of = plural(this.#entries.filter(isFree).length, "session");
+    const begun = ticked.filter((entry) => entry.hasBegun).length;
     const hidden = unseen ? `, ${number(unseen)} of them hidden by the filter` : "";
-    this.count.textContent = `${number(ticked.length)} of ${of} selected${hidden}`;
+    const late = begun ? `, ${number(begun)} of them begun or over` : "";
+    this.count.textContent = `${number(ticked.length)} of ${of} selected${late}${hidden}`;
+    this.buttons[0].disabled = !this.#entries.some((entry) => isToCome(entry) && isShown(entry));
+    this.#remember(ticked);
     this.#changed();
+  }
+
+  #remember(ticked) {
+    const [begun, toCome] = [true, false].map((one) => ticked.filter((entry) => entry.hasBegun === one).map((entry) => entry.session.id));
+    const ticks = { toCome, begun };
+    if (JSON.stringify(history.state?.ticks) !== JSON.stringify(ticks)) history.replaceState({ ...history.state, ticks }, "");
   }
 }
 
+const hasBegun = (session, at) => Date.parse(session.starts_at) <= at;
+
+const begunWords = (count) => [
+  h("strong", {}, `${plural(count, "session")} ${count === 1 ? "has" : "have"} begun or ${count === 1 ? "is" : "are"} over`),
+  h("span", { class: "soft" }, " Not part of \u201cSelect all\u201d: tick them one by one."),
+];
+
 /** A session with its row, the row's parts, the section it stands in, and the words to search it by. */
-function entryOf(session) {
+function entryOf(session, at) {
   const box = h("input", { type: "checkbox", value: session.id });
   const state = h("span", { class: "state", hidden: true });
   const label = h(
     "label",
     {},
     box,
-    drawn(() => described(session), () => [h("span", { class: "name" }, session.name), h("span", { class: "error where" }, "This session can't be shown in full.")]),
+    drawn(() => described(session, at), () => [h("span", { class: "name" }, session.name), h("span", { class: "error where" }, "This session can't be shown in full.")]),
   );
   const row = h("li", { class: "row", "data-session": session.id }, label, state);
   const words = [session.name, session.location, session.instructor, session.id].join("\n").toLowerCase();
-  return { session, words, row, box, state, section: null };
+  return { session, words, row, box, state, section: null, hasBegun: hasBegun(session, at) };
 }
 
-function described(session) {
+function described(session, at) {
   const where = [session.location, session.instructor, elsewhere(session)].filter(Boolean).join(" · ");
   const capacity = session.capacity === null ? "" : ` of ${number(session.capacity)}`;
   return [
-    h("span", {}, h("span", { class: "soft" }, times(session)), " ", h("span", { class: "name" }, session.name)),
+    h("span", {}, h("span", { class: "soft" }, times(session)), " ", h("span", { class: "name" }, session.name), begunBadge(session, at)),
     h("span", { class: "soft" }, `${number(session.booked)}${capacity} booked`),
     where && h("span", { class: "soft where" }, where),
   ];
+}
+
+function begunBadge(session, at) {
+  if (session.status === "cancelled" || !hasBegun(session, at)) return null;
+  return [" ", h("span", { class: "badge late" }, Date.parse(session.ends_at) <= at ? "Over" : "Has begun")];
 }
 
 function tick(entry, on) {

@@ -2,6 +2,7 @@
 
 import { announce, fill, h, table } from "./dom.js";
 import { get, isPassing, patiently, put, Refused, withQuery } from "./api.js";
+import { settingsNav } from "./settings.js";
 import { termsForm } from "./terms_form.js";
 import { sentence } from "./terms_words.js";
 import { moment } from "./words.js";
@@ -26,6 +27,7 @@ export async function show(main, { business, signal }) {
   fill(
     main,
     h("h1", {}, "Terms"),
+    settingsNav(business),
     h("p", { class: "note" }, "What clients get back when sessions are cancelled, and what is kept. Cancellations that were made keep the terms they were made under."),
     words,
     formPanel(now, { business, signal, saved }),
@@ -87,7 +89,7 @@ function history(business, signal) {
     "section",
     { class: "panel", "aria-labelledby": "history-title" },
     h("h2", { id: "history-title" }, "Who set them"),
-    table(["When", "Who", "Terms"], body, "history-title"),
+    table(["When, and who", "Terms"], body, "history-title"),
     none,
     more,
   );
@@ -116,8 +118,7 @@ function rowOf({ set_at: at, set_by: who, terms }, business) {
   return h(
     "tr",
     {},
-    h("td", {}, moment(at, business.timezone)),
-    h("td", {}, who.replace(/^key:/, "")),
+    h("td", {}, moment(at, business.timezone), h("br"), who.replace(/^key:/, "")),
     h("td", {}, sentence(terms)),
   );
 }

@@ -47,7 +47,7 @@ export function termsForm(terms, ownCurrency) {
   const fixed = fixedSums(keep.fixed, ownCurrency);
   const all = () => ({ ...fields, ...fixed.fields() });
   const value = (pointer) => fields[pointer].input.value.trim();
-  const group = (legend, ...pointers) => h("fieldset", {}, h("legend", {}, legend), pointers.map((one) => fields[one].element));
+  const group = (legend, ...pointers) => h("fieldset", { class: "group" }, h("legend", {}, legend), pointers.map((one) => fields[one].element));
 
   function read() {
     const { sums, errors } = fixed.read();

@@ -1,7 +1,8 @@
 // Terms in words: what is kept and by which rule, and what a document of terms says in a sentence.
 
 import { h } from "./dom.js";
-import { kept, KEPT, money, number, plural } from "./words.js";
+import { KEPT } from "./states.js";
+import { kept, money, number, plural } from "./words.js";
 
 const sumOf = (one) => (one.currency ? money(one) : plural(one.credits, "credit"));
 

@@ -2,15 +2,17 @@
 
 import { drawn, fill, h, icon } from "./dom.js";
 import { all, patiently } from "./api.js";
+import { now } from "./clock.js";
 import { keepLooking } from "./live.js";
-import { dayName, days, plusDays, rangeName, today } from "./words.js";
+import { axisOf } from "./time_axis.js";
+import { dayName, days, hourName, minuteThere, plusDays, rangeName, today } from "./words.js";
 
 /**
  * Shows the week of `path` (a list of sessions with its days and time zone) and keeps it so. `head(week)` gives what
  * stands above the days, `card(session, week)` one session, `none` what is said of a week without any, `below` what stands
- * under them. Ends once it is shown.
+ * under them; `isTimed`: the days have an axis of hours where there is room beside each other. Ends once it is shown.
  */
-export async function showWeek(main, { path, from, seconds, signal, head, card, none = null, below = [] }) {
+export async function showWeek(main, { path, from, seconds, signal, head, card, none = null, below = [], isTimed = false }) {
   const lost = h("p", { class: "note warning", role: "status", hidden: true }, "The service can't be reached. Trying again…");
   const calendar = h("div", { class: "week" });
   const reached = (well) => (lost.hidden = well);
@@ -19,15 +21,22 @@ export async function showWeek(main, { path, from, seconds, signal, head, card, 
   let last = null; // what was drawn
 
   function draw(week) {
-    const now = today(week.timezone);
-    const state = JSON.stringify([now, week]);
+    const day = today(week.timezone);
+    const begun = week.data.map((one) => (Date.parse(one.starts_at) <= now()) + (Date.parse(one.ends_at) <= now())).join("");
+    if (isTimed) moveLine(calendar, week);
+    const state = JSON.stringify([day, begun, week]);
     if (state === last) return;
     last = state;
     if (monday !== week.date_from) {
       monday = week.date_from;
       fill(main, h("h1", {}, rangeName(week.date_from, week.date_to)), head(week), lost, calendar, below);
     }
-    fill(calendar, week.data.length ? null : none, columns(week, now, card));
+    const axis = isTimed ? axisOf(week.data) : null;
+    calendar.classList.toggle("timed", axis !== null);
+    const sections = columns(week, day, card, axis);
+    const gone = sections.filter((one) => one.classList.contains("gone"));
+    fill(calendar, week.data.length ? null : none, gone.length > 0 && earlier(calendar, gone.length), axis && hours(axis), sections);
+    if (axis) moveLine(calendar, week);
   }
 
   const waiting = () => {
@@ -49,19 +58,63 @@ export function weekLinks(week, to) {
   ];
 }
 
+/** On a phone, where days lie below each other, those before today are shown when a person wants them. */
+function earlier(calendar, count) {
+  const words = () => (calendar.classList.contains("whole") ? "Hide the days before today" : `Show the ${count === 1 ? "day" : `${count} days`} before today`);
+  const button = h("button", { class: "earlier", "aria-expanded": String(calendar.classList.contains("whole")) }, words());
+  button.addEventListener("click", () => {
+    button.setAttribute("aria-expanded", String(calendar.classList.toggle("whole")));
+    button.textContent = words();
+  });
+  return button;
+}
+
+/** The hours beside the days, for who sees the page: each session says its own. */
+function hours({ from, to }) {
+  const names = Array.from({ length: to - from }, (_, place) => h("li", {}, hourName(from + place)));
+  return h("ol", { class: "hours", "aria-hidden": "true" }, names);
+}
+
+/** The line of now, in today's column. */
+function moveLine(calendar, week) {
+  const line = calendar.querySelector(".now");
+  if (!line) return;
+  const at = minuteThere(week.timezone) - Number(line.dataset.from) * 60;
+  line.hidden = at < 0 || at > Number(line.dataset.hours) * 60;
+  line.style.setProperty("--start", at);
+}
+
+function put(element, place) {
+  for (const [name, value] of Object.entries(place ?? {})) element.style.setProperty(`--${name}`, value);
+  return element;
+}
+
 /** The days of the week, and any other that a session of the answer is on: none that was given is on no page. */
-function columns(week, now, card) {
+function columns(week, day, card, axis) {
   const byDay = Map.groupBy(week.data, (session) => session.business_date);
   const shown = new Set([...days(week.date_from, week.date_to), ...byDay.keys()]);
-  return [...shown].sort().map((day) => {
-    const cards = (byDay.get(day) ?? []).map((session) => drawn(() => card(session, week), () => broken(session)));
-    return h(
-      "section",
-      { class: day === now ? "day today" : "day", "aria-labelledby": `day-${day}` },
-      h("h2", { id: `day-${day}`, "aria-current": day === now ? "date" : null }, dayName(day)),
-      cards.length ? h("ul", {}, cards) : h("p", { class: "note" }, "Nothing on."),
+  const isOn = shown.has(day) && day <= week.date_to;
+  return [...shown].sort().map((one) => {
+    const cards = (byDay.get(one) ?? []).map((session) =>
+      put(passed(drawn(() => card(session, week), () => broken(session)), session), axis?.places.get(session.id)),
+    );
+    const span = axis && { hours: axis.to - axis.from };
+    const line = axis && one === day && h("div", { class: "now", "data-from": axis.from, "data-hours": span.hours });
+    return put(
+      h(
+        "section",
+        { class: ["day", one === day && "today", isOn && one < day && "gone"].filter(Boolean).join(" "), "aria-labelledby": `day-${one}` },
+        h("h2", { id: `day-${one}`, "aria-current": one === day ? "date" : null }, dayName(one)),
+        h("div", { class: "lanes" }, cards.length ? h("ul", {}, cards) : h("p", { class: "note" }, "Nothing on."), line),
+      ),
+      span,
     );
   });
+}
+
+function passed(element, session) {
+  element.classList.toggle("past", Date.parse(session.ends_at) <= now());
+  return element;
 }
 
 const broken = (session) =>

@@ -1,6 +1,8 @@
 // How days, times, money and states are said. A session's day and hour are the answer's own words: a device's zone rules
 // may be older than the service's. Only moments of acts are reckoned here, and say by which offset.
 
+import { now } from "./clock.js";
+
 // The page's words are English; what is no language tag, as some browsers' "en-US@posix", `Intl` would refuse.
 const LOCALE = /^en(-[A-Za-z]{2})?$/.test(navigator.language) ? navigator.language : "en-GB";
 const DAY_MS = 86_400_000;
@@ -75,6 +77,9 @@ export function times({ business_starts_local: from, business_ends_local: to }) 
   return isPlain ? clock.formatRange(starts, ends) : `${clock.format(starts)} – ${clock.format(ends)}`;
 }
 
+/** The hour of its start, by the business's clocks. */
+export const clock = ({ business_starts_local: local }) => format(Intl.DateTimeFormat, CLOCK).format(asClock(local));
+
 /** The day and hour of its start by the business's clocks, with the year. */
 export const when = (session) => inWords(session.business_starts_local, { ...DAY, year: "numeric" });
 
@@ -107,10 +112,20 @@ export function moment(instant, zone) {
 /** Today there, as YYYY-MM-DD. */
 export function today(zone) {
   const shape = { year: "numeric", month: "2-digit", day: "2-digit", timeZone: known(zone) };
-  const parts = format(Intl.DateTimeFormat, shape).formatToParts(new Date());
+  const parts = format(Intl.DateTimeFormat, shape).formatToParts(new Date(now()));
   const found = Object.fromEntries(parts.map(({ type, value }) => [type, value]));
   return `${found.year}-${found.month}-${found.day}`;
 }
+
+/** Minutes of the day that have gone by there. */
+export function minuteThere(zone) {
+  const shape = { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone: known(zone) };
+  const parts = Object.fromEntries(format(Intl.DateTimeFormat, shape).formatToParts(new Date(now())).map(({ type, value }) => [type, Number(value)]));
+  return parts.hour * 60 + parts.minute;
+}
+
+/** A whole hour of the day, as on an axis. */
+export const hourName = (hour) => format(Intl.DateTimeFormat, { hour: "numeric", timeZone: "UTC" }).format(new Date(hour * 3_600_000));
 
 /** About how long, in words. */
 export function duration(seconds) {
@@ -119,72 +134,30 @@ export function duration(seconds) {
   return plural(Math.round(seconds / 3_600), "hour");
 }
 
-const open = {
-  isOpen: true, // a machine goes on with it by itself
-  badge: "",
-  accepted: "Your job is being processed.", // said first to whoever pressed
-  sessions: "cancelled", // so many of them
-  outcome: "Cancelled", // of one of them
-  owed: "To return",
-  refunds: {}, // words for refunds, where they are not those below
-};
-const over = { ...open, isOpen: false, accepted: "Your job has been processed.", owed: "Was to return" };
+/** Minutes and seconds that are left, as a clock that runs down shows them. */
+export const timeLeft = (seconds) => `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
 
-/** What is said of a bulk cancellation in each state: every page's words for it are here. */
-export const JOB = {
-  held: { ...open, name: "On hold", accepted: "Your job is on hold: nothing is returned before that ends." },
-  queued: { ...open, name: "Queued" },
-  running: { ...open, name: "In process" },
-  completed: { ...over, name: "Completed", badge: "good" },
-  completed_with_failures: { ...over, name: "Completed with failures", badge: "bad" },
-  withdrawn: {
-    ...over,
-    name: "Withdrawn",
-    accepted: "Your job was undone.",
-    sessions: "scheduled again",
-    outcome: "Scheduled again",
-    owed: "Would have returned",
-    refunds: { skipped: "Not returned" },
-  },
+/** Reasons that are often given, as clients are told them. */
+export const REASONS = {
+  instructor: "The instructor is ill",
+  weather: "Bad weather",
+  building: "The studio is closed for repairs",
+  few: "Too few bookings",
 };
 
-export const REFUND = {
-  pending: "Waiting",
-  submitted: "Sent",
-  succeeded: "Returned",
-  rejected: "Rejected",
-  indeterminate: "Unknown",
-  processing: "Accepted, not final",
-  skipped: "Nothing to return",
-  resolved: "Resolved by hand",
-  replaced: "Refused, returned otherwise",
-};
+/** How many clients have chosen in which form, and what becomes of the others; `until` as the page says it. */
+export function choiceWords({ choices, terms, status }, until, at = now()) {
+  const { original, store_credit: credit } = choices.chosen;
+  const chosen = original + credit;
+  if (!choices.asked) return status === "held" ? "Clients are asked once the hold is over." : "Nobody has been asked so far.";
+  const forms = [original && `${number(original)} ${MONEY}`, credit && `${number(credit)} store credit`].filter(Boolean).join(", ");
+  const of = `${number(chosen)} of ${plural(choices.asked, "client")} ${chosen === 1 || choices.asked === 1 ? "has" : "have"} chosen${forms && ` (${forms})`}`;
+  const left = choices.asked - chosen;
+  if (!left) return `${of}.`;
+  const byDefault = terms.choice.default === "original" ? `gets money back ${MONEY}` : "gets store credit";
+  return new Date(choices.until) > at
+    ? `${of}. They may until ${until}; who has not by then ${byDefault}.`
+    : `${of}. The time was up ${until}: who had not chosen ${byDefault}.`;
+}
 
-export const BOOKING = {
-  booked: "Booked",
-  waitlisted: "On the waiting list",
-  checked_in: "Checked in",
-  late_cancelled: "Cancelled late",
-  no_show: "Did not come",
-  cancelled: "Cancelled",
-};
-
-/** Why what was paid, or a part of it, does not come back. */
-export const KEPT = {
-  waitlisted: "On the waiting list",
-  attended: "Attended",
-  nothing_paid: "Nothing was paid",
-  late_cancelled: "Cancelled late",
-  no_show: "Did not come",
-  terms: "By the terms",
-  fee: "Fee",
-  override: "By exception",
-  part_refunded: "Returned in part before",
-};
-
-/** The word for refunds of a status, in a job of a status. */
-export const refundWord = (status, job) => JOB[job].refunds[status] ?? REFUND[status];
-
-/** What became of a session that was chosen for a job of a status. */
-export const outcomeWord = (outcome, job) =>
-  ({ accepted: JOB[job].outcome, already_in_process: "Already in process", already_cancelled: "Already cancelled" })[outcome];
+const MONEY = "the way it was paid";

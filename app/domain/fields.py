@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, Str
 from pydantic_core import PydanticCustomError
 
 from app.domain.money import CURRENCIES
+from app.domain.zones import region_named
 
 _DATE: Final = re.compile(r"(20[0-9]{2}|2100)-[0-9]{2}-[0-9]{2}")
 _INSTANT: Final = re.compile(
@@ -27,11 +28,16 @@ PLATFORM_ID: Final = r"^[A-Za-z0-9._:~-]{1,128}$"
 UUID: Final = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 _CURRENCY: Final = f"^({'|'.join(sorted(CURRENCIES))})$"
 _BREAK: Final = re.compile(r"[\t-\r\x85\u2028\u2029]")
+# An e-mail address that every relay takes: a dot-atom and a domain (RFC 5322), both ASCII.
+ADDRESS: Final = (
+    r"^[!#-\x27*+/-9=?A-Z^-~-]+(\.[!#-\x27*+/-9=?A-Z^-~-]+)*@([A-Za-z0-9-]+\.)+[A-Za-z0-9-]+$"
+)
 # What a caller reads instead of a pattern.
 PATTERN_WORDS: Final = {
     NO_CONTROLS: "Must hold no line breaks, tabs or other control characters.",
     _NO_CONTROLS_BUT_BREAKS: "Must hold no control characters but line breaks and tabs.",
     PLATFORM_ID: "Must be 1 to 128 letters (A to Z, a to z), digits and . _ : ~ -",
+    ADDRESS: "Must be an e-mail address.",
     UUID: "Must be a UUID in lower case.",
     _CURRENCY: (
         "Must be a currency of ISO 4217 that has a minor unit, as its three capital letters."
@@ -79,6 +85,14 @@ def prose(at_most: int) -> tuple[StringConstraints, AfterValidator]:
     return taken, AfterValidator(_on_one_line)
 
 
+def _region(value: str) -> str:
+    if region_named(value) is None:
+        raise PydanticCustomError(
+            "time-zone", "must be an IANA time zone of a region, such as Europe/Lisbon, or UTC"
+        )
+    return value
+
+
 PlatformId = Annotated[
     str,
     StringConstraints(pattern=PLATFORM_ID, strict=True),
@@ -88,5 +102,6 @@ Uuid = Annotated[str, StringConstraints(pattern=UUID)]
 Currency = Annotated[
     str, StringConstraints(pattern=_CURRENCY, strict=True), Field(description="ISO 4217.")
 ]
+Zone = Annotated[str, text(64), AfterValidator(_region)]
 Date = Annotated[dt.date, BeforeValidator(_date, json_schema_input_type=dt.date)]
 Moment = Annotated[dt.datetime, PlainValidator(_instant, json_schema_input_type=dt.datetime)]

@@ -23,13 +23,24 @@ class BookingStatus(StrEnum):
 
 
 class JobStatus(StrEnum):
-    """Where a bulk cancellation is; the last three are ends (a retry starts one again)."""
+    """Where a bulk cancellation is; the last four are ends (a retry starts one again)."""
 
+    AWAITING_APPROVAL = "awaiting_approval"
     HELD = "held"
     QUEUED = "queued"
     RUNNING = "running"
     COMPLETED = "completed"
     COMPLETED_WITH_FAILURES = "completed_with_failures"
+    WITHDRAWN = "withdrawn"
+    REFUSED = "refused"
+
+
+class JobAction(StrEnum):
+    """What a person or a key did to a job as a whole; `expired`: nobody did anything in time."""
+
+    APPROVED = "approved"
+    REFUSED = "refused"
+    EXPIRED = "expired"
     WITHDRAWN = "withdrawn"
 
 
@@ -72,6 +83,11 @@ FINAL: Final = frozenset(RefundStatus) - OPEN
 # Those that are a person's, once no machine goes on with them.
 NEEDS_A_PERSON: Final = frozenset(
     {RefundStatus.REJECTED, RefundStatus.INDETERMINATE, RefundStatus.PROCESSING}
+)
+
+# Jobs that rest until a person does something.
+JOB_NEEDS_A_PERSON: Final = frozenset(
+    {JobStatus.AWAITING_APPROVAL, JobStatus.COMPLETED_WITH_FAILURES}
 )
 
 # The failure code of a withdrawn job's lines.
@@ -132,7 +148,12 @@ class ChoiceStatus(StrEnum):
     OVER = "over"
 
 
-IN_PROCESS = (JobStatus.HELD, JobStatus.QUEUED, JobStatus.RUNNING)
+IN_PROCESS = (
+    JobStatus.AWAITING_APPROVAL,
+    JobStatus.HELD,
+    JobStatus.QUEUED,
+    JobStatus.RUNNING,
+)
 TAKES_A_PLACE = (BookingStatus.BOOKED, BookingStatus.CHECKED_IN)
 # Settled by every job; and those that only a job with terms settles: before, the client is out.
 COUNTED: Final = (BookingStatus.BOOKED, BookingStatus.WAITLISTED, BookingStatus.CHECKED_IN)
@@ -163,3 +184,43 @@ class DeliveryStatus(StrEnum):
     PENDING = "pending"
     DELIVERED = "delivered"
     FAILED = "failed"
+
+
+class KeyStatus(StrEnum):
+    """Whether an API key opens anything."""
+
+    IN_FORCE = "in_force"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+
+
+class MessageKind(StrEnum):
+    """Whom a message is for; `approval`: staff are asked for one."""
+
+    CLIENT = "client"
+    STAFF = "staff"
+    APPROVAL = "approval"
+
+
+class MessageStatus(StrEnum):
+    """Where a message is; only a `pending` one has a `due_at`.
+
+    `sent`: a relay has taken it. `bounced`: it came back since. `suppressed`: it was not sent, as
+    its client has no address, wants none or can't be reached. `failed`: refused, or given up.
+    """
+
+    PENDING = "pending"
+    SENT = "sent"
+    BOUNCED = "bounced"
+    SUPPRESSED = "suppressed"
+    FAILED = "failed"
+
+
+class SuppressedBecause(StrEnum):
+    """Why a message is not sent."""
+
+    NO_ADDRESS = "no_address"
+    OPTED_OUT = "opted_out"
+    UNREACHABLE = "unreachable"  # the address took nothing before
+    COMPLAINED = "complained"  # its reader called one of this business's messages spam
+    DELETED = "deleted"  # the client is no longer in the schedule

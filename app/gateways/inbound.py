@@ -26,7 +26,7 @@ SIGNATURE_INVALID: Final = (
         "and the time of sending."
     ),
 )
-_ID_HEADER: Final = "webhook-id"
+ID_HEADER: Final = "webhook-id"
 _EVENT_ID: Final = re.compile(r"[!-~]{1,255}")
 
 
@@ -51,15 +51,15 @@ def verify_event(secrets: Sequence[str], headers: Mapping[str, str], body: bytes
         Problem: 401 `hook-signature-invalid`, in the same words whatever is wrong.
         Invalid: signed, and the id is not 1 to 255 visible ASCII characters.
     """
-    names = (_ID_HEADER, "webhook-timestamp", "webhook-signature")
+    names = (ID_HEADER, "webhook-timestamp", "webhook-signature")
     signed = {name: headers.get(name, "") for name in names}
     if not any(_is_signed(secret, signed, body) for secret in secrets):
         raise Problem(
             *SIGNATURE_INVALID, headers={"WWW-Authenticate": 'StandardWebhooks realm="bulk-cancel"'}
         )
-    if not _EVENT_ID.fullmatch(signed[_ID_HEADER]):
+    if not _EVENT_ID.fullmatch(signed[ID_HEADER]):
         detail = "Must be 1 to 255 visible ASCII characters."
-        raise Invalid([FieldError(f"header:{_ID_HEADER}", "event-id", detail)])
+        raise Invalid([FieldError(f"header:{ID_HEADER}", "event-id", detail)])
 
 
 def read_event(headers: Mapping[str, str], document: object) -> InboundRefundEvent | None:
@@ -73,7 +73,7 @@ def read_event(headers: Mapping[str, str], document: object) -> InboundRefundEve
     if AnyHook.model_validate(document).type != REFUND_UPDATED:
         return None
     reference = _RefundHook.model_validate(document).data.reference
-    return InboundRefundEvent(headers[_ID_HEADER], reference)
+    return InboundRefundEvent(headers[ID_HEADER], reference)
 
 
 def _is_signed(secret: str, headers: Mapping[str, str], body: bytes) -> bool:

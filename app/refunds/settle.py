@@ -4,6 +4,7 @@ Every outcome received is in the next commit.
 """
 
 from functools import partial
+from typing import Final
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -22,6 +23,11 @@ from app.refunds.runtime import Runtime
 
 log = structlog.get_logger()
 
+# Nothing of theirs is a machine's to settle: not yet, or never.
+_AT_REST: Final = frozenset(
+    {JobStatus.AWAITING_APPROVAL, JobStatus.REFUSED, JobStatus.HELD, JobStatus.WITHDRAWN}
+)
+
 
 class GroupCommit(GroupCommitter[Recorded]):
     """Collects updates of one job from many calls and writes them in groups.
@@ -39,7 +45,10 @@ class GroupCommit(GroupCommitter[Recorded]):
 
 async def _record(runtime: Runtime, job_id: str, group: list[Recorded]) -> None:
     heartbeat = runtime.settings.lease_seconds
-    async with runtime.db.write(Step.RECORD) as conn:
+    # A refusal and the leg that follows it are in one commit: with the one alone, nobody would
+    # have the line in hand.
+    has_next_leg = any(one.update.next_leg is not None for one in group)
+    async with runtime.db.write(Step.NEXT_LEG if has_next_leg else Step.RECORD) as conn:
         changed = await outcomes.record(
             conn, job_id, group, actor="worker", heartbeat_seconds=heartbeat
         )
@@ -56,7 +65,7 @@ async def settle_job(runtime: Runtime, job_id: str) -> float | None:
     """
     async with runtime.db.write(Step.SETTLE) as conn:
         job = await jobs.lock_any(conn, job_id)
-        if job is None or job.status in {JobStatus.HELD, JobStatus.WITHDRAWN}:
+        if job is None or job.status in _AT_REST:
             return None
         expanded = job.expanded_sessions == job.accepted_sessions
         due_in = await _due_in(runtime, conn, job) if expanded else 0.0

@@ -73,7 +73,14 @@ class Desk:
             return Refused(
                 code, f"{request.subject} cannot be given back: {code.replace('_', ' ')}"
             )
-        refund = self.book.make(request, key=key, status=dice.status(), now=now, caller=caller)
+        refund = self.book.make(
+            request,
+            key=key,
+            status=dice.status(),
+            now=now,
+            caller=caller,
+            counted=not faults.forget_amounts,
+        )
         if refund.status == PENDING and faults.pending_then != "never":
             self.book.settle_later(refund, faults.pending_then, at=now + pending_for(dice))
         return Made(refund, replayed=False)

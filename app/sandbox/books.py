@@ -48,7 +48,8 @@ class BookedRefund:
     """One refund or return.
 
     `first_status` is what the first answer said, which a replay says again. `caller` is whose token
-    asked for it; a journal of before that was kept has the platform's.
+    asked for it; a journal of before that was kept has the platform's. What is not `counted` leaves
+    its payment as it stood.
     """
 
     id: str
@@ -59,6 +60,7 @@ class BookedRefund:
     created_at: str
     failure_code: str | None = None
     caller: str = PLATFORM
+    counted: bool = True
 
 
 @dataclass(slots=True)
@@ -103,6 +105,7 @@ class Book:
         status: str,
         now: datetime,
         caller: str = PLATFORM,
+        counted: bool = True,
     ) -> BookedRefund:
         """Make a refund, in the journal and in the books."""
         self.made += 1
@@ -115,6 +118,7 @@ class Book:
             created_at=now.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             failure_code=FAILURE if status == FAILED else None,
             caller=caller,
+            counted=counted,
         )
         self._put(refund)
         return refund
@@ -243,4 +247,4 @@ def open_books(path: Path | None) -> tuple[dict[str, Book], Journal | None]:
 
 
 def _taken(refund: BookedRefund) -> int:
-    return 0 if refund.status == FAILED else refund.request.amount
+    return refund.request.amount if refund.counted and refund.status != FAILED else 0

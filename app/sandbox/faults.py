@@ -107,6 +107,8 @@ class Faults(_Switches):
     """The key is not read at all: no replay, no conflict."""
     allow_excess: bool = False
     """Refunds beyond what was paid are made, as some services do."""
+    forget_amounts: bool = False
+    """What is given back is not counted: its payment stays as it stood, and is given back again."""
     unsupported: list[Optional] = []
     """What the service lacks: without all of it, it is one of the contracts' version 1.0."""
     unsupported_status: Literal[404, 501] = 404

@@ -168,8 +168,13 @@ def _line_facts(line: PaymentLine | CreditLine) -> LineFacts:
     return LineFacts(Method.CREDIT, None, None, None, line.account_id, line.credits)
 
 
+def client_facts(record: ClientRecord) -> ClientFacts:
+    """What a record says of its client."""
+    return ClientFacts(record.name, record.email, record.language, record.wants_no_mail)
+
+
 def _client(record: ClientRecord, current: CurrentRows, changes: Changes) -> RecordChange:
-    facts = ClientFacts(record.name, record.email)
+    facts = client_facts(record)
     before = current.clients.get(record.id)
     if before == facts:
         return RecordChange.UNCHANGED

@@ -46,10 +46,11 @@ async def page(
 
     Raises:
         NotFound: there is no such business.
+        Suspended: it is out of service.
         Invalid, Problem: see `days_asked`.
     """
     async with db.single() as conn:
-        business = await businesses.get(conn, business_id)
+        business = await businesses.in_service(conn, business_id)
         days = days_asked(business.timezone, asked.date_from, asked.date_to, now=asked.now)
         chosen = SessionFilter(days.from_at, days.until_at)
         rows = await session_pages.page(conn, business_id, chosen, after=after, limit=limit + 1)
@@ -63,10 +64,11 @@ async def feed_sessions(db: Database, business_id: str, asked: DaysAsked) -> Bus
 
     Raises:
         NotFound: there is no such business.
+        Suspended: it is out of service.
         Invalid, Problem: see `days_asked`.
     """
     async with db.read() as conn:
-        business = await businesses.get(conn, business_id)
+        business = await businesses.in_service(conn, business_id)
         days = days_asked(
             business.timezone,
             asked.date_from,

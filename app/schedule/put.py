@@ -4,7 +4,7 @@ from typing import Any, assert_never
 
 from app.db.core.engine import Database
 from app.db.schedule import booking_pages
-from app.domain.nouns.schedule import BookingRow, ClientFacts
+from app.domain.nouns.schedule import BookingRow, ClientRow
 from app.errors import FieldError, Invalid, NotFound, Problem
 from app.schedule.apply import apply
 from app.schedule.diff import (
@@ -17,6 +17,7 @@ from app.schedule.diff import (
     WithBareClient,
 )
 from app.schedule.read import SessionView
+from app.schedule.read import client as read_client
 from app.schedule.read import session as read_session
 from app.schedule.records import (
     BookingFields,
@@ -67,13 +68,13 @@ async def put_booking(
 
 async def put_client(
     db: Database, business_id: str, business_zone: str, client_id: str, fields: ClientFields
-) -> tuple[RecordChange, ClientFacts]:
+) -> tuple[RecordChange, ClientRow]:
     """Create or replace a client; what it did, and the client as kept."""
     record = ClientRecord.model_construct(
         type="client", id=client_id, **_given(fields, ClientFields)
     )
     (outcome,) = await apply(db, business_id, business_zone, [record])
-    return _change(outcome), ClientFacts(record.name, record.email)
+    return _change(outcome), await read_client(db, business_id, client_id)
 
 
 def _given(fields: Record, form: type[Record]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from app.db.schedule import booking_pages, clients, session_pages
 from app.domain.nouns.schedule import (
     BookingRow,
     BusinessRow,
-    ClientFacts,
+    ClientRow,
     SessionFilter,
     SessionRow,
 )
@@ -111,17 +111,17 @@ async def booking(db: Database, business_id: str, booking_id: str) -> BookingRow
     return row
 
 
-async def client(db: Database, business_id: str, client_id: str) -> ClientFacts:
+async def client(db: Database, business_id: str, client_id: str) -> ClientRow:
     """One client.
 
     Raises:
         NotFound: the business has no such client.
     """
     async with db.single() as conn:
-        facts = await clients.get(conn, business_id, client_id)
-    if facts is None:
+        row = await clients.get(conn, business_id, client_id)
+    if row is None:
         raise NotFound("client")
-    return facts
+    return row
 
 
 async def bookings_of_client(

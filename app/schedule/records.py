@@ -16,24 +16,16 @@ from pydantic import (
     ConfigDict,
     Field,
     Strict,
+    StrictBool,
     TypeAdapter,
     ValidationInfo,
     field_validator,
 )
 from pydantic_core import PydanticCustomError
 
-from app.domain.fields import Currency, Moment, PlatformId, text
+from app.domain.fields import Currency, Moment, PlatformId, Zone
 from app.domain.statuses import BookingStatus, SessionStatus
 from app.domain.texts.display_text import MAX_CHARACTERS, cut, displayed
-from app.domain.zones import region_named
-
-
-def _region(value: str) -> str:
-    if region_named(value) is None:
-        raise PydanticCustomError(
-            "time-zone", "must be an IANA time zone of a region, such as Europe/Lisbon, or UTC"
-        )
-    return value
 
 
 class Mended(NamedTuple):
@@ -62,6 +54,14 @@ def _displayed(value: str | None, info: ValidationInfo) -> str | None:
     return kept or None
 
 
+def _tag(value: str | None, info: ValidationInfo) -> str | None:
+    """A language tag, or None for what can't be one: it then is the business's."""
+    if value is None or _TAG.fullmatch(value):
+        return value and value.replace("_", "-")
+    _note(info, "language-malformed", "Is no language tag, and is left out.")
+    return None
+
+
 def _mailable(value: str | None, info: ValidationInfo) -> str | None:
     """An e-mail address, or None for what can't be one.
 
@@ -87,6 +87,7 @@ def _note(info: ValidationInfo, code: str, detail: str) -> None:
 
 
 _TIDIED: Final = "Control characters, white space or accents were brought into one form."
+_TAG: Final = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{1,8}){0,4}")
 _EMAIL: Final = re.compile(r"[^\s@]+@[^\s@]+")
 _MAX_EMAIL: Final = 320  # RFC 3696, and the column
 
@@ -105,7 +106,11 @@ Email = Annotated[
     AfterValidator(_mailable),
     Field(description="Left out when it can't be an e-mail address."),
 ]
-Zone = Annotated[str, text(64), AfterValidator(_region)]
+Language = Annotated[
+    Annotated[str, Strict()] | None,
+    AfterValidator(_tag),
+    Field(description="BCP 47, as `fr-CA`; left out when it can't be one. Null: the business's."),
+]
 AmountMinor = Annotated[
     int,
     Field(
@@ -231,6 +236,10 @@ class ClientFields(Record):
 
     name: Text = None
     email: Email = None
+    language: Language = None
+    wants_no_mail: StrictBool = Field(
+        False, description="Messages about cancellations are not sent to this client."
+    )
 
 
 class ClientRecord(ClientFields):

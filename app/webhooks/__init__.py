@@ -2,11 +2,10 @@
 
 ```
       manage               a business manages where it is told, and sees what was sent
-      deliver              which endpoints something is due for; a lane for each
+      deliver              which endpoints something is due for; a lane for each, by `app.lanes`
         prompts            across processes, that something is due
-        lane               [claim] → send → [what came of it, a group]...
-        batch              the two transactions of a lane
-        share              how much of a process all lanes may take while refunds are under way
+        batch              the two transactions of a lane: claims, and what came of them
+        attempt            between them: what a lane has sent, and what an answer means
         retries            when next, and when an endpoint is given up; pure
         signing · send     one attempt: signed bytes, one deadline, nothing followed
         urls · addresses   where an endpoint may be: judged when it is saved, and again by the

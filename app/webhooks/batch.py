@@ -1,13 +1,11 @@
-"""A lane's side of the database: claiming what is due, writing what came of it.
+"""The two transactions of an endpoint's lane: claiming what is due, writing what came of it.
 
 Each is one short transaction; nothing is sent before its claim is committed.
 """
 
-import asyncio
 import ssl
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 import structlog
@@ -23,16 +21,18 @@ from app.domain.statuses import DisabledBecause, EndpointStatus
 from app.encryption import SecretBox, Undecryptable
 from app.webhooks import retries
 from app.webhooks.addresses import AddressPolicy, Resolver
-from app.webhooks.share import Share
 
 log = structlog.get_logger()
 
-_LEASE_MARGIN_SECONDS: Final = 15.0  # beyond the call's own deadline, for writing what came of it
+# A call begins so soon after its claim was asked for, or the delivery is given back.
+BEGINS_WITHIN_SECONDS: Final = 10.0
+# Of a lease, beyond that and the call's own deadline: for writing what came of it.
+_WRITING_SECONDS: Final = 5.0
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class DeliveryContext:
-    """What all lanes of a process share."""
+    """What the lanes of all endpoints share in a process."""
 
     db: Database
     secret_box: SecretBox
@@ -40,45 +40,37 @@ class DeliveryContext:
     resolver: Resolver
     tls: ssl.SSLContext
     timeout_seconds: float
-    stopping: asyncio.Event
     jitter: Callable[[], float]
-    share: Share
-    crowded: asyncio.Event = field(default_factory=asyncio.Event)  # endpoints wait for a lane
-    # Monotonic, by endpoint: when its last lane began.
-    served_at: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
-    """Claimed deliveries, and where and under which secrets they go."""
+class AddressedDelivery:
+    """A claimed delivery, and where and under which secrets it goes."""
 
     url: str
     secrets: Sequence[str]  # the newest first; none can be read where this is empty
-    claimed: Sequence[ClaimedDelivery]
-    claimed_at: float  # monotonic
+    claimed: ClaimedDelivery
 
 
-_NOTHING: Final = Batch("", (), (), 0.0)
-
-
-async def claim(context: DeliveryContext, endpoint_id: str, *, most: int) -> Batch:
+async def claim(
+    context: DeliveryContext, endpoint_id: str, most: int
+) -> Sequence[AddressedDelivery]:
     """Claim, and commit: only then is anything sent."""
     async with context.db.write() as conn:
         endpoint = await endpoints.get_any(conn, endpoint_id)
         if endpoint is None:
-            return _NOTHING
+            return ()
         if endpoint.status != EndpointStatus.ENABLED:
             # What is due was written while it was being disabled, unless it is just being enabled.
             held = await endpoints.hold(conn, endpoint_id)
             if held is not None and held.status != EndpointStatus.ENABLED:
                 await deliveries.give_up(conn, endpoint_id)
-            return _NOTHING
-        lease = context.timeout_seconds + _LEASE_MARGIN_SECONDS
+            return ()
+        lease = BEGINS_WITHIN_SECONDS + context.timeout_seconds + _WRITING_SECONDS
         claimed = await deliveries.claim(conn, endpoint_id, most=most, lease_seconds=lease)
         encrypted = await signing_secrets.in_force(conn, endpoint_id)
-    return Batch(
-        endpoint.url, _opened(context.secret_box, endpoint_id, encrypted), claimed, time.monotonic()
-    )
+    secrets = _opened(context.secret_box, endpoint_id, encrypted)
+    return [AddressedDelivery(endpoint.url, secrets, one) for one in claimed]
 
 
 def _opened(

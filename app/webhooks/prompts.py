@@ -1,4 +1,4 @@
-"""Prompts across processes: who has committed deliveries prompts through Redis.
+"""Prompts across processes: who has committed deliveries or messages prompts through Redis.
 
 One that delivers then looks at once. Prompts may be lost: whoever delivers looks every second
 anyhow. However many commits there are, a process prompts ten times a second at most.
@@ -28,6 +28,7 @@ class DeliveryPrompter:
         self._prompting: asyncio.Task[None] | None = None
         self._again = False
         db.listeners.of_deliveries.append(self.prompt)
+        db.listeners.of_messages.append(self.prompt)
 
     def prompt(self) -> None:
         """Prompt soon, once for all that ask meanwhile."""
@@ -57,4 +58,5 @@ async def take_prompt(db: Database, queue: ArqQueue) -> float:
     """
     if await queue.pop_delivery_prompt(seconds=_WAIT_SECONDS):
         db.listeners.deliveries_due()
+        db.listeners.messages_due()
     return 0.0

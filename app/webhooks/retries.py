@@ -6,6 +6,8 @@ failure like any other.
 
 from typing import Final
 
+from app.lanes import back_off
+
 # After the first attempt, at once; each counts from the one before. Ten attempts over more than
 # three days.
 PAUSES_SECONDS: Final = (
@@ -21,7 +23,6 @@ PAUSES_SECONDS: Final = (
 )
 MAX_FAILING_SECONDS: Final = 5 * 86_400.0  # of an endpoint to which nothing was delivered
 MAX_RETRY_AFTER_SECONDS: Final = 86_400.0
-_JITTER: Final = 0.1  # later by up to so much, so that what failed together does not come together
 _GONE: Final = 410
 
 
@@ -43,7 +44,10 @@ def next_in(tries: int, *, jitter: float, retry_after_seconds: float | None) -> 
         jitter: from 0 to 1.
         retry_after_seconds: what the endpoint asked for, if it did; counts up to a day.
     """
-    if tries > len(PAUSES_SECONDS):
-        return None
-    pause = PAUSES_SECONDS[tries - 1] * (1 + _JITTER * jitter)
-    return max(pause, min(retry_after_seconds or 0.0, MAX_RETRY_AFTER_SECONDS))
+    return back_off.next_in(
+        PAUSES_SECONDS,
+        tries,
+        jitter=jitter,
+        retry_after_seconds=retry_after_seconds,
+        max_retry_after_seconds=MAX_RETRY_AFTER_SECONDS,
+    )

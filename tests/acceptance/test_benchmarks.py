@@ -23,6 +23,14 @@ LINES = {
         "durable refunds, SQLite",
         "CPU of a durable refund, SQLite",
     ],
+    "terms": [
+        f"{what}, {db}"
+        for db in ("PostgreSQL", "SQLite")
+        for what in (
+            "durable refunds with terms on every line",
+            "CPU of a durable refund with terms",
+        )
+    ],
     "workers": ["durable refunds, two workers"],
     "pacing": [
         *(
@@ -61,7 +69,7 @@ LINES = {
     "wake": ["POST answered to first call, arq", "POST answered to first call, embedded"],
     "idle": ["idle worker, CPU", "idle worker, queries"],
     "audit": ["audit CSV", "its first line", "the API's memory growth"],
-    "expand": ["bookings into refund rows"],
+    "expand": ["bookings into refund rows", "bookings into refund rows, with terms"],
     "load": ["import of"],
     "listing": ["list of a week"],
     "million": [
@@ -77,6 +85,16 @@ LINES = {
             for where in ("in one process", "two workers")
         ),
     ],
+    "mail": ["mails sent"],
+    "messages": ["clients told"],
+    "told": [
+        f"{what}, {db}"
+        for db in ("PostgreSQL", "SQLite")
+        for what in (
+            "durable refunds whose clients are told",
+            "CPU of a durable refund whose client is told",
+        )
+    ],
     "worst": ["others' p99 while one key does its worst"],
     "others": [
         f"{what} side by side, {who}".strip()
@@ -90,7 +108,7 @@ NEEDS_THE_OTHERS = pytest.mark.skipif(
 NEEDS_PSQL = pytest.mark.skipif(shutil.which("psql") is None, reason="psql is missing")
 NEEDS = {"audit": [NEEDS_PSQL], "others": [NEEDS_THE_OTHERS]}
 # The rest, which makes nothing that others need, runs with the long tests.
-QUICK = {"expand"}
+QUICK = {"expand", "mail"}
 
 
 def marks(name):

@@ -1,6 +1,7 @@
 """Commands as an operator types them: what they do, and one line for what can be mended."""
 
 import asyncio
+import datetime as dt
 import gzip
 import socket
 from concurrent.futures import ThreadPoolExecutor
@@ -11,9 +12,11 @@ from acceptance.terminal import PATIENCE_SECONDS, WEEK, Terminal, lines, serving
 from typer.testing import CliRunner
 
 from app.auth.keys import Scope, authenticate
+from app.auth.roles import SCOPES_OF_ROLES, Role
 from app.cli import cli
 from app.db.core.engine import Database
 from app.db.schema import found_in, newest_version
+from app.errors import Unauthenticated
 
 COMMANDS = [
     ["demo"],
@@ -22,12 +25,17 @@ COMMANDS = [
     ["sandbox"],
     ["migrate"],
     ["business", "create"],
+    ["business", "list"],
+    ["business", "show"],
+    ["business", "set"],
     ["business", "limits"],
     ["business", "stripe"],
     ["business", "upstream"],
     ["keys", "create"],
     ["keys", "list"],
+    ["keys", "rotate"],
     ["keys", "revoke"],
+    ["messages", "bounce"],
     ["import"],
     ["verify"],
 ]
@@ -83,7 +91,7 @@ def test_a_key_is_printed_alone_and_works_until_it_is_revoked(studio, database_u
     prefix = key.split("_")[1]
     listed = studio.ok("keys", "list", "studio").split("\t")
     assert listed[:4] == [prefix, "studio", "front desk", "schedule:read"]
-    assert listed[5] == "in force\n"
+    assert listed[5:] == ["in force", "-", "-", "-\n"]
     studio.ok("keys", "revoke", key)
     assert "revoked 20" in studio.ok("keys", "list")
     assert "no key in force" in studio.told("keys", "revoke", prefix)
@@ -92,6 +100,33 @@ def test_a_key_is_printed_alone_and_works_until_it_is_revoked(studio, database_u
 def test_a_key_has_all_scopes_unless_some_are_named(studio_on_sqlite):
     studio_on_sqlite.ok("keys", "create", "studio")
     assert studio_on_sqlite.ok("keys", "list").split("\t")[3] == " ".join(sorted(Scope))
+
+
+def test_a_key_has_a_role_and_an_end_and_is_rotated_with_an_overlap(studio, database_url):
+    key = studio.ok("keys", "create", "studio", "--role=front_desk", "--expires-in-days=30").strip()
+    renewed = studio.ok("keys", "rotate", key).strip()
+    assert renewed.split("_")[1] == key.split("_")[1]
+    assert renewed != key
+
+    async def scopes_of(*tokens):
+        db = Database(database_url)
+        try:
+            return [(await authenticate(db, f"Bearer {one}")).scopes for one in tokens]
+        finally:
+            await db.close()
+
+    assert asyncio.run(scopes_of(key, renewed)) == [SCOPES_OF_ROLES[Role.FRONT_DESK]] * 2
+    listed = studio.ok("keys", "list", "studio").rstrip("\n").split("\t")
+    assert listed[3] == " ".join(sorted(SCOPES_OF_ROLES[Role.FRONT_DESK]))
+    assert (listed[5], listed[6]) == ("in force", "front_desk")
+    end = dt.datetime.fromisoformat(listed[7]) - dt.datetime.fromisoformat(listed[4])
+    assert abs(end - dt.timedelta(days=30)) < dt.timedelta(hours=1)
+
+    last = studio.ok("keys", "rotate", key, "--overlap-hours=0").strip()
+    with pytest.raises(Unauthenticated):
+        asyncio.run(scopes_of(renewed))
+    assert asyncio.run(scopes_of(last))
+    assert "no key in force" in studio.told("keys", "rotate", "x" * 12)
 
 
 def test_what_an_operator_can_mend_is_told_in_one_line(studio_on_sqlite, tmp_path):
@@ -139,7 +174,20 @@ def test_what_an_operator_can_mend_is_told_in_one_line(studio_on_sqlite, tmp_pat
         ["business", "create", "a", "--name=N", "--timezone=UTC", "--currency=euro"],
         ["business", "create", "a", "--name=N", "--timezone=UTC", "--currency=XAU"],
         ["business", "create", "a", "--name=", "--timezone=UTC", "--currency=EUR"],
+        ["business", "set", "a"],
+        ["business", "set", "a", "--timezone=Mars/Base"],
+        ["business", "set", "a", "--currency=euro"],
+        ["business", "set", "a", "--suspend= "],
+        ["business", "set", "a", "--suspend=unpaid", "--unsuspend"],
+        ["keys", "create"],
+        ["keys", "create", "a", "--platform"],
+        ["keys", "create", "--platform", "--role=owner"],
+        ["keys", "create", "a", "--scope=platform:admin"],
         ["keys", "create", "a", "--scope=everything"],
+        ["keys", "create", "a", "--role=king"],
+        ["keys", "create", "a", "--role=owner", "--scope=audit:read"],
+        ["keys", "create", "a", "--expires-in-days=0"],
+        ["keys", "rotate", "a", "--overlap-hours=-1"],
         ["api", "--port=70000"],
         ["nonsense"],
     ],

@@ -28,6 +28,9 @@ NO_HTTP_URL = [
     "http://h/?a=b",
     "http://[",
 ]
+NO_ISSUER = ["http://issuer.example", "http://10.0.0.1/", "https://ada:secret@issuer.example"]
+NO_CLAIM = ["two words", "näh", "x" * 256]
+NO_ADDRESS = ["studio", "a b@studio.example", "Studio <a@studio.example>", "a@", "é@studio.example"]
 # A name longer than a file's may be, a folder, and a file in a file.
 NO_FILE = ["x" * 300, "/", "/dev/null/books"]
 WRONG = {
@@ -65,6 +68,21 @@ WRONG = {
     "webhook_networks": ["everywhere", "10.0.0.0/33", "10.0.0.1/8"],
     "webhook_ports": ["https", "0", "65536", "   "],
     "webhook_timeout_seconds": NO_SECONDS,
+    "smtp_url": [
+        "relay.example",
+        "http://relay.example",
+        "smtp://relay.example:99999",
+        "smtp://user@relay.example",
+        "smtp://relay.example?tls=maybe",
+        "smtps://relay.example?tls=none",
+        "smtp://relay.example/path",
+        "smtp://relay.example",
+    ],
+    "smtp_timeout_seconds": NO_SECONDS,
+    "smtp_connections": [*NO_NUMBER, "0", "101"],
+    "mail_from": NO_ADDRESS,
+    "mail_bounces": [*NO_ADDRESS, f"{'b' * 28}@studio.example"],
+    "outbox": ["x" * 300, "/dev/null", "/dev/null/outbox"],
     "upstream_timeout_seconds": [*NO_SECONDS, "26"],
     "upstream_quiescence_seconds": [*NO_SECONDS, "20"],
     "concurrency": [*NO_NUMBER, "0", "1001"],
@@ -89,8 +107,20 @@ WRONG = {
     "streams_per_key": [*NO_NUMBER, "0", "100001"],
     "streams_per_business": [*NO_NUMBER, "0", "100001"],
     "public_url": NO_HTTP_URL,
+    "allowed_hosts": ["https://book.example", "book.example:443", "*.*.example", "   "],
+    "plain_http_hosts": ["http://h", "h:80", "*", "*.internal", "   "],
     "wrong_keys_per_minute": [*NO_NUMBER, "0", "1000001"],
     "trusted_proxies": ["everywhere", "10.0.0.0/33", "10.0.0.1/8"],
+    "jwt_issuer": [*NO_HTTP_URL, *NO_ISSUER, "https://issuer.example"],
+    "jwt_audience": ["two words", "näh", "x" * 256, "bulk-cancel"],
+    "jwt_jwks_url": [*NO_HTTP_URL, *NO_ISSUER, "https://issuer.example/keys"],
+    "jwt_type": ["jwt", "id_token", "7"],
+    "jwt_business_claim": NO_CLAIM,
+    "jwt_roles_claim": NO_CLAIM,
+    "jwt_scopes_claim": [*NO_CLAIM, "scope"],
+    "jwt_platform_role": [*NO_CLAIM, "operator"],
+    "jwt_client_id": ["two words", "näh", "console"],
+    "jwt_client_scope": ["profile", "openid näh", "openidprofile"],
     "metrics_token": NO_TOKEN,
     "log_json": ["maybe", "2", "-"],
     "log_level": ["loud", "7", "INFO!"],
@@ -137,10 +167,10 @@ def test_a_variable_that_is_no_setting_stops_every_start(command_line, command):
             ),
         ],
     )
-    code, lines = command_line(*command, jwt_issuer="https://issuer.example", payment_url="x")
+    code, lines = command_line(*command, colour="blue", payment_url="x")
     assert code == 1
     assert lines[0].startswith(
-        "bulk-cancel: BULK_CANCEL_JWT_ISSUER is not a setting. The README lists all; BULK_CANCEL_"
+        "bulk-cancel: BULK_CANCEL_COLOUR is not a setting. The README lists all; BULK_CANCEL_"
     )
 
 
@@ -214,6 +244,22 @@ def test_an_address_of_postgresql_is_taken_however_its_driver_is_named(address):
     assert url == "postgresql+asyncpg://u:p%40@h/db?ssl=verify-full"
 
 
+@pytest.mark.parametrize(
+    "issuer",
+    [
+        "https://issuer.example/realms/studio",
+        "http://127.0.0.1:8080",
+        "http://[::1]",
+        "http://localhost",
+    ],
+)
+def test_an_issuer_is_taken_as_it_is_written(issuer):
+    settings = Settings(
+        jwt_issuer=issuer, jwt_audience="bulk-cancel", jwt_jwks_url=f"{issuer}/keys"
+    )
+    assert (settings.jwt_issuer, settings.jwt_jwks_url) == (issuer, f"{issuer}/keys")
+
+
 def test_a_redis_address_may_end_with_a_slash():
     assert Settings(redis_url="redis://h:1/").redis_url == "redis://h:1"
     assert Settings(redis_url="rediss://u:p@h:1/2").redis_url == "rediss://u:p@h:1/2"
@@ -275,7 +321,12 @@ def test_compose_passes_every_setting_and_nothing_that_nobody_reads():
     compose = yaml.safe_load((ROOT / "compose.yaml").read_text())
     known = {f"BULK_CANCEL_{name.upper()}" for name in Settings.model_fields}
     # An embedded process's own files, and what the image decides.
-    elsewhere = {"BULK_CANCEL_SECRETS_FILE", "BULK_CANCEL_SANDBOX_BOOKS", "BULK_CANCEL_LOG_JSON"}
+    elsewhere = {
+        "BULK_CANCEL_SECRETS_FILE",
+        "BULK_CANCEL_SANDBOX_BOOKS",
+        "BULK_CANCEL_OUTBOX",
+        "BULK_CANCEL_LOG_JSON",
+    }
     assert set(compose["x-settings"]) == known - elsewhere
     for name, service in compose["services"].items():
         ours = {

@@ -23,6 +23,7 @@ from benchmarks.figures import AT_MOST, Figure, Goal, in_turns
 from app.cancellation import accept
 from app.cancellation.request import Request
 from app.db.core.engine import Database
+from app.domain.nouns.administration import COMMAND
 from app.queue import LocalQueue
 
 _BUSINESS: Final = "many"
@@ -122,7 +123,7 @@ async def _figure(bench: Bench, kind: Kind, sessions: int) -> Figure:
 
 
 async def _accepted(db: Database, sessions: int) -> None:
-    named: dict[str, Any] = {"business_id": _BUSINESS, "timezone": "UTC", "requested_by": "bench"}
+    named: dict[str, Any] = {"business_id": _BUSINESS, "timezone": "UTC", "requested_by": COMMAND}
     request = Request(schedule.DAY, schedule.DAY, "all")
     accepted = await accept.accept(
         db, LocalQueue(), **named, idempotency_key=uuid.uuid4().hex, request=request

@@ -1,6 +1,7 @@
 """One run of benchmarks: how large, how often, where its databases and processes are."""
 
 import asyncio
+import base64
 import json
 import os
 import re
@@ -31,6 +32,7 @@ POSTGRESQL: Final = os.environ.get(
     "TEST_DATABASE_URL", "postgresql+asyncpg://postgres@127.0.0.1:5432/postgres"
 )
 _PATIENCE_SECONDS: Final = 300  # with a start, which a busy machine takes half a minute for
+_SEALED: Final = {"secrets_key": base64.urlsafe_b64encode(b"k" * 32).decode()}
 REDIS: Final = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379")
 _CPUCLOCK_SCHED: Final = 2  # in a clock's id, as clock_getcpuclockid(3) makes it from a process's
 
@@ -198,7 +200,7 @@ def upstream(
 @contextmanager
 def worker(bench: Bench, *arguments: str, **settings: Any) -> Iterator[Server]:
     """A running arq worker."""
-    with server(bench, "workers", *arguments, **settings) as running:
+    with server(bench, "workers", *arguments, **(_SEALED | settings)) as running:
         said(running, "worker.started")
         yield running
 
@@ -211,6 +213,7 @@ def api(bench: Bench, **settings: Any) -> Iterator[tuple[str, Server]]:
     """
     # Beside a Redis it calls neither, but wants to be told of both.
     usual = dict.fromkeys(("payments_url", "credits_url"), "http://127.0.0.1:9")
+    usual |= _SEALED
     usual |= dict.fromkeys(("requests_per_second", "business_requests_per_second"), 1_000_000)
     with server(bench, "app.cli", "api", "--port", "0", **(usual | settings)) as running:
         address = said(running, r"Serving on (http://\S+)")

@@ -21,6 +21,7 @@ from app.cancellation import accept
 from app.cancellation.request import Request
 from app.db import tables as t
 from app.db.core.engine import Database
+from app.domain.nouns.administration import COMMAND
 from app.queue import LocalQueue
 
 CALLERS: Final = 16
@@ -144,7 +145,7 @@ async def _lines(address: str, key: str, job_id: str) -> list[Line]:
 
 
 async def _job(db: Database) -> str:
-    named = {"business_id": _BUSINESS, "timezone": "UTC", "requested_by": "bench"}
+    named = {"business_id": _BUSINESS, "timezone": "UTC", "requested_by": COMMAND}
     request = Request(schedule.DAY, schedule.DAY, tuple(f"s{n}" for n in range(_SESSIONS // 10)))
     accepted = await accept.accept(
         db, LocalQueue(), **named, idempotency_key=uuid.uuid4().hex, request=request

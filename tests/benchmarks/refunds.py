@@ -8,10 +8,10 @@ import json
 import re
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 from benchmarks import bench as places
@@ -24,6 +24,7 @@ from app.cancellation.request import Request
 from app.config.settings import Settings
 from app.db import tables as t
 from app.db.core.engine import Database
+from app.domain.nouns.administration import COMMAND
 from app.gateways.http import HttpAnswer, UpstreamClient
 from app.queue import Queue, open_queue
 
@@ -110,24 +111,28 @@ class Subject:
     def cpu_seconds(self) -> float:
         return sum(worker.cpu_seconds for worker in self.workers)
 
-    async def run(self, refunds: int) -> Done:
-        """Have a new business's bookings cancelled.
+    async def run(self, refunds: int, *, clients: int = 0, **said: Any) -> Done:
+        """Have a new business's bookings cancelled, by what is said of `terms` and `messages`.
 
         What is measured is from the job's start to its end, by the database's clock.
         """
-        business = await booked(self.db, refunds)
+        business = await booked(self.db, refunds, clients=clients)
         before = self.cpu_seconds
-        job_id = await accepted(self.db, self.queue, business)
+        job_id = await accepted(self.db, self.queue, business, **said)
         seconds = await ended(self.db, job_id, refunds)
         return Done(refunds / seconds, 1000 * (self.cpu_seconds - before) / refunds)
 
 
-async def booked(db: Database, refunds: int) -> str:
-    """A new business with so many paid bookings; returns its id."""
+async def booked(db: Database, refunds: int, *, clients: int = 0) -> str:
+    """A new business with so many paid bookings, by so many clients; returns its id."""
     business = f"b-{uuid.uuid4().hex[:12]}"
     await schedule.business(db, business)
     await schedule.sessions(
-        db, business, count=refunds // BOOKINGS_PER_SESSION, bookings_each=BOOKINGS_PER_SESSION
+        db,
+        business,
+        count=refunds // BOOKINGS_PER_SESSION,
+        bookings_each=BOOKINGS_PER_SESSION,
+        clients=clients,
     )
     return business
 
@@ -138,7 +143,13 @@ async def begun(subject: Subject, refunds: int) -> str:
 
 
 async def workers_over(
-    bench: Bench, stack: AsyncExitStack, kind: Kind, *, latency_seconds: float, count: int = 1
+    bench: Bench,
+    stack: AsyncExitStack,
+    kind: Kind,
+    *,
+    latency_seconds: float,
+    count: int = 1,
+    **more: Any,
 ) -> Subject:
     """Workers and their upstream: arq's over PostgreSQL, the embedded API's loop over SQLite."""
     url = await stack.enter_async_context(places.database(bench, kind))
@@ -148,6 +159,7 @@ async def workers_over(
         "payments_url": f"{upstream}/payments",
         "credits_url": f"{upstream}/credits",
         "concurrency": CONCURRENCY,
+        **more,
     }
     db = await stack.enter_async_context(places.opened(url))
     if kind == "postgresql":
@@ -165,16 +177,23 @@ async def workers_over(
     return Subject(db, queue, workers, upstream)
 
 
-async def accepted(db: Database, queue: Queue, business_id: str) -> str:
+async def accepted(
+    db: Database,
+    queue: Queue,
+    business_id: str,
+    *,
+    terms: Mapping[str, Any] | None = None,
+    messages: Mapping[str, Any] | None = None,
+) -> str:
     """Accept all of the business's sessions; returns the job's id."""
     done = await accept.accept(
         db,
         queue,
         business_id=business_id,
         timezone="UTC",
-        requested_by="bench",
+        requested_by=COMMAND,
         idempotency_key="bench",
-        request=Request(schedule.DAY, schedule.DAY, "all"),
+        request=Request(schedule.DAY, schedule.DAY, "all", terms=terms, messages=messages),
     )
     return str(done.job.id)
 

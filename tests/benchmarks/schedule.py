@@ -42,10 +42,12 @@ async def sessions(
     day: dt.date = DAY,
     prefix: str = "",
     is_counted: bool = True,
+    clients: int = 0,
 ) -> None:
     """Write sessions on `day`, each with bookings of one payment line of `PRICE_MINOR`.
 
-    `is_counted`: as an import.
+    `is_counted`: as an import. `clients`: so many book in turns, each with an address; 0: Kim alone
+    does, who has none.
     """
     start = dt.datetime.combine(day, dt.time(9), dt.UTC)
     made = [
@@ -60,6 +62,17 @@ async def sessions(
         for n in range(count)
     ]
     await _insert(db, t.sessions, made)
+    if clients:
+        booking = [
+            {
+                "business_id": business_id,
+                "id": f"c{n}",
+                "name": f"Kim {n}",
+                "email": f"c{n}@example.org",
+            }
+            for n in range(clients)
+        ]
+        await _insert(db, t.clients, booking)
     for first in range(0, count * bookings_each, _ROWS_AT_ONCE):
         numbers = range(first, min(first + _ROWS_AT_ONCE, count * bookings_each))
         booked = [
@@ -67,7 +80,7 @@ async def sessions(
                 "business_id": business_id,
                 "id": f"{prefix}b{n}",
                 "session_id": f"{prefix}s{n // bookings_each}",
-                "client_id": "c",
+                "client_id": f"c{n % clients}" if clients else "c",
                 "status": "booked",
             }
             for n in numbers

@@ -49,8 +49,9 @@ def plan_of(page: Page) -> Locator:
     return page.get_by_role("region", name="What this will do")
 
 
-def press(page: Page) -> Locator:
+def press(page: Page, returning: str = "At once") -> Locator:
     """Press, which asks once more; gives the button that confirms."""
+    page.get_by_label("Return money and credits").select_option(returning)
     page.get_by_role("button", name=PRESS).click()
     return page.get_by_role("dialog").get_by_role("button", name=re.compile("^Cancel "))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from browser.records import BUSINESS, booking, client, next_monday, session
-from browser.steps import ACCEPTED, PRESS, rows, sign_in
+from browser.steps import ACCEPTED, PRESS, at_once, rows, sign_in
 from crash.processes import until
 from playwright.sync_api import Download, Page, Route, expect
 from postgresql_databases import in_a_thread
@@ -56,6 +56,7 @@ def downloads(page: Page) -> list[Download]:
 def press_all(page: Page, studio) -> None:
     sign_in(page, studio, f"/bulk-cancel?{studio.week}")
     page.get_by_role("button", name="Select all", exact=True).click()
+    at_once(page)
     page.get_by_role("button", name=PRESS).click()
     page.get_by_role("dialog").get_by_role("button", name="Cancel 3 sessions").click()
 
@@ -130,6 +131,7 @@ def test_a_key_that_may_not_read_the_audit_cancels_without_its_files(studio, pag
     key = key_with(studio, *(scope for scope in keys.Scope if scope != keys.Scope.AUDIT_READ))
     page.goto(f"{studio.url}/bulk-cancel?{studio.week}#key={key}")
     page.get_by_role("button", name="Select all", exact=True).click()
+    at_once(page)
     page.get_by_role("button", name="Cancel Selected", exact=True).click()
     page.get_by_role("dialog").get_by_role("button", name="Cancel 3 sessions").click()
     expect(page.get_by_text(ACCEPTED)).to_contain_text(

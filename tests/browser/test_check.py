@@ -77,7 +77,7 @@ def test_a_person_checks_a_plan_by_the_keyboard_and_reads_what_may_not_come_back
     expect(plan).to_contain_text("There is CA$7.00 to return from, and CA$60.00 is needed.")
     expect(button(page)).to_be_focused()
     examine(page)
-    tab_to(page, plan.get_by_role("group"))
+    tab_to(page, plan.get_by_role("group", name="What the payment service says"))
     # It was said of this plan: of another it says nothing.
     row(page, "s0").get_by_role("checkbox").uncheck()
     expect(said(page)).to_have_count(0)

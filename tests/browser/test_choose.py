@@ -3,6 +3,7 @@
 import asyncio
 import re
 
+import httpx
 import pytest
 import sqlalchemy as sa
 from browser.records import booking, client, next_monday, session
@@ -190,3 +191,41 @@ def test_clients_are_asked_by_terms_that_the_console_sets(open_studio, page):
     page.get_by_role("button", name="Save the terms").click()
     expect(page.locator("#main > p").nth(1)).to_contain_text("store credit with 7.5 % on top and")
     assert studio.ask("GET", "/terms").json()["choice"]["default"] == "store_credit"
+
+
+@on_sqlite
+def test_the_job_page_says_how_many_have_chosen_and_until_when(asked, page):
+    page.goto(asked.studio.signed_in(asked.job.replace("/bulk-cancellations/", "/jobs/")))
+    words = page.locator("dt", has_text="Choices").locator("+ dd")
+    expect(words).to_contain_text("0 of 1 client has chosen. They may until ")
+    expect(words).to_contain_text("who has not by then gets money back the way it was paid")
+    with httpx.Client(trust_env=False, verify=False) as http:
+        address = asked.link.replace("/choose/", "/v1/choices/")
+        assert http.post(address, json={"form": "store_credit"}).status_code == 200
+    expect(words).to_have_text("1 of 1 client has chosen (1 store credit).")
+
+
+@on_sqlite
+def test_what_is_chosen_stands_in_one_column_under_its_title_however_wide_the_window_is(
+    asked, contexts
+):
+    page = contexts(viewport={"width": 1280, "height": 800}).new_page()
+    page.goto(asked.link)
+    title, time_left, offers = (
+        place.bounding_box()
+        for place in (
+            page.get_by_role("heading", level=1),
+            page.get_by_text("You can choose until"),
+            page.locator(".offers"),
+        )
+    )
+    assert title["x"] == time_left["x"] == offers["x"]
+    assert title["y"] < time_left["y"] < offers["y"]
+
+
+@on_sqlite
+def test_the_sessions_to_choose_from_have_the_width_of_the_window(asked, contexts):
+    page = contexts(viewport={"width": 1280, "height": 800}).new_page()
+    page.goto(asked.studio.signed_in(f"/bulk-cancel?{asked.studio.week}"))
+    expect(page.locator(".plan")).to_be_visible()
+    assert page.locator(".choosing").bounding_box()["width"] > 1100

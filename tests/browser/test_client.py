@@ -20,7 +20,7 @@ from browser.public_week import (
     three_sessions,
 )
 from browser.records import booking, client, next_monday, session
-from browser.steps import ACCEPTED, PRESS, never_poll
+from browser.steps import ACCEPTED, PRESS, at_once, never_poll
 from crash.processes import until
 from playwright.sync_api import Request, Route, expect
 
@@ -55,6 +55,7 @@ def test_other_tabs_hear_of_a_cancellation_at_once_and_other_people_soon_without
     for place in range(2):
         presser.locator(".row").nth(place).get_by_role("checkbox").check()
     presser.get_by_label("Reason").fill("Snow day")
+    at_once(presser)
     presser.get_by_role("button", name=PRESS).click()
     presser.get_by_role("dialog").get_by_role("button", name="Cancel 2 sessions").click()
     expect(presser.get_by_text(ACCEPTED)).to_be_visible()
@@ -281,6 +282,7 @@ def test_names_and_reasons_that_look_like_markup_are_text_on_every_page(open_stu
     page.get_by_label("Search").fill(MARKUP)
     page.locator(".row").first.get_by_role("checkbox").check()
     page.get_by_label("Reason").fill(REASON)
+    at_once(page)
     page.get_by_role("button", name=PRESS).click()
     page.get_by_role("dialog").get_by_role("button", name="Cancel 1 session").click()
     expect(page.get_by_role("heading", name="These need you")).to_be_visible()

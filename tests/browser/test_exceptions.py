@@ -1,8 +1,9 @@
 """Exceptions for people, and terms for one cancellation: on the plan, and kept with the job."""
 
 import pytest
-from browser.pressing import audit, choose, on_job_page, plan_of, press, returned, status
+from browser.pressing import audit, choose, on_job_page, plan_of, press, returned, row, status
 from browser.records import booking, client, next_monday, session
+from browser.steps import sign_in
 from browser.test_access import examine, walk
 from playwright.sync_api import expect
 
@@ -90,6 +91,22 @@ def test_an_exception_goes_with_its_session_and_comes_back_with_it(open_studio, 
     dialog.get_by_role("button", name="No exceptions").click()
     dialog.get_by_role("button", name="Apply").click()
     expect(plan).to_contain_text("To returnCA$42.00 + 2 credits")
+
+
+@on_sqlite
+def test_nobody_is_listed_before_the_plan_is_there(open_studio, page):
+    studio = open_studio(lines())
+    waiting = []
+    page.route("**/bulk-cancellations/plan", lambda route: waiting.append(route))  # noqa: PLW0108 - playwright marks it
+    sign_in(page, studio, f"/bulk-cancel?{studio.week}")
+    with page.expect_request("**/bulk-cancellations/plan"):
+        row(page, "s0").get_by_role("checkbox").check()
+    people = page.get_by_role("button", name="Exceptions…")
+    expect(people).to_be_disabled()
+    waiting[-1].continue_()
+    expect(people).to_be_enabled()
+    dialog = open_people(page)
+    expect(dialog.get_by_label("What comes back to Kim Li")).to_be_visible()
 
 
 @on_sqlite

@@ -5,7 +5,7 @@ From the cog wheel to the money that is back.
 
 from pathlib import Path
 
-from browser.steps import ACCEPTED, PRESS, never_poll, rows, sign_in
+from browser.steps import ACCEPTED, PRESS, at_once, never_poll, rows, sign_in
 from crash.processes import until
 from playwright.sync_api import Page, expect
 
@@ -17,6 +17,7 @@ def choose_all(page: Page) -> None:
 
 def press(page: Page, sessions: int) -> list[dict[str, str]]:
     """Press and confirm; gives the lines of the CSV that was downloaded."""
+    at_once(page)
     page.get_by_role("button", name=PRESS).click()
     dialog = page.get_by_role("dialog")
     if sessions >= 20:
@@ -88,6 +89,7 @@ def test_sessions_chosen_again_are_answered_with_already_in_process_and_the_job_
     press(first, 1)
     job = first.url
     # The second administrator has seen neither, and confirms what is no longer so.
+    at_once(second)
     second.get_by_role("button", name=PRESS).click()
     second.get_by_role("dialog").get_by_role("button", name="Cancel 1 session").click()
     trouble = second.get_by_role("alert").filter(has_text="already in process")

@@ -1,4 +1,4 @@
-"""The five pages as pictures of a studio at work: none is empty.
+"""The pages as pictures of a studio at work: none is empty.
 
 `make screens` keeps them for the README.
 """
@@ -15,6 +15,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from browser.steps import at_once
 from crash.processes import until
 from playwright.sync_api import expect
 
@@ -50,7 +51,7 @@ def folder(tmp_path) -> Path:
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
-def test_the_five_pages_are_pictures_of_a_studio_at_work(open_studio, contexts, folder):
+def test_the_pages_are_pictures_of_a_studio_at_work(open_studio, contexts, folder):
     studio = open_studio(
         sample_lines(dt.datetime.now(ZoneInfo(ZONE)).date() + dt.timedelta(days=7))
     )
@@ -85,6 +86,7 @@ def test_the_five_pages_are_pictures_of_a_studio_at_work(open_studio, contexts, 
     expect(button).to_be_in_viewport(ratio=1)
     take("bulk-cancel")
 
+    at_once(page)
     button.click()
     with page.expect_download():
         page.get_by_role("dialog").get_by_role("button", name="Cancel 10 sessions").click()
@@ -109,6 +111,7 @@ def test_the_five_pages_are_pictures_of_a_studio_at_work(open_studio, contexts, 
     expect(page.get_by_text("Returned: ").first).to_be_visible()
     page.evaluate("scrollTo(0, document.body.scrollHeight)")
     take("client")
+    take_terms(studio, page, take)
 
 
 def cancel_earlier(studio) -> None:
@@ -128,6 +131,52 @@ def cancel_earlier(studio) -> None:
         assert accepted.status_code == 202, accepted.text
     path = "/bulk-cancellations?status=completed_with_failures"
     until(lambda: studio.ask("GET", path).json()["data"])
+
+
+def take_terms(studio, page, take) -> None:
+    """Terms, exceptions from them, and what a client may choose."""
+    with_terms(studio)
+    page.goto(f"{studio.url}/terms")
+    expect(page.get_by_role("button", name="Save the terms")).to_be_enabled()
+    expect(page.locator("tbody tr")).to_have_count(1)
+    take("terms")
+
+    page.goto(f"{studio.url}/bulk-cancel?{studio.week}")
+    page.get_by_role("button", name=re.compile("Select all of Friday")).click()
+    page.get_by_role("button", name="Exceptions…").click()
+    dialog = page.get_by_role("dialog", name="Exceptions for people")
+    dialog.locator("[data-roster]").first.click()
+    somebody = dialog.get_by_label(re.compile("What comes back to"))
+    somebody.first.select_option("Nothing comes back")
+    somebody.last.select_option("All of it, as store credit")
+    dialog.get_by_label("Why, for the audit").fill("Asked at the desk")
+    dialog.evaluate("one => one.scrollTo(0, 0)")
+    take("exceptions")
+
+    page.goto(studio.url + link_of_somebody(studio))
+    expect(page.get_by_role("button", name="as store credit")).to_be_visible()
+    take("choose")
+
+
+def with_terms(studio) -> None:
+    """A fee, and clients who choose."""
+    terms = {
+        "payments": {"keep": {"percent": 10}, "fallback": ["store_credit", "person"]},
+        "choice": {"within_hours": 72, "bonus_percent": 10},
+    }
+    assert studio.ask("PUT", "/terms", json=terms).status_code == 200
+
+
+def link_of_somebody(studio) -> str:
+    """The link of a client whose Thursday was cancelled."""
+    thursday = str(studio.monday + dt.timedelta(days=3))
+    body = {"date_from": thursday, "date_to": thursday, "session_ids": "all"}
+    accepted = studio.ask(
+        "POST", "/bulk-cancellations", json=body, headers={"Idempotency-Key": "Thursday"}
+    )
+    assert accepted.status_code == 202, accepted.text
+    path = f"/bulk-cancellations/{accepted.json()['id']}/choices"
+    return until(lambda: studio.ask("GET", path).json()["data"])[0]["link"]
 
 
 def somebody_with_money_back(studio) -> str:

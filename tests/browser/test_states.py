@@ -9,10 +9,10 @@ import re
 
 import pytest
 from browser.records import booking, client, next_monday, session
-from browser.steps import PRESS, sign_in
+from browser.steps import PRESS, at_once, sign_in
 from playwright.sync_api import Page, expect
 
-from app.domain.statuses import JobStatus, RefundStatus, SessionOutcome
+from app.domain.statuses import IN_PROCESS, JobStatus, RefundStatus, SessionOutcome
 
 TEST_MODE = "Test mode: no money moves"
 # Nothing of this depends on the database.
@@ -39,7 +39,7 @@ def test_the_table_of_words_has_each_status_of_the_api_and_no_other(open_studio,
     page.goto(f"{studio.url}/c/studio")
     words = page.evaluate(
         (
-            """outcomes => import('/console/words.js').then("""
+            """outcomes => import('/console/states.js').then("""
             """({ JOB, REFUND, refundWord, outcomeWord }) => ({
              jobs: Object.keys(JOB),
              refunds: Object.keys(REFUND),
@@ -56,7 +56,7 @@ def test_the_table_of_words_has_each_status_of_the_api_and_no_other(open_studio,
     )
     assert sorted(words["jobs"]) == sorted(JobStatus)
     assert sorted(words["refunds"]) == sorted(RefundStatus)
-    assert set(words["open"]) == {JobStatus.HELD, JobStatus.QUEUED, JobStatus.RUNNING}
+    assert set(words["open"]) == set(IN_PROCESS)
     assert len(set(words["names"])) == len(JobStatus)  # each has a name of its own
     assert all(words["said"])
 
@@ -139,6 +139,7 @@ def test_what_was_paid_and_stays_is_named_with_its_sum_before_the_press_and_afte
     page.locator(".row input").check()
     plan = page.get_by_role("region", name="What this will do")
     expect(plan).to_contain_text("To returnCA$7.00KeptCA$20.00 + 2 credits")
+    at_once(page)
     page.get_by_role("button", name=PRESS).click()
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text("KeptCA$20.00 + 2 credits")

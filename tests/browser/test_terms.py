@@ -96,7 +96,7 @@ def test_there_are_words_for_each_status_of_a_booking_and_each_reason_to_keep(op
     studio = open_studio([])
     page.goto(f"{studio.url}/c/studio")
     words = page.evaluate(
-        "() => import('/console/words.js').then(({ BOOKING, KEPT }) => ({ BOOKING, KEPT }))"
+        "() => import('/console/states.js').then(({ BOOKING, KEPT }) => ({ BOOKING, KEPT }))"
     )
     assert sorted(words["BOOKING"]) == sorted(BookingStatus)
     assert sorted(words["KEPT"]) == sorted(SkipReason)
@@ -114,8 +114,8 @@ def test_what_is_kept_is_said_by_rule_before_the_press_and_after_and_to_the_clie
     assert_says_what_is_kept(plan_of(page))
     examine(page)
     confirm = press(page)
-    assert_says_what_is_kept(page.get_by_role("dialog"))
-    expect(page.get_by_role("dialog")).to_contain_text("the rest is kept")
+    assert_says_what_is_kept(page.get_by_role("dialog").locator("dl.facts"))
+    expect(page.get_by_role("dialog")).to_contain_text("It keeps CA$14.00 + 1 credit.")
     examine(page)
     confirm.click()
     on_job_page(page)

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from app.schedule.sample import ZONE
 
-PAGES = ("/", "/bulk-cancel", "/jobs", "/c/studio", "/choose/x", "/docs")
+PAGES = ("/", "/bulk-cancel", "/jobs", "/c/studio", "/choose/x", "/unsubscribe/x", "/docs")
 MAX_BYTES = 100_000
 MANY, FEW = 1000, 10
 A_DAY = 143  # of the many: so many make seven days
@@ -81,7 +81,13 @@ FRAMES = """async () => {
 
 def arrived(page: Page) -> Iterator[str]:
     """The page has shown what it is about."""
-    shown = {"/docs": ".opblock", "/jobs": "h1", "/bulk-cancel": ".row", "/choose/x": "h1"}
+    shown = {
+        "/docs": ".opblock",
+        "/jobs": "h1",
+        "/bulk-cancel": ".row",
+        "/choose/x": "h1",
+        "/unsubscribe/x": "h1",
+    }
     expect(page.locator(shown.get(urlsplit(page.url).path, ".card")).first).to_be_visible()
 
 
@@ -111,6 +117,7 @@ def test_a_second_visit_finds_every_file_unchanged(studio, page):
     for path in PAGES:
         page.goto(studio.url + path)
         arrived(page)
+        page.wait_for_load_state("networkidle")  # all that it fetches is kept by then
     statuses: dict[str, int] = {}
     wanted: dict[str, str] = {}
     cdp = page.context.new_cdp_session(page)
@@ -230,7 +237,7 @@ def test_a_thousand_sessions_are_chosen_by_ranges_and_filters_that_hide_without_
     expect(press).to_be_enabled()
     changes = page.evaluate("changes")
     assert {change for change in changes if change.startswith("s")} == {"s2"}
-    assert len(changes) < 25, changes
+    assert len(changes) < 50, changes  # of a thousand rows, and of the plan beside them
 
     boxes.nth(301).click(modifiers=["Shift"])
     expect(count).to_have_text("300 of 1,000 sessions selected")

@@ -61,8 +61,20 @@ test("how long is said in the unit that fits", () => {
   ]);
 });
 
-test("refunds of a withdrawn job were not returned, whatever they are elsewhere", () => {
-  assert.equal(words.refundWord("skipped", "withdrawn"), "Not returned");
-  assert.equal(words.refundWord("skipped", "completed"), "Nothing to return");
-  assert.equal(words.outcomeWord("accepted", "withdrawn"), "Scheduled again");
+test("a job says how many clients have chosen what, and what becomes of the others", () => {
+  const until = "2026-11-30T14:00:00Z";
+  const before = Date.parse("2026-11-29T14:00:00Z");
+  const after = Date.parse("2026-12-01T14:00:00Z");
+  const said = (asked, original, store_credit, { now = before, by = "original", status = "running" } = {}) =>
+    words.choiceWords({ choices: { asked, chosen: { original, store_credit }, until }, terms: { choice: { default: by } }, status }, "Monday", now);
+  assert.equal(said(0, 0, 0, { status: "held" }), "Clients are asked once the hold is over.");
+  assert.equal(said(0, 0, 0), "Nobody has been asked so far.");
+  assert.equal(said(3, 0, 0), "0 of 3 clients have chosen. They may until Monday; who has not by then gets money back the way it was paid.");
+  assert.match(said(3, 1, 0), /^1 of 3 clients has chosen \(1 the way it was paid\)\. They may/);
+  assert.match(said(3, 1, 1), /^2 of 3 clients have chosen \(1 the way it was paid, 1 store credit\)\./);
+  assert.equal(said(1, 0, 1), "1 of 1 client has chosen (1 store credit).");
+  assert.equal(
+    said(3, 1, 1, { now: after, by: "store_credit" }),
+    "2 of 3 clients have chosen (1 the way it was paid, 1 store credit). The time was up Monday: who had not chosen gets store credit.",
+  );
 });

@@ -4,14 +4,18 @@ import datetime as dt
 
 from app.db import tables
 from app.db.access.businesses import create as create_business
+from app.db.tables.messages import message_templates, messages, suppressed_addresses
 from app.db.tables.webhooks import webhook_deliveries, webhook_endpoints, webhook_events
 
 JOB = "019aab00-0000-7000-8000-000000000001"
 REFUND = "019aab00-0000-7000-8000-000000000002"
 ENDPOINT = "019aab00-0000-7000-8000-000000000003"
+KEY = "019aab00-0000-7000-8000-000000000006"
 EVENT = "019aab00-0000-7000-8000-000000000004"
+MESSAGE = "019aab00-0000-7000-8000-000000000005"
 # An object of the other business for each path parameter, and one that nobody has.
 THEIRS = {
+    "business_id": "theirs",
     "session_id": "their-session",
     "booking_id": "their-booking",
     "client_id": "their-client",
@@ -19,9 +23,14 @@ THEIRS = {
     "refund_id": REFUND,
     "endpoint_id": ENDPOINT,
     "event_id": EVENT,
+    "key_id": KEY,
     "token": "of.nobody",
+    "message_id": MESSAGE,
+    "address": "theirs@studio.example",
+    "language": "fr",
 }
 NOBODYS = {
+    "business_id": "nobody",
     "session_id": "no-session",
     "booking_id": "no-booking",
     "client_id": "no-client",
@@ -29,7 +38,11 @@ NOBODYS = {
     "refund_id": "019aab00-0000-7000-8000-0000000000f2",
     "endpoint_id": "019aab00-0000-7000-8000-0000000000f3",
     "event_id": "019aab00-0000-7000-8000-0000000000f4",
+    "key_id": "019aab00-0000-7000-8000-0000000000f6",
     "token": "of.nobody.else",
+    "message_id": "019aab00-0000-7000-8000-0000000000f5",
+    "address": "nobody@studio.example",
+    "language": "de",
 }
 
 
@@ -124,6 +137,44 @@ async def open_other_business(db):
                 due_at=None,
                 outcome_seq=1,
                 settled_at=at,
+            )
+        )
+        await conn.execute(
+            tables.api_keys.insert().values(
+                id=KEY,
+                business_id="theirs",
+                prefix="x" * 12,
+                secret_hash="0" * 64,
+                name="their key",
+                role="read_only",
+                scopes="",
+            )
+        )
+        await conn.execute(
+            messages.insert().values(
+                id=MESSAGE,
+                business_id="theirs",
+                job_id=JOB,
+                kind="client",
+                addressee=THEIRS["client_id"],
+                edition=1,
+                status="failed",
+                facts={},
+                composed_at=at,
+            )
+        )
+        await conn.execute(
+            message_templates.insert().values(
+                business_id="theirs",
+                language=THEIRS["language"],
+                subject="Oh",
+                set_by="key:desk",
+                set_at=at,
+            )
+        )
+        await conn.execute(
+            suppressed_addresses.insert().values(
+                business_id="theirs", address=THEIRS["address"], because="5.1.1"
             )
         )
         await conn.execute(

@@ -3,7 +3,7 @@
 from fastapi.routing import APIRoute, iter_route_contexts
 
 from app.api.hot_routes import HotRoutes
-from app.auth.keys import Scope
+from app.auth.roles import PlatformScope, Scope
 
 # What anybody may call; a route that is neither here nor refuses a caller without a key is a fault.
 OPEN = {
@@ -17,6 +17,10 @@ OPEN = {
     ("GET", "/terms"),
     ("GET", "/jobs"),
     ("GET", "/jobs/{job_id}"),
+    ("GET", "/settings"),
+    ("GET", "/settings/messages"),
+    ("GET", "/settings/keys"),
+    ("GET", "/settings/webhooks"),
     ("GET", "/c/{business_id}"),
     ("GET", "/problems/{slug}"),
     ("GET", "/v1/public/{business_id}/schedule"),
@@ -24,19 +28,53 @@ OPEN = {
     ("GET", "/choose/{token}"),
     ("GET", "/v1/choices/{token}"),
     ("POST", "/v1/choices/{token}"),
+    ("GET", "/unsubscribe/{token}"),
+    ("POST", "/unsubscribe/{token}"),
+    ("GET", "/v1/mail-preferences/{token}"),
+    ("PUT", "/v1/mail-preferences/{token}"),
 }
 WHOSE_KEY = ("GET", "/v1/business")
-ANY_KEY = {WHOSE_KEY, ("GET", "/v1/terms"), ("GET", "/v1/terms/history")}  # may ask these
+# May ask these.
+ANY_KEY = {
+    WHOSE_KEY,
+    ("GET", "/v1/terms"),
+    ("GET", "/v1/approval-limits"),
+    ("GET", "/v1/approval-limits/history"),
+    ("GET", "/v1/terms/history"),
+    ("GET", "/v1/message-settings"),
+    ("GET", "/v1/message-templates"),
+}
+# What the identity provider calls: it has no key and signs what it sends, in the body.
+BACK_CHANNEL = ("POST", "/v1/hooks/logout")
 # What an upstream calls: it has no key and signs what it sends.
 SIGNED = {
     ("POST", "/v1/hooks/payments"),
     ("POST", "/v1/hooks/credits"),
     ("POST", "/v1/hooks/stripe"),
+    ("POST", "/v1/hooks/messages"),
 }
 OPEN_MOUNTS = {"/console", "/docs/assets"}
 
 
 def keyed_routes(app):
+    """(method, path, scopes) of every route that callers of a business may ask."""
+    return [
+        (method, path, [Scope(scope) for scope in scopes])
+        for method, path, scopes in _closed_routes(app)
+        if PlatformScope.PLATFORM_ADMIN not in scopes
+    ]
+
+
+def platform_routes(app):
+    """(method, path) of every route that is for who stands above businesses alone."""
+    return [
+        (method, path)
+        for method, path, scopes in _closed_routes(app)
+        if scopes == [PlatformScope.PLATFORM_ADMIN]
+    ]
+
+
+def _closed_routes(app):
     """(method, path, scopes) of every route but the open ones."""
     document = app.openapi()
     routes = []
@@ -50,14 +88,14 @@ def keyed_routes(app):
             )
             continue
         for method in context.methods - {"HEAD"}:
-            if (method, context.path) in OPEN | SIGNED:
+            if (method, context.path) in OPEN | SIGNED | {BACK_CHANNEL}:
                 continue
             assert isinstance(context.original_route, APIRoute), f"{context.path} is no API route"
             operation = document["paths"][context.path_format][method.lower()]
             (requirement,) = operation["security"]
             ((_, scopes),) = requirement.items()
             assert scopes or (method, context.path) in ANY_KEY, context.path
-            routes.append((method, context.path_format, [Scope(scope) for scope in scopes]))
+            routes.append((method, context.path_format, scopes))
     return routes
 
 

@@ -11,17 +11,25 @@ import httpx
 from worlds.queue import Unheard
 
 from app.auth.keys import Scope, create_key
+from app.auth.platform.keys import create as create_platform_key
 from app.config.settings import Settings
 from app.db.access.businesses import create as create_business
 from app.db.core.engine import Database
+from app.db.messages import attempts, claims, contacts
+from app.db.messages.attempts import TryRow
+from app.domain.statuses import MessageStatus
 from app.main import create_app
+from app.messages import unsubscribe
+from app.messages.unsubscribe import WhoseMail
 from app.refunds.runtime import Runtime, gateways
 from app.refunds.slices.run import run_slice
 from app.sandbox.app import create_sandbox
 from app.serving import served
 
 ENDPOINTS = 30  # of webhooks: some are deleted and disabled while the others are asked for
+KEYS = 20  # some are revoked while the others are asked for
 ASKED = 10  # clients who have a choice
+AWAITING = 10  # jobs: some are refused while the others are asked for
 SPARE = 30  # sessions, bookings and clients beside those that all else is about: some are deleted
 HOOKS_SECRET = f"whsec_{base64.b64encode(b'k' * 32).decode()}"
 A_WHILE = 3600  # seconds
@@ -57,12 +65,18 @@ class Business:
 
     address: str
     key: str
+    platform_key: str
     document: dict
     jobs: list[str]
+    awaiting: list[str]
     refunds: list[str]
     endpoints: list[str]
+    keys: list[str]
     events: list[str]
     tokens: list[str]
+    messages: list[str]
+    addresses: list[str]
+    other: str
 
 
 def records():
@@ -74,6 +88,8 @@ def records():
         yield {"type": "client", "id": f"spare-{n}", "name": "Bo"}
         names = {"session_id": "full", "client_id": "c1"}
         yield {"type": "booking", "id": f"spare-{n}", "status": "booked", "payments": []} | names
+    for n in range(AWAITING):
+        yield {"type": "session", "id": f"awaiting-{n}", "name": "Chess"} | times
     yield {"type": "session", "id": "asking", "name": "Chess"} | times
     for n in range(ASKED):
         paid = {"method": "payment", "payment_id": f"k{n}", "amount_minor": 900, "currency": "CAD"}
@@ -109,6 +125,19 @@ def records():
             } | names
 
 
+async def keys(http):
+    """Make keys beside the caller's; gives their ids."""
+    answers = [
+        await http.post(
+            "/v1/keys",
+            json={"name": f"desk {number}", "role": "front_desk"},
+            headers={"Idempotency-Key": f"key {number}"},
+        )
+        for number in range(KEYS)
+    ]
+    return [answer.json()["id"] for answer in answers]
+
+
 async def endpoints(http):
     """Create webhook endpoints; gives their ids."""
     answers = [
@@ -131,6 +160,7 @@ async def seed(http):
         ((["s5", "s6"], 0), (["s7"], 0), (["s8"], 86_400))
     ):
         body = WEEK | {"session_ids": sessions, "reason": "Snow day", "hold_seconds": hold_seconds}
+        body |= {"messages": {"clients": "email"}}
         answer = await http.post(
             "/v1/bulk-cancellations", json=body, headers={"Idempotency-Key": f"seed-{number}"}
         )
@@ -147,6 +177,24 @@ async def ask(http):
     )
     assert answer.status_code == 202, answer.text
     return answer.json()["id"]
+
+
+async def await_approval(http):
+    """Ask for cancellations that nobody may do alone; gives the jobs' ids."""
+    answer = await http.put("/v1/approval-limits", json={"sessions": 0})
+    assert answer.status_code == 200, answer.text
+    answers = [
+        await http.post(
+            "/v1/bulk-cancellations",
+            json=WEEK | {"session_ids": [f"awaiting-{number}"]},
+            headers={"Idempotency-Key": f"seed-awaiting-{number}"},
+        )
+        for number in range(AWAITING)
+    ]
+    assert {one.json()["status"] for one in answers} == {"awaiting_approval"}
+    answer = await http.put("/v1/approval-limits", json={})
+    assert answer.status_code == 200, answer.text
+    return [one.json()["id"] for one in answers]
 
 
 async def work(db, settings, jobs):
@@ -170,6 +218,19 @@ async def work(db, settings, jobs):
                         break  # what clients choose is waited for
                     await asyncio.sleep(max(again_in, 0.01))
         await runtime.aclose()
+
+
+async def tell(db):
+    """Send what is due, as far as rows say; gives the messages, and addresses left alone."""
+    addresses = [f"spare-{n}@example.org" for n in range(SPARE)]
+    async with db.write() as conn:
+        got = await claims.claim(conn, "studio", most=10, lease_seconds=60.0)
+        rows = [TryRow(one.id, one.epoch, MessageStatus.SENT) for one in got.claimed]
+        await attempts.record(conn, "studio", rows)
+        for address in addresses:
+            await contacts.suppress(conn, "studio", address, because="550", message_id=None)
+    assert len(rows) == 2  # one client, of each job that has ended
+    return [one.id for one in rows], addresses
 
 
 @contextlib.asynccontextmanager
@@ -196,7 +257,11 @@ async def seeded(database_url, secrets_file):
             await create_business(
                 conn, "studio", name="Studio", timezone="America/Toronto", currency="CAD"
             )
+            await create_business(
+                conn, "other", name="Other", timezone="America/Toronto", currency="CAD"
+            )
         key = await create_key(db, "studio", "front desk", Scope)
+        platform_key = await create_platform_key(db, "operator")
         app = create_app(settings, database=db, queue=Unheard())
         app.state.stopping = StopsWhenAsked()
         address = await stack.enter_async_context(served(app, parser="h11"))
@@ -205,12 +270,18 @@ async def seeded(database_url, secrets_file):
             base_url=address, headers=headers, trust_env=False, verify=False
         ) as http:
             told = await endpoints(http)
+            spare_keys = await keys(http)
             jobs = await seed(http)
             asking = await ask(http)
+            awaiting = await await_approval(http)
             await work(db, settings, [*jobs[:2], asking])
             choices = (await http.get(f"/v1/bulk-cancellations/{asking}/choices")).json()["data"]
             tokens = [one["link"].removeprefix("/choose/") for one in choices]
             assert len(tokens) == ASKED
+            box = settings.secret_box()
+            spare = (WhoseMail("studio", f"spare-{n}") for n in range(ASKED))
+            tokens += [unsubscribe.token_of(box, whose) for whose in spare]
+            messages, addresses = await tell(db)
             pages = [
                 await http.get(f"/v1/bulk-cancellations/{job}/refunds?status=rejected")
                 for job in jobs[:2]
@@ -223,10 +294,16 @@ async def seeded(database_url, secrets_file):
         yield Business(
             address,
             key,
+            platform_key,
             app.openapi(),
             jobs,
+            awaiting,
             refunds,
             told,
+            spare_keys,
             [event["event_id"] for event in events],
             tokens,
+            messages,
+            addresses,
+            "other",
         )

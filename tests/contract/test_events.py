@@ -165,7 +165,8 @@ async def cause_every_event(server, http):
 
     async def cancel(session, **more):
         body = WEEK | {"session_ids": [long(session)]} | more
-        return await answered(http.post(JOBS, json=body, headers={"Idempotency-Key": session}), 202)
+        key = {"Idempotency-Key": f"{session}-{'-'.join(more)}"}
+        return await answered(http.post(JOBS, json=body, headers=key), 202)
 
     await server.refuse({"done-2": "c" * 64})  # as long as a code is kept
     job = await cancel("done")
@@ -180,6 +181,9 @@ async def cause_every_event(server, http):
     [refund] = await until(failed)
     held = await cancel("undone", hold_seconds=600)
     await answered(http.post(f"{JOBS}/{held['id']}/withdraw"), 200)
+    await answered(http.put("/v1/approval-limits", json={"sessions": 0}), 200)
+    asked = await cancel("undone", reason="Snow day")
+    await answered(http.post(f"{JOBS}/{asked['id']}/refuse", json={"note": "No snow."}), 200)
     closed = {"resolution": "waived", "reference": "4711"}
     await answered(
         http.post(f"{JOBS}/{job['id']}/refunds/{refund['id']}/resolve", json=closed), 200
@@ -200,6 +204,7 @@ async def test_what_endpoints_are_sent_is_what_the_document_says(database_url, t
                 "bulk_cancellation.accepted",
                 "session.cancelled",
                 "bulk_cancellation.completed",
+                "client.settled",
             ]
         )
 

@@ -12,12 +12,14 @@ import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
 import sqlalchemy as sa
 from crash.localstripe_books import Localstripe
 from crash.processes import free_port, listens, until
+from crash.stages import Stage
 from postgresql_databases import administer, in_a_thread
 
 from app.db.core.engine import Database
@@ -30,10 +32,9 @@ def found_localstripe(tmp_path):
     """Start localstripe, as slow as the test says: `found_localstripe(before=…, after=…)`."""
     started = []
 
-    def found(*, before: float = 0.0, after: float = 0.0) -> Localstripe:
-        started.append(
-            Localstripe(tmp_path / f"localstripe{len(started)}.log", before=before, after=after)
-        )
+    def found(**how: Any) -> Localstripe:
+        log = tmp_path / f"localstripe{len(started)}.log"
+        started.append(Localstripe(log, **{"before": 0.0, "after": 0.0} | how))
         return started[-1]
 
     yield found
@@ -247,3 +248,8 @@ def breakable_postgresql() -> Iterator[BreakablePostgresql]:
         migrate(one.url)
         yield one
         one.stop_at_once()
+
+
+@pytest.fixture(scope="module")
+def stage(zygote, fresh_databases, fresh_redis, tmp_path_factory, violations) -> Stage:
+    return Stage(zygote, fresh_databases, fresh_redis, tmp_path_factory, violations)

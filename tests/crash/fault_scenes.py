@@ -9,18 +9,24 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, ClassVar, Final, Self
 
 import httpx
 from crash.processes import Server, Town, until
 from crash.studio import end_hold
-from crash.week import SERVICE_OF, Week, audit_rows
+from crash.week import (
+    SERVICE_OF,
+    Week,
+    assert_audit_tells_the_books,
+    assert_once,
+    audit_rows,
+    week,
+)
 from standardwebhooks import Webhook
 
 HARD: Final = {"ignore_keys": True, "forget_keys": True, "allow_excess": True}
 HONEST: Final[dict[str, bool]] = {}
 HOOKS_SECRET: Final = f"whsec_{base64.b64encode(b'k' * 32).decode()}"
-SECRETS_KEY: Final = base64.urlsafe_b64encode(b"k" * 32).decode()
 NOBODY: Final = "redis://127.0.0.1:1"
 BOOKINGS: Final = 16
 LEASE_SECONDS: Final = 2.0
@@ -44,6 +50,7 @@ class Case:
     concurrency: int = 4
     padding: int = 0  # free bookings for each paid one, each in a session of its own
     settings: dict[str, Any] = field(default_factory=dict)  # of the process that ends
+    kinds: tuple[str, ...] = ()  # of bookings; none: what the scene plays with
 
 
 @dataclass(slots=True)
@@ -55,6 +62,32 @@ class Scene:
     case: Case
     has_workers: bool
     refused: list[str] = field(default_factory=list)  # subjects whose refund a person closes
+    hard: ClassVar[dict[str, bool]] = HARD
+    asked: ClassVar[dict[str, Any]] = {}  # with the cancellation of the whole week
+
+    @classmethod
+    def build(cls, town: Town, case: Case, *, has_workers: bool) -> Self:
+        """The scene, with its week imported."""
+        made = week(
+            case.bookings * (1 + case.padding),
+            kinds=(case.method, *("free",) * case.padding),
+            places=1 if case.padding else 2,
+        )
+        town.settle_in(made)
+        return cls(town, made, case, has_workers)
+
+    def judge(self, jobs: list[str]) -> None:
+        """Each line has one effect by the books, and the audit tells the same."""
+        for job_id in jobs:
+            assert self.town.wait_for(job_id)["status"] == "completed"
+        books = self.town.books()
+        assert_once(books, [line for line in self.made.lines if line.subject not in self.refused])
+        rows = [row for job_id in jobs for row in audit_rows(self.town.audit(job_id))]
+        assert_audit_tells_the_books(books, rows)
+
+    def set_faults(self, **switches: Any) -> None:
+        """Switch the upstreams' faults; what is left out is off."""
+        self.town.faults(**switches)
 
     @property
     def armed(self) -> dict[str, str]:
@@ -65,9 +98,9 @@ class Scene:
     def switches(self) -> dict[str, Any]:
         """What the upstream does until the process has ended."""
         if not self.case.done:
-            return HARD | {"latency_seconds": LATENCY_SECONDS, "drop_before": 1}
+            return self.hard | {"latency_seconds": LATENCY_SECONDS, "drop_before": 1}
         unheard = {"drop_after": 1} if self.case.point.startswith("look_up") else {}
-        return HARD | {"latency_seconds": LATENCY_SECONDS} | unheard
+        return self.hard | {"latency_seconds": LATENCY_SECONDS} | unheard
 
     @property
     def sessions(self) -> list[str]:
@@ -107,7 +140,7 @@ class Scene:
         assert number == signal.SIGKILL, (
             f"it ended otherwise ({number}): {server.log.read_text()[-2000:]}"
         )
-        self.town.faults(**HARD)
+        self.set_faults(**self.hard)
 
 
 # How a process comes to a point. Each gives the ids of the jobs that must end.
@@ -116,20 +149,20 @@ class Scene:
 def the_worker_dies(scene: Scene) -> list[str]:
     """With a job under way, which runs in the API's process where there are no workers."""
     town = scene.town
-    town.faults(**scene.switches)
+    scene.set_faults(**scene.switches)
     if scene.has_workers:
         town.api()
-        town.cancel_all()
+        town.cancel_all(**scene.asked)
         scene.has_ended(town.worker(**scene.armed))
         town.worker()
     else:
         api = town.api(**scene.armed)
         with suppress(httpx.TransportError):
-            town.ask_to_cancel()
+            town.ask_to_cancel(**scene.asked)
         scene.has_ended(api)
         town.api()
     # The caller may not have heard the answer: it asks again under its key.
-    return [town.cancel_all()]
+    return [town.cancel_all(**scene.asked)]
 
 
 def the_worker_dies_waking(scene: Scene) -> list[str]:
@@ -219,6 +252,38 @@ def the_api_dies_withdrawing(scene: Scene) -> list[str]:
     return [under_way]
 
 
+def _asked(scene: Scene) -> tuple[str, str]:
+    """A job under way, and one that awaits somebody else's approval."""
+    town, (first, second) = scene.town, scene.halves
+    town.faults(**scene.switches)
+    _open(scene)
+    under_way = scene.run(first)
+    town.let_somebody_else_in("approver")
+    town.limit_to(sessions=0)
+    asked = town.cancel_all(key="second", session_ids=second)
+    assert town.job(asked)["status"] == "awaiting_approval"
+    return under_way, asked
+
+
+def the_api_dies_approving(scene: Scene) -> list[str]:
+    town = scene.town
+    under_way, asked = _asked(scene)
+    digest = town.job(asked)["approval"]["plan_digest"]
+    path, body = f"/{asked}/approve", {"plan_digest": digest}
+    _Request(scene, lambda: town.call("POST", path, business="approver", json=body), 200).made()
+    return [under_way, asked]
+
+
+def the_api_dies_refusing(scene: Scene) -> list[str]:
+    town = scene.town
+    under_way, asked = _asked(scene)
+    path, body = f"/{asked}/refuse", {"note": "Not this week"}
+    _Request(scene, lambda: town.call("POST", path, business="approver", json=body), 200).made()
+    assert town.job(asked)["status"] == "refused"
+    scene.refused = scene.subjects_in(scene.halves[1])
+    return [under_way]
+
+
 def _with_refusals(scene: Scene, refused: list[str], second: list[str]) -> str:
     """A job that has ended with failures; gives its id."""
     town = scene.town
@@ -302,13 +367,13 @@ def the_worker_stops_beyond_its_lease(scene: Scene) -> list[str]:
     It goes on where it stopped.
     """
     town = scene.town
-    judge = HONEST if _is_impossible(scene.case) else HARD
-    town.faults(**scene.switches | dict.fromkeys(HARD, judge is HARD))
+    judge = HONEST if _is_impossible(scene.case) else scene.hard
+    scene.set_faults(**scene.switches | dict.fromkeys(scene.hard, judge is not HONEST))
     town.api()
-    job_id = town.cancel_all()
+    job_id = town.cancel_all(**scene.asked)
     sleeper = town.worker(**scene.armed)
     until(lambda: sleeper.stopped)
-    town.faults(**judge, latency_seconds=0.1)
+    scene.set_faults(**judge, latency_seconds=0.1)
     town.worker()
     time.sleep(2.5 * LEASE_SECONDS)  # the pause itself
     assert sleeper.stopped

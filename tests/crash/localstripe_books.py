@@ -32,14 +32,16 @@ _AT_ONCE: Final = 16
 class Localstripe:
     """One running localstripe."""
 
-    def __init__(self, log: Path, *, before: float, after: float) -> None:
+    def __init__(self, log: Path, *, before: float, after: float, strict: bool = False) -> None:
         """Start it.
 
         A call waits up to `before` seconds for its effect, and up to `after` more for its answer.
+        `strict`: it refuses more than is left of a payment.
         """
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         command = [sys.executable, _SERVER, str(self.port), str(before), str(after)]
+        command += ["--strict"] if strict else []
         with log.open("wb") as errors:  # it tells of every caller that was killed
             self._process = subprocess.Popen(command, stderr=errors)
         until(lambda: listens(self.port))

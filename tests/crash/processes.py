@@ -6,6 +6,7 @@ the judge.
 """
 
 import asyncio
+import base64
 import json
 import os
 import random
@@ -34,6 +35,7 @@ from app.schedule.load import import_file
 T = TypeVar("T")
 ROOT: Final = Path(__file__).resolve().parents[2]
 BUSINESS: Final = "studio"
+SECRETS_KEY: Final = base64.urlsafe_b64encode(b"k" * 32).decode()
 SHORT: Final = {
     "upstream_timeout_seconds": 1,
     "upstream_quiescence_seconds": 0.5,
@@ -59,14 +61,31 @@ def until(found: Callable[[], T], seconds: float = PATIENCE_SECONDS, *, pause: f
     return answer
 
 
+# So many of a run's processes have ports of their own, and give each once: from a port's choice to
+# its server's start, and while that is down, nobody else must get it.
+_PORTS: Final = range(15_000, 32_000)
+_PROCESSES: Final = 16
+_given: Final[set[int]] = set()
+
+
+def _own_ports() -> range:
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % _PROCESSES
+    each = len(_PORTS) // _PROCESSES
+    return _PORTS[number * each : (number + 1) * each]
+
+
 def free_port() -> int:
     """A port that is free, and stays so while its server is down.
 
     No connection out of this machine is given it.
     """
-    for port in random.SystemRandom().sample(range(15_000, 32_000), 100):
+    own = _own_ports()
+    for port in random.SystemRandom().sample(own, len(own)):
+        if port in _given:
+            continue
         with suppress(OSError):
             socket.create_server(("127.0.0.1", port)).close()
+            _given.add(port)
             return port
     raise AssertionError("no port is free")
 
@@ -203,10 +222,14 @@ class Server:
         """SIGCONT."""
         self._signal(signal.SIGCONT)
 
+    def tell_to_end(self) -> None:
+        """SIGTERM."""
+        self._signal(signal.SIGTERM)
+
     def end(self, within: float) -> float:
         """SIGTERM; the seconds it took to end."""
         begun = time.monotonic()
-        self._signal(signal.SIGTERM)
+        self.tell_to_end()
         until(lambda: not self.alive, within, pause=0.01)
         return time.monotonic() - begun
 
@@ -231,6 +254,7 @@ class Town:
             "database_url": database_url,
             "payments_url": f"{self.sandbox_url}/payments",
             "credits_url": f"{self.sandbox_url}/credits",
+            "secrets_key": SECRETS_KEY,
             "log_json": "true",
         }
         self.settings |= settings
@@ -267,7 +291,7 @@ class Town:
         """Start the API, on the same port each time."""
         server = self._start("api", "--port", str(self.api_port), **settings)
         if wait:
-            until(self.answers)
+            until(lambda: self._answers_by(server))
         return server
 
     def answers(self) -> bool:
@@ -275,6 +299,11 @@ class Town:
         with suppress(httpx.TransportError):
             return self.http.get(f"http://127.0.0.1:{self.api_port}/livez").status_code == 200
         return False
+
+    def _answers_by(self, server: Server) -> bool:
+        answers = self.answers()
+        assert answers or server.alive, server.log.read_text()[-4000:]
+        return answers
 
     # What an operator would do: by library calls, because commands take a second each.
 
@@ -296,6 +325,23 @@ class Town:
             await db.close()
 
         asyncio.run(settle())
+
+    def limit_to(self, **limits: Any) -> None:
+        """Set limits above which the business's cancellations need an approval."""
+        url = f"http://127.0.0.1:{self.api_port}/v1/approval-limits"
+        headers = {"Authorization": f"Bearer {self.key}"}
+        answer = self.http.put(url, headers=headers, json=limits)
+        assert answer.status_code == 200, answer.text
+
+    def let_somebody_else_in(self, who: str) -> None:
+        """Create another key of the first business: `call` takes its holder for a business."""
+
+        async def create() -> None:
+            db = Database(self.database_url)
+            self.keys[who] = await keys.create_key(db, BUSINESS, who, list(keys.Scope))
+            await db.close()
+
+        asyncio.run(create())
 
     # The sandbox.
 

@@ -6,6 +6,7 @@ books; the audit is then compared with them.
 """
 
 import asyncio
+import time
 
 import pytest
 import pytest_asyncio
@@ -185,13 +186,19 @@ async def being_throttled_costs_no_attempt(place, form):
 
 @case(*each("form", "seconds", "date"))
 async def an_upstream_that_asks_for_three_seconds_is_not_called_before(place, form):
+    begun = time.monotonic()
     await place.both(answer_503=1, retry_after=form, retry_after_seconds=3)
     job_id = await place.cancel()
     for service in BOTH:
         await until(lambda service=service: place.requests(service, "503"))
-    await asyncio.sleep(1.5)  # well within the three seconds
-    for service in BOTH:
-        assert await place.requests(service, "503") <= EACH
+    # Each was asked for it after `begun`, and a date has whole seconds: what is counted within two
+    # has come before its time. What is counted later, on a busy machine, says nothing.
+    while True:
+        asked = [await place.requests(service, "503") for service in BOTH]
+        if time.monotonic() >= begun + 2:
+            break
+        assert max(asked) <= EACH
+        await asyncio.sleep(0.05)
     await place.both()
     await ended(place, job_id)
 
@@ -341,22 +348,31 @@ async def already_refunded_by_ourselves_is_a_success(place):
 async def a_key_in_use_is_waited_for(place):
     job_id = await place.hold()
     ours = (await accepted_ids(place, job_id))[:10]
-    # Another caller has the same keys, and its calls take their time.
-    await place.both(latency_seconds=4)
-    slow = [
-        asyncio.create_task(place.ask(line, refund_id, key=refund_id)) for line, refund_id in ours
-    ]
+    # Another caller has the same keys, and its calls take their time: again and again, until ours
+    # have met them.
+    await place.both(latency_seconds=2)
+    is_met = asyncio.Event()
+
+    async def keep_asking(line, refund_id) -> set[int]:
+        answers = set()
+        while not is_met.is_set():
+            answers.add((await place.ask(line, refund_id, key=refund_id)).status_code)
+        return answers
+
+    others = [asyncio.create_task(keep_asking(line, refund_id)) for line, refund_id in ours]
 
     async def arrived() -> bool:
-        return sum([await place.requests(service, "total") for service in BOTH]) == len(ours)
+        return sum([await place.requests(service, "total") for service in BOTH]) >= len(ours)
 
     await until(arrived)
-    await asyncio.sleep(0.1)  # counted is not yet in flight
-    await place.both()
     await place.end_hold(job_id)
     await asked_of_both(place, "409")
+    is_met.set()
+    await place.both()
     await ended(place, job_id)
-    assert {answer.status_code for answer in await asyncio.gather(*slow)} == {201}
+    for answers in await asyncio.gather(*others):
+        assert 201 in answers
+        assert answers <= {201, 409}  # 409: ours was there first, for once
 
 
 @case()

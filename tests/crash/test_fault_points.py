@@ -13,21 +13,16 @@ judge honours them where a worker stops at that very place (`refund.*.before`), 
 a worker stops where none of its other calls can be leaving.
 """
 
-import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import Any, Final
 
 import pytest
 from crash.fault_scenes import (
-    HOOKS_SECRET,
-    LEASE_SECONDS,
-    SECRETS_KEY,
     Case,
     Scene,
     the_api_dies_accepting,
+    the_api_dies_approving,
+    the_api_dies_refusing,
     the_api_dies_resolving,
     the_api_dies_retrying,
     the_api_dies_taking_a_choice,
@@ -38,21 +33,11 @@ from crash.fault_scenes import (
     the_worker_dies_waking,
     the_worker_stops_beyond_its_lease,
 )
-from crash.processes import SHORT, Town, Zygote
-from crash.week import assert_audit_tells_the_books, assert_once, audit_rows, week
+from crash.leg_scenes import OF_LEGS
+from crash.stages import chosen
 
 from app.fault_points import POINTS, Call, Step
 
-# Towns; each has some ten connections to PostgreSQL, and other files are played beside this one.
-AT_ONCE: Final = 5
-QUICK: Final = SHORT | {
-    "lease_seconds": LEASE_SECONDS,
-    "sweep_seconds": 0.5,
-    "slice_seconds": 0.5,
-    "database_pool": 3,
-    "hooks_secret": HOOKS_SECRET,
-    "secrets_key": SECRETS_KEY,
-}
 # The table.
 
 METHODS: Final = ("payment", "credit")
@@ -87,6 +72,8 @@ def _add(
 
 _add(Step.ACCEPT, the_api_dies_accepting, 2)
 _add(Step.WITHDRAW, the_api_dies_withdrawing, 1)
+_add(Step.APPROVE, the_api_dies_approving, 1)
+_add(Step.REFUSE, the_api_dies_refusing, 1)
 _add(Step.RETRY, the_api_dies_retrying, 1)
 _add(Step.RESOLVE, the_api_dies_resolving, 1)
 _add(Step.HINT, the_api_dies_taking_a_hook, 1)
@@ -133,84 +120,15 @@ STOPS: Final = {
 }
 
 
-# Playing.
-
-
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """What towns are made of, shared by the cases that are played side by side."""
-
-    zygote: Zygote
-    fresh_databases: Callable[[str, int], list[str]]
-    fresh_redis: Callable[[], str]
-    folders: Any
-    violations: Callable[[str], list[Any]]
-    one_at_a_time: threading.Lock = field(default_factory=threading.Lock)
-
-    def play(self, case: Case, kind: str) -> None:
-        with self.one_at_a_time:
-            [database_url] = self.fresh_databases(kind, 1)
-            folder = self.folders.mktemp("town")
-            redis = {"redis_url": self.fresh_redis()} if kind == "postgresql" else {}
-        town = Town(
-            self.zygote, folder, database_url, **QUICK | redis | {"concurrency": case.concurrency}
-        )
-        try:
-            made = week(
-                case.bookings * (1 + case.padding),
-                kinds=(case.method, *("free",) * case.padding),
-                places=1 if case.padding else 2,
-            )
-            town.settle_in(made)
-            scene = Scene(town, made, case, has_workers=kind == "postgresql")
-            jobs = case.play(scene)
-            for job_id in jobs:
-                assert town.wait_for(job_id)["status"] == "completed"
-            books = town.books()
-            assert_once(books, [line for line in made.lines if line.subject not in scene.refused])
-            rows = [row for job_id in jobs for row in audit_rows(town.audit(job_id))]
-            assert_audit_tells_the_books(books, rows)
-            assert not self.violations(database_url)
-        finally:
-            town.close()
-
-
-@pytest.fixture(scope="module")
-def stage(zygote, fresh_databases, fresh_redis, tmp_path_factory, violations) -> Stage:
-    return Stage(zygote, fresh_databases, fresh_redis, tmp_path_factory, violations)
-
-
-@contextmanager
-def _played(
-    stage: Stage, cases: dict[str, Case], kind: str, chosen: list[str]
-) -> Iterator[dict[str, Future[None]]]:
-    """These cases on one kind of database, side by side: they mostly wait."""
-    side_by_side = ThreadPoolExecutor(AT_ONCE)
-    try:
-        yield {name: side_by_side.submit(stage.play, cases[name], kind) for name in chosen}
-    finally:
-        side_by_side.shutdown(cancel_futures=True)
-
-
-def _chosen(request, fixture: str, kind: str) -> list[str]:
-    return [
-        item.callspec.params["name"]
-        for item in request.session.items
-        if item.path == request.path
-        and fixture in item.fixturenames
-        and item.callspec.params.get(fixture, kind) == kind
-    ]
-
-
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def running(request, stage):
-    with _played(stage, CASES, request.param, _chosen(request, "running", request.param)) as played:
+    with stage.played(Scene, CASES, request.param, chosen(request, "running")) as played:
         yield played
 
 
 @pytest.fixture(scope="module")
 def stopping(request, stage):
-    with _played(stage, STOPS, "postgresql", _chosen(request, "stopping", "postgresql")) as played:
+    with stage.played(Scene, STOPS, "postgresql", chosen(request, "stopping")) as played:
         yield played
 
 
@@ -218,6 +136,7 @@ def test_every_fault_point_is_played_with_every_method_and_effect():
     due = {
         (point, method, done)
         for point in POINTS
+        if not point.startswith(OF_LEGS)  # played by test_leg_points
         for method in _methods_at(point)
         for done in (True, False)
     }

@@ -5,69 +5,30 @@ over real HTTP and settles by itself; its books say what was done and how often 
 """
 
 import asyncio
-import base64
 import json
 from datetime import UTC, datetime
-from typing import Any
+from functools import partial
 
 import pytest
 import pytest_asyncio
 import sqlalchemy as sa
-from crash.studio import Studio, studio, until
-from crash.week import (
-    CREDITS,
-    PAYMENTS,
-    SERVICE_OF,
-    assert_audit_tells_the_books,
-    assert_once,
-    week,
+from crash.hook_cases import (
+    BOTH,
+    EACH,
+    NO_POLLS,
+    OTHER,
+    SECRET,
+    all_taken,
+    asked,
+    hooked,
+    pauses,
+    played,
 )
+from crash.studio import Studio, until
+from crash.week import SERVICE_OF, assert_audit_tells_the_books, assert_once, week
 from standardwebhooks import Webhook
 
 from app.db.core.engine import Database
-from app.refunds.policy import AttemptContext
-from app.refunds.verify import verify
-
-EACH = 10
-BOTH = (PAYMENTS, CREDITS)
-HARD = {"ignore_keys": True, "forget_keys": True, "allow_excess": True, "pending": 1}
-# Look-ups are counted: no call and no lease may end early because the machine is busy.
-PATIENT = {"upstream_timeout_seconds": 20, "lease_seconds": 60}
-HOUR = 3600.0
-NO_POLLS = {"give_up_after_seconds": 7 * HOUR}  # which is what `_pause` knows them by
-SECRET, OTHER = (f"whsec_{base64.b64encode(name * 32).decode()}" for name in (b"k", b"o"))
-
-
-async def hooked(place: Studio, *, seconds: float, then: str = "succeeded", **hooks: Any) -> None:
-    """Have the sandbox's refunds stay pending so long, and end so; its hooks go to the studio."""
-    told = {
-        service: HARD
-        | {
-            "pending_seconds": seconds,
-            "pending_then": then,
-            "hooks": {"url": f"{place.api.base_url}/v1/hooks/{service}", "secret": SECRET} | hooks,
-        }
-        for service in BOTH
-    }
-    await place.faults(**told)
-
-
-async def asked(place: Studio, kind: str) -> list[int]:
-    return [await place.requests(service, kind) for service in BOTH]
-
-
-async def all_taken(place: Studio, count: int) -> None:
-    """So many hooks of each service have been answered 204, and none in another way."""
-
-    async def heard() -> bool:
-        return await asked(place, "hooks_204") == [count, count]
-
-    await until(heard)
-    books = await place.books()
-    kinds = {
-        kind for service in BOTH for kind in books[service]["requests"] if kind.startswith("hooks_")
-    }
-    assert kinds == {"hooks_204"}
 
 
 async def ended_well(place: Studio, job_id: str) -> None:
@@ -100,14 +61,14 @@ async def told_by_hand(place: Studio, job_id: str, *, times: int = 1) -> None:
 async def an_hour_before_the_next_poll(place: Studio, db: Database) -> None:
     await hooked(place, seconds=2)
     await ended_well(place, await place.cancel())
-    await all_taken(place, EACH)
+    await all_taken(place, EACH, EACH)
     assert await asked(place, "look_ups") == [EACH, EACH]
 
 
 async def ten_times(place: Studio, db: Database) -> None:
     await hooked(place, seconds=1, times=10)
     await ended_well(place, await place.cancel())
-    await all_taken(place, 10 * EACH)
+    await all_taken(place, 10 * EACH, 10 * EACH)
     async with db.read() as conn:
         assert await conn.scalar(sa.text("SELECT count(*) FROM hook_events")) == 2 * EACH
 
@@ -115,7 +76,7 @@ async def ten_times(place: Studio, db: Database) -> None:
 async def overtaken_by_its_own_end(place: Studio, db: Database) -> None:
     await hooked(place, seconds=1, tell=["final", "pending"], times=2)
     await ended_well(place, await place.cancel())
-    await all_taken(place, 4 * EACH)
+    await all_taken(place, 4 * EACH, 4 * EACH)
 
 
 async def long_after_its_end(place: Studio, db: Database) -> None:
@@ -130,7 +91,7 @@ async def long_after_its_end(place: Studio, db: Database) -> None:
 async def before_our_own_commit(place: Studio, db: Database) -> None:
     await hooked(place, seconds=0, before_answer=True)
     await ended_well(place, await place.cancel())
-    await all_taken(place, EACH)
+    await all_taken(place, EACH, EACH)
     assert await asked(place, "look_ups") == [EACH, EACH]
 
 
@@ -195,60 +156,17 @@ CASES = {
 }
 
 
-@pytest.fixture(scope="module")
-def pauses():
-    """Where there are no polls, what waits to be looked up waits for hours.
-
-    Only a hook can bring a look-up forward.
-    """
-    as_it_is = AttemptContext.pause_of_look_up
-
-    def _pause(trail: AttemptContext) -> float:
-        return (
-            HOUR
-            if trail.give_up_after_seconds == NO_POLLS["give_up_after_seconds"]
-            else as_it_is(trail)
-        )
-
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(AttemptContext, "pause_of_look_up", _pause)
+@pytest.fixture(scope="module", autouse=True)
+def no_polls():
+    with pauses():
         yield
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=["sqlite", "postgresql"])
-async def running(request, fresh_databases, pauses):
-    """The chosen cases on one kind of database, as tasks: they mostly wait."""
-    chosen = [
-        item.callspec.params["name"]
-        for item in request.session.items
-        if item.path == request.path and item.callspec.params["running"] == request.param
-    ]
-    # In a thread: it runs a loop of its own.
-    databases = await asyncio.to_thread(fresh_databases, request.param, len(chosen))
-    room = asyncio.Semaphore(4)
-
-    async def run(name: str, database_url: str) -> None:
-        play, settings = CASES[name]
-        async with room:
-            made = week(2 * EACH, kinds=("payment", "credit"), places=10)
-            db = Database(database_url)
-            try:
-                async with studio(
-                    database_url, made, hooks_secret=SECRET, **(PATIENT | settings)
-                ) as place:
-                    await play(place, db)
-                assert not await verify(db)
-            finally:
-                await db.close()
-
-    tasks = {
-        name: asyncio.create_task(run(name, url))
-        for name, url in zip(chosen, databases, strict=True)
-    }
-    yield tasks
-    for task in tasks.values():
-        task.cancel()
-    await asyncio.gather(*tasks.values(), return_exceptions=True)
+async def running(request, fresh_databases):
+    made = partial(week, 2 * EACH, kinds=("payment", "credit"), places=10)
+    async with played(request, fresh_databases, CASES, made) as tasks:
+        yield tasks
 
 
 @pytest.mark.asyncio(loop_scope="module")

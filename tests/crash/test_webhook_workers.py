@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import psutil
 import pytest
-from crash.processes import BUSINESS, PATIENCE_SECONDS, ROOT, Server, Town, until
+from crash.processes import PATIENCE_SECONDS, ROOT, Server, Town, until
 from crash.webhook_office import (
     ENDPOINTS,
     JOBS,
@@ -208,15 +208,3 @@ def test_a_worker_leaves_to_others_what_it_was_not_hired_for(found_office, secur
 
     until(hears_of_it)
     assert (office.get(f"{JOBS}/{later}")["status"], office.town.effects()) == ("queued", before)
-
-
-def test_without_a_key_for_secrets_production_takes_no_endpoints(found_office):
-    office = found_office(10, secrets_key="")
-    refused = office.ask(
-        "POST", ENDPOINTS, business=BUSINESS, json={"url": "https://127.0.0.1:8443/hook"}
-    )
-    assert (refused.status_code, refused.json()["type"]) == (
-        409,
-        "/problems/webhooks-not-configured",
-    )
-    assert office.get(ENDPOINTS)["data"] == []

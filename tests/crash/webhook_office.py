@@ -19,8 +19,12 @@ from crash.processes import BUSINESS, FINISHED, PATIENCE_SECONDS, Server, Town, 
 from crash.webhook_receivers import Behaviour, Receiver, Receivers
 from crash.week import FIRST_DAY, LAST_DAY
 
+from app.domain.events import EventType
+
 JOBS: Final = "/bulk-cancellations"
 ENDPOINTS: Final = "/webhook-endpoints"
+# What a client is told is a message's tests' to compare: the lists here don't tell it.
+TYPES: Final = sorted(set(EventType) - {EventType.CLIENT_SETTLED, EventType.TEST})
 _FAILED: Final = "rejected"
 
 
@@ -140,7 +144,7 @@ class Office:
             "POST",
             ENDPOINTS,
             business=business,
-            json={"url": receiver.url, "description": name} | more,
+            json={"url": receiver.url, "description": name, "event_types": TYPES} | more,
         )
         assert answer.status_code == 201, answer.text
         receiver.secret = answer.json()["secret"]

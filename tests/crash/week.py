@@ -186,7 +186,7 @@ def assert_audit_tells_the_books(
     """
     told = [row for row in rows if row["status"] == "succeeded"]
     audited = Counter(
-        (SERVICE_OF[row["method"]], row["upstream_reference"], row["refund_id"], *_amount(row))
+        (SERVICE_OF[row["method"]], row["upstream_reference"], row["refund_id"], *amount_of(row))
         for row in told
     )
     booked = Counter(
@@ -198,14 +198,15 @@ def assert_audit_tells_the_books(
     assert audited == booked
     sums: Counter[str] = Counter()
     for row in told:
-        amount, currency = _amount(row)
+        amount, currency = amount_of(row)
         sums[currency or CREDITS] += amount
     assert sums == Counter(books[PAYMENTS]["totals"]["sums"]) + Counter(
         books[CREDITS]["totals"]["sums"]
     )
 
 
-def _amount(row: Mapping[str, str]) -> tuple[int, str | None]:
+def amount_of(row: Mapping[str, str]) -> tuple[int, str | None]:
+    """What a line of the audit names: minor units and their currency, or credits."""
     if row["method"] == "credit":
         return int(row["credits"]), None
     minor = Decimal(row["amount"]).scaleb(DIGITS[row["currency"]])

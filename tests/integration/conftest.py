@@ -5,8 +5,7 @@ import contextlib
 
 import httpx
 import pytest
-import sqlalchemy as sa
-from integration.model.at_once import Place
+from integration.model.at_once import PlaceOnPostgresql, PlaceOnSqlite
 from worlds.peers import Peer, listening
 from worlds.queue import Unheard
 from worlds.records import client
@@ -84,9 +83,10 @@ async def stranger(studio, db):
 
 
 @pytest.fixture
-def place(sqlite_url):
-    """Where a model's businesses are: one SQLite file, and the loop that all of a run share."""
+def place(database_url):
+    """Where a model's businesses are: a database, and the loop that all of a run share."""
+    kind = PlaceOnSqlite if database_url.startswith("sqlite") else PlaceOnPostgresql
     with asyncio.Runner() as runner:
-        place = Place(runner, sa.make_url(sqlite_url).database)
+        place = kind(runner, database_url)
         yield place
         place.close()

@@ -15,6 +15,7 @@ from app.config.settings import Settings
 from app.db.access import businesses
 from app.db.core.engine import Database
 from app.db.tables import refunds
+from app.domain.nouns.administration import COMMAND
 from app.fault_points import Step
 from app.gateways.outcomes import Succeeded, UpstreamMethod
 from app.queue import LocalQueue
@@ -89,7 +90,7 @@ async def job(database_url):
     named = {
         "business_id": "studio",
         "timezone": "UTC",
-        "requested_by": "test",
+        "requested_by": COMMAND,
         "idempotency_key": "k",
     }
     accepted = await accept.accept(db, runtime.queue, **named, request=Request(DAY, DAY, "all"))

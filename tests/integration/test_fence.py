@@ -13,6 +13,7 @@ from app.db import tables as t
 from app.db.jobs import jobs
 from app.db.refunds import claims, outcomes
 from app.db.refunds.outcomes import Recorded
+from app.domain.nouns.administration import COMMAND
 from app.domain.refund_update import RefundUpdate
 from app.queue import LocalQueue
 from app.refunds.runtime import Runtime
@@ -57,7 +58,7 @@ async def job_id(db):
     named = {
         "business_id": "studio",
         "timezone": "UTC",
-        "requested_by": "test",
+        "requested_by": COMMAND,
         "idempotency_key": "k",
     }
     accepted = await accept.accept(db, LocalQueue(), **named, request=Request(DAY, DAY, "all"))

@@ -10,10 +10,11 @@ from structlog.testing import capture_logs
 from worlds.queue import Unheard
 
 from app.api.layers.addresses import address_of, networks
-from app.auth.keys import Scope, create_key, revoke_key
+from app.auth.keys import Scope, create_key, disbelieve, revoke_key
 from app.config.settings import Settings
 from app.db import tables
 from app.db.access.businesses import create as create_business
+from app.db.core.dialect import now
 from app.main import create_app
 from app.rates import Buckets, Quota
 from app.serving import served
@@ -256,7 +257,16 @@ async def test_a_key_and_a_business_have_so_many_streams_at_once(world, settings
         ).scalar_one() == 1
 
 
-async def test_an_open_stream_ends_with_its_key(world, db):
+async def expires(db, prefix):
+    """Its end has come, and what was believed until then is over."""
+    async with db.write() as conn:
+        of_key = tables.api_keys.c.prefix == prefix
+        await conn.execute(tables.api_keys.update().where(of_key).values(expires_at=now()))
+    disbelieve(db, prefix)
+
+
+@pytest.mark.parametrize("ends_key", [revoke_key, expires])
+async def test_an_open_stream_ends_with_its_key(world, db, ends_key):
     app, http, keys = world
     job_id = await on_hold(http, keys["ours desk"])
     app.state.governor.look_again_seconds = 0.05
@@ -271,7 +281,7 @@ async def test_an_open_stream_ends_with_its_key(world, db):
             for lines in (chunks, others):
                 await anext(lines)
                 await anext(lines)
-            await revoke_key(db, keys["ours desk"].split("_")[1])
+            await ends_key(db, keys["ours desk"].split("_")[1])
             with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)):
                 async for _ in chunks:
                     pass
@@ -280,13 +290,17 @@ async def test_an_open_stream_ends_with_its_key(world, db):
         app.state.stopping.set()
 
 
+OF_LINKS = {"/v1/choices/{token}", "/v1/mail-preferences/{token}"}
+BACK_CHANNEL = "/v1/hooks/logout"
+
+
 def test_every_operation_that_needs_a_key_documents_when_it_is_refused():
     document = create_app(Settings()).openapi()
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             limited = operation["responses"].get("429")
-            # A client's own link is limited as a key is.
-            has_caller = bool(operation["security"]) or path == "/v1/choices/{token}"
+            # A client's own link is limited as a key is, and so is what claims to be the issuer's.
+            has_caller = bool(operation["security"]) or path in OF_LINKS | {BACK_CHANNEL}
             assert bool(limited) == has_caller, (method, path)
             if limited:
                 assert {"Retry-After", "RateLimit", "RateLimit-Policy"} == limited["headers"].keys()

@@ -3,7 +3,8 @@ import re
 import pytest
 import sqlalchemy as sa
 
-from app.auth.keys import BELIEVED_SECONDS, Scope, authenticate, create_key, list_keys, revoke_key
+from app.auth.belief import BELIEVED_SECONDS
+from app.auth.keys import Scope, authenticate, create_key, list_keys, revoke_key
 from app.db.access.businesses import create as create_business
 from app.db.core.engine import Database
 from app.db.tables import api_keys
@@ -71,7 +72,7 @@ async def test_unknown_wrong_garbled_and_revoked_keys_are_refused_in_the_same_wo
     await authenticate(db, f"Bearer {key}")
     assert await revoke_key(db, prefix)
     words.add(await refusal(db, f"Bearer {key}"))
-    assert words == {"This API key is unknown or has been revoked."}
+    assert words == {"This API key is unknown, has been revoked or has expired."}
 
 
 @pytest.mark.parametrize("header", [None, "", "Basic dXNlcjpwYXNz", "bck_abc_def"])
@@ -126,7 +127,7 @@ async def test_a_key_in_force_is_looked_up_once_in_a_while_and_one_that_is_none_
     for n in range(5):
         assert (
             await refusal(db, f"Bearer bck_{'x' * 12}_{str(n) * 43}")
-            == "This API key is unknown or has been revoked."
+            == "This API key is unknown, has been revoked or has expired."
         )
     assert len(asked) == 6
 

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 from app.api.cancellations import cancellation_bodies, refund_bodies
 from app.api.webhooks import webhook_bodies
 from app.auth import keys
-from app.cli.records import _MAX_NAME
+from app.cli.businesses import _MAX_NAME
 from app.config.settings import Settings
 from app.db import tables
 from app.db.access import businesses

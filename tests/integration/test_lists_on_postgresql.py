@@ -53,7 +53,7 @@ async def test_no_step_of_the_count_compares_every_session_with_every_booking(
         for statement in SEED:
             await conn.execute(sa.text(statement))
     statement = entitlement_totals._over_all(
-        lines.lines_of_many_sessions(lines.PolicyShape(include_attended=include_attended)),
+        lines.lines_of_many_sessions(lines.PolicyShape(include_attended=include_attended)).all,
         by_rule=False,
     )
     async with db.read() as conn:

@@ -18,13 +18,13 @@ STATEMENTS = {
     "sessions as cancelled": acceptances._SQLITE_CANCELLED,
     "sessions that are named": found_sessions._BY_ID,
     "lines to return": sa.select(
-        lines.lines_of_listed_sessions(lines.PolicyShape(include_attended=False))
+        lines.lines_of_listed_sessions(lines.PolicyShape(include_attended=False)).all
     ),
     "lines to return, attended ones too": sa.select(
-        lines.lines_of_listed_sessions(lines.PolicyShape(include_attended=True))
+        lines.lines_of_listed_sessions(lines.PolicyShape(include_attended=True)).all
     ),
     "totals": entitlement_totals._over_all(
-        lines.lines_of_listed_sessions(lines.PolicyShape(include_attended=False)), by_rule=False
+        lines.lines_of_listed_sessions(lines.PolicyShape(include_attended=False)).all, by_rule=False
     ),
 }
 

@@ -61,6 +61,11 @@ async def test_without_a_token_it_answers_only_who_calls_from_this_machine(calle
         assert (await http.get("/metrics")).status_code == 200
 
 
+async def test_beside_others_it_answers_nobody_without_a_token(caller):
+    async with caller(redis_url="redis://127.0.0.1:1") as http:
+        assert (await http.get("/metrics")).status_code == 404
+
+
 async def test_with_a_token_it_answers_whoever_has_it(caller):
     async with caller(host="192.0.2.7", metrics_token="s3cret") as http:
         assert (await http.get("/metrics")).status_code == 404

@@ -108,6 +108,9 @@ async def test_a_plan_and_an_acceptance_of_all_sessions_and_their_audit(business
     path = "/v1/bulk-cancellations"
     plan = json.loads(await business.holds_nobody_up(200, "POST", f"{path}/plan", a_cancellation()))
     assert len(plan["sessions"]) == business.sessions
+    # All of it is one client's, who stands for all who walk in.
+    telling = a_cancellation(messages={"clients": "email"})
+    await business.holds_nobody_up(200, "POST", f"{path}/plan/message", telling)
     # The first time makes the job; once more is answered with the same.
     accepting = a_cancellation(plan_digest=plan["digest"])
     job = json.loads(

@@ -20,7 +20,16 @@ from app.main import create_app
 from app.serving import served
 
 JOB = "019aab00-0000-7000-8000-0000000000aa"
-OURS = ("/", "/bulk-cancel", "/terms", f"/jobs/{JOB}", "/jobs", "/c/studio", "/choose/x.y")
+OURS = (
+    "/",
+    "/bulk-cancel",
+    "/terms",
+    f"/jobs/{JOB}",
+    "/jobs",
+    "/c/studio",
+    "/choose/x.y",
+    "/unsubscribe/x.y",
+)
 PAGES = (*OURS, "/docs")
 CONSOLE = Path(pages.__file__).parents[2] / "console"
 STRICT = {
@@ -57,6 +66,7 @@ UNKNOWN = (
     "/console/index.html",
     "/console/client.html",
     "/console/choose.html",
+    "/console/unsubscribe.html",
     "/console/docs.html",
     "/console/api.js/absent",
     "/console/api.js%00.css",
@@ -155,7 +165,7 @@ async def test_the_console_and_the_client_s_view_are_pages_of_their_own(http):
     assert (
         len({texts[path] for path in ("/", "/bulk-cancel", "/terms", "/jobs", f"/jobs/{JOB}")}) == 1
     )
-    assert len(set(texts.values())) == 4
+    assert len(set(texts.values())) == 5
     assert "/console/console.js" in texts["/"]
     assert "/console/client.js" in texts["/c/studio"]
 
@@ -179,7 +189,8 @@ async def test_a_page_that_has_not_changed_is_answered_304_and_none_is_shown_wit
         changed = await http.get(path, headers={"If-None-Match": '"other"'})
         assert (changed.status_code, changed.content) == (200, first.content)
     async with calling(
-        create_app(Settings(), database=app.state.service.db, queue=Unheard(), demo_key="bck_x_y")
+        create_app(Settings(), database=app.state.service.db, queue=Unheard(), demo_key="bck_x_y"),
+        Host="localhost",
     ) as other:
         assert (await other.get("/")).headers["ETag"] != (await http.get("/")).headers["ETag"]
 
@@ -198,7 +209,10 @@ async def test_head_answers_as_get_does_without_the_body_and_nothing_can_be_sent
                 k: v for k, v in got.headers.items() if k not in own
             }
             for method in ("POST", "PUT", "DELETE", "PATCH"):
-                assert (await http.request(method, path)).status_code == 405, (method, path)
+                # A mail program's one click is a POST, of a link that leads somewhere.
+                takes_posts = (method, path) == ("POST", "/unsubscribe/x.y")
+                expected = 404 if takes_posts else 405
+                assert (await http.request(method, path)).status_code == expected, (method, path)
 
 
 async def test_the_console_s_files_come_with_their_types_and_are_asked_for_each_time(http):
@@ -265,9 +279,38 @@ async def test_a_page_holds_a_key_only_where_the_service_was_told_to_give_it_awa
         for path in PAGES:
             assert Tags((await http.get(path)).text).keys() == []
             assert "bck_" not in (await http.get(path)).text
-    async with calling(create_app(Settings(), database=db, queue=Unheard(), demo_key=key)) as http:
+    demo = create_app(Settings(), database=db, queue=Unheard(), demo_key=key)
+    async with calling(demo, Host="127.0.0.1:8000") as http:
         for path in OURS:
             answer = await http.get(path)
             assert Tags(answer.text).keys() == [key]
             assert answer.text.count(key) == 1
             assert directives(answer.headers["Content-Security-Policy"]) == STRICT | TRUSTED_TYPES
+
+
+@pytest.mark.parametrize(
+    ("host", "is_given"),
+    [
+        ("127.0.0.1:8000", True),
+        ("localhost:8000", True),
+        ("[::1]:8000", True),
+        ("studio.example", False),
+        ("127.0.0.1.studio.example:8000", False),
+        ("localhost.studio.example", False),
+        ("192.168.1.20:8000", False),
+    ],
+)
+async def test_the_demo_gives_its_key_to_this_machine_by_its_own_names_alone(db, host, is_given):
+    demo = create_app(Settings(), database=db, queue=Unheard(), demo_key="bck_x_y")
+    async with calling(demo, Host=host) as http:
+        for path in OURS:
+            answer = await http.get(path)
+            assert answer.status_code == 200
+            assert ("bck_" in answer.text) == is_given, path
+
+
+async def test_the_demo_gives_its_key_to_no_other_machine(db):
+    demo = create_app(Settings(), database=db, queue=Unheard(), demo_key="bck_x_y")
+    elsewhere = httpx.ASGITransport(demo, client=("192.168.1.20", 4321))
+    async with httpx.AsyncClient(transport=elsewhere, base_url="http://localhost:8000") as http:
+        assert "bck_" not in (await http.get("/")).text

@@ -13,6 +13,7 @@ from app.config.settings import Settings
 from app.db.access import businesses
 from app.db.core import changes
 from app.db.core.engine import Database
+from app.domain.nouns.administration import COMMAND
 from app.queue import ArqQueue
 from app.refunds.runtime import Runtime
 from app.schedule.load import import_file
@@ -132,7 +133,7 @@ async def test_a_worker_that_hears_of_a_job_runs_it_to_its_end(db, queue):
     request = {
         "business_id": "studio",
         "timezone": "UTC",
-        "requested_by": "test",
+        "requested_by": COMMAND,
         "idempotency_key": "k",
     }
     job_id = (await accept.accept(db, queue, **request, request=Request(DAY, DAY, "all"))).job.id

@@ -183,6 +183,9 @@ def test_a_key_that_could_do_all_may_read_names_too_and_a_limited_one_may_not(da
     asyncio.run(_scopes(database_url, [could_all, "cancellations:read schedule:read"]))
     revise(database_url, command.upgrade, "head")
     could_all_now = f"audit:read {could_all}".replace("webhooks:", "terms:write webhooks:")
+    could_all_now = could_all_now.replace(
+        "audit:read ", "audit:read business:manage cancellations:approve "
+    )
     assert asyncio.run(_scopes(database_url)) == {
         "key-0": could_all_now,
         "key-1": "cancellations:read schedule:read",

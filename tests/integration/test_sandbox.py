@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import time
 from pathlib import Path
 
 import httpx
@@ -150,6 +149,26 @@ async def test_two_effects_under_one_reference_are_named_twice(upstream_sandbox)
         assert (await upstream_sandbox.books(service))["twice"] == {"r1": 2}
 
 
+async def test_forgotten_amounts_leave_a_payment_as_it_stood(upstream_sandbox):
+    whole = {"amount_minor": 2500, "currency": "USD"}
+    for payment_id, facts in (("pay1", {}), ("pay2", {"captured": False})):
+        document = whole | facts
+        answer = await upstream_sandbox.http.put(f"/payments/{payment_id}", json=document)
+        assert answer.status_code == 200
+    assert (await refund(upstream_sandbox, "k0", amount_minor=1000)).status_code == 201
+    await upstream_sandbox.faults(ignore_keys=True, forget_amounts=True)
+    rest = {"payment_id": "pay1", "amount_minor": 1500, "reference": "r2"}
+    for _ in range(2):  # what is left is made twice, and more than that is still refused
+        assert (await refund(upstream_sandbox, **rest)).status_code == 201
+        refused = await refund(upstream_sandbox, **rest | {"amount_minor": 1501})
+        assert refused.json()["code"] == "amount_exceeds_remaining"
+    refused = await refund(upstream_sandbox, payment_id="pay2")
+    assert refused.json()["code"] == "not_captured"
+    left = await upstream_sandbox.http.get("/payments/payments/pay1?business_id=studio")
+    assert left.json()["remaining_minor"] == 1500
+    assert (await upstream_sandbox.books("payments"))["twice"] == {"r2": 2}
+
+
 async def test_forgotten_keys_make_a_second_effect(upstream_sandbox):
     await upstream_sandbox.faults(forget_keys=True)
     await credit(upstream_sandbox)
@@ -206,10 +225,8 @@ async def test_a_dropped_connection_closes_at_once_and_quietly(
     await upstream_sandbox.faults(**{switch: 1})
     with caplog.at_level(logging.WARNING):
         for _ in range(5):
-            began = time.monotonic()
             with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)):
-                await refund(upstream_sandbox)
-            assert time.monotonic() - began < 0.5
+                await refund(upstream_sandbox)  # a time-out would be another error
     assert not caplog.records
     books = await upstream_sandbox.books()
     assert len(books["effects"]) == effects

@@ -11,6 +11,7 @@ from app.cancellation import accept, read
 from app.cancellation.request import Request
 from app.config.settings import Settings
 from app.db.access import businesses
+from app.domain.nouns.administration import COMMAND
 from app.queue import RUN_JOB, ArqQueue, deserialize, queue_name, redis_settings, serialize
 from app.refunds.runtime import Runtime
 from app.refunds.slices.run import run_slice
@@ -117,7 +118,7 @@ async def test_the_sweep_works_on_what_it_finds_though_its_prompts_are_taken(db)
     named = {
         "business_id": "studio",
         "timezone": "UTC",
-        "requested_by": "test",
+        "requested_by": COMMAND,
         "idempotency_key": "k",
     }
     job_id = (

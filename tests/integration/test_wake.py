@@ -12,6 +12,7 @@ from app.db.access import businesses
 from app.db.core.dialect import now
 from app.db.jobs.jobs import lock_any
 from app.db.tables import jobs, refunds
+from app.domain.nouns.administration import COMMAND
 from app.schedule.load import import_file
 
 WEEK = [
@@ -51,7 +52,7 @@ async def accepted(db, queue):
     named = {
         "business_id": "studio",
         "timezone": "UTC",
-        "requested_by": "test",
+        "requested_by": COMMAND,
         "idempotency_key": "k",
     }
     return (await accept.accept(db, queue, **named, request=Request(DAY, DAY, "all"))).job

@@ -5,8 +5,10 @@ from mutants.defects import Change, Defect, defect
 CHECKS = "tests/integration/cancellations/checks"
 RISKS = f"{CHECKS}/test_risks.py"
 BEHIND = f"{CHECKS}/test_behind_refunds.py"
+ONE = f"{CHECKS}/test_one_at_a_time.py"
 STREAMS = f"{CHECKS}/test_check_streams.py"
 TURNS = "app/refunds/plan_check/turns.py"
+LEASES = "app/db/access/plan_checks.py"
 CHECK = "app/refunds/plan_check/check.py"
 
 DEFECTS: tuple[Defect, ...] = (
@@ -80,9 +82,45 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     defect(
         "a business checks any number of plans at once",
-        "app/api/layers/governor.py",
-        "if who.business_id in self._checking:",
-        "if not self._checking.isdisjoint(()):",
+        "app/refunds/plan_check/lease.py",
+        "if not await lease.claim():",
+        "if not await lease.claim() and False:",
         STREAMS,
+        ONE,
+    ),
+    defect(
+        "a check waits for one that is dead for ever",
+        LEASES,
+        'index_elements=["business_id"], set_=taken, where=plan_checks.c.leased_until <= now()',
+        'index_elements=["business_id"], set_=taken, where=sa.false()',
+        ONE,
+    ),
+    defect(
+        "a check takes a lease that is not over",
+        LEASES,
+        'index_elements=["business_id"], set_=taken, where=plan_checks.c.leased_until <= now()',
+        'index_elements=["business_id"], set_=taken',
+        ONE,
+    ),
+    defect(
+        "a check lets its lease run out while it asks",
+        "app/refunds/plan_check/lease.py",
+        "await self._unless_away(self._renew)",
+        "await asyncio.sleep(0)",
+        ONE,
+    ),
+    defect(
+        "a check goes on when its lease is another's",
+        CHECK,
+        "while not (stopping.is_set() or lease.is_over):",
+        "while not stopping.is_set():",
+        ONE,
+    ),
+    defect(
+        "a check that has ended keeps its lease",
+        "app/refunds/plan_check/lease.py",
+        "await self._unless_away(self._release)",
+        "await asyncio.sleep(0)",
+        ONE,
     ),
 )

@@ -8,6 +8,7 @@ TERMS = "tests/integration/cancellations/choices/test_choice_terms.py"
 OWED = "tests/integration/test_owed_lines.py"
 CHOICE = "app/domain/nouns/choices.py"
 OFFER = "app/cancellation/choices/offer.py"
+BONUS = "tests/integration/cancellations/choices/test_bonus.py"
 
 DEFECTS: tuple[Defect, ...] = (
     defect(
@@ -40,7 +41,7 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     defect(
         "a link is believed whatever its code",
-        "app/cancellation/choices/links.py",
+        "app/encryption.py",
         "if not any(known):",
         "if not known:",
         LINKS,
@@ -98,8 +99,8 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "a choice whose prompt is lost is found by no sweep",
         "app/cancellation/choices/choose.py",
-        "await jobs.update(conn, job_id, due_at=now())",
-        "await jobs.update(conn, job_id)",
+        "await jobs.update(conn, job_id, is_shown=True, due_at=now())",
+        "await jobs.update(conn, job_id, is_shown=True)",
         MADE,
     ),
     defect(
@@ -108,5 +109,63 @@ DEFECTS: tuple[Defect, ...] = (
         "if terms.choice is None or asks(terms):",
         "if terms.choice is None or terms:",
         TERMS,
+    ),
+    defect(
+        "a poll does not see that a client has chosen",
+        "app/cancellation/choices/choose.py",
+        "is_shown=True, due_at=now()",
+        "due_at=now()",
+        MADE,
+    ),
+    defect(
+        "a job counts a client once for each refund of which they are asked",
+        "app/db/jobs/job_versions.py",
+        "sa.func.count(sa.distinct(refunds.c.client_id))",
+        "sa.func.count(refunds.c.client_id)",
+        MADE,
+    ),
+    defect(
+        "the time to choose goes by while a cancellation may be withdrawn",
+        "app/domain/owed/choice.py",
+        "return (hold_until or accepted_at) +",
+        "return accepted_at +",
+        "tests/unit/test_choice.py",
+        MADE,
+    ),
+    defect(
+        "a choice is over before it is open",
+        OFFER,
+        "    if not is_prepared:\n        return ChoiceStatus.WAITING\n",
+        "",
+        MADE,
+    ),
+    defect(
+        "value that is chosen is asked of the payments service",
+        "app/db/refunds/choices.py",
+        "            upstream=upstream_of(Method.PAYMENT, form).value,\n",
+        "",
+        BONUS,
+        MADE,
+    ),
+    defect(
+        "what is promised on top is not kept",
+        "app/db/refunds/choices.py",
+        '            bonus_minor=sa.bindparam("bonus"),\n',
+        "",
+        BONUS,
+    ),
+    defect(
+        "a history does not say that a client chose",
+        "app/db/refunds/choices.py",
+        "    await history.append(conn, [refund_id for refund_id, _ in bonuses], actor=ACTOR)\n",
+        "",
+        MADE,
+    ),
+    defect(
+        "a form that follows the chosen one has the bonus too",
+        "app/db/refunds/legs.py",
+        '"business_id, job_id, session_id, booking_id, client_id, line_no, method, payment_id, currency"',
+        '"business_id, job_id, session_id, booking_id, client_id, line_no, method, payment_id, currency, bonus_minor"',
+        BONUS,
     ),
 )

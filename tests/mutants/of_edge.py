@@ -109,7 +109,7 @@ DEFECTS: tuple[Defect, ...] = (
         "governor: keys of a business are not counted together",
         "app/api/layers/governor.py",
         "(self._by_business, who.business_id)",
-        "(self._by_business, who.key_prefix)",
+        "(self._by_business, who.counted_as)",
         GOVERNOR,
     ),
     defect(
@@ -268,14 +268,14 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     defect(
         "edge: a key is believed for good",
-        "app/auth/keys.py",
+        "app/auth/belief.py",
         "if known is not None and clock() < known.until else None",
         "if known is not None else None",
         KEYS,
     ),
     defect(
         "edge: a key revoked here is believed on",
-        "app/auth/keys.py",
+        "app/auth/belief.py",
         "        del believing[digest]\n",
         "        pass\n",
         KEYS,

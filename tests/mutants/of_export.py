@@ -7,9 +7,32 @@ XLSX = "tests/integration/cancellations/test_audit_xlsx.py"
 RESUMED = "tests/integration/cancellations/test_resumed_audits.py"
 AUDIT = "tests/integration/cancellations/test_audit_csv.py"
 BROKEN = "tests/integration/test_broken_off.py"
+TOLD = "tests/integration/messages/test_message_status.py"
 HALF = "tests/integration/cancellations/test_half_exports.py"
+STREAMS = "tests/integration/cancellations/test_streams.py"
 
 DEFECTS: tuple[Defect, ...] = (
+    defect(
+        "the audit tells of the message that came first",
+        "app/db/messages/pages.py",
+        "_M.edition.desc()",
+        "_M.edition",
+        f"{TOLD}::test_of_two_editions_the_newer_one_counts",
+    ),
+    defect(
+        "the audit's map has of several messages that which was written last",
+        "app/db/messages/pages.py",
+        "postgresql.aggregate_order_by(_M.status, _M.edition)",
+        "_M.status",
+        f"{TOLD}::test_read_at_once_they_are_those_that_are_looked_up_one_by_one",
+    ),
+    defect(
+        "the audit looks for messages of jobs that tell no client",
+        "app/db/jobs/audit_rows.py",
+        "return told is not None and told.clients is not ToldBy.NONE",
+        "return True",
+        f"{TOLD}::test_a_job_that_tells_no_client_looks_nothing_up",
+    ),
     defect(
         "PostgreSQL quotes every cell of the export",
         "app/cancellation/audit/audit_csv.py",
@@ -115,5 +138,12 @@ DEFECTS: tuple[Defect, ...] = (
         "if after is not None and after > last:",
         "if False:",
         RESUMED,
+    ),
+    defect(
+        "a streamed event begins with its id, which is kept of one that was cut off",
+        "app/api/cancellations/cancellation_streams.py",
+        'return b"event: %s\\ndata: %s\\n%s\\n" % (name.encode(), data, number)',
+        'return b"%sevent: %s\\ndata: %s\\n\\n" % (number, name.encode(), data)',
+        f"{STREAMS}::test_what_was_cut_off_is_asked_for_again_by_who_keeps_ids_too_early",
     ),
 )

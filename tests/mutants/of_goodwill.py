@@ -37,6 +37,27 @@ DEFECTS: tuple[Defect, ...] = (
         LINES,
     ),
     defect(
+        "a booking whose line is of 0 is none of those of which nothing was paid",
+        "app/db/terms/goodwill.py",
+        "sa.case((column > _NOTHING,",
+        "sa.case((column >= _NOTHING,",
+        LINES,
+    ),
+    defect(
+        "a booking that was paid with money and credits is taken for one of money alone",
+        "app/db/terms/rule_tree.py",
+        "both = (one, BY_PAYMENT + BY_CREDITS)",
+        "both = (one, one)",
+        LINES,
+    ),
+    defect(
+        "grants refer to sessions of a table that PostgreSQL has never counted",
+        "app/db/terms/goodwill.py",
+        "await statistics.count_young_job_sessions(conn)",
+        "",
+        f"{GOODWILL}::test_the_sessions_of_a_job_are_counted_before_grants_refer_to_them",
+    ),
+    defect(
         "the expansion forgets goodwill",
         "app/cancellation/owed/lines.py",
         "return goodwill.with_grants(lines, goodwill.frozen_bookings(source))",
@@ -45,9 +66,9 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     defect(
         "an acceptance does not keep for whom goodwill is",
-        "app/cancellation/accept.py",
-        "if totals.goodwill_grants and job.terms is not None:",
-        "if job.terms is None:",
+        "app/cancellation/taking.py",
+        "if totals.goodwill_grants and lines.terms is not None and lines.given is not None:",
+        "if lines.terms is None:",
         GOODWILL,
     ),
     defect(
@@ -91,5 +112,19 @@ DEFECTS: tuple[Defect, ...] = (
         "_add(pending, RefundSum(totals.goodwill_grants, {}, totals.goodwill_credits), 1)",
         "",
         GOODWILL,
+    ),
+    defect(
+        "goodwill for who paid goes to who used credits",
+        "app/domain/owed/goodwill.py",
+        "(has_payment and GoodwillFor.PAID in goodwill.given_for)",
+        "(GoodwillFor.PAID in goodwill.given_for)",
+        RULE,
+    ),
+    defect(
+        "a membership's booking gets no goodwill where the word is free",
+        "app/domain/owed/goodwill.py",
+        "not {GoodwillFor.MEMBERSHIP, GoodwillFor.FREE}.isdisjoint(goodwill.given_for)",
+        "GoodwillFor.MEMBERSHIP in goodwill.given_for",
+        RULE,
     ),
 )

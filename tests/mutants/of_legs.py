@@ -1,11 +1,17 @@
 """The defects that `make mutants` seeds in legs: what follows a refusal, when, and how much."""
 
-from mutants.defects import Defect, defect
+from mutants.defects import Change, Defect, defect
 
 LADDER = "tests/unit/test_ladder.py"
 LEGS = "tests/integration/cancellations/legs/test_legs.py"
 LATE = "tests/integration/cancellations/legs/test_late_legs.py"
 OWED = "tests/integration/test_owed_lines.py"
+KILLED = (
+    "tests/crash/test_leg_points.py"
+    "::test_each_line_moves_once_in_the_form_that_works_though_a_worker_is_killed_at"
+)
+HOOKS = "tests/integration/cancellations/hooks/test_hooks_of_forms.py"
+STRIPE_HOOKS = "tests/integration/cancellations/stripe_hooks/test_stripe_legs.py"
 
 DEFECTS: tuple[Defect, ...] = (
     defect(
@@ -185,5 +191,130 @@ DEFECTS: tuple[Defect, ...] = (
         "form is RefundForm.STORE_CREDIT and code in HAS_NO_ACCOUNT",
         "code in HAS_NO_ACCOUNT",
         LADDER,
+    ),
+    Defect(
+        "legs: a refusal is recorded in one commit and its leg in the next",
+        (
+            Change(
+                "app/db/refunds/outcomes.py",
+                "if following := _following(outcomes, changed):\n        await legs.add(conn, following)",
+                "",
+            ),
+            Change(
+                "app/refunds/settle.py",
+                "if len(changed) != len(group):",
+                "async with runtime.db.write() as conn:\n"
+                "        if following := outcomes._following(group, changed):\n"
+                "            await outcomes.legs.add(conn, following)\n"
+                "    if len(changed) != len(group):",
+            ),
+        ),
+        (f"{KILLED}[sqlite-next_leg.committed@1 done]",),
+    ),
+    defect(
+        "legs: value is looked up among returns",
+        "app/gateways/by_reference.py",
+        "operation = self._operations.get(order.form)\n        if operation is None:  # it was never asked",
+        "operation = self._operations.get(RefundForm.ORIGINAL)\n        if operation is None:",
+        f"{KILLED}[sqlite-look_up.credit.after@1 done]",
+    ),
+    defect(
+        "legs: hooks of value are looked for at the service that was paid",
+        "app/db/refunds/inbound_events.py",
+        "refunds.c.id == refund_id, refunds.c.upstream == method",
+        "refunds.c.id == refund_id, refunds.c.method == method",
+        HOOKS,
+    ),
+    defect(
+        "legs: nothing follows what a look-up finds failed",
+        "app/refunds/execute.py",
+        "            return await go_on(found)\n        if settings",
+        "            return found\n        if settings",
+        HOOKS,
+        STRIPE_HOOKS,
+    ),
+    defect(
+        "legs: a leg is written though its refusal was not",
+        "app/db/refunds/outcomes.py",
+        "(leg := one.update.next_leg) is not None and one.id in changed",
+        "(leg := one.update.next_leg) is not None",
+        LATE,
+    ),
+    defect(
+        "legs: a second leg before the verdict on the first: a look-up that was not answered says there is none",
+        "app/refunds/decide.py",
+        "        case Indeterminate(why, retry_after):\n            return policy.unknown(why, quiet_in_seconds=context.pause(at_least=retry_after or 0.0))\n",
+        "        case Indeterminate():\n            return _rejected(context, refusal)\n",
+        LADDER,
+    ),
+    defect(
+        "legs: a second leg before the verdict on the first: the service has no such form any more",
+        "app/refunds/decide.py",
+        "update.failure_code == FORM_NOT_SUPPORTED and claimed.attempts > 1",
+        "claimed.attempts < 1",
+        LADDER,
+    ),
+    defect(
+        "legs: a line has any number of legs",
+        "app/refunds/legs/ladder.py",
+        "refused.leg >= MAX_LEGS or refused",
+        "refused",
+        LADDER,
+    ),
+    defect(
+        "legs: the rest of a disputed payment is returned",
+        "app/refunds/legs/next_leg.py",
+        "PaymentFacts(left, currency, disputed=False) if",
+        "PaymentFacts(left, currency) if",
+        LATE,
+    ),
+    defect(
+        "legs: a rest of another currency is returned",
+        "app/refunds/legs/next_leg.py",
+        " if currency == order.currency:",
+        " if currency:",
+        LATE,
+    ),
+    defect(
+        "legs: credits that are refused go on as value",
+        "app/refunds/legs/next_leg.py",
+        "update.status != RefundStatus.REJECTED or claimed.payment_id is None",
+        "update.status != RefundStatus.REJECTED",
+        LEGS,
+    ),
+    defect(
+        "legs: a payment of several bookings is let go for one of them",
+        "app/db/refunds/legs.py",
+        "this.c.kept_amount_minor == 0, ceilings.c.paid == this.c.amount_minor",
+        "this.c.kept_amount_minor == 0, ceilings.c.paid >= this.c.amount_minor",
+        LEGS,
+    ),
+    defect(
+        "legs: a late one stands beside the next one",
+        "app/db/refunds/legs.py",
+        "        elif last.status != RefundStatus.SKIPPED:\n            continue\n",
+        "",
+        LATE,
+    ),
+    defect(
+        "legs: of two late ones both stand",
+        "app/db/refunds/legs.py",
+        "    if len(late) > 1:\n        return []\n",
+        "    if not late:\n        return []\n",
+        LATE,
+    ),
+    defect(
+        "legs: a late one stands beside another that stands",
+        "app/db/refunds/legs.py",
+        "if all(one in late or one.status == RefundStatus.REPLACED for one in earlier):",
+        "if late:",
+        LATE,
+    ),
+    defect(
+        "legs: a leg forgets by which rule its line is kept in part",
+        "app/db/refunds/legs.py",
+        "coalesce(r.kept_by, CASE WHEN n.amount_minor < r.amount_minor THEN '{part_refunded}' END)",
+        "CASE WHEN n.amount_minor < r.amount_minor THEN '{part_refunded}' END",
+        LATE,
     ),
 )

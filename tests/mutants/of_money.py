@@ -12,7 +12,7 @@ RESOLUTIONS = "tests/integration/cancellations/test_resolutions.py"
 DEFECTS: tuple[Defect, ...] = (
     defect(
         "a refused plan's sums are no lists",
-        "app/cancellation/accept.py",
+        "app/cancellation/taking.py",
         '"now": totals_fields(totals)',
         '"now": asdict(totals)',
         CREATE,

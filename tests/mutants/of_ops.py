@@ -12,6 +12,9 @@ LENGTHS = "tests/integration/test_lengths.py"
 SERVICES = "tests/unit/test_services.py"
 TEST_MODE = "tests/integration/test_test_mode.py"
 
+PRODUCTION = "tests/unit/test_production.py"
+HOSTS = "tests/integration/test_hosts.py"
+
 DEFECTS: tuple[Defect, ...] = (
     defect(
         "a variable that is no setting is passed over",
@@ -187,5 +190,76 @@ DEFECTS: tuple[Defect, ...] = (
         'url.database in {None, "", ":memory:"}',
         "url.database is None",
         SETTINGS,
+    ),
+    defect(
+        "start: clear text goes anywhere",
+        "app/config/production.py",
+        'if url.scheme == "http" and not is_here(host) and not is_named(host, allowed):',
+        "if False:",
+        f"{PRODUCTION}::test_clear_text_goes_no_further_than_this_machine_unless_its_host_is_named",
+    ),
+    defect(
+        "start: a password out of an example is taken",
+        "app/config/production.py",
+        "password.lower() in {*_KNOWN_PASSWORDS, user}",
+        "password == user",
+        f"{PRODUCTION}::test_a_password_that_everybody_knows_is_refused",
+    ),
+    defect(
+        "start: nothing need seal what is secret",
+        "app/config/production.py",
+        "not settings.test_mode and settings.secrets_key is None",
+        "False",
+        f"{PRODUCTION}::test_without_a_key_nothing_secret_could_be_kept",
+    ),
+    defect(
+        "start: an API for others needs no name",
+        "app/cli/servers.py",
+        "require_safe(config, listens_on=host)",
+        "require_safe(config)",
+        "tests/acceptance/test_configuration.py::test_an_api_for_others_must_know_its_names",
+    ),
+    defect(
+        "start: check-config shows secrets",
+        "app/cli/configuration.py",
+        "return _NOT_SHOWN if name in SECRETS and not _is_plain(name, value) else str(value)",
+        'return getattr(value, "get_secret_value", lambda: str(value))()',
+        "tests/acceptance/test_configuration.py"
+        "::test_every_setting_is_printed_with_its_source_and_no_secret",
+    ),
+    defect(
+        "start: a secret is both in a file and beside it",
+        "app/config/environment.py",
+        "    if setting in present:\n",
+        "    if False:\n",
+        "tests/acceptance/test_configuration.py::test_a_secret_is_given_once",
+    ),
+    defect(
+        "hosts: any name below any is taken",
+        "app/config/hosts.py",
+        "host.endswith(name[1:])",
+        "host.endswith(name[2:])",
+        f"{HOSTS}::test_any_other_is_told_that_there_is_no_such_name",
+    ),
+    defect(
+        "hosts: probes must know a name",
+        "app/api/layers/hosts.py",
+        'scope["path"] in _OF_MACHINES or ',
+        "",
+        f"{HOSTS}::test_probes_ask_by_any_address",
+    ),
+    defect(
+        "hosts: nobody looks",
+        "app/main.py",
+        "    if names is not None:\n",
+        "    if False:\n",
+        f"{HOSTS}::test_any_other_is_told_that_there_is_no_such_name",
+    ),
+    defect(
+        "metrics: whoever is on this machine may read them in production",
+        "app/api/metrics.py",
+        "        settings.embedded\n        and not proxied",
+        "        not proxied",
+        "tests/integration/test_metrics.py",
     ),
 )

@@ -36,8 +36,8 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "a job that begins, ends or is retried keeps its version",
         "app/db/jobs/jobs.py",
-        'if values.keys() != {"due_at"}:',
-        'if values.keys() & {"expanded_sessions"}:',
+        'if is_shown or values.keys() != {"due_at"}:',
+        'if is_shown or values.keys() & {"expanded_sessions"}:',
         VERSIONS,
         MODEL,
     ),
@@ -58,7 +58,7 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "a public page outlives the cancellation of its sessions",
         "app/db/jobs/acceptances.py",
-        "    changes.note_schedule(job.business_id)\n",
+        "    if cancels:\n        changes.note_schedule(job.business_id)\n",
         "",
         ANSWERS,
     ),

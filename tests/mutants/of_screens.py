@@ -43,11 +43,70 @@ PRESS_CUT = (
 WHOLE = f"{AUDIT}::test_files_of_a_job_are_saved_whole_or_not_at_all"
 NO_AUDIT = f"{AUDIT}::test_a_key_that_may_not_read_the_audit_cancels_without_its_files"
 
+BEGUN = "tests/browser/test_begun.py::test_select_all_takes_what_is_to_come_and_what_has_begun_is_ticked_one_by_one"
+CLOCK = "tests/browser/test_begun.py::test_what_has_begun_is_told_by_the_service_s_clock_and_not_the_device_s"
+
 DEFECTS: tuple[Defect, ...] = (
     defect(
+        "screens: select all takes what has begun",
+        f"{CONSOLE}/session_list.js",
+        "(isShown(entry) && isToCome(entry))) tick",
+        "isShown(entry)) tick",
+        BEGUN,
+    ),
+    defect(
+        "screens: a range takes what has begun",
+        f"{CONSOLE}/session_list.js",
+        "isShown(one) && (!on || isToCome(one))",
+        "isShown(one)",
+        BEGUN,
+    ),
+    defect(
+        "screens: a reload ticks what has begun since",
+        f"{CONSOLE}/session_list.js",
+        "(entry.hasBegun ? begunThen : toComeThen).has",
+        "[...begunThen, ...toComeThen].includes",
+        "tests/browser/test_ticks.py::test_what_has_begun_since_it_was_ticked_is_not_ticked_by_a_reload",
+    ),
+    defect(
+        "screens: a series takes what has begun or is hidden",
+        f"{CONSOLE}/session_list.js",
+        "(one) => isToCome(one) && isShown(one) && !isTicked(one)",
+        "(one) => !isTicked(one)",
+        "tests/browser/test_ticks.py::test_a_series_and_all_of_an_instructor_are_taken_by_one_more_press_of_a_key",
+    ),
+    defect(
+        "screens: the last question has no warnings",
+        f"{CONSOLE}/confirm.js",
+        "warningsOf(plan),",
+        "",
+        "tests/browser/test_confirm.py::test_the_last_question_repeats_warnings_reason_and_sessions_and_alone_has_the_colour_of_danger",
+    ),
+    defect(
+        "screens: a press returns at once by default",
+        f"{CONSOLE}/plan_panel.js",
+        '  [600, "After 10 minutes"],\n  [0, "At once"],',
+        '  [0, "At once"],\n  [600, "After 10 minutes"],',
+        "tests/browser/test_confirm.py::test_for_ten_minutes_a_press_can_be_undone_from_any_page_and_nothing_was_returned",
+    ),
+    defect(
+        "screens: what is past looks like what is to come",
+        f"{CONSOLE}/week.js",
+        'element.classList.toggle("past", Date.parse(session.ends_at) <= now());',
+        "",
+        "tests/browser/test_grid.py::test_on_a_phone_today_is_the_first_day_in_sight_and_what_is_over_is_dimmed",
+    ),
+    defect(
+        "screens: what has begun is told by the device's clock",
+        f"{CONSOLE}/clock.js",
+        "Date.now() + ahead",
+        "Date.now()",
+        CLOCK,
+    ),
+    defect(
         "screens: an amount that came back elsewhere is sent in major units",
-        "app/console/attention.js",
-        "Math.round(amount.value * 10 ** decimals(refund.currency))",
+        "app/console/resolve.js",
+        "Math.round(amount.value * 10 ** decimals(first.currency))",
         "Math.round(amount.value)",
         "tests/browser/test_trouble.py::test_refunds_that_fail_are_resolved_by_hand_or_tried_again",
     ),
@@ -97,7 +156,7 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "a week without sessions is a blank page",
         f"{CONSOLE}/bulk_cancel.js",
-        "if (list.stands && JSON",
+        "if (list.stands && !list.isBehind() && JSON",
         "if (JSON",
         EMPTY,
     ),
@@ -138,35 +197,35 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     defect(
         "a status has no words",
-        f"{CONSOLE}/words.js",
+        f"{CONSOLE}/states.js",
         '  queued: { ...open, name: "Queued" },\n',
         "",
         WORDS,
     ),
     defect(
         "what is on hold is being processed",
-        f"{CONSOLE}/words.js",
+        f"{CONSOLE}/states.js",
         ', accepted: "Your job is on hold: nothing is returned before that ends."',
         "",
         HELD,
     ),
     defect(
         "what was undone is cancelled",
-        f"{CONSOLE}/words.js",
+        f"{CONSOLE}/states.js",
         '    sessions: "scheduled again",\n',
         "",
         HELD,
     ),
     defect(
         "what was undone is still to be returned",
-        f"{CONSOLE}/words.js",
-        '    owed: "Would have returned",\n',
-        "",
+        f"{CONSOLE}/states.js",
+        '    owed: "Would have returned",\n    refunds: {',
+        "    refunds: {",
         HELD,
     ),
     defect(
         "what was undone had nothing to return",
-        f"{CONSOLE}/words.js",
+        f"{CONSOLE}/states.js",
         '    refunds: { skipped: "Not returned" },\n',
         "",
         HELD,
@@ -267,8 +326,8 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "a row that can't be drawn takes the list with it",
         f"{CONSOLE}/session_list.js",
-        "drawn(() => described(session), () => [",
-        "described(session) ?? (() => [",
+        "drawn(() => described(session, at), () => [",
+        "described(session, at) ?? (() => [",
         BROKEN,
     ),
     defect(
@@ -344,7 +403,7 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     defect(
         "a rule that keeps something has no words",
-        f"{CONSOLE}/words.js",
+        f"{CONSOLE}/states.js",
         '  override: "By exception",\n',
         "",
         KEPT,

@@ -5,6 +5,7 @@ from mutants.defects import Defect, defect
 RULE = "tests/unit/test_terms.py"
 OWED = "tests/integration/test_owed_lines.py"
 TERMS = "tests/integration/cancellations/test_terms.py"
+EVERY = "tests/integration/cancellations/legs/test_every_currency.py"
 
 DEFECTS: tuple[Defect, ...] = (
     defect(
@@ -82,7 +83,7 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "credits are to hold from now on, and not from acceptance on",
         "app/refunds/slices/lanes.py",
-        "job.requested_at + timedelta(days=days)",
+        "job.accepted_at + timedelta(days=days)",
         "datetime.now(job.requested_at.tzinfo) + timedelta(days=days)",
         TERMS,
     ),
@@ -100,5 +101,65 @@ DEFECTS: tuple[Defect, ...] = (
         "one.amount_minor > (line.amount_minor or 0)",
         "one.amount_minor > 10**12",
         TERMS,
+    ),
+    defect(
+        "who cancelled late bears a second fee",
+        "app/domain/owed/terms.py",
+        "if is_payment and terms.has_fee and not had_fee else",
+        "if is_payment and terms.has_fee else",
+        RULE,
+    ),
+    defect(
+        "a fee is taken of what a person said comes back",
+        "app/domain/owed/terms.py",
+        "    if action is OverrideAction.RETURN:\n        return LineShare.RETURNED\n",
+        "",
+        RULE,
+    ),
+    defect(
+        "each line bears its own share of a booking's fee, and nobody the remainder",
+        "app/domain/owed/terms.py",
+        "fees[place] = fee * from_here // whole - fee * (from_here - amount) // whole",
+        "fees[place] = fee * amount // whole",
+        RULE,
+        OWED,
+    ),
+    defect(
+        "a fee of each line is one of the booking",
+        "app/domain/owed/terms.py",
+        "if terms.keep_per is KeepPer.LINE:",
+        "if terms.keep_per is None:",
+        OWED,
+    ),
+    defect(
+        "the database takes a booking's fee of each line",
+        "app/db/terms/owed_lines.py",
+        "terms.has_fee and terms.keep_per is KeepPer.BOOKING",
+        "terms.has_fee and terms.keep_per is None",
+        OWED,
+        EVERY,
+    ),
+    defect(
+        "the database's fixed sum is that of any currency",
+        "app/db/terms/owed_lines.py",
+        'fee += fixed_sum(sa.bindparam("keep_fixed", type_=_TEXT), currency)',
+        'fee += fixed_sum(sa.bindparam("keep_fixed", type_=_TEXT), sa.literal("CAD"))',
+        OWED,
+        EVERY,
+    ),
+    defect(
+        "four decimals are printed as two",
+        "app/domain/money.py",
+        "return 4 if currency in DECIMALS_4 else 2",
+        "return 2",
+        "tests/unit/test_money.py",
+        EVERY,
+    ),
+    defect(
+        "PostgreSQL prints three decimals as two",
+        "app/db/jobs/audit_rows.py",
+        "listed = {0: DECIMALS_0, 3: DECIMALS_3, 4: DECIMALS_4}",
+        "listed = {0: DECIMALS_0, 4: DECIMALS_4}",
+        EVERY,
     ),
 )

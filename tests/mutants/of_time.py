@@ -143,7 +143,7 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     defect(
         "time: the audit prints hours in UTC",
-        "app/cancellation/accept.py",
+        "app/cancellation/taking.py",
         "return acceptances.Clock(times.timezone, times.starts_local)",
         "return acceptances.Clock(times.timezone, of.starts_at.isoformat()[:19])",
         AUDIT,

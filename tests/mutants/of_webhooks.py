@@ -7,9 +7,11 @@ ENDPOINTS = "tests/integration/webhooks/test_endpoints.py"
 RECEIVERS = "tests/integration/webhooks/test_receivers.py"
 TOLD = "tests/integration/webhooks/test_told.py"
 SCHEDULE = "tests/unit/test_retries.py"
-LANE = "app/webhooks/lane.py"
+LANE = "app/lanes/lane.py"
+START = "app/lanes/start.py"
+ATTEMPT = "app/webhooks/attempt.py"
 BATCH = "app/webhooks/batch.py"
-SHARE = "app/webhooks/share.py"
+SHARE = "app/lanes/share.py"
 SHARES = "tests/unit/test_share.py"
 DELIVERIES_INTERRUPTED = "tests/integration/webhooks/test_deliveries_interrupted.py"
 DELIVERY_LANES = "tests/integration/webhooks/test_delivery_lanes.py"
@@ -40,7 +42,7 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     defect(
         "each commit of refunds has deliveries looked for",
-        DELIVER,
+        START,
         "return LOOK_SECONDS if pinched else _TOGETHER_SECONDS",
         "return _TOGETHER_SECONDS",
         f"{DELIVERIES}::test_while_refunds_go_on_commits_prompt_no_more_often_than_the_clock",
@@ -61,7 +63,7 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     defect(
         "retry-after makes a pause shorter",
-        "app/webhooks/retries.py",
+        "app/lanes/back_off.py",
         "return max(pause, min(",
         "return pause if not retry_after_seconds else (min(",
         SCHEDULE,
@@ -69,8 +71,8 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "an eleventh attempt",
         "app/webhooks/retries.py",
-        "if tries > len(PAUSES_SECONDS):",
-        "if tries > len(PAUSES_SECONDS) + 1:",
+        "        tries,\n",
+        "        min(tries, len(PAUSES_SECONDS)),\n",
         f"{DELIVERIES}::test_ten_attempts_are_made_by_the_schedule_under_one_id_and_then_it_has_failed",
     ),
     defect(
@@ -204,13 +206,13 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "what is cut off by a stop is not given back",
         LANE,
-        "    except asyncio.CancelledError:\n        _give_back(lane, batch, claimed)\n",
+        "    except asyncio.CancelledError:\n        _give_back(lane, claimed)\n",
         "    except asyncio.CancelledError:\n",
         f"{DELIVERIES_INTERRUPTED}::test_a_worker_that_is_stopped_while_a_call_hangs_ends_soon_and_another_makes_it",
     ),
     defect(
         "what is cut off by a stop is an attempt",
-        LANE,
+        ATTEMPT,
         "(False, 0.0, None, None, None, None)",
         "(False, 5.0, None, None, None, 0)",
         f"{DELIVERIES_INTERRUPTED}::test_a_worker_that_is_stopped_while_a_call_hangs_ends_soon_and_another_makes_it",
@@ -218,13 +220,13 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "a stop waits for every call",
         LANE,
-        "timeout=_GRACE_SECONDS)",
+        "timeout=lane.way.grace_seconds)",
         "timeout=None)",
         f"{DELIVERIES_INTERRUPTED}::test_a_worker_that_is_stopped_while_a_call_hangs_ends_soon_and_another_makes_it",
     ),
     defect(
         "a stop waits for no call",
-        LANE,
+        "app/lanes/way.py",
         "_GRACE_SECONDS: Final = 1.0",
         "_GRACE_SECONDS: Final = 0.0",
         f"{DELIVERIES_INTERRUPTED}::test_a_call_that_ends_while_the_worker_stops_counts",
@@ -239,14 +241,14 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "a failing endpoint is called by many",
         LANE,
-        "_MAX_WINDOW) if delivered else 1",
-        "_MAX_WINDOW) if delivered else 4",
+        "MAX_WINDOW) if came.went_well else 1",
+        "MAX_WINDOW) if came.went_well else 4",
         f"{DELIVERY_LANES}::test_a_failing_endpoint_is_called_one_at_a_time_and_a_healthy_one_by_more_and_more",
     ),
     defect(
         "a healthy endpoint is called by few",
         LANE,
-        "min(2 * lane.window, _MAX_WINDOW)",
+        "min(2 * lane.window, MAX_WINDOW)",
         "4",
         f"{DELIVERY_LANES}::test_a_failing_endpoint_is_called_one_at_a_time_and_a_healthy_one_by_more_and_more",
     ),
@@ -260,8 +262,8 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "while refunds run deliveries have what the thread leaves them, which may be nothing",
         SHARE,
-        "max(SHARE * had, LEAST * passed)",
-        "SHARE * had",
+        "max(self._of_thread * had, LEAST * passed)",
+        "self._of_thread * had",
         f"{SHARES}::test_however_little_time_the_thread_has_deliveries_go_on",
     ),
     defect(
@@ -288,8 +290,8 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "an embedded process delivers as it refunds",
         "app/services.py",
-        ", yields=runtime.is_at_work)",
-        ")",
+        "delivering_from(db, runtime.settings, runtime.stopping, yields=runtime.is_at_work)",
+        "delivering_from(db, runtime.settings, runtime.stopping)",
         "tests/crash/test_webhooks.py::test_an_embedded_process_refunds_first_and_delivers_then",
     ),
     defect(
@@ -323,7 +325,7 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "a stock is kept for an endpoint that fails",
         LANE,
-        "    if not delivered:\n        _give_back_stock(context, lane)\n",
+        "    if came.went_well is False:\n        _give_back_stock(context, lane)\n",
         "",
         f"{DELIVERY_LANES}::test_what_was_claimed_for_an_endpoint_that_then_fails_is_given_back_untried",
     ),
@@ -337,20 +339,20 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "what was claimed for too long is lost until its lease ends",
         LANE,
-        "        context.share.ended(1)\n        _give_back(lane, batch, claimed)\n    return None",
+        "        context.share.ended(1)\n        _give_back(lane, claimed)\n    return None",
         "        context.share.ended(1)\n    return None",
         f"{DELIVERY_LANES}::test_what_has_been_claimed_for_long_and_not_been_sent_is_claimed_anew",
     ),
     defect(
         "failing endpoints take all lanes",
-        DELIVER,
+        START,
         "_MAX_FAILING_LANES: Final = 96",
         "_MAX_FAILING_LANES: Final = 128",
         f"{DELIVERY_LANES}::test_many_failing_endpoints_leave_lanes_for_healthy_ones",
     ),
     defect(
         "one lane for all endpoints",
-        DELIVER,
+        START,
         "_MAX_LANES: Final = 128",
         "_MAX_LANES: Final = 1",
         f"{DELIVERY_LANES}::test_a_slow_endpoint_and_a_hanging_one_delay_no_healthy_one",
@@ -364,9 +366,9 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     defect(
         "a secret that can't be opened is the endpoint's failure",
-        LANE,
-        "lane.results.add(came(False, _UNREADABLE_WAITS_SECONDS, None, None, None, None))",
-        'lane.results.add(came(False, _UNREADABLE_WAITS_SECONDS, None, "secret", None, 0))',
+        ATTEMPT,
+        "came(False, _UNREADABLE_WAITS_SECONDS, None, None, None, None), None)",
+        'came(False, _UNREADABLE_WAITS_SECONDS, None, "secret", None, 0), None)',
         f"{DELIVERIES_INTERRUPTED}::test_a_secret_that_can_t_be_opened_waits_for_the_operator_and_fails_no_endpoint",
     ),
     defect(
@@ -392,7 +394,7 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     defect(
         "who has waited is behind who has more",
-        DELIVER,
+        START,
         ", key=lambda one: served_at.get(one[0], 0.0))",
         ", key=lambda one: 0.0)",
         "tests/unit/test_lanes.py",

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from app.auth.keys import Scope
+from app.auth.callers import CallerKind
+from app.auth.roles import Role, Scope
 from app.db.tables import webhooks as webhook_tables
 from app.domain import events, statuses
 from app.domain.owed import goodwill, terms
@@ -21,7 +22,7 @@ ENUMS = sorted(
         for one in vars(module).values()
         if isinstance(one, type) and issubclass(one, StrEnum) and one is not StrEnum
     }
-    | {Scope},
+    | {CallerKind, Role, Scope},
     key=lambda one: one.__name__,
 )
 
@@ -54,6 +55,8 @@ def test_every_class_that_it_names_is_one():
         "app.domain.nouns.cancellations",
         "app.db.jobs.job",
     )
-    modules = [importlib.import_module(name) for name in (*places, "app.auth.keys")]
+    modules = [
+        importlib.import_module(name) for name in (*places, "app.auth.callers", "app.auth.roles")
+    ]
     named = {word for word in WORDS if re.fullmatch(r"([A-Z][a-z]+)+", word)}
     assert {word for word in named if not any(hasattr(module, word) for module in modules)} == set()

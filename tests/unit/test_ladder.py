@@ -3,11 +3,17 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from worlds.orders import PAYMENT
 
+from app.db.refunds.claims import ClaimedRefund
+from app.db.refunds.legs import LineSoFar
 from app.domain.owed.terms import PartRefunded, Terms
 from app.domain.refund_ids import lowest_id, next_leg_id, refund_id
 from app.domain.refund_update import NextLeg
-from app.domain.statuses import RefundForm
+from app.domain.statuses import RefundForm, RefundStatus
+from app.gateways.outcomes import Indeterminate, Rejected
+from app.refunds import policy
+from app.refunds.decide import decide_after_call, decide_by_ladder
 from app.refunds.legs.ladder import (
     CANNOT_BE_REFUNDED,
     EXCEEDS_REMAINING,
@@ -21,6 +27,7 @@ from app.refunds.legs.ladder import (
     may_go_on,
     next_leg,
 )
+from app.refunds.policy import AttemptContext
 
 ORIGINAL, STORE_CREDIT, VOID = RefundForm.ORIGINAL, RefundForm.STORE_CREDIT, RefundForm.VOID
 TO_CREDIT = Ladder((STORE_CREDIT,))
@@ -132,6 +139,44 @@ def test_a_line_has_few_legs_and_none_is_of_more_than_the_one_before(ladder, dat
         form, amount, leg = follows.form, follows.amount_minor, leg + 1
         tried.add(form)
     assert leg <= MAX_LEGS
+
+
+def test_a_payment_of_which_less_and_less_is_left_is_a_persons_in_the_end():
+    one, legs = refused(EXCEEDS_REMAINING, remaining_minor=1000), 1
+    while follows := next_leg(RESTS, one):
+        legs += 1
+        left = follows.amount_minor // 2
+        one = refused(EXCEEDS_REMAINING, amount=left * 2, leg=legs, remaining_minor=left)
+    assert legs == MAX_LEGS
+
+
+@pytest.mark.parametrize(("attempts", "goes_on"), [(1, True), (2, False)])
+def test_a_form_that_is_no_more_says_nothing_of_an_order_that_was_sent_before(attempts, goes_on):
+    claimed = ClaimedRefund(
+        *("0199c3a2-6f00-7000-8000-0a1b2c3d4e5f", 1, RefundStatus.SUBMITTED, "p1", 2000, "CAD"),
+        *(None, None, "kim", None, attempts, 0, None, 0.0, ""),
+        returned_as=STORE_CREDIT,
+    )
+    refusal = policy.rejected("form_not_supported", "404")
+    line = LineSoFar(frozenset({STORE_CREDIT}), is_whole=True)
+    of = (claimed, refusal, Ladder((ORIGINAL,)), line)
+    update = decide_by_ladder(*of, remaining_minor=None)
+    assert (update.next_leg is not None) is goes_on
+
+
+class Silent:
+    """A gateway whose look-ups are not answered."""
+
+    async def look_up(self, _order):
+        return Indeterminate("no answer")
+
+
+@pytest.mark.parametrize("code", [WINDOW, "already_refunded"])
+async def test_a_refusal_is_no_verdict_while_an_earlier_call_may_have_been_made(code):
+    context = AttemptContext(2, 0.0, 3600.0, jitter=0.0)
+    refusal = Rejected(code, "too late", None)
+    update = await decide_after_call(Silent(), PAYMENT, context, refusal, quiet_in_seconds=5.0)
+    assert (update.status, update.next_leg) == (RefundStatus.INDETERMINATE, None)
 
 
 def test_terms_say_the_ladder():

@@ -1,6 +1,6 @@
 """Who gets a lane: nobody waits for ever, however many others have more to hear."""
 
-from app.webhooks.deliver import choose
+from app.lanes.start import choose
 
 MOST, MAX_FAILING = 128, 96
 

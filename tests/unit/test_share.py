@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from app.webhooks.share import IDLE_SHARE, LEAST, SHARE, USUAL_SECONDS, Share
+from app.lanes.share import IDLE_SHARE, LEAST, USUAL_SECONDS, Share
 
 COST = 0.0006  # of a delivery
+SHARE = 0.1
 
 
 @dataclass
@@ -20,6 +21,7 @@ class World:
 
     others: float
     is_busy: bool = True
+    of_thread: float = SHARE
     at: float = 0.0
     used: float = 0.0
     delivered: float = 0.0  # seconds
@@ -29,6 +31,7 @@ class World:
         self.share = Share(
             lambda: self.is_busy,
             self.stopping,
+            of_thread=self.of_thread,
             clock=lambda: self.at,
             used=lambda: self.used,
             sleep=self.sleep,
@@ -66,12 +69,14 @@ async def test_with_nothing_under_way_nobody_waits():
     assert world.at == 0.0
 
 
-async def test_while_refunds_are_under_way_deliveries_have_a_tenth_of_the_thread_s_time():
-    world = World(others=0.6)
+@pytest.mark.parametrize("of_thread", [0.1, 0.04])
+async def test_while_refunds_are_under_way_lanes_have_their_part_of_the_thread_s_time(of_thread):
+    world = World(others=0.8, of_thread=of_thread)
     await delivering(world, 5)
     used, delivered = world.used, world.delivered
     await delivering(world, 60)
-    assert 0.8 * SHARE < (world.delivered - delivered) / (world.used - used) <= 1.02 * SHARE
+    had = (world.delivered - delivered) / (world.used - used)
+    assert 0.8 * of_thread < had <= 1.02 * of_thread
 
 
 async def test_however_little_time_the_thread_has_deliveries_go_on():
@@ -138,7 +143,7 @@ async def test_who_waits_when_the_worker_stops_waits_no_longer():
 
 
 async def test_what_is_metered_gives_and_raises_what_it_would_without():
-    share = Share(lambda: True, asyncio.Event())
+    share = Share(lambda: True, asyncio.Event(), of_thread=SHARE)
 
     async def gives():
         await asyncio.sleep(0)
@@ -164,7 +169,9 @@ async def test_what_is_metered_is_told_of_a_cancellation():
             told.append("cancelled")
             raise
 
-    task = asyncio.create_task(Share(lambda: True, asyncio.Event()).metered(waits()))
+    task = asyncio.create_task(
+        Share(lambda: True, asyncio.Event(), of_thread=SHARE).metered(waits())
+    )
     await asyncio.sleep(0)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -185,7 +192,7 @@ async def test_waiting_is_not_metered_and_work_is():
         turns.append(seconds)
         await asyncio.sleep(0)
 
-    share = Share(lambda: not turns[2:], asyncio.Event(), sleep=passing)
+    share = Share(lambda: not turns[2:], asyncio.Event(), of_thread=SHARE, sleep=passing)
     await share.acquire(0)
     assert turns == []
     await share.metered(works())

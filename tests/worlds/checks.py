@@ -7,10 +7,12 @@ from collections import Counter
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 
+import httpx
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from app.db.core.engine import Database
 from app.main import create_app
 from app.refunds.runtime import gateways
 from app.serving import served
@@ -123,3 +125,20 @@ async def asking(studio, payments, **settings):
             studio.http._transport.app = before
             with suppress(Exception):
                 await runtime.aclose()
+
+
+@asynccontextmanager
+async def another_process(studio, runtime):
+    """A caller of another process: all that it shares with this one is the database."""
+    db = Database(studio.db.url.render_as_string(hide_password=False))
+    theirs = replace(runtime, db=db, stopping=asyncio.Event())
+    app = create_app(theirs.settings, database=db, queue=studio.queue, runtime=theirs)
+    transport = httpx.ASGITransport(app)
+    headers = {"Authorization": f"Bearer {studio.key}"} | JSON
+    try:
+        async with httpx.AsyncClient(
+            transport=transport, base_url="http://another", headers=headers
+        ) as http:
+            yield http
+    finally:
+        await db.close()

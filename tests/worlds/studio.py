@@ -162,8 +162,13 @@ class Studio(Desk):
     async def work(self, job_id, *, seconds=PATIENCE_SECONDS):
         """The worker: slices of the job, each when due, until it has ended (or is on hold)."""
         async with asyncio.timeout(seconds):
-            while (again_in := await run_slice(self.runtime, job_id, seconds=5)) is not None:  # noqa: ASYNC110 - it says when
-                await asyncio.sleep(max(again_in, 0.01))
+            while True:
+                prompts = len(self.queue.woken)
+                again_in = await run_slice(self.runtime, job_id, seconds=5)
+                # A slice whose time was up before all was done prompts the next: it is this one's.
+                if again_in is None and job_id not in self.queue.woken[prompts:]:
+                    return
+                await asyncio.sleep(max(again_in or 0, 0.01))
 
     async def faults(self, **switches):
         answer = await self.upstream.put(

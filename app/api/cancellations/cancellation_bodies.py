@@ -10,12 +10,21 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import ConfigDict, Discriminator, Field, StrictBool, Tag
 from pydantic.config import JsonDict
 
+from app.api.approvals.asked_bodies import (
+    ApprovalOfJob,
+    ExceededLimit,
+    JobActionAnswer,
+    approval_fields,
+    exceeded_fields,
+)
 from app.api.bodies import RESOLVED_AMOUNT, Answer, Body, UtcInstant
 from app.api.cancellations.check_bodies import PlanCheck
+from app.api.messages.message_bodies import MessagesAnswer, MessagesBody
 from app.api.schedule.local_times import Times
 from app.api.terms.terms_bodies import OverrideBody, TermsBody, TermsDocument
 from app.cancellation.digests import MAX_DIGEST
 from app.cancellation.owed.overrides import MAX_OVERRIDES
+from app.cancellation.plan import MAX_NAMED
 from app.cancellation.plan import CancellationPlan as PlanValue
 from app.cancellation.read import JobView
 from app.cancellation.request import MAX_HOLD_SECONDS, MAX_SESSIONS_NAMED, Request
@@ -94,6 +103,10 @@ class CancellationRequest(Body):
         [], description="What becomes of single bookings or lines, whatever the terms say."
     )
 
+    messages: MessagesBody | None = Field(
+        None, description="Members named here replace those of the business's messages."
+    )
+
     def to_request(self) -> Request:
         """The step's own value."""
         chosen = self.session_ids
@@ -107,6 +120,7 @@ class CancellationRequest(Body):
             include_attended=self.include_attended,
             terms=None if self.terms is None else self.terms.named(),
             overrides=tuple(one.to_override() for one in self.overrides),
+            messages=None if self.messages is None else self.messages.named(),
         )
 
 
@@ -204,6 +218,12 @@ class PlanWarning(Answer):
     count: int
     amounts: list[Money] = Field(description="How much of it, where it is about money.")
     credits: int
+    session_ids: list[str] = Field(
+        description=(
+            f"Which sessions it is of: the first {MAX_NAMED} in start order. Empty where it is of "
+            "bookings or payments."
+        )
+    )
 
 
 class Plan(Answer):
@@ -220,10 +240,21 @@ class Plan(Answer):
     check: PlanCheck | None = Field(
         description="What the payment service says of it; null without `check=true`."
     )
+    needs_approval: list[ExceededLimit] = Field(
+        description="The limits that it is above: somebody else is to approve it. Empty: nobody."
+    )
 
     @classmethod
-    def of(cls, plan: PlanValue, business_timezone: str, check: PlanCheck | None = None) -> Self:
+    def of(
+        cls,
+        plan: PlanValue,
+        business_timezone: str,
+        check: PlanCheck | None = None,
+        **more: Any,
+    ) -> Self:
         return cls(
+            **more,
+            needs_approval=exceeded_fields(plan.needs_approval),
             digest=plan.digest,
             check=check,
             terms=plan.terms and TermsDocument.model_validate(plan.terms.document),
@@ -252,6 +283,7 @@ class Plan(Answer):
                     count=one.count,
                     amounts=money(one.amounts),
                     credits=one.credits,
+                    session_ids=[*one.session_ids],
                 )
                 for one in plan.warnings
             ],
@@ -297,12 +329,43 @@ class JobAnswer(Answer):
     totals: Totals = Field(description="As frozen at acceptance.")
     terms: TermsDocument | None = Field(description=_TERMS)
     terms_version: int | None = Field(description=_TERMS_VERSION)
+    messages: MessagesAnswer | None = Field(description="Who is told of it; null: nobody.")
+    refunds: dict[RefundStatus, Sum] | None = Field(
+        description="By status, where a list is asked for `sums`; else null."
+    )
+
+
+class ChosenForms(Answer):
+    """Clients who have chosen, by form."""
+
+    original: int = 0
+    store_credit: int = 0
+
+
+class ChoiceCounts(Answer):
+    """How clients have chosen so far; who has not by `until` gets the default of the terms."""
+
+    asked: int = Field(
+        description="Clients who may choose, or might have; 0 until refunds are being written."
+    )
+    chosen: ChosenForms
+    until: UtcInstant
 
 
 class JobDetail(JobAnswer):
     """A bulk cancellation with its refunds counted and summed by status."""
 
     refunds: dict[RefundStatus, Sum] = Field(description="Every status, also where it counts none.")
+    choices: ChoiceCounts | None = Field(
+        description="Null where its terms let no client choose. Who chose what: `…/choices`."
+    )
+    needs_approval: list[ExceededLimit] = Field(
+        description="The limits that it was above as it was asked for. Empty: it needed none."
+    )
+    approval: ApprovalOfJob | None = Field(description="Null where it needed none.")
+    actions: list[JobActionAnswer] = Field(
+        description="Who approved, refused or withdrew it, the first first."
+    )
 
 
 class ChosenSession(Answer):
@@ -401,7 +464,10 @@ def job_fields(view: JobView, *, as_accepted: bool = False) -> dict[str, Any]:
     """
     job = view.job
     status = job.status
-    if as_accepted:
+    hold_until = job.hold_until
+    if as_accepted and view.approval is not None:
+        status, hold_until = JobStatus.AWAITING_APPROVAL, None
+    elif as_accepted:
         status = JobStatus.HELD if job.hold_until else JobStatus.QUEUED
     return {
         "id": job.id,
@@ -410,7 +476,7 @@ def job_fields(view: JobView, *, as_accepted: bool = False) -> dict[str, Any]:
         "date_to": job.date_to,
         "reason": job.reason,
         "include_attended": job.include_attended,
-        "hold_until": job.hold_until,
+        "hold_until": hold_until,
         "requested_by": job.requested_by,
         "requested_at": job.requested_at,
         "started_at": None if as_accepted else job.started_at,
@@ -419,12 +485,27 @@ def job_fields(view: JobView, *, as_accepted: bool = False) -> dict[str, Any]:
         "totals": totals_fields(job.totals),
         "terms": job.terms,
         "terms_version": job.terms_version,
+        "messages": job.messages,
+        "refunds": _sums_fields(view) if view.refunds else None,
     }
 
 
 def detail_fields(view: JobView, *, as_accepted: bool = False) -> dict[str, Any]:
     """The members of `JobDetail`."""
-    sums = {
+    choices = view.choices and {
+        "asked": view.choices.asked,
+        "chosen": view.choices.chosen,
+        "until": view.choices.until,
+    }
+    return {
+        **job_fields(view, as_accepted=as_accepted),
+        "choices": choices,
+        **approval_fields(view.approval, view.actions),
+    }
+
+
+def _sums_fields(view: JobView) -> dict[RefundStatus, dict[str, Any]]:
+    return {
         status: {
             "count": one.count,
             "amounts": money_fields(one.amounts),
@@ -434,7 +515,6 @@ def detail_fields(view: JobView, *, as_accepted: bool = False) -> dict[str, Any]
         }
         for status, one in view.refunds.items()
     }
-    return {**job_fields(view, as_accepted=as_accepted), "refunds": sums}
 
 
 def refund_fields(refund: Refund) -> dict[str, Any]:

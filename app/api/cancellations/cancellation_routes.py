@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.status import HTTP_202_ACCEPTED
 
+from app.api.approvals.approval_routes import of_jobs as approvals
 from app.api.authorise import caller, need
 from app.api.bodies import Limit, Page, decode_cursor, decode_uuid_cursor, encode_cursor
 from app.api.cancellations import cancellation_bodies as bodies
@@ -16,13 +17,16 @@ from app.api.cancellations import check_answers, job_answers
 from app.api.cancellations.cancellation_streams import CSV_CONTENT, CSV_DESCRIPTION, audit_headers
 from app.api.cancellations.cancellation_streams import router as streams
 from app.api.cancellations.check_bodies import PlanCheck
+from app.api.cancellations.outstanding_routes import router as outstanding
 from app.api.cancellations.refund_routes import router as refunds
 from app.api.choices.choice_routes import of_jobs as choices
 from app.api.dependencies import Service
+from app.api.idempotency import key_parameter
 from app.api.negotiation import prefers_csv, prefers_json
 from app.api.openapi import problems
 from app.aside import aside
-from app.auth.keys import Caller, Scope
+from app.auth.callers import Caller
+from app.auth.roles import Scope
 from app.cancellation import amend, plan, read
 from app.cancellation.audit import audit_csv
 from app.domain.fields import Uuid
@@ -32,19 +36,8 @@ router = APIRouter(prefix="/bulk-cancellations", tags=["cancellations"])
 
 Reader = Annotated[Caller, caller(Scope.CANCELLATIONS_READ)]
 Writer = Annotated[Caller, caller(Scope.CANCELLATIONS_WRITE)]
-# Documented by hand, because FastAPI would answer a required header that is missing as 422, and the
-# contract says 400.
-_KEY: Final = {
-    "name": "Idempotency-Key",
-    "in": "header",
-    "required": True,
-    "description": "The same key and body answer the first job again.",
-    "schema": {
-        "type": "string",
-        "maxLength": job_answers.MAX_KEY,
-        "pattern": "^[!-~]([ -~]*[!-~])?$",
-    },
-}
+MAX_SUMMED: Final = 50  # jobs of a list whose refunds are all counted
+_KEY: Final = key_parameter("The same key and body answer the first job again.")
 
 
 @router.post(
@@ -127,6 +120,10 @@ async def create_bulk_cancellation(
 
     Refunds follow in the background.
 
+    Above a limit of the business (`/approval-limits`) it is accepted as `awaiting_approval`:
+    sessions and bookings stay as they are, and nothing is returned, until somebody else approves it
+    (`…/approve`). A CSV has no line then.
+
     With `Accept: text/csv` the key needs `audit:read` as well: the CSV has names and e-mail
     addresses of clients.
     """
@@ -154,14 +151,23 @@ async def list_bulk_cancellations(
     who: Reader,
     service: Service,
     status: Annotated[JobStatus | None, Query()] = None,
+    needs_person: Annotated[
+        bool, Query(description="Only those that a person has to do something about.")
+    ] = False,
+    sums: Annotated[
+        bool, Query(description="With the refunds of each, counted and summed by status.")
+    ] = False,
     limit: Annotated[Limit, Query()] = 50,
     cursor: Annotated[str | None, Query()] = None,
 ) -> Page[bodies.JobAnswer]:
-    """Each with its status and totals, but without its refunds' sums."""
+    """Each with its status and totals; with `sums=true` at most 50 at a time."""
+    if sums:
+        limit = min(limit, MAX_SUMMED)
     views = await read.newest(
         service.db,
         who.business_id,
-        status=status,
+        read.JobFilter(status=status, needs_person=needs_person),
+        with_sums=sums,
         before=decode_uuid_cursor(cursor),
         limit=limit + 1,
     )
@@ -207,18 +213,25 @@ async def list_bulk_cancellation_sessions(
 
 
 @router.post(
-    "/{job_id}/withdraw", summary="Undo it while it is on hold", responses=problems("not-on-hold")
+    "/{job_id}/withdraw",
+    summary="Undo it while it is on hold",
+    responses=problems("not-on-hold"),
 )
 async def withdraw_bulk_cancellation(
     job_id: Uuid, who: Writer, service: Service
 ) -> bodies.JobDetail:
-    """The sessions are scheduled again and take bookings. Once withdrawn it stays so."""
-    await amend.withdraw(service.db, who.business_id, job_id)
+    """The sessions are scheduled again and take bookings. Once withdrawn it stays so.
+
+    One that awaits an approval can be withdrawn, too: its sessions were never cancelled.
+    """
+    await amend.withdraw(service.db, who.business_id, job_id, actor=who.actor)
     return bodies.JobDetail(
         **bodies.detail_fields(await read.one(service.db, who.business_id, job_id))
     )
 
 
 router.include_router(refunds)
+router.include_router(outstanding)
 router.include_router(choices)
+router.include_router(approvals)
 router.include_router(streams)

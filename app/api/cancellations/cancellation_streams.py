@@ -16,7 +16,8 @@ from app.api.bodies import Answer
 from app.api.cancellations import cancellation_bodies as bodies
 from app.api.dependencies import Service
 from app.api.openapi import problems
-from app.auth.keys import Caller, Scope
+from app.auth.callers import Caller
+from app.auth.roles import Scope
 from app.cancellation import read
 from app.cancellation.audit import audit_csv, workbook
 from app.cancellation.follow import FollowStep, follow
@@ -70,11 +71,12 @@ CSV_DESCRIPTION: Final = (
     "full-width forms after any white space, or with a tab or return, has an apostrophe before it. "
     "Ids are as they are: their alphabet, `A-Za-z0-9._:~-`, can hold no formula that does "
     "anything. `amount` is what was to be returned; of a line that is `resolved`, "
-    "`resolved_amount` is what a person says came back elsewhere."
+    "`resolved_amount` is what a person says came back elsewhere. `message_status` is the status "
+    "of the newest message to the line's client; of a job that tells no client it is empty."
 )
 _SSE_EXAMPLE: Final = (
-    'id: 12\nevent: refund\ndata: {"id": "018f…", "status": "succeeded"}\n\n'
-    'id: 12\nevent: progress\ndata: {"id": "018f…", "status": "running"}\n\n'
+    'event: refund\ndata: {"id": "018f…", "status": "succeeded"}\nid: 12\n\n'
+    'event: progress\ndata: {"id": "018f…", "status": "running"}\nid: 12\n\n'
 )
 _AFTER: Final = (
     "With `follow`: each line ends with the number of its outcome, in one more column, `outcome`, "
@@ -260,7 +262,11 @@ async def _events(
 
 
 def event(name: str, seq: int | None, body: Answer) -> bytes:
-    """A server-sent event; None: it has no id."""
+    """A server-sent event; None: it has no id.
+
+    The id is the last line: clients that keep an id before its event has ended (fetch-event-source
+    2.0.1) would not ask again for one that was cut off behind it.
+    """
     data = orjson.dumps(body.model_dump(mode="json"))
     number = b"" if seq is None else b"id: %d\n" % seq
-    return b"%sevent: %s\ndata: %s\n\n" % (number, name.encode(), data)
+    return b"event: %s\ndata: %s\n%s\n" % (name.encode(), data, number)

@@ -14,8 +14,8 @@ from app.api.cancellations import cancellation_bodies as bodies
 from app.api.cancellations.cancellation_streams import STREAMED, event
 from app.api.cancellations.check_bodies import CheckWords, PlanCheck, PlanProgress
 from app.api.dependencies import State
-from app.auth.keys import Caller
-from app.auth.keys import Scope as KeyScope
+from app.auth.callers import Caller
+from app.auth.roles import Scope as KeyScope
 from app.cancellation.plan_payments import PlannedPayments, plan_payments
 from app.errors import Stopping
 from app.refunds.plan_check.check import (
@@ -47,10 +47,11 @@ RESPONSE: Final[dict[str, Any]] = {
 async def planned(
     service: State, who: Caller, body: bodies.CancellationRequest
 ) -> tuple[PlannedPayments, CheckWords, Steps]:
-    """The plan, how it is told, and its check's steps, not yet begun.
+    """The plan, how it is told, and the steps of its check, which has begun.
 
     Raises:
         Invalid: as for a plan.
+        Problem: 409 check-under-way.
     """
     settings = service.settings
     would = await plan_payments(
@@ -62,6 +63,7 @@ async def planned(
     )
     words = CheckWords(would.plan, named=KeyScope.AUDIT_READ in who.scopes)
     steps = check_plan(service.runtime, who.business_id, would, seconds=settings.check_seconds)
+    await anext(steps)
     return would, words, steps
 
 

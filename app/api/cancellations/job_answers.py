@@ -7,7 +7,6 @@ never stands for two bodies (`job_versions`), nor does one tag: it names the for
 import hashlib
 from collections.abc import Sequence
 from functools import cache
-from typing import Final
 
 import orjson
 from starlette.responses import Response
@@ -15,15 +14,13 @@ from starlette.status import HTTP_202_ACCEPTED, HTTP_304_NOT_MODIFIED
 
 from app.api.cancellations import cancellation_bodies as bodies
 from app.api.dependencies import State
+from app.api.idempotency import checked_key
 from app.api.negotiation import matches
 from app.aside import aside
-from app.auth.keys import Caller
+from app.auth.callers import Caller
 from app.cancellation import accept as acceptance
 from app.cancellation import read
 from app.cancellation.accept import Accepted
-from app.errors import FieldError, Invalid, Problem
-
-MAX_KEY: Final = 255
 
 
 async def accept(
@@ -42,8 +39,8 @@ async def accept(
         service.queue,
         business_id=who.business_id,
         timezone=who.timezone,
-        requested_by=who.name,
-        idempotency_key=_checked_key(keys),
+        requested_by=who.actor,
+        idempotency_key=checked_key(keys),
         request=body.to_request(),
     )
 
@@ -65,7 +62,9 @@ async def accepted_answer(accepted: Accepted) -> Response:
 def _accepted_body(accepted: Accepted) -> str:
     job_id = accepted.job.id
     answer = bodies.AcceptedJob(
-        **bodies.detail_fields(read.as_accepted(accepted.job, accepted.outcomes), as_accepted=True),
+        **bodies.detail_fields(
+            read.as_accepted(accepted.job, accepted.outcomes, accepted.approval), as_accepted=True
+        ),
         sessions=[
             {
                 "session_id": one.session_id,
@@ -115,25 +114,3 @@ def _form() -> str:
     """Names the form of the body: a build with another has other tags."""
     schema = orjson.dumps(bodies.JobDetail.model_json_schema(), option=orjson.OPT_SORT_KEYS)
     return hashlib.sha256(schema).hexdigest()[:8]
-
-
-def _checked_key(keys: Sequence[str]) -> str:
-    key = keys[0] if keys else ""
-    if len(set(keys)) > 1:
-        raise Invalid(
-            [FieldError("header:Idempotency-Key", "repeated", "Two different keys are given.")]
-        )
-    if not key:
-        raise Problem(
-            400,
-            "idempotency-key-missing",
-            "The Idempotency-Key header is missing",
-            (
-                "Send a header Idempotency-Key of 1 to 255 characters, new for each cancellation, "
-                "the same for each try."
-            ),
-        )
-    if len(key) > MAX_KEY or not key.isprintable() or not key.isascii():
-        detail = "Must be 1 to 255 printable ASCII characters."
-        raise Invalid([FieldError("header:Idempotency-Key", "idempotency-key", detail)])
-    return key

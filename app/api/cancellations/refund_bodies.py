@@ -68,7 +68,7 @@ class RefundDetail(RefundAnswer):
         return cls(
             **refund_fields(refund),
             job_id=refund.job_id,
-            session=_session(view.session, business_timezone),
+            session=session_of(view.session, business_timezone),
             client=ClientOfRefund(
                 id=refund.client_id, name=client and client.name, email=client and client.email
             ),
@@ -89,7 +89,8 @@ def _state(change: RefundChange) -> RefundState:
     )
 
 
-def _session(session: SessionOfJob, business_timezone: str) -> SessionOfRefund:
+def session_of(session: SessionOfJob, business_timezone: str) -> SessionOfRefund:
+    """A refund's session as the API shows it."""
     starts_at, ends_at = session.starts_at, session.ends_at
     return SessionOfRefund(
         id=session.session_id,

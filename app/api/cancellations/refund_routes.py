@@ -11,7 +11,8 @@ from app.api.cancellations import cancellation_bodies as bodies
 from app.api.cancellations.refund_bodies import RefundDetail, ResolveRequest, RetryRequest
 from app.api.dependencies import Service
 from app.api.openapi import problems
-from app.auth.keys import Caller, Scope
+from app.auth.callers import Caller
+from app.auth.roles import Scope
 from app.cancellation import amend, read
 from app.domain.fields import PlatformId, Uuid
 from app.domain.statuses import RefundStatus

@@ -1,6 +1,5 @@
 """A client's choice by their link, and a job's choices for the business."""
 
-import hashlib
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request
@@ -9,16 +8,15 @@ from app.api.authorise import caller
 from app.api.bodies import Limit, Page, decode_cursor, encode_cursor
 from app.api.choices.choice_bodies import ChoiceAnswer, ChoiceRequest, ClientChoice
 from app.api.dependencies import Service, State
-from app.api.layers.addresses import address_of, networks
-from app.api.layers.governor import Governor
+from app.api.layers.client_links import admitted
 from app.api.openapi import problems
-from app.auth.keys import Caller, Scope
+from app.auth.callers import Caller
+from app.auth.roles import Scope
 from app.cancellation.choices import links, offer
 from app.cancellation.choices.choose import choose
 from app.cancellation.choices.links import WhoseChoice
 from app.domain.fields import Uuid
 from app.domain.statuses import RefundForm
-from app.errors import NotFound
 
 router = APIRouter(prefix="/choices", tags=["public"])
 of_jobs = APIRouter()
@@ -28,17 +26,10 @@ Token = Annotated[str, Path(description="Of the client's link.")]
 
 
 async def _whose(token: str, service: State, request: Request) -> WhoseChoice:
-    """Whose choice a link is for; a wrong link counts as a wrong key."""
-    governor: Governor = request.app.state.governor
+    """Whose choice a link is for."""
     secret_box = service.settings.secret_box()
     whose = None if secret_box is None else links.read(secret_box, token)
-    if whose is None:
-        proxies = networks(service.settings.trusted_proxies)
-        await governor.count_wrong_link(address_of(request.scope, proxies))
-        raise NotFound("choice")
-    # Buckets have names that others may read: not the link itself.
-    await governor.admit_link(hashlib.sha256(token.encode()).hexdigest())
-    return whose
+    return await admitted(request, service.settings, token, whose, what="choice")
 
 
 @router.get("/{token}", summary="What a client may choose", responses=problems("too-many-requests"))

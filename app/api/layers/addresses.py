@@ -8,7 +8,10 @@ import ipaddress
 from collections.abc import Sequence
 
 from starlette.datastructures import Headers
+from starlette.requests import HTTPConnection
 from starlette.types import Scope
+
+from app.config.hosts import is_here
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _OF_ONE_IPV6 = 64  # one subscriber has all addresses of such a network
@@ -41,6 +44,15 @@ def address_of(scope: Scope, trusted: Sequence[Network]) -> str:
     if address.version == 6:  # noqa: PLR2004
         return str(ipaddress.ip_network((address, _OF_ONE_IPV6), strict=False))
     return str(address)
+
+
+def is_this_machine(connection: HTTPConnection) -> bool:
+    """Whether this machine asks, and by a name of its own.
+
+    A name of elsewhere may be made to lead here: a page there would then read the answer.
+    """
+    caller = connection.client.host if connection.client else ""
+    return is_here(caller) and is_here(connection.url.hostname or "")
 
 
 def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

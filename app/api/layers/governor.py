@@ -7,12 +7,19 @@ force is never refused for what others at its address send.
 
 import asyncio
 import contextlib
+import math
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from http import HTTPStatus
 from typing import Final
 from weakref import WeakValueDictionary
 
-from app.auth.keys import BELIEVED_SECONDS, Caller, authenticate, believed
+from app.auth.belief import BELIEVED_SECONDS, believed, token_of
+from app.auth.callers import AnyCaller, Caller
+from app.auth.keys import authenticate
+from app.auth.people import People
+from app.auth.tokens import is_token, seconds_left
 from app.config.settings import Settings
 from app.db.core.engine import Database
 from app.db.core.outage import is_outage
@@ -22,6 +29,7 @@ from app.rates import Buckets, Quota
 _WINDOW_SECONDS: Final = 10
 _MINUTE: Final = 60
 _BY_LINK: Final = Quota("link", 60, _MINUTE)
+_TEST_MAILS: Final = Quota("test-mails", 6, _MINUTE)
 # Of keys that are not believed, by one address: it gets some of the database's connections.
 _LOOK_UPS_AT_ONCE: Final = 4
 _STREAM_RETRY_SECONDS: Final = 5
@@ -33,7 +41,8 @@ class Governor:
     Requests are counted in Redis, where there is one.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, people: People | None = None) -> None:
+        self._people = people
         self.buckets = Buckets(settings.redis_url, namespace=settings.prompts_namespace)
         self.look_again_seconds = BELIEVED_SECONDS
         self._by_key = _quota("key", settings.requests_per_second)
@@ -42,16 +51,16 @@ class Governor:
         self._streams_per_key = settings.streams_per_key
         self._streams_per_business = settings.streams_per_business
         self._streams: Counter[tuple[str, str]] = Counter()
-        self._checking: set[str] = set()
         self._looking: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
     async def identify(
         self, db: Database, authorization: str | None, *, address: Callable[[], str]
-    ) -> Caller:
+    ) -> AnyCaller:
         """Who is calling, from an address that is asked for only where it matters.
 
         Raises:
-            Unauthenticated: as `authenticate`.
+            Unauthenticated: as `authenticate`, of keys and of people.
+            Suspended: their business is out of service.
             Problem: 429 too-many-requests instead, once there were too many wrong keys.
         """
         known = believed(db, authorization)
@@ -61,20 +70,23 @@ class Governor:
         looking = self._looking.setdefault(of, asyncio.Semaphore(_LOOK_UPS_AT_ONCE))
         async with looking:
             try:
-                return await authenticate(db, authorization)
+                return await self._authenticate(db, authorization)
             except Unauthenticated:
                 seconds = await self.buckets.take(self._wrong_keys, of) if authorization else 0
                 if seconds:
                     raise too_many_requests(self._wrong_keys, seconds) from None
                 raise
 
-    async def admit(self, who: Caller) -> None:
+    async def admit(self, who: AnyCaller) -> None:
         """Count one request.
 
         Raises:
             Problem: 429 too-many-requests.
         """
-        for quota, whose in ((self._by_key, who.key_prefix), (self._by_business, who.business_id)):
+        counted = [(self._by_key, who.counted_as)]
+        if isinstance(who, Caller):
+            counted.append((self._by_business, who.business_id))
+        for quota, whose in counted:
             if seconds := await self.buckets.take(quota, whose):
                 raise too_many_requests(quota, seconds)
 
@@ -86,6 +98,15 @@ class Governor:
         """
         if seconds := await self.buckets.take(_BY_LINK, whose):
             raise too_many_requests(_BY_LINK, seconds)
+
+    async def admit_test_mail(self, who: Caller) -> None:
+        """Count one mail that a business sends itself.
+
+        Raises:
+            Problem: 429 too-many-requests.
+        """
+        if seconds := await self.buckets.take(_TEST_MAILS, who.business_id):
+            raise too_many_requests(_TEST_MAILS, seconds)
 
     async def count_wrong_link(self, address: str) -> None:
         """Count a link that nobody was given, as a wrong key.
@@ -104,7 +125,7 @@ class Governor:
             Problem: 429 too-many-streams.
         """
         places = (
-            ("key", who.key_prefix, self._streams_per_key),
+            ("key", who.counted_as, self._streams_per_key),
             ("business", who.business_id, self._streams_per_business),
         )
         for of, whose, most in places:
@@ -120,49 +141,36 @@ class Governor:
                 if not self._streams[of, whose]:
                     del self._streams[of, whose]
 
-    @contextlib.contextmanager
-    def check(self, who: Caller) -> Iterator[None]:
-        """Have the business's payment service asked about a plan while the block runs.
+    async def until_out_of_force(
+        self, db: Database, who: AnyCaller, authorization: str | None
+    ) -> None:
+        """Wait until the key is out of force, or what a person showed has ended.
 
-        Raises:
-            Problem: 409 check-under-way.
-        """
-        if who.business_id in self._checking:
-            raise check_under_way(who.business_id)
-        self._checking.add(who.business_id)
-        try:
-            yield
-        finally:
-            self._checking.discard(who.business_id)
-
-    async def until_out_of_force(self, db: Database, authorization: str | None) -> None:
-        """Wait until the key is out of force.
-
-        While the database is away, the key is taken to be in force.
+        While nobody can tell, it is taken to be in force.
         """
         while True:
-            await asyncio.sleep(self.look_again_seconds)
-            try:
-                await authenticate(db, authorization)
-            except Unauthenticated:
+            left = math.inf if who.ends_at is None else seconds_left(who.ends_at, time.time())
+            await asyncio.sleep(min(self.look_again_seconds, left))
+            if left <= self.look_again_seconds:
                 return
+            try:
+                await self._authenticate(db, authorization)
+            except Problem as refusal:
+                if refusal.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+                    return
             except Exception as error:
                 if not is_outage(error):
                     raise
 
+    async def _authenticate(self, db: Database, authorization: str | None) -> AnyCaller:
+        token = token_of(authorization)
+        if self._people is not None and token is not None and is_token(token):
+            return await self._people.authenticate(db, authorization)
+        return await authenticate(db, authorization)
+
 
 def _quota(name: str, per_second: float) -> Quota:
     return Quota(name, max(1, round(per_second * _WINDOW_SECONDS)), _WINDOW_SECONDS)
-
-
-def check_under_way(business_id: str) -> Problem:
-    """409: the payment service is asked about another plan of the business."""
-    return Problem(
-        409,
-        "check-under-way",
-        "Another plan is being checked",
-        f"The payment service is being asked about another plan of {business_id}. Let that end.",
-    )
 
 
 def too_many_requests(quota: Quota, seconds: int) -> Problem:

@@ -19,6 +19,7 @@ from starlette.datastructures import Headers
 from starlette.routing import BaseRoute, compile_path
 
 from app.api.negotiation import prefers_csv
+from app.auth.roles import PlatformScope
 
 _NO: Final = frozenset({"false", "0", "off", "no", "f", "n"})  # as a parameter's values are read
 
@@ -34,6 +35,11 @@ class Operation:
     always_streams: bool
     streams_csv: bool  # where the caller wants that rather than JSON
     checks_plans: bool  # where its query says so
+
+    @property
+    def is_platforms(self) -> bool:
+        """Whether it is for those who stand above businesses, and for no caller of one."""
+        return PlatformScope.PLATFORM_ADMIN in self.scopes
 
     def streams(self, headers: Headers, query: bytes) -> bool:
         """Whether it may take as long as its caller, or its upstream, likes."""

@@ -1,6 +1,7 @@
 """One id, one log line and the same safe headers for every request.
 
-Bodies, queries, headers and the tokens of clients' links are never logged.
+Bodies, queries, headers and the tokens of clients' links are never logged. Where a key is needed,
+the line has its prefix and the address (`authorise` adds them); where clients ask, neither.
 """
 
 import re
@@ -21,7 +22,7 @@ _HEADERS: Final = {
     "Referrer-Policy": "no-referrer",
 }
 # Links of clients act for them: whoever reads a log must not have them, nor may a cache.
-_LINKS: Final = re.compile(r"(/v1/choices/|/choose/)[^/]+")
+_LINKS: Final = re.compile(r"(/v1/choices/|/choose/|/v1/mail-preferences/|/unsubscribe/)[^/]+")
 _QUIET: Final = ("/livez", "/readyz")  # asked every few seconds by machines
 
 

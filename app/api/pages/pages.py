@@ -7,9 +7,12 @@ policy lets them run nothing but their own files and talk to nobody but this ser
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
+from functools import lru_cache
+from html import escape
 from importlib.resources import files
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 import orjson
 from fastapi import FastAPI, Request
@@ -18,18 +21,26 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
+from app.api.layers.addresses import is_this_machine
 from app.api.negotiation import matches
+from app.auth.people import People, SignIn
 
 _CONSOLE: Final = Path(str(files("app") / "console"))
 _SWAGGER: Final = Path(str(files("fastapi_offline") / "static"))
+Page = Callable[[Request], Awaitable[Response]]
 _PAGES: Final = {
     "/": "index.html",
     "/bulk-cancel": "index.html",
     "/terms": "index.html",
     "/jobs": "index.html",
     "/jobs/{job_id}": "index.html",
+    "/settings": "index.html",
+    "/settings/messages": "index.html",
+    "/settings/keys": "index.html",
+    "/settings/webhooks": "index.html",
     "/c/{business_id}": "client.html",
     "/choose/{token}": "choose.html",
+    "/unsubscribe/{token}": "unsubscribe.html",
     "/docs": "docs.html",
 }
 OURS_ONLY: Final = (
@@ -49,40 +60,86 @@ _HEADERS: Final = {
 }
 
 
-def install(app: FastAPI, *, demo_key: str | None = None, test_mode: bool = False) -> None:
+def install(
+    app: FastAPI,
+    *,
+    people: People | None = None,
+    demo_key: str | None = None,
+    test_mode: bool = False,
+) -> None:
     """Serves the pages, their files and the OpenAPI document; none is part of that.
 
-    With `demo_key` the console signs in by itself: for a demo on loopback alone, because anybody
-    who loads the page reads the key. With `test_mode` every page knows, without a key, that no
-    money moves.
+    `people` says where the console signs people in, and its pages may then talk with that provider
+    too. With `demo_key` the console signs in by itself, on this machine alone: who loads the page
+    reads the key. With `test_mode` every page knows, without a key, that no money moves.
     """
-    metas = {
-        "bulk-cancel-demo-key": demo_key,
-        "bulk-cancel-test-mode": "true" if test_mode else None,
-    }
-    head = "".join(
-        f'<meta name="{name}" content="{content}" />' for name, content in metas.items() if content
-    )
+    test_mode_meta = _meta("bulk-cancel-test-mode", "true" if test_mode else None)
+    demo_meta = _meta("bulk-cancel-demo-key", demo_key)
     for path, name in _PAGES.items():
-        html = (_CONSOLE / name).read_bytes().replace(b"</head>", f"{head}</head>".encode())
+        html = _with_head((_CONSOLE / name).read_bytes(), test_mode_meta)
         policy = _SWAGGERS if path == "/docs" else OURS_ONLY
-        app.add_api_route(path, _page(html, policy), methods=["GET"], include_in_schema=False)
+        page = _page(html, policy)
+        if people is not None and name == "index.html":
+            page = _signing_in(html, people)
+        if demo_key is not None:
+            page = _by_caller(_page(_with_head(html, demo_meta), policy), page)
+        app.add_api_route(path, page, methods=["GET"], include_in_schema=False)
     app.add_api_route("/openapi.json", _document(app), methods=["GET"], include_in_schema=False)
     app.mount("/console", _Files(directory=_CONSOLE), name="console")
     app.mount("/docs/assets", _Files(directory=_SWAGGER), name="docs_assets")
 
 
-def _page(html: bytes, policy: str) -> Callable[[Request], Awaitable[Response]]:
+def _meta(name: str, content: str | None) -> str:
+    return f'<meta name="{name}" content="{escape(content)}" />' if content else ""
+
+
+def _with_head(html: bytes, metas: str) -> bytes:
+    return html.replace(b"</head>", f"{metas}</head>".encode())
+
+
+def _by_caller(
+    here: Page,
+    elsewhere: Page,
+) -> Page:
+    """One page for this machine, and another for all others."""
+
+    async def page(request: Request) -> Response:
+        return await (here if is_this_machine(request) else elsewhere)(request)
+
+    return page
+
+
+def _signing_in(html: bytes, people: People) -> Page:
+    """A page that says where people sign in, by what the provider says now."""
+
+    @lru_cache(maxsize=4)
+    def page_for(sign_in: SignIn | None) -> Page:
+        if sign_in is None:
+            return _page(html, OURS_ONLY)
+        said = orjson.dumps(sign_in).decode()
+        url = urlsplit(sign_in.token_endpoint)
+        policy = OURS_ONLY.replace(
+            "connect-src 'self'", f"connect-src 'self' {url.scheme}://{url.netloc}"
+        )
+        return _page(_with_head(html, _meta("bulk-cancel-sign-in", said)), policy)
+
+    async def page(request: Request) -> Response:
+        return await page_for(await people.sign_in())(request)
+
+    return page
+
+
+def _page(html: bytes, policy: str) -> Page:
     return _kept(html, "text/html; charset=utf-8", {**_HEADERS, "Content-Security-Policy": policy})
 
 
-def _document(app: FastAPI) -> Callable[[Request], Awaitable[Response]]:
+def _document(app: FastAPI) -> Page:
     """The OpenAPI document, made once, when it is first asked for.
 
     It is half a second of work, in a thread.
     """
     making = asyncio.Lock()
-    made: Callable[[Request], Awaitable[Response]] | None = None
+    made: Page | None = None
 
     async def document(request: Request) -> Response:
         nonlocal made
@@ -95,9 +152,7 @@ def _document(app: FastAPI) -> Callable[[Request], Awaitable[Response]]:
     return document
 
 
-def _kept(
-    body: bytes, media_type: str, others: Mapping[str, str]
-) -> Callable[[Request], Awaitable[Response]]:
+def _kept(body: bytes, media_type: str, others: Mapping[str, str]) -> Page:
     tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
     headers = {**others, "ETag": tag}
 

@@ -59,7 +59,7 @@ class PublicSchedule(Page[PublicSession]):
     "/schedule",
     summary="The schedule, for anybody",
     response_model=PublicSchedule,
-    responses=problems("business-time-zone-unknown"),
+    responses=problems("business-time-zone-unknown", "business-suspended"),
 )
 async def get_public_schedule(
     business_id: PlatformId,
@@ -92,7 +92,7 @@ async def get_public_schedule(
             },
         },
         304: {"description": "Not changed since the ETag."},
-        **problems("business-time-zone-unknown"),
+        **problems("business-time-zone-unknown", "business-suspended"),
     },
 )
 async def get_public_calendar(

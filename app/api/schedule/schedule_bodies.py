@@ -11,7 +11,7 @@ from pydantic.config import JsonDict
 from app.api.bodies import RESOLVED_AMOUNT, Answer, Page, UtcInstant
 from app.api.schedule.local_times import Times
 from app.domain.fields import PlatformId
-from app.domain.nouns.schedule import ClientFacts
+from app.domain.nouns.schedule import ClientRow
 from app.domain.statuses import BookingStatus, Method, RefundForm, RefundStatus, SessionStatus
 from app.schedule.records import BookingFields, ClientFields, CreditLine, PaymentLine, SessionFields
 
@@ -67,11 +67,19 @@ class Client(Answer):
     id: str
     name: str | None = Field(description="Null where it is not known.")
     email: str | None
+    language: str | None = Field(description="BCP 47; null: the business's.")
+    wants_no_mail: bool = Field(description="As the platform or the client says; either is enough.")
+    mail_stopped_at: UtcInstant | None = Field(
+        description="When the client did, by their own link, which alone takes it back."
+    )
 
     @classmethod
-    def of(cls, client_id: str, facts: ClientFacts) -> Self:
+    def of(cls, client_id: str, row: ClientRow) -> Self:
         """The client as the API shows it."""
-        return cls(id=client_id, name=facts.name, email=facts.email)
+        facts, mail_stopped_at = row
+        wants_none = facts.wants_no_mail or mail_stopped_at is not None
+        members = facts._asdict() | {"wants_no_mail": wants_none}
+        return cls(id=client_id, mail_stopped_at=mail_stopped_at, **members)
 
 
 class SessionCancellation(Answer):

@@ -16,7 +16,8 @@ from app.api.authorise import caller
 from app.api.bodies import Answer
 from app.api.dependencies import Service
 from app.api.openapi import problems
-from app.auth.keys import Caller, Scope
+from app.auth.callers import Caller
+from app.auth.roles import Scope
 from app.errors import Problem
 from app.schedule.load import import_file
 from app.schedule.report import Counts, ImportReport, LineNote

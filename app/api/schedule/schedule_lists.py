@@ -16,7 +16,7 @@ from app.api.dependencies import State
 from app.api.negotiation import matches
 from app.api.schedule import schedule_answers as answers
 from app.api.schedule.schedule_paging import place_of
-from app.auth.keys import Caller
+from app.auth.callers import Caller
 from app.domain.days import days_asked
 from app.domain.nouns.schedule import SessionFilter
 from app.domain.statuses import SessionStatus

@@ -34,7 +34,8 @@ from app.api.schedule.schedule_paging import (
     PartOfName,
     id_of,
 )
-from app.auth.keys import Caller, Scope
+from app.auth.callers import Caller
+from app.auth.roles import Scope
 from app.domain.fields import PlatformId
 from app.domain.statuses import SessionStatus
 from app.errors import FieldError, Invalid
@@ -187,9 +188,9 @@ async def put_client(
     An address that can't be one is left out.
     """
     _same_id(client_id, body.id)
-    change, facts = await put.put_client(service.db, who.business_id, who.timezone, client_id, body)
+    change, row = await put.put_client(service.db, who.business_id, who.timezone, client_id, body)
     response.status_code = _status(change)
-    return Client.of(client_id, facts)
+    return Client.of(client_id, row)
 
 
 @router.get("/clients/{client_id}", summary="One client")

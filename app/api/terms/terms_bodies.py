@@ -7,7 +7,7 @@ from pydantic import ConfigDict, Field, PlainValidator, StrictBool, WithJsonSche
 from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
-from app.api.bodies import Answer, Body, UtcInstant
+from app.api.bodies import Answer, Body, UtcInstant, without_defaults
 from app.domain.fields import Currency, PlatformId, prose
 from app.domain.money import CURRENCIES
 from app.domain.nouns.terms import Override, TermsVersion
@@ -66,23 +66,10 @@ Percent = Annotated[
 ]
 
 
-def _without_defaults(schema: JsonDict) -> None:
-    """Take the defaults out of a schema.
-
-    What a request leaves out is as the business has it. A generated client would send them, and so
-    undo the business's own terms for a job.
-    """
-    properties = schema["properties"]
-    assert isinstance(properties, dict)
-    for one in properties.values():
-        assert isinstance(one, dict)
-        one.pop("default", None)
-
-
 class _Members(Body):
     """Members of terms, each of which may be left out."""
 
-    model_config = ConfigDict(json_schema_extra=_without_defaults)
+    model_config = ConfigDict(json_schema_extra=without_defaults)
 
 
 class FixedFee(Body):
@@ -226,7 +213,7 @@ class ChoiceTerms(_Members):
 
 
 def _terms_schema(schema: JsonDict) -> None:
-    _without_defaults(schema)
+    without_defaults(schema)
     schema["examples"] = [_EXAMPLE]
 
 

@@ -8,7 +8,8 @@ from app.api.authorise import caller
 from app.api.bodies import Limit, Page, decode_cursor, encode_cursor
 from app.api.dependencies import Service
 from app.api.terms.terms_bodies import SetTerms, TermsBody, TermsDocument
-from app.auth.keys import Caller, Scope
+from app.auth.callers import Caller
+from app.auth.roles import Scope
 from app.cancellation.owed import terms
 from app.domain.owed.terms_document import DEFAULTS
 

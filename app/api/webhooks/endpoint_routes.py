@@ -13,7 +13,8 @@ from app.api.bodies import Limit, Page, decode_uuid_cursor, encode_cursor
 from app.api.dependencies import Service, State
 from app.api.openapi import problems
 from app.api.webhooks import webhook_bodies as bodies
-from app.auth.keys import Caller, Scope
+from app.auth.callers import Caller
+from app.auth.roles import Scope
 from app.domain.fields import Uuid
 from app.domain.statuses import DeliveryStatus
 from app.encryption import SecretBox
@@ -48,6 +49,7 @@ async def create_webhook_endpoint(
         url=_checked(service, body.url),
         description=body.description,
         event_types=body.event_types,
+        by=who.actor,
     )
     response.headers["Location"] = f"/v1/webhook-endpoints/{endpoint.id}"
     return bodies.EndpointWithSecret(**bodies.fields_of(endpoint), secret=secret)
@@ -88,14 +90,16 @@ async def change_webhook_endpoint(
     if "url" in changes:
         changes["url"] = _checked(service, body.url)
     status = body.changed("status").get("status")
-    row = await endpoints.change(service.db, who.business_id, endpoint_id, changes, status=status)
+    row = await endpoints.change(
+        service.db, who.business_id, endpoint_id, changes, status=status, by=who.actor
+    )
     return bodies.Endpoint.of(row)
 
 
 @router.delete("/{endpoint_id}", status_code=HTTP_204_NO_CONTENT, summary="Delete one")
 async def delete_webhook_endpoint(endpoint_id: Uuid, who: Manager, service: Service) -> None:
     """Nothing more is sent to it; what was is forgotten."""
-    await endpoints.delete(service.db, who.business_id, endpoint_id)
+    await endpoints.delete(service.db, who.business_id, endpoint_id, by=who.actor)
 
 
 @router.post(
@@ -115,7 +119,12 @@ async def rotate_webhook_secret(
     """
     secret_box = _secret_box(service)
     row, secret = await endpoints.rotate(
-        service.db, secret_box, who.business_id, endpoint_id, overlap_seconds=body.overlap_seconds
+        service.db,
+        secret_box,
+        who.business_id,
+        endpoint_id,
+        overlap_seconds=body.overlap_seconds,
+        by=who.actor,
     )
     return bodies.EndpointWithSecret(**bodies.fields_of(row), secret=secret)
 

@@ -14,7 +14,8 @@ from pydantic.json_schema import models_json_schema
 from app.api.bodies import Answer, UtcInstant
 from app.domain.events import EventType
 from app.domain.fields import PlatformId, Uuid
-from app.domain.statuses import DisabledBecause, JobStatus, RefundStatus
+from app.domain.messages.news import MAX_SESSIONS
+from app.domain.statuses import DisabledBecause, JobAction, JobStatus, RefundStatus
 
 _REF: Final = "#/components/schemas/{model}"
 _UNION: Final = "WebhookEvent"
@@ -115,6 +116,39 @@ class BulkCancellationCompleted(_Event):
     data: BulkCancellationCompletedData
 
 
+class BulkCancellationApprovalRequestedData(_JobData):
+    """Which bulk cancellation waits for an approval, and until when."""
+
+    status: Literal[JobStatus.AWAITING_APPROVAL]
+    expires_at: UtcInstant = Field(description="When it ends as `refused` without one.")
+
+
+class BulkCancellationApprovalRequested(_Event):
+    """It is above a limit of the business: nothing is cancelled before somebody else approves it.
+
+    Once it is approved, `bulk_cancellation.accepted` is sent.
+    """
+
+    type: Literal[EventType.APPROVAL_REQUESTED]
+    data: BulkCancellationApprovalRequestedData
+
+
+class BulkCancellationRefusedData(_JobData):
+    """Which bulk cancellation was not approved, and whether somebody refused it."""
+
+    status: Literal[JobStatus.REFUSED]
+    because: Literal[JobAction.REFUSED, JobAction.EXPIRED] = Field(
+        description="`expired`: nobody has approved it in time."
+    )
+
+
+class BulkCancellationRefused(_Event):
+    """It was not approved: its sessions are as they were, and nothing was returned."""
+
+    type: Literal[EventType.REFUSED]
+    data: BulkCancellationRefusedData
+
+
 class BulkCancellationWithdrawnData(_JobData):
     """Which bulk cancellation was withdrawn."""
 
@@ -122,10 +156,58 @@ class BulkCancellationWithdrawnData(_JobData):
 
 
 class BulkCancellationWithdrawn(_Event):
-    """It was undone while on hold: its sessions are scheduled again, and nothing was returned."""
+    """It was undone while on hold, or before it was approved.
+
+    Its sessions are scheduled, and nothing was returned.
+    """
 
     type: Literal[EventType.WITHDRAWN]
     data: BulkCancellationWithdrawnData
+
+
+class SettledSum(Answer):
+    """What has come back in one currency, in its minor unit."""
+
+    currency: str
+    amount_minor: int
+
+
+class SettledSession(Answer):
+    """A cancelled session, and the client's booking of it."""
+
+    session_id: PlatformId
+    booking_id: PlatformId
+    name: str
+    starts_at: UtcInstant
+    timezone: str
+
+
+class ClientSettledData(_JobData):
+    """What has come of all of a client's bookings that a bulk cancellation settled."""
+
+    client_id: PlatformId
+    client_name: str | None
+    reason: str | None = Field(description="The public one of the bulk cancellation.")
+    amounts: list[SettledSum] = Field(description="Back by the way it was paid.")
+    store_credits: list[SettledSum] = Field(description="Back as value, with what is on top.")
+    credits: int = Field(description="Back, or given on top.")
+    needs_a_person: int = Field(description="Refunds that no machine can make.")
+    kept: int = Field(description="Payment lines of which something is kept.")
+    booking_count: int
+    sessions: list[SettledSession] = Field(
+        description=f"One a booking, the first {MAX_SESSIONS}; all are at the client's bookings."
+    )
+
+
+class ClientSettled(_Event):
+    """No machine has anything of this client's left to do.
+
+    Again when something of it changes after all. It has what a message would say, for an app that
+    sends by itself; the client's name is personal data.
+    """
+
+    type: Literal[EventType.CLIENT_SETTLED]
+    data: ClientSettledData
 
 
 class WebhookEndpointDisabledData(_Data):
@@ -166,7 +248,7 @@ _REFUND: Final = _JOB | {
     "client_id": "c1",
 }
 # Each type's model, what it says in a line, and the ids of an example.
-_EVENTS: Final[Mapping[EventType, tuple[type[_Event], str, Mapping[str, str | None]]]] = {
+_EVENTS: Final[Mapping[EventType, tuple[type[_Event], str, Mapping[str, Any]]]] = {
     EventType.ACCEPTED: (
         BulkCancellationAccepted,
         "A bulk cancellation was accepted",
@@ -192,10 +274,45 @@ _EVENTS: Final[Mapping[EventType, tuple[type[_Event], str, Mapping[str, str | No
         "A bulk cancellation has ended",
         _JOB | {"status": "completed"},
     ),
+    EventType.APPROVAL_REQUESTED: (
+        BulkCancellationApprovalRequested,
+        "A bulk cancellation waits for an approval",
+        _JOB | {"status": "awaiting_approval", "expires_at": "2026-11-26T06:00:00.000Z"},
+    ),
+    EventType.REFUSED: (
+        BulkCancellationRefused,
+        "A bulk cancellation was not approved",
+        _JOB | {"status": "refused", "because": "refused"},
+    ),
     EventType.WITHDRAWN: (
         BulkCancellationWithdrawn,
         "A bulk cancellation was withdrawn",
         _JOB | {"status": "withdrawn"},
+    ),
+    EventType.CLIENT_SETTLED: (
+        ClientSettled,
+        "All that is one client's has an end",
+        _JOB
+        | {
+            "client_id": "c1",
+            "client_name": "Kim Li",
+            "reason": "Snow day",
+            "amounts": [{"currency": "CAD", "amount_minor": 2000}],
+            "store_credits": [],
+            "credits": 0,
+            "needs_a_person": 0,
+            "kept": 0,
+            "booking_count": 1,
+            "sessions": [
+                {
+                    "session_id": "s1",
+                    "booking_id": "b1",
+                    "name": "Yoga",
+                    "starts_at": "2026-11-24T14:00:00.000Z",
+                    "timezone": "America/Toronto",
+                }
+            ],
+        },
     ),
     EventType.ENDPOINT_DISABLED: (
         WebhookEndpointDisabled,

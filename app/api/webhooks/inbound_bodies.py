@@ -1,6 +1,8 @@
-"""What is read of a hook's body: of which refund it speaks."""
+"""What is read of a hook's body: of what it speaks."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TypeVar
 
 import orjson
 from fastapi.exceptions import RequestValidationError
@@ -8,6 +10,8 @@ from pydantic import ValidationError
 
 from app.api.validation import malformed, unsupported_media_type
 from app.gateways.provider import InboundRefundEvent, Provider
+
+T = TypeVar("T")
 
 
 def event_in(
@@ -19,9 +23,18 @@ def event_in(
         Problem: 415 or 400 for what is no JSON.
         RequestValidationError: it is no event as this provider sends them.
     """
-    document = _json_of(body, headers.get("content-type"))
+    document = json_of(body, headers.get("content-type"))
+    return located(partial(provider.read_event, headers), document)
+
+
+def located(read: Callable[[object], T], document: object) -> T:
+    """What `read` makes of a body.
+
+    Raises:
+        RequestValidationError: it is none; with the place in the body of what is at fault.
+    """
     try:
-        return provider.read_event(headers, document)
+        return read(document)
     except ValidationError as error:
         located = [
             failure | {"loc": ("body", *failure["loc"])}
@@ -30,7 +43,12 @@ def event_in(
         raise RequestValidationError(located, body=document) from None
 
 
-def _json_of(body: bytes, content_type: str | None) -> object:
+def json_of(body: bytes, content_type: str | None) -> object:
+    """The document of a body.
+
+    Raises:
+        Problem: 415 or 400 for what is no JSON.
+    """
     if (content_type or "").partition(";")[0].strip().lower() != "application/json":
         raise unsupported_media_type(content_type)
     try:

@@ -4,15 +4,23 @@ They have no key: they sign. What is not for us is answered 204 all the same, so
 sends it for ever.
 """
 
-from typing import Any, Final
+from typing import Final
 
 import structlog
 from fastapi import APIRouter, Request, Response
 from pydantic import SecretStr
 
 from app.api.dependencies import Service, State
-from app.api.openapi import problems
 from app.api.webhooks.inbound_bodies import event_in
+from app.api.webhooks.inbound_documents import (
+    NOT_CONFIGURED,
+    OBJECT,
+    SIGNED_HEADERS,
+    TYPE,
+    documented,
+    header,
+    not_configured,
+)
 from app.errors import Problem
 from app.gateways.build import CREDITS, PAYMENTS
 from app.gateways.inbound import REFUND_UPDATED, SIGNATURE_INVALID
@@ -24,63 +32,7 @@ from app.refunds.inbound_events import InboundSource
 log = structlog.get_logger()
 router = APIRouter(prefix="/hooks", tags=["hooks"])
 
-_Problem = tuple[int, str, str, str]  # status, slug, title, detail
-
-
-def _header(name: str, description: str, example: str) -> dict[str, Any]:
-    about = {"description": description, "schema": {"type": "string"}, "example": example}
-    return {"name": name, "in": "header", "required": True} | about
-
-
-def _refusal(status: int, slug: str, title: str, detail: str) -> dict[int | str, dict[str, Any]]:
-    [(_, response)] = problems(slug).items()
-    [content] = response["content"].values()
-    content["example"] = {
-        "type": f"/problems/{slug}",
-        "title": title,
-        "status": status,
-        "detail": detail,
-    }
-    return {status: response}
-
-
-def _documented(
-    not_configured: _Problem,
-    signature_invalid: _Problem,
-    parameters: list[dict[str, Any]],
-    body: dict[str, Any],
-) -> dict[str, Any]:
-    return {
-        "status_code": 204,
-        "response_class": Response,
-        "responses": {
-            204: {"description": "Heard; or not for us, or heard before."},
-            **_refusal(*not_configured),
-            **_refusal(*signature_invalid),
-            **problems(503),
-        },
-        "openapi_extra": {
-            "parameters": parameters,
-            "requestBody": {"required": True, "content": {"application/json": body}},
-        },
-    }
-
-
-def _not_configured(setting: str) -> _Problem:
-    detail = f"No hooks are taken here: BULK_CANCEL_{setting} is not set."
-    return 404, "hooks-not-configured", "Hooks are not configured", detail
-
-
-# A sender may say more than is read.
-_OBJECT: Final = {"type": "object", "additionalProperties": True}
-_TYPE: Final = {
-    "type": "string",
-    "minLength": 1,
-    "description": "Others are answered 204, and not read further.",
-}
-_NOT_CONFIGURED: Final = _not_configured("HOOKS_SECRET")
-_STRIPE_NOT_CONFIGURED: Final = _not_configured("STRIPE_HOOKS_SECRET")
-_SIGNATURE: Final = "v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4="
+_STRIPE_NOT_CONFIGURED: Final = not_configured("STRIPE_HOOKS_SECRET")
 _EXAMPLE: Final = {
     "type": REFUND_UPDATED,
     "timestamp": "2026-11-23T06:00:00.000Z",
@@ -91,7 +43,7 @@ _EXAMPLE: Final = {
     },
 }
 _REFUND: Final = {
-    **_OBJECT,
+    **OBJECT,
     "description": "The refund as your document shows it. Only its reference is read.",
     "properties": {
         "reference": {
@@ -104,31 +56,19 @@ _REFUND: Final = {
     "required": ["reference"],
 }
 _SCHEMA: Final = {
-    **_OBJECT,
+    **OBJECT,
     "properties": {
-        "type": _TYPE,
+        "type": TYPE,
         "timestamp": {"description": "When it happened. Not read."},
         "data": _REFUND,
     },
     "required": ["type", "data"],
 }
-_DOCUMENTED: Final = _documented(
-    _NOT_CONFIGURED,
+_DOCUMENTED: Final = documented(
+    NOT_CONFIGURED,
     SIGNATURE_INVALID,
-    [
-        _header(
-            "webhook-id",
-            "The event's id, the same over all attempts.",
-            "msg_2KWPBgLlAfxdpx2AI54pPJ85f4W",
-        ),
-        _header("webhook-timestamp", "Seconds since 1970, within 300 of our clock.", "1795413600"),
-        _header(
-            "webhook-signature",
-            "`v1,` and the signature in base64; several, with spaces between.",
-            _SIGNATURE,
-        ),
-    ],
-    {"schema": _SCHEMA, "example": _EXAMPLE},
+    SIGNED_HEADERS,
+    {"application/json": {"schema": _SCHEMA, "example": _EXAMPLE}},
 )
 _STRIPE_EXAMPLE: Final = {
     "id": "evt_1SXbQzLkdIwHu7ixraBm864M",
@@ -146,7 +86,7 @@ _STRIPE_EXAMPLE: Final = {
     },
 }
 _STRIPE_OBJECT: Final = {
-    **_OBJECT,
+    **OBJECT,
     "description": (
         "The refund, of which our reference is read, and whether it has failed, to look it up even "
         "where it had succeeded. What is none, or has none, is answered 204."
@@ -158,32 +98,32 @@ _STRIPE_OBJECT: Final = {
 }
 _STRIPE_TYPES: Final = stripe.STRIPE_TYPES + stripe.THIN_TYPES
 _STRIPE_SCHEMA: Final = {
-    **_OBJECT,
+    **OBJECT,
     "properties": {
         "id": {
             "type": "string",
             "pattern": "^[!-~]{1,255}$",
             "description": "The event's, `evt_…`: it counts once.",
         },
-        "type": _TYPE | {"description": f"{', '.join(_STRIPE_TYPES)}. {_TYPE['description']}"},
-        "data": _OBJECT | {"properties": {"object": _STRIPE_OBJECT}, "required": ["object"]},
+        "type": TYPE | {"description": f"{', '.join(_STRIPE_TYPES)}. {TYPE['description']}"},
+        "data": OBJECT | {"properties": {"object": _STRIPE_OBJECT}, "required": ["object"]},
     },
     "required": ["id", "type", "data"],
 }
 _STRIPE_SIGNATURE: Final = (
     "t=1795413600,v1=5257a869e7ecebeda32affa62cdca3fa51cad7e77a0e56ff536d0ce8e108d8bd"
 )
-_STRIPE_DOCUMENTED: Final = _documented(
+_STRIPE_DOCUMENTED: Final = documented(
     _STRIPE_NOT_CONFIGURED,
     stripe.SIGNATURE_INVALID,
     [
-        _header(
+        header(
             "Stripe-Signature",
             "`t`, within 300 s of our clock, and one or more `v1`.",
             _STRIPE_SIGNATURE,
         )
     ],
-    {"schema": _STRIPE_SCHEMA, "example": _STRIPE_EXAMPLE},
+    {"application/json": {"schema": _STRIPE_SCHEMA, "example": _STRIPE_EXAMPLE}},
 )
 
 
@@ -226,7 +166,7 @@ async def _receive(
 ) -> Response:
     if secrets is None:
         raise Problem(
-            *(_STRIPE_NOT_CONFIGURED if source is InboundSource.STRIPE else _NOT_CONFIGURED)
+            *(_STRIPE_NOT_CONFIGURED if source is InboundSource.STRIPE else NOT_CONFIGURED)
         )
     body = await request.body()
     provider.verify_event(secrets.get_secret_value().split(), request.headers, body)

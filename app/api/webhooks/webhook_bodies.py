@@ -7,11 +7,9 @@ from enum import StrEnum
 from typing import Annotated, Any, Final, Self
 
 import orjson
-from pydantic import ConfigDict, Field, StrictBool, StringConstraints, model_validator
-from pydantic.config import JsonDict
-from pydantic_core import PydanticCustomError
+from pydantic import ConfigDict, Field, StrictBool, StringConstraints
 
-from app.api.bodies import Answer, Body, UtcInstant
+from app.api.bodies import Answer, Body, Changes, UtcInstant, never_null
 from app.domain.events import EventType
 from app.domain.fields import Moment, Uuid, text
 from app.domain.nouns.webhooks import EndpointRow
@@ -28,11 +26,6 @@ _URL: Final = "Where events are sent: `https://…`, at a public address."
 _TYPES: Final = "The types that it is told of; null: all, those that are added later included."
 Url = Annotated[str, StringConstraints(min_length=1, max_length=MAX_URL, strict=True)]
 Types = Annotated[list[Subscribable], Field(min_length=1, max_length=len(Subscribable))]
-
-
-def _without_default(schema: JsonDict) -> None:
-    """Of a member that may be left out, but not be null."""
-    schema.pop("default")
 
 
 class EndpointRequest(Body):
@@ -55,14 +48,14 @@ class EndpointRequest(Body):
     event_types: Types | None = Field(None, description=_TYPES)
 
 
-class EndpointChanges(Body):
+class EndpointChanges(Changes):
     """What to change; what is left out stays as it is."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"status": "enabled"}], "minProperties": 1}
     )
 
-    url: Url = Field("", description=_URL, json_schema_extra=_without_default)
+    url: Url = Field("", description=_URL, json_schema_extra=never_null)
     description: Annotated[str, text(200)] | None = Field(
         None, description="Your own words; null: none."
     )
@@ -73,18 +66,8 @@ class EndpointChanges(Body):
             "`disabled`: nothing is sent, and what was on its way fails. `enabled`: from now on it "
             "is again."
         ),
-        json_schema_extra=_without_default,
+        json_schema_extra=never_null,
     )
-
-    @model_validator(mode="after")
-    def _changes_something(self) -> Self:
-        if not self.model_fields_set:
-            raise PydanticCustomError("nothing-to-change", "Name something to change.")
-        return self
-
-    def changed(self, *names: str) -> dict[str, Any]:
-        """Those of the members that were given."""
-        return {name: getattr(self, name) for name in names if name in self.model_fields_set}
 
 
 class Rotation(Body):

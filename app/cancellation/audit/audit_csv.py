@@ -45,6 +45,8 @@ async def count_lines(db: Database, business_id: str, job_id: str) -> int:
     """
     async with db.snapshot() as conn:
         job = await jobs.existing(conn, business_id, job_id)
+        if not job.has_cancelled:
+            return 0
         unbooked = sa.select(sa.func.count()).select_from(
             audit_rows.unbooked_lines(job_id).order_by(None).subquery()
         )
@@ -83,7 +85,7 @@ async def _lines(
     async with db.export() as conn:
         job = await jobs.existing(conn, business_id, job_id)
         yield csv_cells.header(bom=bom)
-        for source in _sources(job, as_accepted=as_accepted):
+        for source in _sources(job, as_accepted=as_accepted, has_maps=db.is_postgresql):
             async with aclosing(
                 _copy(conn, source) if db.is_postgresql else _select(conn, source)
             ) as chunks:
@@ -106,7 +108,7 @@ async def _workbook(db: Database, business_id: str, job_id: str) -> AsyncIterato
     book = Workbook()
     async with db.export() as conn:
         job = await jobs.existing(conn, business_id, job_id)
-        for source in _sources(job, as_accepted=False):
+        for source in _sources(job, as_accepted=False, has_maps=db.is_postgresql):
             async with conn.stream(audit_rows.unescaped(source)) as rows:
                 async for part in rows.partitions(_ROWS_AT_ONCE):
                     if chunk := await asyncio.to_thread(book.add, part):
@@ -114,11 +116,13 @@ async def _workbook(db: Database, business_id: str, job_id: str) -> AsyncIterato
     yield await asyncio.to_thread(book.end)
 
 
-def _sources(job: Job, *, as_accepted: bool) -> Iterator[audit_rows.Lines]:
+def _sources(job: Job, *, as_accepted: bool, has_maps: bool) -> Iterator[audit_rows.Lines]:
     """The audit's lines, as queries of some thousand lines each.
 
     So none outlasts a statement's time, however large the job is.
     """
+    if not job.has_cancelled:
+        return  # there is nothing that could be said to have happened
     job_id, written = job.id, job.expanded_sessions
     form = RefundForm.ORIGINAL if job.terms is None else first_form(terms_of(job.terms))
     for positions in _parts(0, written):
@@ -126,6 +130,8 @@ def _sources(job: Job, *, as_accepted: bool) -> Iterator[audit_rows.Lines]:
             job_id,
             positions,
             by_terms=job.terms is not None,
+            tells_clients=audit_rows.tells_clients(job),
+            at_once=has_maps and audit_rows.statuses_at_once(job, positions),
             as_accepted=as_accepted,
             first_form=form,
         )
@@ -172,10 +178,7 @@ async def follow(
     numbered = after is not None
     seq = after or 0
     yield csv_cells.header(bom=bom, numbered=numbered)
-    if seq == 0:
-        async with aclosing(read_ahead(_unbooked(db, job_id, numbered=numbered))) as chunks:
-            async for chunk in chunks:
-                yield chunk
+    wants_unbooked = seq == 0
     pause = _SHORTEST_PAUSE_SECONDS
     while not stopping.is_set():
         # The job is read before the rows: if it had ended by then, these rows are all there are.
@@ -183,6 +186,11 @@ async def follow(
             job = await jobs.get(conn, business_id, job_id)
             assert job is not None
             settled = await audit_rows.settled_lines(conn, job, after_seq=seq, limit=_ROWS_AT_ONCE)
+        if wants_unbooked and job.has_cancelled:  # not while it awaits an approval
+            wants_unbooked = False
+            async with aclosing(read_ahead(_unbooked(db, job_id, numbered=numbered))) as chunks:
+                async for chunk in chunks:
+                    yield chunk
         if settled:
             seq = settled[-1].outcome_seq
             pause = _SHORTEST_PAUSE_SECONDS

@@ -41,7 +41,8 @@ async def choose(db: Database, queue: Queue, whose: WhoseChoice, form: RefundFor
             (one.id, bonus_of(one.amount_minor, form, offer.choice)) for one in offer.refunds
         ]
         await choices.write(conn, job_id, client_id, form, bonuses)
-        await jobs.update(conn, job_id, due_at=now())  # should the prompt be lost, a sweep finds it
+        # Should the prompt be lost, a sweep finds it.
+        await jobs.update(conn, job_id, is_shown=True, due_at=now())
         chosen = await offer_of(conn, job, client_id)
         log.info("choice.made", job_id=job_id, form=form, refunds=len(bonuses))
     await queue.wake(job_id)

@@ -33,12 +33,24 @@ class PolicyShape(NamedTuple):
 # What decides the text of a statement of lines; what else they depend on are its parameters.
 Shape = PolicyShape | TermsShape
 
+
+class RequestLines(NamedTuple):
+    """The lines of sessions still to be had: those that are owed, and all with their grants.
+
+    `given`: the bookings that goodwill is given for; None: the terms give none.
+    """
+
+    all: sa.Subquery
+    owed: sa.Subquery
+    given: sa.Subquery | None
+
+
 # From so many sessions on a join of whole tables may beat looking up each booking's lines.
 _MANY: Final = 400
 
 
 @cache
-def lines_of_any_sessions(shape: Shape) -> sa.Subquery:
+def lines_of_any_sessions(shape: Shape) -> RequestLines:
     """What bookings would get back if their sessions were cancelled.
 
     See `entitlements.entitlement_lines`. Made once, it takes `chosen`.
@@ -78,13 +90,13 @@ ON s.business_id = :of_business AND s.id = c.value
 
 
 @cache
-def lines_of_listed_sessions(shape: Shape) -> sa.Subquery:
+def lines_of_listed_sessions(shape: Shape) -> RequestLines:
     """The same as `lines_of_any_sessions`, on SQLite."""
     return _lines_of_request(_LISTED.cte("chosen"), "sqlite", shape)
 
 
 @cache
-def lines_of_many_sessions(shape: Shape) -> sa.Subquery:
+def lines_of_many_sessions(shape: Shape) -> RequestLines:
     """The same as `lines_of_any_sessions`, for a great many.
 
     They are worth a query plan of their own each time.
@@ -182,7 +194,7 @@ def parameters(job: Job, positions: range) -> dict[str, Any]:
         "of_job": job.id,
         "first_position": positions.start,
         "end_position": positions.stop,
-        "accepted_at": job.requested_at,
+        "accepted_at": job.accepted_at,
         **(owed.parameters(terms_of(job.terms)) if job.terms is not None else {}),
     }
 
@@ -212,14 +224,14 @@ def _of_request(dialect: str, shape: Shape) -> sa.FromClause | None:
     return overrides.of_request(dialect) if is_said else None
 
 
-def _lines_of_request(source: sa.FromClause, dialect: str, shape: Shape) -> sa.Subquery:
-    """The lines of sessions still to be had, with the grants they bring."""
+def _lines_of_request(source: sa.FromClause, dialect: str, shape: Shape) -> RequestLines:
     said = _of_request(dialect, shape)
-    lines = _lines(source, "as_of", shape, said)
+    owed_ = _lines(source, "as_of", shape, said)
     if not (isinstance(shape, TermsShape) and gives_goodwill(shape)):
-        return lines
+        return RequestLines(owed_, owed_, None)
     instant = sa.bindparam("as_of", type_=Instant)
-    return goodwill.with_grants(lines, goodwill.given_bookings(source, instant, shape, said))
+    given = goodwill.given_bookings(source, instant, shape, said)
+    return RequestLines(goodwill.with_grants(owed_, given), owed_, given)
 
 
 def _lines(

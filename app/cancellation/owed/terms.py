@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.db.core.dialect import clock
-from app.db.core.driver import Connection
 from app.db.core.engine import Database
 from app.db.terms import terms_history
 from app.domain.nouns.terms import ResolvedTerms, TermsVersion
@@ -13,17 +12,16 @@ from app.domain.owed.terms_document import Document, in_force_for, terms_of
 from app.errors import FieldError, Invalid
 
 
-async def resolve(
-    conn: Connection, business_id: str, *, named: Mapping[str, Any] | None, overridden: bool
+def resolve(
+    own: TermsVersion | None, *, named: Mapping[str, Any] | None, overridden: bool
 ) -> ResolvedTerms | None:
-    """The business's terms, with the members that a request names replaced.
+    """The business's own terms, with the members that a request names replaced.
 
     None where nobody has said anything: then the policy alone decides.
 
     Raises:
         Invalid: what the request names and what the business has can't be together.
     """
-    own = await terms_history.in_force(conn, business_id)
     if own is None and named is None and not overridden:
         return None
     document = in_force_for(None if own is None else own.document, named or {})

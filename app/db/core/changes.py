@@ -1,9 +1,9 @@
 """What a transaction changes that others in this process wait for.
 
 It is noted where the rows are written, and listeners are called at the transaction's end. Of
-businesses' schedules, whoever keeps what was read lets go of it then; of deliveries that are due,
-whoever delivers looks. They are called whether the commit went well or not: of one whose answer was
-lost nobody knows.
+businesses' schedules, whoever keeps what was read lets go of it then; of deliveries or messages
+that are due, whoever sends them looks. They are called whether the commit went well or not: of one
+whose answer was lost nobody knows.
 """
 
 from collections.abc import Callable, Iterator
@@ -20,6 +20,7 @@ class Listeners:
     # Called with each business's id.
     of_schedules: list[Callable[[str], None]] = field(default_factory=list)
     of_deliveries: list[Callable[[], None]] = field(default_factory=list)
+    of_messages: list[Callable[[], None]] = field(default_factory=list)
 
     def schedule_changed(self, business_id: str) -> None:
         """This business's sessions may have changed."""
@@ -31,11 +32,17 @@ class Listeners:
         for of_deliveries in list(self.of_deliveries):
             of_deliveries()
 
+    def messages_due(self) -> None:
+        """Messages may be due."""
+        for of_messages in list(self.of_messages):
+            of_messages()
+
 
 @dataclass(slots=True)
 class _Noted:
     businesses: set[str] = field(default_factory=set)
     deliveries: bool = False
+    messages: bool = False
 
 
 _noted: Final[ContextVar[_Noted | None]] = ContextVar("bulk_cancel_changed", default=None)
@@ -55,6 +62,13 @@ def note_deliveries() -> None:
         noted.deliveries = True
 
 
+def note_messages() -> None:
+    """Messages that are due at once are written in the transaction under way."""
+    noted = _noted.get()
+    if noted is not None:
+        noted.messages = True
+
+
 @contextmanager
 def notifying(listeners: Listeners) -> Iterator[None]:
     """Call listeners for what is noted within the block, at its end."""
@@ -68,3 +82,5 @@ def notifying(listeners: Listeners) -> Iterator[None]:
             listeners.schedule_changed(business_id)
         if noted.deliveries:
             listeners.deliveries_due()
+        if noted.messages:
+            listeners.messages_due()

@@ -19,7 +19,7 @@ from sqlalchemy.util.concurrency import greenlet_spawn
 from app.db.core.outage import DRIVER_ERRORS, is_broken
 
 Row = Mapping[Any, Any]
-Statement = sa.Select[Any] | sa.TextClause
+Statement = sa.Select[Any] | sa.TextClause | sa.UpdateBase
 
 _DIALECT: Final = asyncpg_dialect.dialect()  # type: ignore[no-untyped-call]
 

@@ -35,6 +35,11 @@ async def count_job_sessions(conn: AsyncConnection, count: int) -> None:
         await conn.execute(sa.text("ANALYZE job_sessions"))
 
 
+async def count_young_job_sessions(conn: AsyncConnection) -> None:
+    """Before many rows that refer to sessions of one new job: count their table if it is young."""
+    await _count(conn, ("job_sessions",))
+
+
 async def _count(conn: AsyncConnection, tables: tuple[str, ...]) -> None:
     if conn.dialect.name != "postgresql":
         return

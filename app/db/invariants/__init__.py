@@ -6,6 +6,7 @@ While all is well it finds none.
 from dataclasses import dataclass
 
 from app.db.invariants import (
+    of_approvals,
     of_choices,
     of_goodwill,
     of_jobs,
@@ -115,5 +116,25 @@ def invariants(scope: CheckScope, *, overdue_seconds: float) -> list[Invariant]:
             "stranger",
             "A session is cancelled by a job that accepted it.",
             of_sessions.cancelled_by_stranger(scope),
+        ),
+        Invariant(
+            "unapproved-refund",
+            "No refund of a job that needed an approval and has none.",
+            of_approvals.refunds_unapproved(scope),
+        ),
+        Invariant(
+            "unapproved-session",
+            "No session is cancelled by a job that needed an approval and has none.",
+            of_approvals.cancelled_unapproved(scope),
+        ),
+        Invariant(
+            "unapproved",
+            "A job acts only if it needed no approval, or has one.",
+            of_approvals.status_unapproved(scope),
+        ),
+        Invariant(
+            "own-approval",
+            "Nobody approves their own request.",
+            of_approvals.approved_by_requester(scope),
         ),
     ]

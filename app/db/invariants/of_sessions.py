@@ -6,8 +6,8 @@ A session reads cancelled by the job that accepted it, and by no other.
 import sqlalchemy as sa
 
 from app.db.invariants.scope import CheckScope, Rows, text
-from app.db.tables import job_sessions, sessions
-from app.domain.statuses import SessionStatus
+from app.db.tables import job_sessions, jobs, sessions
+from app.domain.statuses import JobStatus, SessionStatus
 
 
 def session_disagrees(scope: CheckScope) -> Rows:
@@ -21,9 +21,10 @@ def session_disagrees(scope: CheckScope) -> Rows:
                     sessions.c.business_id == job_sessions.c.business_id,
                     sessions.c.id == job_sessions.c.session_id,
                 ),
-            )
+            ).join(jobs, jobs.c.id == job_sessions.c.job_id)
         )
         .where(
+            jobs.c.status != JobStatus.AWAITING_APPROVAL,
             job_sessions.c.position.is_not(None),
             job_sessions.c.released_at.is_(None),
             sa.or_(

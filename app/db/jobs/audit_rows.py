@@ -17,7 +17,9 @@ from app.db.core.refund_ranges import in_sessions
 from app.db.jobs.ceilings import is_owed
 from app.db.jobs.entitlements import is_counted
 from app.db.jobs.job import Job
+from app.db.messages import pages
 from app.db.tables import bookings, clients, job_overrides, job_sessions, jobs, refunds
+from app.domain.messages.settings import MessageTerms, ToldBy
 from app.domain.money import DECIMALS_0, DECIMALS_3, DECIMALS_4
 from app.domain.refund_ids import LAST, milliseconds
 from app.domain.statuses import (
@@ -170,7 +172,7 @@ async def settled_lines(
 ) -> list[SettledLine]:
     """Lines of the job with an outcome numbered above `after_seq`, in that order."""
     query = (
-        refund_lines(job.id, by_terms=job.terms is not None)
+        refund_lines(job.id, by_terms=job.terms is not None, tells_clients=tells_clients(job))
         .add_columns(refunds.c.outcome_seq)
         .where(refunds.c.outcome_seq > after_seq)
         .order_by(None)
@@ -181,17 +183,32 @@ async def settled_lines(
     return [SettledLine(tuple(row[:-1]), row[-1]) for row in rows]
 
 
+def tells_clients(job: Job) -> bool:
+    """Whether the job has a message for each client; of any other none is looked up."""
+    told = None if job.messages is None else MessageTerms.of(job.messages)
+    return told is not None and told.clients is not ToldBy.NONE
+
+
+def statuses_at_once(job: Job, positions: range) -> bool:
+    """Whether the part has so many lines that a map of all the job's clients pays, as it seems."""
+    lines = job.totals.refunds + job.totals.nothing_to_return
+    return job.totals.clients * job.accepted_sessions <= lines * len(positions)
+
+
 def refund_lines(
     job_id: str,
     positions: range = _ALL,
     *,
     by_terms: bool = False,
+    tells_clients: bool = False,
+    at_once: bool = False,
     as_accepted: bool = False,
     first_form: RefundForm = RefundForm.ORIGINAL,
 ) -> Lines:
     """A line for each refund row of the job's sessions at these places.
 
     They come in the order of the rows. `by_terms`: the job has terms, and so may have overrides.
+    `tells_clients`: it has messages for them, whose statuses are read `at_once` or line by line.
     With `as_accepted`, as before anything was done: there were first legs only, and those of which
     clients have chosen since were to come back in the `first_form`.
     """
@@ -225,6 +242,9 @@ def refund_lines(
             *(_NO_EXPIRY if as_accepted else _expiry_cells()),
             *_override_cells(by_terms=by_terms),
             (_EMPTY if as_accepted else _bonus_cell()).label("bonus_amount"),
+            _told_cell(
+                refunds, job_id if tells_clients and not as_accepted else None, at_once=at_once
+            ),
         )
         .select_from(source)
         .where(
@@ -333,6 +353,8 @@ def planned_lines(job: Job, positions: range, lines: sa.Subquery) -> Lines:
             *_NO_EXPIRY,
             *_override_cells(by_terms=by_terms),
             _EMPTY.label("bonus_amount"),
+            # Messages are made with the last of the rows: of these lines there is none yet.
+            _EMPTY.label("message_status"),
         )
         .select_from(source)
         .order_by(refund_id)  # the order that the rows will have
@@ -370,7 +392,10 @@ def unbooked_lines(job_id: str, *, as_accepted: bool = False) -> Lines:
             reason.label("failure_code"),
             empty["failure_detail"],
             *_job_cells(),
-            _instant_text(jobs.c.requested_at).label("settled_at"),
+            # From when on its sessions were cancelled.
+            _instant_text(sa.func.coalesce(jobs.c.approved_at, jobs.c.requested_at)).label(
+                "settled_at"
+            ),
             *_clock_cells(job_sessions),
             *(empty[name] for name in COLUMNS[COLUMNS.index("paid_amount") :]),
         )
@@ -479,6 +504,17 @@ def _bonus_cell() -> sa.ColumnElement[str | None]:
     return sa.case(
         (refunds.c.bonus_minor > 0, _major(refunds.c.bonus_minor, refunds.c.currency)), else_=_EMPTY
     )
+
+
+def _told_cell(
+    source: sa.FromClause, job_id: str | None, *, at_once: bool
+) -> sa.ColumnElement[str]:
+    """Where the newest message of this job to the line's client is."""
+    if job_id is None:
+        return _EMPTY.label("message_status")
+    found = pages.newest_status_at_once if at_once else pages.newest_status
+    newest: sa.ColumnElement[str] = found(job_id, source.c.client_id)
+    return newest.label("message_status")
 
 
 def _expiry_cells() -> tuple[sa.ColumnElement[str], ...]:

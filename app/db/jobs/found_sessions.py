@@ -1,6 +1,7 @@
 """The sessions that a request means, and the jobs that have some already.
 
-They are read in the order of their ids, and locked in it where they are to be cancelled.
+A job that awaits an approval has its sessions too, though they are still scheduled. They are read
+in the order of their ids, and locked in it where they are to be cancelled.
 """
 
 import datetime as dt
@@ -13,14 +14,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.aside import aside
 from app.db.core.dialect import bound_list, in_bound_list, in_list, now
 from app.db.core.driver import Row, fetch
-from app.db.tables import jobs, sessions
+from app.db.tables import job_sessions, jobs, sessions
 from app.domain.statuses import JobStatus, SessionStatus
 
 
 class FoundSession(NamedTuple):
     """What a plan needs to know of a session.
 
-    `job_id` is the job that has cancelled it; `read_at` is the database's clock when it was read.
+    `job_id` is the job that has cancelled it, or awaits an approval for that; `read_at` is the
+    database's clock when it was read.
     """
 
     status: SessionStatus
@@ -54,19 +56,34 @@ _BY_START: Final = _OF_BUSINESS.where(
     sessions.c.starts_at >= sa.bindparam("from_at"), sessions.c.starts_at < sa.bindparam("until_at")
 )
 _NAMED: Final = {False: _BY_ID, True: _BY_ID.with_for_update()}
+_AWAITED: Final = (
+    sa.select(job_sessions.c.session_id, sa.cast(jobs.c.id, sa.Text).label("job_id"))
+    .join(jobs, jobs.c.id == job_sessions.c.job_id)
+    .where(
+        jobs.c.business_id == sa.bindparam("of_business"),
+        # Not a parameter: such jobs are few, and have an index of their own.
+        jobs.c.status == sa.literal_column(f"'{JobStatus.AWAITING_APPROVAL}'"),
+        job_sessions.c.position.is_not(None),
+    )
+)
 _IN_RANGE: Final = {False: _BY_START, True: _BY_START.with_for_update()}
 
 
 async def named_sessions(
-    conn: AsyncConnection, business_id: str, session_ids: Sequence[str], *, lock: bool
+    conn: AsyncConnection,
+    business_id: str,
+    session_ids: Sequence[str],
+    *,
+    lock: bool,
+    for_job: str | None = None,
 ) -> tuple[list[FoundSession], Holders]:
-    """The sessions of these ids in id order, and the jobs that have some.
+    """The sessions of these ids in id order, and the jobs that have some, but for `for_job`.
 
     They are locked in that order, so that two jobs can't deadlock; on SQLite the write transaction
     itself is the lock.
     """
     parameters = {"of_business": business_id, "session_ids": bound_list(session_ids)}
-    return await _with_holders(conn, _NAMED[lock], parameters)
+    return await _with_holders(conn, _NAMED[lock], parameters, for_job)
 
 
 async def sessions_in_range(
@@ -83,12 +100,23 @@ async def sessions_in_range(
 
 
 async def _with_holders(
-    conn: AsyncConnection, query: sa.Select[Any], parameters: Mapping[str, Any]
+    conn: AsyncConnection,
+    query: sa.Select[Any],
+    parameters: Mapping[str, Any],
+    for_job: str | None = None,
 ) -> tuple[list[FoundSession], Holders]:
     rows = await fetch(conn, query, parameters)
     found = await aside(len(rows), _found, rows)
     # After the lock was had: a session that another transaction just cancelled is read as it is
-    # now, and so is its job.
+    # now, and so are its job and those that await an approval.
+    of_business = {"of_business": parameters["of_business"]}
+    awaited = {
+        session_id: job_id
+        for session_id, job_id in (row.values() for row in await fetch(conn, _AWAITED, of_business))
+        if job_id != for_job
+    }
+    if awaited:
+        found = await aside(len(found), _awaiting, found, awaited)
     holders = {one.job_id for one in found if one.job_id is not None}
     if not holders:
         return found, {}
@@ -100,3 +128,10 @@ async def _with_holders(
 def _found(rows: Sequence[Row]) -> list[FoundSession]:
     values = (row.values() for row in rows)
     return [FoundSession(_STATUS[status], *rest) for status, *rest in values]
+
+
+def _awaiting(found: Sequence[FoundSession], awaited: Mapping[str, str]) -> list[FoundSession]:
+    return [
+        one._replace(job_id=awaited.get(one.id)) if one.status is SessionStatus.SCHEDULED else one
+        for one in found
+    ]

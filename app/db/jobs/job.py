@@ -19,7 +19,7 @@ class NewJob:
 
     `totals` are as they were promised. What it returns is said by `terms` (a whole document, begun
     from the business's version `terms_version`), or without any by `policy`; `due_at` says when a
-    worker or a sweep must look at it.
+    worker or a sweep must look at it. `messages` says who is told (a whole document); None: nobody.
     """
 
     id: str
@@ -40,6 +40,7 @@ class NewJob:
     due_at: dt.datetime | None
     accepted_sessions: int
     totals: PlanTotals
+    messages: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +56,23 @@ class Job(NewJob):
     expanded_sessions: int = 0
     outcome_seq: int = 0
     version: int = 0
+    approved_at: dt.datetime | None = None
+
+    @property
+    def accepted_at(self) -> dt.datetime:
+        """From when on its sessions are cancelled: its terms are reckoned from then."""
+        return self.approved_at or self.requested_at
+
+    @property
+    def has_cancelled(self) -> bool:
+        """Whether its sessions were ever cancelled.
+
+        They are not before an approval, where it needs one; one withdrawn later has its lines.
+        """
+        if self.status in {JobStatus.AWAITING_APPROVAL, JobStatus.REFUSED}:
+            return False
+        is_whole = self.expanded_sessions == self.accepted_sessions
+        return self.status is not JobStatus.WITHDRAWN or is_whole
 
 
 GIVEN: Final = tuple(each.name for each in fields(NewJob))

@@ -4,6 +4,7 @@ Each is published in the transaction that makes it so, at least once: a refund t
 after a failure may fail again or succeed, a job that is retried ends again.
 """
 
+import datetime as dt
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -16,8 +17,9 @@ from app.db.jobs import ceilings
 from app.db.tables import refunds
 from app.db.tables.webhooks import webhook_endpoints
 from app.db.webhooks.events import Event, publish
+from app.domain.days import instant_text
 from app.domain.events import EventType
-from app.domain.statuses import NEEDS_A_PERSON, JobStatus, RefundStatus
+from app.domain.statuses import NEEDS_A_PERSON, JobAction, JobStatus, RefundStatus
 
 # Of one that rests otherwise there is nothing to tell: nothing was to be returned, or a person
 # closed it.
@@ -41,8 +43,26 @@ async def accepted(
     await publish(conn, business_id, events())
 
 
+async def approval_requested(
+    conn: AsyncConnection, business_id: str, job_id: str, expires_at: dt.datetime
+) -> None:
+    """A job is above a limit: it waits so long for an approval, and nothing is cancelled yet."""
+    data = {
+        "job_id": job_id,
+        "status": JobStatus.AWAITING_APPROVAL,
+        "expires_at": instant_text(expires_at),
+    }
+    await publish(conn, business_id, [Event(EventType.APPROVAL_REQUESTED, data)])
+
+
+async def refused(conn: AsyncConnection, business_id: str, job_id: str, because: JobAction) -> None:
+    """A job was not approved, or not in time: it has cancelled nothing."""
+    data = {"job_id": job_id, "status": JobStatus.REFUSED, "because": because}
+    await publish(conn, business_id, [Event(EventType.REFUSED, data)])
+
+
 async def withdrawn(conn: AsyncConnection, business_id: str, job_id: str) -> None:
-    """A job was undone while on hold, and its sessions are scheduled again."""
+    """A job was undone while on hold or before its approval; its sessions are scheduled."""
     await publish(
         conn,
         business_id,

@@ -1,12 +1,13 @@
 """The sessions of a job with what became of each, as they were at acceptance."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.aside import aside
+from app.db.core.dialect import in_list
 from app.db.core.refund_ranges import in_sessions
 from app.db.jobs.acceptances import Outcome
 from app.db.jobs.entitlement_totals import LineGroup, line_group, sums
@@ -139,6 +140,15 @@ async def one(conn: AsyncConnection, job_id: str, session_id: str) -> SessionOfJ
     """A session of the job, which has it."""
     query = _SHOWN.where(job_sessions.c.job_id == job_id, job_sessions.c.session_id == session_id)
     return _session_of_job(*(await conn.execute(query)).one())
+
+
+async def named(
+    conn: AsyncConnection, job_id: str, session_ids: Iterable[str]
+) -> dict[str, SessionOfJob]:
+    """Sessions of the job by these ids."""
+    ids = in_list(job_sessions.c.session_id, session_ids)
+    rows = await conn.execute(_SHOWN.where(job_sessions.c.job_id == job_id, ids))
+    return {one.session_id: one for one in (_session_of_job(*row) for row in rows.all())}
 
 
 def _session_of_job(outcome: str, *rest: Any) -> SessionOfJob:

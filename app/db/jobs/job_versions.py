@@ -11,11 +11,13 @@ from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
+from app.db.approvals import requests
 from app.db.core.driver import Connection, Row, Single, fetch
 from app.db.jobs import job_sessions
 from app.db.jobs.job import COLUMNS, Job, job_of
 from app.db.jobs.job_sessions import RefundGroup, refund_group
-from app.db.tables import job_claims, jobs
+from app.db.tables import choices, job_claims, jobs, refunds
+from app.domain.nouns.approvals import ActionOfJob, AskedApproval
 
 _CLAIMS: Final = sa.func.coalesce(
     sa.select(sa.func.sum(job_claims.c.claims))
@@ -37,13 +39,31 @@ _THIS: Final = (jobs.c.business_id == sa.bindparam("of_business"), jobs.c.id == 
 _VERSION_OF: Final = sa.select(*_VERSION).where(*_THIS)
 
 
+_ASKED: Final = sa.select(sa.func.count(sa.distinct(refunds.c.client_id))).where(
+    refunds.c.job_id == job_sessions.OF_JOB, refunds.c.choose_until.is_not(None)
+)
+_CHOSEN: Final = (
+    sa.select(choices.c.form, sa.func.count().label("count"))
+    .where(choices.c.job_id == job_sessions.OF_JOB)
+    .group_by(choices.c.form)
+)
+
+
 class Whole(NamedTuple):
-    """A job and its version, its sessions by outcome, its refunds counted and summed."""
+    """A job and its version, its sessions by outcome, its refunds counted and summed.
+
+    `asked` of its clients may choose, or might have; so many have `chosen` each form. `approval` is
+    what it asked one for; `actions` were done to it as a whole, the first first.
+    """
 
     job: Job
     version: str
     outcomes: Mapping[str, int]
     tally: Sequence[RefundGroup]
+    asked: int
+    chosen: Mapping[str, int]
+    approval: AskedApproval | None
+    actions: Sequence[ActionOfJob]
 
 
 async def version_of(conn: Connection, business_id: str, job_id: str) -> str | None:
@@ -69,13 +89,30 @@ async def whole(conn: Connection, business_id: str, job_id: str) -> Whole | None
         row = dict(rows[0])
         outcomes, tally = row.pop("outcomes") or {}, row.pop("tally") or []
         groups = [refund_group(*group.values()) for group in tally]
-        return Whole(job_of(row), _version_in(row), outcomes, groups)
+        asked, chosen = row.pop("asked"), row.pop("chosen") or {}
+        approval, actions = row.pop("approval"), requests.actions_of(row.pop("actions"))
+        return Whole(
+            job_of(row),
+            _version_in(row),
+            outcomes,
+            groups,
+            asked,
+            chosen,
+            approval and requests.asked_of(approval),
+            actions,
+        )
     found = (await conn.execute(_row(), parameters)).mappings().one_or_none()
     if found is None:
         return None
     counts = await job_sessions.outcome_counts(conn, [job_id])
     tally = await job_sessions.tally(conn, job_id)
-    return Whole(job_of(found), _version_in(found), counts[job_id], tally)
+    asked = (await conn.execute(_ASKED, {"of_job": job_id})).scalar_one()
+    forms = await conn.execute(_CHOSEN, {"of_job": job_id})
+    chosen = {form: count for form, count in forms.all()}  # noqa: C416 - rows are no pairs to mypy
+    approval = await requests.of_job(conn, job_id)
+    actions = await requests.actions(conn, job_id)
+    job, version = job_of(found), _version_in(found)
+    return Whole(job, version, counts[job_id], tally, asked, chosen, approval, actions)
 
 
 @cache
@@ -99,4 +136,23 @@ def _whole() -> sa.Select[Any]:
         .select_from(groups)
         .scalar_subquery()
     )
-    return _row().add_columns(outcomes.label("outcomes"), tally.label("tally"))
+    forms = _CHOSEN.subquery("forms")
+    chosen = sa.select(sa.func.json_object_agg(forms.c.form, forms.c.count)).scalar_subquery()
+    approvals = requests.ASKED.subquery("approvals")
+    approval = (
+        sa.select(sa.func.row_to_json(sa.literal_column("approvals")))
+        .select_from(approvals)
+        .scalar_subquery()
+    )
+    done = requests.ACTIONS.subquery("done")
+    actions = (
+        sa.select(sa.func.json_agg(sa.literal_column("done"))).select_from(done).scalar_subquery()
+    )
+    return _row().add_columns(
+        outcomes.label("outcomes"),
+        tally.label("tally"),
+        _ASKED.scalar_subquery().label("asked"),
+        chosen.label("chosen"),
+        approval.label("approval"),
+        actions.label("actions"),
+    )

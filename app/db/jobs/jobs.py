@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -75,30 +76,37 @@ async def is_on_hold(conn: AsyncConnection, job: Job) -> bool:
 
 
 async def newest(
-    conn: AsyncConnection, business_id: str, *, status: str | None, before: str | None, limit: int
+    conn: AsyncConnection,
+    business_id: str,
+    *,
+    statuses: AbstractSet[JobStatus],
+    before: str | None,
+    limit: int,
 ) -> list[Job]:
-    """Jobs newest first, from the one after `before` (an id)."""
+    """Jobs of these statuses newest first, from the one after `before` (an id)."""
     query = _JOB.where(jobs.c.business_id == business_id)
-    if status is not None:
-        query = query.where(jobs.c.status == status)
+    if statuses != set(JobStatus):
+        query = query.where(jobs.c.status.in_(sorted(statuses)))
     if before is not None:
         query = query.where(jobs.c.id < before)
     rows = await conn.execute(query.order_by(jobs.c.id.desc()).limit(limit))
     return [job_of(row) for row in rows.mappings()]
 
 
-async def update(conn: AsyncConnection, job_id: str, **values: Any) -> None:
+async def update(
+    conn: AsyncConnection, job_id: str, *, is_shown: bool = False, **values: Any
+) -> None:
     """Set columns of one job, as its next version.
 
-    `due_at` alone makes no version: nobody is shown it.
+    `due_at` alone makes no version: nobody is shown it. `is_shown`: what is written beside it is.
     """
-    if values.keys() != {"due_at"}:
+    if is_shown or values.keys() != {"due_at"}:
         values["version"] = jobs.c.version + 1
     await conn.execute(sa.update(jobs).where(jobs.c.id == job_id).values(**values))
 
 
 async def release_sessions(conn: AsyncConnection, business_id: str, job_id: str) -> None:
-    """Undo what `acceptances.write` did to the sessions.
+    """Undo what `acceptances.write` did to the sessions, if it has cancelled them.
 
     They are scheduled, and may be chosen again.
     """

@@ -18,9 +18,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.core.dialect import SQLITE_FORMAT
 from app.db.core.driver import fetch
-from app.db.jobs import completion, job_events
+from app.db.jobs import client_news, completion, job_events
 from app.db.refunds import history, legs
 from app.domain.days import instant_text
+from app.domain.events import EventType
 from app.domain.refund_ids import next_leg_id
 from app.domain.refund_update import RefundUpdate
 from app.domain.statuses import IN_PROCESS, RETURNED_TWICE, JobStatus, RefundStatus
@@ -62,6 +63,13 @@ _MAY_CHANGE: Final = """r.id = v.id
 _HAS_ENDPOINTS: Final = (
     "EXISTS (SELECT 1 FROM webhook_endpoints AS e WHERE e.business_id = {business_id})"
 )
+# Whether clients are told by an event or by a message: once all refunds are written, that is. In
+# RETURNING, SQLite 3.40 says of a bare column that it is NOT NULL though it is not so.
+_TELLS_CLIENTS: Final = f"""CAST(messages AS text) IS NOT NULL AS is_told,
+  EXISTS (SELECT 1 FROM webhook_endpoints AS e WHERE e.business_id = jobs.business_id
+    AND (e.event_types IS NULL
+      OR ' ' || e.event_types || ' ' LIKE '% {EventType.CLIENT_SETTLED} %')) AS is_heard,
+  expanded_sessions = accepted_sessions AS is_expanded"""  # noqa: S608 - only our own words
 _OPEN_JOB: Final = f"status IN {tuple(map(str, IN_PROCESS))}"
 
 
@@ -98,7 +106,8 @@ WITH job AS (
       THEN clock_timestamp() +\
  make_interval(secs => CAST(:heartbeat_seconds AS double precision)) END
   WHERE id = CAST(:job_id AS uuid)
-  RETURNING outcome_seq - CAST(:final AS integer) AS last, status, business_id
+  RETURNING outcome_seq - CAST(:final AS integer) AS last, status, business_id,
+    {_TELLS_CLIENTS}
 ), v AS MATERIALIZED (
   SELECT * FROM jsonb_to_recordset(CAST(:outcomes AS jsonb))\
  AS v(id uuid, epoch integer, seq bigint,
@@ -119,7 +128,7 @@ WITH job AS (
 ), remembered AS ({history.of("r", actor="CAST(:actor AS text)", clock="clock_timestamp()")})
 SELECT job.status, job.business_id, {
     _HAS_ENDPOINTS.format(business_id="job.business_id")
-} AS has_endpoints,
+} AS has_endpoints, job.is_told, job.is_heard, job.is_expanded,
   ARRAY(SELECT id::text FROM r) AS changed,
   ARRAY(SELECT id::text FROM r WHERE failure_code = '{RETURNED_TWICE}') AS late
 FROM job
@@ -134,7 +143,7 @@ UPDATE jobs SET
  THEN strftime('{SQLITE_FORMAT}', 'now', :heartbeat_seconds || ' seconds') END
 WHERE id = :job_id
 RETURNING status, outcome_seq - :final, business_id,\
- {_HAS_ENDPOINTS.format(business_id="jobs.business_id")}
+ {_HAS_ENDPOINTS.format(business_id="jobs.business_id")}, {_TELLS_CLIENTS}
 """)  # noqa: S608 - as above
 _SQLITE_REFUNDS: Final = sa.text(f"""
 UPDATE refunds AS r SET {
@@ -176,9 +185,10 @@ async def record(
     if conn.dialect.name == "postgresql":
         everything = of_job | {"outcomes": encoded, "actor": actor}
         [row] = await fetch(conn, _POSTGRESQL, everything)
-        status, business_id, has_endpoints, changed, late = row.values()
+        status, business_id, has_endpoints, *clients, changed, late = row.values()
     else:
-        status, last, business_id, has_endpoints = (await conn.execute(_SQLITE_JOB, of_job)).one()
+        of_business = (await conn.execute(_SQLITE_JOB, of_job)).one()
+        status, last, business_id, has_endpoints, *clients = of_business
         refunds = await conn.execute(_SQLITE_REFUNDS, {"outcomes": encoded, "last": last})
         codes: dict[str, str | None] = dict(map(tuple, refunds.all()))
         changed, late = [*codes], [id_ for id_ in codes if codes[id_] == RETURNED_TWICE]
@@ -190,9 +200,14 @@ async def record(
         needless = await legs.leave_out_needless(conn, job_id, doubted, actor=actor)
     if late:
         await completion.fail_if_somebody_is_needed(conn, job_id)
+    told = [*dict.fromkeys((*changed, *needless))]
     if changed and has_endpoints:
-        told = [*dict.fromkeys((*changed, *needless))]
         await job_events.refunds_finalised(conn, business_id, told)
+    is_told, is_heard, is_expanded = map(bool, clients)
+    if seq and changed and is_expanded:
+        await client_news.settled(
+            conn, business_id, job_id, told, is_told=is_told, is_heard=is_heard
+        )
     if changed and status == JobStatus.COMPLETED_WITH_FAILURES:
         # A late word may have been the last failure's.
         await completion.complete_if_nobody_is_needed(conn, job_id)

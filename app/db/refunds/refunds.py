@@ -26,7 +26,9 @@ from app.domain.statuses import (
 _TEXT: Final = sa.Text()
 
 
-def _rows(lines: sa.FromClause, *, withdrawn: bool, asks: bool) -> dict[str, sa.ColumnElement[Any]]:
+def rows_of(
+    lines: sa.FromClause, *, withdrawn: bool, asks: bool
+) -> dict[str, sa.ColumnElement[Any]]:
     """A refund row of each line, by column; `asks`: some wait for what clients choose."""
     is_final = sa.true() if withdrawn else lines.c.skip_reason.is_not(None)
     held_back = sa.false() if withdrawn else lines.c.skip_reason == ALREADY_REFUNDED_HERE
@@ -94,7 +96,7 @@ def _upstream_of(lines: sa.FromClause) -> sa.ColumnElement[str]:
 
 @cache
 def _expansion(lines: sa.Subquery, *, withdrawn: bool, asks: bool) -> sa.Insert:
-    rows = _rows(lines, withdrawn=withdrawn, asks=asks)
+    rows = rows_of(lines, withdrawn=withdrawn, asks=asks)
     return sa.insert(refunds).from_select(list(rows), sa.select(*rows.values()))
 
 
@@ -111,7 +113,7 @@ def _first_claims(returned: sa.Subquery, *, asks: bool) -> sa.Select[int, bool]:
     # the ceilings.
     are_all_made = _count(made) == _count(wanted)
     is_made = sa.tuple_(*ceilings.key_columns(lines)).in_(sa.select(*made.c))
-    rows = _rows(lines, withdrawn=False, asks=asks)
+    rows = rows_of(lines, withdrawn=False, asks=asks)
     chosen = sa.select(*rows.values()).where(
         sa.or_(lines.c.skip_reason.is_not(None), are_all_made, is_made)
     )

@@ -13,18 +13,24 @@ from app.db.core.bulk_insert import insert_many
 from app.db.core.dialect import in_list
 from app.db.core.driver import Connection, fetch
 from app.db.tables import clients
-from app.domain.nouns.schedule import ClientFacts
+from app.domain.nouns.schedule import ClientFacts, ClientRow
 
-_KNOWN: Final = sa.select(clients.c.id, clients.c.name, clients.c.email).where(
+_FACTS: Final = tuple(clients.c[name] for name in ClientFacts._fields)
+_KNOWN: Final = sa.select(clients.c.id, *_FACTS).where(
     clients.c.business_id == sa.bindparam("of_business"), clients.c.deleted_at.is_(None)
 )
-_ONE: Final = _KNOWN.where(clients.c.id == sa.bindparam("of_id"))
+_ONE: Final = _KNOWN.with_only_columns(*_FACTS, clients.c.mail_stopped_at).where(
+    clients.c.id == sa.bindparam("of_id")
+)
 
 
-async def get(conn: Connection, business_id: str, client_id: str) -> ClientFacts | None:
+async def get(conn: Connection, business_id: str, client_id: str) -> ClientRow | None:
     """One client, or None when the business has no such id."""
     rows = await fetch(conn, _ONE, {"of_business": business_id, "of_id": client_id})
-    return ClientFacts(rows[0]["name"], rows[0]["email"]) if rows else None
+    if not rows:
+        return None
+    *facts, mail_stopped_at = rows[0].values()
+    return ClientRow(ClientFacts(*facts), mail_stopped_at)
 
 
 async def exists(conn: Connection, business_id: str, client_id: str) -> bool:
@@ -47,8 +53,8 @@ async def of_ids(
         .with_for_update(read=True, key_share=True)
     )
     return {
-        id_: ClientFacts(name, email)
-        for id_, name, email in await conn.execute(statement, {"of_business": business_id})
+        id_: ClientFacts(*facts)
+        for id_, *facts in await conn.execute(statement, {"of_business": business_id})
     }
 
 

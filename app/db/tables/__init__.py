@@ -1,4 +1,4 @@
-"""The whole schema on a page; that of webhooks is on the next.
+"""The whole schema on a page; what is beside jobs and the schedule is on pages of its own.
 
 What a row may be is said by CHECKs and unique indexes, not by the code that writes it. Three things
 hold the promise here: one live claim of a session over all jobs (`one_live_acceptance`), one refund
@@ -84,11 +84,27 @@ businesses = sa.Table(
     # The most that a line of a booking may have: a slip of the platform's is not given back by
     # millions.
     sa.Column("credits_per_line", sa.Integer, nullable=False, server_default="1000"),
+    # While it is, its callers are refused; what was accepted goes on. The reason is told to them.
+    sa.Column("suspended_at", Instant),
+    sa.Column("suspended_because", sa.String(500)),
     sa.CheckConstraint("length(currency) = 3", name="currency_is_iso_4217"),
     sa.CheckConstraint(
         "stripe_account IS NULL OR stripe_key_sealed IS NULL", name="at_one_stripe_account"
     ),
     sa.CheckConstraint("credits_per_line BETWEEN 1 AND 1000000000", name="credits_per_line_from_1"),
+)
+
+# Keys of operators: they belong to no business, and open nothing that is in one.
+platform_keys = sa.Table(
+    "platform_keys",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("prefix", sa.String(16), nullable=False, unique=True),
+    sa.Column("secret_hash", sa.String(64), nullable=False),
+    sa.Column("name", sa.String(200), nullable=False),
+    created_at(),
+    sa.Column("expires_at", Instant),  # NULL: never
+    sa.Column("revoked_at", Instant),
 )
 
 # Kept under its first name: older builds run beside this one while it is upgraded.
@@ -127,9 +143,32 @@ api_keys = sa.Table(
     sa.Column("secret_hash", sa.String(64), nullable=False),
     sa.Column("name", sa.String(200), nullable=False),
     sa.Column("scopes", sa.Text, nullable=False),  # space-separated, as in RFC 6749 §3.3
+    # Whose scopes it has instead; of one that a build doesn't know it has none there.
+    sa.Column("role", sa.String(16)),
     created_at(),
+    sa.Column("expires_at", Instant),  # NULL: never
+    sa.Column("last_used_at", Instant),  # within a few minutes
     sa.Column("revoked_at", Instant),
+    # Of the request that made it; NULL: a command did.
+    sa.Column("idempotency_key", sa.String(255)),
+    sa.Column("request_fingerprint", sa.String(64)),
     sa.Index("api_keys_of_business", "business_id", "id"),
+    partial(
+        "one_key_per_request",
+        "business_id",
+        "idempotency_key",
+        where="idempotency_key IS NOT NULL",
+        unique=True,
+    ),
+)
+
+# Secrets that a key had before its current one, each until its own end.
+old_key_secrets = sa.Table(
+    "old_key_secrets",
+    metadata,
+    sa.Column("key_id", sa.ForeignKey("api_keys.id"), primary_key=True),
+    sa.Column("secret_hash", sa.String(64), primary_key=True),
+    sa.Column("ends_at", Instant, nullable=False),
 )
 
 clients = sa.Table(
@@ -140,6 +179,10 @@ clients = sa.Table(
     sa.Column("name", sa.String(200)),  # not known of all
     sa.Column("email", sa.String(320)),
     sa.Column("deleted_at", Instant),  # gone from the schedule; kept for the audits that name them
+    sa.Column("language", sa.String(35)),  # BCP 47; NULL: the business's
+    sa.Column("wants_no_mail", sa.Boolean, nullable=False, server_default=sa.false()),
+    # When the client stopped their mail by their own link; no import and no PUT says otherwise.
+    sa.Column("mail_stopped_at", Instant),
 )
 
 jobs = sa.Table(
@@ -179,17 +222,29 @@ jobs = sa.Table(
     # Raised by every change of what is shown of the job, but for claims of its refunds: those are
     # in `job_claims`.
     sa.Column("version", sa.BigInteger, nullable=False, server_default="0"),
+    # Who is told, when and what, frozen at acceptance; NULL: nobody.
+    sa.Column("messages", sa.JSON(none_as_null=True)),
+    # When somebody else approved it; NULL: nobody has, or nobody need (`job_approvals`).
+    sa.Column("approved_at", Instant),
     one_of("status", JobStatus),
     sa.CheckConstraint("date_from <= date_to", name="range_runs_forward"),
     sa.CheckConstraint("expanded_sessions <= accepted_sessions", name="expansion_within"),
     sa.CheckConstraint("status <> 'held' OR hold_until IS NOT NULL", name="held_until_when"),
     sa.CheckConstraint(
-        "(due_at IS NULL) = (status IN ('completed', 'completed_with_failures', 'withdrawn'))",
+        "(due_at IS NULL) = (status IN ('completed', 'completed_with_failures', 'withdrawn', "
+        "'refused'))",
         name="open_jobs_are_due",
+    ),
+    # Not a refund's row before an approval: each chunk of them is counted here in its commit.
+    sa.CheckConstraint(
+        "status NOT IN ('awaiting_approval', 'refused') "
+        "OR expanded_sessions = 0 AND approved_at IS NULL",
+        name="nothing_before_approval",
     ),
     sa.Index("one_job_per_key", "business_id", "idempotency_key", unique=True),
     sa.Index("jobs_newest_first", "business_id", "id"),
     partial("jobs_due", "due_at", where="due_at IS NOT NULL"),
+    partial("jobs_awaiting_approval", "business_id", where="status = 'awaiting_approval'"),
     # A check of the books reads those that have ended since the last one.
     sa.Index("jobs_by_end", "finished_at"),
 )
@@ -517,6 +572,7 @@ refunds = sa.Table(
         unique=True,
     ),
     partial("goodwill_of_job", "job_id", where="line_no < 0"),
+    partial("asked_of_job", "job_id", "client_id", where="choose_until IS NOT NULL"),
     partial("refunds_of_payment", "business_id", "payment_id", where="payment_id IS NOT NULL"),
     partial("refunds_at_stripe", "upstream_reference", where=AT_STRIPE),
 )
@@ -607,6 +663,15 @@ checks = sa.Table(
     sa.Column("due_at", Instant, nullable=False),
     sa.Column("checked_at", Instant),
     sa.Column("violations", sa.JSON, nullable=False),  # rows that break a rule, by its code
+)
+
+# Who checks a plan of a business, and until when nobody else may.
+plan_checks = sa.Table(
+    "plan_checks",
+    metadata,
+    sa.Column("business_id", sa.ForeignKey("businesses.id"), primary_key=True),
+    sa.Column("checker", Id, nullable=False),
+    sa.Column("leased_until", Instant, nullable=False),
 )
 
 # The revision that a build must know to run on this schema: the last that was not additive

@@ -12,7 +12,9 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.db.jobs.entitlements import in_session, is_paid
+from app.db.core import statistics
+from app.db.core.driver import fetch
+from app.db.jobs.entitlements import in_session
 from app.db.tables import bookings, job_goodwill, payment_lines
 from app.db.terms import rule_tree
 from app.db.terms.owed_lines import TermsShape
@@ -59,37 +61,52 @@ def _with_means(
     source: sa.FromClause, as_of: sa.ColumnElement[Any], overrides: sa.FromClause | None
 ) -> sa.Subquery:
     """Each booking that had a place, with all that decides whether it gets goodwill."""
-    own = sa.and_(
-        payment_lines.c.business_id == bookings.c.business_id,
-        payment_lines.c.booking_id == bookings.c.id,
-        is_paid(),
-    )
-    rows = sa.join(source, bookings, in_session(source)).outerjoin(payment_lines, own)
+    rows = sa.join(source, bookings, in_session(source))
     action: sa.ColumnElement[Any] = _NO_TEXT
     if overrides is not None:
         said = sa.and_(overrides.c.booking_id == bookings.c.id, overrides.c.line_no == 0)
         rows = rows.outerjoin(overrides, said)
         action = overrides.c.action
     places = [word(status) for status in TAKES_A_PLACE]
-    key = (
-        *(source.c[name] for name in ("business_id", "session_id", "position", "starts_at")),
-        bookings.c.id.label("booking_id"),
-        bookings.c.client_id,
-        bookings.c.status,
-    )
     return (
         sa.select(
-            *key,
+            *(source.c[name] for name in ("business_id", "session_id", "position", "starts_at")),
+            bookings.c.id.label("booking_id"),
+            bookings.c.client_id,
+            bookings.c.status,
             (source.c.starts_at <= as_of).label("started"),
-            sa.func.max(action).label("action"),
-            sa.func.count(payment_lines.c.amount_minor).label("payments"),
-            sa.func.count(payment_lines.c.credits).label("credit_lines"),
+            action.label("action"),
+            _means().label("means"),
         )
         .select_from(rows)
         .where(bookings.c.status.in_(places))
-        .group_by(*key)
+        # OFFSET keeps the databases from looking lines up anew for each use of them.
+        .offset(_NOTHING)
         .subquery("with_means")
     )
+
+
+def _means() -> sa.ColumnElement[int]:
+    """What was paid of a booking with: `BY_PAYMENT`, `BY_CREDITS`, both added, or 0.
+
+    Looked up for each, and not joined: that would be sorted to be counted.
+    """
+    by_payment, by_credits = (
+        sa.func.max(sa.case((column > _NOTHING, sa.literal_column(str(means), _NUMBER)), else_=0))
+        for column, means in (
+            (payment_lines.c.amount_minor, rule_tree.BY_PAYMENT),
+            (payment_lines.c.credits, rule_tree.BY_CREDITS),
+        )
+    )
+    found = (
+        sa.select(by_payment + by_credits)
+        .where(
+            payment_lines.c.business_id == bookings.c.business_id,
+            payment_lines.c.booking_id == bookings.c.id,
+        )
+        .correlate(bookings)
+    )
+    return sa.func.coalesce(found.scalar_subquery(), _NOTHING)
 
 
 def lines_of(given: sa.FromClause) -> sa.Select[Any]:
@@ -139,11 +156,26 @@ def frozen_bookings(accepted: sa.FromClause) -> sa.Subquery:
 
 
 @cache
-def _freezing(lines: sa.Subquery, per: GoodwillPer) -> sa.Insert:
+def _counting(given: sa.Subquery) -> sa.Select[Any]:
+    return sa.select(sa.func.count().label("grants")).select_from(given)
+
+
+async def count(
+    conn: AsyncConnection,
+    given: sa.Subquery,
+    parameters: Mapping[str, Any],
+    *,
+    plan_anew: bool = False,
+) -> int:
+    """For how many bookings goodwill is given; for `plan_anew` see `fetch`."""
+    [row] = await fetch(conn, _counting(given), parameters, plan_anew=plan_anew)
+    return int(row["grants"])
+
+
+@cache
+def _freezing(given: sa.Subquery, per: GoodwillPer) -> sa.Insert:
     of_job = sa.bindparam("of_job", type_=job_goodwill.c.job_id.type)
-    rows = sa.select(
-        of_job, lines.c.session_id, lines.c.booking_id, lines.c.client_id, word(per)
-    ).where(lines.c.returned_as == word(RefundForm.GOODWILL))
+    rows = sa.select(of_job, given.c.session_id, given.c.booking_id, given.c.client_id, word(per))
     names = ["job_id", "session_id", "booking_id", "client_id", "per"]
     return sa.insert(job_goodwill).from_select(names, rows)
 
@@ -151,9 +183,12 @@ def _freezing(lines: sa.Subquery, per: GoodwillPer) -> sa.Insert:
 async def freeze(
     conn: AsyncConnection,
     job_id: str,
-    lines: sa.Subquery,
+    given: sa.Subquery,
     parameters: Mapping[str, Any],
     per: GoodwillPer,
 ) -> None:
-    """Keep for which bookings a job gives goodwill: those of which `lines` have a grant."""
-    await conn.execute(_freezing(lines, per), {**parameters, "of_job": job_id})
+    """Keep for which bookings a job, whose sessions are written, gives goodwill."""
+    # Each booking's session is looked up, and of a table that was never counted PostgreSQL reads
+    # all sessions of the job for it.
+    await statistics.count_young_job_sessions(conn)
+    await conn.execute(_freezing(given, per), {**parameters, "of_job": job_id})

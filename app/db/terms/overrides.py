@@ -14,6 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.db.core.dialect import in_bound_list
 from app.db.tables import bookings, job_overrides, payment_lines
 from app.domain.nouns.terms import Override
+from app.domain.owed.terms import OverrideAction
+from app.domain.statuses import RefundForm
 
 GIVEN: Final = "overrides"  # the parameter of `of_request`
 
@@ -63,6 +65,24 @@ def of_job() -> sa.Subquery:
     of_job = sa.bindparam("of_job", type_=job_overrides.c.job_id.type)
     columns = (job_overrides.c[column.name] for column in _COLUMNS)
     return sa.select(*columns).where(job_overrides.c.job_id == of_job).subquery("overrides")
+
+
+async def of_one_job(conn: AsyncConnection, job_id: str) -> tuple[Override, ...]:
+    """A job's overrides, as they were kept."""
+    o = job_overrides.c
+    query = sa.select(o.booking_id, o.line_no, o.action, o.amount_minor, o.note, o.return_as)
+    rows = await conn.execute(query.where(o.job_id == job_id).order_by(o.booking_id, o.line_no))
+    return tuple(
+        Override(
+            booking_id,
+            line_no,
+            OverrideAction(action),
+            amount_minor,
+            note,
+            None if return_as is None else RefundForm(return_as),
+        )
+        for booking_id, line_no, action, amount_minor, note, return_as in rows
+    )
 
 
 async def insert(conn: AsyncConnection, job_id: str, overrides: Sequence[Override]) -> None:

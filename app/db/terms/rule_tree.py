@@ -14,6 +14,8 @@ from app.domain.owed import terms as rule
 from app.domain.owed.terms import OverrideAction, SkipReason, Terms
 from app.domain.statuses import COUNTED_BY_TERMS, TAKES_A_PLACE, Method
 
+BY_PAYMENT: Final = 1
+BY_CREDITS: Final = 2
 _TEXT: Final = sa.Text()
 
 
@@ -72,17 +74,16 @@ def gives_goodwill(
 ) -> sa.ColumnElement[bool]:
     """Whether goodwill is given for a booking.
 
-    It has `status`, `started`, `action` (what a person said of it as a whole), and how many
-    `payments` and `credit_lines` it has.
+    It has `status`, `started`, `action` (what a person said of it as a whole), and by which
+    `means` it was paid: `BY_PAYMENT`, `BY_CREDITS`, both added, or 0.
     """
     actions = [*(_Answer(one, is_word(booking.c.action, one)) for one in OverrideAction)]
     actions.append(_Answer(None, sa.true()))
     statuses = [_Answer(one, is_word(booking.c.status, one)) for one in TAKES_A_PLACE]
     begun = [_Answer(True, booking.c.started), _Answer(False, ~booking.c.started)]
-    nothing = sa.literal_column("0", sa.BigInteger)
     paid, credited = (
-        [_Answer(True, column > nothing), _Answer(False, column == nothing)]
-        for column in (booking.c.payments, booking.c.credit_lines)
+        [_Answer(True, has), _Answer(False, ~has)]
+        for has in (_has(booking.c.means, one) for one in (BY_PAYMENT, BY_CREDITS))
     )
 
     def given(action: Any, status: Any, begun: Any, paid: Any, credited: Any) -> str:
@@ -99,6 +100,12 @@ def gives_goodwill(
         return "given" if gives else "none"
 
     return is_word(_case(_grown(given, [actions, statuses, begun, paid, credited])), "given")
+
+
+def _has(means: sa.ColumnElement[int], one: int) -> sa.ColumnElement[bool]:
+    """Whether a booking was paid with this, alone or beside the other."""
+    both = (one, BY_PAYMENT + BY_CREDITS)
+    return means.in_([sa.literal_column(str(number), sa.BigInteger) for number in both])
 
 
 def _grown(decide: Callable[..., str], asked: Sequence[_Question], *known: Any) -> _Tree:

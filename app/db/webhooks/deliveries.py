@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.db.core import changes
 from app.db.core.dialect import Id, in_list, insert, is_one_of, later, now
 from app.db.core.driver import fetch
+from app.db.core.due_keys import keys_with_due
 from app.db.tables.webhooks import webhook_deliveries, webhook_endpoints, webhook_events
 from app.domain.statuses import DeliveryStatus
 
@@ -35,28 +36,7 @@ class ClaimedDelivery:
     payload: str
 
 
-def _endpoints_with_due() -> sa.CTE:
-    """The endpoints that anything is pending for, one look into the index for each."""
-    first = (
-        sa.select(_DELIVERY.endpoint_id)
-        .where(_DELIVERY.due_at.is_not(None))
-        .order_by(_DELIVERY.endpoint_id)
-        .limit(1)
-    )
-    hops = sa.select(first.scalar_subquery().label("endpoint_id")).cte("hops", recursive=True)
-    other = webhook_deliveries.alias("other")
-    following = (
-        sa.select(other.c.endpoint_id)
-        .where(other.c.due_at.is_not(None), other.c.endpoint_id > hops.c.endpoint_id)
-        .order_by(other.c.endpoint_id)
-        .limit(1)
-        .correlate(hops)
-        .scalar_subquery()
-    )
-    return hops.union_all(sa.select(following).where(hops.c.endpoint_id.is_not(None)))
-
-
-_ENDPOINTS_WITH_DUE: Final = _endpoints_with_due()
+_ENDPOINTS_WITH_DUE: Final = keys_with_due(_DELIVERY.endpoint_id, _DELIVERY.due_at)
 _FIRST_DUE_AT: Final = (
     sa.select(_DELIVERY.due_at)
     .where(_DELIVERY.endpoint_id == webhook_endpoints.c.id, _DELIVERY.due_at.is_not(None))
@@ -69,7 +49,7 @@ _DUE_ENDPOINTS: Final = (
     sa.select(
         webhook_endpoints.c.id, webhook_endpoints.c.failing_since.is_not(None).label("is_failing")
     )
-    .join(_ENDPOINTS_WITH_DUE, _ENDPOINTS_WITH_DUE.c.endpoint_id == webhook_endpoints.c.id)
+    .join(_ENDPOINTS_WITH_DUE, _ENDPOINTS_WITH_DUE.c.key == webhook_endpoints.c.id)
     .where(now() >= _FIRST_DUE_AT)
     .order_by(_FIRST_DUE_AT)
 )

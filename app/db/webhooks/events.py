@@ -98,6 +98,15 @@ async def publish(
     return ids
 
 
+async def is_asked_for(conn: AsyncConnection, business_id: str, event_type: EventType) -> bool:
+    """Whether some endpoint of the business lets events of this type through."""
+    query = sa.select(webhook_endpoints.c.event_types).where(
+        webhook_endpoints.c.business_id == business_id
+    )
+    filters = (await conn.execute(query)).mappings().all()
+    return any(asks_for(one, event_type) for one in filters)
+
+
 def asks_for(endpoint: Row | sa.RowMapping, event_type: str) -> bool:
     """Whether an endpoint's filter lets events of this type through."""
     types: str | None = endpoint["event_types"]

@@ -1,6 +1,7 @@
 """What clients choose, as values that every layer may name."""
 
 import datetime as dt
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from app.domain.statuses import RefundForm, RefundStatus
@@ -40,6 +41,14 @@ class AskedRefund(NamedTuple):
         """Whether nothing has become of it yet, and its client still has time."""
         is_untouched = self.status == RefundStatus.PENDING and self.epoch == 0
         return is_untouched and self.choose_until > at
+
+
+class JobChoices(NamedTuple):
+    """How many clients were asked, how many have chosen each form, and until when they may."""
+
+    asked: int
+    chosen: Mapping[str, int]
+    until: dt.datetime
 
 
 class ClientOfJob(NamedTuple):

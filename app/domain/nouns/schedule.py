@@ -135,6 +135,15 @@ class ClientFacts(NamedTuple):  # a tuple, because an import makes millions of t
 
     name: str | None
     email: str | None
+    language: str | None = None
+    wants_no_mail: bool = False
+
+
+class ClientRow(NamedTuple):
+    """A client as they are read: the platform's word, and when they stopped their mail."""
+
+    facts: ClientFacts
+    mail_stopped_at: dt.datetime | None
 
 
 BARE: Final = ClientFacts(None, None)  # of whom the platform has said the id only

@@ -15,7 +15,7 @@ COLUMNS: Final = (
     "failure_detail", "reason", "requested_by", "requested_at", "settled_at",
     "session_starts_local", "timezone", "paid_amount", "kept_amount", "kept_by", "resolved_amount",
     "returned_as", "leg", "expires_before", "expires_after", "overridden_by", "override_note",
-    "bonus_amount",
+    "bonus_amount", "message_status",
 )  # fmt: skip
 # In decimal.
 NUMBERS: Final = frozenset(

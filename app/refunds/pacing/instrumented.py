@@ -1,6 +1,6 @@
 """A gateway whose calls are counted, and told to the pace of its upstream.
 
-Refunds and look-ups pass the fault points before and after them.
+Each call passes the fault points before and after it.
 """
 
 from dataclasses import dataclass
@@ -77,7 +77,9 @@ class InstrumentedGateway:
         """What its upstream says of the payment that the order is to return."""
         asked = PaymentAsked(order.business_id, order.payment_id or "", order.payment_account)
         sent_at = self._sent()
+        reached(f"read_payment.{self.method}.before")
         answer = await self.gateway.payment(asked)
+        reached(f"read_payment.{self.method}.after")
         self._note(answer, sent_at)
         return answer
 

@@ -2,7 +2,7 @@
 
 Each payment is asked about once, whatever number of lines name it, at the turns of `turns`. A read
 that fails makes its lines unknown and nothing else. No connection to the database is held while it
-waits, and no row is written.
+waits, and no row is written but its lease.
 """
 
 import asyncio
@@ -25,6 +25,7 @@ from app.gateways.facts import (
 )
 from app.gateways.outcomes import PaymentAccount, UnreadableAccount, UpstreamMethod
 from app.refunds.payment_account import accounts_of_business
+from app.refunds.plan_check.lease import CheckLease, only_check
 from app.refunds.plan_check.risks import remaining_of, risk_of
 from app.refunds.plan_check.turns import Turns, turns_of
 from app.refunds.runtime import Runtime
@@ -84,37 +85,48 @@ async def check_plan(
 ) -> AsyncGenerator[CheckStep | None]:
     """Steps to the result, which is the last; None: nothing to tell for now.
 
-    Without it when the process stops. Closing it ends all that it began.
+    The first, a None, says that it has begun. Without the result when the process stops, or its
+    lease is lost. Closing it ends all that it began.
 
     Args:
         runtime: the process's; None: it knows of no upstreams, and nothing is asked.
         business_id: whose plan it is.
         planned: the plan's payments.
         seconds: within which it ends, whatever is not asked by then.
+
+    Raises:
+        Problem: 409 check-under-way, in place of the first step.
     """
     if runtime is None:
+        yield None
         yield _Check(planned, reason=NotAsked.UNSUPPORTED).result
         return
     async with runtime.db.read() as conn:
         accounts = await accounts_of_business(runtime, conn, business_id)
     account = accounts[UpstreamMethod.PAYMENT]
     if isinstance(account, UnreadableAccount):
+        yield None
         yield _Check(planned, reason=NotAsked.ACCOUNT_UNREADABLE).result
         return
     check = _Check(planned)
-    turns = turns_of(runtime, business_id, account, seconds=seconds)
-    gateway = runtime.gateways[UpstreamMethod.PAYMENT]
-    asking = asyncio.create_task(_ask_all(check, gateway, turns, business_id, account, seconds))
-    try:
-        async for step in _told(check, asking, runtime.stopping):
-            yield step
-        if asking.done():
-            asking.result()
-            yield check.result
-    finally:
-        asking.cancel()
-        with suppress(asyncio.CancelledError, Exception):
-            await asking
+    lease_seconds = runtime.settings.lease_seconds
+    async with only_check(runtime.db, business_id, lease_seconds=lease_seconds) as lease:
+        yield None
+        turns = turns_of(runtime, business_id, account, seconds=seconds)
+        gateway = runtime.gateways[UpstreamMethod.PAYMENT]
+        asking = asyncio.create_task(_ask_all(check, gateway, turns, business_id, account, seconds))
+        try:
+            async for step in _told(check, asking, runtime.stopping, lease):
+                yield step
+            is_whole = asking.done()
+            if is_whole:
+                asking.result()
+        finally:
+            asking.cancel()
+            with suppress(asyncio.CancelledError, Exception):
+                await asking
+    if is_whole:  # who is told so may begin another at once
+        yield check.result
 
 
 @dataclass(slots=True)
@@ -170,11 +182,11 @@ class _Check:
 
 
 async def _told(
-    check: _Check, asking: asyncio.Task[None], stopping: asyncio.Event
+    check: _Check, asking: asyncio.Task[None], stopping: asyncio.Event, lease: CheckLease
 ) -> AsyncGenerator[CheckProgress | LineAtRisk | None]:
     """What is new, while it is asked; a slow reader is told less often."""
     risks, told, told_at = 0, None, time.monotonic()
-    while not stopping.is_set():
+    while not (stopping.is_set() or lease.is_over):
         has_ended = asking.done()
         while risks < len(check.risks):
             risks += 1

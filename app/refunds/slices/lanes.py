@@ -126,7 +126,7 @@ def _until(job: Job, days: int | None) -> datetime | None:
 
     It is reckoned from acceptance, so that each try asks for the same.
     """
-    return None if days is None else job.requested_at + timedelta(days=days)
+    return None if days is None else job.accepted_at + timedelta(days=days)
 
 
 @asynccontextmanager

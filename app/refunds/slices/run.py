@@ -14,6 +14,7 @@ from typing import Any
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.cancellation import approve
 from app.cancellation.expand import expand_chunk
 from app.db.core import statistics
 from app.db.core.dialect import now
@@ -73,7 +74,7 @@ async def _begin(
 
     Returns:
         it, whether all its refunds are there, and at whose accounts its payments and credits
-        are; None when there is nothing to run (ended, withdrawn, on hold).
+        are; None when there is nothing to run (ended, withdrawn, on hold, awaiting an approval).
     """
     async with runtime.db.write(Step.BEGIN) as conn:
         job = await jobs.lock_any(conn, job_id)
@@ -82,6 +83,9 @@ async def _begin(
             log.warning("job.unknown", job_id=job_id)
             return None
         if job.due_at is None:
+            return None
+        if job.status is JobStatus.AWAITING_APPROVAL:
+            await approve.expire(conn, job)  # or goes on waiting until it is due
             return None
         if await jobs.is_on_hold(conn, job):
             await jobs.update(conn, job_id, due_at=job.hold_until)

@@ -3,16 +3,20 @@
 A secret is told once, when it is made; in the database it is encrypted.
 """
 
+import hashlib
 from collections.abc import Collection, Mapping
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 from uuid_utils import uuid7
 
+from app.db.access import administration
 from app.db.access.encrypted import webhook_secret
 from app.db.core.engine import Database
 from app.db.webhooks import deliveries, endpoints, signing_secrets
+from app.domain.nouns.administration import Action, Actor, Deed, Facts, change_of
 from app.domain.nouns.webhooks import EndpointRow
 from app.domain.statuses import DisabledBecause, EndpointStatus
 from app.encryption import SecretBox
@@ -56,6 +60,7 @@ async def create(
     url: str,
     description: str | None,
     event_types: Filter,
+    by: Actor,
 ) -> tuple[EndpointRow, str]:
     """A new endpoint, enabled, and its secret.
 
@@ -66,6 +71,7 @@ async def create(
         url: as `urls.check_url` has it.
         description: the business's own words.
         event_types: what it is told.
+        by: who makes it.
 
     Raises:
         Problem: 409 `too-many-endpoints`.
@@ -88,6 +94,8 @@ async def create(
         )
         await _keep(conn, secret_box, endpoint_id, secret)
         endpoint = await existing(conn, business_id, endpoint_id)
+        deed = Deed(Action.ENDPOINT_CREATED, business_id, endpoint_id, after=_facts(endpoint))
+        await administration.record(conn, by, deed)
     log.info("webhook_endpoint.created", endpoint_id=endpoint_id, business_id=business_id)
     return endpoint, secret
 
@@ -99,6 +107,7 @@ async def change(
     changes: Mapping[str, Any],
     *,
     status: EndpointStatus | None,
+    by: Actor,
 ) -> EndpointRow:
     """Change an endpoint's `url`, `description` or `event_types`, or enable or disable it.
 
@@ -121,10 +130,14 @@ async def change(
             await endpoints.enable(conn, endpoint_id)
         if status is EndpointStatus.DISABLED and endpoint.status != status:
             await endpoints.disable(conn, endpoint_id, DisabledBecause.BY_HAND)
-        return await existing(conn, business_id, endpoint_id)
+        changed = await existing(conn, business_id, endpoint_id)
+        facts = _facts(endpoint), _facts(changed)
+        deed = change_of(Action.ENDPOINT_CHANGED, business_id, endpoint_id, *facts)
+        await administration.record(conn, by, deed)
+        return changed
 
 
-async def delete(db: Database, business_id: str, endpoint_id: str) -> None:
+async def delete(db: Database, business_id: str, endpoint_id: str, *, by: Actor) -> None:
     """Delete an endpoint and all that is on its way there.
 
     It is sent nothing from the start.
@@ -140,6 +153,8 @@ async def delete(db: Database, business_id: str, endpoint_id: str) -> None:
                 "disabled_because": DisabledBecause.BY_HAND,
             }
             await endpoints.update(conn, endpoint_id, **because)
+        deed = Deed(Action.ENDPOINT_DELETED, business_id, endpoint_id, _facts(endpoint))
+        await administration.record(conn, by, deed)
     # In parts, for there may be a million, and whoever tells the business something waits for a row
     # that is deleted.
     forgotten = _AT_ONCE
@@ -152,7 +167,13 @@ async def delete(db: Database, business_id: str, endpoint_id: str) -> None:
 
 
 async def rotate(
-    db: Database, secret_box: SecretBox, business_id: str, endpoint_id: str, *, overlap_seconds: int
+    db: Database,
+    secret_box: SecretBox,
+    business_id: str,
+    endpoint_id: str,
+    *,
+    overlap_seconds: int,
+    by: Actor,
 ) -> tuple[EndpointRow, str]:
     """Give an endpoint a new secret; the old one signs too for `overlap_seconds`.
 
@@ -180,6 +201,9 @@ async def rotate(
             await signing_secrets.delete_all(conn, endpoint_id)
         await _keep(conn, secret_box, endpoint_id, secret)
         endpoint = await existing(conn, business_id, endpoint_id)
+        after = {"overlap_seconds": overlap_seconds}
+        deed = Deed(Action.ENDPOINT_ROTATED, business_id, endpoint_id, after=after)
+        await administration.record(conn, by, deed)
     log.info("webhook_endpoint.rotated", endpoint_id=endpoint_id, business_id=business_id)
     return endpoint, secret
 
@@ -196,6 +220,18 @@ async def existing(
     if endpoint is None:
         raise NotFound("webhook endpoint")
     return endpoint
+
+
+def _facts(endpoint: EndpointRow) -> Facts:
+    """Of the address only what is no secret: its path and query may open something."""
+    place = urlsplit(endpoint.url)
+    print_of = hashlib.sha256(endpoint.url.encode()).hexdigest()[:12]
+    return {
+        "url": f"{place.scheme}://{place.hostname} ({print_of})",
+        "description": endpoint.description,
+        "event_types": _kept(endpoint.event_types),
+        "status": endpoint.status,
+    }
 
 
 def _kept(event_types: Filter) -> str | None:

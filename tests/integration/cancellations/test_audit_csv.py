@@ -49,6 +49,7 @@ COLUMNS = [
     "overridden_by",
     "override_note",
     "bonus_amount",
+    "message_status",
 ]
 FROZEN = (
     "session_id", "booking_id", "client_id", "method", "amount", "currency", "credits",

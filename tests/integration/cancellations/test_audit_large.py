@@ -48,7 +48,7 @@ async def test_no_line_of_an_audit_reads_all_sessions_of_its_job(postgresql_url)
     job = await job_of(db, "large", SESSIONS, expanded=SESSIONS // 2)
     rows = lines = 0
     async with db.snapshot() as conn:
-        for source in audit_csv._sources(job, as_accepted=False):
+        for source in audit_csv._sources(job, as_accepted=False, has_maps=True):
             query = source.compile(
                 dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True}
             )

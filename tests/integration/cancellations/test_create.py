@@ -5,6 +5,8 @@ import json
 import re
 import zlib
 
+from integration.plans.watched import watched
+
 from app.db import tables
 
 
@@ -191,3 +193,13 @@ async def test_a_digest_that_no_plan_gave_is_refused_as_changed(week):
 async def test_a_business_that_is_another_s_is_not_touched_by_all(week, stranger):
     await week.accepted()
     assert (await stranger.get("/sessions/theirs"))["status"] == "scheduled"
+
+
+async def test_an_acceptance_reads_what_the_business_has_said_by_one_statement(week, db):
+    async with watched(db) as seen:
+        job = await week.accepted()
+    assert job["terms"] is job["messages"] is None
+    (of_terms,), (of_messages,) = (
+        {one.statement for one in seen.of(table)} for table in ("terms_history", "message_settings")
+    )
+    assert of_terms == of_messages

@@ -16,6 +16,7 @@ async def deleted(studio, path):
 
 
 GONE = (204, None)
+UNSAID = {"language": None, "wants_no_mail": False, "mail_stopped_at": None}
 NOT_FOUND = (404, "/problems/not-found")
 IN_PROCESS = (409, "/problems/session-in-process")
 
@@ -64,7 +65,7 @@ async def test_a_client_is_created_read_replaced_and_deleted(yoga, caller_with):
     )
     assert (put.status_code, put.json()) == (
         201,
-        {"id": "zoe", "name": "Zoë", "email": "zoe@example.org"},
+        {"id": "zoe", "name": "Zoë", "email": "zoe@example.org"} | UNSAID,
     )
     again = await yoga.http.put(
         "/v1/clients/zoe", json={"name": "Zoë", "email": "zoe@example.org", "id": "zoe"}
@@ -72,7 +73,7 @@ async def test_a_client_is_created_read_replaced_and_deleted(yoga, caller_with):
     assert (again.status_code, again.json()) == (200, put.json())
     assert await yoga.get("/clients/zoe") == put.json()
     bare = await yoga.http.put("/v1/clients/zoe", json={})
-    assert bare.json() == {"id": "zoe", "name": None, "email": None}
+    assert bare.json() == {"id": "zoe", "name": None, "email": None} | UNSAID
     refused = await yoga.http.put("/v1/clients/zoe", json={"id": "other"})
     assert [one["pointer"] for one in refused.json()["errors"]] == ["/id"]
     assert await deleted(yoga, "/clients/kim") == (409, "/problems/client-has-bookings")

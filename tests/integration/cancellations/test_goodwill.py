@@ -8,7 +8,7 @@ from worlds.studio import step_path
 
 from app.cancellation.expand import expand_chunk
 from app.db.jobs import jobs
-from app.db.tables import job_goodwill, refunds, terms_history
+from app.db.tables import job_goodwill, job_sessions, refunds, terms_history
 from app.refunds.verify import verify
 
 MEMBERS = {"goodwill": {"credits": 2, "for": ["membership"]}}
@@ -289,6 +289,17 @@ async def test_terms_that_were_set_before_there_was_goodwill_give_none(members, 
         "for": ["membership"],
     }
     assert counted(job["totals"]) == (2, 2)
+
+
+# Of a table that was never counted PostgreSQL would read all sessions of the job for each grant.
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+async def test_the_sessions_of_a_job_are_counted_before_grants_refer_to_them(members, db):
+    await members.accepted(terms=MEMBERS)
+    async with db.read() as conn:
+        counted_ = await conn.scalar(
+            sa.text("SELECT reltuples FROM pg_class WHERE oid = 'job_sessions'::regclass")
+        )
+        assert counted_ == await conn.scalar(sa.select(sa.func.count()).select_from(job_sessions))
 
 
 async def test_a_job_that_gives_none_writes_no_row_of_it(members, db):

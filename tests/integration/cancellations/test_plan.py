@@ -67,6 +67,20 @@ async def test_it_warns_of_sessions_begun_or_over_and_of_attended_bookings(week)
     assert (await plan_of(week, ["yoga", "spin"]))["warnings"] == []
 
 
+async def test_a_warning_of_sessions_names_the_first_hundred_of_them(week):
+    by_code = {one["code"]: one["session_ids"] for one in (await plan_of(week))["warnings"]}
+    assert by_code == {
+        "sessions-ended": ["over"],
+        "sessions-started": ["begun"],
+        "attended-skipped": [],
+    }
+    for number in range(101):
+        await week.session(f"late-{number:03}", starts_in_hours=-30 + number / 60)
+    (over,) = [one for one in (await plan_of(week))["warnings"] if one["code"] == "sessions-ended"]
+    assert over["count"] == 102
+    assert over["session_ids"] == [f"late-{number:03}" for number in range(100)]
+
+
 async def test_it_says_how_much_of_what_attended_bookings_paid_is_kept(week):
     await week.booking(
         "often", "begun", ("USD", 50), ("credits", 4), status="checked_in", client_id="lee"

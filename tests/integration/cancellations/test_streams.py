@@ -165,6 +165,20 @@ async def test_two_followers_hear_the_same(week, events):
     assert len(first) == 12
 
 
+async def test_what_was_cut_off_is_asked_for_again_by_who_keeps_ids_too_early(week, live):
+    """A client that keeps an id as soon as its line is there (findings/fetch-event-source-…)."""
+    job = await week.accepted()
+    await week.work(job["id"])
+    answer = await live.get(f"/v1/bulk-cancellations/{job['id']}/events")
+    *told, rest = answer.text.split("\n\n")
+    assert rest == ""
+    for one in told:
+        before, _, last = one.rpartition("\n")
+        assert last.startswith("id: ")
+        assert "\nid: " not in before
+        assert before.partition("\n")[2].startswith("data: {")
+
+
 @pytest.mark.parametrize("last", ["x", "-1", "1.5", "9" * 30, "0" * 20 + "9" * 20, "\u0661"])
 async def test_an_event_id_that_is_not_ours_is_refused(week, live, last):
     job = await week.accepted()

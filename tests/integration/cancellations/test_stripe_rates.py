@@ -28,6 +28,7 @@ from app.db.core.dialect import later, now
 from app.db.core.engine import Database
 from app.db.refunds import rate_limits
 from app.db.refunds.rate_limits import BURST_SECONDS
+from app.domain.nouns.administration import COMMAND
 from app.gateways.outcomes import UpstreamMethod
 from app.queue import LocalQueue
 from app.refunds import rate_limit
@@ -161,7 +162,7 @@ async def cancelled(db, business, account, refunds):
     named = {
         "business_id": business,
         "timezone": "UTC",
-        "requested_by": "test",
+        "requested_by": COMMAND,
         "idempotency_key": "k",
     }
     accepted = await accept.accept(db, LocalQueue(), **named, request=Request(day, day, "all"))

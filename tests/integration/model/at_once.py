@@ -1,7 +1,8 @@
-"""SQLite in the event loop's own thread.
+"""Where a model's runs live: SQLite in the event loop's own thread, or PostgreSQL.
 
-The driver's way to a thread and back is most of what a short statement takes. The database,
-its file and every statement are those of the service; only nobody else gets a turn meanwhile.
+The driver's way to a thread and back is most of what a short statement takes on SQLite. The
+database, its file and every statement are those of the service; only nobody else gets a turn
+meanwhile.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ from typing import Any, Final
 
 import aiosqlite
 import sqlalchemy as sa
+from integration.model.observers import AS_MODELLED, Observer, OnPostgresql, OnSqlite
 
 from app.db.core.engine import Database
 
@@ -41,23 +43,52 @@ class _AtOnce(aiosqlite.Connection):
 
 
 class Place:
-    """Where runs live: one event loop, and a database for some of them, a business for each.
+    """Where runs live: one event loop, a database, and a business for each.
+
+    `observer` looks into it beside the code under test.
+    """
+
+    observer: Observer
+
+    def __init__(self, runner: asyncio.Runner, url: str) -> None:
+        self.run = runner.run
+        self.db = Database(url)
+        self._numbers = itertools.count()
+
+    def new_business(self) -> str:
+        """A name that nobody has yet."""
+        return f"studio-{next(self._numbers)}"
+
+    def close(self) -> None:
+        """Let go of every connection."""
+        self.observer.close()
+        self.run(self.db.close())
+
+
+class PlaceOnPostgresql(Place):
+    """A database of the server's, which all runs share."""
+
+    def __init__(self, runner: asyncio.Runner, url: str) -> None:
+        super().__init__(runner, url)
+        self.observer = OnPostgresql(self.db.url)
+        sa.event.listen(self.db.engine.sync_engine, "connect", _as_modelled)
+
+
+class PlaceOnSqlite(Place):
+    """A file for some of the runs.
 
     Looking through all rows takes longer the more runs have left theirs: so the file is now and
     then a fresh one.
     """
 
-    def __init__(self, runner: asyncio.Runner, template: str) -> None:
-        self.run = runner.run
-        self.db = Database(f"sqlite+aiosqlite:///{template}")
-        self.path = template
-        self._template = template
-        self._numbers = itertools.count()
+    def __init__(self, runner: asyncio.Runner, url: str) -> None:
+        super().__init__(runner, url)
+        self.path = self._template = sa.make_url(url).database or ""
+        self.observer = OnSqlite(self.path)
         sa.event.listen(self.db.engine.sync_engine, "do_connect", self._connect)
         sa.event.listen(self.db.engine.sync_engine, "connect", _without_waiting_for_the_disk)
 
     def new_business(self) -> str:
-        """A name that nobody has yet."""
         number = next(self._numbers)
         if number % _RUNS_IN_A_FILE == 0:
             self.close()
@@ -65,16 +96,19 @@ class Place:
             shutil.copyfile(self._template, self.path)
             if before != self._template:
                 Path(before).unlink()
+            self.observer = OnSqlite(self.path)
         return f"studio-{number}"
-
-    def close(self) -> None:
-        """Let go of every connection."""
-        self.run(self.db.close())
 
     def _connect(self, _dialect: Any, _record: Any, args: Any, named: Any) -> None:
         named["async_creator_fn"] = lambda _path, **named: _AtOnce(
             lambda: sqlite3.connect(self.path, **named), 64
         )
+
+
+def _as_modelled(connection: Any, _record: Any) -> None:
+    connection.cursor().execute(AS_MODELLED)
+    connection.cursor().execute("SET synchronous_commit = off")
+    connection.commit()
 
 
 def _without_waiting_for_the_disk(connection: Any, _record: Any) -> None:

@@ -5,9 +5,10 @@ connection of its own, beside the code under test, and changes nothing but insta
 business's open rows grow older together, so that who waits for what stays as it was.
 """
 
-import sqlite3
-from collections.abc import Sequence
+import datetime as dt
 from typing import Any, Final
+
+from integration.model.observers import Observer, Row
 
 CLAIMED: Final = ("submitted", "indeterminate", "processing")
 ENDED: Final = ("completed", "completed_with_failures")
@@ -34,31 +35,24 @@ _JOBS = """
 SELECT jobs.*, (SELECT coalesce(sum(claims), 0) FROM job_claims WHERE job_id = jobs.id) AS claims
 FROM jobs WHERE business_id = ?"""
 
-Row = dict[str, Any]
-
 
 class Desk:
-    """One business of a SQLite file."""
+    """One business of a database, on either kind."""
 
-    def __init__(self, path: str, business_id: str) -> None:
+    def __init__(self, observer: Observer, business_id: str) -> None:
         self.business_id = business_id
-        self._db = sqlite3.connect(path, isolation_level=None)
-        self._db.row_factory = sqlite3.Row
-        self._db.execute("PRAGMA busy_timeout = 10000")
-        self._db.execute("PRAGMA synchronous = OFF")
+        self._observer = observer
         self._open_the_studio()
-
-    def close(self) -> None:
-        self._db.close()
 
     def _open_the_studio(self) -> None:
         mine = self.business_id
+        named = ("Yoga", "UTC", "scheduled")
         sessions = [
-            (mine, str(n), f"{DAY}T0{n}:00:00.000Z", f"{DAY}T0{n}:30:00.000Z")
+            (mine, str(n), f"{DAY}T0{n}:00:00.000Z", f"{DAY}T0{n}:30:00.000Z", *named)
             for n in range(SESSIONS)
         ]
-        bookings = [(mine, f"b{n}", str(n), "booked") for n in range(SESSIONS)] + [
-            (mine, "w", "3", "waitlisted")
+        bookings = [(mine, f"b{n}", str(n), "booked", "c") for n in range(SESSIONS)] + [
+            (mine, "w", "3", "waitlisted", "c")
         ]
         payments = [
             (mine, f"b{s}", n, m, f"p{s}{n}", 100 + n, "CAD")
@@ -66,49 +60,85 @@ class Desk:
             if m == "payment"
         ]
         credit = [(mine, f"b{s}", n, m, f"a{s}{n}", n) for s, n, m in _LINES if m == "credit"]
-        self._db.execute("BEGIN IMMEDIATE")
-        self._db.execute(
-            "INSERT INTO businesses (id, name, timezone, currency, created_at) "
-            "VALUES (?, 'Studio', 'UTC', 'CAD', ?)",
-            (mine, f"{DAY}T00:00:00.000Z"),
-        )
-        self._db.execute(
-            "INSERT INTO clients (business_id, id, name) VALUES (?, 'c', 'Kim')", (mine,)
-        )
-        for statement, rows in (
-            ("sessions (business_id, id, starts_at, ends_at, name, timezone, status)", sessions),
-            ("bookings (business_id, id, session_id, status, client_id)", bookings),
-            (
-                (
-                    "payment_lines (business_id, booking_id, line_no, method, payment_id, "
-                    "amount_minor, currency)"
-                ),
-                payments,
+        business = [(mine, "Studio", "UTC", "CAD", f"{DAY}T00:00:00.000Z")]
+        of_lines = "payment_lines (business_id, booking_id, line_no, method"
+        self._observer.write(
+            _insert("businesses (id, name, timezone, currency, created_at)", business),
+            _insert("clients (business_id, id, name)", [(mine, "c", "Kim")]),
+            _insert(
+                "sessions (business_id, id, starts_at, ends_at, name, timezone, status)", sessions
             ),
-            (
-                "payment_lines (business_id, booking_id, line_no, method, account_id, credits)",
-                credit,
-            ),
-        ):
-            rest = {"sessions": ", 'Yoga', 'UTC', 'scheduled'", "bookings": ", 'c'"}.get(
-                statement.split()[0], ""
-            )
-            marks = ", ".join("?" * len(rows[0]))
-            self._db.executemany(f"INSERT INTO {statement} VALUES ({marks}{rest})", rows)
-        self._db.execute("COMMIT")
+            _insert("bookings (business_id, id, session_id, status, client_id)", bookings),
+            _insert(f"{of_lines}, payment_id, amount_minor, currency)", payments),
+            _insert(f"{of_lines}, account_id, credits)", credit),
+        )
 
     def age(self, seconds: float) -> None:
         """Let time pass."""
-        back = f"-{seconds} seconds"
         for table, columns in (
             ("refunds", ("due_at", "first_due_at")),
             ("jobs", ("due_at", "hold_until")),
         ):
             older = ", ".join(
-                f"{name} = strftime('%Y-%m-%dT%H:%M:%fZ', {name}, ?1)" for name in columns
+                f"{name} = {self._observer.older.format(name=name)}" for name in columns
             )
-            whose = "business_id = ?2 AND due_at IS NOT NULL"
-            self._db.execute(f"UPDATE {table} SET {older} WHERE {whose}", (back, self.business_id))
+            whose = "business_id = ? AND due_at IS NOT NULL"
+            self._observer.write(
+                (
+                    f"UPDATE {table} SET {older} WHERE {whose}",
+                    [(*[seconds] * len(columns), self.business_id)],
+                )
+            )
+
+    def age_approvals(self, seconds: float) -> set[str]:
+        """Let time pass for those who may approve; the jobs that await one too late."""
+        older = self._observer.older.format(name="expires_at")
+        self._observer.write(
+            (
+                f"UPDATE job_approvals SET expires_at = {older} WHERE business_id = ?",
+                [(seconds, self.business_id)],
+            )
+        )
+        query = """SELECT a.job_id, a.expires_at FROM job_approvals a
+            JOIN jobs j ON j.id = a.job_id
+            WHERE a.business_id = ? AND j.status = 'awaiting_approval'"""
+        now = self.now()
+        return {
+            row["job_id"]
+            for row in self._read(query)
+            if dt.datetime.fromisoformat(row["expires_at"]) <= now
+        }
+
+    def book(self, session_id: str, booking_id: str) -> None:
+        """A free booking comes to a session."""
+        row = (self.business_id, booking_id, session_id, "booked", "c")
+        self._observer.write(
+            _insert("bookings (business_id, id, session_id, status, client_id)", [row])
+        )
+
+    def move_away(self, session_id: str) -> None:
+        """A session is moved to another month."""
+        self._observer.write(
+            (
+                "UPDATE sessions SET starts_at = ?, ends_at = ? WHERE business_id = ? AND id = ?",
+                [
+                    (
+                        "2027-03-01T09:00:00.000Z",
+                        "2027-03-01T10:00:00.000Z",
+                        self.business_id,
+                        session_id,
+                    )
+                ],
+            )
+        )
+
+    def tick(self) -> None:
+        """Let the database's clock go on by a millisecond."""
+        self._observer.tick()
+
+    def now(self) -> dt.datetime:
+        """What the database's clock says."""
+        return self._observer.now()
 
     def refunds(self) -> list[Row]:
         """Every refund row, with what its history ends with."""
@@ -142,5 +172,10 @@ class Desk:
             for row in self._read(query, job_id)
         }
 
-    def _read(self, query: str, *more: Any) -> Sequence[Row]:
-        return [dict(row) for row in self._db.execute(query, (self.business_id, *more))]
+    def _read(self, query: str, *more: Any) -> list[Row]:
+        return self._observer.rows(query, self.business_id, *more)
+
+
+def _insert(into: str, rows: list[tuple[Any, ...]]) -> tuple[str, list[tuple[Any, ...]]]:
+    marks = ", ".join("?" * len(rows[0]))
+    return f"INSERT INTO {into} VALUES ({marks})", rows

@@ -1,5 +1,6 @@
 """What must hold of lines and their legs after every step, beside what holds of each refund."""
 
+from fractions import Fraction
 from itertools import pairwise
 
 from integration.model.desk import Row
@@ -34,6 +35,13 @@ def follows(before: Row, forms: set[str], terms: dict) -> tuple[str, int | None]
         left = [one for one in payments.get("fallback", ()) if one not in {*forms, "person"}]
         return (left[0], amount) if left else None
     return None
+
+
+def owed(paid: int, terms: dict | None) -> int:
+    """What comes back of a payment by these terms, half a minor unit of what is kept to even."""
+    keep = (terms or {}).get("payments", {}).get("keep", {})
+    fixed = [one["amount_minor"] for one in keep.get("fixed", ()) if one["currency"] == "CAD"]
+    return paid - round(Fraction(keep.get("percent", 0)) * paid / 100) - sum(fixed)
 
 
 class WatchOfLegs(Watch):
@@ -81,8 +89,9 @@ class WatchOfLegs(Watch):
             self.twice.add(key)
         if legs[0]["method"] == "payment":
             moved = sum(self.books.moved(row["id"]) for row in legs)
-            owed = legs[0]["amount_minor"]
-            assert moved <= owed or key in self.twice, f"{moved} of {owed} moved: {legs}"
+            most = owed(self.books.paid[legs[0]["payment_id"]], self.terms[legs[0]["job_id"]])
+            assert legs[0]["amount_minor"] == most, f"{most} is owed: {legs}"
+            assert moved <= most or key in self.twice, f"{moved} of {most} moved: {legs}"
         at_work = [
             row for row in legs if row["due_at"] and row["status"] in _SENDS and not row["followed"]
         ]

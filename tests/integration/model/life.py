@@ -1,6 +1,8 @@
 """One run's life: a business, its upstream, workers and watch, and what takes several of them."""
 
 from collections.abc import Sequence
+from enum import StrEnum
+from itertools import cycle
 
 from integration.model.books import Books, Deed, Look
 from integration.model.desk import CLAIMED, ENDED, SESSIONS, Desk, Row
@@ -21,6 +23,18 @@ _LONGER_THAN_ANY_PAUSE = 400
 _ROUNDS = 20
 _NEVER = 1e9
 _ALL_WELL = ((Deed.DONE, Look.TRUE),)
+
+
+class Death(StrEnum):
+    """Where a worker dies in its turn."""
+
+    NEVER = "never"
+    BEGUN = "the job is running, and not all of its refunds are written"
+    CLAIMED = "refunds are claimed, and no call made"
+    CALLING = "some calls are made"
+    CALLED = "all calls are made, and nothing is recorded"
+    RECORDING = "some outcomes are recorded"
+    RECORDED = "all are recorded, and the job is not settled"
 
 
 class Life:
@@ -54,25 +68,24 @@ class Life:
         if await self.crew.begin(job_id):
             await self.crew.expand(job_id, at_most)
 
-    async def slice(self, job_id: str, drawn: Sequence[tuple[Deed, Look]]) -> float | None:
-        """A worker's whole turn without interruption: what is drawn becomes of its calls.
+    async def slice(
+        self, job_id: str, drawn: Sequence[tuple[Deed, Look]], dies: Death = Death.NEVER
+    ) -> float | None:
+        """A worker's turn: what is drawn becomes of its calls, which are made one after the other.
 
-        They are made one after the other.
+        Where it dies, all it had in hand is left as it is.
         """
-        await self.begin(job_id, SESSIONS)
-        group = await self.calls_of_a_slice(job_id, drawn)
-        if group:
-            await self.record(group)
-        return await self.settle(job_id)
-
-    async def calls_of_a_slice(self, job_id: str, drawn: Sequence[tuple[Deed, Look]]) -> list[Held]:
-        """What a worker does before it records: it may have been the last that it did."""
+        await self.begin(job_id, 1 if dies is Death.BEGUN else SESSIONS)
+        if dies is Death.BEGUN:
+            return None
         group = []
         for method in UpstreamMethod:
             group += await self.crew.claim(job_id, method, SESSIONS)
-        for number, held in enumerate(group):
-            await self.crew.act(held, *drawn[number % len(drawn)])
-        return group
+        for held, (deed, look) in zip(group[: _made(dies, group)], cycle(drawn), strict=False):
+            await self.crew.act(held, deed, look)
+        if recorded := group[: _recorded(dies, group)]:
+            await self.record(recorded)
+        return await self.settle(job_id) if dies is Death.NEVER else None
 
     async def record(self, group: list[Held]) -> None:
         """Write what these workers of one job heard.
@@ -157,6 +170,20 @@ class Life:
                 assert status == "resolved", (
                     f"{row} is not settled, and the upstream is well: {self.books.of(row['id'])}"
                 )
+
+
+def _made(dies: Death, group: Sequence[Held]) -> int:
+    """How many of its calls a worker makes that dies there."""
+    if dies is Death.CLAIMED:
+        return 0
+    return len(group) // 2 if dies is Death.CALLING else len(group)
+
+
+def _recorded(dies: Death, group: Sequence[Held]) -> int:
+    """How many of its outcomes it records."""
+    if dies in {Death.NEVER, Death.RECORDED}:
+        return len(group)
+    return len(group) // 2 if dies is Death.RECORDING else 0
 
 
 def _lets_through(row: Row, held: Held) -> bool:

@@ -107,6 +107,8 @@ class Crew:
     async def claim(self, job_id: str, method: UpstreamMethod, most: int) -> list[Held]:
         async with self.db.write() as conn:
             batch = await claims.claim(conn, job_id, method, most=most, lease_seconds=LEASE_SECONDS)
+        # The ids of legs are in no order that a run has twice.
+        batch.sort(key=lambda one: (one.payment_id or one.account_id or "", one.leg))
         place = LaneContext("studio", "snow", method, Pace(1, lambda: 1, lambda: 0.0))
         taken = [Held(job_id, claimed, order_of(claimed, place), self.clock) for claimed in batch]
         self.held += taken

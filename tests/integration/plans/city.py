@@ -11,6 +11,8 @@ from uuid_utils import uuid7
 from app.db import tables as t
 from app.db.core.dialect import later, now
 from app.db.core.engine import Database
+from app.db.tables import administration as of_access
+from app.db.tables import messages as m
 from app.db.tables import webhooks as w
 
 BUSINESSES = 500
@@ -132,6 +134,26 @@ def _statements() -> list[sa.Insert]:
             created_at=now(),
         ),
         _insert(
+            of_access.administration,
+            t.api_keys,
+            id=t.api_keys.c.id,
+            business_id=t.api_keys.c.business_id,
+            recorded_at=now(),
+            actor_kind=sa.literal("command"),
+            actor=sa.literal("command"),
+            action=sa.literal("key.created"),
+            subject=t.api_keys.c.prefix,
+        ),
+        _insert(
+            of_access.ended_sign_ins,
+            t.api_keys,
+            id=t.api_keys.c.id,
+            business_id=t.api_keys.c.business_id,
+            subject=t.api_keys.c.prefix,
+            sid=t.api_keys.c.prefix,
+            ended_at=now(),
+        ),
+        _insert(
             t.sessions,
             t.jobs,
             business_id=t.jobs.c.business_id,
@@ -197,6 +219,23 @@ def _statements() -> list[sa.Insert]:
             epoch=one,
             attempts=one,
             key_generation=sa.literal(0),
+        ),
+        _insert(
+            m.messages,
+            t.refunds,
+            id=t.refunds.c.id,
+            business_id=t.refunds.c.business_id,
+            job_id=t.refunds.c.job_id,
+            kind=sa.literal("client"),
+            addressee=t.refunds.c.client_id,
+            edition=one,
+            status=sa.literal("sent"),
+            epoch=one,
+            tries=one,
+            facts=sa.literal({}, sa.JSON),
+            composed_at=clock,
+            created_at=clock,
+            sent_at=clock,
         ),
         _insert(
             t.refund_history,

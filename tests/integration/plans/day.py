@@ -6,15 +6,20 @@ import json
 
 import httpx
 import sqlalchemy as sa
+from worlds.patience import PATIENCE_SECONDS
 
 from app import services
+from app.auth import sign_ins
 from app.auth.keys import Scope, create_key, list_keys
 from app.config.settings import Settings
 from app.db import tables as t
+from app.db.access import ended_sign_ins
 from app.db.access.businesses import create as create_business
 from app.db.core.dialect import now
 from app.db.core.engine import Database
+from app.db.messages import claims
 from app.db.webhooks import deliveries, events
+from app.domain.nouns.sign_ins import ShownSignIn
 from app.domain.statuses import RefundStatus
 from app.gateways.provider import ProvidersRefund
 from app.main import create_app
@@ -48,9 +53,20 @@ class Day:
         job_id = await self.sessions_are_cancelled()
         await self.job_is_read(job_id)
         await self.refused_ones_are_tried_again_and_closed(job_id)
+        await self.clients_are_told(job_id)
         await self.worker_sweeps_and_checks()
         await self.what_was_told_is_delivered_and_read(here)
         await list_keys(self.runtime.db, BUSINESS)
+        await self.who_administers_is_looked_at()
+
+    async def who_administers_is_looked_at(self) -> None:
+        await self.get("/v1/administration", limit="1")
+        db = self.runtime.db
+        at = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+        async with db.single() as conn:
+            for sid in (None, "s1"):
+                await ended_sign_ins.is_ended(conn, ShownSignIn("ada", sid, BUSINESS, at))
+        await sign_ins.purge(db)
 
     async def get(self, path: str, **query: str) -> httpx.Response:
         answer = await self.http.get(path, params=query)
@@ -104,26 +120,39 @@ class Day:
             await events.forget(conn, before=dt.datetime(2099, 1, 1, tzinfo=dt.UTC), limit=5)
         assert (await self.http.delete(here)).status_code == 204
 
+    async def clients_are_told(self, job_id: str) -> None:
+        here = f"/v1/bulk-cancellations/{job_id}/messages"
+        await self.post(f"{here}/preview", {"client_id": "c"})
+        await self.until_nothing_is_due(services.telling_from, claims.due_businesses)
+        page = (await self.get(here, status="sent", client_id="c", limit="1")).json()
+        await self.get(f"{here}/counts")
+        await self.post(f"{here}/{page['data'][0]['id']}/resend")
+        await self.until_nothing_is_due(services.telling_from, claims.due_businesses)
+        await self.get("/v1/suppressed-addresses")
+        await self.get(f"/v1/bulk-cancellations/{job_id}/audit.csv")
+
     async def deliver(self) -> None:
         """Until each has been tried once; the sandbox takes none of them."""
+        await self.until_nothing_is_due(services.delivering_from, deliveries.due_endpoints)
+
+    async def until_nothing_is_due(self, service_from, due) -> None:
         stop = asyncio.Event()
-        delivering = asyncio.create_task(
-            services.keep_running(
-                services.delivering_from(self.runtime.db, self.runtime.settings, stop), stop
-            )
-        )
-        async with asyncio.timeout(20):
-            while await self.something_is_due():  # noqa: ASYNC110 - only the database knows
+        service = service_from(self.runtime.db, self.runtime.settings, stop)
+        running = asyncio.create_task(services.keep_running(service, stop))
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while await self.something_is(due):  # noqa: ASYNC110 - only the database knows
                 await asyncio.sleep(0.1)
         stop.set()
-        await delivering
+        await running
 
-    async def something_is_due(self) -> bool:
+    async def something_is(self, due) -> bool:
         async with self.runtime.db.read() as conn:
-            return bool(await deliveries.due_endpoints(conn))
+            return bool(await due(conn))
 
     async def a_plan_is_made_and_withdrawn(self) -> None:
         plan = await self.post("/v1/bulk-cancellations/plan", _DAYS | {"session_ids": ["s0", "s1"]})
+        told = _DAYS | {"session_ids": ["s0", "s1"], "messages": {"clients": "email"}}
+        await self.post("/v1/bulk-cancellations/plan/message", told | {"client_id": "c"})
         on_hold = _DAYS | {
             "session_ids": ["s0", "s1"],
             "hold_seconds": 600,
@@ -134,7 +163,7 @@ class Day:
 
     async def sessions_are_cancelled(self) -> str:
         await self.upstream.faults(refuse_ids={"b1": "disputed", "b2": "disputed"}, pending=0.3)
-        chosen = _DAYS | {"session_ids": "all"}
+        chosen = _DAYS | {"session_ids": "all", "messages": {"clients": "email"}}
         job = await self.post("/v1/bulk-cancellations", chosen, **{"Idempotency-Key": "second"})
         await self.post("/v1/bulk-cancellations", chosen, **{"Idempotency-Key": "second"})
         await self.get(f"/v1/bulk-cancellations/{job['id']}/audit.csv")

@@ -158,15 +158,15 @@ async def closed_with_a_stock(office, gate, eventually):
 
     That is soon, of an endpoint that answers quickly.
     """
-    await eventually(lambda: gate.answered > 60, seconds=60)
+    await eventually(lambda: gate.answered > 60)
     while True:
         gate.opened.clear()
-        await eventually(lambda: gate.waiting == 16, seconds=60)
+        await eventually(lambda: gate.waiting == 16)
         if await claimed_count(office) > 16:
             return
         gate.opened.set()
         answered = gate.answered
-        await eventually(lambda answered=answered: gate.answered > answered + 16, seconds=60)
+        await eventually(lambda answered=answered: gate.answered > answered + 16)
 
 
 async def test_of_an_endpoint_that_takes_all_quickly_more_is_claimed_than_is_on_its_way(
@@ -256,7 +256,7 @@ async def test_what_was_claimed_and_not_sent_when_the_worker_stops_is_due_at_onc
     receiver = await receiving(gate.answer)
     await office.endpoint(receiver.url)
     ids = await office.tell([CANCELLED] * 1_000)
-    async with office.worker():
+    async with office.worker(webhook_timeout_seconds=300):  # so that no call ends meanwhile
         await closed_with_a_stock(office, gate, eventually)
     assert await claimed_count(office) == 0
     gate.opened.set()

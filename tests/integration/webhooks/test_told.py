@@ -55,13 +55,19 @@ async def test_each_refund_that_succeeds_is_told_of_once_and_then_the_end(told, 
     before = await told.events()
     await classes.work(job["id"])
     events = await since(told, before)
-    assert kinds(events) == {"refund.succeeded": 2, "bulk_cancellation.completed": 1}
+    assert kinds(events) == {
+        "refund.succeeded": 2,
+        "client.settled": 1,
+        "bulk_cancellation.completed": 1,
+    }
     assert events[-1] == (
         "bulk_cancellation.completed",
         {"business_id": "studio", "job_id": job["id"], "status": "completed"},
     )
     refunds = {one["id"]: one for one in await classes.refunds(job["id"])}
-    for kind, data in events[:-1]:
+    kind, settled = events[-2]
+    assert (kind, settled["client_id"], settled["booking_count"]) == ("client.settled", "kim", 4)
+    for kind, data in events[:-2]:
         refund = refunds[data["refund_id"]]
         shown = {
             name: refund[name]
@@ -73,7 +79,7 @@ async def test_each_refund_that_succeeds_is_told_of_once_and_then_the_end(told, 
         )
     for _ in range(3):
         await run_slice(classes.runtime, job["id"], seconds=5)
-    assert len(await since(told, before)) == 3
+    assert len(await since(told, before)) == 4
 
 
 async def test_a_refund_that_needs_a_person_is_told_of_and_so_is_each_end(told, classes):
@@ -81,7 +87,11 @@ async def test_a_refund_that_needs_a_person_is_told_of_and_so_is_each_end(told, 
     before = await told.events()
     await refused(classes, job)
     first = await since(told, before)
-    assert kinds(first) == {"refund.failed": 2, "bulk_cancellation.completed": 1}
+    assert kinds(first) == {
+        "refund.failed": 2,
+        "client.settled": 1,
+        "bulk_cancellation.completed": 1,
+    }
     assert first[-1][1]["status"] == "completed_with_failures"
     assert {data.get("failure_code") for _, data in first} == {
         "refund_window_expired",
@@ -97,6 +107,7 @@ async def test_a_refund_that_needs_a_person_is_told_of_and_so_is_each_end(told, 
     assert kinds(again) == {
         "refund.succeeded": 1,
         "refund.failed": 1,
+        "client.settled": 1,
         "bulk_cancellation.completed": 1,
     }
     assert again[-1][1]["status"] == "completed_with_failures"
@@ -113,8 +124,8 @@ async def test_the_last_failure_that_a_person_closes_is_told_of_as_the_end(told,
             answer = await classes.post(path, resolution="waived", reference="note 7")
             assert answer.status_code == 200, answer.text
             counts.append(len(await since(told, before)))
-    assert counts == [0, 0, 1, 1]
-    assert (await since(told, before))[0] == (
+    assert counts == [1, 1, 3, 3]  # of each: what is its client's has changed
+    assert (await since(told, before))[-1] == (
         "bulk_cancellation.completed",
         {"business_id": "studio", "job_id": job["id"], "status": "completed"},
     )

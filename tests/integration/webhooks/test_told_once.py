@@ -160,6 +160,7 @@ async def test_outcomes_that_can_t_be_told_are_not_recorded_but_looked_up_and_th
     await classes.work(job["id"])
     assert kinds(await since(told, before)) == {
         "refund.succeeded": 2,
+        "client.settled": 1,
         "bulk_cancellation.completed": 1,
     }
     assert (await classes.books())["twice"] == {}

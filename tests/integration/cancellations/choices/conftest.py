@@ -110,3 +110,9 @@ async def asked(studio):
         booking("yen", "spin", ("JPY", 25)),
     )
     return Asked(studio)
+
+
+@pytest.fixture
+def world_of_choices(studio):
+    """A studio of which a test makes the classes."""
+    return Asked(studio)

@@ -312,3 +312,39 @@ async def test_credits_on_top_are_given_at_once_while_a_choice_is_waited_for(ask
     await asked.slice()
     assert (await asked.studio.books())["sums"]["CAD"] == 3510
     assert await asked.broken() == []
+
+
+async def test_the_job_says_how_many_were_asked_and_have_chosen_what_and_until_when(asked):
+    accepted = await asked.studio.accepted(["yoga"], terms={"choice": {"within_hours": 48}})
+    asked.job_id = accepted["id"]
+    nobody = {"original": 0, "store_credit": 0}
+    assert (accepted["choices"]["asked"], accepted["choices"]["chosen"]) == (0, nobody)
+    await asked.slice()
+    job = await asked.studio.job(asked.job_id)
+    assert job["choices"] == accepted["choices"] | {"asked": 2}
+    [*rows] = await asked.list()
+    assert {one["until"] for one in rows} == {job["choices"]["until"]}
+    await asked.choose("store_credit")
+    job = await asked.studio.job(asked.job_id)
+    assert job["choices"]["chosen"] == {"original": 0, "store_credit": 1}
+    await asked.choose("original", "lee")
+    job = await asked.studio.job(asked.job_id)
+    assert job["choices"]["chosen"] == {"original": 1, "store_credit": 1}
+
+
+async def test_a_choice_is_seen_at_once_by_who_polls_the_job(asked):
+    await asked.cancel()
+    path = f"/v1/bulk-cancellations/{asked.job_id}"
+    before = await asked.studio.http.get(path)
+    tag = {"If-None-Match": before.headers["ETag"]}
+    assert (await asked.studio.http.get(path, headers=tag)).status_code == 304
+    await asked.choose("store_credit")
+    after = await asked.studio.http.get(path, headers=tag)
+    assert after.status_code == 200
+    assert after.json()["choices"]["chosen"]["store_credit"] == 1
+
+
+async def test_a_job_whose_clients_are_not_asked_says_nothing_of_choices(asked):
+    accepted = await asked.studio.accepted(["yoga"], terms={"choice": None})
+    assert accepted["choices"] is None
+    assert (await asked.studio.job(accepted["id"]))["choices"] is None

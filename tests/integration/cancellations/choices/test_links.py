@@ -166,7 +166,9 @@ async def test_the_list_says_page_by_page_who_has_chosen_what(asked):
 async def test_links_begin_with_the_public_address_where_there_is_one(asked):
     await asked.cancel()
     settings = asked.studio.runtime.settings
-    named = settings.model_copy(update={"public_url": "https://studio.example/app/"})
+    named = settings.model_copy(
+        update={"public_url": "https://studio.example/app/", "allowed_hosts": "*"}
+    )
     app = create_app(named, database=asked.db, queue=asked.studio.queue)
     headers = {"Authorization": f"Bearer {asked.studio.key}"}
     async with calling(app, **headers) as desk:

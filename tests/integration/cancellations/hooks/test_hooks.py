@@ -21,6 +21,7 @@ from integration.cancellations.hooks.sent import (
 )
 from worlds.problems import refused_at
 
+from app.auth.platform import businesses
 from app.db import tables
 
 # What a hook saves.
@@ -43,6 +44,18 @@ async def test_a_refund_that_was_to_be_looked_up_later_is_looked_up_at_once(
     assert (await refund_of(studio, pending, method))["status"] == "succeeded"
     other = {"payments": "credits", "credits": "payments"}[service]
     assert (await look_ups(studio, service), await look_ups(studio, other)) == (1, 0)
+
+
+async def test_a_hook_about_a_suspended_business_is_heard(studio, pending):
+    await run(studio, pending)
+    refund = await refund_of(studio, pending, "payment")
+    await businesses.change(studio.db, "studio", {"suspended_because": "unpaid"})
+    studio.queue.woken.clear()
+    await hook(studio, refund["id"], "payments")
+    assert studio.queue.woken == [pending["id"]]
+    await studio.work(pending["id"])
+    await businesses.change(studio.db, "studio", {"suspended_because": None})
+    assert (await studio.job(pending["id"]))["status"] == "completed"
 
 
 async def test_without_a_hook_nothing_is_looked_up_before_its_time_and_polling_ends_the_job(

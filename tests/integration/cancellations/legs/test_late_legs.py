@@ -245,6 +245,40 @@ async def test_a_first_leg_that_was_made_after_all_stops_a_third_that_was_not_se
     assert await line.broken() == set()
 
 
+async def three_legs(line):
+    """Two legs that were refused and a third that was not sent, with claims of the first two."""
+    first = await line.claim()
+    late = await line.claim()
+    await line.record((late, policy.replaced(REFUSED, NextLeg(RefundForm.ORIGINAL, 700))))
+    second = await line.claim()
+    late = await line.claim()
+    await line.record((late, policy.replaced(REFUSED, NextLeg(RefundForm.STORE_CREDIT, 700))))
+    return first, second
+
+
+async def test_of_two_legs_that_were_made_after_all_one_stands_and_one_is_a_persons(line):
+    first, second = await three_legs(line)
+    await line.record((first, policy.succeeded("re_1")))
+    await line.record((second, policy.succeeded("re_2")))
+    assert [leg[2:4] for leg in await line.legs()] == [
+        ("succeeded", None),
+        ("indeterminate", "returned_twice"),
+        ("skipped", "already_refunded_here"),
+    ]
+    assert await line.status() == "completed_with_failures"
+
+
+async def test_two_legs_that_were_both_made_after_all_are_both_a_persons(line):
+    first, second = await three_legs(line)
+    await line.record((first, policy.succeeded("re_1")), (second, policy.succeeded("re_2")))
+    assert [leg[2:4] for leg in await line.legs()] == [
+        ("indeterminate", "returned_twice"),
+        ("indeterminate", "returned_twice"),
+        ("skipped", "already_refunded_here"),
+    ]
+    assert await line.status() == "completed_with_failures"
+
+
 async def returned_twice(line):
     """A first leg that was made after all, beside its next one."""
     first = await line.claim()
@@ -324,6 +358,19 @@ async def test_a_service_that_does_not_say_what_is_left_is_asked_again(line):
         (1, "original", "replaced", "amount_exceeds_remaining", 1800),
         (2, "original", "pending", None, 700),
     ]
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        PaymentFacts(700, "CAD", captured=True, disputed=True),
+        PaymentFacts(700, "USD", captured=True, disputed=False),
+    ],
+    ids=["its payer disputes it", "it is of another currency"],
+)
+async def test_what_is_left_of_a_payment_is_not_returned_where(line, facts):
+    exceeds = policy.rejected("amount_exceeds_remaining", "less is left")
+    assert await go_on(line, await line.claim(), exceeds, facts) == exceeds
 
 
 async def test_value_that_was_given_for_a_payment_has_returned_nothing_of_it(line):

@@ -181,6 +181,23 @@ async def test_but_not_where_a_fee_of_it_is_kept(studio):
     assert words(only) == (1, "original", "rejected", "not_captured")
 
 
+async def test_nor_where_another_booking_was_paid_by_it_too(studio):
+    whole = {"amount_minor": 3000, "currency": "CAD", "business_id": "studio", "captured": False}
+    assert (await studio.upstream.put("/payments/b-payment-1", json=whole)).status_code == 200
+    other = booking("other", "spin", ("CAD", 1000))
+    other["payments"][0]["payment_id"] = "b-payment-1"
+    await studio.load(session("spin"), other)
+    _, refunds = await settled(studio)
+    assert {words(one) for one in refunds} == {(1, "original", "rejected", "not_captured")}
+
+
+async def test_credits_that_can_not_come_back_are_a_persons(studio):
+    refused = {"credits": {"refuse_ids": {"b-account": "account_closed"}}}
+    assert (await studio.upstream.put("/faults", json=refused)).status_code == 200
+    _, [only] = await settled(studio, amounts=(("credits", 2),), terms=TO_CREDIT)
+    assert words(only) == (1, "original", "rejected", "account_closed")
+
+
 async def test_a_credits_service_of_before_leaves_the_line_to_a_person(studio):
     document = {"payments": WINDOW, "credits": {"unsupported": ["store-credits"]}}
     assert (await studio.upstream.put("/faults", json=document)).status_code == 200

@@ -12,7 +12,6 @@ from typing import Any, Final, Generic, TypeVar
 
 One = TypeVar("One")
 
-SHARE: Final = 0.1  # of the thread's time
 LEAST: Final = 0.02  # of a core, however little time the thread has had
 # While refunds wait for their upstream more than they work, nobody is in the way of anybody.
 IDLE: Final = 0.05  # of a core, taken by all that is no delivery
@@ -31,6 +30,7 @@ class Share:
         yields: Callable[[], bool],
         stopping: asyncio.Event,
         *,
+        of_thread: float,
         clock: Callable[[], float] = time.monotonic,
         used: Callable[[], float] = time.thread_time,
         sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep,
@@ -40,12 +40,14 @@ class Share:
         Args:
             yields: whether something is under way that goes first.
             stopping: set when nobody is to wait any more.
+            of_thread: which part of the thread's time lanes have while it is.
             clock: seconds that pass.
             used: seconds of a processor that this thread has had.
             sleep: waits so many seconds.
         """
         self._yields = yields
         self._stopping = stopping
+        self._of_thread = of_thread
         self._clock = clock
         self._used = used
         self._sleep = sleep
@@ -92,7 +94,7 @@ class Share:
         self._measure(at, used)
         if not self._yields():
             self._debt = 0.0
-        share = IDLE_SHARE * passed if self._is_idle else max(SHARE * had, LEAST * passed)
+        share = IDLE_SHARE * passed if self._is_idle else max(self._of_thread * had, LEAST * passed)
         self._debt = max(0.0, self._debt - share)
         return self._debt > 0
 

@@ -1,0 +1,1 @@
+"""Keys over HTTP: what may be said of one, and managing them."""

@@ -1,0 +1,1 @@
+"""Messages to clients and staff over HTTP."""

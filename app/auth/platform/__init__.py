@@ -1,0 +1,1 @@
+"""Who stands above businesses, and what they do with them."""

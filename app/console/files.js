@@ -1,0 +1,37 @@
+// A job's audit as files, and which of them is final.
+
+import { h } from "./dom.js";
+import { isPassing, Refused } from "./api.js";
+import { Cut, fetchCsv, fetchWorkbook, mayAudit } from "./audit.js";
+import { finality, isFinal } from "./job_words.js";
+
+/** The buttons, for a key that may read the audit, and what they are; `more` are buttons beside them. */
+export function filesOf(job, { path, business, more }) {
+  const csv = h("button");
+  const workbook = h("button", {}, "Download for a spreadsheet (.xlsx)");
+  const note = h("p", { class: "note" });
+  const error = h("p", { class: "error", role: "alert" });
+  const saves = (button, fetched) =>
+    button.addEventListener("click", async () => {
+      button.disabled = true;
+      error.textContent = "";
+      try {
+        await fetched(path, job.id);
+      } catch (failed) {
+        if (!(failed instanceof Refused || failed instanceof Cut || isPassing(failed))) throw failed;
+        error.textContent = failed.message;
+      } finally {
+        button.disabled = false;
+      }
+    });
+  saves(csv, fetchCsv);
+  saves(workbook, fetchWorkbook);
+  const files = mayAudit(business) ? [csv, workbook] : [];
+  return {
+    elements: [h("div", { class: "toolbar" }, files, more), error, mayAudit(business) && note],
+    update(now) {
+      csv.textContent = isFinal(now) ? "Download the final CSV" : "Download the CSV as it stands";
+      note.textContent = finality(now);
+    },
+  };
+}

@@ -1,0 +1,1 @@
+"""Messages of jobs: whom they are for, what they say, what came of them."""

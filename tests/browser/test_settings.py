@@ -1,0 +1,196 @@
+"""The settings: keys, messages and webhooks on the public API, each for who may see them."""
+
+import base64
+import re
+
+import pytest
+from browser.steps import sign_in
+from browser.test_access import examine, tab_to, walk
+from crash.processes import until
+from playwright.sync_api import Page, expect
+
+from app.api.webhooks.webhook_bodies import Subscribable
+from app.auth.roles import SCOPES_OF_ROLES, Scope
+from app.domain.messages.settings import Language
+from app.domain.statuses import DeliveryStatus, DisabledBecause, EndpointStatus, KeyStatus
+
+SECRETS_KEY = base64.urlsafe_b64encode(bytes(range(32))).decode()
+on_sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+TABLES = """() => Promise.all(
+  ["access_words", "webhook_words", "message_words"].map((one) => import(`/console/${one}.js`))
+).then(([{ SCOPE, ROLE, KEY }, { EVENTS, ENDPOINT, DELIVERY }, { LANGUAGES }]) => ({
+  scopes: Object.keys(SCOPE), roles: ROLE, keys: Object.keys(KEY), events: Object.keys(EVENTS),
+  endpoints: Object.keys(ENDPOINT), deliveries: Object.keys(DELIVERY),
+  languages: LANGUAGES.map(([code]) => code).filter(Boolean),
+}))"""
+
+
+@on_sqlite
+def test_the_settings_have_words_for_all_that_the_api_has(open_studio, page):
+    studio = open_studio([])
+    page.goto(f"{studio.url}/c/studio")
+    words = page.evaluate(TABLES)
+    assert sorted(words["scopes"]) == sorted(Scope)
+    assert {name: sorted(role["scopes"]) for name, role in words["roles"].items()} == {
+        role: sorted(scopes) for role, scopes in SCOPES_OF_ROLES.items()
+    }
+    assert sorted(words["keys"]) == sorted(KeyStatus)
+    assert sorted(words["events"]) == sorted(Subscribable)
+    assert sorted(words["endpoints"]) == sorted(EndpointStatus)
+    assert sorted(words["deliveries"]) == sorted(DeliveryStatus)
+    assert sorted(words["languages"]) == sorted(Language)
+    assert len(DisabledBecause) == 3
+
+
+def row_of(page: Page, name: str):
+    return page.get_by_role("region", name="All keys").get_by_role("listitem").filter(has_text=name)
+
+
+def test_a_key_is_made_shown_once_rotated_and_revoked(open_studio, contexts):
+    page = contexts(bypass_csp=True).new_page()
+    studio = open_studio([])
+    sign_in(page, studio)
+    page.get_by_role("link", name="Settings").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Settings")
+    examine(page)
+    page.get_by_role("link", name="Keys").click()
+    name = "N" * 200
+    page.get_by_label("Name", exact=True).fill(name)
+    page.get_by_label("Role", exact=True).select_option("Front desk")
+    page.get_by_label("It ends", exact=True).select_option("In 30 days")
+    page.get_by_role("button", name="Make the key").click()
+    dialog = page.get_by_role("dialog")
+    secret = dialog.get_by_label("Key", exact=True).input_value()
+    examine(page)
+    dialog.get_by_role("button", name="I have it").click()
+    expect(row_of(page, name)).to_contain_text("Front desk")
+    assert secret not in page.content()  # it was shown once
+    examine(page)
+    walk(page)
+
+    def may(key: str) -> int:
+        return studio.ask(
+            "GET", "/business", headers={"Authorization": f"Bearer {key}"}
+        ).status_code
+
+    assert may(secret) == 200
+    row_of(page, name).get_by_role("button", name="New secret").click()
+    examine(page)
+    dialog.get_by_label("And the old one").select_option(
+        "The old secret has become known: it ends now"
+    )
+    dialog.get_by_role("button", name="Give it a new secret").click()
+    expect(dialog.get_by_label("Key", exact=True)).not_to_have_value(secret)
+    newer = dialog.get_by_label("Key", exact=True).input_value()
+    dialog.get_by_role("button", name="I have it").click()
+    expect(page.get_by_text("has a new secret.")).to_be_focused()
+    until(lambda: may(secret) == 401)
+    assert may(newer) == 200
+    row_of(page, name).get_by_role("button", name="Revoke").click()
+    dialog.get_by_role("button", name="Leave it").click()
+    expect(row_of(page, name)).to_contain_text("In force")
+    row_of(page, name).get_by_role("button", name="Revoke").click()
+    dialog.get_by_role("button", name="Revoke it").click()
+    expect(row_of(page, name)).to_contain_text("Revoked")
+    # The last key that manages stays: the service says so, and the page says it.
+    row_of(page, "front desk").get_by_role("button", name="Revoke").click()
+    dialog.get_by_role("button", name="Revoke it").click()
+    expect(page.get_by_role("alert").filter(has_text=re.compile(".+")).first).to_be_visible()
+
+
+@on_sqlite
+def test_who_may_not_manage_keys_is_not_offered_them(open_studio, contexts):
+    studio = open_studio([])
+    made = studio.ask(
+        "POST",
+        "/keys",
+        json={"name": "desk", "role": "front_desk"},
+        headers={"Idempotency-Key": "desk"},
+    ).json()
+    page = contexts().new_page()
+    page.goto(f"{studio.url}/settings#key={made['token']}")
+    expect(page.get_by_role("link", name="Messages")).to_be_visible()
+    expect(page.get_by_role("main").get_by_role("link", name="Keys")).to_have_count(0)
+    expect(page.get_by_role("main").get_by_role("link", name="Webhooks")).to_have_count(0)
+    for path, scope in (("keys", "business:manage"), ("webhooks", "webhooks:manage")):
+        page.goto(f"{studio.url}/settings/{path}")
+        expect(page.get_by_text(f"they need the scope {scope}")).to_be_visible()
+    page.goto(f"{studio.url}/settings/messages")
+    expect(page.get_by_role("button", name="Save", exact=True)).to_be_disabled()
+    expect(page.get_by_text("Your key may read these.")).to_be_visible()
+
+
+def test_messages_are_set_with_words_of_the_business_and_what_is_wrong_is_named(
+    open_studio, contexts
+):
+    page = contexts(bypass_csp=True).new_page()
+    studio = open_studio([])
+    sign_in(page, studio, "/settings/messages")
+    page.get_by_label("Tell clients").select_option("By e-mail")
+    page.get_by_label("Summary to staff").fill("nobody")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_label("Summary to staff")).to_be_focused()
+    examine(page)
+    page.get_by_label("Summary to staff").fill("owner@example.org, desk@example.org")
+    page.get_by_label("Subject (optional)").fill("S" * 200)
+    page.get_by_label("Each message has a link that stops them").check()
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("The settings are saved").first).to_be_visible()
+    kept = studio.ask("GET", "/message-settings").json()
+    assert (kept["clients"], kept["staff"]) == ("email", ["owner@example.org", "desk@example.org"])
+    assert (kept["subject"], kept["unsubscribe"], kept["within_hours"]) == ("S" * 200, True, 72)
+
+    words = page.get_by_role("region", name="Words of your own")
+    words.get_by_label("Language", exact=True).select_option("Français")
+    words.get_by_label("Message", exact=True).fill(
+        "Bonjour"
+    )  # which leaves out what a client must hear
+    words.get_by_role("button", name="Save these words").click()
+    expect(words.get_by_role("alert")).not_to_be_empty()
+    words.get_by_label("Message", exact=True).fill("Bonjour {{ client_name }}\n{{ details }}")
+    words.get_by_role("button", name="Save these words").click()
+    expect(words).to_contain_text("In Français your own words are in force.")
+    examine(page)
+    walk(page)
+    assert [one["language"] for one in studio.ask("GET", "/message-templates").json()["data"]] == [
+        "fr"
+    ]
+    words.get_by_role("button", name="Go back").click()
+    page.get_by_role("dialog").get_by_role("button", name="Go back").click()
+    expect(words).to_contain_text("In Français the service's words are in force.")
+    assert studio.ask("GET", "/message-templates").json()["data"] == []
+
+
+def test_the_keyboard_alone_adds_an_endpoint_tests_it_and_deletes_it(open_studio, contexts):
+    page = contexts(bypass_csp=True).new_page()
+    studio = open_studio([], secrets_key=SECRETS_KEY)
+    sign_in(page, studio, "/settings/webhooks")
+    expect(page.get_by_text("There are no endpoints yet.")).to_be_visible()
+    tab_to(page, page.get_by_label("Address", exact=True))
+    page.keyboard.type("ftp://hooks.example.org/")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert").filter(has_text=re.compile(".+"))).to_be_visible()
+    page.get_by_label("Address", exact=True).fill("https://hooks.example.org/" + "h" * 170)
+    page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_label("Secret")).to_have_value(re.compile("^whsec_"))
+    examine(page)
+    tab_to(page, dialog.get_by_role("button", name="I have it"))
+    page.keyboard.press("Enter")
+    expect(dialog).to_have_count(0)
+    endpoint = page.locator("[data-endpoint]")
+    tab_to(page, endpoint.get_by_role("button", name="Send a test"))
+    page.keyboard.press("Enter")
+    expect(endpoint.locator("[data-delivery]")).to_contain_text("A test")
+    examine(page)
+    walk(page)
+    endpoint.get_by_role("button", name="Disable").click()
+    expect(endpoint).to_contain_text("Disabled")
+    endpoint.get_by_role("button", name="Enable").click()
+    expect(endpoint).to_contain_text("Enabled")
+    tab_to(page, endpoint.get_by_role("button", name="Delete"))
+    page.keyboard.press("Enter")
+    tab_to(page, dialog.get_by_role("button", name="Delete it"))
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("There are no endpoints yet.")).to_be_visible()
+    assert studio.ask("GET", "/webhook-endpoints").json()["data"] == []

@@ -1,0 +1,33 @@
+// What the settings say of keys and webhooks: pure words.
+import assert from "node:assert/strict";
+import test from "node:test";
+
+Object.defineProperty(globalThis, "navigator", { value: { language: "en-CA" }, configurable: true });
+const { mayGive, mayWords, ROLE, rolesFor } = await import("./console/access_words.js");
+const { deliveryWords, eventWords, whyDisabled } = await import("./console/webhook_words.js");
+
+test("nobody is offered a role that may do what they may not", () => {
+  assert.deepEqual(rolesFor(ROLE.owner.scopes), Object.keys(ROLE));
+  assert.deepEqual(rolesFor([...ROLE.front_desk.scopes, "business:manage"]), ["front_desk", "read_only"]);
+  assert.equal(mayWords({ role: "front_desk", scopes: [] }), "Front desk");
+  assert.equal(mayWords({ role: null, scopes: ROLE.owner.scopes }), "Everything");
+  assert.equal(mayWords({ role: null, scopes: ["schedule:read", "new:scope"] }), "See the schedule; new:scope");
+  assert.equal(mayGive(["schedule:read"], ["schedule:read", "audit:read"]), false);
+});
+
+test("a delivery says how often it was tried, what came back last and when it is tried next", () => {
+  const at = (instant) => `at ${instant}`;
+  const answered = { status_code: 500, error: null, milliseconds: 12 };
+  assert.equal(deliveryWords({ attempts: [], next_attempt_at: "soon" }, at), "");
+  assert.equal(deliveryWords({ attempts: [answered], next_attempt_at: null }, at), "answered 500 in 12 ms");
+  const failed = { status_code: null, error: "tls", milliseconds: 3 };
+  assert.equal(deliveryWords({ attempts: [answered, failed], next_attempt_at: "noon" }, at), "2 tries · its certificate was not taken · next try at noon");
+});
+
+test("an endpoint says why nothing is sent to it, unless somebody wanted that", () => {
+  assert.equal(whyDisabled({ disabled_because: "by_hand", failing_since: "x" }), null);
+  assert.match(whyDisabled({ disabled_because: "gone", failing_since: null }), /410/);
+  assert.match(whyDisabled({ disabled_because: null, failing_since: "x" }), /not taken/);
+  assert.equal(whyDisabled({ disabled_because: null, failing_since: null }), null);
+  assert.equal(eventWords("webhook_endpoint.test"), "A test");
+});

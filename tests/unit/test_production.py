@@ -1,0 +1,97 @@
+"""What a start refuses although each setting by itself may be."""
+
+import base64
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from app.config.production import cautions, refusals, require_safe
+from app.config.settings import Settings, WrongSettings
+
+KEY = base64.urlsafe_b64encode(b"k" * 32).decode()
+WHOLE = {
+    "database_url": "postgresql://bulk_cancel:8Sd1-x@db.internal/bulk_cancel",
+    "redis_url": "rediss://:8Sd1-x@redis.internal/0",
+    "payments_url": "https://payments.example",
+    "credits_url": "https://credits.example",
+    "payments_token": SecretStr("t"),
+    "credits_token": SecretStr("t"),
+    "secrets_key": SecretStr(KEY),
+    "hooks_secret": SecretStr(f"whsec_{KEY}"),
+    "metrics_token": SecretStr("t"),
+    "public_url": "https://book.example",
+    "smtp_url": SecretStr("smtps://u:p@relay.example"),
+    "mail_from": "bookings@studio.example",
+}
+
+
+def refused(*, listens_on="0.0.0.0", **other):
+    return [*refusals(Settings(**WHOLE | other), listens_on=listens_on)]
+
+
+def test_whoever_set_all_of_it_is_refused_and_warned_of_nothing():
+    assert refused() == []
+    assert [*cautions(Settings(**WHOLE))] == []
+
+
+@pytest.mark.parametrize("name", ["payments_url", "credits_url", "public_url"])
+def test_clear_text_goes_no_further_than_this_machine_unless_its_host_is_named(name):
+    (sentence,) = refused(**{name: "http://money.internal/api"})
+    assert sentence.startswith(f"BULK_CANCEL_{name.upper()} must begin with https://")
+    assert refused(**{name: "http://Money.internal/api"}, plain_http_hosts="Money.internal") == []
+    assert refused(**{name: "http://[fd00::1]:80/"}, plain_http_hosts="[fd00::1]") == []
+    assert len(refused(**{name: "http://money.internal"}, plain_http_hosts="internal")) == 1
+    for here in ("http://127.0.0.1:8090", "http://[::1]", "http://LocalHost"):
+        assert refused(**{name: here}) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "url"),
+    [
+        ("database_url", "postgresql://bulk_cancel:{}@db.internal/bulk_cancel"),
+        ("redis_url", "redis://:{}@redis.internal/0"),
+    ],
+)
+def test_a_password_that_everybody_knows_is_refused(name, url):
+    for known in ("bulk-cancel", "bulk_cancel", "postgres", "Password"):
+        (sentence,) = refused(**{name: url.format(known)})
+        assert sentence.startswith(f"BULK_CANCEL_{name.upper()} has a password")
+        assert known not in sentence.removeprefix(f"BULK_CANCEL_{name.upper()}")
+    here = url.format("postgres").replace("db.internal", "127.0.0.1")
+    assert refused(**{name: here.replace("redis.internal", "localhost")}) == []
+
+
+def test_without_a_key_nothing_secret_could_be_kept():
+    (sentence,) = refused(secrets_key=None)
+    assert sentence.startswith("BULK_CANCEL_SECRETS_KEY must be set")
+    assert refused(secrets_key=None, redis_url=None) == []  # it makes its own
+    test_mode = {"payments_url": "sandbox", "credits_url": "sandbox"}
+    assert refused(secrets_key=None, **test_mode) == []
+
+
+def test_who_listens_for_others_says_by_which_names_it_is_asked():
+    (sentence,) = refused(public_url=None)
+    assert "BULK_CANCEL_ALLOWED_HOSTS" in sentence
+    assert "0.0.0.0" in sentence
+    assert refused(public_url=None, allowed_hosts="*") == []
+    for here in ("127.0.0.1", "::1", "localhost"):
+        assert refused(public_url=None, listens_on=here) == []
+    assert [*refusals(Settings(**WHOLE | {"public_url": None}))] == []  # a worker is asked nothing
+
+
+def test_all_that_is_refused_is_told_at_once():
+    with pytest.raises(WrongSettings) as told:
+        require_safe(Settings(**WHOLE | {"secrets_key": None, "payments_url": "http://h"}))
+    assert len(told.value.sentences) == 2
+
+
+def test_what_is_left_out_is_said():
+    sparse = Settings(
+        payments_url="https://p.example", credits_url="https://c.example", outbox=Path("x")
+    )
+    named = [sentence.split()[0] for sentence in cautions(sparse)]
+    assert named == [
+        f"BULK_CANCEL_{name}"
+        for name in ("PAYMENTS_TOKEN", "CREDITS_TOKEN", "SMTP_URL", "PUBLIC_URL", "HOOKS_SECRET")
+    ]
