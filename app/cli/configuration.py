@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from app.cli.terminal import result, say
-from app.config.environment import IN_FILE, environment_names, settings
+from app.config.environment import IN_FILE, settings, variables_set
 from app.config.production import cautions, refusals
 from app.config.settings import PREFIX, SECRETS, Settings, WrongSettings
 
@@ -49,7 +49,7 @@ def _lacking(config: Settings) -> Iterator[str]:
 
 def _lines(config: Settings) -> Iterator[str]:
     """A line for each setting: its variable, its value, and who gave it that."""
-    given = environment_names()
+    given = variables_set()
     for name in Settings.model_fields:
         variable = f"{PREFIX}{name.upper()}"
         value = getattr(config, name)

@@ -28,11 +28,8 @@ def read_settings(**given: Any) -> Settings:
         WrongSettings: one line that names each variable at fault. No value is in it: it may be a
             secret.
     """
-    wrong = [
-        _unknown(name)
-        for name in sorted(os.environ)
-        if name.upper().startswith(PREFIX) and not _is_known(name)
-    ]
+    known = {fault_points.VARIABLE, *_variables(), *_files()}
+    wrong = [_unknown(name) for name in sorted(os.environ) if _is_other(name, known)]
     if wrong:
         raise WrongSettings(*wrong)
     try:
@@ -44,17 +41,17 @@ def read_settings(**given: Any) -> Settings:
         raise WrongSettings(str(error)) from None
 
 
-def environment_names() -> set[str]:
-    """The variables of ours that are set, in capital letters; an empty one is not."""
+def variables_set() -> dict[str, str]:
+    """Our variables that are set, in capital letters, and their values; an empty one is not."""
     return {
-        name.upper()
+        name.upper(): value
         for name, value in os.environ.items()
         if value and name.upper().startswith(PREFIX)
     }
 
 
-def _is_known(name: str) -> bool:
-    return name.upper() == fault_points.VARIABLE or name.upper() in {*_variables(), *_files()}
+def _is_other(name: str, known: Container[str]) -> bool:
+    return name.upper().startswith(PREFIX) and name.upper() not in known
 
 
 def _variables() -> list[str]:
@@ -72,19 +69,12 @@ def _of_files() -> dict[str, Any]:
     Raises:
         WrongSettings: a file can't be read or is none of a secret, or the setting is given twice.
     """
-    present = {name.upper(): name for name in os.environ if os.environ[name]}
-    return {
-        setting: _read(variable, os.environ[present[variable]])
-        for variable, setting in _files().items()
-        if variable in present and _is_alone(variable, present)
-    }
-
-
-def _is_alone(variable: str, present: Container[str]) -> bool:
-    setting = variable.removesuffix(IN_FILE)
-    if setting in present:
-        raise WrongSettings(f"{variable} and {setting} are both set: leave one of them out")
-    return True
+    present = variables_set()
+    in_files = {variable: name for variable, name in _files().items() if variable in present}
+    for variable in in_files:
+        if (setting := variable.removesuffix(IN_FILE)) in present:
+            raise WrongSettings(f"{variable} and {setting} are both set: leave one of them out")
+    return {name: _read(variable, present[variable]) for variable, name in in_files.items()}
 
 
 def _read(variable: str, path: str) -> str:

@@ -42,7 +42,7 @@ def refusals(settings: Settings, *, listens_on: str | None = None) -> Iterator[s
             f"{PREFIX}SECRETS_KEY must be set beside {PREFIX}REDIS_URL: it seals what the database "
             "keeps secret, and signs clients' links"
         )
-    if listens_on is not None and not is_here(listens_on) and not _names_hosts(settings):
+    if listens_on is not None and not is_here(listens_on) and settings.allowed_hosts is None:
         yield (
             f"{PREFIX}ALLOWED_HOSTS must say by which names the API is asked, when it listens on "
             f"{listens_on}: `*` for any"
@@ -65,10 +65,6 @@ def cautions(settings: Settings) -> Iterator[str]:
         yield f"{PREFIX}METRICS_TOKEN is unset: /metrics answers nobody"
     if settings.hooks_secret is None and settings.stripe_hooks_secret is None:
         yield f"{PREFIX}HOOKS_SECRET is unset: no upstream's later word is heard"
-
-
-def _names_hosts(settings: Settings) -> bool:
-    return settings.allowed_hosts is not None or settings.public_url is not None
 
 
 def _in_clear_text(settings: Settings) -> Iterator[str]:

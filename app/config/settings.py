@@ -290,8 +290,8 @@ class Settings(BaseSettings):
         None,
         description=(
             "Names by which the API may be asked, as `book.example *.studio.example`, or `*` for "
-            "any; that of `PUBLIC_URL` and this machine's own always may. Needed, unless that "
-            "names one, where the API listens on more than this machine."
+            "any; that of `PUBLIC_URL` and this machine's own always may. Needed where the API "
+            "listens on more than this machine. Unset: any."
         ),
     )
     plain_http_hosts: Hosts | None = Field(

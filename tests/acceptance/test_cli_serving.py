@@ -1,6 +1,5 @@
 """Commands that serve: they start, tell their address, and end soon after SIGTERM."""
 
-import base64
 import json
 import re
 import signal
@@ -19,6 +18,7 @@ from acceptance.terminal import (
     serving,
     wait_until,
 )
+from worlds.sample_keys import SECRETS_KEY
 
 
 def test_the_api_serves_embedded_and_ends_soon_after_sigterm(terminal, ends_soon):
@@ -120,7 +120,7 @@ def test_the_sandbox_command_serves_both_upstreams(on_sqlite, ends_soon):
 def test_a_worker_that_ends_by_itself_is_started_again_and_sigterm_ends_both(on_sqlite, redis_url):
     upstream = "http://127.0.0.1:1"
     named = {"redis_url": redis_url, "payments_url": upstream, "credits_url": upstream}
-    named["secrets_key"] = base64.urlsafe_b64encode(b"k" * 32).decode()
+    named["secrets_key"] = SECRETS_KEY
     supervisor = subprocess.Popen(
         [sys.executable, "-m", "app.cli", "worker"],
         cwd=on_sqlite.cwd,

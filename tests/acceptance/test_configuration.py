@@ -1,17 +1,15 @@
 """What an operator sees of settings before anything runs, and secrets that are in files."""
 
-import base64
-
 import pytest
 from acceptance.terminal import SANDBOX
+from worlds.sample_keys import SECRETS_KEY
 
-KEY = base64.urlsafe_b64encode(b"k" * 32).decode()
 REAL = {
     "redis_url": "redis://127.0.0.1:6379",
     "payments_url": "https://payments.example",
     "credits_url": "https://credits.example",
     "payments_token": "said-to-nobody",
-    "secrets_key": KEY,
+    "secrets_key": SECRETS_KEY,
 }
 
 
@@ -27,7 +25,7 @@ def test_every_setting_is_printed_with_its_source_and_no_secret(terminal, tmp_pa
     assert lines["BULK_CANCEL_REDIS_URL"] == "(set, not shown)  [environment]"
     assert lines["BULK_CANCEL_SMTP_URL"] == "(unset)  [default]"
     assert lines["BULK_CANCEL_CONCURRENCY"] == "64  [default]"
-    for secret in ("said-to-nobody", "of-a-file", KEY, "pw@"):
+    for secret in ("said-to-nobody", "of-a-file", SECRETS_KEY, "pw@"):
         assert secret not in out + err
     assert "note: BULK_CANCEL_SMTP_URL is unset: messages to clients are not sent" in err
 

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from worlds.sample_keys import SECRETS_KEY
 
 SCHEDULE = (
     Path(__file__).parents[2] / ".." / "shared" / "data" / "toronto-drop-in-2026-01-05.ndjson.gz"
@@ -122,6 +123,7 @@ def test_a_citys_day_is_settled_to_the_cent_on_postgresql_and_redis_with_two_wor
             redis_url=redis_url,
             payments_url=f"{sandbox}/payments",
             credits_url=f"{sandbox}/credits",
+            secrets_key=SECRETS_KEY,
         )
         times, key = _set_up(operator)
         with (

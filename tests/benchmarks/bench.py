@@ -1,7 +1,6 @@
 """One run of benchmarks: how large, how often, where its databases and processes are."""
 
 import asyncio
-import base64
 import json
 import os
 import re
@@ -22,6 +21,7 @@ import httpx
 import psutil
 import sqlalchemy as sa
 from redis_databases import lent
+from worlds.sample_keys import SECRETS_KEY
 
 from app.db.core.engine import Database
 from app.db.schema import migrate
@@ -32,7 +32,7 @@ POSTGRESQL: Final = os.environ.get(
     "TEST_DATABASE_URL", "postgresql+asyncpg://postgres@127.0.0.1:5432/postgres"
 )
 _PATIENCE_SECONDS: Final = 300  # with a start, which a busy machine takes half a minute for
-_SEALED: Final = {"secrets_key": base64.urlsafe_b64encode(b"k" * 32).decode()}
+_SEALED: Final = {"secrets_key": SECRETS_KEY}
 REDIS: Final = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379")
 _CPUCLOCK_SCHED: Final = 2  # in a clock's id, as clock_getcpuclockid(3) makes it from a process's
 

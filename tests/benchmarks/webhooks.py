@@ -4,7 +4,6 @@ The deliveries stand beside a bare loop of the same client.
 """
 
 import asyncio
-import base64
 import os
 import ssl
 import time
@@ -23,6 +22,7 @@ from benchmarks.bench import Bench, Server
 from benchmarks.figures import AT_LEAST, AT_MOST, Figure, Goal, in_turns
 from benchmarks.refunds import BOOKINGS_PER_SESSION, CONCURRENCY, LATENCY_SECONDS, accepted, ended
 from crash.webhook_receivers import self_signed
+from worlds.sample_keys import SECRETS_KEY
 
 from app.config.settings import Settings
 from app.db.core.dialect import now
@@ -120,7 +120,7 @@ async def _divided(bench: Bench) -> Figure:
         )
         settings = _settings(bench, stack, url) | {
             "redis_url": redis,
-            "secrets_key": base64.urlsafe_b64encode(bytes(32)).decode(),
+            "secrets_key": SECRETS_KEY,
             "webhook_networks": "127.0.0.0/8",
         }
         address, _ = stack.enter_context(places.api(bench, **settings))

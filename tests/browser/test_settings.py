@@ -1,6 +1,5 @@
 """The settings: keys, messages and webhooks on the public API, each for who may see them."""
 
-import base64
 import re
 
 import pytest
@@ -8,13 +7,13 @@ from browser.steps import sign_in
 from browser.test_access import examine, tab_to, walk
 from crash.processes import until
 from playwright.sync_api import Page, expect
+from worlds.sample_keys import SECRETS_KEY
 
 from app.api.webhooks.webhook_bodies import Subscribable
 from app.auth.roles import SCOPES_OF_ROLES, Scope
 from app.domain.messages.settings import Language
 from app.domain.statuses import DeliveryStatus, DisabledBecause, EndpointStatus, KeyStatus
 
-SECRETS_KEY = base64.urlsafe_b64encode(bytes(range(32))).decode()
 on_sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 TABLES = """() => Promise.all(
   ["access_words", "webhook_words", "message_words"].map((one) => import(`/console/${one}.js`))

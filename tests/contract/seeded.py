@@ -1,7 +1,6 @@
 """A business with jobs, refunds and webhooks, on a socket, that a machine may ask anything."""
 
 import asyncio
-import base64
 import contextlib
 import datetime as dt
 import json
@@ -9,6 +8,7 @@ from dataclasses import dataclass
 
 import httpx
 from worlds.queue import Unheard
+from worlds.sample_keys import HOOKS_SECRET
 
 from app.auth.keys import Scope, create_key
 from app.auth.platform.keys import create as create_platform_key
@@ -31,7 +31,6 @@ KEYS = 20  # some are revoked while the others are asked for
 ASKED = 10  # clients who have a choice
 AWAITING = 10  # jobs: some are refused while the others are asked for
 SPARE = 30  # sessions, bookings and clients beside those that all else is about: some are deleted
-HOOKS_SECRET = f"whsec_{base64.b64encode(b'k' * 32).decode()}"
 A_WHILE = 3600  # seconds
 # The week and the ids that the document's own examples name, so that these are taken and not only
 # refused.

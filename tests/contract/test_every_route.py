@@ -1,6 +1,5 @@
 """Walks every route of the app: one added later is held to the same without being named here."""
 
-import base64
 import datetime as dt
 import re
 import time
@@ -18,6 +17,7 @@ from contract.routes import (
     smallest,
 )
 from worlds.issuer import AUDIENCE, b64, issuing, new_key
+from worlds.sample_keys import HOOKS_SECRET
 
 from app.auth import rotation, sign_ins
 from app.auth.keys import Scope, create_key, revoke_key
@@ -210,8 +210,7 @@ async def test_who_may_not_call_is_told_before_a_byte_of_the_body_is_read(app, d
 
 
 async def test_without_a_signature_no_key_opens_a_route_that_is_signed(db, other_business):
-    secret = f"whsec_{base64.b64encode(b'k' * 32).decode()}"
-    settings = Settings(hooks_secret=secret, stripe_hooks_secret=secret)
+    settings = Settings(hooks_secret=HOOKS_SECRET, stripe_hooks_secret=HOOKS_SECRET)
     app = create_app(settings, database=db, queue=LocalQueue())
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app), base_url="http://test"

@@ -14,11 +14,12 @@ from collections import Counter
 import pytest
 import schemathesis
 from anyio.from_thread import start_blocking_portal
-from contract.seeded import HOOKS_SECRET, SESSIONS, SPARE, WEEK, seeded
+from contract.seeded import SESSIONS, SPARE, WEEK, seeded
 from schemathesis import engine
 from schemathesis.engine import events
 from standardwebhooks import Webhook
 from stripe import WebhookSignature
+from worlds.sample_keys import HOOKS_SECRET
 
 MAX_EXAMPLES = int(os.environ.get("TEST_FUZZ_EXAMPLES", "5"))
 MAX_ANSWER_SECONDS = 20

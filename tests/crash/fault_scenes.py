@@ -1,7 +1,6 @@
 """How a process comes to a fault point, and ends there by the signal that was armed."""
 
 import asyncio
-import base64
 import json
 import signal
 import time
@@ -23,10 +22,10 @@ from crash.week import (
     week,
 )
 from standardwebhooks import Webhook
+from worlds.sample_keys import HOOKS_SECRET
 
 HARD: Final = {"ignore_keys": True, "forget_keys": True, "allow_excess": True}
 HONEST: Final[dict[str, bool]] = {}
-HOOKS_SECRET: Final = f"whsec_{base64.b64encode(b'k' * 32).decode()}"
 NOBODY: Final = "redis://127.0.0.1:1"
 BOOKINGS: Final = 16
 LEASE_SECONDS: Final = 2.0

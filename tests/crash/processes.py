@@ -6,7 +6,6 @@ the judge.
 """
 
 import asyncio
-import base64
 import json
 import os
 import random
@@ -26,6 +25,7 @@ from typing import Any, Final, TypeVar
 import httpx
 import psutil
 from crash.week import FIRST_DAY, LAST_DAY, Week
+from worlds.sample_keys import SECRETS_KEY
 
 from app.auth import keys
 from app.db.access import businesses
@@ -35,7 +35,6 @@ from app.schedule.load import import_file
 T = TypeVar("T")
 ROOT: Final = Path(__file__).resolve().parents[2]
 BUSINESS: Final = "studio"
-SECRETS_KEY: Final = base64.urlsafe_b64encode(b"k" * 32).decode()
 SHORT: Final = {
     "upstream_timeout_seconds": 1,
     "upstream_quiescence_seconds": 0.5,

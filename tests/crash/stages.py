@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import pytest
-from crash.fault_scenes import HOOKS_SECRET, LEASE_SECONDS, Case, Scene
+from crash.fault_scenes import LEASE_SECONDS, Case, Scene
 from crash.processes import SHORT, Town, Zygote
+from worlds.sample_keys import HOOKS_SECRET
 
 # Towns; each has some ten connections to PostgreSQL, and other files are played beside this one.
 AT_ONCE: Final = 5

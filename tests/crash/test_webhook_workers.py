@@ -4,7 +4,6 @@ An API, `bulk-cancel worker`s over PostgreSQL and Redis, endpoints on https. The
 receivers' books; whose call one is, the operating system says.
 """
 
-import base64
 import os
 import subprocess
 import sys
@@ -29,10 +28,11 @@ from crash.webhook_office import (
 )
 from crash.webhook_receivers import Receivers, answers, hangs, self_signed
 from crash.week import week
+from worlds.sample_keys import SECRETS_KEY
 
 SETTINGS: Final = {
     "webhook_networks": "127.0.0.0/8",
-    "secrets_key": base64.urlsafe_b64encode(bytes(range(32))).decode(),
+    "secrets_key": SECRETS_KEY,
     "log_level": "warning",
 }
 

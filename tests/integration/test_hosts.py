@@ -57,14 +57,15 @@ async def test_any_other_is_told_that_there_is_no_such_name(asked_by, host, path
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-async def test_the_public_address_names_one(asked_by):
-    assert (await asked_by("classes.example", **PUBLIC)).status_code == 200
-    assert (await asked_by("book.example", **PUBLIC)).status_code == 421
+async def test_the_public_address_is_one_more(asked_by):
+    assert (await asked_by("classes.example", **NAMED)).status_code == 421
+    assert (await asked_by("classes.example", **PUBLIC, **NAMED)).status_code == 200
     assert (await asked_by("book.example", **PUBLIC, **NAMED)).status_code == 200
 
 
 async def test_where_none_is_named_or_any_is_taken_nobody_is_refused(asked_by):
     assert (await asked_by("elsewhere.example")).status_code == 200
+    assert (await asked_by("elsewhere.example", **PUBLIC)).status_code == 200
     assert (await asked_by("elsewhere.example", allowed_hosts="*", **PUBLIC)).status_code == 200
 
 

@@ -20,10 +20,14 @@ _OF_MACHINES: Final = ("/livez", "/readyz", "/metrics")
 
 
 def allowed_hosts(settings: Settings) -> Sequence[str] | None:
-    """The names by which requests are taken, this machine's own apart; None: any."""
+    """The names by which requests are taken, this machine's own apart; None: any.
+
+    Only who names some closes the API to others: links may bear a name by which it is never asked.
+    """
+    if settings.allowed_hosts is None:
+        return None
     public = urlsplit(settings.public_url or "").hostname
-    named = (settings.allowed_hosts or "").split() + ([public] if public else [])
-    return named or None
+    return settings.allowed_hosts.split() + ([public] if public else [])
 
 
 class AllowedHosts:

@@ -4,8 +4,8 @@ import re
 
 import pytest
 import sqlalchemy as sa
-from cryptography.fernet import Fernet
 from integration.messages.conftest import TOLD
+from worlds.sample_keys import SECRETS_KEY
 from worlds.studio import caller
 
 from app.auth.keys import create_key
@@ -19,7 +19,6 @@ from app.domain.statuses import SuppressedBecause
 from app.messages import mails, unsubscribe
 from app.messages.deliver import office_of
 
-SECRETS_KEY = Fernet.generate_key().decode()
 PATH = "/v1/bulk-cancellations/plan/message"
 AT_ONCE = TOLD | {"when": "accepted"}
 CHOICE = {
