@@ -230,8 +230,8 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "start: a secret is both in a file and beside it",
         "app/config/environment.py",
-        "    if setting in present:\n",
-        "    if False:\n",
+        "        if (setting := variable.removesuffix(IN_FILE)) in present:\n",
+        "        if not (setting := variable):\n",
         "tests/acceptance/test_configuration.py::test_a_secret_is_given_once",
     ),
     defect(
