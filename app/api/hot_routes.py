@@ -5,6 +5,7 @@ same function. What isn't plain (other parameters, escapes, a body with anything
 FastAPI's, which says what is wrong with it: here nothing is refused for its form.
 """
 
+import asyncio
 import json
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -220,11 +221,15 @@ async def _content(receive: Receive) -> bytes:
 
 
 def _again(content: bytes, receive: Receive) -> Receive:
-    """Gives a body that was received once more, and then what comes after it."""
+    """Gives a body that was received once more, and then what comes after it.
+
+    Others have their turn first: a body is read whole by each of the two, in one step of the loop.
+    """
     left = [content]
 
     async def once_more() -> Message:
         if left:
+            await asyncio.sleep(0)
             return {"type": "http.request", "body": left.pop(), "more_body": False}
         return await receive()
 
