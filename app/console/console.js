@@ -25,6 +25,7 @@ const main = document.getElementById("main");
 const bar = document.getElementById("bar");
 let leaving = new AbortController(); // of the view that is shown
 let business = null; // whose key this is, once signed in
+let brought = null; // the key of a link that was opened
 
 /** Shows another of our pages; `flash` is what the page is to say first. */
 function go(address, { flash = null } = {}) {
@@ -143,6 +144,7 @@ function signIn(words = null) {
   });
   const error = h("p", { id: "key-error", class: "error", role: "alert" }, words ?? "");
   const at = provider();
+  field.value = brought ?? "";
   const tried = async (event) => {
     event.preventDefault();
     if (!/^[!-~]+$/.test(field.value.trim())) {
@@ -171,6 +173,7 @@ function signIn(words = null) {
       at ? h("p", { class: "note" }, "Or with an API key:") : null,
       h("label", { for: "key" }, "API key"),
       field,
+      brought ? h("p", { class: "note" }, "The address that you opened has brought this key. Sign in with it only if you know who gave it to you: you would see and do everything as they.") : null,
       h("p", { id: "key-note", class: "note" }, "It is kept for this tab only, until you close it or sign out."),
       error,
       h("button", { class: at ? null : "primary" }, "Sign in"),
@@ -179,12 +182,13 @@ function signIn(words = null) {
   field.focus();
 }
 
-// A key may come with the address: in its fragment, which is sent to nobody, or from a demo that has nothing to hide.
+// A key may come with the address, in its fragment, which is sent to nobody. It signs nobody in by itself: whoever made
+// the link would have their own business filled with what somebody else types. A demo gives its own away.
 function takeKey() {
   const given = /^#key=(bck_[A-Za-z0-9_]+)$/.exec(location.hash)?.[1];
   if (given) {
     history.replaceState(null, "", location.pathname + location.search);
-    if (!key.isHere()) key.keep(given); // a link signs nobody out of one business and into another
+    brought = given;
   }
   key.orDemos();
 }

@@ -17,6 +17,7 @@ import orjson
 import pytest
 from browser.pressing import booking, card, credit
 from browser.records import BUSINESS
+from browser.steps import take_keys
 from crash.processes import Server, Town
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from postgresql_databases import in_a_thread
@@ -76,7 +77,7 @@ class Studio:
         return f"from={self.monday}&to={self.monday + dt.timedelta(days=6)}"
 
     def signed_in(self, path: str = "/") -> str:
-        """The address of one of the console's pages, with the key in its fragment."""
+        """The address of one of the console's pages, with the key for `take_keys`."""
         return f"{self.url}{path}#key={self.key}"
 
     def ask(self, method: str, path: str, **more) -> httpx.Response:
@@ -160,10 +161,12 @@ def contexts(browser) -> Iterator[Callable[..., BrowserContext]]:
         page.on("console", heard)
         page.on("pageerror", lambda error: said.append(str(error)))
 
-    def make(**options) -> BrowserContext:
+    def make(*, signs_in: bool = True, **options) -> BrowserContext:
         context = browser.new_context(
             **{"viewport": {"width": 1280, "height": 900}, "locale": "en-GB"} | options
         )
+        if signs_in:
+            take_keys(context)
         context.set_default_timeout(120_000)
         context.on("page", watch)
         made.append(context)

@@ -147,6 +147,22 @@ def cancel(
 
 
 @sqlite
+def test_a_link_with_a_key_signs_nobody_in_by_itself(open_studio, contexts):
+    studio = open_studio([])
+    page = contexts(bypass_csp=True, signs_in=False).new_page()
+    asked = []
+    page.on("request", lambda one: "/v1/" in one.url and asked.append(one.url))
+    page.goto(studio.signed_in(f"/bulk-cancel?{studio.week}"))
+    expect(page.get_by_label("API key")).to_have_value(studio.key)
+    expect(page.get_by_text("has brought this key")).to_be_visible()
+    assert page.url == f"{studio.url}/bulk-cancel?{studio.week}"  # nobody reads it over a shoulder
+    assert asked == []
+    examine(page)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("button", name=PRESS)).to_be_visible()
+
+
+@sqlite
 def test_signing_in_and_choosing_sessions_is_for_everybody(open_studio, contexts):
     studio = open_studio(two_weeks())
     page = contexts(bypass_csp=True).new_page()

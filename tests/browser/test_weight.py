@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import orjson
 import pytest
+from browser.steps import take_keys
 from playwright.sync_api import Browser, Page, expect
 
 from app.schedule.sample import ZONE
@@ -148,6 +149,7 @@ def is_data(url: str) -> bool:
 def test_nothing_runs_in_a_page_that_is_no_file_of_ours(studio, browser: Browser):
     # Not a context whose consoles must be silent: each refusal is noted there.
     context = browser.new_context()
+    take_keys(context)
     page = context.new_page()
     for path in PAGES:
         answer = page.goto(studio.signed_in() if path == "/" else studio.url + path)
