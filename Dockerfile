@@ -11,6 +11,12 @@ RUN uv export --quiet --frozen --no-dev --no-emit-project --output-file requirem
  && uv venv --quiet /opt/venv \
  && uv pip sync --quiet --python /opt/venv/bin/python --require-hashes requirements.txt
 
+# What is in it, with licences (CycloneDX): written by tools that stay behind here.
+RUN uv export --quiet --frozen --only-group sbom --output-file sbom.txt >/dev/null \
+ && uv venv --quiet /opt/sbom \
+ && uv pip sync --quiet --python /opt/sbom/bin/python --require-hashes sbom.txt \
+ && /opt/sbom/bin/cyclonedx-py environment /opt/venv/bin/python --pyproject pyproject.toml --output-reproducible -o sbom.cdx.json
+
 COPY README.md LICENSE ./
 COPY app app
 COPY workers workers
@@ -23,6 +29,7 @@ RUN groupadd --system --gid 10001 bulk-cancel \
  && useradd --system --uid 10001 --gid bulk-cancel --home-dir /srv --no-create-home --shell /usr/sbin/nologin bulk-cancel \
  && install --directory --owner=bulk-cancel --group=bulk-cancel /srv /srv/var
 COPY --from=build /opt/venv /opt/venv
+COPY --from=build /build/sbom.cdx.json /srv/sbom.cdx.json
 ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 BULK_CANCEL_LOG_JSON=true
 # Without a BULK_CANCEL_DATABASE_URL, SQLite is kept in /srv/var.
 WORKDIR /srv

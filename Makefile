@@ -11,6 +11,7 @@ UV     := PYTHON='$(PYTHON)' sh .ci/uv
 READY  := .venv/.synced
 OTHERS := .venv-bench/.synced
 GENERATORS := .venv-generators/.synced
+IMAGE  := .venv-image/.synced
 # Kept compiled, whatever the environment says: to compile all tests takes two thirds of collecting
 # them, in each process of a run anew. It is where tests/conftest.py has what tests start kept.
 PYTEST := PYTHONDONTWRITEBYTECODE= PYTHONPYCACHEPREFIX='$(CURDIR)/.pytest_cache/d/compiled' $(BIN)/python -m pytest
@@ -21,7 +22,7 @@ STRIP_ADDRESSES := s,url = "https://[^"]*/([^"/]*)",path = "\1",; s,registry = "
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
-.PHONY: help install demo test test-long mutants screens bench check format openapi lock clean
+.PHONY: help install demo test test-long mutants screens bench check format openapi lock sbom clean
 
 help: ## list what can be made
 	@echo 'Bulk Cancel. First time here? Try: make demo'
@@ -76,10 +77,21 @@ $(OTHERS) $(GENERATORS): .venv-%/.synced: uv.lock pyproject.toml .ci/uv
 	@$(UV) pip sync --quiet --python .venv-$*/bin/python --require-hashes .venv-$*/requirements.txt
 	@touch $@
 
-CHECKS := check-format check-lint check-types check-layers check-openapi check-lock check-zones
+$(IMAGE): uv.lock pyproject.toml .ci/uv
+	@echo 'Installing what the image has into .venv-image'
+	@.venv-image/bin/python -c '' 2>/dev/null || $(UV) venv --quiet --clear --python '$(PYTHON)' .venv-image
+	@$(UV) export --quiet --frozen --no-dev --no-emit-project --output-file .venv-image/requirements.txt >/dev/null
+	@$(UV) pip sync --quiet --python .venv-image/bin/python --require-hashes .venv-image/requirements.txt
+	@touch $@
+
+sbom: $(READY) $(IMAGE) ## list what the image holds, with licences, into dist/sbom.cdx.json (CycloneDX)
+	@mkdir -p dist
+	@$(BIN)/cyclonedx-py environment .venv-image/bin/python --pyproject pyproject.toml --output-reproducible -o dist/sbom.cdx.json
+
+CHECKS := check-format check-lint check-security check-secrets check-licences check-types check-layers check-openapi check-lock check-zones
 .PHONY: $(CHECKS)
 
-check: $(CHECKS) ## format, lint, types, layers, the OpenAPI document, the lock and the zones' age, changing nothing (-k: all of them)
+check: $(CHECKS) ## format, lint, security, secrets, licences, types, layers, the OpenAPI document, the lock and the zones' age (-k: all of them)
 	@echo 'check: all is well'
 
 check-format: $(READY)
@@ -87,6 +99,15 @@ check-format: $(READY)
 
 check-lint: $(READY)
 	@echo 'check: lint' && $(BIN)/ruff check --quiet .
+
+check-security: $(READY)
+	@echo 'check: security' && $(BIN)/bandit --quiet --configfile pyproject.toml --recursive app workers migrations
+
+check-secrets: $(READY)
+	@echo 'check: secrets' && $(BIN)/python .ci/look_for_secrets.py
+
+check-licences: sbom
+	@echo 'check: licences' && $(BIN)/python .ci/licences.py dist/sbom.cdx.json
 
 check-types: $(READY)
 	@echo 'check: types' && $(BIN)/mypy --no-error-summary
@@ -119,5 +140,5 @@ lock: ## bring uv.lock up to date with pyproject.toml (UPGRADE=1: newest version
 	@sh .ci/no-addresses
 
 clean: ## remove what was made here (.venv, .venv-*, .tools, caches, dist); var/ and its data stay
-	@rm -rf .venv .venv-bench .venv-generators .tools .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .schemathesis dist
+	@rm -rf .venv .venv-bench .venv-generators .venv-image .tools .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .schemathesis dist
 	@find app workers migrations tests -name __pycache__ -type d -prune -exec rm -rf {} +

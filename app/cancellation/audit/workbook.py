@@ -11,7 +11,7 @@ import re
 import zipfile
 from collections.abc import Iterable, Sequence
 from typing import IO, Final
-from xml.sax.saxutils import escape
+from xml.sax.saxutils import escape  # nosec B406
 
 from app.domain.texts.csv_cells import COLUMNS, INSTANTS, LOCAL_TIMES, NUMBERS
 
