@@ -53,7 +53,7 @@ from app.api.terms import terms_routes
 from app.api.webhooks import endpoint_routes, inbound_routes
 from app.auth.people import people_of
 from app.config.settings import Settings, WrongSettings
-from app.db.core.engine import Database
+from app.db.core.engine import Database, database_of
 from app.domain.zones import RULES
 from app.queue import ArqQueue, LocalQueue, Queue, open_queue
 from app.refunds.runtime import Runtime, gateways
@@ -245,7 +245,7 @@ async def _lifespan(
     fault_points.arm()
     async with AsyncExitStack() as stack:
         if database is None:
-            database = Database(settings.database_url, pool_size=settings.database_pool)
+            database = database_of(settings)
             stack.push_async_callback(database.close)
         if queue is None:
             queue = open_queue(settings.redis_url, namespace=settings.prompts_namespace)

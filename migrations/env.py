@@ -1,7 +1,7 @@
 """Alembic's environment: runs revisions on the configured database, one process at a time.
 
 Several processes may migrate at once: the first does the work behind a lock, the others find it
-done.
+done. On PostgreSQL it is the transaction's lock: a pooler may lend a session's to somebody else.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ from alembic import context
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from app.config.environment import settings_or_exit
+from app.db.core.pools import UNNAMED_STATEMENTS
 from app.db.tables.administration import administration
 from app.db.tables.messages import messages
 from app.db.tables.webhooks import webhook_endpoints
@@ -27,8 +28,7 @@ _ADVISORY_LOCK = 0x62756C6B  # "bulk"
 def _migrate(connection: sa.Connection) -> None:
     postgresql = connection.dialect.name == "postgresql"
     if postgresql:
-        connection.execute(sa.text("SELECT pg_advisory_lock(:key)"), {"key": _ADVISORY_LOCK})
-        connection.commit()
+        _wait_for_others(connection)
     else:
         # A second process waits here for the first, instead of failing half way.
         connection.exec_driver_sql("PRAGMA busy_timeout=30000")
@@ -40,9 +40,17 @@ def _migrate(connection: sa.Connection) -> None:
     with context.begin_transaction():
         context.run_migrations()
     connection.commit()
-    if postgresql:
-        connection.execute(sa.text("SELECT pg_advisory_unlock(:key)"), {"key": _ADVISORY_LOCK})
-        connection.commit()
+
+
+def _wait_for_others(connection: sa.Connection) -> None:
+    """Take the lock, in the transaction that migrates.
+
+    Its own patience is no statement's after it: to wait for a table, a revision says itself.
+    """
+    seconds = context.config.attributes.get("patience_seconds", _PATIENCE_SECONDS)
+    connection.exec_driver_sql(f"SET LOCAL lock_timeout = {int(seconds * 1000)}")
+    connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
+    connection.exec_driver_sql("SET LOCAL lock_timeout = DEFAULT")
 
 
 def _write_ahead(connection: sa.Connection) -> None:
@@ -67,8 +75,9 @@ def _write_ahead(connection: sa.Connection) -> None:
 async def _run() -> None:
     url = context.config.attributes.get("database_url") or settings_or_exit().database_url
     # seconds, to connect
-    patience = {"timeout": 10} if sa.make_url(url).get_backend_name() == "postgresql" else {}
-    engine = create_async_engine(url, poolclass=sa.NullPool, connect_args=patience)
+    how = {"timeout": 10, **UNNAMED_STATEMENTS}
+    postgresql = sa.make_url(url).get_backend_name() == "postgresql"
+    engine = create_async_engine(url, poolclass=sa.NullPool, connect_args=how if postgresql else {})
     async with engine.connect() as connection:
         await connection.run_sync(_migrate)
     await engine.dispose()

@@ -11,7 +11,7 @@ from app import fault_points
 from app.config.environment import settings_or_exit
 from app.config.production import require_safe
 from app.config.settings import Settings, WrongSettings
-from app.db.core.engine import Database
+from app.db.core.engine import database_of
 from app.queue import open_queue
 from app.refunds.runtime import Runtime, gateways
 from app.telemetry import configure_logging
@@ -44,7 +44,7 @@ def open_runtime(config: Settings) -> Runtime:
     if config.test_mode:
         log.warning("test_mode.on", sandbox=config.sandbox_url)
     upstreams = gateways(config, payments_url=payments_url, credits_url=credits_url)
-    db = Database(config.database_url, pool_size=config.database_pool)
+    db = database_of(config)
     return Runtime(
         db, open_queue(config.redis_url, namespace=config.prompts_namespace), upstreams, config
     )

@@ -17,9 +17,9 @@ from rich.console import Console
 from app.config.environment import settings
 from app.config.settings import Settings, WrongSettings
 from app.db.access import businesses
-from app.db.core.engine import Database
+from app.db.core.engine import Database, database_of
 from app.db.core.outage import DATABASE_ERRORS, is_outage, is_unusable
-from app.db.schema import TooNew, found_in
+from app.db.schema import OthersMigrate, TooNew, found_in
 from app.errors import NotFound
 from app.telemetry import configure_logging
 
@@ -76,7 +76,7 @@ async def opened(config: Settings) -> AsyncIterator[Database]:
         Trouble: it hasn't.
     """
     _refuse_absent_file(config.database_url)
-    db = Database(config.database_url, pool_size=config.database_pool)
+    db = database_of(config)
     try:
         found = await found_in(db)
         if not found.is_compatible:
@@ -119,7 +119,7 @@ def explain(error: BaseException) -> str | None:
 
     None for a fault of ours.
     """
-    if isinstance(error, WrongSettings | TooNew):
+    if isinstance(error, WrongSettings | TooNew | OthersMigrate):
         return str(error)
     if isinstance(error, DATABASE_ERRORS) and is_outage(error):
         return (

@@ -76,6 +76,14 @@ class Settings(BaseSettings):
     database_pool: int = Field(
         10, ge=2, le=200, description="Connections a process keeps to PostgreSQL at most."
     )
+    database_prepared_statements: bool = Field(
+        True,
+        description=(
+            "Whether PostgreSQL keeps statements for a connection. `false` behind a pooler that "
+            "lends a session for one transaction and does not know of them, as PgBouncer before "
+            "1.21."
+        ),
+    )
     redis_url: RedisUrl | None = Field(
         None,
         description=(

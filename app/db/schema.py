@@ -11,6 +11,7 @@ from enum import StrEnum
 from functools import cache
 from importlib import import_module
 from pathlib import Path
+from typing import Final
 
 import sqlalchemy as sa
 from alembic import command
@@ -20,6 +21,8 @@ from alembic.util import CommandError
 
 from app.db.core.engine import Database
 from app.db.tables import schema_needs
+
+_LOCK_NOT_AVAILABLE: Final = "55P03"
 
 
 class Fit(StrEnum):
@@ -90,22 +93,35 @@ class TooNew(Exception):  # noqa: N818 - what the operator is told, in one line
     """The schema is newer than this build, and does not let it run."""
 
 
-def migrate(database_url: str) -> Found:
+class OthersMigrate(Exception):  # noqa: N818 - as above
+    """Another process has been migrating for as long as this one waits."""
+
+
+def migrate(database_url: str, *, patience_seconds: float = 300.0) -> Found:
     """Brings the schema to the newest version, unless it is newer.
 
-    It blocks, and runs an event loop of its own.
+    It blocks, and runs an event loop of its own. On PostgreSQL it waits so long for another process
+    that migrates, for a large table may take minutes.
 
     Raises:
         TooNew: this build can't run on it.
+        OthersMigrate: they had not ended by then; nothing is changed.
         sqlalchemy.exc.DBAPIError, OSError: the database can't be reached, or refuses.
     """
     path = sa.make_url(database_url)
     if path.get_backend_name() == "sqlite" and path.database:
         Path(path.database).parent.mkdir(parents=True, exist_ok=True)
     config = _config()
-    config.attributes["database_url"] = database_url
+    config.attributes |= {"database_url": database_url, "patience_seconds": patience_seconds}
     try:
         command.upgrade(config, "head")
+    except sa.exc.DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) != _LOCK_NOT_AVAILABLE:
+            raise
+        raise OthersMigrate(
+            f"Another process has been migrating this database for {patience_seconds:g} seconds. "
+            "Nothing is changed; run it again when that one has ended"
+        ) from error
     except CommandError:
         found = asyncio.run(_found_at(database_url))
         if found.fit is Fit.NEWER:
@@ -151,7 +167,7 @@ async def found_in(db: Database) -> Found:
 
 
 async def _found_at(database_url: str) -> Found:
-    db = Database(database_url)
+    db = Database(database_url, prepared_statements=False)
     try:
         return await found_in(db)
     finally:

@@ -6,6 +6,7 @@ SETTINGS = "tests/acceptance/test_settings.py"
 OUTAGES = "tests/integration/test_database_outages.py"
 OUTAGE = "tests/unit/test_outage.py"
 UPGRADING = "tests/integration/test_upgrading.py"
+POOLERS = "tests/integration/test_poolers.py"
 RECEIVERS = "tests/integration/webhooks/test_receivers.py"
 SHARED_REDIS = "tests/integration/test_shared_redis.py"
 LENGTHS = "tests/integration/test_lengths.py"
@@ -71,6 +72,34 @@ DEFECTS: tuple[Defect, ...] = (
         "        self._distrusted_until = time.monotonic()\n",
         "        pass\n",
         OUTAGES,
+    ),
+    defect(
+        "a transaction has no timeouts",
+        "app/db/core/driver.py",
+        'driver.execute(f"BEGIN{isolation}; {_OF_TRANSACTION}")',
+        'driver.execute(f"BEGIN{isolation}")',
+        POOLERS,
+    ),
+    defect(
+        "timeouts are a session's, which the pooler lends on",
+        "app/db/core/driver.py",
+        '"SET LOCAL statement_timeout = 300000; SET LOCAL jit = off"',
+        '"SET statement_timeout = 300000; SET LOCAL jit = off"',
+        POOLERS,
+    ),
+    defect(
+        "statements behind a pooler are outside transactions",
+        "app/db/core/engine.py",
+        "        self._has_singles = self.is_postgresql and prepared_statements\n",
+        "        self._has_singles = self.is_postgresql\n",
+        POOLERS,
+    ),
+    defect(
+        "a migration waits for another as long as it takes",
+        "migrations/env.py",
+        "SET LOCAL lock_timeout = {int(seconds * 1000)}",
+        "SET LOCAL lock_timeout = 0",
+        POOLERS,
     ),
     defect(
         "ready without being able to write",

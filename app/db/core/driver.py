@@ -22,6 +22,13 @@ Row = Mapping[Any, Any]
 Statement = sa.Select[Any] | sa.TextClause | sa.UpdateBase
 
 _DIALECT: Final = asyncpg_dialect.dialect()  # type: ignore[no-untyped-call]
+# A worker that is stopped inside a transaction must not hold its locks for ever. They go with
+# BEGIN, in its round trip: a pooler may refuse them as start-up parameters, and gives each
+# transaction another session.
+_OF_TRANSACTION: Final = (
+    "SET LOCAL idle_in_transaction_session_timeout = 30000; SET LOCAL lock_timeout = 20000; "
+    "SET LOCAL statement_timeout = 300000; SET LOCAL jit = off"
+)
 
 
 class Single:
@@ -57,11 +64,13 @@ async def single(engine: AsyncEngine) -> AsyncIterator[Single]:
 
 
 @asynccontextmanager
-async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+async def transaction(
+    engine: AsyncEngine, *, snapshot: bool = False
+) -> AsyncIterator[AsyncConnection]:
     """A transaction on PostgreSQL, for statements of both: BEGIN and COMMIT are the driver's.
 
-    Unless it has surely ended, the connection is closed with it; so is one whose driver has lost
-    its place.
+    In a `snapshot` every statement sees the same moment. Unless it has surely ended, the connection
+    is closed with it; so is one whose driver has lost its place.
 
     Raises:
         sqlalchemy.exc.SQLAlchemyError, OSError: as from `engine.begin()`.
@@ -75,8 +84,9 @@ async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     conn = AsyncConnection(engine, begun)
     driver: Any = pooled.driver_connection
     ended = False
+    isolation = " ISOLATION LEVEL REPEATABLE READ" if snapshot else ""
     try:
-        await _translate_errors(driver, driver.execute("BEGIN"))
+        await _translate_errors(driver, driver.execute(f"BEGIN{isolation}; {_OF_TRANSACTION}"))
         yield conn
         await _translate_errors(driver, driver.execute("COMMIT"))
         ended = True
