@@ -4,6 +4,11 @@ By its `Accept`, and its `If-None-Match`.
 """
 
 import hashlib
+import re
+from typing import Final
+
+# None of our own tags ends so.
+_PACKED: Final = re.compile(r'-(?:gzip|br|zstd)"$')
 
 
 def prefers_csv(accept: str | None) -> bool:
@@ -44,6 +49,14 @@ def etag_of(body: bytes) -> str:
 
 
 def matches(if_none_match: str | None, etag: str) -> bool:
-    """Whether the caller's tags name this one (weak comparison, as RFC 9110 §13.1.2 has it)."""
-    tags = [tag.strip().removeprefix("W/") for tag in (if_none_match or "").split(",")]
-    return etag in tags or tags == ["*"]
+    """Whether the caller's tags name this one (weak comparison, as RFC 9110 §13.1.2 has it).
+
+    A proxy that packs an answer on its way gives it a tag of its own: Apache puts `-gzip` within
+    the quotes (its default, `DeflateAlterETag AddSuffix`), and asks here by that.
+    """
+    tags = [_PACKED.sub('"', _opaque(tag)) for tag in (if_none_match or "").split(",")]
+    return _opaque(etag) in tags or tags == ["*"]
+
+
+def _opaque(tag: str) -> str:
+    return tag.strip().removeprefix("W/")

@@ -19,7 +19,7 @@ from app.config.settings import Settings, WrongSettings
 from app.db.access import businesses
 from app.db.core.engine import Database, database_of
 from app.db.core.outage import DATABASE_ERRORS, is_outage, is_unusable
-from app.db.schema import OthersMigrate, TooNew, found_in
+from app.db.schema import OthersMigrate, TooNew, WrongEncoding, found_in, require_utf8
 from app.errors import NotFound
 from app.telemetry import configure_logging
 
@@ -78,6 +78,7 @@ async def opened(config: Settings) -> AsyncIterator[Database]:
     _refuse_absent_file(config.database_url)
     db = database_of(config)
     try:
+        await require_utf8(db)
         found = await found_in(db)
         if not found.is_compatible:
             raise CommandError(found.sentence)
@@ -119,7 +120,7 @@ def explain(error: BaseException) -> str | None:
 
     None for a fault of ours.
     """
-    if isinstance(error, WrongSettings | TooNew | OthersMigrate):
+    if isinstance(error, WrongSettings | TooNew | OthersMigrate | WrongEncoding):
         return str(error)
     if isinstance(error, DATABASE_ERRORS) and is_outage(error):
         return (

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 
+from app.config.data_servers import hosts_of
 from app.config.hosts import is_here, is_named
 from app.config.settings import PREFIX, Settings, WrongSettings
 
@@ -83,10 +84,10 @@ def _in_clear_text(settings: Settings) -> Iterator[str]:
 def _known_passwords(settings: Settings) -> Iterator[str]:
     database = sa.make_url(settings.database_url)
     redis = urlsplit(settings.redis_url or "")
-    for name, host, user, password in (
-        ("DATABASE_URL", database.host, database.username, database.password),
-        ("REDIS_URL", redis.hostname, redis.username, redis.password),
+    for name, hosts, user, password in (
+        ("DATABASE_URL", hosts_of(database), database.username, database.password),
+        ("REDIS_URL", (redis.hostname or "localhost",), redis.username, redis.password),
     ):
         known = password is not None and password.lower() in {*_KNOWN_PASSWORDS, user}
-        if known and host is not None and not is_here(host):
+        if known and not all(map(is_here, hosts)):
             yield f"{PREFIX}{name} has a password that everybody knows: choose one of your own"

@@ -12,104 +12,24 @@ from pathlib import Path
 from typing import Annotated, Final
 from urllib.parse import urlsplit
 
-import sqlalchemy as sa
 from pydantic import AfterValidator, Field, SecretStr
 
+from app.config.data_servers import database_url, is_port, redis_url
 from app.encryption import SecretBox
 
 SANDBOX: Final = "sandbox"  # the one word, beside addresses, that names an upstream
 _YEAR_SECONDS: Final = 366 * 86_400
 _MAX_BYTES: Final = 1 << 40
-_HIGHEST_PORT: Final = 65_535
 _HOOKS_PREFIX: Final = "whsec_"
 # Stripe does not say how long its secrets are.
 _STRIPE_HOOKS_SECRET: Final = re.compile(_HOOKS_PREFIX + r"[!-+\--~]{24,255}")
 _HOOKS_SECRET_BYTES: Final = range(24, 64 + 1)  # Standard Webhooks 1.0.0, "Signature scheme"
 _TOKEN: Final = re.compile(r"[!-~]{1,4096}")
 _NAMESPACE: Final = re.compile(r"[A-Za-z0-9._:-]{1,64}")
-_DRIVERS: Final = {
-    "postgresql": "postgresql+asyncpg",
-    "postgres": "postgresql+asyncpg",
-    "postgresql+asyncpg": "postgresql+asyncpg",
-    "sqlite": "sqlite+aiosqlite",
-    "sqlite+aiosqlite": "sqlite+aiosqlite",
-}
-# These are libpq's, and asyncpg's.
-_TLS_MODES: Final = {"disable", "allow", "prefer", "require", "verify-ca", "verify-full"}
-_DATABASE_PARAMETERS: Final = {"ssl", "host", "port"}
-
 Seconds = Annotated[float, Field(gt=0, le=_YEAR_SECONDS)]
 SecondsOrNone = Annotated[float, Field(ge=0, le=_YEAR_SECONDS)]
 CallsPerSecond = Annotated[float, Field(gt=0, le=1_000_000)]
 Bytes = Annotated[int, Field(ge=1024, le=_MAX_BYTES)]
-
-
-def _database_url(value: str) -> str:
-    """The address with its driver named.
-
-    That is asyncpg for `postgresql://` and `postgres://`, and aiosqlite for `sqlite://`.
-    """
-    try:
-        url = sa.make_url(value)
-    except (sa.exc.ArgumentError, ValueError):
-        raise ValueError(
-            "must be postgresql://USER:PASSWORD@HOST/NAME or sqlite+aiosqlite:///PATH"
-        ) from None
-    if url.drivername not in _DRIVERS:
-        raise ValueError("must begin with postgresql:// or sqlite+aiosqlite://")
-    url = url.set(drivername=_DRIVERS[url.drivername])
-    if url.get_backend_name() == "sqlite" and url.database in {None, "", ":memory:"}:
-        raise ValueError(
-            "must name a file, as sqlite+aiosqlite:///PATH: each connection has a memory of its own"
-        )
-    if url.port is not None and not 0 < url.port <= _HIGHEST_PORT:
-        raise ValueError("the port must be from 1 to 65535")
-    return _with_driver_parameters(url).render_as_string(hide_password=False)
-
-
-def _with_driver_parameters(url: sa.URL) -> sa.URL:
-    """With the parameters after `?` as asyncpg has them.
-
-    Those that it would choke on are refused.
-    """
-    given = dict(url.query)
-    if "sslmode" in given:
-        given["ssl"] = given.pop("sslmode")
-    known = _DATABASE_PARAMETERS if url.get_backend_name() == "postgresql" else set[str]()
-    if unknown := sorted(set(given) - known):
-        raise ValueError(
-            f"the parameter {unknown[0][:40]!r} is not one of: {', '.join(sorted(known)) or 'none'}"
-        )
-    if "ssl" in given and given["ssl"] not in _TLS_MODES:
-        raise ValueError(f"sslmode must be one of: {', '.join(sorted(_TLS_MODES))}")
-    ports = given.get("port", ())
-    for port in (ports,) if isinstance(ports, str) else ports:
-        if not _is_port(port):
-            raise ValueError("the port must be from 1 to 65535")
-    return url.set(query=given)
-
-
-def _redis_url(value: str) -> str:
-    try:
-        url = urlsplit(value)
-        port = url.port
-    except ValueError:
-        raise ValueError("must be redis://HOST:PORT/NUMBER with a port from 1 to 65535") from None
-    if url.scheme not in {"redis", "rediss", "unix"}:
-        raise ValueError("must begin with redis://, rediss:// or unix://")
-    if url.scheme == "unix":
-        if not url.path:
-            raise ValueError("must name a socket, as unix:///run/redis.sock")
-        return value
-    if not url.hostname or port == 0:
-        raise ValueError("must be redis://HOST:PORT/NUMBER with a port from 1 to 65535")
-    if not re.fullmatch(
-        r"(/|/[0-9]{1,9})?(\?db=[0-9]{1,9})?", f"{url.path}{'?' if url.query else ''}{url.query}"
-    ):
-        raise ValueError(
-            "what follows the host must be the number of a database, as redis://HOST:PORT/0"
-        )
-    return value.removesuffix("/")
 
 
 def http_url(value: str) -> str:
@@ -204,13 +124,9 @@ def _networks(value: str) -> str:
 
 
 def _ports(value: str) -> str:
-    if not value.split() or not all(_is_port(port) for port in value.split()):
+    if not value.split() or not all(is_port(port) for port in value.split()):
         raise ValueError("each must be a port, from 1 to 65535")
     return value
-
-
-def _is_port(text: str) -> bool:
-    return re.fullmatch(r"[0-9]{1,5}", text) is not None and 0 < int(text) <= _HIGHEST_PORT
 
 
 def _file(value: Path) -> Path:
@@ -229,8 +145,8 @@ def _file(value: Path) -> Path:
     return value
 
 
-DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
-RedisUrl = Annotated[str, AfterValidator(_redis_url)]
+DatabaseUrl = Annotated[str, AfterValidator(database_url)]
+RedisUrl = Annotated[str, AfterValidator(redis_url)]
 HttpUrl = Annotated[str, AfterValidator(http_url)]
 UpstreamUrl = Annotated[str, AfterValidator(_upstream_url)]
 Namespace = Annotated[str, AfterValidator(_namespace)]

@@ -97,6 +97,10 @@ class OthersMigrate(Exception):  # noqa: N818 - as above
     """Another process has been migrating for as long as this one waits."""
 
 
+class WrongEncoding(Exception):  # noqa: N818 - as above
+    """The database can't hold every name."""
+
+
 def migrate(database_url: str, *, patience_seconds: float = 300.0) -> Found:
     """Brings the schema to the newest version, unless it is newer.
 
@@ -106,11 +110,13 @@ def migrate(database_url: str, *, patience_seconds: float = 300.0) -> Found:
     Raises:
         TooNew: this build can't run on it.
         OthersMigrate: they had not ended by then; nothing is changed.
+        WrongEncoding: as `require_utf8`.
         sqlalchemy.exc.DBAPIError, OSError: the database can't be reached, or refuses.
     """
     path = sa.make_url(database_url)
     if path.get_backend_name() == "sqlite" and path.database:
         Path(path.database).parent.mkdir(parents=True, exist_ok=True)
+    asyncio.run(_require_utf8_at(database_url))
     config = _config()
     config.attributes |= {"database_url": database_url, "patience_seconds": patience_seconds}
     try:
@@ -164,6 +170,33 @@ async def found_in(db: Database) -> Found:
             else None
         )
         return Found(None if version is None else str(version), needs)
+
+
+async def require_utf8(db: Database) -> None:
+    """Makes sure that any text can be kept: of LATIN1 a name would be refused in mid-import.
+
+    Raises:
+        WrongEncoding: it can't.
+        sqlalchemy.exc.DBAPIError, OSError: the database can't be reached.
+    """
+    if not db.is_postgresql:
+        return
+    async with db.read() as conn:
+        encoding = await conn.scalar(sa.text("SELECT current_setting('server_encoding')"))
+    if encoding != "UTF8":
+        raise WrongEncoding(
+            f"The database that BULK_CANCEL_DATABASE_URL names has the encoding {encoding}, which "
+            "can't keep every name. Make one with: CREATE DATABASE … ENCODING 'UTF8' TEMPLATE "
+            "template0"
+        )
+
+
+async def _require_utf8_at(database_url: str) -> None:
+    db = Database(database_url, prepared_statements=False)
+    try:
+        await require_utf8(db)
+    finally:
+        await db.close()
 
 
 async def _found_at(database_url: str) -> Found:

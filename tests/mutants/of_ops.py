@@ -6,6 +6,7 @@ SETTINGS = "tests/acceptance/test_settings.py"
 OUTAGES = "tests/integration/test_database_outages.py"
 OUTAGE = "tests/unit/test_outage.py"
 UPGRADING = "tests/integration/test_upgrading.py"
+DATA_SERVERS = "tests/unit/test_data_servers.py"
 POOLERS = "tests/integration/test_poolers.py"
 RECEIVERS = "tests/integration/webhooks/test_receivers.py"
 SHARED_REDIS = "tests/integration/test_shared_redis.py"
@@ -48,9 +49,44 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "a wrong redis address is found out by its first use",
         "app/config/values.py",
-        "RedisUrl = Annotated[str, AfterValidator(_redis_url)]",
+        "RedisUrl = Annotated[str, AfterValidator(redis_url)]",
         "RedisUrl = str",
         SETTINGS,
+    ),
+    defect(
+        "a parameter that redis would pass over is taken",
+        "app/config/data_servers.py",
+        """ != "db":\n""",
+        """ == "":\n""",
+        DATA_SERVERS,
+    ),
+    defect(
+        "of several hosts a standby will do",
+        "app/config/data_servers.py",
+        'given |= {"host": hosts, "target_session_attrs": attributes}',
+        'given |= {"host": hosts}',
+        DATA_SERVERS,
+    ),
+    defect(
+        "a known password is no matter where hosts are listed",
+        "app/config/production.py",
+        "not all(map(is_here, hosts))",
+        "not is_here(hosts[0])",
+        PRODUCTION,
+    ),
+    defect(
+        "a database that lacks names is taken",
+        "app/db/schema.py",
+        '    if encoding != "UTF8":\n',
+        "    if False:\n",
+        "tests/integration/test_unfit_databases.py",
+    ),
+    defect(
+        "a tag that a proxy has changed never matches",
+        "app/api/negotiation.py",
+        "_PACKED.sub('\"', _opaque(tag))",
+        "_opaque(tag)",
+        "tests/unit/test_negotiation.py",
     ),
     defect(
         "a rule over several settings names none of them",
@@ -215,7 +251,7 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     defect(
         "databases in memory are taken",
-        "app/config/values.py",
+        "app/config/data_servers.py",
         'url.database in {None, "", ":memory:"}',
         "url.database is None",
         SETTINGS,

@@ -50,6 +50,7 @@ def test_clear_text_goes_no_further_than_this_machine_unless_its_host_is_named(n
     ("name", "url"),
     [
         ("database_url", "postgresql://bulk_cancel:{}@db.internal/bulk_cancel"),
+        ("database_url", "postgresql://bulk_cancel:{}@localhost,db.internal/bulk_cancel"),
         ("redis_url", "redis://:{}@redis.internal/0"),
     ],
 )
