@@ -27,7 +27,9 @@ Parser = Literal["h11", "httptools"]
 
 _HEADER_BYTES: Final = 16 * 1024
 _GRACE_SECONDS: Final = 5
-_KEEP_ALIVE_SECONDS: Final = 30
+# Longer than proxies keep connections to us (Traefik 90 s, Caddy 120 s): one that we close while a
+# proxy sends a POST over it is a 502, which nobody may repeat unasked.
+KEEP_ALIVE_SECONDS: Final = 130.0
 SILENCE_SECONDS: Final = 30.0
 _CLOSE_BY_RESET: Final = struct.pack("ii", 1, 0)  # SO_LINGER, socket(7): on, with no time
 _CLOSE_AS_USUAL: Final = struct.pack("ii", 0, 0)
@@ -114,6 +116,7 @@ def _reset(transport: asyncio.Transport) -> None:
 
 class _Config(uvicorn.Config):
     silence_seconds: float
+    keep_alive_seconds: float
 
 
 class _Timed(asyncio.Protocol):
@@ -131,6 +134,7 @@ class _Timed(asyncio.Protocol):
 
     _head_timer: asyncio.TimerHandle | None = None
     _untaken: float = float("inf")
+    _idle_left: float = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -151,20 +155,29 @@ class _Timed(asyncio.Protocol):
         It stays while its last answer is being taken.
         """
         untaken = self.transport.get_write_buffer_size()
-        if not untaken:
-            super().timeout_keep_alive_handler()  # type: ignore[misc]
-        elif untaken < self._untaken:
-            self._untaken = untaken
-            self.timeout_keep_alive_task = self.loop.call_later(
-                self.config.silence_seconds, self.timeout_keep_alive_handler
-            )
-        else:
+        if untaken >= self._untaken:
             _reset(self.transport)
+        elif untaken:
+            self._untaken = untaken
+            self._look_again(self.config.silence_seconds)
+        elif self._idle_left > 0:
+            seconds = min(self._idle_left, self.config.silence_seconds)
+            self._idle_left -= seconds
+            self._look_again(seconds)
+        else:
+            super().timeout_keep_alive_handler()  # type: ignore[misc]
+
+    def _look_again(self, seconds: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(
+            seconds, self.timeout_keep_alive_handler
+        )
 
     def _time_head(self) -> None:
         if self.cycle is not None and not self.cycle.response_complete:
             self._stop_timer()
             self._untaken = float("inf")
+            # uvicorn looks first when this answer has had its time to be taken.
+            self._idle_left = self.config.keep_alive_seconds - self.config.timeout_keep_alive
         elif self._head_timer is None:
             self._head_timer = self.loop.call_later(
                 self.config.silence_seconds, _reset, self.transport
@@ -201,6 +214,7 @@ class Server(uvicorn.Server):
         heeds_signals: bool,
         parser: Parser,
         silence_seconds: float = SILENCE_SECONDS,
+        keep_alive_seconds: float = KEEP_ALIVE_SECONDS,
     ) -> None:
         super().__init__(
             _Config(
@@ -213,12 +227,13 @@ class Server(uvicorn.Server):
                 server_header=False,
                 proxy_headers=False,
                 h11_max_incomplete_event_size=_HEADER_BYTES,
-                timeout_keep_alive=min(_KEEP_ALIVE_SECONDS, silence_seconds),  # type: ignore[arg-type] # any number
+                timeout_keep_alive=min(keep_alive_seconds, silence_seconds),  # type: ignore[arg-type] # any number
                 timeout_graceful_shutdown=_GRACE_SECONDS,
             )
         )
         assert isinstance(self.config, _Config)
         self.config.silence_seconds = silence_seconds
+        self.config.keep_alive_seconds = keep_alive_seconds
         self._stopping = stopping
         self._heeds_signals = heeds_signals
 
@@ -283,6 +298,7 @@ async def serve(
     *,
     parser: Parser = "h11",
     silence_seconds: float = SILENCE_SECONDS,
+    keep_alive_seconds: float = KEEP_ALIVE_SECONDS,
 ) -> None:
     """Serves until SIGTERM or SIGINT.
 
@@ -299,6 +315,7 @@ async def serve(
         heeds_signals=True,
         parser=parser,
         silence_seconds=silence_seconds,
+        keep_alive_seconds=keep_alive_seconds,
     ).serve([listener])
 
 
@@ -309,6 +326,7 @@ async def served(
     *,
     parser: Parser = "httptools",
     silence_seconds: float = SILENCE_SECONDS,
+    keep_alive_seconds: float = KEEP_ALIVE_SECONDS,
 ) -> AsyncIterator[str]:
     """Serves another app inside this loop while the block runs; yields its address.
 
@@ -325,6 +343,7 @@ async def served(
         heeds_signals=False,
         parser=parser,
         silence_seconds=silence_seconds,
+        keep_alive_seconds=keep_alive_seconds,
     )
     task = asyncio.create_task(server.serve([listener]), name=f"serve {address}")
     try:

@@ -84,6 +84,7 @@ async def run_studio(url: str, outbox: Path, listener: socket.socket) -> None:
                 create_app(settings, demo_key=key),
                 listener,
                 silence_seconds=settings.silence_seconds,
+                keep_alive_seconds=settings.keep_alive_seconds,
             )
             watching.cancel()
             with suppress(asyncio.CancelledError):

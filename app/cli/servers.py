@@ -61,7 +61,12 @@ async def _api(config: Settings, listener: socket.socket) -> None:
         say(f"Serving on {address} (documentation: {address}/docs)")
         if config.test_mode:
             say("Test mode: the sandbox answers for payments and credits, and no money moves.")
-        await serve(create_app(config), listener, silence_seconds=config.silence_seconds)
+        await serve(
+            create_app(config),
+            listener,
+            silence_seconds=config.silence_seconds,
+            keep_alive_seconds=config.keep_alive_seconds,
+        )
 
 
 def sandbox(

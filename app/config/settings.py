@@ -287,6 +287,13 @@ class Settings(BaseSettings):
         30.0,
         description="How long a caller may send nothing of a body, or read nothing of an answer.",
     )
+    keep_alive_seconds: Seconds = Field(
+        130.0,
+        description=(
+            "How long a connection is kept on which nothing is asked: longer than the proxy in "
+            "front keeps it, or its POSTs now and then fail."
+        ),
+    )
     public_url: HttpUrl | None = Field(
         None,
         description=(

@@ -106,6 +106,7 @@ WRONG = {
     "body_seconds": NO_SECONDS,
     "import_seconds": NO_SECONDS,
     "silence_seconds": NO_SECONDS,
+    "keep_alive_seconds": NO_SECONDS,
     "requests_per_second": [*NO_NUMBER, "0", "-1"],
     "business_requests_per_second": [*NO_NUMBER, "0", "-1"],
     "streams_per_key": [*NO_NUMBER, "0", "100001"],

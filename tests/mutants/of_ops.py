@@ -82,6 +82,20 @@ DEFECTS: tuple[Defect, ...] = (
         "tests/integration/test_unfit_databases.py",
     ),
     defect(
+        "a connection is kept for no longer than a silence",
+        "app/serving.py",
+        "self.config.keep_alive_seconds - self.config.timeout_keep_alive",
+        "0.0",
+        "tests/integration/test_keep_alive.py",
+    ),
+    defect(
+        "a connection on which nothing is asked is kept for ever",
+        "app/serving.py",
+        "            self._idle_left -= seconds\n",
+        "",
+        "tests/integration/test_keep_alive.py",
+    ),
+    defect(
         "a tag that a proxy has changed never matches",
         "app/api/negotiation.py",
         "_PACKED.sub('\"', _opaque(tag))",
