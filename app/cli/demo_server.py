@@ -69,6 +69,7 @@ async def run_studio(url: str, outbox: Path, listener: socket.socket) -> None:
             smtp_url=None,
             outbox=outbox,
             public_url=address_of(listener),
+            webhook_loopback=True,
         )
         db = Database(url)
         try:

@@ -48,6 +48,11 @@ def refusals(settings: Settings, *, listens_on: str | None = None) -> Iterator[s
             f"{PREFIX}ALLOWED_HOSTS must say by which names the API is asked, when it listens on "
             f"{listens_on}: `*` for any"
         )
+    if settings.webhook_loopback and listens_on is not None and not is_here(listens_on):
+        yield (
+            f"{PREFIX}WEBHOOK_LOOPBACK must be unset when the API listens on {listens_on}: whoever "
+            "has a webhook endpoint there reaches what listens on this machine alone"
+        )
 
 
 def cautions(settings: Settings) -> Iterator[str]:

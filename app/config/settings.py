@@ -167,6 +167,13 @@ class Settings(BaseSettings):
     webhook_ports: Ports = Field(
         "443 8443", description="Ports of webhook endpoints that are public."
     )
+    webhook_loopback: bool = Field(
+        False,
+        description=(
+            "Whether webhook endpoints may be on this machine itself, without TLS too: to try them "
+            "out. Refused where the API listens on more than this machine."
+        ),
+    )
     webhook_timeout_seconds: Seconds = Field(
         15.0, description="Total deadline of one delivery of a webhook."
     )

@@ -70,7 +70,7 @@ class AddressPolicy:
     """Where endpoints may be.
 
     Public addresses on `ports`, anything in the operator's `networks`, and with `loopback_http`
-    this machine itself: in an embedded process, which is somebody's own, and there without TLS too.
+    this machine itself, without TLS too.
     """
 
     ports: frozenset[int]
@@ -85,7 +85,7 @@ class AddressPolicy:
             networks=tuple(
                 ip_network(network) for network in (settings.webhook_networks or "").split()
             ),
-            loopback_http=settings.embedded,
+            loopback_http=settings.webhook_loopback,
         )
 
     def allows(self, address: Address, port: int) -> bool:

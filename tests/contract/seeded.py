@@ -243,6 +243,7 @@ async def seeded(database_url, secrets_file):
             database_url=database_url,
             upstream_timeout_seconds=2,
             upstream_quiescence_seconds=0,
+            webhook_loopback=True,
             hooks_secret=HOOKS_SECRET,
             stripe_hooks_secret=HOOKS_SECRET,
             secrets_file=secrets_file,

@@ -254,6 +254,7 @@ class Town:
             "payments_url": f"{self.sandbox_url}/payments",
             "credits_url": f"{self.sandbox_url}/credits",
             "secrets_key": SECRETS_KEY,
+            "webhook_loopback": "true",
             "log_json": "true",
         }
         self.settings |= settings

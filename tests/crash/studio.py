@@ -37,6 +37,7 @@ QUICK: Final = {
     # and a busy machine.
     "upstream_quiescence_seconds": 1,
     "lease_seconds": 3,
+    "webhook_loopback": True,
     "sweep_seconds": 1,
     "slice_seconds": 1,
     "redis_url": None,

@@ -86,7 +86,5 @@ def test_the_reach_is_what_the_operator_has_set():
         redis_url="redis://127.0.0.1", webhook_networks="10.1.0.0/16 fd12::/16", webhook_ports="443"
     )
     assert AddressPolicy.of(settings) == OFFICE
-    assert (
-        AddressPolicy.of(Settings(redis_url=None, webhook_networks=None, webhook_ports="443 8443"))
-        == EMBEDDED
-    )
+    assert AddressPolicy.of(Settings(redis_url=None)) == PRODUCTION
+    assert AddressPolicy.of(Settings(webhook_loopback=True)) == EMBEDDED

@@ -81,6 +81,12 @@ def test_who_listens_for_others_says_by_which_names_it_is_asked():
     assert [*refusals(Settings(**WHOLE | {"allowed_hosts": None}))] == []
 
 
+def test_no_webhook_reaches_what_listens_here_alone_from_where_others_call():
+    (sentence,) = refused(webhook_loopback=True)
+    assert sentence.startswith("BULK_CANCEL_WEBHOOK_LOOPBACK must be unset")
+    assert refused(webhook_loopback=True, listens_on="127.0.0.1") == []
+
+
 def test_all_that_is_refused_is_told_at_once():
     with pytest.raises(WrongSettings) as told:
         require_safe(Settings(**WHOLE | {"secrets_key": None, "payments_url": "http://h"}))

@@ -127,6 +127,7 @@ async def live(
         settings = Settings(
             database_url=database_url,
             redis_url=None,
+            webhook_loopback=True,
             payments_url=f"{sandbox}/payments",
             credits_url=f"{sandbox}/credits",
             secrets_file=folder / "secrets.key",

@@ -33,9 +33,10 @@ def receiving(peer_on):
 
 @pytest.fixture
 def settings(database_url, tmp_path):
-    """Of an embedded process, which may send to this machine."""
+    """Of an embedded process that may send to this machine."""
     return Settings(
         database_url=database_url,
+        webhook_loopback=True,
         secrets_file=tmp_path / "secrets.key",
         webhook_timeout_seconds=5,
         upstream_timeout_seconds=20,  # a busy machine is no sick upstream
