@@ -47,7 +47,7 @@ from app.api.openapi import describe
 from app.api.pages import outbox_pages, pages, problem_pages
 from app.api.platform import administration_routes, business_routes
 from app.api.query import known_parameters
-from app.api.schedule import public_routes, schedule_routes
+from app.api.schedule import page_routes, public_routes, schedule_routes
 from app.api.sign_ins import logout_route, sign_in_routes
 from app.api.terms import terms_routes
 from app.api.webhooks import endpoint_routes, inbound_routes
@@ -205,6 +205,7 @@ def _routes() -> Sequence[BaseRoute]:
         limit_routes,
         schedule_routes,
         public_routes,
+        page_routes,
         choice_routes,
         settings_routes,
         plan_routes,
@@ -216,6 +217,7 @@ def _routes() -> Sequence[BaseRoute]:
         logout_route,
     ):
         v1.include_router(of.router)
+    v1.include_router(page_routes.of_anybody)
     v1.include_router(administration_routes.of_platform)
     v1.include_router(sign_in_routes.of_platform)
     others = (health.router, metrics.router, problem_pages.router)

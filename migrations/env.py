@@ -15,12 +15,14 @@ from app.config.environment import settings_or_exit
 from app.db.core.pools import UNNAMED_STATEMENTS
 from app.db.tables.administration import administration
 from app.db.tables.messages import messages
+from app.db.tables.pages import public_pages
 from app.db.tables.webhooks import webhook_endpoints
 
 # With every table: the others are what these build on.
 metadata = webhook_endpoints.metadata
 assert messages.metadata is metadata
 assert administration.metadata is metadata
+assert public_pages.metadata is metadata
 _PATIENCE_SECONDS = 30.0
 _ADVISORY_LOCK = 0x62756C6B  # "bulk"
 

@@ -106,7 +106,11 @@ async def _bookings(ask: Ask) -> Response:
 
 async def _public(ask: Ask) -> Response:
     return await schedule_lists.public(
-        ask.service, ask.named, _asked(ask.query), ask.header(b"if-none-match")
+        ask.service,
+        ask.named,
+        _asked(ask.query),
+        if_none_match=ask.header(b"if-none-match"),
+        origin=ask.header(b"origin"),
     )
 
 

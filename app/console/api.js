@@ -8,9 +8,18 @@ const PAGE = 200;
 const PATIENCE_MS = 60_000;
 const MOST_WAIT_SECONDS = 60;
 
+/** What the tab keeps; null where a browser keeps nothing for us, as within another site's page. */
+function kept() {
+  try {
+    return sessionStorage.getItem(KEY);
+  } catch {
+    return null;
+  }
+}
+
 export const key = {
-  get: async () => (person ? person() : sessionStorage.getItem(KEY)),
-  isHere: () => person !== null || sessionStorage.getItem(KEY) !== null,
+  get: async () => (person ? person() : kept()),
+  isHere: () => person !== null || kept() !== null,
   /** Whoever signed in is known by what `token()` gives. */
   hold: (token) => {
     person = token;

@@ -12,8 +12,10 @@ const VIEWS = [
   [/^\/jobs$/, () => import("./jobs.js")],
   [/^\/settings$/, () => import("./settings.js")],
   [/^\/settings\/messages$/, () => import("./message_settings.js")],
+  [/^\/settings\/page$/, () => import("./page_settings.js")],
   [/^\/settings\/keys$/, () => import("./keys.js")],
   [/^\/settings\/webhooks$/, () => import("./webhooks.js")],
+  [/^\/clients$/, () => import("./client_bookings.js")],
   [/^\/jobs\/(?<id>[0-9a-f-]{36})$/, () => import("./job.js")],
 ];
 

@@ -5,6 +5,7 @@ import { all, call, get, isPassing, patiently, put, Refused } from "./api.js";
 import { asked } from "./asking.js";
 import { mayAudit } from "./audit.js";
 import { ADDRESSES, LANGUAGES, whyNotTold } from "./message_words.js";
+import { field, input, saving, select } from "./setting_form.js";
 import { settingsNav } from "./settings.js";
 import { sheet } from "./sheets.js";
 import { moment } from "./words.js";
@@ -34,18 +35,6 @@ export async function show(main, { business, signal }) {
     mayAudit(business) && suppressedPanel({ business, signal }),
   );
 }
-
-const field = (words, input, note = null) => {
-  const id = `${input.id}-note`;
-  if (note) input.setAttribute("aria-describedby", id);
-  return h("div", { class: "field" }, h("label", { for: input.id }, words), input, note && h("p", { class: "note", id }, note));
-};
-const select = (id, options, value) => {
-  const made = h("select", { id }, options.map(([one, words]) => h("option", { value: one }, words)));
-  made.value = value ?? "";
-  return made;
-};
-const input = (id, value, more = {}) => h("input", { id, autocomplete: "off", value: value ?? "", ...more });
 
 /** The inputs by the members that they set, and what each says of itself as the API takes it. */
 function membersOf(now) {
@@ -106,41 +95,6 @@ function settingsPanel(now, { business, signal }) {
     inputs: members.inputs,
   });
   return element;
-}
-
-/** A panel with a form that is saved: what is refused is said of the field at fault, and what is done is seen and heard. */
-function saving({ title, id, disabled, fields, button, done, signal, save, inputs, more = null }) {
-  const error = h("p", { class: "error", role: "alert" });
-  const said = h("p", { class: "flash", hidden: true });
-  const yes = h("button", { class: "primary" }, button);
-  async function submit(event) {
-    event.preventDefault();
-    error.textContent = "";
-    said.hidden = true;
-    yes.disabled = true;
-    for (const one of Object.values(inputs)) one.removeAttribute("aria-invalid");
-    try {
-      await save();
-      said.textContent = done;
-      said.hidden = false;
-      announce(done);
-    } catch (failed) {
-      if (signal.aborted) return;
-      if (!(failed instanceof Refused || isPassing(failed))) throw failed;
-      blame(failed);
-    } finally {
-      yes.disabled = false;
-    }
-  }
-  function blame(failed) {
-    const errors = failed.problem?.errors ?? [];
-    error.textContent = errors.map(({ detail }) => detail).join(" ") || failed.message;
-    const at = errors.map(({ pointer }) => inputs[pointer?.split("/")[1]]).filter(Boolean);
-    for (const one of at) one.setAttribute("aria-invalid", "true");
-    at[0]?.focus();
-  }
-  const form = h("form", { class: "terms setting", onsubmit: submit }, h("fieldset", { disabled, "aria-labelledby": id }, fields, error, said, h("div", { class: "toolbar" }, yes, more)));
-  return { element: h("section", { class: "panel", "aria-labelledby": id }, h("h2", { id }, title), form), said };
 }
 
 function templatesPanel(own, { business, signal }) {

@@ -30,6 +30,7 @@ function cog(business, week, signal) {
     h("li", {}, h("a", { href: "/jobs" }, "Bulk cancellations so far")),
     h("li", {}, h("a", { href: "/terms" }, "Terms")),
     h("li", {}, h("a", { href: `/c/${encodeURIComponent(business.id)}` }, "What clients see")),
+    h("li", {}, h("a", { href: "/clients" }, "A client's bookings")),
   );
   const button = h(
     "button",

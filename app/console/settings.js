@@ -8,6 +8,7 @@ const has = (scope) => (business) => business.key.scopes.includes(scope);
 export const SETTINGS = [
   { href: "/terms", name: "Terms", about: "What clients get back when sessions are cancelled, and what is kept.", sees: () => true, sets: has("terms:write") },
   { href: "/settings/messages", name: "Messages", about: "Who is told, when, in whose name and in which words.", sees: () => true, sets: has("business:manage") },
+  { href: "/settings/page", name: "Your page", about: "What clients see of you: your colour and logo, and the sites that show your schedule.", sees: () => true, sets: has("business:manage") },
   { href: "/settings/keys", name: "Keys", about: "Who and what may call, what each may do, and until when.", sees: has("business:manage"), sets: has("business:manage") },
   { href: "/settings/webhooks", name: "Webhooks", about: "Where your own systems are told of what happens, and whether they heard.", sees: has("webhooks:manage"), sets: has("webhooks:manage") },
 ];

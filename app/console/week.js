@@ -9,10 +9,10 @@ import { dayName, days, hourName, minuteThere, plusDays, rangeName, today } from
 
 /**
  * Shows the week of `path` (a list of sessions with its days and time zone) and keeps it so. `head(week)` gives what
- * stands above the days, `card(session, week)` one session, `none` what is said of a week without any, `below` what stands
- * under them; `isTimed`: the days have an axis of hours where there is room beside each other. Ends once it is shown.
+ * stands above the days, `card(session, week)` one session, `none` what is said of a week without any; `read(week)` is told
+ * of each answer; `isTimed`: the days have an axis of hours where there is room beside each other. Ends once it is shown.
  */
-export async function showWeek(main, { path, from, seconds, signal, head, card, none = null, below = [], isTimed = false }) {
+export async function showWeek(main, { path, from, seconds, signal, head, card, none = null, read: told = () => {}, isTimed = false }) {
   const lost = h("p", { class: "note warning", role: "status", hidden: true }, "The service can't be reached. Trying again…");
   const calendar = h("div", { class: "week" });
   const reached = (well) => (lost.hidden = well);
@@ -21,6 +21,7 @@ export async function showWeek(main, { path, from, seconds, signal, head, card, 
   let last = null; // what was drawn
 
   function draw(week) {
+    told(week);
     const day = today(week.timezone);
     const begun = week.data.map((one) => (Date.parse(one.starts_at) <= now()) + (Date.parse(one.ends_at) <= now())).join("");
     if (isTimed) moveLine(calendar, week);
@@ -29,7 +30,7 @@ export async function showWeek(main, { path, from, seconds, signal, head, card, 
     last = state;
     if (monday !== week.date_from) {
       monday = week.date_from;
-      fill(main, h("h1", {}, rangeName(week.date_from, week.date_to)), head(week), lost, calendar, below);
+      fill(main, h("h1", {}, rangeName(week.date_from, week.date_to)), head(week), lost, calendar);
     }
     const axis = isTimed ? axisOf(week.data) : null;
     calendar.classList.toggle("timed", axis !== null);

@@ -11,8 +11,9 @@ from zoneinfo import ZoneInfo
 from app.db.access import businesses
 from app.db.core.driver import Connection
 from app.db.core.engine import Database
-from app.db.schedule import session_pages
+from app.db.schedule import public_pages, session_pages
 from app.domain.days import Days, days_asked, first_instant
+from app.domain.nouns.pages import PageSettings
 from app.domain.nouns.schedule import BusinessRow, SessionFilter, SessionRow
 from app.schedule import ical
 
@@ -24,6 +25,14 @@ class BusinessSchedule(NamedTuple):
     days: Days
     rows: list[SessionRow]
     is_cut: bool  # there are more
+
+
+class PublicSchedule(NamedTuple):
+    """What anybody sees: a schedule, whose page it is on, and the jobs that return all."""
+
+    found: BusinessSchedule
+    page: PageSettings
+    returning_all: frozenset[str]
 
 
 class DaysAsked(NamedTuple):
@@ -41,7 +50,7 @@ async def page(
     *,
     after: tuple[dt.datetime, str] | None,
     limit: int,
-) -> BusinessSchedule:
+) -> PublicSchedule:
     """The first `limit` sessions, or those from the one after the key `after`.
 
     Raises:
@@ -54,7 +63,12 @@ async def page(
         days = days_asked(business.timezone, asked.date_from, asked.date_to, now=asked.now)
         chosen = SessionFilter(days.from_at, days.until_at)
         rows = await session_pages.page(conn, business_id, chosen, after=after, limit=limit + 1)
-    return BusinessSchedule(business, days, rows[:limit], len(rows) > limit)
+        shown = rows[:limit]
+        of_page = await public_pages.settings(conn, business_id)
+        cancelled_by = {row.cancellation.job_id for row in shown if row.cancellation is not None}
+        returning_all = await public_pages.jobs_that_return_all(conn, cancelled_by)
+    found = BusinessSchedule(business, days, shown, len(rows) > limit)
+    return PublicSchedule(found, of_page, returning_all)
 
 
 async def feed_sessions(db: Database, business_id: str, asked: DaysAsked) -> BusinessSchedule:

@@ -81,7 +81,7 @@ def test_credits_on_top_are_set_in_the_form_and_said_before_the_press_and_after(
     expect(status(page)).to_contain_text("Completed")
     expect(page.locator("dl.facts").first).to_contain_text("Goodwill2 credits for 1 client")
     examine(page)
-    page.goto(f"{studio.url}/c/studio?from={studio.monday}")
+    page.goto(f"{studio.url}/clients")
     page.get_by_label("Client", exact=True).fill("kim")
     page.get_by_role("button", name="Show the bookings").click()
     expect(page.locator("[data-booking=b0]")).to_contain_text("Goodwill: 2 credits")
@@ -123,7 +123,7 @@ def test_what_is_kept_is_said_by_rule_before_the_press_and_after_and_to_the_clie
     assert_says_what_is_kept(page.locator("dl.facts").first)
     examine(page)
 
-    page.goto(f"{studio.url}/c/studio?from={studio.monday}")
+    page.goto(f"{studio.url}/clients")
     page.get_by_label("Client", exact=True).fill("kim")
     page.get_by_role("button", name="Show the bookings").click()
     cards = {one: page.locator(f"[data-booking={one}]") for one in ("b0", "late", "missed")}

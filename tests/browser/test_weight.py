@@ -16,7 +16,17 @@ from playwright.sync_api import Browser, Page, expect
 
 from app.schedule.sample import ZONE
 
-PAGES = ("/", "/bulk-cancel", "/jobs", "/c/studio", "/choose/x", "/unsubscribe/x", "/docs")
+PAGES = (
+    "/",
+    "/bulk-cancel",
+    "/jobs",
+    "/c/studio",
+    "/embed/studio",
+    "/clients",
+    "/choose/x",
+    "/unsubscribe/x",
+    "/docs",
+)
 MAX_BYTES = 100_000
 MANY, FEW = 1000, 10
 A_DAY = 143  # of the many: so many make seven days
@@ -85,6 +95,7 @@ def arrived(page: Page) -> Iterator[str]:
     shown = {
         "/docs": ".opblock",
         "/jobs": "h1",
+        "/clients": "h1",
         "/bulk-cancel": ".row",
         "/choose/x": "h1",
         "/unsubscribe/x": "h1",

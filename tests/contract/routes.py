@@ -21,10 +21,14 @@ OPEN = {
     ("GET", "/settings/messages"),
     ("GET", "/settings/keys"),
     ("GET", "/settings/webhooks"),
+    ("GET", "/settings/page"),
+    ("GET", "/clients"),
     ("GET", "/c/{business_id}"),
+    ("GET", "/embed/{business_id}"),
     ("GET", "/problems/{slug}"),
     ("GET", "/v1/public/{business_id}/schedule"),
     ("GET", "/v1/public/{business_id}/schedule.ics"),
+    ("GET", "/v1/public/{business_id}/logo/{tag}"),
     ("GET", "/choose/{token}"),
     ("GET", "/v1/choices/{token}"),
     ("POST", "/v1/choices/{token}"),
@@ -43,6 +47,7 @@ ANY_KEY = {
     ("GET", "/v1/terms/history"),
     ("GET", "/v1/message-settings"),
     ("GET", "/v1/message-templates"),
+    ("GET", "/v1/public-page"),
 }
 # What the identity provider calls: it has no key and signs what it sends, in the body.
 BACK_CHANNEL = ("POST", "/v1/hooks/logout")

@@ -20,17 +20,26 @@ from app.main import create_app
 from app.serving import served
 
 JOB = "019aab00-0000-7000-8000-0000000000aa"
-OURS = (
+OF_STAFF = (
     "/",
     "/bulk-cancel",
     "/terms",
     f"/jobs/{JOB}",
     "/jobs",
-    "/c/studio",
-    "/choose/x.y",
-    "/unsubscribe/x.y",
+    "/clients",
+    "/settings/page",
 )
-PAGES = (*OURS, "/docs")
+OF_CLIENTS = ("/c/studio", "/embed/studio", "/choose/x.y", "/unsubscribe/x.y")
+PAGES = (*OF_STAFF, *OF_CLIENTS, "/docs")
+# What a client's calendar is at: people follow these links, no page of ours asks them anything.
+CALENDARS = {
+    f"https://{host}"
+    for host in (
+        "calendar.google.com/calendar/r?${new",
+        "outlook.live.com/calendar/0/addfromweb?${query}",
+        "outlook.office.com/calendar/0/addfromweb?${query}",
+    )
+}
 CONSOLE = Path(pages.__file__).parents[2] / "console"
 STRICT = {
     "default-src": {"'none'"},
@@ -165,7 +174,7 @@ async def test_the_console_and_the_client_s_view_are_pages_of_their_own(http):
     assert (
         len({texts[path] for path in ("/", "/bulk-cancel", "/terms", "/jobs", f"/jobs/{JOB}")}) == 1
     )
-    assert len(set(texts.values())) == 5
+    assert len(set(texts.values())) == 6
     assert "/console/console.js" in texts["/"]
     assert "/console/client.js" in texts["/c/studio"]
 
@@ -242,6 +251,7 @@ async def test_no_file_of_ours_names_an_address_elsewhere():
         assert {one[1:] for one in elsewhere} <= {
             "http://www.w3.org/2000/svg",
             "https://schema.org/",
+            *(CALENDARS if path.name == "subscribe.js" else ()),
         }, path.name
 
 
@@ -281,7 +291,9 @@ async def test_a_page_holds_a_key_only_where_the_service_was_told_to_give_it_awa
             assert "bck_" not in (await http.get(path)).text
     demo = create_app(Settings(), database=db, queue=Unheard(), demo_key=key)
     async with calling(demo, Host="127.0.0.1:8000") as http:
-        for path in OURS:
+        for path in OF_CLIENTS:
+            assert Tags((await http.get(path)).text).keys() == []
+        for path in OF_STAFF:
             answer = await http.get(path)
             assert Tags(answer.text).keys() == [key]
             assert answer.text.count(key) == 1
@@ -303,7 +315,7 @@ async def test_a_page_holds_a_key_only_where_the_service_was_told_to_give_it_awa
 async def test_the_demo_gives_its_key_to_this_machine_by_its_own_names_alone(db, host, is_given):
     demo = create_app(Settings(), database=db, queue=Unheard(), demo_key="bck_x_y")
     async with calling(demo, Host=host) as http:
-        for path in OURS:
+        for path in OF_STAFF:
             answer = await http.get(path)
             assert answer.status_code == 200
             assert ("bck_" in answer.text) == is_given, path

@@ -21,6 +21,7 @@ _HEADERS: Final = {
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
 }
+_FRAMED: Final = "frame-ancestors http"  # the policy of a page that some sites may show
 # Links of clients act for them: whoever reads a log must not have them, nor may a cache.
 _LINKS: Final = re.compile(r"(/v1/choices/|/choose/|/v1/mail-preferences/|/unsubscribe/)[^/]+")
 _QUIET: Final = ("/livez", "/readyz")  # asked every few seconds by machines
@@ -55,6 +56,8 @@ class RequestLog:
                 answer["X-Request-Id"] = request_id
                 for name, value in _HEADERS.items():
                     answer.setdefault(name, value)
+                if _FRAMED in answer.get("content-security-policy", ""):
+                    del answer["X-Frame-Options"]  # it can name no origin
                 if is_secret:
                     answer.setdefault("Cache-Control", "no-store")
             await send(message)

@@ -24,6 +24,7 @@ from starlette.types import Scope
 from app.api.layers.addresses import is_this_machine
 from app.api.negotiation import matches
 from app.auth.people import People, SignIn
+from app.schedule.pages import page_settings
 
 _CONSOLE: Final = Path(str(files("app") / "console"))
 _SWAGGER: Final = Path(str(files("fastapi_offline") / "static"))
@@ -33,9 +34,11 @@ _PAGES: Final = {
     "/bulk-cancel": "index.html",
     "/terms": "index.html",
     "/jobs": "index.html",
+    "/clients": "index.html",
     "/jobs/{job_id}": "index.html",
     "/settings": "index.html",
     "/settings/messages": "index.html",
+    "/settings/page": "index.html",
     "/settings/keys": "index.html",
     "/settings/webhooks": "index.html",
     "/c/{business_id}": "client.html",
@@ -43,6 +46,7 @@ _PAGES: Final = {
     "/unsubscribe/{token}": "unsubscribe.html",
     "/docs": "docs.html",
 }
+_STAFFS: Final = ("index.html", "docs.html")  # a client's page has no key, a demo's neither
 OURS_ONLY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
@@ -81,9 +85,11 @@ def install(
         page = _page(html, policy)
         if people is not None and name == "index.html":
             page = _signing_in(html, people)
-        if demo_key is not None:
+        if demo_key is not None and name in _STAFFS:
             page = _by_caller(_page(_with_head(html, demo_meta), policy), page)
         app.add_api_route(path, page, methods=["GET"], include_in_schema=False)
+    embedded = _with_head((_CONSOLE / "embed.html").read_bytes(), test_mode_meta)
+    app.add_api_route("/embed/{business_id}", _embedded(embedded), include_in_schema=False)
     app.add_api_route("/openapi.json", _document(app), methods=["GET"], include_in_schema=False)
     app.mount("/console", _Files(directory=_CONSOLE), name="console")
     app.mount("/docs/assets", _Files(directory=_SWAGGER), name="docs_assets")
@@ -129,6 +135,24 @@ def _signing_in(html: bytes, people: People) -> Page:
     return page
 
 
+def _embedded(html: bytes) -> Page:
+    """A page that those sites may show within theirs that its business names, and no other."""
+
+    @lru_cache(maxsize=256)
+    def page_for(origins: tuple[str, ...]) -> Page:
+        ancestors = " ".join(origins) or "'none'"
+        policy = OURS_ONLY.replace("frame-ancestors 'none'", f"frame-ancestors {ancestors}")
+        return _page(html, policy)
+
+    async def page(request: Request) -> Response:
+        business_id = request.path_params["business_id"]
+        service = request.app.state.service
+        origins = await page_settings.origins(service.db, business_id)
+        return await page_for(origins)(request)
+
+    return page
+
+
 def _page(html: bytes, policy: str) -> Page:
     return _kept(html, "text/html; charset=utf-8", {**_HEADERS, "Content-Security-Policy": policy})
 
@@ -153,7 +177,8 @@ def _document(app: FastAPI) -> Page:
 
 
 def _kept(body: bytes, media_type: str, others: Mapping[str, str]) -> Page:
-    tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+    # Headers, too: whoever has the page is to have its policy of now.
+    tag = f'"{hashlib.sha256(repr((body, sorted(others.items()))).encode()).hexdigest()[:32]}"'
     headers = {**others, "ETag": tag}
 
     async def kept(request: Request) -> Response:

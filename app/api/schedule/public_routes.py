@@ -5,7 +5,7 @@ No personal data is in it, and no job ids.
 
 import asyncio
 import datetime as dt
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, Header, Request, Response
 from pydantic import Field
@@ -16,6 +16,7 @@ from app.api.negotiation import matches
 from app.api.openapi import problems
 from app.api.schedule import schedule_lists as lists
 from app.api.schedule.local_times import Times
+from app.api.schedule.page_bodies import Colour
 from app.api.schedule.schedule_bodies import NamedSession
 from app.api.schedule.schedule_paging import Cursor, DateFrom, DateTo, PageLimit
 from app.aside import aside
@@ -35,6 +36,12 @@ class PublicCancellation(Answer):
 
     cancelled_at: UtcInstant
     reason: str | None
+    returns_all: bool = Field(
+        description=(
+            "True: whatever anybody paid for what was cancelled with it comes back, the way it was "
+            "paid. False: nothing is said of it."
+        )
+    )
 
 
 class PublicSession(Times, NamedSession):
@@ -46,10 +53,21 @@ class PublicSession(Times, NamedSession):
     cancellation: PublicCancellation | None
 
 
+class PageLook(Answer):
+    """How the business's page looks; null: as the service's own."""
+
+    colour: Colour | None
+    on_colour: Literal["#000000", "#ffffff"] | None = Field(
+        description="What is read on the colour: that of the two with more contrast."
+    )
+    logo: str | None = Field(description="The path of its picture here; null: none.")
+
+
 class PublicSchedule(Page[PublicSession]):
     """Sessions in start order."""
 
     business: str = Field(description="The business's name.")
+    page: PageLook
     date_from: str = Field(description="First local day of the business, inclusive.")
     date_to: str = Field(description="Last local day, inclusive.")
     timezone: str
@@ -70,9 +88,19 @@ async def get_public_schedule(
     limit: PageLimit = 50,
     cursor: Cursor = None,
 ) -> Response:
-    """The sessions that start in a range of days; a cancelled one says so."""
+    """The sessions that start in a range of days; a cancelled one says so.
+
+    Sites that the business names (`/public-page`) may read it from their own pages, by a GET
+    without headers of their own (CORS).
+    """
     asked = lists.Asked(date_from, date_to, limit=limit, cursor=cursor)
-    return await lists.public(service, business_id, asked, request.headers.get("if-none-match"))
+    return await lists.public(
+        service,
+        business_id,
+        asked,
+        if_none_match=request.headers.get("if-none-match"),
+        origin=request.headers.get("origin"),
+    )
 
 
 @router.get(

@@ -5,18 +5,20 @@ long as all the rest of the answer.
 """
 
 import datetime as dt
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final
 
 from app.api.bodies import encode_cursor
+from app.api.schedule.page_bodies import logo_path
 from app.api.schedule.schedule_bodies import BookingRefund
 from app.api.schedule.schedule_paging import place_after
 from app.domain.days import Days, instant_text, session_times
+from app.domain.nouns.pages import PageSettings
 from app.domain.nouns.schedule import BookingRow, LineFacts, RefundRow, SessionRow
 from app.domain.statuses import OPEN, RefundStatus
-from app.schedule.public import BusinessSchedule
+from app.schedule.public import PublicSchedule
 from app.schedule.read import SessionView, total
 
 Members = dict[str, Any]
@@ -53,12 +55,22 @@ def session_page(
     return {"data": shown, "next_cursor": next_cursor} | _days(days)
 
 
-def public_page(found: BusinessSchedule) -> Members:
+def public_page(shown_to_anybody: PublicSchedule) -> Members:
     """A `PublicSchedule`, with a cursor where there are more."""
-    business, days, rows, is_cut = found
+    (business, days, rows, is_cut), page, returning_all = shown_to_anybody
     next_cursor = place_after(rows[-1].facts.starts_at, rows[-1].id) if is_cut else None
-    shown = [_public(row, business.timezone) for row in rows]
-    return {"data": shown, "next_cursor": next_cursor, "business": business.name} | _days(days)
+    shown = [_public(row, business.timezone, returning_all) for row in rows]
+    head = {"business": business.name, "page": page_look(business.id, page)}
+    return {"data": shown, "next_cursor": next_cursor} | head | _days(days)
+
+
+def page_look(business_id: str, page: PageSettings) -> Members:
+    """A `PageLook`: how the business's page looks."""
+    return {
+        "colour": page.colour,
+        "on_colour": page.on_colour,
+        "logo": logo_path(business_id, page),
+    }
 
 
 def booking(row: BookingRow) -> Members:
@@ -102,12 +114,13 @@ def _client_booking(row: BookingRow, of_row: SessionRow, business_timezone: str)
     return shown
 
 
-def _public(row: SessionRow, business_timezone: str) -> Members:
+def _public(row: SessionRow, business_timezone: str, returning_all: Container[str]) -> Members:
     had = row.cancellation
     shown = _anybodys(row, business_timezone)
     shown["cancellation"] = had and {
         "cancelled_at": instant_text(had.cancelled_at),
         "reason": had.reason,
+        "returns_all": had.job_id in returning_all,
     }
     return shown
 

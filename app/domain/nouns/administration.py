@@ -39,6 +39,7 @@ class Action(StrEnum):
     WORDS_SET = "message_words.set"
     WORDS_DELETED = "message_words.deleted"
     LIMITS_SET = "approval_limits.set"
+    PAGE_SET = "public_page.set"
     SIGN_INS_ENDED = "sign_ins.ended"
 
 

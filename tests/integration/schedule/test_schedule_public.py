@@ -44,9 +44,14 @@ async def test_anybody_sees_the_schedule_without_people_or_jobs(shown):
         "location": "Pool",
         "instructor": "Bo",
         "status": "cancelled",
-        "cancellation": {"cancelled_at": "2026-11-20T12:00:00.000Z", "reason": "Snow day"},
+        "cancellation": {
+            "cancelled_at": "2026-11-20T12:00:00.000Z",
+            "reason": "Snow day",
+            "returns_all": False,
+        },
     }
     assert page["data"][1]["cancellation"] is None
+    assert page["page"] == {"colour": None, "on_colour": None, "logo": None}
     for secret in ("Noor", "example.org", "c1", "019aab00", "pay-"):
         assert secret not in answer.text
 

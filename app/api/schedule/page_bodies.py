@@ -1,0 +1,113 @@
+"""The bodies of a business's own page: what it says of it, and what becomes of that."""
+
+import base64
+import binascii
+from typing import Annotated, Any, Final, Self
+
+from pydantic import AfterValidator, ConfigDict, Field, PlainValidator, StringConstraints
+from pydantic_core import PydanticCustomError
+
+from app.api.bodies import Answer, Changes, never_null
+from app.domain.nouns.pages import PageSettings
+from app.domain.pages.colour import COLOUR
+from app.domain.pages.logo import MAX_BYTES, MAX_PIXELS, MIN_PIXELS, Logo, NotALogoError, logo_of
+from app.domain.pages.origins import MAX_LENGTH, MAX_ORIGINS, origin_of
+
+_MAX_ENCODED: Final = (MAX_BYTES + 2) // 3 * 4
+_A_PICTURE: Final = (
+    f"A PNG, JPEG or WebP picture of {MIN_PIXELS} to {MAX_PIXELS} pixels a side and at most "
+    f"{MAX_BYTES // 1024} kB, in base64 (RFC 4648 §4). Null: none."
+)
+
+
+def _logo(value: Any) -> Logo:
+    if not isinstance(value, str):
+        raise PydanticCustomError("string-type", "must be a picture in base64")
+    try:
+        # What is longer is no logo either: it is decoded far enough to be told so.
+        content = base64.b64decode(value[: _MAX_ENCODED + 4], validate=True)
+    except (binascii.Error, ValueError):
+        raise PydanticCustomError("base64", "must be a picture in base64") from None
+    try:
+        return logo_of(content)
+    except NotALogoError as error:
+        raise PydanticCustomError(error.code, error.detail) from None
+
+
+def _origin(value: str) -> str:
+    try:
+        return origin_of(value)
+    except ValueError as error:
+        raise PydanticCustomError("origin", str(error)) from None
+
+
+def _each_once(values: list[str]) -> list[str]:
+    return sorted(set(values))
+
+
+Colour = Annotated[str, StringConstraints(pattern=COLOUR, strict=True)]
+LogoPicture = Annotated[Logo, PlainValidator(_logo, json_schema_input_type=str)]
+Origin = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=MAX_LENGTH, strict=True),
+    AfterValidator(_origin),
+]
+Origins = Annotated[list[Origin], Field(max_length=MAX_ORIGINS), AfterValidator(_each_once)]
+
+
+def logo_path(business_id: str, settings: PageSettings) -> str | None:
+    """Where the logo is: another logo has another path, so that caches may keep it for good."""
+    tag = settings.logo_tag
+    return None if tag is None else f"/v1/public/{business_id}/logo/{tag}"
+
+
+class PublicPageChanges(Changes):
+    """What to change of the page; what is left out stays as it is."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"colour": "#0b5c55", "origins": ["https://www.studio.example"]}],
+            "minProperties": 1,
+        }
+    )
+
+    colour: Colour | None = Field(
+        None, description="Of its bar, as `#rrggbb` in lower case. Null: the service's own."
+    )
+    logo: LogoPicture | None = Field(None, description=_A_PICTURE)
+    origins: Origins = Field(
+        [],
+        description=(
+            "The sites that may show the schedule within their pages, and read it from there: "
+            "`https://` and a host. Empty: none."
+        ),
+        json_schema_extra=never_null,
+    )
+
+    def to_values(self) -> dict[str, Any]:
+        """Those that were given."""
+        given = self.changed("colour", "logo", "origins")
+        if "origins" in given:
+            given["origins"] = tuple(given["origins"])
+        return given
+
+
+class PublicPage(Answer):
+    """What the business says of its page."""
+
+    colour: Colour | None
+    on_colour: str | None = Field(description="Black or white: what is read on the colour.")
+    logo: str | None = Field(description="The path of the picture; null: none.")
+    origins: list[str]
+    path: str = Field(description="Of the page.")
+
+    @classmethod
+    def of(cls, business_id: str, settings: PageSettings) -> Self:
+        """As it is shown."""
+        return cls(
+            colour=settings.colour,
+            on_colour=settings.on_colour,
+            logo=logo_path(business_id, settings),
+            origins=list(settings.origins),
+            path=f"/c/{business_id}",
+        )

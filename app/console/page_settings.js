@@ -1,0 +1,109 @@
+// What a studio says of its own page: its colour, its logo, and the sites that show its schedule.
+
+import { fill, h } from "./dom.js";
+import { get, patch, patiently } from "./api.js";
+import { showBrand } from "./brand.js";
+import { field, input, saving } from "./setting_form.js";
+import { settingsNav } from "./settings.js";
+import { sheet } from "./sheets.js";
+
+const OURS = "#0b5c55"; // what the field begins with: the service's own
+const BASE64 = /^data:[^,]*,/;
+
+const maySet = (business) => business.key.scopes.includes("business:manage");
+
+export async function show(main, { business, signal }) {
+  document.title = `Your page · ${business.name}`;
+  const waiting = () => fill(main, h("p", { class: "note warning", role: "status" }, "The service can't be reached. Trying again…"));
+  const [now] = await Promise.all([patiently(() => get("/public-page", { signal }), { signal, waiting }), sheet("settings.css"), sheet("client.css")]);
+  fill(
+    main,
+    h("h1", {}, "Your page"),
+    settingsNav(business),
+    h("p", { class: "note" }, "What your clients see: ", h("a", { href: now.path, target: "_blank" }, "your schedule"), ", and each their own page when something was cancelled."),
+    maySet(business) ? null : h("p", { class: "note" }, "Your key may read these. To set them it needs the scope business:manage."),
+    lookPanel(now, { business, signal }),
+    sitesPanel(now, { business, signal }),
+  );
+}
+
+function lookPanel(now, { business, signal }) {
+  const preview = h("div", { class: "bar preview", "aria-label": "How its bar looks", role: "group" });
+  const has = h("input", { type: "checkbox", id: "has-colour", checked: now.colour !== null });
+  const colour = input("colour", now.colour ?? OURS, { type: "color" });
+  const picture = input("logo", null, { type: "file", accept: "image/png,image/jpeg,image/webp" });
+  const none = h("input", { type: "checkbox", id: "no-logo" });
+  const without = h("label", { class: "choice" }, none, "Without a logo");
+  function draw(said) {
+    showBrand(preview, business.name, said);
+    without.hidden = said.logo === null;
+  }
+  async function save() {
+    const changes = { colour: has.checked ? colour.value : null };
+    if (none.checked) changes.logo = null;
+    else if (picture.files.length) changes.logo = await base64(picture.files[0]);
+    const said = await patch("/public-page", changes, { signal });
+    picture.value = "";
+    none.checked = false;
+    draw(said);
+  }
+  colour.addEventListener("input", () => (has.checked = true));
+  const { element } = saving({
+    title: "Your colour and logo",
+    id: "look-title",
+    disabled: !maySet(business),
+    fields: [
+      preview,
+      h("label", { class: "choice" }, has, "In a colour of your own"),
+      field("Colour", colour, "What is written on it is black or white, whichever is easier to read."),
+      field("Logo", picture, "PNG, JPEG or WebP; 16 to 1024 pixels a side, 64 kB at most; it must not move."),
+      without,
+    ],
+    button: "Save",
+    done: "Your page is changed: your clients see it within a minute.",
+    signal,
+    save,
+    inputs: { colour, logo: picture },
+  });
+  draw(now);
+  return element;
+}
+
+function sitesPanel(now, { business, signal }) {
+  const origins = h("textarea", { id: "origins", rows: 3, spellcheck: "false", inputmode: "url", value: now.origins.join("\n") });
+  const line = h("textarea", { id: "line", rows: 3, readonly: true, spellcheck: "false", value: widget(business), onfocus: () => line.select() });
+  async function save() {
+    const said = await patch("/public-page", { origins: origins.value.split(/[\s,]+/).filter(Boolean) }, { signal });
+    origins.value = said.origins.join("\n");
+  }
+  const { element } = saving({
+    title: "On your own site",
+    id: "sites-title",
+    disabled: !maySet(business),
+    fields: [
+      field("Sites that may show your schedule", origins, "One a line, such as https://www.studio.example: no path. Every other site shows an empty frame."),
+      field("This line shows it there", line, "Put it where your page is to have the schedule."),
+    ],
+    button: "Save these sites",
+    done: "The sites are saved.",
+    signal,
+    save,
+    inputs: { origins },
+  });
+  return element;
+}
+
+/** The line of HTML that a site has. */
+export function widget({ id, name }, origin = location.origin) {
+  const title = `${name}: schedule`.replaceAll("&", "&amp;").replaceAll('"', "&quot;");
+  return `<iframe src="${origin}/embed/${encodeURIComponent(id)}" title="${title}" loading="lazy" style="width:100%;height:40rem;border:0"></iframe>`;
+}
+
+function base64(file) {
+  return new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    reader.addEventListener("load", () => resolve(reader.result.replace(BASE64, "")));
+    reader.addEventListener("error", () => reject(reader.error));
+    reader.readAsDataURL(file);
+  });
+}

@@ -1,0 +1,51 @@
+// What the forms of settings are made of: fields with their notes, and a panel that is saved.
+
+import { announce, h } from "./dom.js";
+import { isPassing, Refused } from "./api.js";
+
+export const field = (words, input, note = null) => {
+  const id = `${input.id}-note`;
+  if (note) input.setAttribute("aria-describedby", id);
+  return h("div", { class: "field" }, h("label", { for: input.id }, words), input, note && h("p", { class: "note", id }, note));
+};
+export const select = (id, options, value) => {
+  const made = h("select", { id }, options.map(([one, words]) => h("option", { value: one }, words)));
+  made.value = value ?? "";
+  return made;
+};
+export const input = (id, value, more = {}) => h("input", { id, autocomplete: "off", value: value ?? "", ...more });
+
+/** A panel with a form that is saved: what is refused is said of the field at fault, and what is done is seen and heard. */
+export function saving({ title, id, disabled, fields, button, done, signal, save, inputs, more = null }) {
+  const error = h("p", { class: "error", role: "alert" });
+  const said = h("p", { class: "flash", hidden: true });
+  const yes = h("button", { class: "primary" }, button);
+  async function submit(event) {
+    event.preventDefault();
+    error.textContent = "";
+    said.hidden = true;
+    yes.disabled = true;
+    for (const one of Object.values(inputs)) one.removeAttribute("aria-invalid");
+    try {
+      await save();
+      said.textContent = done;
+      said.hidden = false;
+      announce(done);
+    } catch (failed) {
+      if (signal.aborted) return;
+      if (!(failed instanceof Refused || isPassing(failed))) throw failed;
+      blame(failed);
+    } finally {
+      yes.disabled = false;
+    }
+  }
+  function blame(failed) {
+    const errors = failed.problem?.errors ?? [];
+    error.textContent = errors.map(({ detail }) => detail).join(" ") || failed.message;
+    const at = errors.map(({ pointer }) => inputs[pointer?.split("/")[1]]).filter(Boolean);
+    for (const one of at) one.setAttribute("aria-invalid", "true");
+    at[0]?.focus();
+  }
+  const form = h("form", { class: "terms setting", onsubmit: submit }, h("fieldset", { disabled, "aria-labelledby": id }, fields, error, said, h("div", { class: "toolbar" }, yes, more)));
+  return { element: h("section", { class: "panel", "aria-labelledby": id }, h("h2", { id }, title), form), said };
+}

@@ -1,0 +1,1 @@
+"""A studio's own page, as anybody sees it: its colour, its logo, and what it may promise. Pure."""
