@@ -55,7 +55,7 @@ function card(session, week) {
 
 const cancelled = ({ reason, returns_all: returnsAll }) => [
   h("p", {}, h("span", { class: "badge cancelled" }, "Cancelled"), reason && ` ${reason}`),
-  returnsAll && h("p", { class: "promise" }, "Booked? You get back what you paid. You need not do anything."),
+  returnsAll && h("p", { class: "promise" }, "Booked? You get back what you paid."),
 ];
 
 const itemOf = (type) => ({ itemscope: true, itemtype: SCHEMA + type });

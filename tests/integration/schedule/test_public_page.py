@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from worlds.problems import problem
 
 from app.auth.keys import Scope, create_key
+from app.auth.platform import businesses
 from app.db.tables import jobs
 from app.db.tables.administration import administration
 
@@ -155,3 +156,73 @@ async def test_a_page_says_that_all_comes_back_only_while_that_is_so(
         await conn.execute(sa.update(jobs).values(totals=totals))
     (one,) = (await shown(studio))["data"]
     assert one["cancellation"]["returns_all"] is is_said
+
+
+OWN, OTHER = "https://www.studio.example", "https://www.other.example"
+
+
+@pytest.mark.parametrize("query", ["date_from=2026-11-23", "date_from=2026-11-23&cursor="])
+async def test_the_sites_that_a_business_names_read_its_schedule_and_no_other(studio, query):
+    """Both by the plain route and by the one for what is not plain."""
+    await change(studio, origins=[OWN])
+    studio.http.headers.pop("Authorization")
+    path = f"/v1/public/studio/schedule?{query}"
+    for origin, is_let in ((OWN, True), (OTHER, False), (OWN.upper(), False), ("null", False)):
+        answer = await studio.http.get(path, headers={"Origin": origin})
+        if answer.status_code == 200:
+            assert answer.headers["Vary"] == "Origin"
+            held = {"Origin": origin, "If-None-Match": answer.headers["ETag"]}
+            again = await studio.http.get(path, headers=held)
+            assert again.status_code == 304
+            assert _let(again) == _let(answer) == (origin if is_let else None)
+        assert "Access-Control-Allow-Credentials" not in answer.headers
+    plain = await studio.http.get(PATH)
+    assert plain.headers["Vary"] == "Origin"  # or a cache would give one site's answer to others
+    assert _let(plain) is None
+
+
+def _let(answer):
+    return answer.headers.get("Access-Control-Allow-Origin")
+
+
+async def test_a_site_reads_nothing_else_of_a_business_that_names_it(studio):
+    await change(studio, origins=[OWN])
+    for path in ("/v1/sessions", "/v1/public-page", "/v1/business", "/c/studio", "/"):
+        answer = await studio.http.get(path, headers={"Origin": OWN})
+        assert answer.status_code == 200
+        assert _let(answer) is None, path
+
+
+async def test_a_page_for_other_sites_names_them_in_its_policy_and_all_others_name_nobody(studio):
+    studio_page = await studio.http.get("/embed/studio")
+    assert studio_page.headers["X-Frame-Options"] == "DENY"
+    assert "frame-ancestors 'none'" in studio_page.headers["Content-Security-Policy"]
+    await change(studio, origins=[OTHER, OWN])
+    named = await studio.http.get("/embed/studio")
+    policy = named.headers["Content-Security-Policy"]
+    assert f"; frame-ancestors {OTHER} {OWN}; " in policy
+    assert (
+        policy.replace(f"{OTHER} {OWN}", "'none'")
+        == (studio_page.headers["Content-Security-Policy"])
+    )
+    assert "X-Frame-Options" not in named.headers
+    assert named.headers["ETag"] != studio_page.headers["ETag"]
+    held = {"If-None-Match": named.headers["ETag"]}
+    assert (await studio.http.get("/embed/studio", headers=held)).status_code == 304
+    await change(studio, origins=[])
+    gone = await studio.http.get("/embed/studio", headers=held)
+    assert gone.status_code == 200  # not 304: the policy that it was kept with holds no more
+    assert gone.headers["X-Frame-Options"] == "DENY"
+    for path in ("/embed/nobody", "/embed/no%20id", "/c/studio", "/"):
+        assert (await studio.http.get(path)).headers["X-Frame-Options"] == "DENY", path
+
+
+async def test_a_business_out_of_service_is_shown_and_read_nowhere(studio, db):
+    tag = (await change(studio, origins=[OWN], logo=LOGO)).json()["logo"]
+    await businesses.change(db, "studio", {"suspended_because": "unpaid"})
+    assert (await studio.http.get("/embed/studio")).headers["X-Frame-Options"] == "DENY"
+    studio.http.headers.pop("Authorization")
+    answer = await studio.http.get(PATH, headers={"Origin": OWN})
+    assert _let(answer) is None
+    problem(answer, 403, "business-suspended")
+    problem(await studio.http.get(tag), 403, "business-suspended")

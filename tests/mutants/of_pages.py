@@ -1,0 +1,122 @@
+"""The defects that `make mutants` seeds in what anybody sees of a studio, and where."""
+
+from mutants.defects import Defect, defect
+
+PAGES = "tests/unit/test_pages.py"
+PAGE = "tests/integration/schedule/test_public_page.py"
+PROMISES = "tests/integration/cancellations/test_promises.py"
+SITES = "tests/browser/test_public_page.py"
+LOGO = "app/domain/pages/logo.py"
+
+DEFECTS: tuple[Defect, ...] = (
+    defect(
+        "a site that no business names shows its schedule",
+        "app/api/pages/pages.py",
+        """ancestors = " ".join(origins) or "'none'\"""",
+        """ancestors = " ".join(origins) or "http://127.0.0.1:*\"""",
+        f"{SITES}::test_the_schedule_is_shown_and_read_on_the_sites_that_the_studio_names_and_on_no_other",
+    ),
+    defect(
+        "a site that was taken off keeps the policy that it had",
+        "app/api/pages/pages.py",
+        "hashlib.sha256(repr((body, sorted(others.items()))).encode())",
+        "hashlib.sha256(body)",
+        f"{PAGE}::test_a_page_for_other_sites_names_them_in_its_policy_and_all_others_name_nobody",
+    ),
+    defect(
+        "any site reads a schedule by its visitors' browsers",
+        "app/api/schedule/schedule_lists.py",
+        "if origin is not None and origin in await page_settings.origins(service.db, business_id):",
+        "if origin is not None:",
+        f"{PAGE}::test_the_sites_that_a_business_names_read_its_schedule_and_no_other",
+    ),
+    defect(
+        "a cache gives one site's schedule to others",
+        "app/api/schedule/schedule_lists.py",
+        '"Cache-Control": PUBLIC_CACHE, "Vary": "Origin"}',
+        '"Cache-Control": PUBLIC_CACHE}',
+        f"{PAGE}::test_the_sites_that_a_business_names_read_its_schedule_and_no_other",
+    ),
+    defect(
+        "an origin brings a path along",
+        "app/domain/pages/origins.py",
+        r"(?::([1-9][0-9]{{0,4}}))?/?",
+        r"(?::([1-9][0-9]{{0,4}}))?(?:/.*)?",
+        PAGES,
+    ),
+    defect(
+        "an origin without TLS is taken of any host",
+        "app/domain/pages/origins.py",
+        'if scheme == "http" and host not in _LOOPBACK:',
+        'if scheme == "http" and not host:',
+        PAGES,
+    ),
+    defect(
+        "a logo is whatever was sent",
+        LOGO,
+        """    if media_type is None:
+        raise NotALogoError""",
+        """    if media_type is None:
+        return Logo("image/svg+xml", content, 16, 16)
+        raise NotALogoError""",
+        PAGES,
+    ),
+    defect(
+        "a logo of any size is every visitor's to draw",
+        LOGO,
+        "if not all(MIN_PIXELS <= side <= MAX_PIXELS for side in (width, height)):",
+        "if min(width, height) < MIN_PIXELS:",
+        PAGES,
+    ),
+    defect(
+        "a logo moves",
+        LOGO,
+        'return b"acTL" in content.partition(b"IDAT")[0]',
+        "return False",
+        PAGES,
+    ),
+    defect(
+        "what is written on a studio's colour is the harder to read",
+        "app/domain/pages/colour.py",
+        "return max((_WHITE, _BLACK)",
+        "return min((_WHITE, _BLACK)",
+        PAGES,
+    ),
+    defect(
+        "a page promises all though something is kept",
+        "app/domain/pages/promise.py",
+        """or totals.get("kept_credits", 1):
+        return False""",
+        """or totals.get("kept_credits", 1):
+        pass""",
+        PROMISES,
+    ),
+    defect(
+        "a page promises what comes back in another form",
+        "app/domain/pages/promise.py",
+        "return is_original and any(returned)",
+        "return any(returned)",
+        PAGES,
+    ),
+    defect(
+        "a page promises what a person gave up",
+        "app/db/schedule/public_pages.py",
+        "        ~_IS_A_PERSONS,\n",
+        "",
+        PROMISES,
+    ),
+    defect(
+        "of two who change a page at once one undoes the other",
+        "app/schedule/pages/page_settings.py",
+        "        await businesses.hold(conn, business_id)\n",
+        "",
+        f"{PAGE}::test_members_that_two_people_change_at_once_are_both_changed",
+    ),
+    defect(
+        "a demo's key is in the pages of clients",
+        "app/api/pages/pages.py",
+        "if demo_key is not None and name in _STAFFS:",
+        "if demo_key is not None:",
+        "tests/integration/test_pages.py::test_a_page_holds_a_key_only_where_the_service_was_told_to_give_it_away",
+    ),
+)
