@@ -26,6 +26,8 @@ NO_CONTROLS: Final = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
 _NO_CONTROLS_BUT_BREAKS: Final = r"^[^\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]*$"
 PLATFORM_ID: Final = r"^[A-Za-z0-9._:~-]{1,128}$"
 UUID: Final = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
+COLOUR: Final = r"^#[0-9a-f]{6}$"
+TAG: Final = r"^[0-9a-f]{32}$"
 _CURRENCY: Final = f"^({'|'.join(sorted(CURRENCIES))})$"
 _BREAK: Final = re.compile(r"[\t-\r\x85\u2028\u2029]")
 # An e-mail address that every relay takes: a dot-atom and a domain (RFC 5322), both ASCII.
@@ -39,6 +41,8 @@ PATTERN_WORDS: Final = {
     PLATFORM_ID: "Must be 1 to 128 letters (A to Z, a to z), digits and . _ : ~ -",
     ADDRESS: "Must be an e-mail address.",
     UUID: "Must be a UUID in lower case.",
+    COLOUR: "Must be a colour as # and six digits of 0 to 9 and a to f, in lower case.",
+    TAG: "Must be a tag that the service has given: 32 digits of 0 to 9 and a to f.",
     _CURRENCY: (
         "Must be a currency of ISO 4217 that has a minor unit, as its three capital letters."
     ),

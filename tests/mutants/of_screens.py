@@ -332,7 +332,7 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     defect(
         "a booking that can't be drawn takes the client's with it",
-        f"{CONSOLE}/client.js",
+        f"{CONSOLE}/client_bookings.js",
         "drawn(() => bookingCard(one), () => broken(one))",
         "bookingCard(one)",
         BROKEN,

@@ -8,8 +8,8 @@ from pydantic import AfterValidator, ConfigDict, Field, PlainValidator, StringCo
 from pydantic_core import PydanticCustomError
 
 from app.api.bodies import Answer, Changes, never_null
+from app.domain.fields import COLOUR
 from app.domain.nouns.pages import PageSettings
-from app.domain.pages.colour import COLOUR
 from app.domain.pages.logo import MAX_BYTES, MAX_PIXELS, MIN_PIXELS, Logo, NotALogoError, logo_of
 from app.domain.pages.origins import MAX_LENGTH, MAX_ORIGINS, origin_of
 

@@ -11,12 +11,12 @@ from app.api.openapi import problems
 from app.api.schedule.page_bodies import PublicPage, PublicPageChanges
 from app.auth.callers import Caller
 from app.auth.roles import Scope
-from app.domain.fields import PlatformId
+from app.domain.fields import TAG, PlatformId
 from app.schedule.pages import page_settings
 
 router = APIRouter(prefix="/public-page", tags=["schedule"])
 of_anybody = APIRouter(prefix="/public/{business_id}", tags=["public"])
-LogoTag = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="Of its bytes.")]
+LogoTag = Annotated[str, Path(pattern=TAG, description="Of its bytes.")]
 _FOR_GOOD: Final = "public, max-age=31536000, immutable"
 _PICTURE: Final = {"schema": {"type": "string", "format": "binary"}}
 # Should somebody open it as a page: it may do nothing there, whatever a browser takes it for.

@@ -6,7 +6,6 @@ white has more than that, so that no studio's colour is refused and none is unre
 
 from typing import Final
 
-COLOUR: Final = r"^#[0-9a-f]{6}$"
 READABLE: Final = 4.5
 _BLACK: Final = "#000000"
 _WHITE: Final = "#ffffff"
