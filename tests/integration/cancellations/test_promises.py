@@ -55,7 +55,7 @@ async def test_what_a_service_refuses_is_promised_no_more_and_not_again_when_it_
     (failed,) = await booked.refunds(job["id"], status="rejected")
     assert not await promised(booked)
     path = f"/bulk-cancellations/{job['id']}/refunds/{failed['id']}/resolve"
-    answer = await booked.post(path, resolution="waived", note="agreed")
+    answer = await booked.post(path, resolution="waived", reference="agreed")
     assert answer.status_code == 200, answer.text
     assert (await booked.job(job["id"]))["status"] == "completed"
     assert not await promised(booked)
