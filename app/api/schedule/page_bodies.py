@@ -46,7 +46,7 @@ def _each_once(values: list[str]) -> list[str]:
 
 
 Colour = Annotated[str, StringConstraints(pattern=COLOUR, strict=True)]
-LogoPicture = Annotated[Logo, PlainValidator(_logo, json_schema_input_type=str)]
+LogoPicture = Annotated[Any, PlainValidator(_logo, json_schema_input_type=str)]
 Origin = Annotated[
     str,
     StringConstraints(min_length=1, max_length=MAX_LENGTH, strict=True),
