@@ -122,7 +122,11 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize("wrong", WRONG, ids=str)
+# Not by what they hold: that has the time in it, and each process of a run would call them otherwise.
+NAMES = [f"{number} {' '.join(wrong)}" for number, wrong in enumerate(WRONG)]
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=NAMES)
 async def test_what_is_no_logout_for_us_ends_nothing(house, issuer, wrong):
     token = issuer.token()
     problem(await told(house, logout(issuer, **wrong)), 400, "logout-token-invalid")
