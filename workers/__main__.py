@@ -29,6 +29,7 @@ from app.webhooks.prompts import DeliveryPrompter
 from workers.process import close_runtime, open_runtime, slices_ended, worker_settings
 from workers.settings import WorkerSettings
 from workers.tasks import run_job
+from workers.watched import watched
 
 log = structlog.get_logger()
 
@@ -52,7 +53,8 @@ async def work(only: WorkerPart | None) -> None:
         DeliveryPrompter(runtime.db, runtime.queue)
     if only == "deliveries":
         os.nice(_NICE)
-    await services.run(_services(runtime, only), runtime.stopping)
+    async with watched(runtime):
+        await services.run(_services(runtime, only), runtime.stopping)
     await close_runtime(runtime)
     log.info("worker.stopped")
 

@@ -22,6 +22,7 @@ from starlette.types import Message, Receive, Scope, Send
 from app.api.cancellations import job_answers
 from app.api.cancellations.cancellation_bodies import CancellationRequest
 from app.api.dependencies import State
+from app.api.layers.request_log import ROUTE
 from app.api.negotiation import prefers_csv
 from app.api.schedule import schedule_lists
 from app.api.schedule.schedule_lists import Asked
@@ -71,6 +72,7 @@ class Ask:
 class Hot:
     """A path, the query parameters that it is asked plainly with, and what answers."""
 
+    path: str
     pattern: re.Pattern[str]
     parameters: frozenset[str]
     answer: Callable[[Ask], Awaitable[Response]]
@@ -84,7 +86,7 @@ def hot(
     pattern = (
         re.escape(before) + (f"({named.strip('^$')})" if "{}" in path else "()") + re.escape(after)
     )
-    return Hot(re.compile(pattern), frozenset(parameters), answer)
+    return Hot(path, re.compile(pattern), frozenset(parameters), answer)
 
 
 async def _poll(ask: Ask) -> Response:
@@ -144,7 +146,8 @@ class HotRoutes(BaseRoute):
         path: str = scope["path"]
         if scope["method"] == "POST":
             is_plain = path == _ACCEPT and not scope["query_string"]
-            return (Match.FULL, {"bulk_cancel_hot": None}) if is_plain else (Match.NONE, {})
+            noted = {"bulk_cancel_hot": None, ROUTE: _ACCEPT}
+            return (Match.FULL, noted) if is_plain else (Match.NONE, {})
         if scope["method"] == "GET":
             for one in _GETS:
                 found = one.pattern.fullmatch(path)
@@ -152,7 +155,10 @@ class HotRoutes(BaseRoute):
                     found is not None
                     and (query := plain_query(scope["query_string"], one.parameters)) is not None
                 ):
-                    return Match.FULL, {"bulk_cancel_hot": (one.answer, found[1], query)}
+                    return Match.FULL, {
+                        "bulk_cancel_hot": (one.answer, found[1], query),
+                        ROUTE: one.path,
+                    }
         return Match.NONE, {}
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -22,6 +22,7 @@ from app.config.values import (
     File,
     HooksSecrets,
     HttpUrl,
+    ListenAddress,
     Namespace,
     Networks,
     Ports,
@@ -416,6 +417,13 @@ class Settings(BaseSettings):
         description=(
             "What the console asks the issuer for; without `offline_access` some give nothing to "
             "prolong a sign-in with."
+        ),
+    )
+    worker_address: ListenAddress | None = Field(
+        None,
+        description=(
+            "Where each worker serves `/livez` and `/metrics`, as `127.0.0.1:9101` or "
+            "`[::]:9101`. Unset: nowhere."
         ),
     )
     metrics_token: Token | None = Field(

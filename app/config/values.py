@@ -66,6 +66,17 @@ def _upstream_url(value: str) -> str:
         raise ValueError(f"{error}; or `{SANDBOX}`, to try it: no money moves") from None
 
 
+def _listen_address(value: str) -> str:
+    host, _, port = value.rpartition(":")
+    try:
+        ipaddress.ip_address(host.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        raise ValueError("must be ADDRESS:PORT, as 127.0.0.1:9101 or [::]:9101") from None
+    if not is_port(port) or (":" in host) != host.startswith("["):
+        raise ValueError("must be ADDRESS:PORT, with a port from 1 to 65535")
+    return value
+
+
 def _token(value: SecretStr) -> SecretStr:
     if not _TOKEN.fullmatch(value.get_secret_value()):
         raise ValueError("must be 1 to 4096 printable ASCII characters without blanks")
@@ -150,6 +161,7 @@ RedisUrl = Annotated[str, AfterValidator(redis_url)]
 HttpUrl = Annotated[str, AfterValidator(http_url)]
 UpstreamUrl = Annotated[str, AfterValidator(_upstream_url)]
 Namespace = Annotated[str, AfterValidator(_namespace)]
+ListenAddress = Annotated[str, AfterValidator(_listen_address)]
 Token = Annotated[SecretStr, AfterValidator(_token)]
 HooksSecrets = Annotated[SecretStr, AfterValidator(_hooks_secrets)]
 StripeHooksSecrets = Annotated[SecretStr, AfterValidator(_stripe_hooks_secrets)]

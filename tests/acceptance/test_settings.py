@@ -58,6 +58,7 @@ WRONG = {
         "redis://h:x",
         "rediss://h/0?ssl_cert_reqs=none",
     ],
+    "worker_address": ["9101", ":9101", "host:9101", "127.0.0.1", "127.0.0.1:0", "::1:9101"],
     "redis_namespace": ["two words", "a*b", "x" * 65],
     "payments_provider": ["Stripe", "paypal", "7", "stripe"],
     "payments_url": [*NO_HTTP_URL, "Sandbox"],

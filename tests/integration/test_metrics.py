@@ -1,15 +1,22 @@
 """`/metrics`: what it tells, and whom."""
 
+import platform
+from importlib.metadata import version
+
 import httpx
 import pytest
 import sqlalchemy as sa
 from prometheus_client.parser import text_string_to_metric_families
+from worlds.records import booking, session
 
 from app.config.settings import Settings
 from app.db import tables
 from app.db.core.dialect import now
+from app.db.core.engine import Database
+from app.db.schema import newest_version
 from app.main import create_app
 from app.queue import LocalQueue
+from app.refunds.slices.run import run_slice
 
 
 @pytest.fixture
@@ -24,7 +31,18 @@ def caller(db):
     return call
 
 
+@pytest.fixture
+def settings(database_url):
+    return Settings(
+        database_url=database_url,
+        upstream_timeout_seconds=20,  # a busy machine is no sick upstream
+        upstream_quiescence_seconds=0,
+        lease_seconds=30,
+    )
+
+
 async def told(answer):
+    """The samples by name and labels, which are in the order of their own names."""
     assert answer.status_code == 200, answer.text
     return {
         (sample.name, *sample.labels.values()): sample.value
@@ -75,3 +93,81 @@ async def test_with_a_token_it_answers_whoever_has_it(caller):
         assert (
             await http.get("/metrics", headers={"Authorization": "Bearer s3cret"})
         ).status_code == 200
+
+
+async def test_it_tells_of_the_build_and_the_pool(db, caller):
+    async with caller() as http, db.read():
+        found = await told(await http.get("/metrics"))
+    [build] = [name for name in found if name[0] == "bulk_cancel_build_info"]
+    assert build[1:] == (platform.python_version(), newest_version(), version("bulk-cancel"))
+    assert found[build] == 1
+    assert found["bulk_cancel_database_connections_in_use",] == 1
+    assert found["bulk_cancel_database_connections_max",] >= 10
+    assert found["bulk_cancel_database_up",] == 1
+
+
+async def test_with_the_database_away_it_still_tells_of_the_process():
+    away = Database("postgresql+asyncpg://nobody@127.0.0.1:9/none")
+    app = create_app(Settings(), database=away, queue=LocalQueue())
+    transport = httpx.ASGITransport(app, client=("127.0.0.1", 1234))
+    async with httpx.AsyncClient(transport=transport, base_url="http://studio.test") as http:
+        found = await told(await http.get("/metrics"))
+    await away.close()
+    assert found["bulk_cancel_database_up",] == 0
+    assert found["process_resident_memory_bytes",] > 0
+    assert not [name for name in found if name[0] == "bulk_cancel_open_jobs"]
+
+
+def grown(before, after, name, *labels):
+    return after.get((name, *labels), 0.0) - before.get((name, *labels), 0.0)
+
+
+async def test_requests_are_counted_by_route_and_nothing_that_a_caller_wrote(studio):
+    answered = "bulk_cancel_http_request_seconds_count"
+    before = await told(await studio.http.get("/metrics"))
+    await studio.session("yoga")
+    await studio.http.get("/v1/sessions")
+    await studio.http.get("/v1/sessions/yoga")
+    await studio.http.get("/v1/sessions/nothing")
+    await studio.http.get("/nowhere/kim@example.org")
+    await studio.http.request("KIM", "/v1/sessions")
+    after = await told(await studio.http.get("/metrics"))
+    assert grown(before, after, answered, "POST", "/v1/schedule/import", "200") == 1
+    assert grown(before, after, answered, "GET", "/v1/sessions", "200") == 1
+    assert grown(before, after, answered, "GET", "/v1/sessions/{}", "200") == 1
+    assert grown(before, after, answered, "GET", "/v1/sessions/{}", "404") == 1
+    assert grown(before, after, answered, "GET", "none", "404") == 1
+    written = [word for name in after for word in name[1:]]
+    assert not [word for word in written if "kim" in word.lower() or "yoga" in word]
+
+
+async def test_calls_of_upstreams_are_counted_by_what_became_of_them(studio):
+    called = "bulk_cancel_upstream_call_seconds_count"
+    before = await told(await studio.http.get("/metrics"))
+    await studio.load(
+        session("yoga"),
+        booking("card", "yoga", ("CAD", 2000)),
+        booking("credit", "yoga", ("credits", 2)),
+    )
+    await studio.faults(refuse_ids={"credit-account": "account_closed"})
+    job = await studio.accepted(["yoga"])
+    await studio.work(job["id"])
+    after = await told(await studio.http.get("/metrics"))
+    assert grown(before, after, called, "refund", "succeeded", "payment") == 1
+    assert grown(before, after, called, "refund", "rejected", "credit") == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "word"),
+    [("answer_429", "throttled"), ("answer_503", "unavailable"), ("drop_after", "indeterminate")],
+)
+async def test_a_call_that_was_too_much_is_told_from_one_that_failed(studio, fault, word):
+    called = "bulk_cancel_upstream_call_seconds_count"
+    before = await told(await studio.http.get("/metrics"))
+    await studio.load(session("yoga"), booking("card", "yoga", ("CAD", 2000)))
+    await studio.faults(**{fault: 1.0})
+    job = await studio.accepted(["yoga"])
+    await run_slice(studio.runtime, job["id"], seconds=1)
+    after = await told(await studio.http.get("/metrics"))
+    assert grown(before, after, called, "refund", word, "payment") >= 1
+    assert grown(before, after, called, "refund", "succeeded", "payment") == 0

@@ -13,8 +13,12 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uuid_utils import uuid7
 
+from app.meters import request_answered
+
 log = structlog.get_logger()
 
+ROUTE: Final = "bulk_cancel_route"  # in a scope: the template of what answers
+_PREFIX: Final = "/v1/"
 _ACCEPTED_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
@@ -25,6 +29,18 @@ _FRAMED: Final = "frame-ancestors http"  # the policy of a page that some sites 
 # Links of clients act for them: whoever reads a log must not have them, nor may a cache.
 _LINKS: Final = re.compile(r"(/v1/choices/|/choose/|/v1/mail-preferences/|/unsubscribe/)[^/]+")
 _QUIET: Final = ("/livez", "/readyz")  # asked every few seconds by machines
+
+
+def _route_of(scope: Scope) -> str | None:
+    """The template of the route that answers, which the router has noted by now.
+
+    FastAPI's leaves out the prefix of the router that its own was included in.
+    """
+    route = scope.get(ROUTE) or getattr(scope.get("route"), "path", None)
+    if not isinstance(route, str):
+        return None
+    is_short = scope["path"].startswith(_PREFIX) and not route.startswith(_PREFIX)
+    return f"{_PREFIX}{route.removeprefix('/')}" if is_short else route
 
 
 class RequestLog:
@@ -52,6 +68,9 @@ class RequestLog:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                request_answered(
+                    scope["method"], _route_of(scope), status, time.perf_counter() - started
+                )
                 answer = MutableHeaders(scope=message)
                 answer["X-Request-Id"] = request_id
                 for name, value in _HEADERS.items():

@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
@@ -22,6 +23,14 @@ from app.db.core.pools import postgresql_engine, sqlite_engine
 from app.fault_points import Step, reached
 
 _READ_ONLY = sa.text("SELECT current_setting('transaction_read_only')")
+
+
+@dataclass(frozen=True, slots=True)
+class Connections:
+    """How many of a process's connections are in use, of how many at most."""
+
+    in_use: int
+    most: int
 
 
 class Database:
@@ -150,6 +159,13 @@ class Database:
     def _distrust(self) -> None:
         """Give up every connection made until now, each when it is asked for next."""
         self._distrusted_until = time.monotonic()
+
+    @property
+    def connections(self) -> Connections:
+        """Those of this handle's pool now."""
+        pool = self.engine.pool
+        assert isinstance(pool, sa.pool.QueuePool)
+        return Connections(pool.checkedout(), pool.size())
 
     async def close(self) -> None:
         """Close every pooled connection."""

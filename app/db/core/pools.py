@@ -24,6 +24,7 @@ UNNAMED_STATEMENTS: Final[dict[str, Any]] = {
 }
 """The driver's parameters where a statement's name may be another caller's, or gone when used."""
 
+SQLITE_CONNECTIONS: Final = 16
 _CONNECTED_AT = "bulk_cancel_connected_at"
 _IDLE_SINCE = "bulk_cancel_idle_since"
 # A connection that has been idle for longer is asked whether it still answers.
@@ -89,7 +90,9 @@ def sqlite_engine(url: sa.URL) -> AsyncEngine:
     """An engine for one file, whose folder is made where there is none."""
     if url.database and url.database != ":memory:":
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_async_engine(url, pool_size=8, max_overflow=8, hide_parameters=True)
+    engine = create_async_engine(
+        url, pool_size=SQLITE_CONNECTIONS, max_overflow=0, hide_parameters=True
+    )
 
     @sa.event.listens_for(engine.sync_engine, "connect")
     def _on_connect(connection: Any, _record: Any) -> None:

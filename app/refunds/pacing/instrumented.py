@@ -3,6 +3,7 @@
 Each call passes the fault points before and after it.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Final, assert_never
 
@@ -30,15 +31,25 @@ from app.gateways.outcomes import (
     Unavailable,
     UpstreamMethod,
 )
+from app.meters import upstream_called
 from app.refunds import policy
 from app.refunds.pacing.pace import Pace, Signal
 
+_CAPITAL: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 # Where another call was at the same object, the upstream is well.
 _SIGNALS: Final = {
     Limit.RATE: Signal.THROTTLED,
     Limit.CONCURRENCY: Signal.CROWDED,
     Limit.OBJECT: Signal.WELL,
 }
+
+
+def _word_of(outcome: Outcome | Finding | PaymentAnswer) -> str:
+    """Its class's name; of what was too much, however it was read, `throttled`."""
+    match outcome:
+        case Throttled() | Indeterminate(limit=Limit()) | FactsUnknown(limit=Limit()):
+            return "throttled"
+    return _CAPITAL.sub("_", type(outcome).__name__).lower()
 
 
 def signal_of(limit: Limit | None) -> Signal:
@@ -62,7 +73,7 @@ class InstrumentedGateway:
         reached(f"refund.{self.method}.before")
         outcome = await self.gateway.refund(order)
         reached(f"refund.{self.method}.after")
-        self._note(outcome, sent_at)
+        self._note("refund", outcome, sent_at)
         return outcome
 
     async def look_up(self, order: Order) -> Finding:
@@ -70,7 +81,7 @@ class InstrumentedGateway:
         reached(f"look_up.{self.method}.before")
         finding = await self.gateway.look_up(order)
         reached(f"look_up.{self.method}.after")
-        self._note(finding, sent_at)
+        self._note("look_up", finding, sent_at)
         return finding
 
     async def payment(self, order: Order) -> PaymentAnswer:
@@ -80,7 +91,7 @@ class InstrumentedGateway:
         reached(f"read_payment.{self.method}.before")
         answer = await self.gateway.payment(asked)
         reached(f"read_payment.{self.method}.after")
-        self._note(answer, sent_at)
+        self._note("read_payment", answer, sent_at)
         return answer
 
     async def aclose(self) -> None:
@@ -92,7 +103,8 @@ class InstrumentedGateway:
             self.pace.went()
         return self.pace.clock()
 
-    def _note(self, outcome: Outcome | Finding | PaymentAnswer, sent_at: float) -> None:
+    def _note(self, call: str, outcome: Outcome | Finding | PaymentAnswer, sent_at: float) -> None:
+        upstream_called(self.method, call, _word_of(outcome), self.pace.clock() - sent_at)
         asked: float | None = None
         match outcome:
             case Rejected(code, _, None) if code == policy.INSUFFICIENT_BALANCE:

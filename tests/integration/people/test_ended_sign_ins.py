@@ -122,7 +122,7 @@ WRONG = [
 ]
 
 
-# Not by what they hold: that has the time in it, and each process of a run would call them otherwise.
+# What they hold has the time in it: each process of a run would call them by other names.
 NAMES = [f"{number} {' '.join(wrong)}" for number, wrong in enumerate(WRONG)]
 
 

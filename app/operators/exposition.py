@@ -1,0 +1,147 @@
+"""What a process tells Prometheus: of itself, and of the whole service as the database has it.
+
+With the database away it tells of itself alone, and that. It names no business.
+"""
+
+import asyncio
+import hmac
+import platform
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Final
+
+import structlog
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from app.config.settings import Settings
+from app.db.core.engine import Connections, Database
+from app.db.core.outage import DATABASE_ERRORS, is_outage
+from app.db.schema import newest_version
+from app.domain.statuses import IN_PROCESS, DisabledBecause, EndpointStatus
+from app.operators.service_state import RULES, ServiceState, service_state
+
+log = structlog.get_logger()
+
+MEDIA_TYPE: Final = CONTENT_TYPE_LATEST
+_PATIENCE_SECONDS: Final = 3.0
+_LOOPBACK: Final = {"127.0.0.1", "::1"}
+
+
+async def exposition(db: Database, settings: Settings) -> bytes:
+    """This process's metrics and the whole service's, in the format that the scraper reads."""
+    registry = CollectorRegistry()
+    registry.register(_Process(db.connections, test_mode=settings.test_mode))
+    registry.register(_Service(await _state(db)))
+    return generate_latest(REGISTRY) + generate_latest(registry)
+
+
+def may_read(headers: Mapping[str, str], host: str | None, settings: Settings) -> bool:
+    """Whether this caller may read them.
+
+    With a token, who has it. Without one, in an embedded process, who calls from this machine and
+    not through a proxy on it: but many proxies do not say that they are there.
+    """
+    if settings.metrics_token is not None:
+        expected = f"Bearer {settings.metrics_token.get_secret_value()}".encode()
+        return hmac.compare_digest(headers.get("authorization", "").encode("latin-1"), expected)
+    proxied = {"forwarded", "x-forwarded-for", "via"} & set(headers)
+    return settings.embedded and not proxied and host in _LOOPBACK
+
+
+async def _state(db: Database) -> ServiceState | None:
+    """What the database says; None: it says nothing in good time."""
+    try:
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            return await service_state(db)
+    except DATABASE_ERRORS as error:
+        if not is_outage(error):
+            raise
+        log.warning("metrics.database_unreachable", error=type(error).__name__)
+        return None
+
+
+@dataclass(frozen=True, slots=True, eq=False)  # the registry keeps it by identity
+class _Process(Collector):
+    """What this process knows of itself at one scrape."""
+
+    connections: Connections
+    test_mode: bool
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        build = GaugeMetricFamily(
+            "bulk_cancel_build_info",
+            "1, with what this process is built of.",
+            labels=["version", "schema", "python"],
+        )
+        build.add_metric([version("bulk-cancel"), newest_version(), platform.python_version()], 1)
+        yield build
+        yield GaugeMetricFamily(
+            "bulk_cancel_database_connections_in_use",
+            "Connections to the database that this process uses now.",
+            value=self.connections.in_use,
+        )
+        yield GaugeMetricFamily(
+            "bulk_cancel_database_connections_max",
+            "As many as it may have; at that many, whoever needs one waits.",
+            value=self.connections.most,
+        )
+        yield GaugeMetricFamily(
+            "bulk_cancel_test_mode",
+            "1 while the sandbox answers instead of payment and credit services: no money moves.",
+            value=float(self.test_mode),
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Service(Collector):
+    """What the database says at one scrape; None: nothing."""
+
+    state: ServiceState | None
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        yield GaugeMetricFamily(
+            "bulk_cancel_database_up",
+            "1 if the database answered this scrape; what it would say is missing otherwise.",
+            value=float(self.state is not None),
+        )
+        if self.state is not None:
+            yield from _of_state(self.state)
+
+
+def _of_state(state: ServiceState) -> Iterator[GaugeMetricFamily]:
+    violations = GaugeMetricFamily(
+        "bulk_cancel_invariant_violations",
+        "Rows that broke a rule of the books at the last check; anything but 0 needs a person.",
+        labels=["rule"],
+    )
+    for rule in RULES:
+        violations.add_metric([rule], state.violations.get(rule, 0))
+    yield violations
+    checked_at = state.checked_at
+    yield GaugeMetricFamily(
+        "bulk_cancel_books_checked_timestamp_seconds",
+        "When the books were last checked; 0: never.",
+        value=0.0 if checked_at is None else checked_at.timestamp(),
+    )
+    jobs_open = GaugeMetricFamily(
+        "bulk_cancel_open_jobs", "Bulk cancellations that have not ended.", labels=["status"]
+    )
+    for status in IN_PROCESS:
+        jobs_open.add_metric([status], state.open_jobs.get(status, 0))
+    yield jobs_open
+    yield GaugeMetricFamily(
+        "bulk_cancel_most_overdue_seconds",
+        "How late the job is that has waited longest; above two sweeps, workers are missing.",
+        value=max(0.0, -(state.next_due_in or 0.0)),
+    )
+    endpoints = GaugeMetricFamily(
+        "bulk_cancel_webhook_endpoints",
+        "Webhook endpoints; `failing` ones were disabled after five days.",
+        labels=["state"],
+    )
+    for word in (EndpointStatus.ENABLED, *DisabledBecause):
+        endpoints.add_metric([word], state.endpoints.get(word, 0))
+    yield endpoints
