@@ -23,7 +23,7 @@ from app.api import business, health, metrics
 from app.api.approvals import limit_routes
 from app.api.authorise import Authorise
 from app.api.cancellations import cancellation_routes
-from app.api.choices import choice_routes
+from app.api.choices import choice_routes, own_page_routes
 from app.api.dependencies import State
 from app.api.hot_routes import HotRoutes
 from app.api.keys import key_routes
@@ -207,6 +207,7 @@ def _routes() -> Sequence[BaseRoute]:
         public_routes,
         page_routes,
         choice_routes,
+        own_page_routes,
         settings_routes,
         plan_routes,
         message_routes,

@@ -28,7 +28,8 @@ async function read() {
 function show(choice) {
   document.title = `Your choice · ${choice.business}`;
   fill(bar, h("span", { class: "brand" }, choice.business));
-  fill(main, h("div", { class: "own-choice" }, STATES[choice.status](choice)));
+  const all = h("p", {}, h("a", { href: `/yours/${location.pathname.split("/")[2]}` }, "See all that comes back to you"));
+  fill(main, h("div", { class: "own-choice" }, STATES[choice.status](choice), choice.status !== "waiting" && all));
 }
 
 const STATES = {

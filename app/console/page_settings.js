@@ -20,7 +20,7 @@ export async function show(main, { business, signal }) {
     main,
     h("h1", {}, "Your page"),
     settingsNav(business),
-    h("p", { class: "note" }, "What your clients see: ", h("a", { href: now.path, target: "_blank" }, "your schedule"), "."),
+    h("p", { class: "note" }, "What your clients see: ", h("a", { href: now.path, target: "_blank" }, "your schedule"), ", and each their own page when a class of theirs is cancelled."),
     maySet(business) ? null : h("p", { class: "note" }, "Your key may read these. To set them it needs the scope business:manage."),
     lookPanel(now, { business, signal }),
     sitesPanel(now, { business, signal }),

@@ -148,7 +148,10 @@ def correspondents(
 ) -> Correspondents:
     """Who writes to whom, in which language."""
     own = batch.sender
-    stop = None
+    stop, own_url = None, None
+    if message.kind is MessageKind.CLIENT and office.secret_box is not None:
+        token = links.token_of(office.secret_box, message.job_id, message.addressee)
+        own_url = _page(office, f"/yours/{token}")
     if own.unsubscribe and message.kind is MessageKind.CLIENT and office.secret_box is not None:
         whose = WhoseMail(business_id, message.addressee)
         stop = unsubscribe_page(office, unsubscribe.token_of(office.secret_box, whose))
@@ -161,6 +164,7 @@ def correspondents(
         sender_name=own.sender_name,
         reply_to=own.reply_to,
         unsubscribe_url=stop,
+        own_url=own_url,
     )
 
 

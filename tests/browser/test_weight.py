@@ -24,6 +24,7 @@ PAGES = (
     "/embed/studio",
     "/clients",
     "/choose/x",
+    "/yours/x",
     "/unsubscribe/x",
     "/docs",
 )
@@ -98,6 +99,7 @@ def arrived(page: Page) -> Iterator[str]:
         "/clients": "h1",
         "/bulk-cancel": ".row",
         "/choose/x": "h1",
+        "/yours/x": "h1",
         "/unsubscribe/x": "h1",
     }
     expect(page.locator(shown.get(urlsplit(page.url).path, ".card")).first).to_be_visible()

@@ -31,6 +31,8 @@ OPEN = {
     ("GET", "/v1/public/{business_id}/logo/{tag}"),
     ("GET", "/choose/{token}"),
     ("GET", "/v1/choices/{token}"),
+    ("GET", "/yours/{token}"),
+    ("GET", "/v1/client-pages/{token}"),
     ("POST", "/v1/choices/{token}"),
     ("GET", "/unsubscribe/{token}"),
     ("POST", "/unsubscribe/{token}"),

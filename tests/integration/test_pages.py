@@ -29,7 +29,7 @@ OF_STAFF = (
     "/clients",
     "/settings/page",
 )
-OF_CLIENTS = ("/c/studio", "/embed/studio", "/choose/x.y", "/unsubscribe/x.y")
+OF_CLIENTS = ("/c/studio", "/embed/studio", "/yours/x.y", "/choose/x.y", "/unsubscribe/x.y")
 PAGES = (*OF_STAFF, *OF_CLIENTS, "/docs")
 # What a client's calendar is at: people follow these links, no page of ours asks them anything.
 CALENDARS = {
@@ -174,7 +174,7 @@ async def test_the_console_and_the_client_s_view_are_pages_of_their_own(http):
     assert (
         len({texts[path] for path in ("/", "/bulk-cancel", "/terms", "/jobs", f"/jobs/{JOB}")}) == 1
     )
-    assert len(set(texts.values())) == 6
+    assert len(set(texts.values())) == 7
     assert "/console/console.js" in texts["/"]
     assert "/console/client.js" in texts["/c/studio"]
 

@@ -6,6 +6,7 @@ PAGES = "tests/unit/test_pages.py"
 PAGE = "tests/integration/schedule/test_public_page.py"
 PROMISES = "tests/integration/cancellations/test_promises.py"
 SITES = "tests/browser/test_public_page.py"
+OWN = "tests/integration/cancellations/choices/test_own_page.py"
 LOGO = "app/domain/pages/logo.py"
 
 DEFECTS: tuple[Defect, ...] = (
@@ -118,5 +119,33 @@ DEFECTS: tuple[Defect, ...] = (
         "if demo_key is not None and name in _STAFFS:",
         "if demo_key is not None:",
         "tests/integration/test_pages.py::test_a_page_holds_a_key_only_where_the_service_was_told_to_give_it_away",
+    ),
+    defect(
+        "a client's page shows what staff wrote",
+        "app/db/messages/own_lines.py",
+        "reference=reference if told.state in _HAS_REFERENCE else None,",
+        "reference=reference,",
+        f"{OWN}::test_it_says_back_only_what_the_upstream_s_books_have",
+    ),
+    defect(
+        "a client's page is shown of what was taken back",
+        "app/cancellation/choices/own_page.py",
+        "if job is None or job.status in _NOTHING_CANCELLED:",
+        "if job is None:",
+        f"{OWN}::test_what_was_taken_back_is_shown_no_more",
+    ),
+    defect(
+        "a log has the links of clients' pages",
+        "app/api/layers/request_log.py",
+        "/v1/client-pages/|/yours/|",
+        "",
+        f"{OWN}::test_no_log_has_the_link",
+    ),
+    defect(
+        "a key that may not read the audit is given clients' links",
+        "app/api/choices/own_page_routes.py",
+        "caller(Scope.CANCELLATIONS_READ, Scope.AUDIT_READ)",
+        "caller(Scope.CANCELLATIONS_READ)",
+        f"{OWN}::test_who_may_read_the_audit_is_given_each_client_s_link",
     ),
 )

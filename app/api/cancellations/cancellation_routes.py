@@ -20,6 +20,7 @@ from app.api.cancellations.check_bodies import PlanCheck
 from app.api.cancellations.outstanding_routes import router as outstanding
 from app.api.cancellations.refund_routes import router as refunds
 from app.api.choices.choice_routes import of_jobs as choices
+from app.api.choices.own_page_routes import of_jobs as client_links
 from app.api.dependencies import Service
 from app.api.idempotency import key_parameter
 from app.api.negotiation import prefers_csv, prefers_json
@@ -233,5 +234,6 @@ async def withdraw_bulk_cancellation(
 router.include_router(refunds)
 router.include_router(outstanding)
 router.include_router(choices)
+router.include_router(client_links)
 router.include_router(approvals)
 router.include_router(streams)

@@ -27,7 +27,9 @@ _HEADERS: Final = {
 }
 _FRAMED: Final = "frame-ancestors http"  # the policy of a page that some sites may show
 # Links of clients act for them: whoever reads a log must not have them, nor may a cache.
-_LINKS: Final = re.compile(r"(/v1/choices/|/choose/|/v1/mail-preferences/|/unsubscribe/)[^/]+")
+_LINKS: Final = re.compile(
+    r"(/v1/choices/|/choose/|/v1/client-pages/|/yours/|/v1/mail-preferences/|/unsubscribe/)[^/]+"
+)
 _QUIET: Final = ("/livez", "/readyz")  # asked every few seconds by machines
 
 

@@ -43,6 +43,7 @@ _PAGES: Final = {
     "/settings/webhooks": "index.html",
     "/c/{business_id}": "client.html",
     "/choose/{token}": "choose.html",
+    "/yours/{token}": "yours.html",
     "/unsubscribe/{token}": "unsubscribe.html",
     "/docs": "docs.html",
 }

@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, ConfigDict, Field, PlainValidator, StringConstraints
 from pydantic_core import PydanticCustomError
@@ -59,6 +59,27 @@ def logo_path(business_id: str, settings: PageSettings) -> str | None:
     """Where the logo is: another logo has another path, so that caches may keep it for good."""
     tag = settings.logo_tag
     return None if tag is None else f"/v1/public/{business_id}/logo/{tag}"
+
+
+class PageLook(Answer):
+    """How the business's page looks; null: as the service's own."""
+
+    colour: Colour | None
+    on_colour: Literal["#000000", "#ffffff"] | None = Field(
+        description="What is read on the colour: that of the two with more contrast."
+    )
+    logo: str | None = Field(description="The path of its picture here; null: none.")
+
+    @classmethod
+    def of(cls, business_id: str, settings: PageSettings) -> Self:
+        """As it is shown."""
+        return cls.model_validate(
+            {
+                "colour": settings.colour,
+                "on_colour": settings.on_colour,
+                "logo": logo_path(business_id, settings),
+            }
+        )
 
 
 class PublicPageChanges(Changes):

@@ -5,7 +5,7 @@ No personal data is in it, and no job ids.
 
 import asyncio
 import datetime as dt
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Header, Request, Response
 from pydantic import Field
@@ -16,7 +16,7 @@ from app.api.negotiation import matches
 from app.api.openapi import problems
 from app.api.schedule import schedule_lists as lists
 from app.api.schedule.local_times import Times
-from app.api.schedule.page_bodies import Colour
+from app.api.schedule.page_bodies import PageLook
 from app.api.schedule.schedule_bodies import NamedSession
 from app.api.schedule.schedule_paging import Cursor, DateFrom, DateTo, PageLimit
 from app.aside import aside
@@ -51,16 +51,6 @@ class PublicSession(Times, NamedSession):
     instructor: str | None
     status: SessionStatus
     cancellation: PublicCancellation | None
-
-
-class PageLook(Answer):
-    """How the business's page looks; null: as the service's own."""
-
-    colour: Colour | None
-    on_colour: Literal["#000000", "#ffffff"] | None = Field(
-        description="What is read on the colour: that of the two with more contrast."
-    )
-    logo: str | None = Field(description="The path of its picture here; null: none.")
 
 
 class PublicSchedule(Page[PublicSession]):

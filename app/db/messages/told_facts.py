@@ -66,7 +66,7 @@ async def of_clients(
     ).one()
     chosen = sa.select(choices.c.client_id).where(choices.c.job_id == job_id)
     decided = set((await conn.execute(chosen)).scalars()) if terms is not None else set()
-    rows = (await conn.execute(_query(job_id, client_ids))).mappings()
+    rows = (await conn.execute(told_query(job_id, client_ids))).mappings()
     choice = None if terms is None else terms_of(terms).choice
     return facts_of(rows, reason=reason, choice=choice, decided=decided)
 
@@ -105,7 +105,8 @@ def facts_of(
     return facts
 
 
-def _query(job_id: str, client_ids: Collection[str]) -> sa.Select[Any]:
+def told_query(job_id: str, client_ids: Collection[str]) -> sa.Select[Any]:
+    """The rows of these clients: those of a booking stand together."""
     return (
         told_rows(refunds, job_sessions, job_sessions.c.job_id == refunds.c.job_id)
         .where(refunds.c.job_id == job_id, in_list(refunds.c.client_id, client_ids))
@@ -156,10 +157,11 @@ def _sessions(rows: Sequence[_Row]) -> tuple[ToldSession, ...]:
     of_booking: dict[tuple[str, str], list[_Row]] = defaultdict(list)
     for row in rows:
         of_booking[row["session_id"], row["booking_id"]].append(row)
-    return tuple(_session(its) for its in of_booking.values())
+    return tuple(session_of(its) for its in of_booking.values())
 
 
-def _session(rows: Sequence[_Row]) -> ToldSession:
+def session_of(rows: Sequence[_Row]) -> ToldSession:
+    """One booking as its client is told of it, of all of its rows."""
     of = rows[0]
     starts_at, zone = of["session_starts_at"], of["session_timezone"]
     times = session_times(starts_at, of["session_ends_at"] or starts_at, zone, zone)
@@ -174,11 +176,12 @@ def _session(rows: Sequence[_Row]) -> ToldSession:
         location=of["location"],
         instructor=of["instructor"],
         booking_status=BookingStatus(of["booking_status"] or BookingStatus.BOOKED),
-        lines=tuple(line for row in rows if (line := _line(row)) is not None),
+        lines=tuple(line for row in rows if (line := line_of(row)) is not None),
     )
 
 
-def _line(row: _Row) -> ToldLine | None:
+def line_of(row: _Row) -> ToldLine | None:
+    """What is told of a leg; None: nothing."""
     state = _state(row)
     if state is None:
         return None

@@ -142,6 +142,7 @@ class Correspondents:
 
     `language` is a BCP 47 tag that is supported; `sender_name` and `reply_to` are the business's.
     `unsubscribe_url` is where a client stops such messages, None: they are offered no link.
+    `own_url` is the client's own page, which says how all of it stands; None: there is none.
     """
 
     business_id: str
@@ -152,6 +153,7 @@ class Correspondents:
     sender_name: str | None = None
     reply_to: str | None = None
     unsubscribe_url: str | None = None
+    own_url: str | None = None
 
 
 LANGUAGES: Final = ("en", "fr", "de", "es", "pt", "ja")

@@ -4,7 +4,8 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from app.domain.statuses import RefundForm, RefundStatus
+from app.domain.messages.facts import ToldLine, ToldSession
+from app.domain.statuses import ChoiceStatus, RefundForm, RefundStatus
 
 
 class AskingBusiness(NamedTuple):
@@ -60,3 +61,32 @@ class ClientOfJob(NamedTuple):
     is_open: bool
     chosen: str | None
     chosen_at: dt.datetime | None
+
+
+class OwnLine(NamedTuple):
+    """One sum as its client is told of it now.
+
+    With the reference under which a service has returned it, when it got its end, and until when
+    the client may still choose its form.
+    """
+
+    told: ToldLine
+    reference: str | None
+    at: dt.datetime | None
+    choose_until: dt.datetime | None
+
+
+class OwnSession(NamedTuple):
+    """A booking in a cancelled session, as its client is told of it now."""
+
+    told: ToldSession
+    lines: tuple[OwnLine, ...]
+    is_final: bool
+
+
+class ClientChoiceState(NamedTuple):
+    """Where a client's choice is, until when it may be made, and the form that stands."""
+
+    status: ChoiceStatus
+    until: dt.datetime
+    form: RefundForm | None

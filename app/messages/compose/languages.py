@@ -53,6 +53,7 @@ class Phrases:
     choice_bonus: str
     choose_here: str
     page_here: str
+    own_here: str
     unsubscribe_here: str
     questions: str
     closing: str

@@ -108,10 +108,11 @@ def greeting(words: Words, to: Correspondents) -> Said:
 
 def ending(words: Words, to: Correspondents, links: Links) -> tuple[Paragraph, ...]:
     """Where to look and to ask, and who writes."""
+    own = () if to.own_url is None else (((Link(to.own_url, words.phrases.own_here),),),)
     page = () if links.page is None else (((Link(links.page, words.phrases.page_here),),),)
     ask = () if to.reply_to is None else ((say(words.phrases.questions),),)
     closing = (say(words.phrases.closing), say("{business}", business=shown(to.business_name)))
-    return (*page, *ask, closing)
+    return (*own, *page, *ask, closing)
 
 
 def foot(words: Words, to: Correspondents) -> tuple[Paragraph, ...]:
