@@ -128,6 +128,7 @@ WRONG = {
     "jwt_client_id": ["two words", "näh", "console"],
     "jwt_client_scope": ["profile", "openid näh", "openidprofile"],
     "metrics_token": NO_TOKEN,
+    "webhook_loopback": ["maybe", "2", "-"],
     "log_json": ["maybe", "2", "-"],
     "log_level": ["loud", "7", "INFO!"],
 }

@@ -30,6 +30,7 @@ NAMES = (
     "message_id",
     "address",
     "language",
+    "tag",
     "event_id",
     "token",
 )

@@ -250,9 +250,14 @@ async def test_every_get_answers_head_with_the_same_status_and_headers_and_no_bo
         assert head.content == b"", path
         if path != "/metrics":  # it counts itself
             assert same_in_both(head.headers) == same_in_both(whole.headers), path
-        # Of a link that nobody was given there is nothing to see.
-        by_link = {"/v1/choices/{token}", "/v1/mail-preferences/{token}"}
-        expected = {404} if path in by_link else {200, 401}
+        # Of a link that nobody was given, and of a page without a logo, there is nothing to see.
+        nothing = {
+            "/v1/choices/{token}",
+            "/v1/client-pages/{token}",
+            "/v1/mail-preferences/{token}",
+            "/v1/public/{business_id}/logo/{tag}",
+        }
+        expected = {404} if path in nothing else {200, 401}
         if path == "/v1/bulk-cancellations/{job_id}/plan":  # of one that awaits no approval
             expected = {409, 401}
         assert whole.status_code in expected, (path, whole.text)

@@ -1,5 +1,6 @@
 """Names of metrics in the alerts and in docs/metrics.md are names that `/metrics` says."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -27,7 +28,8 @@ async def said(db):
     transport = httpx.ASGITransport(app, client=("127.0.0.1", 1234))
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
         text = (await http.get("/metrics")).text
-    return set(re.findall(r"^# TYPE (bulk_cancel_[a-z_]+) (?:gauge|histogram)", text, re.MULTILINE))
+    names = re.findall(r"^# TYPE (bulk_cancel_[a-z_]+) (?:gauge|histogram)", text, re.MULTILINE)
+    return {name for name in names if not name.endswith("_created")}  # when a histogram began
 
 
 def alerts():
@@ -55,5 +57,6 @@ def test_each_alert_has_what_to_do():
 def test_promtool_finds_nothing_wrong():
     promtool = shutil.which("promtool")
     if promtool is None:
+        assert os.environ.get("CI") != "true", "promtool is missing"
         pytest.skip("promtool is missing (Debian: apt-get install prometheus)")
     subprocess.run([promtool, "check", "rules", str(RULES)], check=True)

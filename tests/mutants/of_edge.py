@@ -178,8 +178,8 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "streams: an answer that nobody takes keeps its connection",
         "app/serving.py",
-        "elif untaken < self._untaken:",
-        "elif untaken:",
+        "        if untaken >= self._untaken:\n",
+        "        if untaken > self._untaken:\n",
         SILENT,
     ),
     defect(

@@ -336,9 +336,9 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     defect(
         "metrics: whoever is on this machine may read them in production",
-        "app/api/metrics.py",
-        "        settings.embedded\n        and not proxied",
-        "        not proxied",
+        "app/operators/exposition.py",
+        "return settings.embedded and not proxied",
+        "return not proxied",
         "tests/integration/test_metrics.py",
     ),
 )
