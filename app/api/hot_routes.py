@@ -112,7 +112,6 @@ async def _public(ask: Ask) -> Response:
         ask.named,
         _asked(ask.query),
         if_none_match=ask.header(b"if-none-match"),
-        origin=ask.header(b"origin"),
     )
 
 

@@ -25,18 +25,11 @@ DEFECTS: tuple[Defect, ...] = (
         f"{PAGE}::test_a_page_for_other_sites_names_them_in_its_policy_and_all_others_name_nobody",
     ),
     defect(
-        "any site reads a schedule by its visitors' browsers",
-        "app/api/schedule/schedule_lists.py",
-        "if origin is not None and origin in await page_settings.origins(service.db, business_id):",
-        "if origin is not None:",
-        f"{PAGE}::test_the_sites_that_a_business_names_read_its_schedule_and_no_other",
-    ),
-    defect(
-        "a cache gives one site's schedule to others",
-        "app/api/schedule/schedule_lists.py",
-        '"Cache-Control": PUBLIC_CACHE, "Vary": "Origin"}',
-        '"Cache-Control": PUBLIC_CACHE}',
-        f"{PAGE}::test_the_sites_that_a_business_names_read_its_schedule_and_no_other",
+        "any site reads all that its visitors may",
+        "app/api/layers/request_log.py",
+        "path.startswith(_ANYBODYS)",
+        "path.startswith(_PREFIX)",
+        f"{PAGE}::test_a_site_reads_nothing_else_of_a_business_that_names_it",
     ),
     defect(
         "an origin brings a path along",

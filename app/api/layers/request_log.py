@@ -25,6 +25,12 @@ _HEADERS: Final = {
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
 }
+# What is for anybody may be read by any site's pages, refusals too (CORS): no key is taken there.
+_ANYBODYS: Final = "/v1/public/"
+_OF_ANYBODYS: Final = _HEADERS | {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": "ETag",
+}
 _FRAMED: Final = "frame-ancestors http"  # the policy of a page that some sites may show
 # Links of clients act for them: whoever reads a log must not have them, nor may a cache.
 _LINKS: Final = re.compile(
@@ -64,6 +70,7 @@ class RequestLog:
         scope.setdefault("state", {})["request_id"] = request_id
         path = _LINKS.sub(r"\1{token}", scope["path"])
         is_secret = "authorization" in headers or path != scope["path"]
+        safe = _OF_ANYBODYS if path.startswith(_ANYBODYS) else _HEADERS
         status = 0
 
         async def with_headers(message: Message) -> None:
@@ -75,7 +82,7 @@ class RequestLog:
                 )
                 answer = MutableHeaders(scope=message)
                 answer["X-Request-Id"] = request_id
-                for name, value in _HEADERS.items():
+                for name, value in safe.items():
                     answer.setdefault(name, value)
                 if _FRAMED in answer.get("content-security-policy", ""):
                     del answer["X-Frame-Options"]  # it can name no origin

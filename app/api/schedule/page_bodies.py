@@ -99,7 +99,7 @@ class PublicPageChanges(Changes):
     origins: Origins = Field(
         [],
         description=(
-            "The sites that may show the schedule within their pages, and read it from there: "
+            "The sites that may show the schedule within their pages (`/embed/{business_id}`): "
             "`https://` and a host. Empty: none."
         ),
         json_schema_extra=never_null,

@@ -80,8 +80,7 @@ async def get_public_schedule(
 ) -> Response:
     """The sessions that start in a range of days; a cancelled one says so.
 
-    Sites that the business names (`/public-page`) may read it from their own pages, by a GET
-    without headers of their own (CORS).
+    Any site may read it from its own pages, by a GET without headers of its own (CORS).
     """
     asked = lists.Asked(date_from, date_to, limit=limit, cursor=cursor)
     return await lists.public(
@@ -89,7 +88,6 @@ async def get_public_schedule(
         business_id,
         asked,
         if_none_match=request.headers.get("if-none-match"),
-        origin=request.headers.get("origin"),
     )
 
 

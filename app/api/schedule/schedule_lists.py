@@ -22,7 +22,6 @@ from app.domain.nouns.schedule import SessionFilter
 from app.domain.statuses import SessionStatus
 from app.schedule import public as anybodys
 from app.schedule import read
-from app.schedule.pages import page_settings
 from app.schedule.public import DaysAsked
 
 PUBLIC_CACHE: Final = "public, max-age=60"
@@ -94,11 +93,8 @@ async def public(
     asked: Asked,
     *,
     if_none_match: str | None,
-    origin: str | None,
 ) -> Response:
     """A page of what anybody may see, kept for a moment by `PublicPages`.
-
-    A browser lets a site of another `origin` read it only where the business names that.
 
     Raises:
         Invalid, Problem: see `days_asked` and `place_of`.
@@ -113,9 +109,7 @@ async def public(
 
     key = (asked.date_from, asked.date_to, asked.limit, after)
     page = await service.public_pages.get(business_id, key, body)
-    headers = {"ETag": page.etag, "Cache-Control": PUBLIC_CACHE, "Vary": "Origin"}
-    if origin is not None and origin in await page_settings.origins(service.db, business_id):
-        headers |= {"Access-Control-Allow-Origin": origin, "Access-Control-Expose-Headers": "ETag"}
+    headers = {"ETag": page.etag, "Cache-Control": PUBLIC_CACHE}
     if matches(if_none_match, page.etag):
         return Response(None, HTTP_304_NOT_MODIFIED, headers)
     return Response(page.body, headers=headers, media_type="application/json")
