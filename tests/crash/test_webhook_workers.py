@@ -32,6 +32,7 @@ from worlds.sample_keys import SECRETS_KEY
 
 SETTINGS: Final = {
     "webhook_networks": "127.0.0.0/8",
+    "webhook_loopback": "false",  # which needs no TLS
     "secrets_key": SECRETS_KEY,
     "log_level": "warning",
 }
