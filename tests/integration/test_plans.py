@@ -47,6 +47,7 @@ async def a_day(db, database_url, upstream_sandbox, tmp_path):
         upstream_timeout_seconds=2,
         upstream_quiescence_seconds=0,
         lease_seconds=30,
+        webhook_loopback=True,
         secrets_file=tmp_path / "secrets.key",
         outbox=tmp_path / "outbox",
     )
