@@ -20,6 +20,7 @@ def settings(database_url):
         upstream_quiescence_seconds=0,
         lease_seconds=30,
         concurrency=8,
+        webhook_loopback=True,
     )
 
 
