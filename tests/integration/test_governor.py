@@ -290,7 +290,11 @@ async def test_an_open_stream_ends_with_its_key(world, db, ends_key):
         app.state.stopping.set()
 
 
-OF_LINKS = {"/v1/choices/{token}", "/v1/mail-preferences/{token}"}
+OF_LINKS = {
+    "/v1/choices/{token}",
+    "/v1/client-pages/{token}",
+    "/v1/mail-preferences/{token}",
+}
 BACK_CHANNEL = "/v1/hooks/logout"
 
 

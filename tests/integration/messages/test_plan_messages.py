@@ -86,7 +86,7 @@ async def sent_at_acceptance(told, **members):
 
 def without_times(text):
     """Its words: the deadline is reckoned from the press, and a link names its job."""
-    return re.sub(r"/choose/\S+|\d{1,2}[:.h]\d{2}", "…", text)
+    return re.sub(r"/(?:choose|yours)/\S+|\d{1,2}[:.h]\d{2}", "…", text)
 
 
 @pytest.fixture
