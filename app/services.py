@@ -16,6 +16,7 @@ import structlog
 from app.auth import last_use, sign_ins
 from app.config.settings import Settings
 from app.db.core.engine import Database
+from app.db.core.outage import DATABASE_ERRORS, is_outage
 from app.lanes import start
 from app.messages import deliver as messages
 from app.queue import ArqQueue, LocalQueue
@@ -243,7 +244,17 @@ async def keep_running(service: Service, stopping: asyncio.Event) -> None:
     if service.tasks:
         await asyncio.wait(set(service.tasks))
     if service.close is not None:
-        await service.close()
+        await _close(service, service.close)
+
+
+async def _close(service: Service, close: Callable[[], Awaitable[None]]) -> None:
+    """Close it; a database that is away by then takes nothing from what has ended in order."""
+    try:
+        await close()
+    except DATABASE_ERRORS as error:
+        if not is_outage(error):
+            raise
+        log.warning(service.failed, service=service.name, error=type(error).__name__)
 
 
 async def _round(service: Service, stopping: asyncio.Event) -> float | None:

@@ -4,15 +4,18 @@ It is answered by 503, and over when it is.
 """
 
 import asyncio
+import contextlib
 
 import httpx
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import create_async_engine
+from worlds.patience import eventually
 
 from app.auth import keys
 from app.config.settings import Settings
 from app.db.access import businesses
+from app.db.core import driver
 from app.db.core.engine import Database
 from app.db.core.group_commit import GroupCommitter
 from app.main import create_app
@@ -113,6 +116,17 @@ async def test_one_refused_write_renews_every_connection_of_its_age(api, operato
     answers = [(await api.put(f"/v1/sessions/s{n}", json=SESSION)).status_code for n in range(8)]
     assert answers.count(503) <= 1
     assert answers[-7:] == [answers[-1]] * 7 != [503] * 7
+
+
+async def test_a_connection_that_has_ended_is_given_to_nobody(db, operator):
+    async with contextlib.AsyncExitStack() as stack:
+        conns = [await stack.enter_async_context(db.write()) for _ in range(5)]
+        pooled = [(await conn.get_raw_connection()).driver_connection for conn in conns]
+    await operator.ends_connections()
+    await eventually(lambda: all(one.is_closed() for one in pooled))
+    for opened in (db.read, db.write, db.snapshot, db.single):
+        async with opened() as conn:
+            assert await driver.fetch(conn, sa.text("SELECT 1 AS one"), {})
 
 
 async def test_connections_that_end_in_the_middle_are_outages_and_nothing_else(api, db, operator):

@@ -341,4 +341,18 @@ DEFECTS: tuple[Defect, ...] = (
         "return not proxied",
         "tests/integration/test_metrics.py",
     ),
+    defect(
+        "services: a database that is away when one is closed ends the process",
+        "app/services.py",
+        "        if not is_outage(error):\n            raise\n        log.warning(service.failed",
+        "        raise\n        log.warning(service.failed",
+        "tests/unit/test_services.py",
+    ),
+    defect(
+        "connections: one that the server has ended is given to somebody",
+        "app/db/core/pools.py",
+        "if connection.driver_connection.is_closed():",
+        "if False:",
+        "tests/integration/test_database_outages.py::test_a_connection_that_has_ended_is_given_to_nobody",
+    ),
 )

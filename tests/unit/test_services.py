@@ -188,6 +188,21 @@ async def test_should_one_die_the_others_end_in_order_and_whoever_runs_them_is_t
         await ended(running)
 
 
+async def test_a_database_that_is_away_when_it_is_closed_ends_nobody_else():
+    stopping = asyncio.Event()
+    rounds = Rounds()
+
+    async def cant_be_reached():
+        raise ConnectionRefusedError
+
+    running = asyncio.create_task(
+        run([service(Rounds(), close=cant_be_reached), service(rounds)], stopping)
+    )
+    await rounds.reach(1)
+    stopping.set()
+    await ended(running)
+
+
 async def test_a_round_runs_alone():
     rounds = Rounds(lambda _count: 0.5)
     assert await service(rounds).run_once() == 0.5

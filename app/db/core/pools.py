@@ -75,6 +75,8 @@ def postgresql_engine(
         is_old = record.info.get(_IDLE_SINCE) is not None
         if is_old and record.info[_CONNECTED_AT] <= distrusted_until():
             raise sa.exc.DisconnectionError  # the pool then connects anew
+        if connection.driver_connection.is_closed():  # the server has said so: to its others, too
+            raise sa.exc.InvalidatePoolError
         idle_seconds = time.monotonic() - record.info.get(_IDLE_SINCE, time.monotonic())
         if idle_seconds > _TRUSTED_IDLE_SECONDS:
             try:
