@@ -155,6 +155,7 @@ def _settings(bench: Bench, stack: AsyncExitStack, database_url: str) -> dict[st
         "payments_url": f"{upstream}/payments",
         "credits_url": f"{upstream}/credits",
         "concurrency": CONCURRENCY,
+        "webhook_loopback": True,
     }
 
 
