@@ -227,7 +227,8 @@ def all_hear_the_truth(post: Post, plan: Plan, strike: Callable[[int, str], None
     """The whole proof, of a town in which nobody has settled yet."""
     made, begun = told_week(plan.clients), time.monotonic()
     job_id = told_under_strikes(post, made, plan, strike)
-    assert post.counts(job_id)["sent"] == plan.clients
+    counts = post.counts(job_id)
+    assert counts["sent"] == plan.clients, counts
     kept = post.relay.placed()
     assert_each_is_told_the_truth(kept, post, made)
     copies = assert_copies_are_explained(kept, post)
