@@ -2,19 +2,18 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Query, Request
 
 from app.api.authorise import caller
 from app.api.bodies import Limit, Page, decode_cursor, encode_cursor
 from app.api.choices.choice_bodies import ChoiceAnswer, ChoiceRequest, ClientChoice
-from app.api.dependencies import Service, State
-from app.api.layers.client_links import admitted
+from app.api.choices.client_tokens import Token, links_to, whose
+from app.api.dependencies import Service
 from app.api.openapi import problems
 from app.auth.callers import Caller
 from app.auth.roles import Scope
-from app.cancellation.choices import links, offer
+from app.cancellation.choices import offer
 from app.cancellation.choices.choose import choose
-from app.cancellation.choices.links import WhoseChoice
 from app.domain.fields import Uuid
 from app.domain.statuses import RefundForm
 
@@ -22,14 +21,6 @@ router = APIRouter(prefix="/choices", tags=["public"])
 of_jobs = APIRouter()
 
 Reader = Annotated[Caller, caller(Scope.CANCELLATIONS_READ)]
-Token = Annotated[str, Path(description="Of the client's link.")]
-
-
-async def _whose(token: str, service: State, request: Request) -> WhoseChoice:
-    """Whose choice a link is for."""
-    secret_box = service.settings.secret_box()
-    whose = None if secret_box is None else links.read(secret_box, token)
-    return await admitted(request, service.settings, token, whose, what="choice")
 
 
 @router.get("/{token}", summary="What a client may choose", responses=problems("too-many-requests"))
@@ -38,8 +29,8 @@ async def get_choice(token: Token, service: Service, request: Request) -> Choice
 
     It can be read for as long as the cancellation is there: after a choice, and after its time.
     """
-    whose = await _whose(token, service, request)
-    return ChoiceAnswer.of(await offer.read(service.db, whose))
+    client = await whose(token, service, request, what="choice")
+    return ChoiceAnswer.of(await offer.read(service.db, client))
 
 
 @router.post(
@@ -54,8 +45,8 @@ async def post_choice(
 
     The same again is answered the same.
     """
-    whose = await _whose(token, service, request)
-    made = await choose(service.db, service.queue, whose, RefundForm(body.form))
+    client = await whose(token, service, request, what="choice")
+    made = await choose(service.db, service.queue, client, RefundForm(body.form))
     return ChoiceAnswer.of(made)
 
 
@@ -75,16 +66,9 @@ async def list_bulk_cancellation_choices(
     found = await offer.clients(
         service.db, who.business_id, job_id, after=after[0] if after else None, limit=limit + 1
     )
-    secret_box = service.settings.secret_box() if Scope.AUDIT_READ in who.scopes else None
-    base = (service.settings.public_url or "").rstrip("/")
+    link = links_to("choose", service.settings, job_id) if Scope.AUDIT_READ in who.scopes else None
     shown = [
-        ClientChoice.of(
-            one,
-            None
-            if secret_box is None
-            else f"{base}/choose/{links.token_of(secret_box, job_id, one.client_id)}",
-        )
-        for one in found[:limit]
+        ClientChoice.of(one, None if link is None else link(one.client_id)) for one in found[:limit]
     ]
     more = len(found) > limit
     return Page(data=shown, next_cursor=encode_cursor(shown[-1].client_id) if more else None)

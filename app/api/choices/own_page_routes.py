@@ -2,17 +2,17 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Query, Request
 
 from app.api.authorise import caller
 from app.api.bodies import Limit, Page, decode_cursor, encode_cursor
+from app.api.choices.client_tokens import Token, links_to, whose
 from app.api.choices.own_page_bodies import ClientLink, ClientPage
 from app.api.dependencies import Service
-from app.api.layers.client_links import admitted
 from app.api.openapi import problems
 from app.auth.callers import Caller
 from app.auth.roles import Scope
-from app.cancellation.choices import links, own_page
+from app.cancellation.choices import own_page
 from app.domain.fields import Uuid
 from app.schedule.pages import page_settings
 
@@ -25,20 +25,14 @@ of_jobs = APIRouter()
     summary="What became of a client's bookings",
     responses=problems("too-many-requests"),
 )
-async def get_client_page(
-    token: Annotated[str, Path(description="Of the client's link.")],
-    service: Service,
-    request: Request,
-) -> ClientPage:
+async def get_client_page(token: Token, service: Service, request: Request) -> ClientPage:
     """By the client's own link, without a key; it names nobody.
 
     It says how things stand now, for as long as the cancellation is there. The link is that of the
     client's choice, where they have one.
     """
-    secret_box = service.settings.secret_box()
-    whose = None if secret_box is None else links.read(secret_box, token)
-    whose = await admitted(request, service.settings, token, whose, what="page")
-    own = await own_page.read(service.db, whose)
+    client = await whose(token, service, request, what="page")
+    own = await own_page.read(service.db, client)
     look = await page_settings.of_business(service.db, own.business_id)
     return ClientPage.of(own, look)
 
@@ -59,16 +53,7 @@ async def list_bulk_cancellation_client_links(
     found = await own_page.clients(
         service.db, who.business_id, job_id, after=after[0] if after else None, limit=limit + 1
     )
-    secret_box = service.settings.secret_box()
-    base = (service.settings.public_url or "").rstrip("/")
-    shown = [
-        ClientLink(
-            client_id=client_id,
-            link=None
-            if secret_box is None
-            else f"{base}/yours/{links.token_of(secret_box, job_id, client_id)}",
-        )
-        for client_id in found[:limit]
-    ]
+    link = links_to("yours", service.settings, job_id)
+    shown = [ClientLink(client_id=one, link=link(one)) for one in found[:limit]]
     more = len(found) > limit
     return Page(data=shown, next_cursor=encode_cursor(shown[-1].client_id) if more else None)
