@@ -70,18 +70,12 @@ screens: $(READY) ## take the README's screenshots anew, into docs/screens
 bench: $(READY) $(OTHERS) ## measure, beside other queues and engines: prints a table (ARGS="--keep": into docs/benchmarks)
 	@PYTHONPATH=tests $(BIN)/python -m benchmarks $(ARGS)
 
-$(OTHERS) $(GENERATORS): .venv-%/.synced: uv.lock pyproject.toml .ci/uv
-	@echo 'Installing what only the group $* needs into .venv-$*'
+# The image's has what runs the service; each other, what only its group needs.
+$(OTHERS) $(GENERATORS) $(IMAGE): .venv-%/.synced: uv.lock pyproject.toml .ci/uv
+	@echo 'Installing what $* needs into .venv-$*'
 	@.venv-$*/bin/python -c '' 2>/dev/null || $(UV) venv --quiet --clear --python '$(PYTHON)' .venv-$*
-	@$(UV) export --quiet --frozen --only-group $* --output-file .venv-$*/requirements.txt >/dev/null
+	@$(UV) export --quiet --frozen $(if $(filter image,$*),--no-dev --no-emit-project,--only-group $*) --output-file .venv-$*/requirements.txt >/dev/null
 	@$(UV) pip sync --quiet --python .venv-$*/bin/python --require-hashes .venv-$*/requirements.txt
-	@touch $@
-
-$(IMAGE): uv.lock pyproject.toml .ci/uv
-	@echo 'Installing what the image has into .venv-image'
-	@.venv-image/bin/python -c '' 2>/dev/null || $(UV) venv --quiet --clear --python '$(PYTHON)' .venv-image
-	@$(UV) export --quiet --frozen --no-dev --no-emit-project --output-file .venv-image/requirements.txt >/dev/null
-	@$(UV) pip sync --quiet --python .venv-image/bin/python --require-hashes .venv-image/requirements.txt
 	@touch $@
 
 sbom: $(READY) $(IMAGE) ## list what the image holds, with licences, into dist/sbom.cdx.json (CycloneDX)
