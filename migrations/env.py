@@ -16,6 +16,7 @@ from app.db.core.pools import UNNAMED_STATEMENTS
 from app.db.tables.administration import administration
 from app.db.tables.messages import messages
 from app.db.tables.pages import public_pages
+from app.db.tables.personal import former_contacts
 from app.db.tables.webhooks import webhook_endpoints
 
 # With every table: the others are what these build on.
@@ -23,6 +24,7 @@ metadata = webhook_endpoints.metadata
 assert messages.metadata is metadata
 assert administration.metadata is metadata
 assert public_pages.metadata is metadata
+assert former_contacts.metadata is metadata
 _PATIENCE_SECONDS = 30.0
 _ADVISORY_LOCK = 0x62756C6B  # "bulk"
 

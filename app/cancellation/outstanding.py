@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.db.core.engine import Database
-from app.db.jobs import job_sessions, jobs
+from app.db.jobs import job_sessions, jobs, named_clients
 from app.db.refunds import outstanding
 from app.domain.nouns.cancellations import ClientContact, Refund, SessionOfJob
 
@@ -71,11 +71,11 @@ async def refunds(
         NotFound: no such job.
     """
     async with db.snapshot() as conn:
-        await jobs.existing(conn, business_id, job_id)
+        job = await jobs.existing(conn, business_id, job_id)
         found = await outstanding.page(
             conn, job_id, is_a_persons=is_a_persons, after_id=after_id, limit=limit
         )
-        contacts = await outstanding.contacts(conn, business_id, [one.client_id for one in found])
+        contacts = await named_clients.contacts(conn, job, {one.client_id for one in found})
         sessions = await job_sessions.named(conn, job_id, [one.session_id for one in found])
     return [
         Outstanding(one, sessions[one.session_id], contacts.get(one.client_id)) for one in found

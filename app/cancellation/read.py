@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from app.cancellation.expand import choose_until
 from app.db.core.engine import Database
-from app.db.jobs import job_sessions, job_versions, jobs
+from app.db.jobs import job_sessions, job_versions, jobs, named_clients
 from app.db.jobs.acceptances import Outcome
 from app.db.jobs.entitlement_totals import LineGroup
 from app.db.jobs.job import Job
@@ -220,13 +220,14 @@ async def refund(db: Database, business_id: str, job_id: str, refund_id: str) ->
         NotFound: no such job or refund.
     """
     async with db.snapshot() as conn:
-        await jobs.existing(conn, business_id, job_id)
+        job = await jobs.existing(conn, business_id, job_id)
         found = await refund_pages.one(conn, job_id, refund_id)
         if found is None:
             raise NotFound("refund")
         session = await job_sessions.one(conn, job_id, found.session_id)
-        client = await refund_pages.client_of(conn, business_id, found.client_id)
-        return RefundView(found, session, client, await history.changes_of_refund(conn, refund_id))
+        contacts = await named_clients.contacts(conn, job, {found.client_id})
+        changes = await history.changes_of_refund(conn, refund_id)
+        return RefundView(found, session, contacts.get(found.client_id), changes)
 
 
 def _choices(job: Job, asked: int, chosen: Mapping[str, int]) -> JobChoices | None:

@@ -18,7 +18,7 @@ from app.cancellation.audit.read_ahead import read_ahead
 from app.cancellation.audit.workbook import Workbook
 from app.cancellation.owed import lines
 from app.db.core.engine import Database
-from app.db.jobs import audit_rows, jobs
+from app.db.jobs import audit_rows, jobs, named_clients
 from app.db.jobs.job import Job
 from app.domain.owed.terms import first_form
 from app.domain.owed.terms_document import terms_of
@@ -85,7 +85,10 @@ async def _lines(
     async with db.export() as conn:
         job = await jobs.existing(conn, business_id, job_id)
         yield csv_cells.header(bom=bom)
-        for source in _sources(job, as_accepted=as_accepted, has_maps=db.is_postgresql):
+        changed = await named_clients.have_changed(conn, job)
+        for source in _sources(
+            job, as_accepted=as_accepted, has_maps=db.is_postgresql, clients_changed=changed
+        ):
             async with aclosing(
                 _copy(conn, source) if db.is_postgresql else _select(conn, source)
             ) as chunks:
@@ -108,7 +111,10 @@ async def _workbook(db: Database, business_id: str, job_id: str) -> AsyncIterato
     book = Workbook()
     async with db.export() as conn:
         job = await jobs.existing(conn, business_id, job_id)
-        for source in _sources(job, as_accepted=False, has_maps=db.is_postgresql):
+        changed = await named_clients.have_changed(conn, job)
+        for source in _sources(
+            job, as_accepted=False, has_maps=db.is_postgresql, clients_changed=changed
+        ):
             async with conn.stream(audit_rows.unescaped(source)) as rows:
                 async for part in rows.partitions(_ROWS_AT_ONCE):
                     if chunk := await asyncio.to_thread(book.add, part):
@@ -116,7 +122,9 @@ async def _workbook(db: Database, business_id: str, job_id: str) -> AsyncIterato
     yield await asyncio.to_thread(book.end)
 
 
-def _sources(job: Job, *, as_accepted: bool, has_maps: bool) -> Iterator[audit_rows.Lines]:
+def _sources(
+    job: Job, *, as_accepted: bool, has_maps: bool, clients_changed: bool
+) -> Iterator[audit_rows.Lines]:
     """The audit's lines, as queries of some thousand lines each.
 
     So none outlasts a statement's time, however large the job is.
@@ -132,14 +140,16 @@ def _sources(job: Job, *, as_accepted: bool, has_maps: bool) -> Iterator[audit_r
             by_terms=job.terms is not None,
             tells_clients=audit_rows.tells_clients(job),
             at_once=has_maps and audit_rows.statuses_at_once(job, positions),
+            clients_changed=clients_changed,
             as_accepted=as_accepted,
             first_form=form,
         )
     to_return = lines.lines_of_job(job)
     for positions in _parts(written, job.accepted_sessions):
-        yield audit_rows.planned_lines(job, positions, to_return).params(
-            lines.parameters(job, positions)
+        planned = audit_rows.planned_lines(
+            job, positions, to_return, clients_changed=clients_changed
         )
+        yield planned.params(lines.parameters(job, positions))
     yield audit_rows.unbooked_lines(job_id, as_accepted=as_accepted)
 
 

@@ -14,11 +14,13 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 from app.db.core.refund_ranges import in_sessions
+from app.db.jobs import named_clients
 from app.db.jobs.ceilings import is_owed
 from app.db.jobs.entitlements import is_counted
 from app.db.jobs.job import Job
+from app.db.jobs.named_clients import NamedClients
 from app.db.messages import pages
-from app.db.tables import bookings, clients, job_overrides, job_sessions, jobs, refunds
+from app.db.tables import bookings, job_overrides, job_sessions, jobs, refunds
 from app.domain.messages.settings import MessageTerms, ToldBy
 from app.domain.money import DECIMALS_0, DECIMALS_3, DECIMALS_4
 from app.domain.refund_ids import LAST, milliseconds
@@ -172,7 +174,12 @@ async def settled_lines(
 ) -> list[SettledLine]:
     """Lines of the job with an outcome numbered above `after_seq`, in that order."""
     query = (
-        refund_lines(job.id, by_terms=job.terms is not None, tells_clients=tells_clients(job))
+        refund_lines(
+            job.id,
+            by_terms=job.terms is not None,
+            tells_clients=tells_clients(job),
+            clients_changed=await named_clients.have_changed(conn, job),
+        )
         .add_columns(refunds.c.outcome_seq)
         .where(refunds.c.outcome_seq > after_seq)
         .order_by(None)
@@ -202,6 +209,7 @@ def refund_lines(
     by_terms: bool = False,
     tells_clients: bool = False,
     at_once: bool = False,
+    clients_changed: bool = False,
     as_accepted: bool = False,
     first_form: RefundForm = RefundForm.ORIGINAL,
 ) -> Lines:
@@ -209,27 +217,25 @@ def refund_lines(
 
     They come in the order of the rows. `by_terms`: the job has terms, and so may have overrides.
     `tells_clients`: it has messages for them, whose statuses are read `at_once` or line by line.
+    `clients_changed`: some are called otherwise since its acceptance.
     With `as_accepted`, as before anything was done: there were first legs only, and those of which
     clients have chosen since were to come back in the `first_form`.
     """
     accepted = _accepted(job_id, positions)
     asked_as = first_form if as_accepted else None
-    source = (
-        refunds.join(
-            accepted,
-            sa.and_(
-                accepted.c.job_id == refunds.c.job_id, accepted.c.session_id == refunds.c.session_id
-            ),
-        )
-        .join(jobs, jobs.c.id == refunds.c.job_id)
-        .outerjoin(clients, _client_of(refunds))
-    )
+    source = refunds.join(
+        accepted,
+        sa.and_(
+            accepted.c.job_id == refunds.c.job_id, accepted.c.session_id == refunds.c.session_id
+        ),
+    ).join(jobs, jobs.c.id == refunds.c.job_id)
     if by_terms:
         source = source.outerjoin(job_overrides, _override_of(refunds, refunds.c.job_id))
+    named = named_clients.join(source, refunds, changed=clients_changed)
     return (
         sa.select(
             *_session_cells(accepted),
-            *_booking_cells(refunds),
+            *_booking_cells(refunds, named),
             sa.cast(refunds.c.id, _TEXT).label("refund_id"),
             *_money_cells(refunds),
             *(_cells_at_acceptance() if as_accepted else _cells_now()),
@@ -246,7 +252,7 @@ def refund_lines(
                 refunds, job_id if tells_clients and not as_accepted else None, at_once=at_once
             ),
         )
-        .select_from(source)
+        .select_from(named.joined)
         .where(
             refunds.c.job_id == job_id,
             in_sessions(refunds.c.id, job_id, positions),
@@ -307,7 +313,9 @@ def _cells_at_acceptance() -> tuple[sa.ColumnElement[Any], ...]:
     )
 
 
-def planned_lines(job: Job, positions: range, lines: sa.Subquery) -> Lines:
+def planned_lines(
+    job: Job, positions: range, lines: sa.Subquery, *, clients_changed: bool = False
+) -> Lines:
     """A line for each of `lines` whose refund row is yet to be written.
 
     It has the id that the row will have. `lines` are made by `entitlements`, of the job's sessions
@@ -322,18 +330,17 @@ def planned_lines(job: Job, positions: range, lines: sa.Subquery) -> Lines:
         lines.c.line_no,
     )
     skipped = lines.c.skip_reason.is_not(None)
-    source = (
-        sa.join(lines, accepted, accepted.c.session_id == lines.c.session_id)
-        .join(jobs, jobs.c.id == accepted.c.job_id)
-        .outerjoin(clients, _client_of(lines))
+    source = sa.join(lines, accepted, accepted.c.session_id == lines.c.session_id).join(
+        jobs, jobs.c.id == accepted.c.job_id
     )
     by_terms = job.terms is not None
     if by_terms:
         source = source.outerjoin(job_overrides, _override_of(lines, accepted.c.job_id))
+    named = named_clients.join(source, lines, changed=clients_changed)
     return (
         sa.select(
             *_session_cells(accepted),
-            *_booking_cells(lines),
+            *_booking_cells(lines, named),
             sa.cast(refund_id, _TEXT).label("refund_id"),
             *_money_cells(lines),
             sa.case(
@@ -356,7 +363,7 @@ def planned_lines(job: Job, positions: range, lines: sa.Subquery) -> Lines:
             # Messages are made with the last of the rows: of these lines there is none yet.
             _EMPTY.label("message_status"),
         )
-        .select_from(source)
+        .select_from(named.joined)
         .order_by(refund_id)  # the order that the rows will have
     )
 
@@ -405,12 +412,6 @@ def unbooked_lines(job_id: str, *, as_accepted: bool = False) -> Lines:
     )
 
 
-def _client_of(source: sa.FromClause) -> sa.ColumnElement[bool]:
-    return sa.and_(
-        clients.c.business_id == source.c.business_id, clients.c.id == source.c.client_id
-    )
-
-
 def _session_cells(source: sa.FromClause) -> tuple[sa.ColumnElement[str], ...]:
     return (
         sa.cast(source.c.job_id, _TEXT).label("job_id"),
@@ -422,12 +423,12 @@ def _session_cells(source: sa.FromClause) -> tuple[sa.ColumnElement[str], ...]:
     )
 
 
-def _booking_cells(source: sa.FromClause) -> tuple[sa.ColumnElement[str], ...]:
+def _booking_cells(source: sa.FromClause, named: NamedClients) -> tuple[sa.ColumnElement[str], ...]:
     return (
         source.c.booking_id.label("booking_id"),
         source.c.client_id.label("client_id"),
-        _cell(clients.c.name).label("client_name"),
-        _cell(clients.c.email).label("client_email"),
+        _cell(named.name).label("client_name"),
+        _cell(named.email).label("client_email"),
     )
 
 

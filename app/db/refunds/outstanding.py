@@ -4,17 +4,15 @@ A client stands where the worst of their refunds does: one that needs a person, 
 under way, counts before all that has come back.
 """
 
-from collections.abc import Mapping, Sequence
 from enum import IntEnum
 from typing import Final, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.db.core.dialect import in_list
 from app.db.refunds.refund import REFUNDS, refund_of
-from app.db.tables import clients, refunds
-from app.domain.nouns.cancellations import ClientContact, Refund
+from app.db.tables import refunds
+from app.domain.nouns.cancellations import Refund
 from app.domain.statuses import NEEDS_A_PERSON, OPEN, WAIVED, Method, RefundStatus
 
 
@@ -86,13 +84,3 @@ async def page(
         query = query.where(refunds.c.id > after_id)
     rows = await conn.execute(query.order_by(refunds.c.id).limit(limit))
     return [refund_of(*row) for row in rows.all()]
-
-
-async def contacts(
-    conn: AsyncConnection, business_id: str, client_ids: Sequence[str]
-) -> Mapping[str, ClientContact]:
-    """Names and e-mail addresses of those of these clients that the business still has."""
-    query = sa.select(clients.c.id, clients.c.name, clients.c.email)
-    query = query.where(clients.c.business_id == business_id, in_list(clients.c.id, client_ids))
-    rows = await conn.execute(query)
-    return {client_id: ClientContact(name, email) for client_id, name, email in rows.all()}

@@ -5,8 +5,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.core.refund_ranges import in_sessions
 from app.db.refunds.refund import REFUNDS, refund_of
-from app.db.tables import clients, job_sessions, refunds
-from app.domain.nouns.cancellations import ClientContact, Refund
+from app.db.tables import job_sessions, refunds
+from app.domain.nouns.cancellations import Refund
 from app.domain.refund_ids import LAST
 from app.domain.statuses import RefundStatus
 
@@ -54,16 +54,6 @@ async def one(conn: AsyncConnection, job_id: str, refund_id: str) -> Refund | No
     query = REFUNDS.where(refunds.c.id == refund_id, refunds.c.job_id == job_id)
     row = (await conn.execute(query)).one_or_none()
     return None if row is None else refund_of(*row)
-
-
-async def client_of(
-    conn: AsyncConnection, business_id: str, client_id: str
-) -> ClientContact | None:
-    """The name and e-mail address of a client."""
-    query = sa.select(clients.c.name, clients.c.email)
-    query = query.where(clients.c.business_id == business_id, clients.c.id == client_id)
-    row = (await conn.execute(query)).one_or_none()
-    return None if row is None else ClientContact(*row)
 
 
 async def settled_since(

@@ -1,6 +1,6 @@
 """Clients: the people who book.
 
-Names and e-mail addresses leave this service in the audit CSV only.
+What a client was called is kept beside, for the audits of jobs that were accepted until then.
 """
 
 from collections.abc import Collection, Mapping
@@ -10,9 +10,10 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.core.bulk_insert import insert_many
-from app.db.core.dialect import in_list
+from app.db.core.dialect import clock, in_list
 from app.db.core.driver import Connection, fetch
-from app.db.tables import clients
+from app.db.tables import clients, jobs
+from app.db.tables.personal import former_contacts
 from app.domain.nouns.schedule import ClientFacts, ClientRow
 
 _FACTS: Final = tuple(clients.c[name] for name in ClientFacts._fields)
@@ -86,6 +87,7 @@ async def write(
     conn: AsyncConnection, business_id: str, changed: Mapping[str, ClientFacts]
 ) -> None:
     """Create or replace clients, deleted ones too."""
+    await _keep_former(conn, business_id, changed)
     await insert_many(
         conn,
         clients,
@@ -94,3 +96,29 @@ async def write(
         [(id_, *facts) for id_, facts in sorted(changed.items())],
         replacing=(*ClientFacts._fields, "deleted_at"),
     )
+
+
+async def _keep_former(
+    conn: AsyncConnection, business_id: str, changed: Mapping[str, ClientFacts]
+) -> None:
+    """Keep what those were called who are called otherwise now, where a job may name them."""
+    if not changed:
+        return
+    c = clients.c
+    has_jobs = sa.exists().where(jobs.c.business_id == business_id)
+    query = (
+        sa.select(c.id, c.name, c.email)
+        .where(c.business_id == business_id, in_list(c.id, changed), has_jobs)
+        .order_by(c.id)
+        # Whoever changes one of them at once is waited for: theirs is what was before.
+        .with_for_update(key_share=True, of=clients)
+    )
+    former = [
+        (id_, name, email)
+        for id_, name, email in await conn.execute(query)
+        if (name, email) != changed[id_][:2]
+    ]
+    if former:
+        constants = {"business_id": business_id, "changed_at": await clock(conn)}
+        columns = ("client_id", "name", "email")
+        await insert_many(conn, former_contacts, constants, columns, former)
