@@ -46,6 +46,7 @@ from app.api.messages import (
 from app.api.openapi import describe
 from app.api.pages import outbox_pages, pages, problem_pages
 from app.api.platform import administration_routes, business_routes
+from app.api.privacy import privacy_routes
 from app.api.query import known_parameters
 from app.api.schedule import page_routes, public_routes, schedule_routes
 from app.api.sign_ins import logout_route, sign_in_routes
@@ -84,6 +85,10 @@ _TAGS: Final = [
     {
         "name": "schedule",
         "description": "Sessions, bookings and clients, as the booking platform keeps them.",
+    },
+    {
+        "name": "privacy",
+        "description": "Clients' personal data: all that is held of one, as one document.",
     },
     {
         "name": "public",
@@ -204,6 +209,7 @@ def _routes() -> Sequence[BaseRoute]:
         terms_routes,
         limit_routes,
         schedule_routes,
+        privacy_routes,
         public_routes,
         page_routes,
         choice_routes,

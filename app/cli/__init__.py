@@ -3,9 +3,10 @@
 No decision about a booking or a refund is made here.
 
 `terminal` is how commands speak, `records` brings the schema up to date and checks the books,
-`businesses` looks after businesses, `keys` says who may call, `accounts` whose accounts are asked,
-`messages` hears what comes back, `secrets` changes the key that secrets are kept with,
-`configuration` says what is set, `servers` runs the processes, and `demo` runs all at once.
+`businesses` looks after businesses, `clients` after what is held of a client, `keys` says who may
+call, `accounts` whose accounts are asked, `messages` hears what comes back, `secrets` changes the
+key that secrets are kept with, `configuration` says what is set, `servers` runs the processes, and
+`demo` runs all at once.
 """
 
 from importlib.metadata import version as installed_version
@@ -16,6 +17,7 @@ import typer
 from app.cli import (
     accounts,
     businesses,
+    clients,
     configuration,
     demo,
     imports,
@@ -41,6 +43,7 @@ cli = typer.Typer(
     rich_markup_mode=None,
 )
 business = typer.Typer(help="Businesses (tenants).", no_args_is_help=True)
+of_clients = typer.Typer(help="What is held of a client.", no_args_is_help=True)
 keys = typer.Typer(help="API keys.", no_args_is_help=True)
 mail = typer.Typer(help="Messages to clients and staff.", no_args_is_help=True)
 
@@ -78,6 +81,7 @@ cli.command("verify")(records.verify)
 cli.command("reencrypt")(secrets.reencrypt)
 cli.command("reseal", hidden=True)(secrets.reencrypt)  # its first name, in people's scripts
 cli.add_typer(business, name="business")
+cli.add_typer(of_clients, name="clients")
 cli.add_typer(keys, name="keys")
 cli.add_typer(mail, name="messages")
 business.command("create")(businesses.create_business)
@@ -87,6 +91,7 @@ business.command("set")(businesses.set_business)
 business.command("limits")(businesses.limits)
 business.command("stripe")(accounts.stripe)
 business.command("upstream")(accounts.upstream)
+of_clients.command("export")(clients.export_client)
 keys.command("create")(key_commands.create_key)
 keys.command("list")(key_commands.list_keys)
 keys.command("rotate")(key_commands.rotate_key)

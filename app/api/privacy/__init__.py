@@ -1,0 +1,1 @@
+"""Clients' personal data over HTTP."""

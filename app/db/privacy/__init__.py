@@ -1,0 +1,1 @@
+"""What is held of one client, in whichever table; it stands on every other wing's tables."""
