@@ -19,6 +19,7 @@ from app.db.core.engine import Database
 from app.db.core.outage import DATABASE_ERRORS, is_outage
 from app.lanes import start
 from app.messages import deliver as messages
+from app.meters import round_ended
 from app.queue import ArqQueue, LocalQueue
 from app.refunds import verify
 from app.refunds.runtime import Runtime
@@ -237,8 +238,10 @@ async def keep_running(service: Service, stopping: asyncio.Event) -> None:
         service.woken.clear()
         try:
             seconds = await _round(service, stopping)
+            round_ended(service.name, failed=False)
         except Exception as error:  # noqa: BLE001 - the worker's edge: what is away comes back
             log.warning(service.failed, service=service.name, error=type(error).__name__)
+            round_ended(service.name, failed=True)
             seconds = None
         await _pause(service, stopping, service.every_seconds if seconds is None else seconds)
     if service.tasks:

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from app.operators.exposition import MEDIA_TYPE, exposition, may_read
+from app.operators.exposition import MEDIA_TYPE, Role, exposition, may_read
 from app.refunds.runtime import Runtime
 from app.serving import listen, served
 
@@ -43,7 +43,7 @@ def _app(runtime: Runtime) -> Starlette:
         host = None if request.client is None else request.client.host
         if not may_read(request.headers, host, runtime.settings):
             return PlainTextResponse("There is no such page.", status_code=404)
-        told = await exposition(runtime.db, runtime.settings)
+        told = await exposition(runtime.db, runtime.settings, Role.WORKER, runtime.paces)
         return Response(told, media_type=MEDIA_TYPE)
 
     return Starlette(routes=[Route("/livez", livez), Route("/metrics", metrics)])

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request, Response
 
 from app.api.dependencies import Service
 from app.errors import NotFound
-from app.operators.exposition import MEDIA_TYPE, exposition, may_read
+from app.operators.exposition import MEDIA_TYPE, Role, exposition, may_read
 
 router = APIRouter()
 
@@ -18,4 +18,7 @@ async def metrics(request: Request, service: Service) -> Response:
     host = None if request.client is None else request.client.host
     if not may_read(request.headers, host, service.settings):
         raise NotFound("page")
-    return Response(await exposition(service.db, service.settings), media_type=MEDIA_TYPE)
+    role = Role.EMBEDDED if service.settings.embedded else Role.API
+    paces = None if service.runtime is None else service.runtime.paces
+    told = await exposition(service.db, service.settings, role, paces)
+    return Response(told, media_type=MEDIA_TYPE)

@@ -31,6 +31,7 @@ from app.lanes.way import Came, Way
 from app.messages import retries
 from app.messages.compose.mime import UnsendableAddressError
 from app.messages.mails import MailOffice, mail_of
+from app.meters import message_tried
 
 log = structlog.get_logger()
 
@@ -85,6 +86,9 @@ async def _claim(context: MessageContext, business_id: str, most: int) -> list[A
 async def _record(db: Database, business_id: str, rows: Sequence[TryRow]) -> None:
     async with db.write() as conn:
         await attempts.record(conn, business_id, rows)
+    for row in rows:
+        if row.counted or row.status is not MessageStatus.PENDING:  # else it was given back
+            message_tried(row.status)
 
 
 async def _send(context: MessageContext, business_id: str, one: AddressedMessage) -> Came[TryRow]:

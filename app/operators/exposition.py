@@ -8,6 +8,7 @@ import hmac
 import platform
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from importlib.metadata import version
 from typing import Final
 
@@ -17,23 +18,47 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from app.config.settings import Settings
+from app.db.core.due_keys import MAX_COUNTED, Backlog
 from app.db.core.engine import Connections, Database
 from app.db.core.outage import DATABASE_ERRORS, is_outage
 from app.db.schema import newest_version
 from app.domain.statuses import IN_PROCESS, DisabledBecause, EndpointStatus
+from app.gateways.outcomes import UpstreamMethod
 from app.operators.service_state import RULES, ServiceState, service_state
+from app.refunds.pacing.paces import Paces
 
 log = structlog.get_logger()
 
 MEDIA_TYPE: Final = CONTENT_TYPE_LATEST
 _PATIENCE_SECONDS: Final = 3.0
 _LOOPBACK: Final = {"127.0.0.1", "::1"}
+# Name after the upstream's, what it says, and the field of the pace.
+_OF_PACE: Final = (
+    ("businesses", "Businesses whose refunds this process calls for now.", "businesses"),
+    ("calls_in_flight", "Calls that are under way.", "in_flight"),
+    ("breakers_open", "Businesses whose calls wait, or go one at a time.", "breakers_open"),
+    ("paced_accounts", "Accounts that have a rate; all others are not limited.", "paced_accounts"),
+    ("paced_calls_per_second", "Calls that those accounts may have of this process.", "per_second"),
+)
 
 
-async def exposition(db: Database, settings: Settings) -> bytes:
-    """This process's metrics and the whole service's, in the format that the scraper reads."""
+class Role(StrEnum):
+    """What a process is for."""
+
+    API = "api"
+    WORKER = "worker"
+    EMBEDDED = "embedded"  # both
+
+
+async def exposition(db: Database, settings: Settings, role: Role, paces: Paces | None) -> bytes:
+    """This process's metrics and the whole service's, in the format that the scraper reads.
+
+    `paces` are its own; None: it calls no upstream.
+    """
     registry = CollectorRegistry()
-    registry.register(_Process(db.connections, test_mode=settings.test_mode))
+    registry.register(_Process(db.connections, role, test_mode=settings.test_mode))
+    if paces is not None:
+        registry.register(_Pace(paces))
     registry.register(_Service(await _state(db)))
     return generate_latest(REGISTRY) + generate_latest(registry)
 
@@ -68,15 +93,18 @@ class _Process(Collector):
     """What this process knows of itself at one scrape."""
 
     connections: Connections
+    role: Role
     test_mode: bool
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         build = GaugeMetricFamily(
             "bulk_cancel_build_info",
             "1, with what this process is built of.",
-            labels=["version", "schema", "python"],
+            labels=["version", "schema", "python", "role"],
         )
-        build.add_metric([version("bulk-cancel"), newest_version(), platform.python_version()], 1)
+        build.add_metric(
+            [version("bulk-cancel"), newest_version(), platform.python_version(), self.role], 1
+        )
         yield build
         yield GaugeMetricFamily(
             "bulk_cancel_database_connections_in_use",
@@ -93,6 +121,21 @@ class _Process(Collector):
             "1 while the sandbox answers instead of payment and credit services: no money moves.",
             value=float(self.test_mode),
         )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Pace(Collector):
+    """How fast this process calls each upstream."""
+
+    paces: Paces
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        now = {method: self.paces.at_upstream(method) for method in UpstreamMethod}
+        for name, said, field in _OF_PACE:
+            family = GaugeMetricFamily(f"bulk_cancel_upstream_{name}", said, labels=["upstream"])
+            for method, pace in now.items():
+                family.add_metric([method], getattr(pace, field))
+            yield family
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -145,3 +188,27 @@ def _of_state(state: ServiceState) -> Iterator[GaugeMetricFamily]:
     for word in (EndpointStatus.ENABLED, *DisabledBecause):
         endpoints.add_metric([word], state.endpoints.get(word, 0))
     yield endpoints
+    refunds = GaugeMetricFamily(
+        "bulk_cancel_refunds_due",
+        "Refunds of running jobs that wait for a worker; of each job at most "
+        f"{MAX_COUNTED:,} are counted.",
+        labels=["upstream"],
+    )
+    for method, backlog in state.refunds.items():
+        refunds.add_metric([method], backlog.due)
+    yield refunds
+    yield from _of_backlog("webhook_deliveries", "endpoint", state.deliveries)
+    yield from _of_backlog("messages", "business", state.messages)
+
+
+def _of_backlog(what: str, key: str, backlog: Backlog) -> Iterator[GaugeMetricFamily]:
+    yield GaugeMetricFamily(
+        f"bulk_cancel_{what}_due",
+        f"Those that wait for a worker; of each {key} at most {MAX_COUNTED:,} are counted.",
+        value=backlog.due,
+    )
+    yield GaugeMetricFamily(
+        f"bulk_cancel_{what}_overdue_seconds",
+        "How late the one is that has waited longest.",
+        value=backlog.overdue_seconds,
+    )

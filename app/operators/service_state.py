@@ -1,4 +1,4 @@
-"""What the database says of the service's books, jobs and endpoints.
+"""What the database says of the service's books, jobs, endpoints, and of what is due.
 
 So every process tells the same of all workers. It names no business.
 """
@@ -8,10 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from app.db.core.due_keys import Backlog
 from app.db.core.engine import Database
 from app.db.invariants import CheckScope, invariants, last_check
 from app.db.jobs import jobs
-from app.db.webhooks import endpoints
+from app.db.messages import claims as messages
+from app.db.refunds import refunds
+from app.db.webhooks import deliveries, endpoints
+from app.gateways.outcomes import UpstreamMethod
 
 # The codes of the rules that the books are checked by.
 RULES: Final = tuple(invariant.code for invariant in invariants(CheckScope(), overdue_seconds=0))
@@ -26,6 +30,9 @@ class ServiceState:
     open_jobs: Mapping[str, int]  # that have not ended, by status
     next_due_in: float | None  # seconds until some job is due; 0 or less: one is; None: none
     endpoints: Mapping[str, int]  # by state: `enabled`, or why they are disabled
+    refunds: Mapping[UpstreamMethod, Backlog]
+    deliveries: Backlog
+    messages: Backlog
 
 
 async def service_state(db: Database) -> ServiceState:
@@ -38,4 +45,7 @@ async def service_state(db: Database) -> ServiceState:
             await jobs.open_by_status(conn),
             await jobs.next_due_in(conn),
             await endpoints.count_by_state(conn),
+            {method: await refunds.count_due(conn, method) for method in UpstreamMethod},
+            await deliveries.count_due(conn),
+            await messages.count_due(conn),
         )

@@ -3,6 +3,7 @@
 Every outcome received is in the next commit.
 """
 
+from collections import Counter
 from functools import partial
 from typing import Final
 
@@ -19,6 +20,7 @@ from app.domain.refund_update import RefundUpdate
 from app.domain.statuses import JobStatus
 from app.fault_points import Step
 from app.gateways.outcomes import UpstreamMethod
+from app.meters import job_ended, refunds_recorded
 from app.refunds.runtime import Runtime
 
 log = structlog.get_logger()
@@ -29,7 +31,10 @@ _AT_REST: Final = frozenset(
 )
 
 
-class GroupCommit(GroupCommitter[Recorded]):
+_Outcome = tuple[ClaimedRefund, RefundUpdate]
+
+
+class GroupCommit(GroupCommitter[_Outcome]):
     """Collects updates of one job from many calls and writes them in groups.
 
     Leaving the block writes the rest.
@@ -40,20 +45,25 @@ class GroupCommit(GroupCommitter[Recorded]):
 
     def add_update(self, claimed: ClaimedRefund, update: RefundUpdate) -> None:
         """Have this update written in the next group."""
-        self.add(Recorded(claimed.id, claimed.epoch, update, claimed.leg))
+        self.add((claimed, update))
 
 
-async def _record(runtime: Runtime, job_id: str, group: list[Recorded]) -> None:
+async def _record(runtime: Runtime, job_id: str, group: list[_Outcome]) -> None:
     heartbeat = runtime.settings.lease_seconds
     # A refusal and the leg that follows it are in one commit: with the one alone, nobody would
     # have the line in hand.
-    has_next_leg = any(one.update.next_leg is not None for one in group)
+    has_next_leg = any(update.next_leg is not None for _, update in group)
+    recorded = [Recorded(one.id, one.epoch, update, one.leg) for one, update in group]
     async with runtime.db.write(Step.NEXT_LEG if has_next_leg else Step.RECORD) as conn:
-        changed = await outcomes.record(
-            conn, job_id, group, actor="worker", heartbeat_seconds=heartbeat
+        ids = await outcomes.record(
+            conn, job_id, recorded, actor="worker", heartbeat_seconds=heartbeat
         )
+    changed = set(ids)
     if len(changed) != len(group):
         log.warning("refund.fenced", job_id=job_id, outcomes=len(group) - len(changed))
+    came_to = Counter((one.upstream, update.status) for one, update in group if one.id in changed)
+    for (upstream, status), count in came_to.items():
+        refunds_recorded(upstream, status, count)
 
 
 async def settle_job(runtime: Runtime, job_id: str) -> float | None:
@@ -72,9 +82,11 @@ async def settle_job(runtime: Runtime, job_id: str) -> float | None:
         if due_in is not None:
             await jobs.update(conn, job_id, due_at=jobs.seconds_from_now(max(due_in, 0.0)))
             return due_in
-        if job.due_at is not None:
-            status = await completion.end(conn, job.business_id, job_id)
-            log.info("job.ended", job_id=job_id, status=status)
+        if job.due_at is None:
+            return None
+        status = await completion.end(conn, job.business_id, job_id)
+    log.info("job.ended", job_id=job_id, status=status)
+    job_ended(status)
     return None
 
 

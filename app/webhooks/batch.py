@@ -19,6 +19,7 @@ from app.db.webhooks.events import Event
 from app.domain.events import EventType
 from app.domain.statuses import DisabledBecause, EndpointStatus
 from app.encryption import SecretBox, Undecryptable
+from app.meters import webhook_attempted
 from app.webhooks import retries
 from app.webhooks.addresses import AddressPolicy, Resolver
 
@@ -94,12 +95,12 @@ def _opened(
 
 async def record(db: Database, endpoint_id: str, group: Sequence[AttemptRow]) -> None:
     """Write a group of one endpoint's attempts, and what they say of the endpoint."""
+    made = [one for one in group if one.milliseconds is not None]
     async with db.write() as conn:
         endpoint = await endpoints.hold(conn, endpoint_id)
         if endpoint is None:
             return  # deleted meanwhile, with all its deliveries
         await attempts.record(conn, group)
-        made = [one for one in group if one.milliseconds is not None]
         because = None
         # Ignore a 410 from a URL that the endpoint no longer has.
         if any(retries.is_gone(one.status_code) and one.url == endpoint.url for one in made):
@@ -118,3 +119,5 @@ async def record(db: Database, endpoint_id: str, group: Sequence[AttemptRow]) ->
             )
             await events.publish(conn, endpoint.business_id, [event])
             log.warning("webhook_endpoint.disabled", endpoint_id=endpoint_id, because=because)
+    for one in made:
+        webhook_attempted(delivered=one.delivered, seconds=(one.milliseconds or 0) / 1000)

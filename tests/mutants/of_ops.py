@@ -12,6 +12,8 @@ RECEIVERS = "tests/integration/webhooks/test_receivers.py"
 SHARED_REDIS = "tests/integration/test_shared_redis.py"
 LENGTHS = "tests/integration/test_lengths.py"
 SERVICES = "tests/unit/test_services.py"
+BACKLOG = "tests/integration/test_backlog.py"
+METRICS = "tests/integration/test_metrics.py"
 TEST_MODE = "tests/integration/test_test_mode.py"
 
 PRODUCTION = "tests/unit/test_production.py"
@@ -354,5 +356,26 @@ DEFECTS: tuple[Defect, ...] = (
         "if connection.driver_connection.is_closed():",
         "if False:",
         "tests/integration/test_database_outages.py::test_a_connection_that_has_ended_is_given_to_nobody",
+    ),
+    defect(
+        "what is due later is counted as due",
+        "app/db/core/due_keys.py",
+        "    is_due = sa.and_(is_of(counted.c.key), due_at <= now)\n",
+        "    is_due = sa.and_(is_of(counted.c.key), due_at.is_not(None))\n",
+        BACKLOG,
+    ),
+    defect(
+        "a long backlog is counted to its end",
+        "app/db/core/due_keys.py",
+        ".where(is_due).limit(MAX_COUNTED)",
+        ".where(is_due)",
+        BACKLOG,
+    ),
+    defect(
+        "outcomes that changed nothing are counted",
+        "app/refunds/settle.py",
+        " for one, update in group if one.id in changed)",
+        " for one, update in group)",
+        METRICS,
     ),
 )

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.aside import aside
 from app.db.core.dialect import clock, in_list, is_one_of, later, now
-from app.db.core.due_keys import keys_with_due
+from app.db.core.due_keys import Backlog, backlog, keys_with_due
 from app.db.messages import contacts, frozen_facts, of_businesses, told_facts
 from app.db.messages.contacts import Contact
 from app.db.messages.editions import concerns_its_client
@@ -88,6 +88,12 @@ async def due_businesses(conn: AsyncConnection) -> list[str]:
         .order_by(first_due_at)
     )
     return list((await conn.execute(query)).scalars())
+
+
+async def count_due(conn: AsyncConnection) -> Backlog:
+    """What is due of all businesses."""
+    keys = keys_with_due(_M.business_id, _M.due_at)
+    return await backlog(conn, keys, lambda key: _M.business_id == key, _M.due_at)
 
 
 async def claim(

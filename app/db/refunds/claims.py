@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.db.core.dialect import SQLITE_FORMAT
 from app.db.core.driver import fetch
 from app.db.refunds import history
-from app.domain.statuses import RefundForm, RefundStatus
+from app.domain.statuses import Method, RefundForm, RefundStatus, upstream_of
 
 
 class ClaimedRefund(NamedTuple):
@@ -39,6 +39,12 @@ class ClaimedRefund(NamedTuple):
     returned_as: str = RefundForm.ORIGINAL
     followed: bool = False  # another leg has followed it
     bonus_minor: int = 0  # given on top
+
+    @property
+    def upstream(self) -> Method:
+        """Of which it is asked."""
+        method = Method.CREDIT if self.payment_id is None else Method.PAYMENT
+        return upstream_of(method, RefundForm(self.returned_as))
 
 
 # A submitted row that is due again is one whose worker's lease ran out: whether its call landed is

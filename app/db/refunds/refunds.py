@@ -12,13 +12,15 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.core.dialect import Instant, now
+from app.db.core.due_keys import Backlog, backlog
 from app.db.jobs import ceilings
-from app.db.tables import refunds
+from app.db.tables import jobs, refunds
 from app.domain.refund_ids import milliseconds
 from app.domain.statuses import (
     ALREADY_REFUNDED_HERE,
     OF_CREDITS,
     WITHDRAWN_LINE,
+    JobStatus,
     Method,
     RefundStatus,
 )
@@ -245,3 +247,17 @@ async def next_due_in(conn: AsyncConnection, job_id: str, method: str) -> float 
     )
     due_at, clock = (await conn.execute(query)).one()
     return None if due_at is None else (due_at - clock).total_seconds()
+
+
+async def count_due(conn: AsyncConnection, method: str) -> Backlog:
+    """What is due of all jobs that run, at this upstream."""
+    running = (
+        sa.select(jobs.c.id.label("key"))
+        .where(jobs.c.due_at.is_not(None), jobs.c.status == JobStatus.RUNNING)
+        .cte("running")
+    )
+
+    def is_of(job_id: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
+        return sa.and_(refunds.c.job_id == job_id, refunds.c.upstream == method)
+
+    return await backlog(conn, running, is_of, refunds.c.due_at)

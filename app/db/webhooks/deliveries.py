@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.db.core import changes
 from app.db.core.dialect import Id, in_list, insert, is_one_of, later, now
 from app.db.core.driver import fetch
-from app.db.core.due_keys import keys_with_due
+from app.db.core.due_keys import Backlog, backlog, keys_with_due
 from app.db.tables.webhooks import webhook_deliveries, webhook_endpoints, webhook_events
 from app.domain.statuses import DeliveryStatus
 
@@ -61,6 +61,13 @@ async def due_endpoints(conn: AsyncConnection) -> list[tuple[str, bool]]:
     With each, whether its last attempt failed.
     """
     return [(row.id, bool(row.is_failing)) for row in await conn.execute(_DUE_ENDPOINTS)]
+
+
+async def count_due(conn: AsyncConnection) -> Backlog:
+    """What is due of all endpoints."""
+    return await backlog(
+        conn, _ENDPOINTS_WITH_DUE, lambda key: _DELIVERY.endpoint_id == key, _DELIVERY.due_at
+    )
 
 
 def _claim() -> sa.Update:

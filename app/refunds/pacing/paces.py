@@ -8,11 +8,23 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
 from app.gateways.outcomes import UpstreamMethod
 from app.refunds.pacing.pace import Account, Pace
 from app.refunds.pacing.sharing import AccountRate
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamPace:
+    """What a process's paces at one upstream come to together."""
+
+    businesses: int  # whose refunds are called for now
+    in_flight: int  # calls
+    breakers_open: int  # businesses whose calls wait, or go one at a time
+    paced_accounts: int  # accounts that have a rate
+    per_second: float  # calls of those accounts, this process's part
 
 
 class Paces:
@@ -80,6 +92,20 @@ class Paces:
         """Seconds that the business's refunds still stay away; 0 or less: they may go."""
         pace = self._paces.get((business_id, method))
         return 0.0 if pace is None else pace.quiet_seconds
+
+    def at_upstream(self, method: UpstreamMethod) -> UpstreamPace:
+        """How this process stands at one upstream."""
+        paces = [pace for (_, at), pace in self._paces.items() if at is method]
+        # One account may be of many businesses.
+        rates = {id(pace.account): pace.per_second for pace in paces}
+        paced = [rate for rate in rates.values() if rate is not None]
+        return UpstreamPace(
+            businesses=self._businesses[method],
+            in_flight=sum(pace.in_flight for pace in paces),
+            breakers_open=sum(pace.breaker.is_open for pace in paces),
+            paced_accounts=len(paced),
+            per_second=sum(paced),
+        )
 
     def _new(self, method: UpstreamMethod, account: Account) -> Pace:
         return Pace(

@@ -5,6 +5,7 @@ import email.policy
 import re
 
 from integration.messages.conftest import TOLD, due_now, rests, sending
+from worlds.meters import counted
 from worlds.patience import eventually
 from worlds.records import booking, client
 from worlds.smtp_server import Fault
@@ -31,6 +32,7 @@ async def of_kim(told):
 
 
 async def test_what_arrives_says_what_came_back(told, relay):
+    sent_before = counted("bulk_cancel_messages_tried_total", status="sent")
     await told.cancel("yoga", "spin", messages=TOLD | {"text": "The heating has failed."})
     await told.work()
     async with sending(told, relay, public_url="https://book.example/"):
@@ -44,6 +46,7 @@ async def test_what_arrives_says_what_came_back(told, relay):
     calendar = next(one for one in kims.walk() if one.get_content_type() == "text/calendar")
     assert len(re.findall("BEGIN:VEVENT", calendar.get_content())) == 2
     assert {one["status"] for one in await told.listed()} == {"sent"}
+    assert counted("bulk_cancel_messages_tried_total", status="sent") == sent_before + 4
     assert (await told.studio.books())["sums"]["CAD"] == 2000 + 900
     assert "$9.00" in text_of(mails["noa@example.org"])
     assert "2 credits" in text_of(mails["lee@example.org"])

@@ -10,6 +10,7 @@ import email.utils
 import pytest
 import sqlalchemy as sa
 from uuid_utils import uuid7
+from worlds.meters import counted
 from worlds.office import ACCEPTED, codes
 from worlds.peers import hang
 from worlds.receivers import hook_at
@@ -62,6 +63,16 @@ async def test_ten_attempts_are_made_by_the_schedule_under_one_id_and_then_it_ha
     await office.deliver()
     assert receiver.ids() == [event_id] * 10
     assert len({one.body for one in receiver.heard}) == 1
+
+
+async def test_attempts_are_counted_by_what_they_came_to(office, receiving):
+    attempts = "bulk_cancel_webhook_attempt_seconds_count"
+    before = [counted(attempts, outcome=outcome) for outcome in ("delivered", "failed")]
+    for status in (204, 500):
+        await office.test(await office.endpoint((await receiving(status)).url))
+    await office.deliver()
+    after = [counted(attempts, outcome=outcome) for outcome in ("delivered", "failed")]
+    assert after == [count + 1 for count in before]
 
 
 async def test_the_first_attempt_is_made_at_once(office, receiving, eventually):
