@@ -59,7 +59,13 @@ def press(page: Page, returning: str = "At once") -> Locator:
 def on_job_page(page: Page) -> str:
     """Wait for the page of the job that was made; gives the job's path."""
     expect(page.get_by_text(ACCEPTED)).to_be_visible()
-    return "/bulk-cancellations/" + page.url.rpartition("/")[2]
+    return f"/bulk-cancellations/{job_of(page)}"
+
+
+def job_of(page: Page) -> str:
+    """Wait for the address of a job's page, known later than its words at times; gives the job."""
+    page.wait_for_url("**/jobs/*")
+    return page.url.rpartition("/")[2]
 
 
 def status(page: Page) -> Locator:

@@ -5,6 +5,7 @@ From the cog wheel to the money that is back.
 
 from pathlib import Path
 
+from browser.pressing import job_of
 from browser.steps import ACCEPTED, PRESS, at_once, never_poll, rows, sign_in
 from crash.processes import until
 from playwright.sync_api import Page, expect
@@ -87,7 +88,7 @@ def test_sessions_chosen_again_are_answered_with_already_in_process_and_the_job_
         page.locator(".row").first.get_by_role("checkbox").check()
         expect(page.get_by_role("button", name=PRESS)).to_be_enabled()
     press(first, 1)
-    job = first.url
+    job = job_of(first)
     # The second administrator has seen neither, and confirms what is no longer so.
     at_once(second)
     second.get_by_role("button", name=PRESS).click()
@@ -95,7 +96,7 @@ def test_sessions_chosen_again_are_answered_with_already_in_process_and_the_job_
     trouble = second.get_by_role("alert").filter(has_text="already in process")
     expect(trouble).to_be_visible()
     expect(trouble.get_by_role("link", name="see the job")).to_have_attribute(
-        "href", job.removeprefix(studio.url)
+        "href", f"/jobs/{job}"
     )
     row = second.locator(".row").first
     expect(row.get_by_role("checkbox")).to_be_disabled()

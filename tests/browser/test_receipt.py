@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from browser.pressing import choose, on_job_page, press, status
+from browser.pressing import choose, job_of, on_job_page, press, status
 from playwright.sync_api import Page, expect
 
 A4_LESS_MARGINS = 688  # CSS pixels in 182 mm
@@ -54,7 +54,7 @@ def test_a_receipt_with_the_longest_names_fits_one_sheet_and_is_all_that_is_prin
     for words in (
         "Sample Studio",
         "2 of 3 people have their money back",
-        page.url.rpartition("/")[2],
+        job_of(page),
         name.strip(),
         "Too late to refund to the card",
         "Yoga 1",

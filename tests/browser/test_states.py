@@ -8,6 +8,7 @@ import json
 import re
 
 import pytest
+from browser.pressing import job_of
 from browser.records import booking, client, next_monday, session
 from browser.steps import PRESS, at_once, sign_in
 from playwright.sync_api import Page, expect
@@ -75,7 +76,7 @@ def test_what_is_on_hold_is_not_said_to_be_processed_and_what_is_undone_not_to_b
     expect(facts).to_contain_text("Sessions1 cancelled")
     expect(facts).to_contain_text("To returnCA$20.00")
     expect(page.get_by_role("row").filter(has_text="S0")).to_contain_text("Cancelled")
-    job = page.url.rpartition("/")[2]
+    job = job_of(page)
     page.goto(f"{studio.url}/?from={studio.monday}")
     expect(page.locator(".card.cancelled").get_by_role("link")).to_have_text(
         "Refunds not settled yet"
