@@ -48,9 +48,8 @@ class Filter:
             self._recipients.pop(session, None)
         elif stage == "rcpt":
             self._recipients[session] = given[0]
-        fault = self._script.met(stage, self._recipients.get(session, ""))
+        fault = self._script.met(stage, self._recipients.get(session, ""), session)
         if fault is not None:
-            self._script.write("fault", connection=session, stage=stage, act=fault["act"])
             if fault["act"] == "answer":
                 _say("filter-result", session, token, f"reject|{fault['code']} {fault['text']}")
                 return

@@ -31,10 +31,9 @@ class Scripted(SMTP):
 
     async def is_met(self, stage):
         """Whether a fault took this stage's place."""
-        fault = self.script.met(stage, self.recipient)
+        fault = self.script.met(stage, self.recipient, self.number)
         if fault is None:
             return False
-        self.script.write("fault", connection=self.number, stage=stage, act=fault["act"])
         await asyncio.sleep(fault["seconds"])
         match fault["act"]:
             case "delay":
