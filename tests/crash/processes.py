@@ -333,6 +333,14 @@ class Town:
         answer = self.http.put(url, headers=headers, json=limits)
         assert answer.status_code == 200, answer.text
 
+    def add_endpoint(self, receiver: Any) -> None:
+        """Have the first business's events sent to a receiver, by the key that it is given."""
+        url = f"http://127.0.0.1:{self.api_port}/v1/webhook-endpoints"
+        headers = {"Authorization": f"Bearer {self.key}"}
+        answer = self.http.post(url, headers=headers, json={"url": receiver.url})
+        assert answer.status_code == 201, answer.text
+        receiver.secret = answer.json()["secret"]
+
     def let_somebody_else_in(self, who: str) -> None:
         """Create another key of the first business: `call` takes its holder for a business."""
 
