@@ -11,6 +11,7 @@ UV     := PYTHON='$(PYTHON)' sh .ci/uv
 READY  := .venv/.synced
 OTHERS := .venv-bench/.synced
 GENERATORS := .venv-generators/.synced
+DEPLOY := .venv-deploy/.synced
 IMAGE  := .venv-image/.synced
 # Kept compiled, whatever the environment says: to compile all tests takes two thirds of collecting
 # them, in each process of a run anew. It is where tests/conftest.py has what tests start kept.
@@ -55,7 +56,7 @@ test: $(READY) ## run the tests, on PostgreSQL and Redis too where they are pres
 # $(1): which marks, $(2): how. Pytest exits with 5 when it finds no test, which is an error everywhere but here.
 LONG = TEST_LONG_SHORT='$(SHORT)' $(PYTEST) -m 'long and $(1)$(if $(SHORT), and not whole)' --timeout=1800 $(2) || [ $$? -eq 5 ] || failed=1
 
-test-long: $(READY) $(GENERATORS) ## minutes of faults and load, then what needs the machine alone (SHORT=1: a short form)
+test-long: $(READY) $(GENERATORS) $(DEPLOY) ## minutes of faults and load, then what needs the machine alone (SHORT=1: a short form)
 	@failed=0; \
 	$(call LONG,not measured and not alone,$(if $(ARGS),$(ARGS),$(SIDE_BY_SIDE))); \
 	$(call LONG,$(if $(SHORT),alone and not measured,(alone or measured)),$(ARGS)); \
@@ -71,7 +72,7 @@ bench: $(READY) $(OTHERS) ## measure, beside other queues and engines: prints a 
 	@PYTHONPATH=tests $(BIN)/python -m benchmarks $(ARGS)
 
 # The image's has what runs the service; each other, what only its group needs.
-$(OTHERS) $(GENERATORS) $(IMAGE): .venv-%/.synced: uv.lock pyproject.toml .ci/uv
+$(OTHERS) $(GENERATORS) $(DEPLOY) $(IMAGE): .venv-%/.synced: uv.lock pyproject.toml .ci/uv
 	@echo 'Installing what $* needs into .venv-$*'
 	@.venv-$*/bin/python -c '' 2>/dev/null || $(UV) venv --quiet --clear --python '$(PYTHON)' .venv-$*
 	@$(UV) export --quiet --frozen $(if $(filter image,$*),--no-dev --no-emit-project,--only-group $*) --output-file .venv-$*/requirements.txt >/dev/null
@@ -134,5 +135,5 @@ lock: ## bring uv.lock up to date with pyproject.toml (UPGRADE=1: newest version
 	@sh .ci/no-addresses
 
 clean: ## remove what was made here (.venv, .venv-*, .tools, caches, dist); var/ and its data stay
-	@rm -rf .venv .venv-bench .venv-generators .venv-image .tools .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .schemathesis dist
+	@rm -rf .venv .venv-bench .venv-generators .venv-deploy .venv-image .tools .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .schemathesis dist
 	@find app workers migrations tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -12,6 +12,7 @@ RECEIVERS = "tests/integration/webhooks/test_receivers.py"
 SHARED_REDIS = "tests/integration/test_shared_redis.py"
 LENGTHS = "tests/integration/test_lengths.py"
 SERVICES = "tests/unit/test_services.py"
+DEPLOYING = "tests/acceptance/test_deploying.py"
 BACKLOG = "tests/integration/test_backlog.py"
 METRICS = "tests/integration/test_metrics.py"
 TEST_MODE = "tests/integration/test_test_mode.py"
@@ -377,5 +378,26 @@ DEFECTS: tuple[Defect, ...] = (
         " for one, update in group if one.id in changed)",
         " for one, update in group)",
         METRICS,
+    ),
+    defect(
+        "services of Kubernetes look like settings",
+        "deploy/kubernetes/base/api.yaml",
+        "      enableServiceLinks: false\n",
+        "",
+        DEPLOYING,
+    ),
+    defect(
+        "a pod is asked what it does not answer",
+        "deploy/kubernetes/base/api.yaml",
+        "readinessProbe: {httpGet: {path: /readyz,",
+        "readinessProbe: {httpGet: {path: /ready,",
+        DEPLOYING,
+    ),
+    defect(
+        "a unit may write everywhere",
+        "deploy/systemd/bulk-cancel-api.service",
+        "ProtectSystem=strict\nProtectHome=yes\nPrivateTmp=yes\nPrivateDevices=yes\n",
+        "",
+        DEPLOYING,
     ),
 )

@@ -15,12 +15,12 @@ import yaml
 from crash.processes import free_port, until
 
 
-def program(name: str) -> str:
-    """Where `prometheus` or `promtool` is."""
+def program(name: str, *, package: str = "prometheus") -> str:
+    """Where a program of this package of Debian's is."""
     found = shutil.which(name)
     if found is None:
         assert os.environ.get("CI") != "true", f"{name} is missing"
-        pytest.skip(f"{name} is missing (Debian: apt-get install prometheus)")
+        pytest.skip(f"{name} is missing (Debian: apt-get install {package})")
     return found
 
 
