@@ -12,6 +12,7 @@ READY  := .venv/.synced
 OTHERS := .venv-bench/.synced
 GENERATORS := .venv-generators/.synced
 DEPLOY := .venv-deploy/.synced
+DOCS := .venv-docs/.synced
 IMAGE  := .venv-image/.synced
 # Kept compiled, whatever the environment says: to compile all tests takes two thirds of collecting
 # them, in each process of a run anew. It is where tests/conftest.py has what tests start kept.
@@ -23,7 +24,7 @@ STRIP_ADDRESSES := s,url = "https://[^"]*/([^"/]*)",path = "\1",; s,registry = "
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
-.PHONY: help install demo test test-long mutants screens bench check format openapi lock sbom clean
+.PHONY: help install demo test test-long mutants screens docs bench check format openapi lock sbom clean
 
 help: ## list what can be made
 	@echo 'Bulk Cancel. First time here? Try: make demo'
@@ -56,7 +57,7 @@ test: $(READY) ## run the tests, on PostgreSQL and Redis too where they are pres
 # $(1): which marks, $(2): how. Pytest exits with 5 when it finds no test, which is an error everywhere but here.
 LONG = TEST_LONG_SHORT='$(SHORT)' $(PYTEST) -m 'long and $(1)$(if $(SHORT), and not whole)' --timeout=1800 $(2) || [ $$? -eq 5 ] || failed=1
 
-test-long: $(READY) $(GENERATORS) $(DEPLOY) ## minutes of faults and load, then what needs the machine alone (SHORT=1: a short form)
+test-long: $(READY) $(GENERATORS) $(DEPLOY) $(DOCS) ## minutes of faults and load, then what needs the machine alone (SHORT=1: a short form)
 	@failed=0; \
 	$(call LONG,not measured and not alone,$(if $(ARGS),$(ARGS),$(SIDE_BY_SIDE))); \
 	$(call LONG,$(if $(SHORT),alone and not measured,(alone or measured)),$(ARGS)); \
@@ -68,11 +69,14 @@ mutants: $(READY) ## seed defects one at a time, and see that each turns a test 
 screens: $(READY) ## take the README's screenshots anew, into docs/screens
 	@TEST_SCREENS=docs/screens $(PYTEST) --quiet tests/browser/test_screens.py
 
+docs: $(DOCS) ## make a site of docs/, into dist/docs; a link that leads nowhere is an error
+	@.venv-docs/bin/mkdocs build --strict --config-file mkdocs.yml
+
 bench: $(READY) $(OTHERS) ## measure, beside other queues and engines: prints a table (ARGS="--keep": into docs/benchmarks)
 	@PYTHONPATH=tests $(BIN)/python -m benchmarks $(ARGS)
 
 # The image's has what runs the service; each other, what only its group needs.
-$(OTHERS) $(GENERATORS) $(DEPLOY) $(IMAGE): .venv-%/.synced: uv.lock pyproject.toml .ci/uv
+$(OTHERS) $(GENERATORS) $(DEPLOY) $(DOCS) $(IMAGE): .venv-%/.synced: uv.lock pyproject.toml .ci/uv
 	@echo 'Installing what $* needs into .venv-$*'
 	@.venv-$*/bin/python -c '' 2>/dev/null || $(UV) venv --quiet --clear --python '$(PYTHON)' .venv-$*
 	@$(UV) export --quiet --frozen $(if $(filter image,$*),--no-dev --no-emit-project,--only-group $*) --output-file .venv-$*/requirements.txt >/dev/null
@@ -135,5 +139,5 @@ lock: ## bring uv.lock up to date with pyproject.toml (UPGRADE=1: newest version
 	@sh .ci/no-addresses
 
 clean: ## remove what was made here (.venv, .venv-*, .tools, caches, dist); var/ and its data stay
-	@rm -rf .venv .venv-bench .venv-generators .venv-deploy .venv-image .tools .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .schemathesis dist
+	@rm -rf .venv .venv-bench .venv-generators .venv-deploy .venv-docs .venv-image .tools .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .schemathesis dist
 	@find app workers migrations tests -name __pycache__ -type d -prune -exec rm -rf {} +
