@@ -88,7 +88,9 @@ _TAGS: Final = [
     },
     {
         "name": "privacy",
-        "description": "Clients' personal data: all that is held of one, as one document.",
+        "description": (
+            "Clients' personal data: all that is held of one as one document, and erasing it."
+        ),
     },
     {
         "name": "public",

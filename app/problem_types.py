@@ -420,6 +420,36 @@ _TYPES: Final = (
         "Client c1 has bookings in the schedule. Delete those first.",
     ),
     ProblemType(
+        "client-erased",
+        409,
+        "The client was erased",
+        "Whoever asked for this client to be erased is not to be brought back by old data.",
+        "Give whoever comes back a new id.",
+        "Nothing may be known of this client any more. Give whoever comes back a new id.",
+    ),
+    ProblemType(
+        "client-in-process",
+        409,
+        "Something of the client is in process",
+        (
+            "Of the client a refund is not at its end, or waits for a person, or a message is "
+            "still to be sent: without their name and address it could not be brought to an end."
+        ),
+        "Wait, and resolve what waits for a person.",
+        "Of this client 1 refund waits for a person. Resolve it first.",
+    ),
+    ProblemType(
+        "erasing-not-configured",
+        409,
+        "Erasing is not configured",
+        (
+            "The client's address takes no mail, and without a key it can't be kept as a hash: it "
+            "would be written to again."
+        ),
+        "The operator sets BULK_CANCEL_SECRETS_KEY.",
+        "The client's address can't be hashed here: BULK_CANCEL_SECRETS_KEY is not set.",
+    ),
+    ProblemType(
         "message-pending",
         409,
         "The message is on its way",

@@ -20,6 +20,7 @@ from app.db.core.outage import DATABASE_ERRORS, is_outage
 from app.lanes import start
 from app.messages import deliver as messages
 from app.meters import round_ended
+from app.privacy import erase
 from app.queue import ArqQueue, LocalQueue
 from app.refunds import verify
 from app.refunds.runtime import Runtime
@@ -89,7 +90,7 @@ def embedded(runtime: Runtime, queue: LocalQueue) -> list[Service]:
         woken=queue.woken,
         tasks=running.keys(),
     )
-    return [slices, _books(runtime), *deliveries(runtime)]
+    return [slices, _books(runtime), erasures(runtime), *deliveries(runtime)]
 
 
 def refunds(runtime: Runtime, run_slice: slice_prompts.RunSlice) -> list[Service]:
@@ -109,6 +110,7 @@ def refunds(runtime: Runtime, run_slice: slice_prompts.RunSlice) -> list[Service
             tasks=own,
         ),
         _books(runtime),
+        erasures(runtime),
         Service(
             "prompts",
             partial(slice_prompts.run_next, runtime.queue, run_slice, asked_for),
@@ -208,6 +210,17 @@ def _books(runtime: Runtime) -> Service:
         check,
         every_seconds=min(runtime.settings.verify_seconds, _MAX_BOOKS_SECONDS),
         failed="books.unchecked",
+    )
+
+
+def erasures(runtime: Runtime) -> Service:
+    """What goes through old rows of clients who are erased, as far as refunds leave it time."""
+    eraser = erase.Eraser(runtime.db, runtime.stopping, runtime.is_at_work)
+    return Service(
+        "erasures",
+        partial(erase.run_due, eraser),
+        every_seconds=runtime.settings.sweep_seconds,
+        failed="erasures.failed",
     )
 
 

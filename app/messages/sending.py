@@ -6,18 +6,20 @@ a copy that comes of an answer that was never heard shows itself to be one.
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, assert_never
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.aside import aside
 from app.db.core.engine import Database
-from app.db.messages import attempts, claims
+from app.db.messages import attempts, claims, hashed_addresses
 from app.db.messages.attempts import TryRow
 from app.db.messages.claims import ClaimedMessage, ClaimedMessages
 from app.domain.statuses import MessageKind, MessageStatus
+from app.encryption import SecretBox
 from app.gateways.email.mail import (
     Mailer,
     MailLater,
@@ -80,7 +82,25 @@ async def _claim(context: MessageContext, business_id: str, most: int) -> list[A
     lease = begins + context.total_seconds + _LEASE_MARGIN_SECONDS
     async with context.db.write() as conn:
         batch = await claims.claim(conn, business_id, most=most, lease_seconds=lease)
-    return [AddressedMessage(batch, one) for one in batch.claimed]
+        claimed = await _left_alone(conn, business_id, batch.claimed, context.office.secret_box)
+    return [AddressedMessage(batch, one) for one in claimed]
+
+
+async def _left_alone(
+    conn: AsyncConnection,
+    business_id: str,
+    claimed: Sequence[ClaimedMessage],
+    secret_box: SecretBox | None,
+) -> list[ClaimedMessage]:
+    """The same, knowing of addresses that take nothing though none can be read any more."""
+    addresses = {one.contact.address.lower() for one in claimed if one.contact.address}
+    hidden = await hashed_addresses.suppressed(conn, business_id, addresses, secret_box)
+    return [
+        replace(one, contact=replace(one.contact, suppressed=one.contact.suppressed or because))
+        if (because := hidden.get((one.contact.address or "").lower())) is not None
+        else one
+        for one in claimed
+    ]
 
 
 async def _record(db: Database, business_id: str, rows: Sequence[TryRow]) -> None:

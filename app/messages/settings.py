@@ -5,10 +5,11 @@ from typing import Any, NamedTuple
 
 from app.db.access import administration
 from app.db.core.engine import Database
-from app.db.messages import of_businesses
+from app.db.messages import hashed_addresses, of_businesses
 from app.domain.messages.settings import MessageTerms, Sender
 from app.domain.nouns.administration import Action, Actor, Facts, change_of
 from app.domain.nouns.messages import SuppressedAddress
+from app.encryption import SecretBox
 from app.errors import NotFound
 
 
@@ -57,12 +58,17 @@ async def suppressed(
         return await of_businesses.suppressed(conn, business_id, after=after, limit=limit)
 
 
-async def let_in(db: Database, business_id: str, address: str) -> None:
+async def let_in(
+    db: Database, business_id: str, address: str, secret_box: SecretBox | None
+) -> None:
     """Send to an address again that has taken nothing before.
 
     Raises:
         NotFound: it was not left alone.
     """
     async with db.write() as conn:
-        if not await of_businesses.let_in(conn, business_id, address):
+        was_left_alone = await of_businesses.let_in(
+            conn, business_id, address
+        ) or await hashed_addresses.let_in(conn, business_id, address, secret_box)
+        if not was_left_alone:
             raise NotFound("suppressed address")

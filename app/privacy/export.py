@@ -52,7 +52,7 @@ async def _document(db: Database, business_id: str, client_id: str) -> AsyncGene
         if client is None:
             raise NotFound("client")
         job_ids = await held.jobs_of(conn, business_id, client_id)
-        addresses = await held.addresses(conn, business_id, client_id)
+        addresses = await held.addresses(conn, business_id, client_id, job_ids)
         head = {
             "business_id": business_id,
             "made_at": await clock(conn),

@@ -82,7 +82,8 @@ async def _lock(conn: AsyncConnection, business_id: str, batch: Sequence[AnyReco
     known_clients = await clients.of_ids(conn, business_id, named_clients)
     settled = await bookings.settled(conn, business_id, booking_ids - known_bookings.keys())
     limit = await businesses.credits_per_line(conn, business_id) if booking_ids else 0
-    return CurrentRows(known_clients, known_sessions, known_bookings, settled, limit)
+    facts, erased = known_clients
+    return CurrentRows(facts, known_sessions, known_bookings, settled, limit, erased)
 
 
 async def _write(

@@ -90,7 +90,20 @@ class TooManyCredits:
         )
 
 
-Outcome = RecordChange | WithBareClient | Unknown | SessionIsCancelled | Settled | TooManyCredits
+@dataclass(frozen=True, slots=True)
+class ClientIsErased:
+    """Refused: the record says who somebody is of whom nothing may be known any more."""
+
+
+Outcome = (
+    RecordChange
+    | WithBareClient
+    | Unknown
+    | SessionIsCancelled
+    | Settled
+    | TooManyCredits
+    | ClientIsErased
+)
 
 
 @dataclass(slots=True)
@@ -106,6 +119,7 @@ class CurrentRows:
     # Bookings that are gone, and the jobs that settled them.
     settled: Mapping[str, str] = field(default_factory=dict)
     credits_per_line: int = 0  # the business's limit
+    erased: frozenset[str] = frozenset()  # clients
 
 
 @dataclass(slots=True)
@@ -173,8 +187,10 @@ def client_facts(record: ClientRecord) -> ClientFacts:
     return ClientFacts(record.name, record.email, record.language, record.wants_no_mail)
 
 
-def _client(record: ClientRecord, current: CurrentRows, changes: Changes) -> RecordChange:
+def _client(record: ClientRecord, current: CurrentRows, changes: Changes) -> Outcome:
     facts = client_facts(record)
+    if record.id in current.erased:
+        return RecordChange.UNCHANGED if facts[:2] == BARE[:2] else ClientIsErased()
     before = current.clients.get(record.id)
     if before == facts:
         return RecordChange.UNCHANGED

@@ -22,6 +22,7 @@ from app.db.core.engine import Database
 from app.domain import field_errors
 from app.schedule.apply import apply
 from app.schedule.diff import (
+    ClientIsErased,
     Outcome,
     RecordChange,
     SessionIsCancelled,
@@ -224,6 +225,10 @@ def _count(report: ImportReport, line: int, read: _Good, outcome: Outcome) -> No
         case TooManyCredits(pointers):
             note = LineNote(line, pointers[0], "less-than-equal", outcome.sentence)
             _count_error(report, record.type, note)
+        case ClientIsErased():
+            counts.frozen += 1
+            detail = "Was erased: nothing that says who it is is kept again."
+            report.first_frozen.add(LineNote(line, "/id", "client-erased", detail))
         case _:
             assert_never(outcome)
 

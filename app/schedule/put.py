@@ -8,6 +8,7 @@ from app.domain.nouns.schedule import BookingRow, ClientRow
 from app.errors import FieldError, Invalid, NotFound, Problem
 from app.schedule.apply import apply
 from app.schedule.diff import (
+    ClientIsErased,
     Outcome,
     RecordChange,
     SessionIsCancelled,
@@ -69,7 +70,11 @@ async def put_booking(
 async def put_client(
     db: Database, business_id: str, business_zone: str, client_id: str, fields: ClientFields
 ) -> tuple[RecordChange, ClientRow]:
-    """Create or replace a client; what it did, and the client as kept."""
+    """Create or replace a client; what it did, and the client as kept.
+
+    Raises:
+        Problem: 409 client-erased.
+    """
     record = ClientRecord.model_construct(
         type="client", id=client_id, **_given(fields, ClientFields)
     )
@@ -110,6 +115,13 @@ def _change(outcome: Outcome) -> RecordChange:
         case TooManyCredits(pointers):
             raise Invalid(
                 [FieldError(pointer, "less-than-equal", outcome.sentence) for pointer in pointers]
+            )
+        case ClientIsErased():
+            raise Problem(
+                409,
+                "client-erased",
+                "The client was erased",
+                "Nothing may be known of this client any more. Give whoever comes back a new id.",
             )
         case _:
             assert_never(outcome)

@@ -260,7 +260,12 @@ async def test_a_session_that_was_released_may_be_accepted_again(filled):
 
 @pytest.mark.parametrize(
     "change",
-    [sa.update(tables.refund_history).values(status="succeeded"), sa.delete(tables.refund_history)],
+    [
+        sa.update(tables.refund_history).values(status="succeeded"),
+        sa.update(tables.refund_history).values(failure_detail="another"),
+        sa.update(tables.refund_history).values(failure_detail=None, attempts=9),
+        sa.delete(tables.refund_history),
+    ],
 )
 async def test_history_is_only_ever_added_to(filled, change):
     with pytest.raises(DBAPIError, match="append-only"):
@@ -268,6 +273,15 @@ async def test_history_is_only_ever_added_to(filled, change):
             await conn.execute(change)
     async with filled.read() as conn:
         assert await conn.scalar(sa.select(tables.refund_history.c.status)) == "pending"
+
+
+async def test_of_history_what_is_written_of_somebody_may_be_removed(filled):
+    await insert(filled, "refund_history", failure_detail="In cash, to Kim.")
+    history = tables.refund_history
+    async with filled.write() as conn:
+        await conn.execute(sa.update(history).values(failure_detail=None))
+    async with filled.read() as conn:
+        assert set((await conn.execute(sa.select(history.c.failure_detail))).scalars()) == {None}
 
 
 async def test_history_on_postgresql_is_not_emptied_by_truncate(postgresql_url):

@@ -4,6 +4,7 @@ from mutants.defects import Defect, defect
 
 NAMES = "tests/integration/cancellations/test_names_of_then.py"
 EXPORT = "tests/integration/privacy/test_export.py"
+ERASE = "tests/integration/privacy/test_erase.py"
 COLUMNS = "tests/unit/test_personal_columns.py"
 
 DEFECTS: tuple[Defect, ...] = (
@@ -41,5 +42,75 @@ DEFECTS: tuple[Defect, ...] = (
         '        "messages.recipient": _REMOVED,\n',
         "",
         COLUMNS,
+    ),
+    defect(
+        "an import brings an erased client back",
+        "app/schedule/diff.py",
+        "    if record.id in current.erased:\n",
+        "    if False:\n",
+        f"{ERASE}::test_no_import_and_no_put_brings_the_client_back_and_bookings_are_taken",
+    ),
+    defect(
+        "a deleted client who was erased is brought back",
+        "app/db/schedule/clients.py",
+        "for _, is_erased, id_, *_ in rows if is_erased",
+        "for is_gone, is_erased, id_, *_ in rows if is_erased and not is_gone",
+        f"{ERASE}::test_a_deleted_client_is_erased_too_and_not_brought_back",
+    ),
+    defect(
+        "a client is erased while a message is to be sent to them",
+        "app/domain/nouns/privacy.py",
+        "return any(self)",
+        "return any(self[:2])",
+        f"{ERASE}::test_what_could_not_be_ended_without_them_is_ended_first",
+    ),
+    defect(
+        "a client is erased while a refund waits for a person",
+        "app/domain/nouns/privacy.py",
+        "return any(self)",
+        "return bool(self.refunds or self.messages)",
+        f"{ERASE}::test_what_could_not_be_ended_without_them_is_ended_first",
+    ),
+    defect(
+        "an erased client's address is written to again",
+        "app/messages/sending.py",
+        "suppressed=one.contact.suppressed or because",
+        "suppressed=one.contact.suppressed",
+        f"{ERASE}::test_an_address_that_took_nothing_goes_on_taking_nothing",
+    ),
+    defect(
+        "what a refund's history says of a client is left",
+        "app/db/privacy/erasing.py",
+        "        .values(failure_detail=None),\n        sa.update(job_overrides)",
+        "        .values(attempts=refund_history.c.attempts),\n        sa.update(job_overrides)",
+        f"{ERASE}::test_no_row_of_any_table_says_who_the_client_was",
+    ),
+    defect(
+        "a worker that goes on begins behind what it has left",
+        "app/privacy/erase.py",
+        "await erasures.give_back(conn, erasure)",
+        "await erasures.finish(conn, erasure)",
+        f"{ERASE}::test_the_record_goes_with_the_answer_and_a_worker_that_died_is_gone_on_after",
+    ),
+    defect(
+        "an erased client's links still lead to their pages",
+        "app/api/choices/client_tokens.py",
+        "    await links.require_in_force(service.db, client, what=what)\n",
+        "",
+        f"{ERASE}::test_their_links_lead_nowhere_any_more",
+    ),
+    defect(
+        "what another client has, too, can be read no more",
+        "app/privacy/erase.py",
+        "        addresses -= await erasing.others_have(conn, business_id, client_id, addresses)\n",
+        "",
+        f"{ERASE}::test_an_address_that_is_another_client_s_too_stays_readable",
+    ),
+    defect(
+        "the texts of a client's refunds are removed on the first page alone",
+        "app/db/privacy/erasing.py",
+        "ids[-1] if len(ids) == AT_ONCE else None",
+        "None",
+        f"{ERASE}::test_of_many_refunds_each_loses_its_text",
     ),
 )

@@ -18,11 +18,13 @@ async def whose(token: str, service: State, request: Request, *, what: str) -> W
     """Whom a link is of.
 
     Raises:
-        NotFound, Problem: as `admitted`, which says what `what` is.
+        NotFound, Problem: as `admitted`, which says what `what` is; or the client was erased.
     """
     secret_box = service.settings.secret_box()
     found = None if secret_box is None else links.read(secret_box, token)
-    return await admitted(request, service.settings, token, found, what=what)
+    client = await admitted(request, service.settings, token, found, what=what)
+    await links.require_in_force(service.db, client, what=what)
+    return client
 
 
 def links_to(

@@ -103,4 +103,5 @@ async def delete_suppressed_address(
     address: Annotated[str, Path(max_length=320)], who: Manager, service: Service
 ) -> None:
     """What was not sent to it meanwhile can be sent again, message by message."""
-    await settings.let_in(service.db, who.business_id, address)
+    secret_box = service.settings.secret_box()
+    await settings.let_in(service.db, who.business_id, address, secret_box)

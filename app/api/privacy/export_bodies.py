@@ -29,6 +29,7 @@ class HeldClient(_Held):
     wants_no_mail: bool = Field(description="As the platform says.")
     mail_stopped_at: UtcInstant | None = Field(description="When they did, by their own link.")
     deleted_at: UtcInstant | None = Field(description="When they left the schedule.")
+    erased_at: UtcInstant | None = Field(description="From when on nothing says who they are.")
 
 
 class HeldContact(_Held):

@@ -7,7 +7,10 @@ own, so that none can be guessed or made from another.
 import uuid
 from typing import Final, NamedTuple
 
+from app.db.core.engine import Database
+from app.db.messages import own_lines
 from app.encryption import SecretBox
+from app.errors import NotFound
 
 _PURPOSE: Final = "choice-link"
 _JOB_BYTES: Final = 16
@@ -31,3 +34,14 @@ def read(secret_box: SecretBox, token: str) -> WhoseChoice | None:
     if data is None:
         return None
     return WhoseChoice(str(uuid.UUID(bytes=data[:_JOB_BYTES])), data[_JOB_BYTES:].decode())
+
+
+async def require_in_force(db: Database, whose: WhoseChoice, *, what: str) -> None:
+    """Make sure that a link still leads somewhere.
+
+    Raises:
+        NotFound: its client was erased, and with them `what` it led to.
+    """
+    async with db.read() as conn:
+        if await own_lines.is_erased(conn, *whose):
+            raise NotFound(what)

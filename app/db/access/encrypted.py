@@ -18,6 +18,7 @@ _KEPT: Final = (
     (businesses, businesses.c.stripe_key_sealed),
     (businesses, businesses.c.payments_token_sealed),
     (businesses, businesses.c.credits_token_sealed),
+    (businesses, businesses.c.address_key_sealed),
 )
 
 

@@ -9,7 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.messages.editions import concerns_its_client
 from app.db.messages.told_facts import line_of, session_of, told_query
-from app.db.tables import refunds
+from app.db.tables import clients as all_clients
+from app.db.tables import jobs, refunds
 from app.domain.messages.facts import ToldState
 from app.domain.nouns.choices import OwnLine, OwnSession
 
@@ -26,6 +27,16 @@ async def of_client(conn: AsyncConnection, job_id: str, client_id: str) -> list[
     # The query's order keeps a booking's rows together.
     bookings = groupby(rows, lambda row: (row["session_id"], row["booking_id"]))
     return [_session(list(its)) for _, its in bookings]
+
+
+async def is_erased(conn: AsyncConnection, job_id: str, client_id: str) -> bool:
+    """Whether nothing may say any more who this client of the job is: their links are over."""
+    query = (
+        sa.select(all_clients.c.erased_at)
+        .join(jobs, jobs.c.business_id == all_clients.c.business_id)
+        .where(jobs.c.id == job_id, all_clients.c.id == client_id)
+    )
+    return await conn.scalar(query) is not None
 
 
 async def clients(

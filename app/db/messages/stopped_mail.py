@@ -26,7 +26,7 @@ class MailRow(NamedTuple):
 
 
 async def get(conn: AsyncConnection, business_id: str, client_id: str) -> MailRow | None:
-    """The client, deleted ones too; None: the business has never had one of this id."""
+    """The client, deleted ones too; None: the business never had one of this id, or erased them."""
     query = (
         sa.select(
             businesses.c.name,
@@ -54,4 +54,4 @@ async def record_stopped(
 
 
 def _client(business_id: str, client_id: str) -> tuple[sa.ColumnElement[bool], ...]:
-    return (_C.business_id == business_id, _C.id == client_id)
+    return (_C.business_id == business_id, _C.id == client_id, _C.erased_at.is_(None))

@@ -27,6 +27,8 @@ OF_CLIENTS: Final[Mapping[str, OnErasure]] = MappingProxyType(
         "clients.name": _REMOVED,
         "clients.email": _REMOVED,
         "clients.language": _REMOVED,
+        "client_erasures.client_id": _KEPT,
+        "hashed_addresses.hash": _KEPT,
         "former_contacts.client_id": _REMOVED,
         "former_contacts.name": _REMOVED,
         "former_contacts.email": _REMOVED,
@@ -63,6 +65,7 @@ OF_STAFF: Final = frozenset(
     {
         "platform_keys.name",
         "api_keys.name",
+        "client_erasures.requested_by",
         "jobs.requested_by",
         "jobs.messages",
         "jobs.reason",
@@ -94,13 +97,15 @@ OF_STAFF: Final = frozenset(
 
 _OF_NOBODY: Final[Mapping[str, str]] = {
     "businesses": "id name timezone currency stripe_account stripe_key_sealed"
-    " payments_token_sealed credits_token_sealed",
+    " payments_token_sealed credits_token_sealed address_key_sealed",
     "platform_keys": "prefix secret_hash",
     "call_budgets": "account",
     "call_rates": "account phase state awake",
     "api_keys": "business_id prefix secret_hash scopes role idempotency_key request_fingerprint",
     "old_key_secrets": "secret_hash",
     "clients": "business_id",
+    "client_erasures": "business_id counts",
+    "hashed_addresses": "business_id because",
     "former_contacts": "business_id",
     "jobs": "business_id idempotency_key request_fingerprint status terms totals",
     "terms_history": "business_id document",

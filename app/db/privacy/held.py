@@ -4,7 +4,7 @@ Nothing here writes. Refunds are found job by job: only within a job is there an
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -29,9 +29,12 @@ from app.domain.statuses import MessageKind
 
 Rows = Sequence[Mapping[Any, Any]]
 AT_ONCE: Final = 500
+_EVENTS_AT_ONCE: Final = 5_000
+_NIL: Final = "00000000-0000-0000-0000-000000000000"
 
 _CLIENT: Final = (
     "id", "name", "email", "language", "wants_no_mail", "mail_stopped_at", "deleted_at",
+    "erased_at",
 )  # fmt: skip
 _LINE: Final = ("method", "payment_id", "amount_minor", "currency", "account_id", "credits")
 _OF_SESSION: Final = (
@@ -67,14 +70,17 @@ async def former_contacts_of(conn: AsyncConnection, business_id: str, client_id:
     return (await conn.execute(query.order_by(f.changed_at))).mappings().all()
 
 
-async def addresses(conn: AsyncConnection, business_id: str, client_id: str) -> set[str]:
+async def addresses(
+    conn: AsyncConnection, business_id: str, client_id: str, job_ids: Sequence[str]
+) -> set[str]:
     """Every address that is or was theirs, or was written to as theirs; in lower case."""
-    of_business = (clients.c.business_id == business_id, clients.c.id == client_id)
-    found = {await conn.scalar(sa.select(clients.c.email).where(*of_business))}
+    mine = (clients.c.business_id == business_id, clients.c.id == client_id)
+    sent = sa.select(messages.c.recipient).where(
+        in_list(messages.c.job_id, job_ids), *messages_to(client_id)
+    )
+    found = {await conn.scalar(sa.select(clients.c.email).where(*mine))}
     found |= {row["email"] for row in await former_contacts_of(conn, business_id, client_id)}
-    for job_id in await jobs_of(conn, business_id, client_id):
-        query = sa.select(messages.c.recipient).where(*_messages_to(job_id, client_id))
-        found |= set((await conn.execute(query)).scalars())
+    found |= set((await conn.execute(sent)).scalars())
     return {one.lower() for one in found if one}
 
 
@@ -169,9 +175,9 @@ async def _changes(
     return found
 
 
-def _messages_to(job_id: str, client_id: str) -> tuple[sa.ColumnElement[bool], ...]:
-    m = messages.c
-    return (m.job_id == job_id, m.kind == MessageKind.CLIENT, m.addressee == client_id)
+def messages_to(client_id: str) -> tuple[sa.ColumnElement[bool], ...]:
+    """Whether a message of some job is to this client."""
+    return (messages.c.kind == MessageKind.CLIENT, messages.c.addressee == client_id)
 
 
 async def messages_of(
@@ -180,7 +186,8 @@ async def messages_of(
     """What they were sent of these jobs, or will be, and what it says."""
     m = messages.c
     for job_id in job_ids:
-        query = sa.select(*(m[name] for name in _MESSAGE)).where(*_messages_to(job_id, client_id))
+        theirs = (m.job_id == job_id, *messages_to(client_id))
+        query = sa.select(*(m[name] for name in _MESSAGE)).where(*theirs)
         if found := (await conn.execute(query.order_by(m.edition))).mappings().all():
             yield found
 
@@ -212,15 +219,39 @@ async def overrides_of(
             yield found
 
 
+class EventPage(NamedTuple):
+    """Events of a business between two ids: as many as one statement may look through."""
+
+    after: str
+    until: str | None  # None: to the last
+
+    def within(self, business_id: str) -> tuple[sa.ColumnElement[bool], ...]:
+        """Whether an event is one of these."""
+        e = webhook_events.c
+        last = sa.true() if self.until is None else e.id <= self.until
+        return (e.business_id == business_id, e.id > self.after, last)
+
+
+async def event_pages(conn: AsyncConnection, business_id: str) -> AsyncIterator[EventPage]:
+    """All events of a business."""
+    e = webhook_events.c
+    ids = sa.select(e.id).where(e.business_id == business_id).order_by(e.id)
+    after: str | None = _NIL
+    while after is not None:
+        bound = ids.where(e.id > after).offset(_EVENTS_AT_ONCE - 1).limit(1)
+        until = await conn.scalar(bound)
+        yield EventPage(after, until)
+        after = until
+
+
 async def events_of(conn: AsyncConnection, business_id: str, client_id: str) -> AsyncIterator[Rows]:
     """What webhooks were told of them by name."""
     e = webhook_events.c
-    query = sa.select(e.id, e.occurred_at, e.payload).where(
-        e.business_id == business_id, *are_about(client_id)
-    )
-    async with conn.stream(query.order_by(e.id)) as rows:
-        async for part in rows.mappings().partitions(AT_ONCE):
-            yield part
+    async for page in event_pages(conn, business_id):
+        query = sa.select(e.id, e.occurred_at, e.payload)
+        query = query.where(*page.within(business_id), *are_about(client_id)).order_by(e.id)
+        if found := (await conn.execute(query)).mappings().all():
+            yield found
 
 
 def are_about(client_id: str) -> tuple[sa.ColumnElement[bool], ...]:

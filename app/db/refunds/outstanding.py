@@ -34,12 +34,12 @@ class PeopleOfJob(NamedTuple):
     need_a_person: int
 
 
-_IS_A_PERSONS: Final = sa.and_(
+IS_A_PERSONS: Final = sa.and_(
     refunds.c.status.in_(sorted(NEEDS_A_PERSON)),
     refunds.c.due_at.is_(None),
     refunds.c.method != Method.NONE.value,
 )
-_IS_UNDER_WAY: Final = sa.and_(
+IS_UNDER_WAY: Final = sa.and_(
     refunds.c.status.in_(sorted(OPEN)),
     sa.or_(refunds.c.due_at.is_not(None), refunds.c.status.not_in(sorted(NEEDS_A_PERSON))),
 )
@@ -51,8 +51,8 @@ _CAME_BACK: Final = sa.or_(
     ),
 )
 _STANDING: Final = sa.case(
-    (_IS_A_PERSONS, Standing.NEEDS_A_PERSON.value),
-    (_IS_UNDER_WAY, Standing.UNDER_WAY.value),
+    (IS_A_PERSONS, Standing.NEEDS_A_PERSON.value),
+    (IS_UNDER_WAY, Standing.UNDER_WAY.value),
     (_CAME_BACK, Standing.RETURNED.value),
     else_=Standing.NOTHING.value,
 )
@@ -78,7 +78,7 @@ async def page(
 
     In session order, from the one after `after_id`.
     """
-    whose = _IS_A_PERSONS if is_a_persons else _IS_UNDER_WAY
+    whose = IS_A_PERSONS if is_a_persons else IS_UNDER_WAY
     query = REFUNDS.where(refunds.c.job_id == job_id, whose)
     if after_id is not None:
         query = query.where(refunds.c.id > after_id)

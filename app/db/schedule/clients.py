@@ -4,7 +4,7 @@ What a client was called is kept beside, for the audits of jobs that were accept
 """
 
 from collections.abc import Collection, Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -39,24 +39,33 @@ async def exists(conn: Connection, business_id: str, client_id: str) -> bool:
     return await get(conn, business_id, client_id) is not None
 
 
-async def of_ids(
-    conn: AsyncConnection, business_id: str, ids: Collection[str]
-) -> dict[str, ClientFacts]:
-    """Those clients of `ids` that the business has.
+class KnownClients(NamedTuple):
+    """Of some ids: the clients that the business has, and those who were erased."""
 
-    Until the transaction ends nobody deletes them.
+    facts: dict[str, ClientFacts]
+    erased: frozenset[str]
+
+
+async def of_ids(conn: AsyncConnection, business_id: str, ids: Collection[str]) -> KnownClients:
+    """What is known of these ids.
+
+    Until the transaction ends nobody deletes or erases any of them.
     """
     if not ids:
-        return {}
+        return KnownClients({}, frozenset())
+    c = clients.c
+    gone, erased = c.deleted_at.is_not(None), c.erased_at.is_not(None)
     statement = (
-        _KNOWN.where(in_list(clients.c.id, ids))
-        .order_by(clients.c.id)
+        sa.select(gone, erased, c.id, *_FACTS)
+        .where(c.business_id == business_id, in_list(c.id, ids))
+        .order_by(c.id)
         .with_for_update(read=True, key_share=True)
     )
-    return {
-        id_: ClientFacts(*facts)
-        for id_, *facts in await conn.execute(statement, {"of_business": business_id})
-    }
+    rows = (await conn.execute(statement)).all()
+    return KnownClients(
+        {id_: ClientFacts(*facts) for is_gone, _, id_, *facts in rows if not is_gone},
+        frozenset(id_ for _, is_erased, id_, *_ in rows if is_erased),
+    )
 
 
 async def revive(conn: AsyncConnection, business_id: str, ids: Collection[str]) -> None:

@@ -87,6 +87,8 @@ businesses = sa.Table(
     # While it is, its callers are refused; what was accepted goes on. The reason is told to them.
     sa.Column("suspended_at", Instant),
     sa.Column("suspended_because", sa.String(500)),
+    # What addresses of erased clients are hashed with; none: there is no such hash.
+    sa.Column("address_key_sealed", sa.Text),
     sa.CheckConstraint("length(currency) = 3", name="currency_is_iso_4217"),
     sa.CheckConstraint(
         "stripe_account IS NULL OR stripe_key_sealed IS NULL", name="at_one_stripe_account"
@@ -183,6 +185,8 @@ clients = sa.Table(
     sa.Column("wants_no_mail", sa.Boolean, nullable=False, server_default=sa.false()),
     # When the client stopped their mail by their own link; no import and no PUT says otherwise.
     sa.Column("mail_stopped_at", Instant),
+    # Nothing says who they are any more; no import and no PUT says it again.
+    sa.Column("erased_at", Instant),
 )
 
 jobs = sa.Table(

@@ -41,6 +41,7 @@ class Action(StrEnum):
     LIMITS_SET = "approval_limits.set"
     PAGE_SET = "public_page.set"
     SIGN_INS_ENDED = "sign_ins.ended"
+    CLIENT_ERASED = "client.erased"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ class Deed:
 
     Attributes:
         business_id: whose it is; None: it is above businesses.
-        subject: a business's id, a key's prefix, an endpoint's id, a language, a `sub`.
+        subject: the id of a business, an endpoint or a client, a key's prefix, a language, a `sub`.
     """
 
     action: Action
