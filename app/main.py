@@ -46,7 +46,7 @@ from app.api.messages import (
 from app.api.openapi import describe
 from app.api.pages import outbox_pages, pages, problem_pages
 from app.api.platform import administration_routes, business_routes
-from app.api.privacy import privacy_routes
+from app.api.privacy import privacy_routes, retention_routes
 from app.api.query import known_parameters
 from app.api.schedule import page_routes, public_routes, schedule_routes
 from app.api.sign_ins import logout_route, sign_in_routes
@@ -212,6 +212,7 @@ def _routes() -> Sequence[BaseRoute]:
         limit_routes,
         schedule_routes,
         privacy_routes,
+        retention_routes,
         public_routes,
         page_routes,
         choice_routes,

@@ -20,7 +20,7 @@ from app.db.core.outage import DATABASE_ERRORS, is_outage
 from app.lanes import start
 from app.messages import deliver as messages
 from app.meters import round_ended
-from app.privacy import erase
+from app.privacy import erase, retention
 from app.queue import ArqQueue, LocalQueue
 from app.refunds import verify
 from app.refunds.runtime import Runtime
@@ -90,7 +90,7 @@ def embedded(runtime: Runtime, queue: LocalQueue) -> list[Service]:
         woken=queue.woken,
         tasks=running.keys(),
     )
-    return [slices, _books(runtime), erasures(runtime), *deliveries(runtime)]
+    return [slices, _books(runtime), *privacy(runtime), *deliveries(runtime)]
 
 
 def refunds(runtime: Runtime, run_slice: slice_prompts.RunSlice) -> list[Service]:
@@ -110,7 +110,7 @@ def refunds(runtime: Runtime, run_slice: slice_prompts.RunSlice) -> list[Service
             tasks=own,
         ),
         _books(runtime),
-        erasures(runtime),
+        *privacy(runtime),
         Service(
             "prompts",
             partial(slice_prompts.run_next, runtime.queue, run_slice, asked_for),
@@ -213,15 +213,23 @@ def _books(runtime: Runtime) -> Service:
     )
 
 
-def erasures(runtime: Runtime) -> Service:
-    """What goes through old rows of clients who are erased, as far as refunds leave it time."""
+def privacy(runtime: Runtime) -> list[Service]:
+    """What removes who clients were: who is erased, and what is too old."""
     eraser = erase.Eraser(runtime.db, runtime.stopping, runtime.is_at_work)
-    return Service(
-        "erasures",
-        partial(erase.run_due, eraser),
-        every_seconds=runtime.settings.sweep_seconds,
-        failed="erasures.failed",
-    )
+    return [
+        Service(
+            "erasures",
+            partial(erase.run_due, eraser),
+            every_seconds=runtime.settings.sweep_seconds,
+            failed="erasures.failed",
+        ),
+        Service(
+            "retention",
+            partial(retention.run_due, eraser),
+            every_seconds=retention.EVERY_SECONDS,
+            failed="retention.failed",
+        ),
+    ]
 
 
 async def run(services: Sequence[Service], stopping: asyncio.Event) -> None:

@@ -115,7 +115,7 @@ async def _jobs(eraser: Eraser, erasure: Erasure, counts: Counter[str]) -> bool:
             continue
         last: str | None = None
         while True:
-            if not await _may_go_on(eraser):
+            if not await may_go_on(eraser):
                 return False
             async with eraser.db.write() as conn:
                 page = await erasing.erase_texts(conn, job_id, client_id, after=last)
@@ -137,7 +137,7 @@ async def _events(eraser: Eraser, erasure: Erasure, counts: Counter[str]) -> boo
         pages = [one async for one in held.event_pages(conn, erasure.business_id)]
         last = (await held.jobs_of(conn, erasure.business_id, erasure.client_id))[-1:]
     for page in pages:
-        if not await _may_go_on(eraser):
+        if not await may_go_on(eraser):
             return False
         async with eraser.db.write() as conn:
             named = await erasing.erase_events(conn, page, erasure.business_id, erasure.client_id)
@@ -146,7 +146,8 @@ async def _events(eraser: Eraser, erasure: Erasure, counts: Counter[str]) -> boo
     return True
 
 
-async def _may_go_on(eraser: Eraser) -> bool:
+async def may_go_on(eraser: Eraser) -> bool:
+    """Whether to go on, after a little while where refunds are at work; False: it stops."""
     if eraser.yields():
         await asyncio.sleep(_YIELDS_SECONDS)
     return not eraser.stopping.is_set()

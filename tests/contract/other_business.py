@@ -5,6 +5,7 @@ import datetime as dt
 from app.db import tables
 from app.db.access.businesses import create as create_business
 from app.db.tables.messages import message_templates, messages, suppressed_addresses
+from app.db.tables.personal import client_erasures
 from app.db.tables.webhooks import webhook_deliveries, webhook_endpoints, webhook_events
 
 JOB = "019aab00-0000-7000-8000-000000000001"
@@ -60,6 +61,16 @@ async def open_other_business(db):
             tables.clients.insert().values(business_id="theirs", id=THEIRS["client_id"], name="Ada")
         )
         at = dt.datetime(2026, 11, 23, 9, tzinfo=dt.UTC)
+        await conn.execute(
+            client_erasures.insert().values(
+                business_id="theirs",
+                client_id=THEIRS["client_id"],
+                requested_by="key:desk",
+                requested_at=at,
+                finished_at=at,
+                counts={},
+            )
+        )
         await conn.execute(
             tables.jobs.insert().values(
                 id=JOB,

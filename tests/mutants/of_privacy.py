@@ -5,6 +5,7 @@ from mutants.defects import Defect, defect
 NAMES = "tests/integration/cancellations/test_names_of_then.py"
 EXPORT = "tests/integration/privacy/test_export.py"
 ERASE = "tests/integration/privacy/test_erase.py"
+RETENTION = "tests/integration/privacy/test_retention.py"
 COLUMNS = "tests/unit/test_personal_columns.py"
 
 DEFECTS: tuple[Defect, ...] = (
@@ -112,5 +113,33 @@ DEFECTS: tuple[Defect, ...] = (
         "ids[-1] if len(ids) == AT_ONCE else None",
         "None",
         f"{ERASE}::test_of_many_refunds_each_loses_its_text",
+    ),
+    defect(
+        "retention takes the names of a job that waits for a person",
+        "app/db/privacy/retentions.py",
+        "            ~waits,\n",
+        "",
+        f"{RETENTION}::test_a_job_that_waits_for_a_person_keeps_its_names",
+    ),
+    defect(
+        "retention takes former names that a younger job needs",
+        "app/db/privacy/retentions.py",
+        "    if first is not None:\n",
+        "    if False:\n",
+        f"{RETENTION}::test_a_younger_job_is_left_and_names_clients_as_before",
+    ),
+    defect(
+        "retention takes what a message to be sent says",
+        "app/db/privacy/retentions.py",
+        "            _M.status != MessageStatus.PENDING,\n",
+        "",
+        f"{RETENTION}::test_messages_go_by_their_own_age_and_one_to_be_sent_stays",
+    ),
+    defect(
+        "a job that is forgotten goes on naming clients",
+        "app/db/jobs/named_clients.py",
+        "        jobs.c.forgotten_at.is_(None),  # else it names nobody any more\n",
+        "",
+        f"{RETENTION}::test_a_job_that_ended_so_long_ago_names_nobody_and_its_books_are_as_before",
     ),
 )

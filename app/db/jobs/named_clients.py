@@ -40,11 +40,19 @@ def join(source: sa.FromClause, rows: sa.FromClause, *, changed: bool) -> NamedC
         rows: have a `business_id` and a `client_id`.
         changed: as `have_changed` says; without, no change is looked up.
     """
-    of_rows = sa.and_(clients.c.business_id == rows.c.business_id, clients.c.id == rows.c.client_id)
+    of_rows = sa.and_(
+        clients.c.business_id == rows.c.business_id,
+        clients.c.id == rows.c.client_id,
+        jobs.c.forgotten_at.is_(None),  # else it names nobody any more
+    )
     joined: sa.FromClause = source.outerjoin(clients, of_rows)
     if not changed:
         return NamedClients(joined, clients.c.name, clients.c.email)
-    of_client = sa.and_(_F.business_id == rows.c.business_id, _F.client_id == rows.c.client_id)
+    of_client = sa.and_(
+        _F.business_id == rows.c.business_id,
+        _F.client_id == rows.c.client_id,
+        jobs.c.forgotten_at.is_(None),
+    )
     since = former_contacts.alias("since")
     accepted_at = sa.func.coalesce(jobs.c.approved_at, jobs.c.requested_at)
     first: Any = (

@@ -3,13 +3,15 @@
 Each function is a part of it, short enough for one transaction; done again it changes nothing.
 """
 
-from typing import Final, NamedTuple
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
 
 import orjson
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.core.dialect import in_list, now
+from app.db.core.refund_ranges import in_sessions
 from app.db.privacy.held import AT_ONCE, EventPage, are_about, messages_to
 from app.db.refunds.outstanding import IS_A_PERSONS, IS_UNDER_WAY
 from app.db.tables import (
@@ -26,6 +28,7 @@ from app.db.tables.personal import former_contacts
 from app.db.tables.webhooks import webhook_attempts, webhook_events
 from app.domain.messages.facts import ToldFacts
 from app.domain.nouns.privacy import InProcess
+from app.domain.refund_ids import LAST
 from app.domain.statuses import IN_PROCESS, WITHDRAWN_LINE, MessageStatus
 
 _NOTHING_TOLD: Final = ToldFacts((), is_final=True).document()
@@ -115,10 +118,14 @@ class Page(NamedTuple):
 
 
 async def erase_texts(
-    conn: AsyncConnection, job_id: str, client_id: str, *, after: str | None
+    conn: AsyncConnection, job_id: str, client_id: str | None, *, after: str | None
 ) -> Page:
-    """Remove what was written of a page of their refunds in this job."""
-    query = sa.select(_R.id, _R.booking_id).where(_R.job_id == job_id, _R.client_id == client_id)
+    """Remove what was written of a page of refunds of this job: of a client's, or (None) of all."""
+    query = sa.select(_R.id, _R.booking_id).where(_R.job_id == job_id)
+    if client_id is None:
+        query = query.where(in_sessions(_R.id, job_id, range(LAST)))
+    else:
+        query = query.where(_R.client_id == client_id)
     if after is not None:
         query = query.where(_R.id > after)
     rows = (await conn.execute(query.order_by(_R.id).limit(AT_ONCE))).all()
@@ -153,6 +160,11 @@ async def erase_texts(
     return Page(removed, ids[-1] if len(ids) == AT_ONCE else None)
 
 
+def without_personal_facts(facts: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """What a message says, with nothing in it; None: it was never begun."""
+    return None if facts is None else _NOTHING_TOLD
+
+
 async def erase_messages(conn: AsyncConnection, job_id: str, client_id: str) -> int:
     """Remove from messages of this job what they say and where they went; how many.
 
@@ -164,7 +176,7 @@ async def erase_messages(conn: AsyncConnection, job_id: str, client_id: str) -> 
     )
     erased = 0
     for id_, facts, *others in (await conn.execute(query.with_for_update())).all():
-        nothing = None if facts is None else _NOTHING_TOLD
+        nothing = without_personal_facts(facts)
         if facts == nothing and others == [None, None, None]:
             continue
         values = {"facts": nothing, "recipient": None, "detail": None, "early_words": None}

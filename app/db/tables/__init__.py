@@ -230,6 +230,8 @@ jobs = sa.Table(
     sa.Column("messages", sa.JSON(none_as_null=True)),
     # When somebody else approved it; NULL: nobody has, or nobody need (`job_approvals`).
     sa.Column("approved_at", Instant),
+    # Long after its end it names nobody any more.
+    sa.Column("forgotten_at", Instant),
     one_of("status", JobStatus),
     sa.CheckConstraint("date_from <= date_to", name="range_runs_forward"),
     sa.CheckConstraint("expanded_sessions <= accepted_sessions", name="expansion_within"),
@@ -251,6 +253,12 @@ jobs = sa.Table(
     partial("jobs_awaiting_approval", "business_id", where="status = 'awaiting_approval'"),
     # A check of the books reads those that have ended since the last one.
     sa.Index("jobs_by_end", "finished_at"),
+    partial(
+        "jobs_to_forget",
+        "business_id",
+        "finished_at",
+        where="finished_at IS NOT NULL AND forgotten_at IS NULL",
+    ),
 )
 
 # Each version of a business's terms; the last is in force.

@@ -38,6 +38,8 @@ messages = sa.Table(
     sa.Column("sent_at", Instant),
     # What was said of it before it was known to be sent: `LaterSaid`s, until that is recorded.
     sa.Column("early_words", sa.JSON(none_as_null=True)),
+    # Long after it was made nothing says any more what it said, and where it went.
+    sa.Column("forgotten_at", Instant),
     one_of("kind", MessageKind),
     one_of("status", MessageStatus),
     sa.CheckConstraint("edition > 0", name="editions_from_1"),
@@ -50,6 +52,12 @@ messages = sa.Table(
     sa.Index("one_message_per_edition", "job_id", "kind", "addressee", "edition", unique=True),
     sa.Index("messages_of_job", "job_id", "id"),
     partial("messages_due", "business_id", "due_at", "id", where="due_at IS NOT NULL"),
+    partial(
+        "messages_to_forget",
+        "business_id",
+        "created_at",
+        where="kind = 'client' AND forgotten_at IS NULL",
+    ),
 )
 
 # What a business says of its messages; without a row: nobody is told.

@@ -45,3 +45,25 @@ hashed_addresses = sa.Table(
     sa.Column("because", sa.String(64), nullable=False),
     sa.Column("since", Instant, nullable=False),
 )
+
+# Each version of for how long a business keeps things; the last is in force.
+retention_settings = sa.Table(
+    "retention_settings",
+    metadata,
+    sa.Column("business_id", sa.ForeignKey("businesses.id"), primary_key=True),
+    sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("document", sa.JSON, nullable=False),
+    sa.Column("set_by", sa.String(MAX_CALLER_NAME), nullable=False),
+    sa.Column("set_at", Instant, nullable=False),
+    sa.CheckConstraint("version > 0", name="versions_from_1"),
+)
+
+# What was removed by age, in all.
+retention_counts = sa.Table(
+    "retention_counts",
+    metadata,
+    sa.Column("business_id", sa.ForeignKey("businesses.id"), primary_key=True),
+    sa.Column("jobs", sa.BigInteger, nullable=False),
+    sa.Column("messages", sa.BigInteger, nullable=False),
+    sa.Column("at", Instant, nullable=False),
+)

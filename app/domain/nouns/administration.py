@@ -42,6 +42,7 @@ class Action(StrEnum):
     PAGE_SET = "public_page.set"
     SIGN_INS_ENDED = "sign_ins.ended"
     CLIENT_ERASED = "client.erased"
+    RETENTION_SET = "retention.set"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,107 @@
+"""How long a business keeps who its clients are: set, and carried out by a worker.
+
+It is off until a business sets it. Each transaction takes a few hundred rows, and waits a little
+while refunds are at work.
+"""
+
+from typing import Final
+
+from app.db.access import administration
+from app.db.core.dialect import clock
+from app.db.core.engine import Database
+from app.db.privacy import erasing, retentions
+from app.domain.nouns.administration import Action, Actor, change_of
+from app.domain.nouns.privacy import CarriedOut, RetentionVersion
+from app.domain.retention import Retention
+from app.privacy.erase import Eraser, may_go_on
+
+EVERY_SECONDS: Final = 60.0
+
+
+async def in_force(db: Database, business_id: str) -> tuple[RetentionVersion | None, CarriedOut]:
+    """What the business has set (None: nothing), and what was removed by it so far."""
+    async with db.snapshot() as conn:
+        return (
+            await retentions.in_force(conn, business_id),
+            await retentions.carried_out(conn, business_id),
+        )
+
+
+async def put(db: Database, business_id: str, new: Retention, *, by: Actor) -> RetentionVersion:
+    """Set it from now on; what is older than it says is removed within minutes.
+
+    The same again makes no new version.
+    """
+    async with db.write() as conn:
+        await retentions.lock(conn, business_id)
+        own = await retentions.in_force(conn, business_id)
+        before = Retention.of(None if own is None else own.document)
+        if own is not None and before == new:
+            return own
+        version = 1 if own is None else own.version + 1
+        made = RetentionVersion(version, new.document(), by.name, await clock(conn))
+        await retentions.add(conn, business_id, made)
+        facts = before.document(), new.document()
+        deed = change_of(Action.RETENTION_SET, business_id, business_id, *facts)
+        await administration.record(conn, by, deed)
+        return made
+
+
+async def history(
+    db: Database, business_id: str, *, before: int | None, limit: int
+) -> list[RetentionVersion]:
+    """The versions of the business's, the newest first."""
+    async with db.read() as conn:
+        return await retentions.page(conn, business_id, before=before, limit=limit)
+
+
+async def run_due(eraser: Eraser) -> None:
+    """Remove whatever is older than its business says."""
+    async with eraser.db.read() as conn:
+        of_all = await retentions.of_all(conn)
+    for business_id, own in of_all:
+        if own.message_days is not None:
+            await _messages(eraser, business_id, own.message_days)
+        if own.job_days is not None:
+            await _jobs(eraser, business_id, own.job_days)
+
+
+async def _messages(eraser: Eraser, business_id: str, days: int) -> None:
+    forgotten = 1
+    while forgotten and await may_go_on(eraser):
+        async with eraser.db.write() as conn:
+            forgotten = await retentions.forget_messages(conn, business_id, days)
+            if forgotten:
+                await retentions.count(conn, business_id, jobs=0, messages=forgotten)
+
+
+async def _jobs(eraser: Eraser, business_id: str, days: int) -> None:
+    while await may_go_on(eraser):
+        async with eraser.db.read() as conn:
+            job_id = await retentions.due_job(conn, business_id, days)
+        if job_id is None or not await _forgotten(eraser, business_id, job_id):
+            return
+
+
+async def _forgotten(eraser: Eraser, business_id: str, job_id: str) -> bool:
+    """Whether the job names nobody any more; False: the process stops, and another goes on."""
+    forgotten = 1
+    while forgotten:
+        if not await may_go_on(eraser):
+            return False
+        async with eraser.db.write() as conn:
+            forgotten = await retentions.forget_messages_of(conn, job_id)
+            if forgotten:
+                await retentions.count(conn, business_id, jobs=0, messages=forgotten)
+    last: str | None = None
+    while True:
+        if not await may_go_on(eraser):
+            return False
+        async with eraser.db.write() as conn:
+            last = (await erasing.erase_texts(conn, job_id, None, after=last)).last
+        if last is None:
+            break
+    async with eraser.db.write() as conn:
+        if await retentions.forget_names(conn, business_id, job_id):
+            await retentions.count(conn, business_id, jobs=1, messages=0)
+    return True
