@@ -129,13 +129,6 @@ DEFECTS: tuple[Defect, ...] = (
         f"{RETENTION}::test_a_younger_job_is_left_and_names_clients_as_before",
     ),
     defect(
-        "retention takes what a message to be sent says",
-        "app/db/privacy/retentions.py",
-        "            _M.status != MessageStatus.PENDING,\n",
-        "",
-        f"{RETENTION}::test_messages_go_by_their_own_age_and_one_to_be_sent_stays",
-    ),
-    defect(
         "a job that is forgotten goes on naming clients",
         "app/db/jobs/named_clients.py",
         "        jobs.c.forgotten_at.is_(None),  # else it names nobody any more\n",
