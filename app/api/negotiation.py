@@ -1,6 +1,6 @@
 """What a caller would rather have, JSON or another form, and what it has already.
 
-By its `Accept`, and its `If-None-Match`.
+By its `Accept`, its `Accept-Encoding`, and its `If-None-Match`.
 """
 
 import hashlib
@@ -22,6 +22,11 @@ def prefers_json(accept: str | None) -> bool:
     """Whether JSON is asked for by its name, and more than `text/event-stream` is."""
     weights = _weights(accept)
     return weights.get("application/json", 0.0) > weights.get("text/event-stream", 0.0)
+
+
+def takes_gzip(accept_encoding: str | None) -> bool:
+    """Whether `gzip` is taken, by its name (RFC 9110 §12.5.3)."""
+    return _weights(accept_encoding).get("gzip", 0.0) > 0
 
 
 def _weights(accept: str | None) -> dict[str, float]:

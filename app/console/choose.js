@@ -2,13 +2,14 @@
 
 import { announce, fill, h, showTestMode, showWaits } from "./dom.js";
 import { get, isPassing, patiently, post, Refused } from "./api.js";
+import { say, speak, speakAsBrowser } from "./language.js";
 import { money, moment, when } from "./words.js";
 
 const main = document.getElementById("main");
 const bar = document.getElementById("bar");
 const path = `/choices/${location.pathname.split("/")[2]}`;
-const BACK = { original: "the way you paid", store_credit: "as store credit" };
-const TITLE = { original: "The way you paid", store_credit: "Store credit" };
+const spoken = speakAsBrowser(); // until an answer says which language it is to be
+const back = (form) => say(`common.${form}`);
 
 const sums = (amounts) => amounts.map(money).join(" + ");
 
@@ -19,59 +20,56 @@ function whole({ amounts, bonus }) {
 }
 
 async function read() {
-  const lost = h("p", { class: "note warning", role: "status" }, "The service can't be reached. Trying again…");
+  const lost = h("p", { class: "note warning", role: "status" }, say("common.lost"));
   const choice = await patiently(() => get(path), { waiting: () => lost.isConnected || fill(main, lost) });
-  show(choice);
-  return choice;
+  await show(choice);
 }
 
-function show(choice) {
-  document.title = `Your choice · ${choice.business}`;
+async function show(choice) {
+  await speak(choice.language, choice.hour_cycle);
+  document.title = `${say("choose.title")} · ${choice.business}`;
   fill(bar, h("span", { class: "brand" }, choice.business));
-  const all = h("p", {}, h("a", { href: `/yours/${location.pathname.split("/")[2]}` }, "See all that comes back to you"));
+  const all = h("p", {}, h("a", { href: `/yours/${location.pathname.split("/")[2]}` }, say("choose.see_all")));
   fill(main, h("div", { class: "own-choice" }, STATES[choice.status](choice), choice.status !== "waiting" && all));
 }
 
 const STATES = {
   waiting: () => [
-    h("h1", {}, "There is nothing to choose yet"),
-    h("p", {}, "The cancellation is being prepared. Look again in a little while."),
-    h("button", { onclick: () => void read().catch(failed) }, "Look again"),
+    h("h1", {}, say("choose.not_yet")),
+    h("p", {}, say("choose.preparing")),
+    h("button", { onclick: () => void read().catch(failed) }, say("choose.look_again")),
   ],
   open: (choice) => [
-    h("h1", {}, "Choose how your money comes back"),
+    h("h1", {}, say("choose.heading")),
     ...classes(choice),
-    h("p", {}, `You can choose until ${moment(choice.until, choice.timezone)}. If you don't, it comes back ${BACK[choice.default]} by itself.`),
+    h("p", {}, say("choose.until", { at: moment(choice.until, choice.timezone), form: back(choice.default) })),
     h("div", { class: "offers" }, choice.offer.map((one) => panel(one, choice))),
-    h("p", { class: "note" }, "A choice holds for all of it, and can't be changed afterwards."),
+    h("p", { class: "note" }, say("choose.for_good")),
     h("p", { id: "trouble", class: "trouble", role: "alert" }),
   ],
   chosen: (choice) => [
-    h("h1", {}, "It is chosen"),
-    h("p", { class: "flash" }, `You get ${whole(offered(choice))} ${BACK[choice.form]}.`),
+    h("h1", {}, say("choose.chosen")),
+    h("p", { class: "flash" }, say("choose.you_get", { sum: whole(offered(choice)), form: back(choice.form) })),
     onTop(offered(choice)),
-    h("p", {}, CONSEQUENCES[choice.form](choice)),
+    h("p", {}, meaning(choice.form, choice)),
     ...classes(choice),
   ],
   over: (choice) => [
-    h("h1", {}, "The time to choose is over"),
-    h("p", {}, `Nothing was chosen until ${moment(choice.until, choice.timezone)}: ${sums(offered(choice).amounts)} comes back ${BACK[choice.form]}.`),
+    h("h1", {}, say("choose.over")),
+    h("p", {}, say("choose.was_over", { at: moment(choice.until, choice.timezone), sum: sums(offered(choice).amounts), form: back(choice.form) })),
     ...classes(choice),
   ],
 };
 
 const offered = ({ offer, form }) => offer.find((one) => one.form === form);
 
-const CONSEQUENCES = {
-  original: () => "It goes back to the card or account that you paid with. Your bank may take some days to show it.",
-  store_credit: ({ business }) => `It is kept for you at ${business}, to pay for other classes. It can't be turned into money here.`,
-};
+const meaning = (form, { business }) => say(`choose.means_${form}`, { business });
 
 const onTop = ({ amounts, bonus }) =>
-  bonus.length > 0 && h("p", { class: "soft" }, `${sums(amounts)} that you paid, and ${sums(bonus)} on top.`);
+  bonus.length > 0 && h("p", { class: "soft" }, say("choose.on_top", { paid: sums(amounts), bonus: sums(bonus) }));
 
 const classes = ({ sessions, business }) => [
-  h("p", { id: "classes" }, `${business} has cancelled:`),
+  h("p", { id: "classes" }, say("choose.has_cancelled", { business })),
   h(
     "ul",
     { class: "classes", "aria-labelledby": "classes" },
@@ -83,15 +81,14 @@ const classes = ({ sessions, business }) => [
 
 function panel(one, choice) {
   const id = `form-${one.form}`;
-  const label = one.form === "original" ? `Return ${whole(one)}` : `Take ${whole(one)} as store credit`;
   return h(
     "section",
     { class: "panel", "aria-labelledby": id },
-    h("h2", { id }, TITLE[one.form]),
+    h("h2", { id }, say(`choose.${one.form}`)),
     h("p", { class: "sum" }, whole(one)),
     onTop(one),
-    h("p", {}, CONSEQUENCES[one.form](choice)),
-    h("button", { class: "primary", onclick: () => void choose(one.form) }, label),
+    h("p", {}, meaning(one.form, choice)),
+    h("button", { class: "primary", onclick: () => void choose(one.form) }, say(`choose.take_${one.form}`, { sum: whole(one) })),
   );
 }
 
@@ -102,13 +99,13 @@ async function choose(form) {
   isChoosing = true;
   try {
     // Said again where nobody knows whether it was heard: the same choice again changes nothing.
-    show(await patiently(() => post(path, { form }), { waiting: () => say("The service can't be reached. Trying again…") }));
+    await show(await patiently(() => post(path, { form }), { waiting: () => trouble(say("common.lost")) }));
     told();
   } catch (error) {
     if (error.status === 409) {
       await read().then(told, failed);
     } else {
-      say(error.message);
+      trouble(say(isPassing(error) ? "common.lost" : "common.later"));
       if (!(error instanceof Refused || isPassing(error))) throw error;
     }
   } finally {
@@ -121,16 +118,17 @@ function told() {
   announce(main.querySelector("h1").textContent);
 }
 
-const say = (words) => (document.getElementById("trouble").textContent = words);
+const trouble = (words) => (document.getElementById("trouble").textContent = words);
 
-function failed(error) {
+async function failed(error) {
+  await spoken;
   if (!(error instanceof Refused)) console.error(error);
-  document.title = "Nothing to choose";
+  document.title = say("choose.nothing_title");
   const isUnknown = error.status === 404;
   fill(
     main,
-    h("h1", {}, isUnknown ? "There is nothing to choose here" : "That did not work"),
-    h("p", { role: "alert" }, isUnknown ? "The link is not whole, or the cancellation was taken back. Ask whoever sent it to you." : error.message),
+    h("h1", {}, say(isUnknown ? "choose.nothing" : "common.failed")),
+    h("p", { role: "alert" }, say(isUnknown ? "common.not_whole" : "common.later")),
   );
 }
 

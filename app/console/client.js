@@ -4,6 +4,7 @@
 import { fill, h, showTestMode, showWaits } from "./dom.js";
 import { Refused } from "./api.js";
 import { showBrand } from "./brand.js";
+import { say, speak, speakAsBrowser } from "./language.js";
 import { subscribe } from "./subscribe.js";
 import { elsewhere, times } from "./words.js";
 import { showWeek, weekLinks } from "./week.js";
@@ -15,22 +16,30 @@ const main = document.getElementById("main");
 const bar = document.getElementById("bar"); // none where it is embedded
 const path = `/public/${location.pathname.split("/")[2]}/schedule`; // the business's id, encoded as it came
 const { signal } = new AbortController();
+const spoken = speakAsBrowser(); // until an answer says which language it is to be
 
 async function show() {
   const from = new URLSearchParams(location.search).get("from");
-  const read = (week) => bar && showBrand(bar, week.business, week.page);
-  await showWeek(main, { path, from, seconds: EVERY_SECONDS, signal, head, card, read, none: h("p", { class: "note none" }, "There are no classes this week.") });
+  await showWeek(main, { path, from, seconds: EVERY_SECONDS, signal, head, card, read, none });
+}
+
+const none = () => h("p", { class: "note none" }, say("schedule.none"));
+
+async function read(week) {
+  await speak(week.language, week.hour_cycle);
+  if (bar) showBrand(bar, week.business, week.page);
 }
 
 function head(week) {
-  document.title = `Schedule · ${week.business}`;
+  document.title = `${say("schedule.title")} · ${week.business}`;
   const feed = new URL(`/v1${path}.ics`, location.origin).href;
-  return h("nav", { class: "toolbar", "aria-label": "Weeks" }, weekLinks(week, location.pathname), subscribe(feed, week.business));
+  return h("nav", { class: "toolbar", "aria-label": say("schedule.weeks") }, weekLinks(week, location.pathname), subscribe(feed, week.business));
 }
 
 // A card is schema.org's Event too, for search engines: what they want and people don't is said in elements unseen.
 function card(session, week) {
   const isCancelled = session.status === "cancelled";
+  const where = elsewhere(session, (said) => say("week.elsewhere", said));
   return h(
     "li",
     { class: isCancelled ? "card cancelled" : "card", "data-session": session.id, ...itemOf("Event") },
@@ -40,22 +49,22 @@ function card(session, week) {
     h("link", { itemprop: "eventAttendanceMode", href: `${SCHEMA}OfflineEventAttendanceMode` }),
     named("organizer", "Organization", h("meta", { itemprop: "name", content: week.business })),
     h("p", { class: "time" }, times(session)),
-    elsewhere(session) && h("p", { class: "soft" }, elsewhere(session)),
+    where && h("p", { class: "soft" }, where),
     h("p", { class: "name", itemprop: "name" }, session.name),
     h(
       "p",
       { class: "soft" },
-      named("location", "Place", session.location ? h("span", { itemprop: "name" }, session.location) : h("meta", { itemprop: "name", content: week.business })),
+      named("location", "Place", session.location ? h("bdi", { itemprop: "name" }, session.location) : h("meta", { itemprop: "name", content: week.business })),
       session.location && session.instructor && " · ",
-      session.instructor && named("performer", "Person", h("span", { itemprop: "name" }, session.instructor)),
+      session.instructor && named("performer", "Person", h("bdi", { itemprop: "name" }, session.instructor)),
     ),
     isCancelled && cancelled(session.cancellation ?? {}),
   );
 }
 
 const cancelled = ({ reason, returns_all: returnsAll }) => [
-  h("p", {}, h("span", { class: "badge cancelled" }, "Cancelled"), reason && ` ${reason}`),
-  returnsAll && h("p", { class: "promise" }, "Booked? You get back what you paid."),
+  h("p", {}, h("span", { class: "badge cancelled" }, say("common.cancelled")), reason && ` ${reason}`),
+  returnsAll && h("p", { class: "promise" }, say("schedule.promise")),
 ];
 
 const itemOf = (type) => ({ itemscope: true, itemtype: SCHEMA + type });
@@ -63,8 +72,14 @@ const named = (member, type, name) => h("span", { itemprop: member, ...itemOf(ty
 
 showTestMode();
 showWaits();
-show().catch((error) => {
+show().catch(async (error) => {
+  await spoken;
   if (!(error instanceof Refused)) console.error(error);
-  document.title = "Not found";
-  fill(main, h("h1", {}, error.status === 404 ? "There is no such schedule" : "That did not work"), h("p", { role: "alert" }, error.message));
+  const isUnknown = error.status === 404;
+  document.title = say(isUnknown ? "schedule.not_found" : "common.failed");
+  fill(
+    main,
+    h("h1", {}, say(isUnknown ? "schedule.no_such" : "common.failed")),
+    h("p", { role: "alert" }, say(isUnknown ? "schedule.check_address" : "common.later")),
+  );
 });

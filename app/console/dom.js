@@ -1,5 +1,7 @@
 // Builds elements. Text is always text, so nothing that an answer holds can become markup.
 
+import { say } from "./language.js";
+
 const SVG = "http://www.w3.org/2000/svg";
 const AS_PROPERTIES = new Set(["value", "checked", "disabled", "hidden", "indeterminate", "textContent"]);
 const ICONS = {
@@ -77,8 +79,15 @@ export function closed(dialog, signal) {
   });
 }
 
-const testMode = h("aside", { class: "test-mode", "aria-label": "Test mode" }, "Test mode: no money moves");
+const testMode = h("aside", { class: "test-mode" });
 const isServedInTestMode = document.querySelector('meta[name="bulk-cancel-test-mode"]') !== null;
+
+function nameTestMode() {
+  testMode.setAttribute("aria-label", say("common.test_mode_name"));
+  testMode.textContent = say("common.test_mode");
+}
+nameTestMode();
+addEventListener("spoken", nameTestMode);
 
 /** Says above all else whether the service is in test mode: as this page came with, or as it has said since. */
 export function showTestMode(isOn = isServedInTestMode) {
@@ -99,7 +108,7 @@ export function showWaits() {
   let waiting = 0;
   addEventListener("asked-to-wait", ({ detail }) => {
     waiting += 1;
-    note.textContent = `More was asked than this key may ask for at once. Going on in ${detail} s…`;
+    note.textContent = say("common.waits", { seconds: detail });
     note.hidden = false;
   });
   addEventListener("asked-again", () => (note.hidden = --waiting === 0));

@@ -34,6 +34,7 @@ export const LANGUAGES = [
   ["es", "Español"],
   ["pt", "Português"],
   ["ja", "日本語"],
+  ["ar", "العربية"],
 ];
 
 const NOT_REACHED = {

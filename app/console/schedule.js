@@ -10,7 +10,7 @@ export async function show(main, { business, query, signal }) {
   document.title = `Schedule · ${business.name}`;
   const head = (week) =>
     h("div", { class: "toolbar" }, weekLinks(week, "/"), h("div", { class: "end" }, cog(business, week, signal)));
-  await showWeek(main, { path: "/sessions", from: query.get("from"), seconds: EVERY_SECONDS, signal, head, card: (session) => card(session, { business, signal }), none: none(), isTimed: true });
+  await showWeek(main, { path: "/sessions", from: query.get("from"), seconds: EVERY_SECONDS, signal, head, card: (session) => card(session, { business, signal }), none, isTimed: true });
 }
 
 const none = () =>

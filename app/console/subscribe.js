@@ -1,16 +1,17 @@
 // How a client has a studio's schedule in a calendar of their own, each program by its own name.
 
 import { h } from "./dom.js";
+import { say } from "./language.js";
 
 /** Where to, for a feed's https address: by program, as their makers' pages take such an address. */
 export function calendars(feed, name) {
   const webcal = feed.replace(/^https?:/, "webcal:");
   const query = new URLSearchParams({ url: feed, name });
   return [
-    ["Apple Calendar, or the one on this device", webcal],
+    [say("schedule.apple"), webcal],
     ["Google Calendar", `https://calendar.google.com/calendar/r?${new URLSearchParams({ cid: webcal })}`],
     ["Outlook.com", `https://outlook.live.com/calendar/0/addfromweb?${query}`],
-    ["Outlook at work or school", `https://outlook.office.com/calendar/0/addfromweb?${query}`],
+    [say("schedule.outlook_work"), `https://outlook.office.com/calendar/0/addfromweb?${query}`],
   ];
 }
 
@@ -21,14 +22,14 @@ export function subscribe(feed, name) {
   return h(
     "details",
     { class: "subscribe end" },
-    h("summary", { class: "button" }, "Add to my calendar"),
+    h("summary", { class: "button" }, say("schedule.subscribe")),
     h(
       "div",
       { class: "panel" },
-      h("p", {}, "All classes, kept up to date by itself. A class that is cancelled says so there."),
+      h("p", {}, say("schedule.kept_up")),
       h("ul", {}, calendars(feed, name).map(link)),
-      h("div", { class: "field" }, h("label", { for: "feed" }, "For any other program"), address),
-      h("p", { class: "note" }, "Calendars look for changes in their own time, some once a day. This page is the quickest."),
+      h("div", { class: "field" }, h("label", { for: "feed" }, say("schedule.any_program")), address),
+      h("p", { class: "note" }, say("schedule.own_time")),
     ),
   );
 }

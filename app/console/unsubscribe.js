@@ -2,44 +2,43 @@
 
 import { announce, fill, h, showTestMode, showWaits } from "./dom.js";
 import { get, isPassing, patiently, put, Refused } from "./api.js";
-import { wordsFor } from "./unsubscribe_words.js";
+import { say, speak, speakAsBrowser } from "./language.js";
 
 const main = document.getElementById("main");
 const bar = document.getElementById("bar");
 const path = `/mail-preferences/${location.pathname.split("/")[2]}`;
-let words = wordsFor(navigator.language);
+const spoken = speakAsBrowser(); // until an answer says which language it is to be
 let isPressed = false;
 
 async function read() {
-  const lost = h("p", { class: "note warning", role: "status" }, words.lost);
-  show(await patiently(() => get(path), { waiting: () => lost.isConnected || fill(main, lost) }));
+  const lost = h("p", { class: "note warning", role: "status" }, say("common.lost"));
+  await show(await patiently(() => get(path), { waiting: () => lost.isConnected || fill(main, lost) }));
 }
 
-function show({ business, language, state }) {
-  words = wordsFor(language);
-  document.documentElement.lang = language;
-  document.title = `${words.title} · ${business}`;
+async function show({ business, language, state }) {
+  await speak(language);
+  document.title = `${say("unsubscribe.title")} · ${business}`;
   fill(bar, h("span", { class: "brand" }, business));
   fill(main, h("div", { class: "own-choice" }, STATES[state](business), h("p", { id: "trouble", class: "trouble", role: "alert" })));
 }
 
 const STATES = {
   on: (business) => [
-    h("h1", {}, words.title),
-    h("p", {}, words.stops(business)),
-    h("p", {}, words.money),
-    h("button", { class: "primary", onclick: () => void press(false) }, words.stop),
+    h("h1", {}, say("unsubscribe.title")),
+    h("p", {}, say("unsubscribe.stops", { business })),
+    h("p", {}, say("unsubscribe.money")),
+    h("button", { class: "primary", onclick: () => void press(false) }, say("unsubscribe.stop")),
   ],
   stopped: (business) => [
-    h("h1", {}, words.stopped),
-    h("p", { class: "flash" }, words.stoppedMeans(business)),
-    h("p", {}, words.money),
-    h("button", { onclick: () => void press(true) }, words.resume),
+    h("h1", {}, say("unsubscribe.stopped")),
+    h("p", { class: "flash" }, say("unsubscribe.stopped_means", { business })),
+    h("p", {}, say("unsubscribe.money")),
+    h("button", { onclick: () => void press(true) }, say("unsubscribe.resume")),
   ],
   stopped_by_business: (business) => [
-    h("h1", {}, words.stopped),
-    h("p", {}, words.byBusiness(business)),
-    h("p", {}, words.money),
+    h("h1", {}, say("unsubscribe.stopped")),
+    h("p", {}, say("unsubscribe.by_business", { business })),
+    h("p", {}, say("unsubscribe.money")),
   ],
 };
 
@@ -48,25 +47,29 @@ async function press(wantsMail) {
   isPressed = true;
   try {
     // Said again where nobody knows whether it was heard: the same again changes nothing.
-    show(await patiently(() => put(path, { wants_mail: wantsMail }), { waiting: () => say(words.lost) }));
+    await show(await patiently(() => put(path, { wants_mail: wantsMail }), { waiting: () => trouble(say("common.lost")) }));
     main.focus();
     announce(main.querySelector("h1").textContent);
   } catch (error) {
-    say(error.message);
+    trouble(say(isPassing(error) ? "common.lost" : "common.later"));
     if (!(error instanceof Refused || isPassing(error))) throw error;
   } finally {
     isPressed = false;
   }
 }
 
-const say = (said) => (document.getElementById("trouble").textContent = said);
+const trouble = (words) => (document.getElementById("trouble").textContent = words);
 
-function failed(error) {
+async function failed(error) {
+  await spoken;
   if (!(error instanceof Refused)) console.error(error);
   const isUnknown = error.status === 404;
-  document.documentElement.lang = words.tag;
-  document.title = words.unknown;
-  fill(main, h("h1", {}, isUnknown ? words.unknown : words.failed), h("p", { role: "alert" }, isUnknown ? words.notWhole : error.message));
+  document.title = say("unsubscribe.unknown");
+  fill(
+    main,
+    h("h1", {}, say(isUnknown ? "unsubscribe.unknown" : "common.failed")),
+    h("p", { role: "alert" }, say(isUnknown ? "unsubscribe.not_whole" : "common.later")),
+  );
 }
 
 showTestMode();

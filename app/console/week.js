@@ -3,40 +3,47 @@
 import { drawn, fill, h, icon } from "./dom.js";
 import { all, patiently } from "./api.js";
 import { now } from "./clock.js";
+import { counted, say } from "./language.js";
 import { keepLooking } from "./live.js";
 import { axisOf } from "./time_axis.js";
 import { dayName, days, hourName, minuteThere, plusDays, rangeName, today } from "./words.js";
 
 /**
  * Shows the week of `path` (a list of sessions with its days and time zone) and keeps it so. `head(week)` gives what
- * stands above the days, `card(session, week)` one session, `none` what is said of a week without any; `read(week)` is told
- * of each answer; `isTimed`: the days have an axis of hours where there is room beside each other. Ends once it is shown.
+ * stands above the days, `card(session, week)` one session, `none()` what is said of a week without any; `read(week)` is told
+ * of each answer before it is shown, and waited for; `isTimed`: the days have an axis of hours where there is room beside each other. Ends once it is shown.
  */
-export async function showWeek(main, { path, from, seconds, signal, head, card, none = null, read: told = () => {}, isTimed = false }) {
-  const lost = h("p", { class: "note warning", role: "status", hidden: true }, "The service can't be reached. Trying again…");
+export async function showWeek(main, { path, from, seconds, signal, head, card, none = () => null, read: told = async () => {}, isTimed = false }) {
+  const lost = h("p", { class: "note warning", role: "status", hidden: true }, say("common.lost"));
   const calendar = h("div", { class: "week" });
   const reached = (well) => (lost.hidden = well);
-  const read = (options) => all(path, { date_from: from }, options); // a week, as long as nobody says otherwise
-  let monday = null; // of the week that the page is about: at midnight on a Sunday it becomes another
+  let headed = null; // the week that the page is about, in its language: at midnight on a Sunday it becomes another
   let last = null; // what was drawn
 
+  async function read(options) {
+    const week = await all(path, { date_from: from }, options); // a week, as long as nobody says otherwise
+    await told(week);
+    return week;
+  }
+
   function draw(week) {
-    told(week);
     const day = today(week.timezone);
     const begun = week.data.map((one) => (Date.parse(one.starts_at) <= now()) + (Date.parse(one.ends_at) <= now())).join("");
     if (isTimed) moveLine(calendar, week);
     const state = JSON.stringify([day, begun, week]);
     if (state === last) return;
     last = state;
-    if (monday !== week.date_from) {
-      monday = week.date_from;
+    const heading = JSON.stringify([week.date_from, week.language, week.hour_cycle]);
+    if (headed !== heading) {
+      headed = heading;
+      lost.textContent = say("common.lost");
       fill(main, h("h1", {}, rangeName(week.date_from, week.date_to)), head(week), lost, calendar);
     }
     const axis = isTimed ? axisOf(week.data) : null;
     calendar.classList.toggle("timed", axis !== null);
     const sections = columns(week, day, card, axis);
     const gone = sections.filter((one) => one.classList.contains("gone"));
-    fill(calendar, week.data.length ? null : none, gone.length > 0 && earlier(calendar, gone.length), axis && hours(axis), sections);
+    fill(calendar, week.data.length ? null : none(), gone.length > 0 && earlier(calendar, gone.length), axis && hours(axis), sections);
     if (axis) moveLine(calendar, week);
   }
 
@@ -53,15 +60,15 @@ export async function showWeek(main, { path, from, seconds, signal, head, card, 
 /** Links to the weeks around one, at pages whose address is `to`. */
 export function weekLinks(week, to) {
   return [
-    h("a", { class: "button", href: `${to}?from=${plusDays(week.date_from, -7)}` }, icon("back"), "Previous week"),
-    h("a", { class: "button", href: to }, "This week"),
-    h("a", { class: "button", href: `${to}?from=${plusDays(week.date_from, 7)}` }, "Next week", icon("on")),
+    h("a", { class: "button", href: `${to}?from=${plusDays(week.date_from, -7)}` }, icon("back"), say("week.previous")),
+    h("a", { class: "button", href: to }, say("week.this")),
+    h("a", { class: "button", href: `${to}?from=${plusDays(week.date_from, 7)}` }, say("week.next"), icon("on")),
   ];
 }
 
 /** On a phone, where days lie below each other, those before today are shown when a person wants them. */
 function earlier(calendar, count) {
-  const words = () => (calendar.classList.contains("whole") ? "Hide the days before today" : `Show the ${count === 1 ? "day" : `${count} days`} before today`);
+  const words = () => (calendar.classList.contains("whole") ? say("week.hide") : counted("week.show", count));
   const button = h("button", { class: "earlier", "aria-expanded": String(calendar.classList.contains("whole")) }, words());
   button.addEventListener("click", () => {
     button.setAttribute("aria-expanded", String(calendar.classList.toggle("whole")));
@@ -106,7 +113,7 @@ function columns(week, day, card, axis) {
         "section",
         { class: ["day", one === day && "today", isOn && one < day && "gone"].filter(Boolean).join(" "), "aria-labelledby": `day-${one}` },
         h("h2", { id: `day-${one}`, "aria-current": one === day ? "date" : null }, dayName(one)),
-        h("div", { class: "lanes" }, cards.length ? h("ul", {}, cards) : h("p", { class: "note" }, "Nothing on."), line),
+        h("div", { class: "lanes" }, cards.length ? h("ul", {}, cards) : h("p", { class: "note" }, say("week.nothing")), line),
       ),
       span,
     );
@@ -119,4 +126,4 @@ function passed(element, session) {
 }
 
 const broken = (session) =>
-  h("li", { class: "card", "data-session": session.id }, h("p", { class: "name" }, session.name), h("p", { class: "error" }, "This session can't be shown."));
+  h("li", { class: "card", "data-session": session.id }, h("p", { class: "name" }, session.name), h("p", { class: "error" }, say("week.broken")));

@@ -3,15 +3,21 @@
 
 import { now } from "./clock.js";
 
-// The page's words are English; what is no language tag, as some browsers' "en-US@posix", `Intl` would refuse.
-const LOCALE = /^en(-[A-Za-z]{2})?$/.test(navigator.language) ? navigator.language : "en-GB";
+// Staff's pages are English; what is no language tag, as some browsers' "en-US@posix", `Intl` would refuse.
+let locale = /^en(-[A-Za-z]{2})?$/.test(navigator.language) ? navigator.language : "en-GB";
 const DAY_MS = 86_400_000;
 const formats = new Map();
 
 function format(kind, options) {
   const name = kind.name + JSON.stringify(options);
-  if (!formats.has(name)) formats.set(name, new kind(LOCALE, options));
+  if (!formats.has(name)) formats.set(name, new kind(locale, options));
   return formats.get(name);
+}
+
+/** Has all be said as a language tag says it, in digits that mails have too; hours by `h12` or `h23`, or null: as it says. */
+export function formatsIn(tag, hourCycle) {
+  locale = `${tag}-u-${hourCycle ? `hc-${hourCycle}-` : ""}nu-latn`;
+  formats.clear();
 }
 
 export const number = (value) => format(Intl.NumberFormat, {}).format(value);
@@ -29,11 +35,15 @@ const DECIMALS = Object.fromEntries(
 /** How many decimals amounts of a currency have. */
 export const decimals = (currency) => DECIMALS[currency] ?? 2;
 
+const RIGHT_TO_LEFT = "\u200f"; // CLDR's mark
+
 /** An amount in its currency, of so many minor units. */
 export function money({ currency, amount_minor: minor }) {
   const places = decimals(currency);
   const shape = { style: "currency", currency, minimumFractionDigits: places, maximumFractionDigits: places };
-  return format(Intl.NumberFormat, shape).format(minor / 10 ** places);
+  const text = format(Intl.NumberFormat, shape).format(minor / 10 ** places);
+  // A sign of several letters would be read backwards where words run from right to left.
+  return text.includes(RIGHT_TO_LEFT) ? `\u2066${text.replaceAll(RIGHT_TO_LEFT, "")}\u2069` : text;
 }
 
 /** Sums in all currencies and in credits; null when there are none. */
@@ -66,7 +76,7 @@ export const rangeName = (from, to) =>
 const CLOCK = { timeStyle: "short", timeZone: "UTC" };
 const DAY = { weekday: "short", day: "numeric", month: "short", timeZone: "UTC" };
 const asClock = (local) => new Date(`${local}Z`); // what the clocks show, as if in UTC, which has no rules
-const inWords = (local, day) => [day, CLOCK].map((shape) => format(Intl.DateTimeFormat, shape).format(asClock(local))).join(", ");
+const inWords = (local, day) => [day, CLOCK].map((shape) => format(Intl.DateTimeFormat, shape).format(asClock(local))).join(locale.startsWith("ar") ? "، " : ", ");
 
 /** From when to when, by the business's clocks. */
 export function times({ business_starts_local: from, business_ends_local: to }) {
@@ -83,11 +93,12 @@ export const clock = ({ business_starts_local: local }) => format(Intl.DateTimeF
 /** The day and hour of its start by the business's clocks, with the year. */
 export const when = (session) => inWords(session.business_starts_local, { ...DAY, year: "numeric" });
 
-/** The day and hour where the session is held; null where its clocks show what the business's do. */
-export function elsewhere({ starts_local: local, business_starts_local: here, timezone }) {
+const inEnglish = ({ when: at, place }) => `${at} in ${place}`;
+
+/** The day and hour where the session is held, as `said` says them; null where its clocks show what the business's do. */
+export function elsewhere({ starts_local: local, business_starts_local: here, timezone }, said = inEnglish) {
   if (local === here) return null;
-  const place = timezone.split("/").pop().replaceAll("_", " ");
-  return `${inWords(local, DAY)} in ${place}`;
+  return said({ when: inWords(local, DAY), place: timezone.split("/").pop().replaceAll("_", " ") });
 }
 
 /** A zone that this browser knows: that one, or UTC. */

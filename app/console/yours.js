@@ -3,6 +3,7 @@
 import { announce, fill, h, showTestMode, showWaits } from "./dom.js";
 import { get, patiently, Refused } from "./api.js";
 import { showBrand } from "./brand.js";
+import { counted, say, speak, speakAsBrowser } from "./language.js";
 import { keepLooking } from "./live.js";
 import { moment, when } from "./words.js";
 import { headline, lineWords } from "./yours_words.js";
@@ -12,11 +13,14 @@ const main = document.getElementById("main");
 const bar = document.getElementById("bar");
 const token = location.pathname.split("/")[2];
 const path = `/client-pages/${token}`;
+const spoken = speakAsBrowser(); // until an answer says which language it is to be
 const ending = new AbortController();
 let last = null; // what was drawn
 
 async function read(options = {}) {
-  show(await get(path, options));
+  const page = await get(path, options);
+  await speak(page.language, page.hour_cycle);
+  show(page);
 }
 
 function show(page) {
@@ -33,8 +37,8 @@ function show(page) {
       "div",
       { class: "own-choice" },
       h("h1", {}, title),
-      h("p", {}, `${page.business} has cancelled ${page.sessions.length === 1 ? "a class" : "classes"} that you had booked.`, page.reason && ` ${page.reason}`),
-      page.choice?.status === "open" && h("p", {}, h("a", { class: "button", href: `/choose/${token}` }, "Choose how it comes back")),
+      h("p", {}, counted("yours.has_cancelled", page.sessions.length, { business: page.business }), page.reason && ` ${page.reason}`),
+      page.choice?.status === "open" && h("p", {}, h("a", { class: "button", href: `/choose/${token}` }, say("yours.choose"))),
       page.sessions.map((one) => panel(one, page)),
     ),
   );
@@ -42,16 +46,16 @@ function show(page) {
 }
 
 function panel(session, page) {
-  const where = [session.location, session.instructor].filter(Boolean).join(" · ");
+  const facts = [when({ business_starts_local: session.starts_local }), session.location, session.instructor].filter(Boolean);
   return h(
     "section",
     { class: "panel own" },
-    h("h2", {}, session.name, " ", h("span", { class: "badge cancelled" }, "Cancelled")),
-    h("p", { class: "soft" }, [when({ business_starts_local: session.starts_local }), where].filter(Boolean).join(" · ")),
-    session.booking_status === "waitlisted" && h("p", { class: "soft" }, "You were on the waiting list."),
+    h("h2", {}, session.name, " ", h("span", { class: "badge cancelled" }, say("common.cancelled"))),
+    h("p", { class: "soft" }, facts.flatMap((fact, place) => [place > 0 && " · ", h("bdi", {}, fact)])),
+    session.booking_status === "waitlisted" && h("p", { class: "soft" }, say("yours.waitlisted")),
     session.lines.length
       ? h("ul", { class: "lines" }, session.lines.map((line) => lineOf(line, page)))
-      : h("p", {}, page.is_prepared ? "There is nothing to return for it." : null),
+      : h("p", {}, page.is_prepared ? say("yours.nothing_of_it") : null),
   );
 }
 
@@ -63,23 +67,24 @@ function lineOf(line, { business, timezone }) {
     h("span", { class: `badge ${style}` }, badge),
     h("p", {}, sentence),
     note && h("p", { class: "soft" }, note),
-    line.reference && h("p", { class: "soft" }, "Reference: ", h("code", {}, line.reference)),
+    line.reference && h("p", { class: "soft" }, say("yours.reference"), " ", h("code", {}, line.reference)),
   );
 }
 
-function failed(error) {
+async function failed(error) {
+  await spoken;
   if (!(error instanceof Refused)) console.error(error);
   const isUnknown = error.status === 404;
-  document.title = "Nothing here";
+  document.title = say("yours.nothing_title");
   fill(
     main,
-    h("h1", {}, isUnknown ? "There is nothing here" : "That did not work"),
-    h("p", { role: "alert" }, isUnknown ? "The link is not whole, or the cancellation was taken back. Ask whoever sent it to you." : error.message),
+    h("h1", {}, say(isUnknown ? "yours.nothing" : "common.failed")),
+    h("p", { role: "alert" }, say(isUnknown ? "common.not_whole" : "common.later")),
   );
 }
 
 async function begin() {
-  const lost = h("p", { class: "note warning", role: "status" }, "The service can't be reached. Trying again…");
+  const lost = h("p", { class: "note warning", role: "status" }, say("common.lost"));
   await patiently(() => read(), { waiting: () => lost.isConnected || fill(main, lost) });
   await keepLooking(read, { seconds: () => EVERY_SECONDS, signal: ending.signal });
 }

@@ -11,8 +11,10 @@ from zoneinfo import ZoneInfo
 from app.db.access import businesses
 from app.db.core.driver import Connection
 from app.db.core.engine import Database
+from app.db.messages import of_businesses
 from app.db.schedule import public_pages, session_pages
 from app.domain.days import Days, days_asked, first_instant
+from app.domain.messages.settings import Sender
 from app.domain.nouns.pages import PageSettings
 from app.domain.nouns.schedule import BusinessRow, SessionFilter, SessionRow
 from app.schedule import ical
@@ -28,11 +30,15 @@ class BusinessSchedule(NamedTuple):
 
 
 class PublicSchedule(NamedTuple):
-    """What anybody sees: a schedule, whose page it is on, and the jobs that return all."""
+    """What anybody sees: a schedule, whose page it is on, and the jobs that return all.
+
+    And how the business writes to its clients: in that language the page speaks.
+    """
 
     found: BusinessSchedule
     page: PageSettings
     returning_all: frozenset[str]
+    sender: Sender
 
 
 class DaysAsked(NamedTuple):
@@ -67,8 +73,9 @@ async def page(
         of_page = await public_pages.settings(conn, business_id)
         cancelled_by = {row.cancellation.job_id for row in shown if row.cancellation is not None}
         returning_all = await public_pages.jobs_that_return_all(conn, cancelled_by)
+        sender = Sender.of(await of_businesses.settings(conn, business_id) or {})
     found = BusinessSchedule(business, days, shown, len(rows) > limit)
-    return PublicSchedule(found, of_page, returning_all)
+    return PublicSchedule(found, of_page, returning_all, sender)
 
 
 async def feed_sessions(db: Database, business_id: str, asked: DaysAsked) -> BusinessSchedule:

@@ -19,42 +19,12 @@ def workshop(tmp_path):
     return tmp_path
 
 
-async def test_what_the_console_says_of_a_check_is_right(workshop):
+@pytest.mark.parametrize("name", sorted(path.name for path in HERE.glob("*.test.mjs")))
+async def test_what_the_console_says_is_right_wherever_its_device_is(workshop, name):
     needs("node")
-    shutil.copy(HERE / "check.test.mjs", workshop)
-    assert "fail 0" in await run("node", "--test", "check.test.mjs", folder=workshop)
-
-
-async def test_what_the_console_says_of_money_days_and_times_is_right(workshop):
-    needs("node")
-    shutil.copy(HERE / "words.test.mjs", workshop)
+    shutil.copy(HERE / name, workshop)
     for zone in ("America/Vancouver", "Pacific/Kiritimati"):  # the device's, which says nothing
-        said = await run("node", "--test", "words.test.mjs", folder=workshop, TZ=zone)
-        assert "fail 0" in said
-
-
-async def test_the_words_of_states_are_right(workshop):
-    needs("node")
-    shutil.copy(HERE / "states.test.mjs", workshop)
-    assert "fail 0" in await run("node", "--test", "states.test.mjs", folder=workshop)
-
-
-async def test_a_job_is_said_in_people_and_money(workshop):
-    needs("node")
-    shutil.copy(HERE / "job.test.mjs", workshop)
-    assert "fail 0" in await run("node", "--test", "job.test.mjs", folder=workshop)
-
-
-async def test_what_the_settings_say_of_keys_and_webhooks_is_right(workshop):
-    needs("node")
-    shutil.copy(HERE / "settings.test.mjs", workshop)
-    assert "fail 0" in await run("node", "--test", "settings.test.mjs", folder=workshop)
-
-
-async def test_a_request_says_what_was_chosen_for_single_bookings(workshop):
-    needs("node")
-    shutil.copy(HERE / "overrides.test.mjs", workshop)
-    assert "fail 0" in await run("node", "--test", "overrides.test.mjs", folder=workshop)
+        assert "fail 0" in await run("node", "--test", name, folder=workshop, TZ=zone)
 
 
 @pytest.mark.long  # it installs the linter

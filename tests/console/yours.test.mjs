@@ -18,15 +18,15 @@ test("each state has words of its own, and only a confirmed one says returned", 
     assert.doesNotMatch(said({ state }).sentence, /is back|came back|returned:/);
     assert.equal(said({ state }).style, "");
   }
-  assert.equal(said({}).sentence, "$20.00 came back the way you paid: at t.");
+  assert.equal(said({}).sentence, "$20.00 came back the way you paid. Date: at t.");
   assert.match(said({}).note, /bank/);
 });
 
 test("credits, gifts and store credit are named for what they are", () => {
   const credit = { method: "credit", amount: null, credits: 2 };
-  assert.equal(said(credit).sentence, "2 credits came back to your account: at t.");
-  assert.equal(said({ ...credit, form: "goodwill", method: "credit", credits: 1 }).sentence, "1 credit came to you on top, as a gift: at t.");
-  assert.equal(said({ form: "store_credit", bonus: { currency: "CAD", amount_minor: 200 } }).sentence, "$22.00 came back as store credit: at t.");
+  assert.equal(said(credit).sentence, "2 credits came back to your account. Date: at t.");
+  assert.equal(said({ ...credit, form: "goodwill", method: "credit", credits: 1 }).sentence, "1 credit came to you on top, as a gift. Date: at t.");
+  assert.equal(said({ form: "store_credit", bonus: { currency: "CAD", amount_minor: 200 } }).sentence, "$22.00 came back as store credit. Date: at t.");
   assert.equal(sum({ ...LINE, ...credit }), "2 credits");
   assert.equal(said({ ...credit, expires_after: "e" }).note, "To be used until at e.");
 });

@@ -4,6 +4,7 @@ And what they ask for first.
 """
 
 import asyncio
+import gzip
 import json
 import re
 from html.parser import HTMLParser
@@ -212,7 +213,8 @@ async def test_head_answers_as_get_does_without_the_body_and_nothing_can_be_sent
         for path in (*PAGES, "/console/api.js"):
             got, headed = await http.get(path), await http.head(path)
             assert (headed.status_code, headed.content) == (200, b"")
-            assert headed.headers["Content-Length"] == str(len(got.content))
+            is_packed = "Content-Encoding" in got.headers
+            assert is_packed or headed.headers["Content-Length"] == str(len(got.content))
             own = {"date", "x-request-id", "server"}
             assert {k: v for k, v in headed.headers.items() if k not in own} == {
                 k: v for k, v in got.headers.items() if k not in own
@@ -230,8 +232,12 @@ async def test_the_console_s_files_come_with_their_types_and_are_asked_for_each_
         ".css": "text/css; charset=utf-8",
         ".svg": "image/svg+xml",
     }
-    names = sorted(path.name for path in CONSOLE.iterdir() if path.suffix != ".html")
-    assert {"api.js", "style.css", "icon.svg", "console.js", "client.js"} <= set(names)
+    names = sorted(
+        str(path.relative_to(CONSOLE))
+        for path in CONSOLE.rglob("*")
+        if path.is_file() and path.suffix != ".html"
+    )
+    assert {"api.js", "style.css", "icon.svg", "console.js", "languages/ar.js"} <= set(names)
     for name in names:
         answer = await http.get(f"/console/{name}")
         assert (answer.status_code, answer.content) == (200, (CONSOLE / name).read_bytes())
@@ -244,8 +250,22 @@ async def test_the_console_s_files_come_with_their_types_and_are_asked_for_each_
         assert (again.status_code, again.content) == (304, b"")
 
 
+async def test_the_console_s_files_come_small_to_who_can_unpack_them_and_parts_as_they_are(http):
+    whole = (CONSOLE / "style.css").read_bytes()
+    for taken, packed in (("br, gzip;q=0.5", "gzip"), ("gzip;q=0", None)):
+        headers = {"Accept-Encoding": taken}
+        async with http.stream("GET", "/console/style.css", headers=headers) as answer:
+            sent = b"".join([part async for part in answer.aiter_raw()])
+        assert answer.headers.get("Content-Encoding") == packed
+        assert answer.headers["Vary"] == "Accept-Encoding"
+        assert (gzip.decompress(sent) if packed else sent) == whole
+        assert len(sent) < len(whole) / 3 or packed is None
+        part = await http.get("/console/style.css", headers=headers | {"Range": "bytes=0-9"})
+        assert (part.status_code, part.content) == (206, whole[:10])
+
+
 async def test_no_file_of_ours_names_an_address_elsewhere():
-    for path in sorted(CONSOLE.iterdir()):
+    for path in sorted(path for path in CONSOLE.rglob("*") if path.is_file()):
         text = path.read_text()
         elsewhere = set(re.findall(r"""["'(`](?:https?:)?//[^"'`)\s]+""", text))
         assert {one[1:] for one in elsewhere} <= {

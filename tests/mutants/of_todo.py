@@ -4,7 +4,7 @@ from mutants.defects import Defect, defect
 
 OUTSTANDING = "app/db/refunds/outstanding.py"
 TESTS = "tests/integration/cancellations/test_outstanding.py"
-WORDS = "tests/console/test_console_modules.py::test_a_job_is_said_in_people_and_money"
+WORDS = "tests/console/test_console_modules.py::test_what_the_console_says_is_right_wherever_its_device_is[job.test.mjs]"
 COUNTED = f"{TESTS}::test_each_client_is_counted_once_where_the_worst_of_theirs_is"
 
 DEFECTS: tuple[Defect, ...] = (

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from app.api.bodies import Answer, Body, UtcInstant
 from app.api.cancellations.cancellation_bodies import Money, money
+from app.api.languages import HourCycle, Spoken, spoken
 from app.cancellation.choices.offer import ClientOffer
 from app.domain.nouns.choices import AskedRefund, ClientOfJob
 from app.domain.statuses import ChoiceStatus, RefundForm
@@ -48,6 +49,8 @@ class ChoiceAnswer(Answer):
 
     business: str = Field(description="The business's name.")
     timezone: str = Field(description="Of the business.")
+    language: Spoken
+    hour_cycle: HourCycle
     status: ChoiceStatus
     until: UtcInstant
     default: RefundForm = Field(description="What comes back by itself when the time is up.")
@@ -65,6 +68,7 @@ class ChoiceAnswer(Answer):
         return cls(
             business=offer.business.name,
             timezone=offer.business.timezone,
+            **spoken(offer.business.client_language, offer.business.sender),
             status=offer.status,
             until=offer.until,
             default=offer.choice.default,

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from app.api.bodies import Answer, UtcInstant
 from app.api.cancellations.cancellation_bodies import Money
+from app.api.languages import HourCycle, Spoken, spoken
 from app.api.schedule.page_bodies import PageLook
 from app.cancellation.choices.own_page import OwnPage
 from app.domain.messages.facts import ToldState
@@ -102,6 +103,8 @@ class ClientPage(Answer):
 
     business: str = Field(description="The business's name.")
     timezone: str = Field(description="Of the business.")
+    language: Spoken
+    hour_cycle: HourCycle
     page: PageLook
     reason: str | None
     is_prepared: bool = Field(description="False: more may come; the refunds are being written.")
@@ -115,6 +118,7 @@ class ClientPage(Answer):
         return cls(
             business=own.business.name,
             timezone=own.business.timezone,
+            **spoken(own.business.client_language, own.business.sender),
             page=PageLook.of(own.business_id, look),
             reason=own.reason,
             is_prepared=own.is_prepared,

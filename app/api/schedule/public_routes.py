@@ -12,6 +12,7 @@ from pydantic import Field
 
 from app.api.bodies import Answer, Page, UtcInstant
 from app.api.dependencies import Service
+from app.api.languages import HourCycle, Spoken
 from app.api.negotiation import matches
 from app.api.openapi import problems
 from app.api.schedule import schedule_lists as lists
@@ -57,6 +58,8 @@ class PublicSchedule(Page[PublicSession]):
     """Sessions in start order."""
 
     business: str = Field(description="The business's name.")
+    language: Spoken
+    hour_cycle: HourCycle
     page: PageLook
     date_from: str = Field(description="First local day of the business, inclusive.")
     date_to: str = Field(description="Last local day, inclusive.")

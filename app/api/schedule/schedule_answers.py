@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from app.api.bodies import encode_cursor
+from app.api.languages import spoken
 from app.api.schedule.page_bodies import logo_path
 from app.api.schedule.schedule_bodies import BookingRefund
 from app.api.schedule.schedule_paging import place_after
@@ -57,10 +58,10 @@ def session_page(
 
 def public_page(shown_to_anybody: PublicSchedule) -> Members:
     """A `PublicSchedule`, with a cursor where there are more."""
-    (business, days, rows, is_cut), page, returning_all = shown_to_anybody
+    (business, days, rows, is_cut), page, returning_all, sender = shown_to_anybody
     next_cursor = place_after(rows[-1].facts.starts_at, rows[-1].id) if is_cut else None
     shown = [_public(row, business.timezone, returning_all) for row in rows]
-    head = {"business": business.name, "page": page_look(business.id, page)}
+    head = {"business": business.name, "page": page_look(business.id, page)} | spoken(None, sender)
     return {"data": shown, "next_cursor": next_cursor} | head | _days(days)
 
 

@@ -92,7 +92,7 @@ async def offer_of(
     if status is ChoiceStatus.CHOSEN or status is ChoiceStatus.OVER:
         stands = made.form if made is not None else RefundForm(refunds[0].returned_as)
     return ClientOffer(
-        business=await choices.business_of(conn, job.business_id),
+        business=await choices.business_of(conn, job.business_id, client_id),
         status=status,
         choice=choice,
         until=until,

@@ -64,7 +64,7 @@ async def read(db: Database, whose: WhoseChoice) -> OwnPage:
             choice = None
         return OwnPage(
             business_id=job.business_id,
-            business=await choices.business_of(conn, job.business_id),
+            business=await choices.business_of(conn, job.business_id, whose.client_id),
             reason=job.reason,
             is_prepared=is_prepared,
             is_final=is_prepared and all(one.is_final for one in sessions),

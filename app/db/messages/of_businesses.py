@@ -7,6 +7,7 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.db.core import changes
 from app.db.core.dialect import insert, now
 from app.db.core.driver import Connection, fetch
 from app.db.tables.messages import message_settings, message_templates, suppressed_addresses
@@ -29,7 +30,8 @@ async def settings(conn: Connection, business_id: str) -> Mapping[str, Any] | No
 async def set_settings(
     conn: AsyncConnection, business_id: str, document: Mapping[str, Any], *, set_by: str
 ) -> None:
-    """Set all of the business's settings, from now on."""
+    """Set all of the business's settings, from now on: pages that anybody sees speak by them."""
+    changes.note_schedule(business_id)
     new = {"document": dict(document), "set_by": set_by, "set_at": now()}
     statement = insert(conn, message_settings).values(business_id=business_id, **new)
     await conn.execute(statement.on_conflict_do_update(index_elements=["business_id"], set_=new))

@@ -12,19 +12,31 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.core.dialect import now
 from app.db.refunds import history
-from app.db.tables import businesses, choices, job_sessions, refunds
+from app.db.tables import businesses, choices, clients, job_sessions, refunds
+from app.db.tables.messages import message_settings
+from app.domain.messages.settings import Sender
 from app.domain.nouns.choices import AskedRefund, AskingBusiness, ChosenForm, ClientOfJob
 from app.domain.statuses import Method, RefundForm, RefundStatus, upstream_of
 
 ACTOR: Final = "client"
 
 
-async def business_of(conn: AsyncConnection, business_id: str) -> AskingBusiness:
-    """The business, as its clients see it."""
-    query = sa.select(businesses.c.name, businesses.c.timezone).where(
-        businesses.c.id == business_id
+async def business_of(conn: AsyncConnection, business_id: str, client_id: str) -> AskingBusiness:
+    """The business, as this client of it sees it."""
+    is_theirs = sa.and_(clients.c.business_id == businesses.c.id, clients.c.id == client_id)
+    query = (
+        sa.select(
+            businesses.c.name,
+            businesses.c.timezone,
+            clients.c.language,
+            message_settings.c.document,
+        )
+        .select_from(businesses.outerjoin(clients, is_theirs))
+        .outerjoin(message_settings, message_settings.c.business_id == businesses.c.id)
+        .where(businesses.c.id == business_id)
     )
-    return AskingBusiness._make((await conn.execute(query)).one())
+    name, timezone, language, document = (await conn.execute(query)).one()
+    return AskingBusiness(name, timezone, language, Sender.of(document or {}))
 
 
 async def of_client(conn: AsyncConnection, job_id: str, client_id: str) -> ChosenForm | None:

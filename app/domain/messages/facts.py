@@ -156,4 +156,4 @@ class Correspondents:
     own_url: str | None = None
 
 
-LANGUAGES: Final = ("en", "fr", "de", "es", "pt", "ja")
+LANGUAGES: Final = ("en", "fr", "de", "es", "pt", "ja", "ar")

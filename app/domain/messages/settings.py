@@ -38,6 +38,7 @@ class Language(StrEnum):
     SPANISH = "es"
     PORTUGUESE = "pt"
     JAPANESE = "ja"
+    ARABIC = "ar"
 
 
 @dataclass(frozen=True, slots=True)

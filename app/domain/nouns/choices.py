@@ -5,14 +5,20 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from app.domain.messages.facts import ToldLine, ToldSession
+from app.domain.messages.settings import Sender
 from app.domain.statuses import ChoiceStatus, RefundForm, RefundStatus
 
 
 class AskingBusiness(NamedTuple):
-    """Who asks: its name, and the zone of its clocks."""
+    """Who asks: its name, and the zone of its clocks.
+
+    With the language of the client who is asked, where that is known, and how it writes to others.
+    """
 
     name: str
     timezone: str
+    client_language: str | None
+    sender: Sender
 
 
 class ChosenForm(NamedTuple):

@@ -21,6 +21,7 @@ from app.domain.zones import zone_of
 from app.messages.compose.languages import Words
 from app.messages.compose.said import plain, say
 
+_MARK = "\u200f"  # CLDR's, in patterns of languages that run so
 _LAST_MOMENT = dt.timedelta(seconds=1)
 
 
@@ -30,7 +31,8 @@ def money(words: Words, amount_minor: int, currency: str) -> str:
     amount = Decimal(amount_minor).scaleb(-places)
     pattern = _money_pattern(str(words.locale), places)
     text: str = pattern.apply(amount, words.locale, currency=currency, currency_digits=False)
-    return text
+    # A sign of several letters would be read backwards where words run from right to left.
+    return f"\u2066{text.replace(_MARK, '')}\u2069" if _MARK in text else text
 
 
 @lru_cache(maxsize=512)

@@ -51,6 +51,7 @@ def test_a_client_is_written_to_in_their_language_else_the_business_s(client, bu
         ("es", 2000, "USD", "20,00\xa0US$"),
         ("pt", 2000, "BRL", "R$\xa020,00"),
         ("ja", 1235, "JPY", "￥1,235"),
+        ("ar", 2000, "CAD", "\u206620.00\xa0CA$\u2069"),
         ("en", 20500, "KWD", "KWD20.500"),
         ("en", 12345, "CLF", "CLF1.2345"),
     ],

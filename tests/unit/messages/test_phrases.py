@@ -23,6 +23,7 @@ PROMISES = {
     "es": r"(reembols|devolveremos|recibirá|pronto|garanti|promete|hemos devuelto)",
     "pt": r"(reembols|devolveremos|receberá|em breve|garanti|promete|devolvemos)",
     "ja": r"(いたします|お返しします|返金|予定|必ず|近日|いたしました)",
+    "ar": r"(\bس[ينتأ]|سوف|قريبًا|نضمن|نعد ب|أعدنا|أُعيد|ستتم|ستحصل|استرد)",
 }
 
 
