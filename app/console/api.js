@@ -109,7 +109,29 @@ async function once(method, path, { body, headers = {}, signal, patience = PATIE
 }
 
 /** What a GET answers, as JSON. */
-export const get = async (path, options) => json(await call("GET", path, options), options);
+export async function get(path, options) {
+  const early = ahead.get(path);
+  ahead.delete(path);
+  return early ? early() : json(await call("GET", path, options), options);
+}
+
+const ahead = new Map();
+
+/**
+ * Asks for what a view is about to `get`, so that it need not wait for what comes before: an answer is taken once. Nothing
+ * that was asked for another view is kept.
+ */
+export function askAhead(path, options) {
+  ahead.clear();
+  if (!path) return;
+  const asked = get(path, options).then(
+    (answer) => () => answer,
+    (error) => () => {
+      throw error;
+    },
+  );
+  ahead.set(path, async () => (await asked)());
+}
 
 /** What a POST answers, as JSON. */
 export const post = async (path, body, options) => json(await call("POST", path, { ...options, body }), options);
@@ -135,11 +157,14 @@ export function withQuery(path, query) {
   return given.length ? `${path}?${new URLSearchParams(given)}` : path;
 }
 
+/** The address of a list's page: the first, or the one that a cursor leads to. */
+export const pageOf = (path, query = {}, cursor = null) => withQuery(path, { limit: PAGE, ...query, cursor });
+
 /** The pages of a list, one after the other. */
 export async function* pages(path, query = {}, options = {}) {
   let cursor = null;
   do {
-    const page = await get(withQuery(path, { limit: PAGE, ...query, cursor }), options);
+    const page = await get(pageOf(path, query, cursor), options);
     yield page;
     cursor = page.next_cursor;
   } while (cursor);

@@ -1,7 +1,7 @@
 // Bulk Cancel Sessions: the week's sessions to choose from, the plan of what is chosen, and the one button.
 
 import { announce, fill, h, icon } from "./dom.js";
-import { all, isPassing, patiently, Refused } from "./api.js";
+import { all, isPassing, pageOf, patiently, Refused } from "./api.js";
 import { mayAudit } from "./audit.js";
 import { dateFields, filterFields } from "./choosing.js";
 import { keepLooking } from "./live.js";
@@ -13,6 +13,9 @@ import { daysBetween, number, plural, plusDays, returned, today } from "./words.
 const EVERY_SECONDS = 10;
 const EVERY_SECONDS_OF_MANY = 60;
 const MANY = 400;
+
+/** What it asks for first. */
+export const asksFirst = ({ query }) => pageOf("/sessions", { date_from: query.get("from"), date_to: query.get("to") });
 
 export async function show(main, { business, query, signal, go }) {
   document.title = `Bulk Cancel Sessions · ${business.name}`;

@@ -1,7 +1,7 @@
 // The administrator's pages in one document: signs in, shows the view that the address names, and goes from one to another.
 
 import { announce, fill, h, showTestMode, showWaits } from "./dom.js";
-import { Refused, get, key, patiently } from "./api.js";
+import { askAhead, Refused, get, key, patiently } from "./api.js";
 import { heldOf } from "./held.js";
 import { provider, takeAnswer } from "./provider.js";
 
@@ -41,15 +41,17 @@ async function show({ moved = false } = {}) {
   const { signal } = leaving;
   if (!key.isHere()) return signIn();
   try {
+    const query = new URLSearchParams(location.search);
+    const viewing = viewOf(location.pathname);
+    viewing.then(([view, params]) => askAhead(view.asksFirst?.({ params, query }), { signal })).catch(() => {}); // it is thrown below
     business = await patiently(() => get("/business", { signal }), { signal, waiting: notReached });
-    const [view, params] = await viewOf(location.pathname);
+    const [view, params] = await viewing;
     if (signal.aborted) return undefined;
     showBar();
     showTestMode(business.test_mode);
     await showUndo(signal);
     const flash = history.state?.flash ?? null;
     if (flash) history.replaceState(null, "", location.href); // said once
-    const query = new URLSearchParams(location.search);
     await view.show(main, { business, params, query, signal, go, flash });
     showNeeds(signal).catch(console.error);
     if (moved && !signal.aborted) {

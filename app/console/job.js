@@ -26,6 +26,9 @@ const SOON_MS = 200;
 const EVERY_SECONDS = { held: 5, queued: 1, running: 1 };
 const EVERY_SECONDS_ONCE_OVER = 10; // a person may have it tried again
 
+/** What it asks for first. */
+export const asksFirst = ({ params }) => `/bulk-cancellations/${params.id}`;
+
 export async function show(main, { business, params, signal, flash }) {
   const path = `/bulk-cancellations/${params.id}`;
   const lost = h("p", { class: "note warning", role: "status" }, "The connection is lost. Coming back by itself…");

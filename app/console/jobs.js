@@ -12,6 +12,11 @@ const PAGE = 25;
 const COLUMNS = ["Requested", "Status", "Sessions", "To return", "Returned", "Not returned", "Reason"];
 const NEEDS = "needs-you"; // of the filter, beside each status
 
+/** What it asks for first. */
+export const asksFirst = ({ query }) => addressOf(query.get("show") ?? "", null);
+
+const addressOf = (chosen, cursor) => withQuery("/bulk-cancellations", { ...filterOf(chosen), sums: true, limit: PAGE, cursor });
+
 export async function show(main, { business, query, signal }) {
   const chosen = query.get("show") ?? "";
   let count = PAGE; // so many are shown, at most
@@ -25,7 +30,7 @@ export async function show(main, { business, query, signal }) {
     const jobs = [];
     let cursor = null;
     do {
-      const page = await get(withQuery("/bulk-cancellations", { ...filterOf(chosen), sums: true, limit: PAGE, cursor }), options);
+      const page = await get(addressOf(chosen, cursor), options);
       jobs.push(...page.data);
       cursor = page.next_cursor;
     } while (cursor && jobs.length < count);

@@ -31,7 +31,7 @@ export async function speak(tag, hourCycle = null) {
   const language = languageOf(tag) ?? "en";
   const known = loaded[language] ?? (await loadedOf(language));
   if (mine !== asked) return;
-  use(known, known === en && language !== "en" ? "en" : tag, hourCycle);
+  use(known, known === en && language !== "en" ? "en" : withTerritory(tag), hourCycle);
   document.documentElement.lang = known === en ? "en" : tag;
   document.documentElement.dir = isRightToLeft ? "rtl" : "ltr";
   document.querySelector(".skip").textContent = say("common.skip");
@@ -43,6 +43,10 @@ export async function speakAsBrowser() {
   const tag = navigator.languages.filter(isTag).find(languageOf);
   if (tag) await speak(tag);
 }
+
+/** A tag that names no territory has that of the reader, if they read that language: 7 December, or December 7. */
+const withTerritory = (tag) =>
+  tag.includes("-") ? tag : (navigator.languages.filter(isTag).find((one) => languageOf(one) === languageOf(tag)) ?? tag);
 
 // Some browsers' "en-US@posix" is none, and `Intl` would refuse it.
 const isTag = (tag) => /^[a-z]{2,3}(-[a-z0-9]+)*$/i.test(tag);

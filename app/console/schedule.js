@@ -1,10 +1,14 @@
 // The week as a calendar: what is on, how full it is, what is cancelled; and the cog wheel that leads to Bulk Cancel.
 
 import { h, icon } from "./dom.js";
+import { pageOf } from "./api.js";
 import { elsewhere, number, times } from "./words.js";
 import { showWeek, weekLinks } from "./week.js";
 
 const EVERY_SECONDS = 5;
+
+/** What it asks for first. */
+export const asksFirst = ({ query }) => pageOf("/sessions", { date_from: query.get("from") });
 
 export async function show(main, { business, query, signal }) {
   document.title = `Schedule · ${business.name}`;

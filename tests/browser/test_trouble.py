@@ -230,7 +230,7 @@ def test_whoever_is_asked_to_wait_is_told_so_and_goes_on_by_itself(small_studio,
         route.fulfill(status=429, json=document, headers={"Retry-After": "1"})
 
     note = page.get_by_text(
-        re.compile("More was asked than this key may ask for at once. Going on in 1 s…")
+        re.compile("More was asked than may be asked at once. Going on in 1 s…")
     )
     page.route("**/v1/business", later, times=1)
     sign_in(page, studio, f"/bulk-cancel?{studio.week}")

@@ -15,7 +15,7 @@ import pytest
 from worlds.queue import Unheard
 from worlds.studio import calling, open_business
 
-from app.api.pages import pages
+from app.api.pages import assets, pages
 from app.config.settings import Settings
 from app.main import create_app
 from app.serving import served
@@ -166,18 +166,20 @@ async def test_a_page_needs_nothing_that_its_policy_forbids_and_only_files_that_
         assert not any(name == "style" or name.startswith("on") for _, of in tags for name in of)
         assert not any(tag == "style" for tag, _ in tags)
         for address in loaded:
-            assert re.fullmatch(r"/(console|docs/assets)/[a-z_.-]+", address)
+            assert re.fullmatch(
+                r"/(console/[0-9a-f]{16}|docs/assets)/[a-z_.-]+(/[a-z]+\.js)?", address
+            )
             assert (await http.get(address)).status_code == 200, address
 
 
 async def test_the_console_and_the_client_s_view_are_pages_of_their_own(http):
-    texts = {path: (await http.get(path)).text for path in PAGES}
-    assert (
-        len({texts[path] for path in ("/", "/bulk-cancel", "/terms", "/jobs", f"/jobs/{JOB}")}) == 1
-    )
-    assert len(set(texts.values())) == 7
-    assert "/console/console.js" in texts["/"]
-    assert "/console/client.js" in texts["/c/studio"]
+    entries = {}
+    for path in PAGES:
+        text = (await http.get(path)).text
+        entries[path] = re.findall(r'<script type="module" src="/console/\w+/(\w+\.js)">', text)
+    assert {tuple(entries[path]) for path in OF_STAFF} == {("console.js",)}
+    assert [*entries["/c/studio"], *entries["/embed/studio"]] == ["client.js", "client.js"]
+    assert entries["/yours/x.y"] == ["yours.js"]
 
 
 async def test_a_page_that_has_not_changed_is_answered_304_and_none_is_shown_without_asking(
@@ -248,6 +250,33 @@ async def test_the_console_s_files_come_with_their_types_and_are_asked_for_each_
             f"/console/{name}", headers={"If-None-Match": answer.headers["ETag"]}
         )
         assert (again.status_code, again.content) == (304, b"")
+
+
+async def test_a_file_at_the_address_that_pages_give_it_is_kept_for_good_and_at_others_asked_for(
+    http,
+):
+    for path in PAGES:
+        text = (await http.get(path)).text
+        addresses = re.findall(r'(?:href|src)="(/console/[^"]+)"', text)
+        assert addresses, path
+        for address in addresses:
+            answer = await http.get(address)
+            _, name = assets.split(address.removeprefix("/console/"))
+            assert answer.content == (CONSOLE / name).read_bytes()
+            assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+            other = await http.get(f"/console/{'0' * 16}/{name}")  # of another build's page
+            assert other.content == answer.content
+            assert other.headers["Cache-Control"] == "no-cache"
+
+
+async def test_a_page_names_the_modules_of_the_view_at_its_address():
+    source = (CONSOLE / "console.js").read_text()
+    found = re.findall(r"\[/\^(.+?)\$/, \(\) => import\(\"\./(\w+\.js)\"\)\]", source)
+    views = {
+        re.sub(r"\(\?<id>.+\)", "{job_id}", path.replace("\\/", "/")): view for path, view in found
+    }
+    assert views == pages.VIEWS
+    assert set(assets.needed("console.js")) >= {"console.js", "api.js", "languages/en.js"}
 
 
 async def test_the_console_s_files_come_small_to_who_can_unpack_them_and_parts_as_they_are(http):

@@ -25,24 +25,27 @@ from starlette.types import Scope
 
 from app.api.layers.addresses import is_this_machine
 from app.api.negotiation import matches, takes_gzip
+from app.api.pages import assets
 from app.auth.people import People, SignIn
 from app.schedule.pages import page_settings
 
-_CONSOLE: Final = Path(str(files("app") / "console"))
 _SWAGGER: Final = Path(str(files("fastapi_offline") / "static"))
 Page = Callable[[Request], Awaitable[Response]]
-_PAGES: Final = {
-    "/": "index.html",
-    "/bulk-cancel": "index.html",
-    "/terms": "index.html",
-    "/jobs": "index.html",
-    "/clients": "index.html",
-    "/jobs/{job_id}": "index.html",
-    "/settings": "index.html",
-    "/settings/messages": "index.html",
-    "/settings/page": "index.html",
-    "/settings/keys": "index.html",
-    "/settings/webhooks": "index.html",
+_STAFFS_PAGE: Final = "index.html"
+VIEWS: Final = {  # of the staff's page, as console.js has them
+    "/": "schedule.js",
+    "/bulk-cancel": "bulk_cancel.js",
+    "/terms": "terms.js",
+    "/jobs": "jobs.js",
+    "/clients": "client_bookings.js",
+    "/jobs/{job_id}": "job.js",
+    "/settings": "settings.js",
+    "/settings/messages": "message_settings.js",
+    "/settings/page": "page_settings.js",
+    "/settings/keys": "keys.js",
+    "/settings/webhooks": "webhooks.js",
+}
+_PAGES: Final = dict.fromkeys(VIEWS, _STAFFS_PAGE) | {
     "/c/{business_id}": "client.html",
     "/choose/{token}": "choose.html",
     "/yours/{token}": "yours.html",
@@ -50,7 +53,7 @@ _PAGES: Final = {
     "/docs": "docs.html",
 }
 _TEXT: Final = ("text/", "image/svg+xml", "application/json")
-_STAFFS: Final = ("index.html", "docs.html")  # a client's page has no key, a demo's neither
+_STAFFS: Final = (_STAFFS_PAGE, "docs.html")  # a client's page has no key, a demo's neither
 OURS_ONLY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
@@ -61,6 +64,7 @@ _SWAGGERS: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' "
     "data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+_FOR_GOOD: Final = "public, max-age=31536000, immutable"
 _HEADERS: Final = {
     "Cache-Control": "no-cache",  # asked for each time, and answered 304
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -84,18 +88,18 @@ def install(
     test_mode_meta = _meta("bulk-cancel-test-mode", "true" if test_mode else None)
     demo_meta = _meta("bulk-cancel-demo-key", demo_key)
     for path, name in _PAGES.items():
-        html = _with_head((_CONSOLE / name).read_bytes(), test_mode_meta)
+        html = _with_head(assets.document(name, VIEWS.get(path)), test_mode_meta)
         policy = _SWAGGERS if path == "/docs" else OURS_ONLY
         page = _page(html, policy)
-        if people is not None and name == "index.html":
+        if people is not None and name == _STAFFS_PAGE:
             page = _signing_in(html, people)
         if demo_key is not None and name in _STAFFS:
             page = _by_caller(_page(_with_head(html, demo_meta), policy), page)
         app.add_api_route(path, page, methods=["GET"], include_in_schema=False)
-    embedded = _with_head((_CONSOLE / "embed.html").read_bytes(), test_mode_meta)
+    embedded = _with_head(assets.document("embed.html"), test_mode_meta)
     app.add_api_route("/embed/{business_id}", _embedded(embedded), include_in_schema=False)
     app.add_api_route("/openapi.json", _document(app), methods=["GET"], include_in_schema=False)
-    app.mount("/console", _Files(directory=_CONSOLE), name="console")
+    app.mount("/console", _Files(directory=assets.CONSOLE), name="console")
     app.mount("/docs/assets", _Files(directory=_SWAGGER), name="docs_assets")
 
 
@@ -202,7 +206,8 @@ class _Files(StaticFiles):
     async def get_response(self, path: str, scope: Scope) -> Response:
         if path.endswith(".html"):
             raise HTTPException(404)  # it would come without its policy
-        response = await super().get_response(path, scope)
+        version, name = assets.split(path)
+        response = await super().get_response(name, scope)
         asked = Headers(scope=scope)
         is_text = response.headers.get("content-type", "").startswith(_TEXT)
         if isinstance(response, FileResponse) and is_text:
@@ -210,6 +215,8 @@ class _Files(StaticFiles):
                 response = await _packed(response)
             response.headers.add_vary_header("Accept-Encoding")
         response.headers.update(_HEADERS)
+        if version == assets.version():
+            response.headers["Cache-Control"] = _FOR_GOOD
         return response
 
 
