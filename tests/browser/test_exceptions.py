@@ -148,4 +148,4 @@ def test_terms_that_are_refused_are_said_with_the_plan(open_studio, page):
     dialog = page.get_by_role("dialog", name="Terms of this cancellation")
     dialog.get_by_label("Kept, in percent").fill("101")
     dialog.get_by_role("button", name="Apply").click()
-    expect(plan_of(page).get_by_role("alert")).to_contain_text("0 to 100")
+    expect(plan_of(page).get_by_role("alert").filter(has_text="0 to 100")).to_be_visible()
