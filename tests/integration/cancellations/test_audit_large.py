@@ -38,7 +38,8 @@ def touched(node) -> float:
     )
 
 
-async def test_no_line_of_an_audit_reads_all_sessions_of_its_job(postgresql_url):
+@pytest.mark.parametrize("changed", [False, True])
+async def test_no_line_of_an_audit_reads_all_sessions_of_its_job(postgresql_url, changed):
     db = Database(postgresql_url)
     for number in range(4):
         await job_of(db, f"small-{number}", 50, expanded=50)
@@ -48,7 +49,9 @@ async def test_no_line_of_an_audit_reads_all_sessions_of_its_job(postgresql_url)
     job = await job_of(db, "large", SESSIONS, expanded=SESSIONS // 2)
     rows = lines = 0
     async with db.snapshot() as conn:
-        for source in audit_csv._sources(job, as_accepted=False, has_maps=True):
+        for source in audit_csv._sources(
+            job, as_accepted=False, has_maps=True, clients_changed=changed
+        ):
             query = source.compile(
                 dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True}
             )
