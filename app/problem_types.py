@@ -450,6 +450,20 @@ _TYPES: Final = (
         "The client's address can't be hashed here: BULK_CANCEL_SECRETS_KEY is not set.",
     ),
     ProblemType(
+        "hashed-addresses-unreadable",
+        409,
+        "Hashed addresses can't be read",
+        (
+            "Addresses of erased clients are kept as hashes, by a key that is encrypted with one "
+            "of BULK_CANCEL_SECRETS_KEY, which this process doesn't have."
+        ),
+        "The operator puts the older key behind the new one in BULK_CANCEL_SECRETS_KEY.",
+        (
+            "What addresses of erased clients are hashed with can't be opened by any key in "
+            "BULK_CANCEL_SECRETS_KEY."
+        ),
+    ),
+    ProblemType(
         "message-pending",
         409,
         "The message is on its way",

@@ -65,6 +65,7 @@ async def let_in(
 
     Raises:
         NotFound: it was not left alone.
+        Problem: whether it was can't be told: see `hashed_addresses.hide`.
     """
     async with db.write() as conn:
         was_left_alone = await of_businesses.let_in(

@@ -40,7 +40,8 @@ async def erase(
 
     Raises:
         NotFound: the business has never had such a client.
-        Problem: 409 `client-in-process`, or `erasing-not-configured`.
+        Problem: 409 `client-in-process`, `erasing-not-configured` or
+            `hashed-addresses-unreadable`.
     """
     async with db.write() as conn:
         if not await erasing.lock(conn, business_id, client_id):

@@ -16,6 +16,7 @@ from app.api.messages.message_bodies import (
     Suppressed,
     TemplateBody,
 )
+from app.api.openapi import problems
 from app.auth.callers import Caller
 from app.auth.roles import Scope
 from app.domain.messages.settings import Language
@@ -98,6 +99,7 @@ async def list_suppressed_addresses(
     "/suppressed-addresses/{address}",
     summary="Send to an address again",
     status_code=HTTP_204_NO_CONTENT,
+    responses=problems("hashed-addresses-unreadable"),
 )
 async def delete_suppressed_address(
     address: Annotated[str, Path(max_length=320)], who: Manager, service: Service

@@ -52,7 +52,9 @@ async def export_client(
     "/erase",
     summary="Erase a client",
     status_code=status.HTTP_202_ACCEPTED,
-    responses=problems("client-in-process", "erasing-not-configured"),
+    responses=problems(
+        "client-in-process", "erasing-not-configured", "hashed-addresses-unreadable"
+    ),
 )
 async def erase_client(
     client_id: PlatformId, who: Annotated[Caller, caller(Scope.BUSINESS_MANAGE)], service: Service

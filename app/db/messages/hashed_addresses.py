@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping
 from typing import Final
 
 import sqlalchemy as sa
+import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.core.dialect import in_list, insert
@@ -19,6 +20,9 @@ from app.db.tables.messages import suppressed_addresses
 from app.db.tables.personal import hashed_addresses
 from app.domain.statuses import SuppressedBecause
 from app.encryption import SecretBox, SecretPlace, Undecryptable
+from app.errors import Problem
+
+log = structlog.get_logger()
 
 _H: Final = hashed_addresses.c
 _S: Final = suppressed_addresses.c
@@ -40,14 +44,28 @@ async def _key_of(
     """What the business's addresses are hashed with; None: it has no hash.
 
     Raises:
-        Undecryptable: the process has no key that opens it.
+        Problem: 409 `hashed-addresses-unreadable`: the process has no key that opens it.
     """
     sealed = await conn.scalar(sa.select(_KEY).where(businesses.c.id == business_id))
     if sealed is None:
         return None
+    try:
+        return bytes.fromhex(_opened(secret_box, sealed, business_id))
+    except Undecryptable:
+        log.error("messages.address_key_unreadable", business_id=business_id)  # noqa: TRY400 - nothing to trace
+        raise Problem(
+            409,
+            "hashed-addresses-unreadable",
+            "Hashed addresses can't be read",
+            "What addresses of erased clients are hashed with can't be opened by any key in "
+            "BULK_CANCEL_SECRETS_KEY.",
+        ) from None
+
+
+def _opened(secret_box: SecretBox | None, sealed: str, business_id: str) -> str:
     if secret_box is None:
         raise Undecryptable
-    return bytes.fromhex(secret_box.decrypt(sealed, _place(business_id)))
+    return secret_box.decrypt(sealed, _place(business_id))
 
 
 async def hide(
@@ -56,7 +74,7 @@ async def hide(
     """Keep those of these addresses that take nothing as hashes alone; how many there were.
 
     Raises:
-        Undecryptable: the process has no key that opens the business's own.
+        Problem: 409 `hashed-addresses-unreadable`: no key here opens the business's own.
     """
     mine = sa.and_(_S.business_id == business_id, in_list(_S.address, sorted(addresses)))
     query = sa.select(_S.address, _S.because, _S.since).where(mine)
@@ -88,7 +106,7 @@ async def suppressed(
     """Those of these addresses that get nothing of this business by their hashes, and why.
 
     Raises:
-        Undecryptable: as of `hide`.
+        Problem: as of `hide`.
     """
     key = await _key_of(conn, business_id, secret_box)
     if key is None or not addresses:
@@ -110,7 +128,7 @@ async def let_in(
     """Send to an address again; False: no hash is its own.
 
     Raises:
-        Undecryptable: as of `hide`.
+        Problem: as of `hide`.
     """
     key = await _key_of(conn, business_id, secret_box)
     if key is None:

@@ -7,12 +7,14 @@ import pytest
 import sqlalchemy as sa
 from integration.privacy.conftest import send_all
 from worlds.records import booking, client, session
+from worlds.sample_keys import SECRETS_KEY
 
 from app.cancellation.choices import links
-from app.db.tables import clients, refunds
+from app.db.tables import businesses, clients, refunds
 from app.db.tables.administration import administration
 from app.db.tables.personal import client_erasures
 from app.domain.nouns.administration import COMMAND
+from app.encryption import SecretBox, SecretPlace
 from app.errors import Problem
 from app.messages import deliver, unsubscribe
 from app.messages.sending import MessageContext, _claim, _record, _send
@@ -22,6 +24,7 @@ from app.privacy.erase import Eraser, run_due
 from app.refunds.verify import verify
 
 PATH = "/v1/clients/kim/erase"
+UNREADABLE = "/problems/hashed-addresses-unreadable"
 
 
 async def erased(studio):
@@ -146,6 +149,28 @@ async def sending(studio):
         await _record(studio.db, "studio", rows)
 
     return send
+
+
+async def test_where_no_key_opens_what_addresses_are_hashed_with_nobody_is_written_to(known):
+    studio = known.studio
+    await erased(studio)
+    sealed = SecretBox([SECRETS_KEY]).encrypt(
+        "00" * 32, SecretPlace("businesses", "address_key_sealed", "studio")
+    )
+    async with studio.db.write() as conn:
+        await conn.execute(sa.update(businesses).values(address_key_sealed=sealed))
+    answer = await studio.http.delete("/v1/suppressed-addresses/zebulon@example.org")
+    assert (answer.status_code, answer.json()["type"]) == (409, UNREADABLE)
+    await studio.load(
+        client("ann", email="zebulon@example.org"), booking("b9", "next", client_id="ann")
+    )
+    sender = await sending(studio)
+    job = await studio.accepted(["next"], messages={"clients": "email"})
+    await studio.work(job["id"])
+    with pytest.raises(Problem, match="hashed-addresses-unreadable"):
+        await sender()
+    messages = await studio.get(f"/bulk-cancellations/{job['id']}/messages")
+    assert {one["status"] for one in messages["data"]} == {"pending"}
 
 
 async def test_an_address_that_is_another_client_s_too_stays_readable(known):
