@@ -172,10 +172,11 @@ def _complete(operation: dict[str, Any]) -> None:
 def _add_etag(operation: dict[str, Any]) -> None:
     """Say of a GET that answers JSON what `EntityTags` does.
 
-    What is streamed has no tag.
+    What is streamed has no tag: events, and JSON that comes as a file.
     """
     answer = operation["responses"].get("200", {})
-    if "application/json" not in answer.get("content", {}):
+    is_file = "Content-Disposition" in answer.get("headers", {})
+    if is_file or "application/json" not in answer.get("content", {}):
         return
     operation.setdefault("parameters", []).append(_IF_NONE_MATCH)
     answer.setdefault("headers", {})["ETag"] = {"schema": {"type": "string"}, "required": True}

@@ -26,7 +26,11 @@ _JSON: Final = "application/json"
     summary="All that is held of a client",
     response_class=StreamingResponse,
     responses={
-        200: {"model": PersonalData, "description": "One document, of one moment."},
+        200: {
+            "model": PersonalData,
+            "description": "One document, of one moment.",
+            "headers": {"Content-Disposition": {"schema": {"type": "string"}, "required": True}},
+        },
         **problems("too-many-streams"),
     },
 )
