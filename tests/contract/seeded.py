@@ -30,6 +30,7 @@ ENDPOINTS = 30  # of webhooks: some are deleted and disabled while the others ar
 KEYS = 20  # some are revoked while the others are asked for
 ASKED = 10  # clients who have a choice
 AWAITING = 10  # jobs: some are refused while the others are asked for
+ERASED = "gone"  # a client
 SPARE = 30  # sessions, bookings and clients beside those that all else is about: some are deleted
 A_WHILE = 3600  # seconds
 # The week and the ids that the document's own examples name, so that these are taken and not only
@@ -80,6 +81,7 @@ class Business:
 
 def records():
     yield {"type": "client", "id": "c1", "name": "Kim Li", "email": "kim@example.org"}
+    yield {"type": "client", "id": ERASED, "name": "Al"}
     times = {"starts_at": FIRST.isoformat(), "ends_at": (FIRST + dt.timedelta(hours=1)).isoformat()}
     yield {"type": "session", "id": "full", "name": "Chess"} | times
     for n in range(SPARE):
@@ -272,6 +274,8 @@ async def seeded(database_url, secrets_file):
             told = await endpoints(http)
             spare_keys = await keys(http)
             jobs = await seed(http)
+            answer = await http.post(f"/v1/clients/{ERASED}/erase")
+            assert answer.status_code == 202, answer.text
             asking = await ask(http)
             awaiting = await await_approval(http)
             await work(db, settings, [*jobs[:2], asking])

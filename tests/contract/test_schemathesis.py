@@ -14,7 +14,7 @@ from collections import Counter
 import pytest
 import schemathesis
 from anyio.from_thread import start_blocking_portal
-from contract.seeded import SESSIONS, SPARE, WEEK, seeded
+from contract.seeded import ERASED, SESSIONS, SPARE, WEEK, seeded
 from schemathesis import engine
 from schemathesis.engine import events
 from standardwebhooks import Webhook
@@ -85,8 +85,12 @@ def configured(business, *, headers, examples, phases):
     """Schemathesis over the whole document."""
     known = known_values(business)
     # A job is approved or refused once, and a business that is put out of service is asked no more:
-    # these are asked about others than all else is.
-    apart = {"awaiting": business.awaiting, "elsewhere": [business.other]}
+    # these are asked about others than all else is. One client is erased beforehand.
+    apart = {
+        "awaiting": business.awaiting,
+        "elsewhere": [business.other],
+        "erased": [ERASED],
+    }
     key = f"Bearer {business.platform_key}"
     as_operator = {"Authorization": key} if headers else {}
     # What a schema can't say (a range that is reversed, an id that differs from the path's) is
@@ -153,6 +157,12 @@ def configured(business, *, headers, examples, phases):
                         "include-path-regex": r"^/v1/bulk-cancellations/\{job_id\}/(plan|refuse)$",
                         "parameters": {
                             "path.job_id": {"dictionary": "awaiting", "probability": 0.7}
+                        },
+                    },
+                    {
+                        "include-path": "/v1/clients/{client_id}/erasure",
+                        "parameters": {
+                            "path.client_id": {"dictionary": "erased", "probability": 0.7}
                         },
                     },
                     {
