@@ -274,7 +274,7 @@ def test_nothing_moves_by_itself_for_people_who_want_that(studio, contexts):
     page = contexts(reduced_motion="reduce").new_page()
     for path in ("/", "/jobs", f"/jobs/{job}", "/c/studio", f"/bulk-cancel?{studio.week}"):
         page.goto(studio.signed_in(path) if path == "/" else studio.url + path)
-        expect(page.locator(".card, tbody tr, .row").first).to_be_visible()
+        expect(page.locator(".card, tbody tr, .row").filter(visible=True).first).to_be_visible()
         assert page.evaluate(MOVING) == [], path
     page.emulate_media(reduced_motion="no-preference")
     assert page.evaluate(MOVING) != []

@@ -100,7 +100,7 @@ def test_a_tab_that_is_not_seen_asks_nothing_and_lets_go_of_what_it_had_asked(
     page.add_init_script(HIDE)
     path = f"/jobs/{job}" if path == "job" else path.format(monday=studio.monday, week=studio.week)
     sign_in(page, studio, path)
-    expect(page.locator("tbody tr, .card, .row").first).to_be_visible()
+    expect(page.locator("tbody tr, .card, .row").filter(visible=True).first).to_be_visible()
     page.wait_for_load_state("networkidle")
     page.clock.pause_at(dt.datetime.now(dt.UTC) + dt.timedelta(hours=1))
     page.wait_for_load_state("networkidle")

@@ -92,7 +92,7 @@ FRAMES = """async () => {
 
 
 def arrived(page: Page) -> Iterator[str]:
-    """The page has shown what it is about."""
+    """The page has shown what it is about; what of a week has begun lies folded up."""
     shown = {
         "/docs": ".opblock",
         "/jobs": "h1",
@@ -102,7 +102,8 @@ def arrived(page: Page) -> Iterator[str]:
         "/yours/x": "h1",
         "/unsubscribe/x": "h1",
     }
-    expect(page.locator(shown.get(urlsplit(page.url).path, ".card")).first).to_be_visible()
+    there = page.locator(shown.get(urlsplit(page.url).path, ".card")).filter(visible=True)
+    expect(there.first).to_be_visible()
 
 
 @sqlite

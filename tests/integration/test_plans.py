@@ -15,7 +15,9 @@ from app.db.tables import webhooks as webhook_tables
 GROWING = {
     "api_keys",
     "bookings",
+    "client_erasures",
     "clients",
+    "former_contacts",
     "hook_events",
     "job_claims",
     "job_sessions",

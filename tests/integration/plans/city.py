@@ -13,6 +13,7 @@ from app.db.core.dialect import later, now
 from app.db.core.engine import Database
 from app.db.tables import administration as of_access
 from app.db.tables import messages as m
+from app.db.tables import personal as of_clients
 from app.db.tables import webhooks as w
 
 BUSINESSES = 500
@@ -114,6 +115,24 @@ def _statements() -> list[sa.Insert]:
             business_id=t.businesses.c.id,
             id=sa.literal("c") + n,
             name=sa.literal("Kim Li"),
+        ),
+        _insert(
+            of_clients.former_contacts,
+            t.clients,
+            business_id=t.clients.c.business_id,
+            client_id=t.clients.c.id,
+            changed_at=clock,
+            name=sa.literal("Kim Ito"),
+        ),
+        _insert(
+            of_clients.client_erasures,
+            t.clients,
+            business_id=t.clients.c.business_id,
+            client_id=t.clients.c.id,
+            requested_by=sa.literal("desk"),
+            requested_at=clock,
+            finished_at=clock,
+            counts=sa.literal({}, sa.JSON),
         ),
         _insert(
             t.api_keys,

@@ -23,6 +23,8 @@ from app.domain.nouns.sign_ins import ShownSignIn
 from app.domain.statuses import RefundStatus
 from app.gateways.provider import ProvidersRefund
 from app.main import create_app
+from app.privacy import erase, retention
+from app.privacy.erase import Eraser
 from app.queue import LocalQueue
 from app.refunds import inbound_events
 from app.refunds.runtime import Runtime, gateways
@@ -58,6 +60,7 @@ class Day:
         await self.what_was_told_is_delivered_and_read(here)
         await list_keys(self.runtime.db, BUSINESS)
         await self.who_administers_is_looked_at()
+        await self.clients_are_called_otherwise_erased_and_forgotten(job_id)
 
     async def who_administers_is_looked_at(self) -> None:
         await self.get("/v1/administration", limit="1")
@@ -67,6 +70,20 @@ class Day:
             for sid in (None, "s1"):
                 await ended_sign_ins.is_ended(conn, ShownSignIn("ada", sid, BUSINESS, at))
         await sign_ins.purge(db)
+
+    async def clients_are_called_otherwise_erased_and_forgotten(self, job_id: str) -> None:
+        called = await self.http.put("/v1/clients/c", json={"name": "Kim Ito"})
+        assert called.is_success, called.text
+        await self.get(f"/v1/bulk-cancellations/{job_id}/audit.csv")
+        assert (await self.http.put("/v1/clients/d", json={"name": "Ada"})).is_success
+        await self.post("/v1/clients/d/erase")
+        eraser = Eraser(self.runtime.db, asyncio.Event())
+        while await erase.run_due(eraser) is not None:
+            pass
+        assert (
+            await self.http.put("/v1/retention", json={"job_days": 1, "message_days": 1})
+        ).is_success
+        await retention.run_due(eraser)
 
     async def get(self, path: str, **query: str) -> httpx.Response:
         answer = await self.http.get(path, params=query)
