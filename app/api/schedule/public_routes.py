@@ -58,9 +58,9 @@ class PublicSchedule(Page[PublicSession]):
     """Sessions in start order."""
 
     business: str = Field(description="The business's name.")
+    page: PageLook
     language: Spoken
     hour_cycle: HourCycle
-    page: PageLook
     date_from: str = Field(description="First local day of the business, inclusive.")
     date_to: str = Field(description="Last local day, inclusive.")
     timezone: str
