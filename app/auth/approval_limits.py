@@ -1,6 +1,6 @@
 """A business's limits: above them a cancellation needs somebody else's approval."""
 
-from app.db.access import administration
+from app.db.access import administration, businesses
 from app.db.approvals import limits
 from app.db.core.dialect import clock
 from app.db.core.engine import Database
@@ -21,7 +21,7 @@ async def put(db: Database, business_id: str, new: ApprovalLimits, *, by: Actor)
     The same limits again make no new version.
     """
     async with db.write() as conn:
-        await limits.lock(conn, business_id)
+        await businesses.hold(conn, business_id)
         own = await limits.in_force(conn, business_id)
         if own is not None and ApprovalLimits.of(own.document) == new:
             return own

@@ -6,7 +6,7 @@ while refunds are at work.
 
 from typing import Final
 
-from app.db.access import administration
+from app.db.access import administration, businesses
 from app.db.core.dialect import clock
 from app.db.core.engine import Database
 from app.db.privacy import erasing, retentions
@@ -33,7 +33,7 @@ async def put(db: Database, business_id: str, new: Retention, *, by: Actor) -> R
     The same again makes no new version.
     """
     async with db.write() as conn:
-        await retentions.lock(conn, business_id)
+        await businesses.hold(conn, business_id)
         own = await retentions.in_force(conn, business_id)
         before = Retention.of(None if own is None else own.document)
         if own is not None and before == new:

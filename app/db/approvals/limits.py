@@ -6,7 +6,6 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.core.driver import Connection, fetch
-from app.db.tables import businesses
 from app.db.tables.approvals import approval_limits
 from app.domain.nouns.approvals import LimitsVersion
 
@@ -36,13 +35,7 @@ async def page(
     return [LimitsVersion(*row) for row in rows]
 
 
-async def lock(conn: AsyncConnection, business_id: str) -> None:
-    """Keep everybody else from setting this business's limits until the transaction ends."""
-    query = sa.select(businesses.c.id).where(businesses.c.id == business_id)
-    await conn.execute(query.with_for_update(key_share=True))
-
-
 async def add(conn: AsyncConnection, business_id: str, new: LimitsVersion) -> None:
-    """Set the limits anew, as the next version of those that are locked."""
+    """Set the limits anew, as the next version of those of a business that is held."""
     row = {name: getattr(new, name) for name in ("version", "document", "set_by", "set_at")}
     await conn.execute(sa.insert(approval_limits).values(business_id=business_id, **row))

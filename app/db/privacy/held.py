@@ -140,10 +140,7 @@ async def _lines(
     query = sa.select(p.booking_id, *(p[name] for name in _LINE)).where(
         p.business_id == business_id, in_list(p.booking_id, booking_ids)
     )
-    found: dict[str, list[dict[str, Any]]] = {}
-    for row in (await conn.execute(query.order_by(p.booking_id, p.line_no))).mappings():
-        found.setdefault(row["booking_id"], []).append({name: row[name] for name in _LINE})
-    return found
+    return await _by_first(conn, query.order_by(p.booking_id, p.line_no))
 
 
 async def refunds_of(
@@ -169,9 +166,17 @@ async def _changes(
     h = refund_history.c
     query = sa.select(h.refund_id, *(h[name] for name in _CHANGE))
     query = query.where(in_list(h.refund_id, refund_ids)).order_by(h.refund_id, h.id)
+    return await _by_first(conn, query)
+
+
+async def _by_first(
+    conn: AsyncConnection, query: sa.Select[Any]
+) -> dict[str, list[dict[str, Any]]]:
+    """Rows in their order, by their first column, which is left out of them."""
     found: dict[str, list[dict[str, Any]]] = {}
     for row in (await conn.execute(query)).mappings():
-        found.setdefault(row["refund_id"], []).append({name: row[name] for name in _CHANGE})
+        (_, key), *rest = row.items()
+        found.setdefault(key, []).append(dict(rest))
     return found
 
 

@@ -10,7 +10,7 @@ from app.db.core.dialect import clock, insert
 from app.db.privacy.erasing import without_personal_facts
 from app.db.privacy.held import AT_ONCE
 from app.db.refunds.outstanding import IS_A_PERSONS
-from app.db.tables import businesses, jobs, refunds
+from app.db.tables import jobs, refunds
 from app.db.tables.messages import messages
 from app.db.tables.personal import former_contacts, retention_counts, retention_settings
 from app.domain.nouns.privacy import CarriedOut, RetentionVersion
@@ -41,14 +41,8 @@ async def page(
     return [RetentionVersion._make(row) for row in await conn.execute(query.limit(limit))]
 
 
-async def lock(conn: AsyncConnection, business_id: str) -> None:
-    """Keep everybody else from setting it until the transaction ends."""
-    query = sa.select(businesses.c.id).where(businesses.c.id == business_id)
-    await conn.execute(query.with_for_update(key_share=True))
-
-
 async def add(conn: AsyncConnection, business_id: str, new: RetentionVersion) -> None:
-    """Set it anew, as the next version of what is locked."""
+    """Set it anew, as the next version of a business that is held."""
     row = new._asdict()
     await conn.execute(sa.insert(retention_settings).values(business_id=business_id, **row))
 
