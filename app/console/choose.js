@@ -1,14 +1,14 @@
 // A client chooses in which form their money comes back. The link alone says whose it is: the page's own path holds it.
 
-import { announce, fill, h, showTestMode, showWaits } from "./dom.js";
+import { announce, fill, h } from "./dom.js";
 import { get, isPassing, patiently, post, Refused } from "./api.js";
-import { say, speak, speakAsBrowser } from "./language.js";
+import { begin } from "./client_page.js";
+import { say, speak } from "./language.js";
 import { money, moment, when } from "./words.js";
 
 const main = document.getElementById("main");
 const bar = document.getElementById("bar");
 const path = `/choices/${location.pathname.split("/")[2]}`;
-const spoken = speakAsBrowser(); // until an answer says which language it is to be
 const back = (form) => say(`common.${form}`);
 
 const sums = (amounts) => amounts.map(money).join(" + ");
@@ -120,18 +120,4 @@ function told() {
 
 const trouble = (words) => (document.getElementById("trouble").textContent = words);
 
-async function failed(error) {
-  await spoken;
-  if (!(error instanceof Refused)) console.error(error);
-  document.title = say("choose.nothing_title");
-  const isUnknown = error.status === 404;
-  fill(
-    main,
-    h("h1", {}, say(isUnknown ? "choose.nothing" : "common.failed")),
-    h("p", { role: "alert" }, say(isUnknown ? "common.not_whole" : "common.later")),
-  );
-}
-
-showTestMode();
-showWaits();
-read().catch(failed);
+const failed = begin(main, read, { title: "choose.nothing_title", heading: "choose.nothing", advice: "common.not_whole" });

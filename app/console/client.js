@@ -1,10 +1,10 @@
 // What clients see: the public schedule with what is cancelled, as people, calendars and search engines read it; on our own
 // page, or within one of the studio's site, which has its own name and colour around it.
 
-import { fill, h, showTestMode, showWaits } from "./dom.js";
-import { Refused } from "./api.js";
+import { h } from "./dom.js";
 import { showBrand } from "./brand.js";
-import { say, speak, speakAsBrowser } from "./language.js";
+import { begin } from "./client_page.js";
+import { say, speak } from "./language.js";
 import { subscribe } from "./subscribe.js";
 import { elsewhere, times } from "./words.js";
 import { showWeek, weekLinks } from "./week.js";
@@ -16,7 +16,6 @@ const main = document.getElementById("main");
 const bar = document.getElementById("bar"); // none where it is embedded
 const path = `/public/${location.pathname.split("/")[2]}/schedule`; // the business's id, encoded as it came
 const { signal } = new AbortController();
-const spoken = speakAsBrowser(); // until an answer says which language it is to be
 
 async function show() {
   const from = new URLSearchParams(location.search).get("from");
@@ -70,16 +69,4 @@ const cancelled = ({ reason, returns_all: returnsAll }) => [
 const itemOf = (type) => ({ itemscope: true, itemtype: SCHEMA + type });
 const named = (member, type, name) => h("span", { itemprop: member, ...itemOf(type) }, name);
 
-showTestMode();
-showWaits();
-show().catch(async (error) => {
-  await spoken;
-  if (!(error instanceof Refused)) console.error(error);
-  const isUnknown = error.status === 404;
-  document.title = say(isUnknown ? "schedule.not_found" : "common.failed");
-  fill(
-    main,
-    h("h1", {}, say(isUnknown ? "schedule.no_such" : "common.failed")),
-    h("p", { role: "alert" }, say(isUnknown ? "schedule.check_address" : "common.later")),
-  );
-});
+begin(main, show, { title: "schedule.not_found", heading: "schedule.no_such", advice: "schedule.check_address", failed: "common.failed" });

@@ -1,13 +1,13 @@
 // A client stops their mail, or has it sent again. The link alone says whose it is; nothing changes before a press.
 
-import { announce, fill, h, showTestMode, showWaits } from "./dom.js";
+import { announce, fill, h } from "./dom.js";
 import { get, isPassing, patiently, put, Refused } from "./api.js";
-import { say, speak, speakAsBrowser } from "./language.js";
+import { begin } from "./client_page.js";
+import { say, speak } from "./language.js";
 
 const main = document.getElementById("main");
 const bar = document.getElementById("bar");
 const path = `/mail-preferences/${location.pathname.split("/")[2]}`;
-const spoken = speakAsBrowser(); // until an answer says which language it is to be
 let isPressed = false;
 
 async function read() {
@@ -60,18 +60,4 @@ async function press(wantsMail) {
 
 const trouble = (words) => (document.getElementById("trouble").textContent = words);
 
-async function failed(error) {
-  await spoken;
-  if (!(error instanceof Refused)) console.error(error);
-  const isUnknown = error.status === 404;
-  document.title = say("unsubscribe.unknown");
-  fill(
-    main,
-    h("h1", {}, say(isUnknown ? "unsubscribe.unknown" : "common.failed")),
-    h("p", { role: "alert" }, say(isUnknown ? "unsubscribe.not_whole" : "common.later")),
-  );
-}
-
-showTestMode();
-showWaits();
-read().catch(failed);
+begin(main, read, { title: "unsubscribe.unknown", heading: "unsubscribe.unknown", advice: "unsubscribe.not_whole" });

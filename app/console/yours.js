@@ -1,9 +1,10 @@
 // A client's own page: what was cancelled of theirs, what came back and what is on its way. The link alone says whose it is.
 
-import { announce, fill, h, showTestMode, showWaits } from "./dom.js";
-import { get, patiently, Refused } from "./api.js";
+import { announce, fill, h } from "./dom.js";
+import { get, patiently } from "./api.js";
 import { showBrand } from "./brand.js";
-import { counted, say, speak, speakAsBrowser } from "./language.js";
+import { begin } from "./client_page.js";
+import { counted, say, speak } from "./language.js";
 import { keepLooking } from "./live.js";
 import { moment, when } from "./words.js";
 import { headline, lineWords } from "./yours_words.js";
@@ -13,7 +14,6 @@ const main = document.getElementById("main");
 const bar = document.getElementById("bar");
 const token = location.pathname.split("/")[2];
 const path = `/client-pages/${token}`;
-const spoken = speakAsBrowser(); // until an answer says which language it is to be
 const ending = new AbortController();
 let last = null; // what was drawn
 
@@ -71,24 +71,10 @@ function lineOf(line, { business, timezone }) {
   );
 }
 
-async function failed(error) {
-  await spoken;
-  if (!(error instanceof Refused)) console.error(error);
-  const isUnknown = error.status === 404;
-  document.title = say("yours.nothing_title");
-  fill(
-    main,
-    h("h1", {}, say(isUnknown ? "yours.nothing" : "common.failed")),
-    h("p", { role: "alert" }, say(isUnknown ? "common.not_whole" : "common.later")),
-  );
-}
-
-async function begin() {
+async function watch() {
   const lost = h("p", { class: "note warning", role: "status" }, say("common.lost"));
   await patiently(() => read(), { waiting: () => lost.isConnected || fill(main, lost) });
   await keepLooking(read, { seconds: () => EVERY_SECONDS, signal: ending.signal });
 }
 
-showTestMode();
-showWaits();
-begin().catch(failed);
+begin(main, watch, { title: "yours.nothing_title", heading: "yours.nothing", advice: "common.not_whole" });
