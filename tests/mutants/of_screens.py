@@ -232,8 +232,8 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     defect(
         "the client's page does not say that no money moves",
-        f"{CONSOLE}/client.js",
-        "\nshowTestMode();\n",
+        f"{CONSOLE}/client_page.js",
+        "\n  showTestMode();\n",
         "\n",
         TEST_MODE,
     ),
