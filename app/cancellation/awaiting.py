@@ -16,7 +16,8 @@ from app.cancellation.choose import MatchedSession, choose_again
 from app.cancellation.digests import PlanChange
 from app.cancellation.plan import AcceptedLines, CancellationPlan
 from app.cancellation.request import Request
-from app.db.approvals import limits, requests
+from app.db.approvals import requests
+from app.db.approvals.limits import limits
 from app.db.core.dialect import clock
 from app.db.core.engine import Database
 from app.db.jobs import job_sessions, jobs

@@ -32,7 +32,8 @@ from app.db.jobs.entitlement_totals import LineGroup, SeenLine, SharedPayments
 from app.db.terms import goodwill, terms_history
 from app.domain.approval import ApprovalLimits, Exceeded, WeekCount, exceeded
 from app.domain.days import business_zone, instant_text
-from app.domain.nouns.terms import Override, ResolvedTerms, TermsVersion
+from app.domain.nouns.terms import Override, ResolvedTerms
+from app.domain.nouns.versions import SetVersion
 from app.domain.owed.terms import SkipReason
 from app.domain.plan_totals import LineSums, PlanTotals
 from app.domain.statuses import RefundForm, SessionOutcome
@@ -216,7 +217,7 @@ async def accepted_lines(
     chosen: Sequence[MatchedSession],
     as_of: dt.datetime,
     request: Request,
-    own: TermsVersion | None,
+    own: SetVersion | None,
 ) -> AcceptedLines:
     """The lines to return of sessions still to be had, by the business's own terms of now.
 

@@ -11,36 +11,37 @@ from app.db.core.dialect import clock
 from app.db.core.engine import Database
 from app.db.privacy import erasing, retentions
 from app.domain.nouns.administration import Action, Actor, change_of
-from app.domain.nouns.privacy import CarriedOut, RetentionVersion
+from app.domain.nouns.privacy import CarriedOut
+from app.domain.nouns.versions import SetVersion
 from app.domain.retention import Retention
 from app.privacy.erase import Eraser, may_go_on
 
 EVERY_SECONDS: Final = 60.0
 
 
-async def in_force(db: Database, business_id: str) -> tuple[RetentionVersion | None, CarriedOut]:
+async def in_force(db: Database, business_id: str) -> tuple[SetVersion | None, CarriedOut]:
     """What the business has set (None: nothing), and what was removed by it so far."""
     async with db.snapshot() as conn:
         return (
-            await retentions.in_force(conn, business_id),
+            await retentions.versions.in_force(conn, business_id),
             await retentions.carried_out(conn, business_id),
         )
 
 
-async def put(db: Database, business_id: str, new: Retention, *, by: Actor) -> RetentionVersion:
+async def put(db: Database, business_id: str, new: Retention, *, by: Actor) -> SetVersion:
     """Set it from now on; what is older than it says is removed within minutes.
 
     The same again makes no new version.
     """
     async with db.write() as conn:
         await businesses.hold(conn, business_id)
-        own = await retentions.in_force(conn, business_id)
+        own = await retentions.versions.in_force(conn, business_id)
         before = Retention.of(None if own is None else own.document)
         if own is not None and before == new:
             return own
         version = 1 if own is None else own.version + 1
-        made = RetentionVersion(version, new.document(), by.name, await clock(conn))
-        await retentions.add(conn, business_id, made)
+        made = SetVersion(version, new.document(), by.name, await clock(conn))
+        await retentions.versions.add(conn, business_id, made)
         facts = before.document(), new.document()
         deed = change_of(Action.RETENTION_SET, business_id, business_id, *facts)
         await administration.record(conn, by, deed)
@@ -49,10 +50,10 @@ async def put(db: Database, business_id: str, new: Retention, *, by: Actor) -> R
 
 async def history(
     db: Database, business_id: str, *, before: int | None, limit: int
-) -> list[RetentionVersion]:
+) -> list[SetVersion]:
     """The versions of the business's, the newest first."""
     async with db.read() as conn:
-        return await retentions.page(conn, business_id, before=before, limit=limit)
+        return await retentions.versions.page(conn, business_id, before=before, limit=limit)
 
 
 async def run_due(eraser: Eraser) -> None:

@@ -10,7 +10,7 @@ from app.api.bodies import Answer, Body, UtcInstant
 from app.domain.approval import DEFAULT_WITHIN_HOURS, MAX_WITHIN_HOURS, ApprovalLimits
 from app.domain.fields import Currency
 from app.domain.money import CURRENCIES
-from app.domain.nouns.approvals import LimitsVersion
+from app.domain.nouns.versions import SetVersion
 
 _MAX_AMOUNT: Final = 10**12
 _MAX_COUNT: Final = 10**9
@@ -110,7 +110,7 @@ class ApprovalLimitsAnswer(Answer):
     set_at: UtcInstant | None
 
     @classmethod
-    def of(cls, own: LimitsVersion | None) -> Self:
+    def of(cls, own: SetVersion | None) -> Self:
         return cls(**_fields(ApprovalLimits.of(None if own is None else own.document)), **_set(own))
 
 
@@ -122,7 +122,7 @@ class SetApprovalLimits(ApprovalLimitsAnswer):
     version: int
 
     @classmethod
-    def of_version(cls, one: LimitsVersion) -> Self:
+    def of_version(cls, one: SetVersion) -> Self:
         limits = _fields(ApprovalLimits.of(one.document))
         return cls(version=one.version, **limits, **_set(one))
 
@@ -140,5 +140,5 @@ def _fields(limits: ApprovalLimits) -> dict[str, Any]:
     }
 
 
-def _set(own: LimitsVersion | None) -> dict[str, Any]:
+def _set(own: SetVersion | None) -> dict[str, Any]:
     return {"set_by": own and own.set_by, "set_at": own and own.set_at}

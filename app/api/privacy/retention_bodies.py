@@ -5,7 +5,8 @@ from typing import Annotated, Self
 from pydantic import ConfigDict, Field
 
 from app.api.bodies import Answer, Body, UtcInstant
-from app.domain.nouns.privacy import CarriedOut, RetentionVersion
+from app.domain.nouns.privacy import CarriedOut
+from app.domain.nouns.versions import SetVersion
 from app.domain.retention import MAX_DAYS, MIN_DAYS, Retention
 
 _Days = Annotated[int, Field(ge=MIN_DAYS, le=MAX_DAYS, strict=True)]
@@ -52,7 +53,7 @@ class SetRetention(Answer):
     set_at: UtcInstant
 
     @classmethod
-    def of_version(cls, one: RetentionVersion) -> Self:
+    def of_version(cls, one: SetVersion) -> Self:
         """It as the API shows it."""
         days = Retention.of(one.document).document()
         return cls(version=one.version, set_by=one.set_by, set_at=one.set_at, **days)
@@ -71,7 +72,7 @@ class RetentionAnswer(Answer):
     removed: RemovedByAge
 
     @classmethod
-    def of(cls, own: RetentionVersion | None, done: CarriedOut) -> Self:
+    def of(cls, own: SetVersion | None, done: CarriedOut) -> Self:
         """It as the API shows it."""
         days = Retention.of(None if own is None else own.document).document()
         return cls(

@@ -10,7 +10,8 @@ from pydantic_core import PydanticCustomError
 from app.api.bodies import Answer, Body, UtcInstant, without_defaults
 from app.domain.fields import Currency, PlatformId, prose
 from app.domain.money import CURRENCIES
-from app.domain.nouns.terms import Override, TermsVersion
+from app.domain.nouns.terms import Override
+from app.domain.nouns.versions import SetVersion
 from app.domain.owed.choice import FORMS, MAX_HOURS
 from app.domain.owed.goodwill import GoodwillFor, GoodwillPer
 from app.domain.owed.terms import Fallback, FeeRule, KeepPer, OverrideAction, PartRefunded, ReturnAs
@@ -252,7 +253,7 @@ class SetTerms(Answer):
     set_at: UtcInstant
 
     @classmethod
-    def of(cls, one: TermsVersion) -> Self:
+    def of(cls, one: SetVersion) -> Self:
         return cls(
             version=one.version,
             terms=TermsDocument.model_validate(one.document),

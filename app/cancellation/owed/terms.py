@@ -6,14 +6,15 @@ from typing import Any
 from app.db.core.dialect import clock
 from app.db.core.engine import Database
 from app.db.terms import terms_history
-from app.domain.nouns.terms import ResolvedTerms, TermsVersion
+from app.domain.nouns.terms import ResolvedTerms
+from app.domain.nouns.versions import SetVersion
 from app.domain.owed.terms import asks
 from app.domain.owed.terms_document import Document, in_force_for, terms_of
 from app.errors import FieldError, Invalid
 
 
 def resolve(
-    own: TermsVersion | None, *, named: Mapping[str, Any] | None, overridden: bool
+    own: SetVersion | None, *, named: Mapping[str, Any] | None, overridden: bool
 ) -> ResolvedTerms | None:
     """The business's own terms, with the members that a request names replaced.
 
@@ -30,15 +31,15 @@ def resolve(
     return ResolvedTerms(document, None if own is None else own.version)
 
 
-async def in_force(db: Database, business_id: str) -> TermsVersion | None:
+async def in_force(db: Database, business_id: str) -> SetVersion | None:
     """The business's own terms; None: it has set none."""
     async with db.read() as conn:
-        return await terms_history.in_force(conn, business_id)
+        return await terms_history.versions.in_force(conn, business_id)
 
 
 async def put(
     db: Database, business_id: str, document: Mapping[str, Any], *, set_by: str
-) -> TermsVersion:
+) -> SetVersion:
     """Set the business's terms from now on; jobs that were accepted keep theirs.
 
     The same document again makes no new version.
@@ -49,22 +50,22 @@ async def put(
     _check_default(document, "/choice/default")
     async with db.write() as conn:
         await terms_history.lock(conn, business_id)
-        own = await terms_history.in_force(conn, business_id)
+        own = await terms_history.versions.in_force(conn, business_id)
         if own is not None and in_force_for(own.document, {}) == document:
             return own
         version = 1 if own is None else own.version + 1
         set_at = await clock(conn)
-        new = TermsVersion(version, document, set_by, set_at)
-        await terms_history.add(conn, business_id, new)
+        new = SetVersion(version, document, set_by, set_at)
+        await terms_history.versions.add(conn, business_id, new)
         return new
 
 
 async def history(
     db: Database, business_id: str, *, before: int | None, limit: int
-) -> list[TermsVersion]:
+) -> list[SetVersion]:
     """The versions of the business's terms, the newest first."""
     async with db.read() as conn:
-        return await terms_history.page(conn, business_id, before=before, limit=limit)
+        return await terms_history.versions.page(conn, business_id, before=before, limit=limit)
 
 
 def _check_default(document: Document, pointer: str) -> None:

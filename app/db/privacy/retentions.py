@@ -7,13 +7,14 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.core.dialect import clock, insert
+from app.db.core.versions import Versions
 from app.db.privacy.erasing import without_personal_facts
 from app.db.privacy.held import AT_ONCE
 from app.db.refunds.outstanding import IS_A_PERSONS
 from app.db.tables import jobs, refunds
 from app.db.tables.messages import messages
 from app.db.tables.personal import former_contacts, retention_counts, retention_settings
-from app.domain.nouns.privacy import CarriedOut, RetentionVersion
+from app.domain.nouns.privacy import CarriedOut
 from app.domain.retention import Retention
 from app.domain.statuses import MessageKind, MessageStatus
 
@@ -21,30 +22,7 @@ _T: Final = retention_settings.c
 _J: Final = jobs.c
 _M: Final = messages.c
 _C: Final = retention_counts.c
-_VERSIONS: Final = sa.select(*(_T[name] for name in RetentionVersion._fields))
-
-
-async def in_force(conn: AsyncConnection, business_id: str) -> RetentionVersion | None:
-    """The business's own; None: it has never set any, and all is kept."""
-    query = _VERSIONS.where(_T.business_id == business_id).order_by(_T.version.desc())
-    row = (await conn.execute(query.limit(1))).one_or_none()
-    return None if row is None else RetentionVersion._make(row)
-
-
-async def page(
-    conn: AsyncConnection, business_id: str, *, before: int | None, limit: int
-) -> list[RetentionVersion]:
-    """Versions, the newest first, from the one after `before`."""
-    query = _VERSIONS.where(_T.business_id == business_id).order_by(_T.version.desc())
-    if before is not None:
-        query = query.where(_T.version < before)
-    return [RetentionVersion._make(row) for row in await conn.execute(query.limit(limit))]
-
-
-async def add(conn: AsyncConnection, business_id: str, new: RetentionVersion) -> None:
-    """Set it anew, as the next version of a business that is held."""
-    row = new._asdict()
-    await conn.execute(sa.insert(retention_settings).values(business_id=business_id, **row))
+versions: Final = Versions(retention_settings)
 
 
 async def of_all(conn: AsyncConnection) -> list[tuple[str, Retention]]:

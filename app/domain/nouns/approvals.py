@@ -1,23 +1,13 @@
 """Approvals of jobs, and what was done to a job as a whole, as values that every layer may name."""
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from app.domain.approval import Exceeded
 from app.domain.plan_totals import PlanTotals
 from app.domain.statuses import JobAction
-
-
-@dataclass(frozen=True, slots=True)
-class LimitsVersion:
-    """A business's limits as somebody set them: a whole document."""
-
-    version: int
-    document: Mapping[str, Any]
-    set_by: str
-    set_at: dt.datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 import datetime as dt
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 
 class Erased(StrEnum):
@@ -40,15 +40,6 @@ class InProcess(NamedTuple):
     def is_any(self) -> bool:
         """Whether anything does."""
         return any(self)
-
-
-class RetentionVersion(NamedTuple):
-    """For how long a business keeps things, as somebody set it: a whole document."""
-
-    version: int
-    document: Mapping[str, Any]
-    set_by: str
-    set_at: dt.datetime
 
 
 class CarriedOut(NamedTuple):

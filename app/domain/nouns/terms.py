@@ -1,22 +1,11 @@
 """Terms and overrides as values."""
 
-import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from app.domain.owed.terms import OverrideAction
 from app.domain.statuses import RefundForm
-
-
-@dataclass(frozen=True, slots=True)
-class TermsVersion:
-    """A business's terms as somebody set them: a whole document."""
-
-    version: int
-    document: Mapping[str, Any]
-    set_by: str
-    set_at: dt.datetime
 
 
 @dataclass(frozen=True, slots=True)
