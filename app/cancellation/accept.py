@@ -158,7 +158,7 @@ async def _take_sessions(conn: AsyncConnection, asked: _Asked) -> Accepted:
     if has_endpoints is None:
         raise _KeyTaken
     if request.overrides:
-        await overrides.insert(conn, job.id, request.overrides)
+        await overrides.insert(conn, job.business_id, job.id, request.overrides)
     written = as_written(job)
     if approval is not None:
         await ask(conn, written, approval, own.messages)

@@ -264,6 +264,7 @@ async def test_a_session_that_was_released_may_be_accepted_again(filled):
         sa.update(tables.refund_history).values(status="succeeded"),
         sa.update(tables.refund_history).values(failure_detail="another"),
         sa.update(tables.refund_history).values(failure_detail=None, attempts=9),
+        sa.update(tables.refund_history).values(business_id="theirs"),
         sa.delete(tables.refund_history),
     ],
 )

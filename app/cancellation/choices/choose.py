@@ -34,13 +34,14 @@ async def choose(db: Database, queue: Queue, whose: WhoseChoice, form: RefundFor
     async with db.write(Step.CHOOSE) as conn:
         job = await jobs.lock_any(conn, job_id)
         offer = await offer_of(conn, job, client_id, lock=True)
+        assert job is not None  # of which there is an offer
         if offer.status is ChoiceStatus.CHOSEN and offer.stands is form:
             return offer
         _check_open(offer)
         bonuses = [
             (one.id, bonus_of(one.amount_minor, form, offer.choice)) for one in offer.refunds
         ]
-        await choices.write(conn, job_id, client_id, form, bonuses)
+        await choices.write(conn, job.business_id, job_id, client_id, form, bonuses)
         # Should the prompt be lost, a sweep finds it.
         await jobs.update(conn, job_id, is_shown=True, due_at=now())
         chosen = await offer_of(conn, job, client_id)

@@ -189,10 +189,10 @@ async def replace_secret(
     await conn.execute(sa.delete(old_key_secrets).where(gone))
     if overlap_seconds > 0:
         ends_at = later(sa.literal(overlap_seconds, sa.Float))
-        current = sa.select(api_keys.c.id, api_keys.c.secret_hash, ends_at)
+        current = sa.select(api_keys.c.id, api_keys.c.secret_hash, ends_at, api_keys.c.business_id)
         await conn.execute(
             sa.insert(old_key_secrets).from_select(
-                [_OLD.key_id, _OLD.secret_hash, _OLD.ends_at],
+                [_OLD.key_id, _OLD.secret_hash, _OLD.ends_at, _OLD.business_id],
                 current.where(api_keys.c.id == key_id),
             )
         )

@@ -81,6 +81,7 @@ async def asked_refunds(
 
 async def write(
     conn: AsyncConnection,
+    business_id: str,
     job_id: str,
     client_id: str,
     form: RefundForm,
@@ -91,7 +92,7 @@ async def write(
     They are locked and untouched, each with what is given on top.
     """
     made = {"job_id": job_id, "client_id": client_id, "form": form.value, "chosen_at": now()}
-    await conn.execute(sa.insert(choices).values(made))
+    await conn.execute(sa.insert(choices).values(made | {"business_id": business_id}))
     statement = (
         sa.update(refunds)
         .where(refunds.c.id == sa.bindparam("refund_id"))

@@ -88,9 +88,8 @@ _UNKNOWN: Final = "status = 'indeterminate'"
 def _postgresql(due: str, order: str) -> sa.TextClause:
     return sa.text(f"""
 WITH counted AS (
-  INSERT INTO job_claims AS c (job_id, method, claims)
-  SELECT CAST(:job_id AS uuid), CAST(:method AS varchar), 1\
- WHERE EXISTS (SELECT 1 FROM refunds WHERE {due})
+  INSERT INTO job_claims AS c (job_id, method, claims, business_id)
+  SELECT job_id, CAST(:method AS varchar), 1, business_id FROM refunds WHERE {due} LIMIT 1
   ON CONFLICT (job_id, method) DO UPDATE SET claims = c.claims + 1
   RETURNING 1
 ), r AS (
@@ -135,7 +134,8 @@ _CLAIM_UNKNOWN: Final = {
     "sqlite": _sqlite(f"{_OF_JOB_SQLITE} AND {_UNKNOWN}", "id"),
 }
 _SQLITE_COUNTED: Final = sa.text("""
-INSERT INTO job_claims (job_id, method, claims) VALUES (:job_id, :method, 1)
+INSERT INTO job_claims (job_id, method, claims, business_id)
+SELECT id, :method, 1, business_id FROM jobs WHERE id = :job_id
 ON CONFLICT (job_id, method) DO UPDATE SET claims = claims + 1
 """)
 

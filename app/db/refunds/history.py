@@ -30,8 +30,8 @@ def of(changed: str, *, actor: str, clock: str) -> str:
     """
     columns = ", ".join(_REMEMBERED)
     return (
-        f"INSERT INTO refund_history (refund_id, {columns}, actor, recorded_at) "  # noqa: S608 - our own words
-        f"SELECT id, {columns}, {actor}, {clock} FROM {changed}"
+        f"INSERT INTO refund_history (refund_id, business_id, {columns}, actor, recorded_at) "  # noqa: S608 - our own words
+        f"SELECT id, business_id, {columns}, {actor}, {clock} FROM {changed}"
     )
 
 
@@ -51,7 +51,7 @@ async def append(conn: AsyncConnection, refund_ids: Iterable[str], *, actor: str
 
     The rows never pass through Python.
     """
-    remembered = (*_REMEMBERED, "resolved_amount_minor")
+    remembered = ("business_id", *_REMEMBERED, "resolved_amount_minor")
     state = sa.select(
         refunds.c.id,
         *(refunds.c[name] for name in remembered),

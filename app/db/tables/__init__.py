@@ -58,6 +58,14 @@ def partial(name: str, *columns: Any, where: str, unique: bool = False) -> sa.In
     )
 
 
+def of_business() -> sa.Column[Any]:
+    """Whose row it is, beside the parent that says it too: nothing is joined to know it.
+
+    NULL: an older build wrote the row, before `bulk-cancel database isolate` (ADR 0033).
+    """
+    return sa.Column("business_id", sa.String(128))
+
+
 def created_at(name: str = "created_at") -> sa.Column[Any]:
     """When the row was made, by the database's clock."""
     return sa.Column(name, Instant, nullable=False, default=now())
@@ -171,6 +179,7 @@ old_key_secrets = sa.Table(
     sa.Column("key_id", sa.ForeignKey("api_keys.id"), primary_key=True),
     sa.Column("secret_hash", sa.String(64), primary_key=True),
     sa.Column("ends_at", Instant, nullable=False),
+    of_business(),
 )
 
 clients = sa.Table(
@@ -285,6 +294,7 @@ job_overrides = sa.Table(
     sa.Column("amount_minor", sa.BigInteger),  # NULL: the whole line
     sa.Column("note", sa.String(500), nullable=False),
     sa.Column("return_as", sa.String(16)),  # NULL: as the terms have it
+    of_business(),
     one_of("action", OverrideAction),
     sa.CheckConstraint(
         "return_as IS NULL OR return_as IN ('original', 'store_credit') AND action = 'return'",
@@ -431,6 +441,7 @@ job_goodwill = sa.Table(
     sa.Column("booking_id", sa.String(128), primary_key=True),
     sa.Column("client_id", sa.String(128), nullable=False),
     sa.Column("per", sa.String(8), nullable=False),
+    of_business(),
     sa.ForeignKeyConstraint(
         ["job_id", "session_id"], ["job_sessions.job_id", "job_sessions.session_id"]
     ),
@@ -597,6 +608,7 @@ choices = sa.Table(
     sa.Column("client_id", sa.String(128), primary_key=True),
     sa.Column("form", sa.String(16), nullable=False),
     sa.Column("chosen_at", Instant, nullable=False),
+    of_business(),
     sa.CheckConstraint("form IN ('original', 'store_credit')", name="form_is_offered"),
 )
 
@@ -631,6 +643,7 @@ job_claims = sa.Table(
     sa.Column("job_id", Id, primary_key=True),
     sa.Column("method", sa.String(8), primary_key=True),
     sa.Column("claims", sa.BigInteger, nullable=False),
+    of_business(),
     sa.CheckConstraint("claims > 0", name="claimed_so_far"),
 )
 
@@ -654,6 +667,7 @@ refund_history = sa.Table(
     sa.Column("actor", sa.String(MAX_CALLER_NAME), nullable=False),
     sa.Column("recorded_at", Instant, nullable=False),
     sa.Column("resolved_amount_minor", sa.BigInteger),
+    of_business(),
     one_of("status", RefundStatus),
     sa.Index("history_of_refund", "refund_id", "id"),
 )

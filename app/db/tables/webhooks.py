@@ -7,7 +7,7 @@ the transaction of what they report. A delivery's `due_at` says when it is sent,
 import sqlalchemy as sa
 
 from app.db.core.dialect import Id, Instant
-from app.db.tables import created_at, metadata, one_of, partial
+from app.db.tables import created_at, metadata, of_business, one_of, partial
 from app.domain.events import EventType
 from app.domain.statuses import DeliveryStatus, EndpointStatus
 
@@ -40,6 +40,7 @@ webhook_secrets = sa.Table(
     sa.Column("secret", sa.Text, nullable=False),  # encrypted
     sa.Column("ends_at", Instant),  # NULL: the current one
     created_at(),
+    of_business(),
     sa.Index("secrets_of_endpoint", "endpoint_id", "id"),
     partial("one_current_secret", "endpoint_id", where="ends_at IS NULL", unique=True),
 )
@@ -69,6 +70,7 @@ webhook_deliveries = sa.Table(
     sa.Column("epoch", sa.Integer, nullable=False, default=0),  # raised by every claim: the fence
     # Tries of the schedule, which redelivering begins anew.
     sa.Column("tries", sa.Integer, nullable=False, default=0),
+    of_business(),
     one_of("status", DeliveryStatus),
     sa.CheckConstraint("(status = 'pending') = (due_at IS NOT NULL)", name="pending_ones_are_due"),
     partial("deliveries_due", "endpoint_id", "due_at", "event_id", where="due_at IS NOT NULL"),
@@ -87,6 +89,7 @@ webhook_attempts = sa.Table(
     sa.Column("error", sa.String(64)),
     sa.Column("response", sa.String(1024)),  # as much of it as is kept
     sa.Column("milliseconds", sa.Integer, nullable=False),
+    of_business(),
     sa.ForeignKeyConstraint(
         ["endpoint_id", "event_id"],
         ["webhook_deliveries.endpoint_id", "webhook_deliveries.event_id"],

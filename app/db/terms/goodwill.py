@@ -175,9 +175,9 @@ async def count(
 @cache
 def _freezing(given: sa.Subquery, per: GoodwillPer) -> sa.Insert:
     of_job = sa.bindparam("of_job", type_=job_goodwill.c.job_id.type)
-    rows = sa.select(of_job, given.c.session_id, given.c.booking_id, given.c.client_id, word(per))
-    names = ["job_id", "session_id", "booking_id", "client_id", "per"]
-    return sa.insert(job_goodwill).from_select(names, rows)
+    names = ["business_id", "session_id", "booking_id", "client_id"]
+    rows = sa.select(of_job, word(per), *(given.c[name] for name in names))
+    return sa.insert(job_goodwill).from_select(["job_id", "per", *names], rows)
 
 
 async def freeze(

@@ -85,9 +85,11 @@ async def of_one_job(conn: AsyncConnection, job_id: str) -> tuple[Override, ...]
     )
 
 
-async def insert(conn: AsyncConnection, job_id: str, overrides: Sequence[Override]) -> None:
+async def insert(
+    conn: AsyncConnection, business_id: str, job_id: str, overrides: Sequence[Override]
+) -> None:
     """Keep a job's overrides, as they were accepted."""
-    rows = [{**asdict(one), "job_id": job_id} for one in overrides]
+    rows = [{**asdict(one), "job_id": job_id, "business_id": business_id} for one in overrides]
     await conn.execute(sa.insert(job_overrides), rows)
 
 

@@ -93,6 +93,7 @@ _KEPT: Final = (
     "response",
     "milliseconds",
 )
+_OF_ATTEMPT: Final = _KEPT[4:]
 
 
 def _attempts(parameters: _Parameters) -> sa.Select[Any]:
@@ -106,7 +107,8 @@ def _attempts(parameters: _Parameters) -> sa.Select[Any]:
             _DELIVERY.event_id,
             parameters["of_epoch"],
             now(),
-            *(parameters[name] for name in _KEPT[4:]),
+            *(parameters[name] for name in _OF_ATTEMPT),
+            _DELIVERY.business_id,
         )
         .where(
             _DELIVERY.endpoint_id == parameters["of_endpoint"],
@@ -120,7 +122,9 @@ def _attempts(parameters: _Parameters) -> sa.Select[Any]:
 
 def _keep_attempts(dialect: str, made: sa.Select[Any]) -> sa.Insert:
     return (
-        insert_in(dialect, webhook_attempts).from_select(list(_KEPT), made).on_conflict_do_nothing()
+        insert_in(dialect, webhook_attempts)
+        .from_select([*_KEPT, "business_id"], made)
+        .on_conflict_do_nothing()
     )
 
 

@@ -150,10 +150,13 @@ async def forget(conn: AsyncConnection, endpoint_id: str, *, limit: int) -> int:
     return (await conn.execute(statement)).rowcount
 
 
-async def deliver_again(conn: AsyncConnection, endpoint_id: str, event_ids: Iterable[str]) -> None:
+async def deliver_again(
+    conn: AsyncConnection, business_id: str, endpoint_id: str, event_ids: Iterable[str]
+) -> None:
     """Make deliveries of these events due now, with the whole schedule before them."""
     due_at = await conn.scalar(sa.select(now()))
     fresh = {
+        "business_id": business_id,
         "endpoint_id": endpoint_id,
         "status": DeliveryStatus.PENDING,
         "due_at": due_at,

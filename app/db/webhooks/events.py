@@ -92,7 +92,9 @@ async def publish(
         ("id", "type", "payload"),
         written,
     )
-    await insert_many(conn, webhook_deliveries, _fresh(at), ("endpoint_id", "event_id"), deliveries)
+    await insert_many(
+        conn, webhook_deliveries, _fresh(business_id, at), ("endpoint_id", "event_id"), deliveries
+    )
     if deliveries:
         changes.note_deliveries()
     return ids
@@ -156,5 +158,11 @@ def _payload(event: Event, business_id: str, at: dt.datetime) -> str:
     return orjson.dumps(whole).decode()
 
 
-def _fresh(at: dt.datetime) -> dict[str, Any]:
-    return {"status": DeliveryStatus.PENDING, "due_at": at, "epoch": 0, "tries": 0}
+def _fresh(business_id: str, at: dt.datetime) -> dict[str, Any]:
+    return {
+        "business_id": business_id,
+        "status": DeliveryStatus.PENDING,
+        "due_at": at,
+        "epoch": 0,
+        "tries": 0,
+    }

@@ -16,9 +16,22 @@ _SECRET: Final = webhook_secrets.c
 _IN_FORCE: Final = sa.or_(_SECRET.ends_at.is_(None), _SECRET.ends_at > now())
 
 
-async def add(conn: AsyncConnection, endpoint_id: str, *, id: str, encrypted: str) -> None:  # noqa: A002
+async def add(
+    conn: AsyncConnection,
+    business_id: str,
+    endpoint_id: str,
+    *,
+    id: str,  # noqa: A002
+    encrypted: str,
+) -> None:
     """Write the current one; `id` is later than those of all before it (UUIDv7)."""
-    row = {"id": id, "endpoint_id": endpoint_id, "secret": encrypted, "created_at": now()}
+    row = {
+        "id": id,
+        "business_id": business_id,
+        "endpoint_id": endpoint_id,
+        "secret": encrypted,
+        "created_at": now(),
+    }
     await conn.execute(sa.insert(webhook_secrets).values(row))
 
 

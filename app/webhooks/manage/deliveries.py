@@ -88,7 +88,7 @@ async def redeliver(
     async with db.write() as conn:
         await _enabled(conn, business_id, endpoint_id)
         await _existing(conn, endpoint_id, event_id)
-        await deliveries.deliver_again(conn, endpoint_id, [event_id])
+        await deliveries.deliver_again(conn, business_id, endpoint_id, [event_id])
         return await _view(conn, endpoint_id, event_id)
 
 
@@ -116,7 +116,7 @@ async def replay(
                 undelivered_only=undelivered_only,
                 limit=_AT_ONCE,
             )
-            await deliveries.deliver_again(conn, endpoint_id, part)
+            await deliveries.deliver_again(conn, business_id, endpoint_id, part)
         count += len(part)
         if len(part) < _AT_ONCE:
             return count

@@ -92,7 +92,7 @@ async def create(
             description=description,
             event_types=_kept(event_types),
         )
-        await _keep(conn, secret_box, endpoint_id, secret)
+        await _keep(conn, secret_box, business_id, endpoint_id, secret)
         endpoint = await existing(conn, business_id, endpoint_id)
         deed = Deed(Action.ENDPOINT_CREATED, business_id, endpoint_id, after=_facts(endpoint))
         await administration.record(conn, by, deed)
@@ -199,7 +199,7 @@ async def rotate(
             )
         else:
             await signing_secrets.delete_all(conn, endpoint_id)
-        await _keep(conn, secret_box, endpoint_id, secret)
+        await _keep(conn, secret_box, business_id, endpoint_id, secret)
         endpoint = await existing(conn, business_id, endpoint_id)
         after = {"overlap_seconds": overlap_seconds}
         deed = Deed(Action.ENDPOINT_ROTATED, business_id, endpoint_id, after=after)
@@ -239,8 +239,8 @@ def _kept(event_types: Filter) -> str | None:
 
 
 async def _keep(
-    conn: AsyncConnection, secret_box: SecretBox, endpoint_id: str, secret: str
+    conn: AsyncConnection, secret_box: SecretBox, business_id: str, endpoint_id: str, secret: str
 ) -> None:
     secret_id = str(uuid7())
     encrypted = secret_box.encrypt(secret, webhook_secret(secret_id))
-    await signing_secrets.add(conn, endpoint_id, id=secret_id, encrypted=encrypted)
+    await signing_secrets.add(conn, business_id, endpoint_id, id=secret_id, encrypted=encrypted)

@@ -377,7 +377,7 @@ async def test_events_are_forgotten_after_thirty_days_with_their_deliveries_and_
                 "payload": "{}",
             }
             await conn.execute(sa.insert(webhook_events).values(row))
-            await deliveries.deliver_again(conn, endpoint["id"], [id_])
+            await deliveries.deliver_again(conn, "studio", endpoint["id"], [id_])
     await office.deliver()
     assert len(receiver.heard) == 3
     assert len(await office.deliveries(endpoint)) == 3

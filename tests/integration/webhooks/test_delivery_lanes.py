@@ -72,7 +72,7 @@ async def added(office, url):
 async def keep(office, conn, endpoint_id, secret):
     secret_id = str(uuid7())
     sealed = office.settings.secret_box().encrypt(secret, webhook_secret(secret_id))
-    await signing_secrets.add(conn, endpoint_id, id=secret_id, encrypted=sealed)
+    await signing_secrets.add(conn, "studio", endpoint_id, id=secret_id, encrypted=sealed)
 
 
 async def test_a_failing_endpoint_is_called_one_at_a_time_and_a_healthy_one_by_more_and_more(
