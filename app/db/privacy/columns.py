@@ -119,6 +119,7 @@ _OF_NOBODY: Final[Mapping[str, str]] = {
     "payment_lines": "business_id booking_id method currency",
     "job_sessions": "session_id business_id outcome session_name session_timezone"
     " session_starts_local location",
+    "choices": "business_id",
     "job_goodwill": "business_id session_id booking_id per",
     "refunds": "business_id session_id booking_id returned_as method currency kept_by status"
     " upstream",
