@@ -26,6 +26,7 @@ _ONLY_OWN: Final = 0o600
 _BOUND: Final = "2"  # the format; what Fernet made before has no full stop in it
 _NONCE_BYTES: Final = 12
 _ID_BYTES: Final = 4
+_KEY_BYTES: Final = 32
 _MAX_TOKEN: Final = 400  # characters
 
 
@@ -79,18 +80,7 @@ class SecretBox:
         Raises:
             OSError: it can be neither read nor made.
         """
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = path.with_name(f"{path.name}.{os.getpid()}")
-        if not path.exists():
-            fresh.touch(mode=_ONLY_OWN)
-            fresh.write_bytes(Fernet.generate_key())
-            try:
-                os.link(fresh, path)  # whole or not at all, and never over another process's
-            except FileExistsError:
-                pass
-            finally:
-                fresh.unlink()
-        return cls(path.read_text().split())
+        return cls(kept_key(path).split())
 
     def encrypt(self, text: str, place: SecretPlace) -> str:
         """The text as it may be kept in this place, in ASCII.
@@ -170,6 +160,38 @@ class SecretBox:
                 except InvalidTag:
                     continue
         raise Undecryptable
+
+
+def kept_key(path: Path) -> str:
+    """The key that is kept in a file, which is made when it is not there.
+
+    Raises:
+        OSError: it can be neither read nor made.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f"{path.name}.{os.getpid()}")
+    if not path.exists():
+        fresh.touch(mode=_ONLY_OWN)
+        fresh.write_bytes(Fernet.generate_key())
+        try:
+            os.link(fresh, path)  # whole or not at all, and never over another process's
+        except FileExistsError:
+            pass
+        finally:
+            fresh.unlink()
+    return path.read_text().strip()
+
+
+def decoded_key(text: str) -> bytes:
+    """The 32 bytes of a key.
+
+    Raises:
+        ValueError: they are not 32 bytes in URL-safe base64.
+    """
+    key = base64.b64decode(text, altchars=b"-_", validate=True)
+    if len(key) != _KEY_BYTES:
+        raise ValueError("not 32 bytes")
+    return key
 
 
 def _encoded(data: bytes) -> str:

@@ -25,6 +25,7 @@ from app.api.authorise import Authorise
 from app.api.cancellations import cancellation_routes
 from app.api.choices import choice_routes, own_page_routes
 from app.api.dependencies import State
+from app.api.evidence import evidence_routes
 from app.api.hot_routes import HotRoutes
 from app.api.keys import key_routes
 from app.api.layers.addresses import networks
@@ -203,6 +204,7 @@ def _routes() -> Sequence[BaseRoute]:
     v1 = APIRouter(prefix="/v1")
     for of in (
         cancellation_routes,
+        evidence_routes,
         business,
         key_routes,
         business_routes,
@@ -228,6 +230,7 @@ def _routes() -> Sequence[BaseRoute]:
     ):
         v1.include_router(of.router)
     v1.include_router(page_routes.of_anybody)
+    v1.include_router(evidence_routes.of_anybody)
     v1.include_router(administration_routes.of_platform)
     v1.include_router(sign_in_routes.of_platform)
     others = (health.router, metrics.router, problem_pages.router)

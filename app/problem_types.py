@@ -514,6 +514,14 @@ _TYPES: Final = (
         "No endpoints can be kept here: BULK_CANCEL_SECRETS_KEY is not set.",
     ),
     ProblemType(
+        "evidence-not-configured",
+        409,
+        "Proofs are not configured",
+        "Proofs of audits are signed, and there is no key to sign them with.",
+        "The operator sets BULK_CANCEL_EVIDENCE_KEY.",
+        "No proof can be signed here: BULK_CANCEL_EVIDENCE_KEY is not set.",
+    ),
+    ProblemType(
         "too-many-endpoints",
         409,
         "There are too many endpoints",

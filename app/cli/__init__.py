@@ -5,8 +5,8 @@ No decision about a booking or a refund is made here.
 `terminal` is how commands speak, `records` brings the schema up to date and checks the books,
 `businesses` looks after businesses, `clients` after what is held of a client, `keys` says who may
 call, `accounts` whose accounts are asked, `messages` hears what comes back, `secrets` changes the
-key that secrets are kept with, `configuration` says what is set, `servers` runs the processes, and
-`demo` runs all at once.
+key that secrets are kept with, `evidence` checks audits, `configuration` says what is set,
+`servers` runs the processes, and `demo` runs all at once.
 """
 
 from importlib.metadata import version as installed_version
@@ -20,6 +20,7 @@ from app.cli import (
     clients,
     configuration,
     demo,
+    evidence,
     imports,
     messages,
     records,
@@ -78,6 +79,7 @@ cli.command("check-config")(configuration.check_config)
 cli.command("migrate")(records.migrate)
 cli.command("import")(imports.import_)
 cli.command("verify")(records.verify)
+cli.command("check-audit")(evidence.check_audit)
 cli.command("reencrypt")(secrets.reencrypt)
 cli.command("reseal", hidden=True)(secrets.reencrypt)  # its first name, in people's scripts
 cli.add_typer(business, name="business")

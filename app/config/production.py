@@ -69,6 +69,8 @@ def cautions(settings: Settings) -> Iterator[str]:
         yield f"{PREFIX}PUBLIC_URL is unset: links for clients are paths without a host"
     if settings.metrics_token is None and not settings.embedded:
         yield f"{PREFIX}METRICS_TOKEN is unset: /metrics answers nobody"
+    if settings.evidence_key is None and not settings.embedded:
+        yield f"{PREFIX}EVIDENCE_KEY is unset: no audit has a proof"
     if settings.hooks_secret is None and settings.stripe_hooks_secret is None:
         yield f"{PREFIX}HOOKS_SECRET is unset: no upstream's later word is heard"
 

@@ -19,6 +19,7 @@ from app.config.values import (
     Bytes,
     CallsPerSecond,
     DatabaseUrl,
+    EvidenceKeys,
     File,
     HooksSecrets,
     HttpUrl,
@@ -34,7 +35,8 @@ from app.config.values import (
     Token,
     UpstreamUrl,
 )
-from app.encryption import SecretBox
+from app.encryption import SecretBox, kept_key
+from app.signatures import SigningKeys
 
 PREFIX: Final = "BULK_CANCEL_"
 WorkerPart = Literal["refunds", "deliveries"]  # what one worker may leave to others
@@ -157,6 +159,21 @@ class Settings(BaseSettings):
     secrets_file: File = Field(
         Path("var/secrets.key"),
         description="Where an embedded process keeps a key of its own, made when it is needed.",
+    )
+    evidence_key: EvidenceKeys | None = Field(
+        None,
+        description=(
+            "Signs proofs of audits (Ed25519): 32 bytes in URL-safe base64; several, with spaces "
+            "between, when it is changed: the first signs, and the public part of each is published"
+            " for as long as it is here. Unset: an embedded process uses `EVIDENCE_FILE`, any other"
+            " gives no proofs."
+        ),
+    )
+    evidence_file: File = Field(
+        Path("var/evidence.key"),
+        description=(
+            "Where an embedded process keeps a key of its own for proofs, made when it is needed."
+        ),
     )
     webhook_networks: Networks | None = Field(
         None,
@@ -510,6 +527,16 @@ class Settings(BaseSettings):
         if self.secrets_key is not None:
             return SecretBox(self.secrets_key.get_secret_value().split())
         return SecretBox.from_file(self.secrets_file) if self.embedded else None
+
+    def signing_keys(self) -> SigningKeys | None:
+        """What proofs are signed with; None where no key is configured.
+
+        Raises:
+            OSError: an embedded process's own key can be neither read nor made.
+        """
+        if self.evidence_key is not None:
+            return SigningKeys(self.evidence_key.get_secret_value().split())
+        return SigningKeys(kept_key(self.evidence_file).split()) if self.embedded else None
 
     @property
     def embedded(self) -> bool:

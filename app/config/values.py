@@ -16,6 +16,7 @@ from pydantic import AfterValidator, Field, SecretStr
 
 from app.config.data_servers import database_url, is_port, redis_url
 from app.encryption import SecretBox
+from app.signatures import SigningKeys
 
 SANDBOX: Final = "sandbox"  # the one word, beside addresses, that names an upstream
 _YEAR_SECONDS: Final = 366 * 86_400
@@ -121,6 +122,14 @@ def _secrets_keys(value: SecretStr) -> SecretStr:
     return value
 
 
+def _evidence_keys(value: SecretStr) -> SecretStr:
+    try:
+        SigningKeys(_several(value))
+    except ValueError:
+        raise ValueError("each key must be 32 bytes in URL-safe base64") from None
+    return value
+
+
 def _several(value: SecretStr) -> list[str]:
     secrets = value.get_secret_value().split()
     if not secrets:
@@ -166,6 +175,7 @@ Token = Annotated[SecretStr, AfterValidator(_token)]
 HooksSecrets = Annotated[SecretStr, AfterValidator(_hooks_secrets)]
 StripeHooksSecrets = Annotated[SecretStr, AfterValidator(_stripe_hooks_secrets)]
 SecretsKeys = Annotated[SecretStr, AfterValidator(_secrets_keys)]
+EvidenceKeys = Annotated[SecretStr, AfterValidator(_evidence_keys)]
 Networks = Annotated[str, AfterValidator(_networks)]
 Ports = Annotated[str, AfterValidator(_ports)]
 File = Annotated[Path, AfterValidator(_file)]

@@ -38,6 +38,7 @@ COMMANDS = [
     ["messages", "bounce"],
     ["import"],
     ["verify"],
+    ["check-audit"],
 ]
 
 

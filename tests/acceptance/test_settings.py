@@ -70,6 +70,8 @@ WRONG = {
     "stripe_hooks_secret": ["whsec_", "secret", "whsec_,,,", "   "],
     "secrets_key": ["short", "näh", "A" * 43, "   "],
     "secrets_file": NO_FILE,
+    "evidence_key": ["short", "näh", "A" * 43, "   "],
+    "evidence_file": NO_FILE,
     "webhook_networks": ["everywhere", "10.0.0.0/33", "10.0.0.1/8"],
     "webhook_ports": ["https", "0", "65536", "   "],
     "webhook_timeout_seconds": NO_SECONDS,
@@ -330,6 +332,7 @@ def test_compose_passes_every_setting_and_nothing_that_nobody_reads():
     # An embedded process's own files, and what the image decides.
     elsewhere = {
         "BULK_CANCEL_SECRETS_FILE",
+        "BULK_CANCEL_EVIDENCE_FILE",
         "BULK_CANCEL_SANDBOX_BOOKS",
         "BULK_CANCEL_OUTBOX",
         "BULK_CANCEL_LOG_JSON",

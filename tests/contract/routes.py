@@ -29,6 +29,7 @@ OPEN = {
     ("GET", "/v1/public/{business_id}/schedule"),
     ("GET", "/v1/public/{business_id}/schedule.ics"),
     ("GET", "/v1/public/{business_id}/logo/{tag}"),
+    ("GET", "/v1/evidence/keys"),
     ("GET", "/choose/{token}"),
     ("GET", "/v1/choices/{token}"),
     ("GET", "/yours/{token}"),

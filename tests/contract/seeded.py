@@ -249,6 +249,7 @@ async def seeded(database_url, secrets_file):
             hooks_secret=HOOKS_SECRET,
             stripe_hooks_secret=HOOKS_SECRET,
             secrets_file=secrets_file,
+            evidence_file=secrets_file.with_name("evidence.key"),
             requests_per_second=1_000_000,
             business_requests_per_second=1_000_000,
             wrong_keys_per_minute=1_000_000,

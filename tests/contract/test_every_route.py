@@ -39,7 +39,11 @@ async def other_business(db):
 
 @pytest.fixture
 async def app(db, other_business, tmp_path):
-    settings = Settings(secrets_file=tmp_path / "secrets.key", wrong_keys_per_minute=1_000_000)
+    settings = Settings(
+        secrets_file=tmp_path / "secrets.key",
+        evidence_file=tmp_path / "evidence.key",
+        wrong_keys_per_minute=1_000_000,
+    )
     return create_app(settings, database=db, queue=LocalQueue())
 
 
@@ -106,6 +110,7 @@ async def test_no_token_that_is_not_in_force_opens_a_route(db, other_business, t
     async with issuing() as issuer:
         settings = Settings(
             secrets_file=tmp_path / "secrets.key",
+            evidence_file=tmp_path / "evidence.key",
             wrong_keys_per_minute=1_000_000,
             jwt_issuer=issuer.url,
             jwt_audience=AUDIENCE,
@@ -153,6 +158,7 @@ async def test_persons_of_each_role_may_what_keys_of_it_may_and_operators_nothin
     async with issuing() as issuer:
         settings = Settings(
             secrets_file=tmp_path / "secrets.key",
+            evidence_file=tmp_path / "evidence.key",
             jwt_issuer=issuer.url,
             jwt_audience=AUDIENCE,
             jwt_platform_role="operator",

@@ -64,7 +64,7 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "a line of the export holds line breaks",
         "app/domain/texts/sheet_text.py",
-        '_ONE_LINE: Final = str.maketrans("\\n\\r", "  ")',
+        '_ONE_LINE: Final = str.maketrans("\\n\\r\\x1f", "   ")',
         "_ONE_LINE: Final = {}",
         CELLS,
     ),
@@ -100,7 +100,7 @@ DEFECTS: tuple[Defect, ...] = (
         "a text of the workbook is escaped like the CSV's",
         "app/cancellation/audit/audit_csv.py",
         "audit_rows.unescaped(source)",
-        "source",
+        "audit_rows.TypedLines(source, ())",
         XLSX,
     ),
     defect(

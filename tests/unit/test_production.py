@@ -17,6 +17,7 @@ WHOLE = {
     "payments_token": SecretStr("t"),
     "credits_token": SecretStr("t"),
     "secrets_key": SecretStr(SECRETS_KEY),
+    "evidence_key": SecretStr(SECRETS_KEY),
     "hooks_secret": SecretStr(HOOKS_SECRET),
     "metrics_token": SecretStr("t"),
     "public_url": "https://book.example",
@@ -91,6 +92,14 @@ def test_all_that_is_refused_is_told_at_once():
     with pytest.raises(WrongSettings) as told:
         require_safe(Settings(**WHOLE | {"secrets_key": None, "payments_url": "http://h"}))
     assert len(told.value.sentences) == 2
+
+
+def test_that_no_audit_has_a_proof_is_said_where_no_process_makes_a_key_of_its_own():
+    def named(**changes):
+        return [sentence.split()[0] for sentence in cautions(Settings(**WHOLE | changes))]
+
+    assert named(evidence_key=None) == ["BULK_CANCEL_EVIDENCE_KEY"]
+    assert named(evidence_key=None, redis_url=None) == []
 
 
 def test_what_is_left_out_is_said():

@@ -23,6 +23,7 @@ from app.cancellation.audit import audit_csv, workbook
 from app.cancellation.follow import FollowStep, follow
 from app.domain.fields import Uuid
 from app.domain.texts import csv_cells
+from app.domain.texts.line_chain import LineChain
 from app.errors import FieldError, Invalid
 
 router = APIRouter()
@@ -60,7 +61,9 @@ _EXAMPLE: Final = {
 CSV_CONTENT: Final[dict[str, Any]] = {
     "text/csv": {
         "schema": {"type": "string"},
-        "example": (csv_cells.header() + csv_cells.line_of(_EXAMPLE)).decode(),
+        "example": (
+            csv_cells.header() + LineChain().add_rows([[*map(_EXAMPLE.get, csv_cells.COLUMNS)]])
+        ).decode(),
     }
 }
 CSV_DESCRIPTION: Final = (

@@ -6,9 +6,9 @@ rows are read ahead of it.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import aclosing, suppress
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
@@ -24,6 +24,7 @@ from app.domain.owed.terms import first_form
 from app.domain.owed.terms_document import terms_of
 from app.domain.statuses import RefundForm
 from app.domain.texts import csv_cells
+from app.domain.texts.line_chain import LineChain
 from app.errors import Stopping
 
 _CHUNK_BYTES: Final = 128 * 1024
@@ -76,24 +77,46 @@ def stream(
     Raises:
         NotFound: no such job (before the first chunk).
     """
-    return read_ahead(_lines(db, business_id, job_id, as_accepted=as_accepted, bom=bom))
+    return read_ahead(_whole(db, business_id, job_id, as_accepted=as_accepted, bom=bom))
 
 
-async def _lines(
+async def _whole(
     db: Database, business_id: str, job_id: str, *, as_accepted: bool, bom: bool
 ) -> AsyncIterator[bytes]:
     async with db.export() as conn:
         job = await jobs.existing(conn, business_id, job_id)
         yield csv_cells.header(bom=bom)
-        changed = await named_clients.have_changed(conn, job)
-        for source in _sources(
-            job, as_accepted=as_accepted, has_maps=db.is_postgresql, clients_changed=changed
-        ):
-            async with aclosing(
-                _copy(conn, source) if db.is_postgresql else _select(conn, source)
-            ) as chunks:
-                async for chunk in chunks:
-                    yield chunk
+        lines_of_job = _lines(conn, job, LineChain(), as_accepted=as_accepted)
+        async with aclosing(lines_of_job) as chunks:
+            async for chunk in chunks:
+                yield chunk
+
+
+async def chained(conn: AsyncConnection, job: Job) -> LineChain:
+    """The chain over the job's whole audit as it stands, at its end.
+
+    All its lines are written for that, and kept nowhere: a million take some seconds.
+    """
+    chain = LineChain()
+    async with aclosing(_lines(conn, job, chain, as_accepted=False)) as chunks:
+        async for _ in chunks:
+            pass
+    return chain
+
+
+async def _lines(
+    conn: AsyncConnection, job: Job, chain: LineChain, *, as_accepted: bool
+) -> AsyncGenerator[bytes]:
+    is_postgresql = conn.dialect.name == "postgresql"
+    changed = await named_clients.have_changed(conn, job)
+    for source in _sources(
+        job, as_accepted=as_accepted, has_maps=is_postgresql, clients_changed=changed
+    ):
+        async with aclosing(
+            _copy(conn, source, chain) if is_postgresql else _select(conn, source, chain)
+        ) as chunks:
+            async for chunk in chunks:
+                yield chunk
 
 
 def workbook(db: Database, business_id: str, job_id: str) -> AsyncIterator[bytes]:
@@ -108,18 +131,33 @@ def workbook(db: Database, business_id: str, job_id: str) -> AsyncIterator[bytes
 
 
 async def _workbook(db: Database, business_id: str, job_id: str) -> AsyncIterator[bytes]:
-    book = Workbook()
+    book, chain = Workbook(), LineChain()
     async with db.export() as conn:
         job = await jobs.existing(conn, business_id, job_id)
         changed = await named_clients.have_changed(conn, job)
         for source in _sources(
             job, as_accepted=False, has_maps=db.is_postgresql, clients_changed=changed
         ):
-            async with conn.stream(audit_rows.unescaped(source)) as rows:
+            typed = audit_rows.unescaped(source)
+            async with conn.stream(typed.query) as rows:
                 async for part in rows.partitions(_ROWS_AT_ONCE):
-                    if chunk := await asyncio.to_thread(book.add, part):
+                    if chunk := await asyncio.to_thread(_add, book, chain, part, typed.escaped):
                         yield chunk
     yield await asyncio.to_thread(book.end)
+
+
+def _add(
+    book: Workbook, chain: LineChain, rows: Iterable[Sequence[Any]], escaped: Sequence[int]
+) -> bytes:
+    """Rows with typed cells; each is given the hash that its line of the CSV has."""
+    typed = []
+    for row in rows:
+        cells = row[: len(csv_cells.COLUMNS)]
+        of_csv = list(cells)
+        for place, cell in zip(escaped, row[len(csv_cells.COLUMNS) :], strict=True):
+            of_csv[place] = cell
+        typed.append((*cells, chain.hash_of(of_csv)))
+    return book.add(typed)
 
 
 def _sources(
@@ -188,6 +226,7 @@ async def follow(
     numbered = after is not None
     seq = after or 0
     yield csv_cells.header(bom=bom, numbered=numbered)
+    chain = LineChain(numbered=numbered)
     wants_unbooked = seq == 0
     pause = _SHORTEST_PAUSE_SECONDS
     while not stopping.is_set():
@@ -198,13 +237,14 @@ async def follow(
             settled = await audit_rows.settled_lines(conn, job, after_seq=seq, limit=_ROWS_AT_ONCE)
         if wants_unbooked and job.has_cancelled:  # not while it awaits an approval
             wants_unbooked = False
-            async with aclosing(read_ahead(_unbooked(db, job_id, numbered=numbered))) as chunks:
+            unbooked = _unbooked(db, job_id, chain, numbered=numbered)
+            async with aclosing(read_ahead(unbooked)) as chunks:
                 async for chunk in chunks:
                     yield chunk
         if settled:
             seq = settled[-1].outcome_seq
             pause = _SHORTEST_PAUSE_SECONDS
-            yield csv_cells.lines_of(
+            yield chain.add_rows(
                 (*line.cells, str(line.outcome_seq)) if numbered else line.cells for line in settled
             )
         elif job.due_at is None:
@@ -217,27 +257,35 @@ async def follow(
     raise Stopping
 
 
-async def _unbooked(db: Database, job_id: str, *, numbered: bool) -> AsyncIterator[bytes]:
+async def _unbooked(
+    db: Database, job_id: str, chain: LineChain, *, numbered: bool
+) -> AsyncIterator[bytes]:
     unbooked = audit_rows.unbooked_lines(job_id)
     async with db.export() as conn:
         async for chunk in _select(
-            conn, unbooked.add_columns(sa.literal("0")) if numbered else unbooked
+            conn, unbooked.add_columns(sa.literal("0")) if numbered else unbooked, chain
         ):
             yield chunk
 
 
-async def _select(conn: AsyncConnection, query: audit_rows.Lines) -> AsyncGenerator[bytes]:
+async def _select(
+    conn: AsyncConnection, query: audit_rows.Lines, chain: LineChain
+) -> AsyncGenerator[bytes]:
     async with conn.stream(query) as rows:
         async for part in rows.partitions(_ROWS_AT_ONCE):
-            yield csv_cells.lines_of(part)
+            yield chain.add_rows(part)
 
 
-async def _copy(conn: AsyncConnection, query: audit_rows.Lines) -> AsyncGenerator[bytes]:
+async def _copy(
+    conn: AsyncConnection, query: audit_rows.Lines, chain: LineChain
+) -> AsyncGenerator[bytes]:
     """Lines that PostgreSQL formats itself.
 
     That is ten times as fast as rows through Python, and as flat in memory.
     """
-    statement = query.compile(dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True})  # type: ignore[no-untyped-call]
+    marked = audit_rows.marked(query)
+    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
+    statement = marked.compile(dialect=dialect, compile_kwargs={"literal_binds": True})
     driver = (await conn.get_raw_connection()).driver_connection
     assert driver is not None
     chunks: asyncio.Queue[bytes | None] = asyncio.Queue(_CHUNKS_AHEAD)
@@ -261,7 +309,7 @@ async def _copy(conn: AsyncConnection, query: audit_rows.Lines) -> AsyncGenerato
     copying = asyncio.create_task(copy())
     try:
         while (chunk := await chunks.get()) is not None:
-            yield csv_cells.lines_of_copy(chunk)
+            yield chain.add_copied(chunk)
         await copying
     finally:
         copying.cancel()

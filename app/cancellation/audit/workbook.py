@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from typing import IO, Final
 from xml.sax.saxutils import escape  # nosec B406
 
-from app.domain.texts.csv_cells import COLUMNS, INSTANTS, LOCAL_TIMES, NUMBERS
+from app.domain.texts.csv_cells import COLUMNS, INSTANTS, LINE_HASH, LOCAL_TIMES, NUMBERS
 
 MEDIA_TYPE: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _MAX_ROWS: Final = 1_048_576  # of a sheet, its header among them
@@ -78,7 +78,10 @@ class Workbook:
         self._sheets = self._row = self._sheet_bytes = 0
 
     def add(self, rows: Iterable[Sequence[str | None]]) -> bytes:
-        """Rows of the audit's columns; a sheet that is full is followed by another."""
+        """Rows of the audit's columns and then their hashes.
+
+        A sheet that is full is followed by another.
+        """
         parts: list[str] = []
         for row in rows:
             if (
@@ -151,8 +154,8 @@ def _letters(number: int) -> str:
     return ("" if number < 26 else chr(64 + number // 26)) + chr(65 + number % 26)  # noqa: PLR2004 - the alphabet
 
 
-_LETTERS: Final = tuple(map(_letters, range(len(COLUMNS))))
-_PLACES: Final = tuple(zip(COLUMNS, _LETTERS, strict=True))
+_NAMES: Final = (*COLUMNS, LINE_HASH)
+_PLACES: Final = tuple((name, _letters(number)) for number, name in enumerate(_NAMES))
 
 
 def _row(number: int, cells: Sequence[str | None]) -> str:
@@ -190,7 +193,7 @@ _SHEET_BEGINS: Final = (
     f'{_XML}<worksheet xmlns="{_MAIN}"><sheetViews><sheetView workbookViewId="0">'
     '<pane ySplit="1" topLeftCell="A2" activePane="bottomLeft" state="frozen"/>'
     "</sheetView></sheetViews>"
-    f'<cols><col min="1" max="{len(COLUMNS)}" width="20" customWidth="1"/></cols>'
+    f'<cols><col min="1" max="{len(_NAMES)}" width="20" customWidth="1"/></cols>'
     f'<sheetData><row r="1">{_TITLES}</row>'
 )
 

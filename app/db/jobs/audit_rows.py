@@ -33,6 +33,7 @@ from app.domain.statuses import (
     RefundStatus,
 )
 from app.domain.texts.csv_cells import COLUMNS
+from app.domain.texts.line_chain import MARK, OUTSIDE
 from app.domain.texts.sheet_text import FORMULA
 
 Lines = sa.Select[*tuple[Any, ...]]
@@ -73,7 +74,7 @@ def _cell_postgresql(element: FunctionElement[str], compiler: SQLCompiler, **kw:
     text = compiler.process(element.clauses, **kw)
     return (
         f"translate(CASE WHEN {text} ~ '{FORMULA}' THEN '''' || {text} ELSE {text} END, "
-        "E'\\n\\r', '  ')"
+        "E'\\n\\r\\x1f', '   ')"
     )
 
 
@@ -155,18 +156,43 @@ def _major_postgresql(element: _major, compiler: SQLCompiler, **kw: Any) -> str:
     return f"CASE {cases} ELSE {with_decimals(2)} END"
 
 
-def unescaped(lines: Lines) -> Lines:
-    """The same lines with their texts as they are, for cells that have types.
+class TypedLines(NamedTuple):
+    """Lines with their texts as they are, for cells that have types: there none is a formula.
 
-    There no text is a formula.
+    After the columns are those cells once more that a CSV escapes; `escaped` has their places.
     """
+
+    query: Lines
+    escaped: tuple[int, ...]
+
+
+def unescaped(lines: Lines) -> TypedLines:
+    """The same lines with their texts as they are."""
 
     def plain(element: Any, **_: Any) -> Any:
         return element.clauses.clauses[0] if isinstance(element, _cell | _reference_cell) else None
 
-    found: Any = lines
-    replaced: Lines = sa.sql.visitors.replacement_traverse(found, {}, plain)
-    return replaced
+    cells: Any = list(lines.selected_columns)
+    replaced = [sa.sql.visitors.replacement_traverse(cell, {}, plain) for cell in cells]
+    escaped = tuple(place for place, cell in enumerate(cells) if _holds_escaped(cell))
+    query: Lines = lines.with_only_columns(*replaced, *(cells[place] for place in escaped))
+    return TypedLines(query, escaped)
+
+
+def _holds_escaped(cell: Any) -> bool:
+    return any(isinstance(one, _cell | _reference_cell) for one in sa.sql.visitors.iterate(cell))
+
+
+def marked(lines: Lines) -> Lines:
+    """The same lines with a mark before and after each cell that is outside of the chain."""
+    mark = sa.func.chr(ord(MARK))
+    marked: Lines = lines.with_only_columns(
+        *(
+            (mark + cell + mark).label(cell.name) if cell.name in OUTSIDE else cell
+            for cell in lines.selected_columns
+        )
+    )
+    return marked
 
 
 async def settled_lines(

@@ -5,7 +5,7 @@ readers that guess types (`00123`); numbers and instants are bare; a cell that h
 empty and bare, which PostgreSQL's COPY reads as NULL. A line holds no line break but its end.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 COLUMNS: Final = (
@@ -27,11 +27,12 @@ INSTANTS: Final = frozenset(
 )
 LOCAL_TIMES: Final = frozenset({"session_starts_local"})
 _BARE: Final = NUMBERS | INSTANTS | LOCAL_TIMES  # nothing in them is ever to be quoted
-_BOM: Final = b"\xef\xbb\xbf"
+BOM: Final = b"\xef\xbb\xbf"
+LINE_HASH: Final = "line_hash"  # after all columns, those of later too (`line_chain`)
 _OUTCOME: Final = "outcome"
 
 QUOTED: Final = tuple(name for name in COLUMNS if name not in _BARE)
-_IS_BARE: Final = (*(name in _BARE for name in COLUMNS), True)
+_IS_BARE: Final = (*(name in _BARE for name in COLUMNS), False, True)
 
 
 def header(*, bom: bool = False, numbered: bool = False) -> bytes:
@@ -40,34 +41,17 @@ def header(*, bom: bool = False, numbered: bool = False) -> bytes:
     With `bom` a UTF-8 mark is before it; `numbered` is for lines that end with the number of their
     outcome.
     """
-    names = (*COLUMNS, _OUTCOME) if numbered else COLUMNS
-    return (_BOM if bom else b"") + ",".join(names).encode() + b"\r\n"
+    names = (*COLUMNS, LINE_HASH, _OUTCOME) if numbered else (*COLUMNS, LINE_HASH)
+    return (BOM if bom else b"") + ",".join(names).encode() + b"\r\n"
 
 
-def lines_of(rows: Iterable[Sequence[str | None]]) -> bytes:
-    """Rows of the audit's columns as lines.
+def text_of(row: Sequence[str | None]) -> str:
+    """A row of the audit's columns as a line.
 
-    A row may have the number of its outcome after them.
+    It may have the line's hash after them, and then the number of its outcome.
     """
-    text = "".join(
-        ",".join(
-            "" if not cell else cell if bare else '"' + cell.replace('"', '""') + '"'
-            for cell, bare in zip(row, _IS_BARE, strict=False)
-        )
-        + "\r\n"
-        for row in rows
+    cells = (
+        "" if not cell else cell if bare else '"' + cell.replace('"', '""') + '"'
+        for cell, bare in zip(row, _IS_BARE, strict=False)
     )
-    return text.encode()
-
-
-def line_of(cells: Mapping[str, str]) -> bytes:
-    """One line, with these cells where there is a column of their name."""
-    return lines_of([[cells.get(name) for name in COLUMNS]])
-
-
-def lines_of_copy(block: bytes) -> bytes:
-    """What PostgreSQL's COPY has written, with the ends of lines of RFC 4180.
-
-    No cell holds a line break.
-    """
-    return block.replace(b"\n", b"\r\n")
+    return ",".join(cells) + "\r\n"

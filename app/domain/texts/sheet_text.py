@@ -16,7 +16,8 @@ FORMULA: Final = f"^[{_SPACE}]*[=+\\-@\t\r\uff1d\uff0b\uff0d\uff20]"
 _FORMULA: Final = re.compile(FORMULA)
 
 
-_ONE_LINE: Final = str.maketrans("\n\r", "  ")
+# Ends of lines, and what marks cells on their way here (`line_chain`).
+_ONE_LINE: Final = str.maketrans("\n\r\x1f", "   ")
 
 
 def csv_cell(text: str | None) -> str | None:

@@ -131,6 +131,7 @@ async def live(
             payments_url=f"{sandbox}/payments",
             credits_url=f"{sandbox}/credits",
             secrets_file=folder / "secrets.key",
+            evidence_file=folder / "evidence.key",
         )
         async with served(create_app(settings)) as api:
             yield Live(api, key, sandbox, receiver)

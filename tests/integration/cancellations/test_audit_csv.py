@@ -50,6 +50,7 @@ COLUMNS = [
     "override_note",
     "bonus_amount",
     "message_status",
+    "line_hash",
 ]
 FROZEN = (
     "session_id", "booking_id", "client_id", "method", "amount", "currency", "credits",

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from app.auth.keys import Scope
 from app.cancellation.audit.workbook import Workbook
 from app.db import tables
-from app.domain.texts.csv_cells import COLUMNS, INSTANTS, LOCAL_TIMES, NUMBERS
+from app.domain.texts.csv_cells import COLUMNS, INSTANTS, LINE_HASH, LOCAL_TIMES, NUMBERS
 
 MIB = 1024 * 1024
 IDS = ["-5", "00123", "1e5", "12345678901234567890"]
@@ -48,7 +48,7 @@ async def sheet_of(studio, job_id):
 
 def line(**cells):
     """A row of the audit with these cells."""
-    return tuple(cells.get(name) for name in COLUMNS)
+    return tuple(cells.get(name) for name in (*COLUMNS, LINE_HASH))
 
 
 async def test_it_is_the_csvs_table_with_types(week):
@@ -58,7 +58,7 @@ async def test_it_is_the_csvs_table_with_types(week):
     rows, answer = await sheet_of(week, job["id"])
     assert len(rows) == len(audit) == int(answer.headers["Audit-Lines"])
     for row, of_csv in zip(rows, audit, strict=True):
-        for name in COLUMNS:
+        for name in (*COLUMNS, LINE_HASH):
             cell = row[f"{name} (UTC)" if name in INSTANTS else name]
             if of_csv[name] == "":
                 assert cell.value is None
@@ -147,7 +147,7 @@ def test_half_of_a_workbook_is_none():
 
 
 def test_a_hundred_thousand_lines_leave_the_memory_as_it_was():
-    text = dict.fromkeys(COLUMNS, "Vinyasa flow at the studio")
+    text = dict.fromkeys((*COLUMNS, LINE_HASH), "Vinyasa flow at the studio")
     instants = dict.fromkeys(INSTANTS | LOCAL_TIMES, "2026-11-23T09:00:00.000")
     part = [line(**text | instants | dict.fromkeys(NUMBERS, "20.00"))] * 1000
     book = Workbook()

@@ -1,0 +1,1 @@
+"""Proofs of audits, and the keys that anybody checks them with."""
