@@ -164,8 +164,8 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "streams: an audit holds its connection while its reader pauses",
         "app/cancellation/audit/audit_csv.py",
-        "return read_ahead(_lines(db, business_id, job_id, as_accepted=as_accepted, bom=bom))",
-        "return _lines(db, business_id, job_id, as_accepted=as_accepted, bom=bom)",
+        "return read_ahead(_whole(db, business_id, job_id, as_accepted=as_accepted, bom=bom))",
+        "return _whole(db, business_id, job_id, as_accepted=as_accepted, bom=bom)",
         SILENT,
     ),
     defect(

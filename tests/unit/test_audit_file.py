@@ -10,6 +10,7 @@ from app.domain.texts.csv_cells import COLUMNS
 from app.domain.texts.line_chain import MARK, OUTSIDE, LineChain
 
 BOOKINGS = ("b1", "b2", "b3", 'b"4",', "b5")
+WRITTEN = [*itertools.product((None, "", 'a "b", c'), repeat=len(OUTSIDE))]
 
 
 def row(booking):
@@ -96,7 +97,7 @@ def copied(row):
     return csv_cells.text_of(cells).removesuffix("\r\n").encode() + b"\n"
 
 
-@pytest.mark.parametrize("cells", itertools.product((None, "", 'a "b", c'), repeat=len(OUTSIDE)))
+@pytest.mark.parametrize("cells", WRITTEN)
 def test_what_copy_writes_is_what_we_write(cells):
     rows = [row("b1"), row("b2")]
     for name, cell in zip(OUTSIDE, cells, strict=True):
