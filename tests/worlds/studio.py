@@ -35,6 +35,15 @@ class Audit(list):
         super().__init__(csv.DictReader(io.StringIO(text, newline=""), strict=True))
         self.columns = next(csv.reader([text.split("\r\n", 1)[0]]))
 
+    @staticmethod
+    def set_of(lines):
+        """Lines in whatever order, without their hashes: in another order these are others."""
+        bare = ({name: cell for name, cell in one.items() if name != "line_hash"} for one in lines)
+        return sorted(map(str, bare))
+
+    def as_set(self):
+        return self.set_of(self)
+
     def by_refund(self):
         return {line["refund_id"]: line for line in self if line["refund_id"]}
 
