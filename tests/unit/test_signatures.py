@@ -10,7 +10,7 @@ from joserfc.jwk import OKPKey
 from app.signatures import NotSigned, PublicKey, SigningKeys, document_of, keys_of
 
 # RFC 8037, appendix A.
-SECRET = "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A="  # pragma: allowlist secret
+SECRET = "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A="
 X = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"
 THUMBPRINT = "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"
 OTHER = base64.urlsafe_b64encode(bytes(32)).decode()
