@@ -23,6 +23,13 @@ DEFECTS: tuple[Defect, ...] = (
         RATES,
     ),
     defect(
+        "a repeat without a budget keeps the place that it was let in for from those behind",
+        "app/refunds/pacing/pace.py",
+        "                self._let_in()\n        return Admission.GO",
+        "                pass\n        return Admission.GO",
+        PACING,
+    ),
+    defect(
         "an old refund waits for long because of one accident",
         "app/refunds/policy.py",
         "pause = context.back_off(at_least=asked_for, at_most=longest)",

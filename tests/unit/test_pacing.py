@@ -38,6 +38,12 @@ async def enter(pace, count=1, *, repeat=False):
     return [await pace.enter(repeat=repeat) for _ in range(count)]
 
 
+async def turns(count):
+    """Let all that can go on do so, so many times."""
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
 async def hear(pace, sign, count=1, *, repeat=False, retry_after=0.0):
     """So many calls, one after the other, each answered like that."""
     for _ in range(count):
@@ -235,6 +241,51 @@ async def test_repeats_that_come_to_nothing_use_up_their_budget_and_first_calls_
     assert await pace.enter(repeat=True) is Admission.DEFER
     clock.at += 1
     assert await pace.enter(repeat=True) is Admission.GO
+
+
+@pytest.mark.parametrize("look_up", [False, True])
+async def test_repeats_without_a_budget_leave_the_places_that_become_free_to_those_behind(
+    pace, look_up
+):
+    places = 32 if look_up else 64
+    for _ in range(places):
+        assert await pace.enter(repeat=True, look_up=look_up) is Admission.GO
+    while await pace.enter(repeat=True, look_up=not look_up) is Admission.GO:
+        pace.leave(Signal.THROTTLED, repeat=True, look_up=not look_up)
+    behind = [asyncio.create_task(pace.enter(repeat=True, look_up=look_up)) for _ in range(99)]
+    last = asyncio.create_task(pace.enter(repeat=False, look_up=look_up))
+    await asyncio.sleep(0)
+    pace.leave(None, repeat=False, look_up=look_up)
+    await turns(200)
+    assert [one.done() and one.result() for one in behind] == [Admission.DEFER] * 99
+    assert last.done()
+    assert last.result() is Admission.GO
+
+
+async def test_who_is_cancelled_as_a_place_becomes_free_leaves_it_to_those_behind(pace):
+    await enter(pace, 64)
+    first, second = (asyncio.create_task(pace.enter(repeat=False)) for _ in range(2))
+    await asyncio.sleep(0)
+    pace.leave(Signal.WELL, repeat=False)
+    first.cancel()
+    await turns(10)
+    assert second.done()
+    assert second.result() is Admission.GO
+
+
+async def test_who_loses_a_turn_to_the_quiet_leaves_nobody_waiting_for_a_place(clock):
+    account = Account(AccountRate("alone"))
+    pace = Pace(8, lambda: 8, lambda: 1.0, clock, account=account)
+    account.rate.rate.cruise(clock.at, 1.0)
+    account.rate.went(clock.at)  # the next turn is a second away
+    all_of_them = [asyncio.create_task(pace.enter(repeat=False)) for _ in range(12)]
+    await asyncio.sleep(0)
+    assert (pace.sends.taken, len(pace.sends.waiting)) == (8, 4)
+    account.rate.rate.quiet_until = clock.at + 30  # as another worker's row says
+    await asyncio.wait(all_of_them[:8])
+    await turns(20)
+    assert [one.done() and one.result() for one in all_of_them] == [Admission.DEFER] * 12
+    assert not pace.sends.taken
 
 
 async def test_repeats_that_are_answered_cost_nothing(pace):

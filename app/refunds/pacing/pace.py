@@ -161,27 +161,14 @@ class Pace:
             look_up: it is looked up: that needs no place among those that are sent.
         """
         places = self.look_ups if look_up else self.sends
-        while self._free(places) <= 0:
-            if self.is_shut:
-                return Admission.DEFER
-            freed = asyncio.get_running_loop().create_future()
-            places.waiting.append(freed)
-            await freed
-        if repeat and not self._take_repeat():
-            return Admission.DEFER
-        places.taken += 1
-        if self.account.rate.is_free:
-            return Admission.GO
+        goes = False
         try:
-            goes = await self._take_turn()
-        except BaseException:
-            places.taken -= 1
-            raise
-        if not goes:
-            places.taken -= 1
-            self._repeats += repeat
-            return Admission.DEFER
-        return Admission.GO
+            goes = await self._take_place(places, repeat=repeat)
+        finally:
+            if not goes:
+                # Who was let in for a place, and did not take it, leaves it to those behind.
+                self._let_in()
+        return Admission.GO if goes else Admission.DEFER
 
     def went(self) -> None:
         """Say that a call goes without having waited for a turn.
@@ -253,6 +240,26 @@ class Pace:
             self.window if places is self.sends else max(1, int(self.window * _LOOK_UPS_PER_CALL))
         )
         return most - places.taken
+
+    async def _take_place(self, places: _Places, *, repeat: bool) -> bool:
+        """Wait for a place and for its turn; False: it is to come later."""
+        while self._free(places) <= 0:
+            if self.is_shut:
+                return False
+            freed = asyncio.get_running_loop().create_future()
+            places.waiting.append(freed)
+            await freed
+        if repeat and not self._take_repeat():
+            return False
+        places.taken += 1
+        goes = False
+        try:
+            goes = self.account.rate.is_free or await self._take_turn()
+        finally:
+            if not goes:
+                places.taken -= 1
+                self._repeats += repeat
+        return goes
 
     async def _take_turn(self) -> bool:
         """Wait for the next turn; False: the upstream is to be left alone now."""
