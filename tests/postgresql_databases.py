@@ -98,6 +98,15 @@ async def administer(url: str, *statements: str) -> None:
     await conn.close()
 
 
+async def ask(url: str, statement: str) -> Any:
+    """The one value that a statement gives on the server at `url`."""
+    conn = await _connect(sa.make_url(url))
+    try:
+        return await conn.fetchval(statement)
+    finally:
+        await conn.close()
+
+
 async def _connect(url: sa.URL) -> asyncpg.Connection:
     plain = url.set(drivername="postgresql").render_as_string(hide_password=False)
     return await asyncpg.connect(plain, timeout=10)

@@ -4,11 +4,9 @@ Those are a Redis and a PostgreSQL.
 """
 
 import asyncio
-import getpass
 import os
 import shutil
 import subprocess
-import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +16,7 @@ import pytest
 import redis
 import sqlalchemy as sa
 from crash.localstripe_books import Localstripe
+from crash.own_postgresql import BreakablePostgresql, own_postgresql
 from crash.processes import free_port, listens, until
 from crash.stages import Stage
 from postgresql_databases import administer, in_a_thread
@@ -188,66 +187,11 @@ def fresh_redis(tmp_path_factory) -> Iterator[Callable[[], str]]:
     one.kill()
 
 
-class BreakablePostgresql:
-    """A PostgreSQL cluster of the test's own, on one port; what it says goes into its log."""
-
-    def __init__(self, programs: Path, folder: Path, owner: str) -> None:
-        self.programs, self.folder, self.owner, self.port = programs, folder, owner, free_port()
-        self.url = f"postgresql+asyncpg://postgres@127.0.0.1:{self.port}/postgres"
-
-    def run(self, program: str, *arguments: str) -> None:
-        user = None if self.owner == getpass.getuser() else self.owner
-        command = [self.programs / program, "-D", self.folder / "data", *arguments]
-        subprocess.run(
-            command, check=True, cwd=self.folder, user=user, stdout=subprocess.DEVNULL, timeout=60
-        )
-
-    def make(self) -> None:
-        self.run(
-            "initdb",
-            "--username=postgres",
-            "--auth=trust",
-            "--no-sync",
-            "--encoding=UTF8",
-            "--locale=C",
-        )
-        self.start()
-
-    def start(self) -> None:
-        # A server that is killed keeps what it has committed; fsync is for power cuts.
-        options = (
-            f"-p {self.port} -c listen_addresses=127.0.0.1"
-            " -c unix_socket_directories='' -c fsync=off"
-        )
-        self.run("pg_ctl", "-w", "-l", str(self.folder / "log"), "-o", options, "start")
-
-    def stop_at_once(self) -> None:
-        """As in a crash: no goodbyes, and recovery at the next start."""
-        self.run("pg_ctl", "-w", "-m", "immediate", "stop")
-
-
-def _programs() -> Path | None:
-    found = shutil.which("initdb") or max(
-        Path("/usr/lib/postgresql").glob("*/bin/initdb"), default=None
-    )
-    return None if found is None else Path(found).parent
-
-
 @pytest.fixture
 def breakable_postgresql() -> Iterator[BreakablePostgresql]:
-    programs = _programs()
-    if programs is None:
-        pytest.skip("initdb is missing")
-    owner = "postgres" if os.geteuid() == 0 else getpass.getuser()
-    with tempfile.TemporaryDirectory(prefix="bulk-cancel-pg-") as name:
-        folder = Path(name)
-        if os.geteuid() == 0:  # PostgreSQL refuses to run as root
-            shutil.chown(folder, owner)
-        one = BreakablePostgresql(programs, folder, owner)
-        one.make()
+    with own_postgresql() as one:
         migrate(one.url)
         yield one
-        one.stop_at_once()
 
 
 @pytest.fixture(scope="module")
