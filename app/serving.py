@@ -1,8 +1,9 @@
 """Runs ASGI apps on uvicorn so that a process ends soon after SIGTERM.
 
-Streams are told, requests are finished. An answer without a length that is not whole ends in a
-reset, whatever ends it: an error, the stop, the process's death. Nobody keeps a connection by
-silence: a head has its time to come, and every part of an answer its time to be taken.
+Streams are told, requests are finished; whoever has connected by then may ask, for a moment. An
+answer without a length that is not whole ends in a reset, whatever ends it: an error, the stop, the
+process's death. Nobody keeps a connection by silence: a head has its time to come, and every part
+of an answer its time to be taken.
 """
 
 import asyncio
@@ -27,6 +28,9 @@ Parser = Literal["h11", "httptools"]
 
 _HEADER_BYTES: Final = 16 * 1024
 _GRACE_SECONDS: Final = 5
+# From the stop on, for what is on its way over connections that are there: a proxy that finds one
+# closed over which it has sent a POST answers 502.
+LAST_SECONDS: Final = 1.0
 # Longer than proxies keep connections to us (Traefik 90 s, Caddy 120 s): one that we close while a
 # proxy sends a POST over it is a 502, which nobody may repeat unasked.
 KEEP_ALIVE_SECONDS: Final = 130.0
@@ -43,10 +47,11 @@ class _Unfinished:
     too.
     """
 
-    def __init__(self, app: ASGIApp, transport: asyncio.Transport, silence_seconds: float) -> None:
+    def __init__(self, app: ASGIApp, transport: asyncio.Transport, config: "_Config") -> None:
         self._app = app
         self._transport = transport
-        self._silence_seconds = silence_seconds
+        self._config = config
+        self._silence_seconds = config.silence_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send_on: Send) -> None:
         unsized = False
@@ -67,6 +72,9 @@ class _Unfinished:
                 )
                 if unsized:
                     self._close(_CLOSE_BY_RESET)
+                if self._config.is_leaving:
+                    close = (b"connection", b"close")
+                    message = {**message, "headers": [*message.get("headers", ()), close]}
             elif unsized and not message.get("more_body", False):
                 await self._send_all(message.get("body", b""), send)
                 self._close(_CLOSE_AS_USUAL)
@@ -117,6 +125,8 @@ def _reset(transport: asyncio.Transport) -> None:
 class _Config(uvicorn.Config):
     silence_seconds: float
     keep_alive_seconds: float
+    last_seconds: float
+    is_leaving: bool = False  # nobody new is let in
 
 
 class _Timed(asyncio.Protocol):
@@ -138,8 +148,10 @@ class _Timed(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self.app = _Unfinished(self.app, transport, self.config.silence_seconds)
+        self.app = _Unfinished(self.app, transport, self.config)
         self._time_head()
+        if self.config.is_leaving:
+            self.shutdown()
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
@@ -148,6 +160,24 @@ class _Timed(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         self._stop_timer()
         super().connection_lost(error)
+
+    def shutdown(self) -> None:
+        """End the connection after its answer.
+
+        One that has none to give is kept for a moment, in which something may be asked.
+        """
+        if self._is_answering:
+            super().shutdown()  # type: ignore[misc]
+        else:
+            self.loop.call_later(self.config.last_seconds, self._end_unasked)
+
+    def _end_unasked(self) -> None:
+        if not self._is_answering and not self.transport.is_closing():
+            super().shutdown()  # type: ignore[misc]
+
+    @property
+    def _is_answering(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
 
     def timeout_keep_alive_handler(self) -> None:
         """End a connection where nothing is asked.
@@ -173,7 +203,7 @@ class _Timed(asyncio.Protocol):
         )
 
     def _time_head(self) -> None:
-        if self.cycle is not None and not self.cycle.response_complete:
+        if self._is_answering:
             self._stop_timer()
             self._untaken = float("inf")
             # uvicorn looks first when this answer has had its time to be taken.
@@ -215,6 +245,7 @@ class Server(uvicorn.Server):
         parser: Parser,
         silence_seconds: float = SILENCE_SECONDS,
         keep_alive_seconds: float = KEEP_ALIVE_SECONDS,
+        last_seconds: float = 0.0,
     ) -> None:
         super().__init__(
             _Config(
@@ -234,6 +265,7 @@ class Server(uvicorn.Server):
         assert isinstance(self.config, _Config)
         self.config.silence_seconds = silence_seconds
         self.config.keep_alive_seconds = keep_alive_seconds
+        self.config.last_seconds = last_seconds
         self._stopping = stopping
         self._heeds_signals = heeds_signals
 
@@ -257,13 +289,40 @@ class Server(uvicorn.Server):
                 loop.remove_signal_handler(number)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Tells the app before uvicorn waits for its answers to end."""
+        """Tells the app before uvicorn waits for its answers to end.
+
+        Whoever has connected already is let in: a listener that is closed resets those.
+        """
+        assert isinstance(self.config, _Config)
         self._stopping.set()
+        self.config.is_leaving = True
+        last = [one for listener in sockets or () for one in _accepted(listener)]
+        for server in self.servers:
+            server.close()
+        loop = asyncio.get_running_loop()
+        for one in last:
+            await loop.connect_accepted_socket(self._protocol, one)
         await super().shutdown(sockets)
+
+    def _protocol(self) -> asyncio.Protocol:
+        """A connection as uvicorn makes them."""
+        made: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg]
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+        return made
 
     def _stop(self, number: int) -> None:
         self._stopping.set()
         self.handle_exit(number, None)
+
+
+def _accepted(listener: socket.socket) -> Iterator[socket.socket]:
+    """Those who have connected and whom nobody has let in."""
+    while True:
+        try:
+            yield listener.accept()[0]
+        except OSError:  # there are no more, or one has gone again
+            return
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -316,6 +375,7 @@ async def serve(
         parser=parser,
         silence_seconds=silence_seconds,
         keep_alive_seconds=keep_alive_seconds,
+        last_seconds=LAST_SECONDS,
     ).serve([listener])
 
 
@@ -327,10 +387,11 @@ async def served(
     parser: Parser = "httptools",
     silence_seconds: float = SILENCE_SECONDS,
     keep_alive_seconds: float = KEEP_ALIVE_SECONDS,
+    last_seconds: float = 0.0,
 ) -> AsyncIterator[str]:
     """Serves another app inside this loop while the block runs; yields its address.
 
-    That is on loopback by default.
+    That is on loopback by default. Nothing is waited for at the end, but for `last_seconds`.
 
     Raises:
         RuntimeError: the app did not start.
@@ -344,6 +405,7 @@ async def served(
         parser=parser,
         silence_seconds=silence_seconds,
         keep_alive_seconds=keep_alive_seconds,
+        last_seconds=last_seconds,
     )
     task = asyncio.create_task(server.serve([listener]), name=f"serve {address}")
     try:

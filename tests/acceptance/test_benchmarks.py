@@ -9,11 +9,12 @@ import sys
 
 import pytest
 from benchmarks.__main__ import NAMES
-from benchmarks.bench import ROOT, Bench
-from benchmarks.earlier import BEFORE_RATES, build_of
+from benchmarks.bench import ROOT
 from benchmarks.figures import AT_LEAST, Figure, Goal
 from benchmarks.kept import keep
+from benchmarks.kills import BEFORE_RATES
 from benchmarks.others import PYTHON
+from worlds.builds import build_of
 
 # How the names of its lines begin: a size that follows is another one in the full form.
 LINES = {
@@ -156,9 +157,7 @@ def test_a_benchmark_works_in_its_short_form(name):
 
 
 def test_a_checkout_without_the_history_has_no_earlier_build(tmp_path):
-    assert (
-        build_of(Bench(rounds=1, short=True, folder=tmp_path), BEFORE_RATES, root=tmp_path) is None
-    )
+    assert build_of(tmp_path, BEFORE_RATES, root=tmp_path) is None
 
 
 @NEEDS_THE_OTHERS

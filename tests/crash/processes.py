@@ -287,21 +287,23 @@ class Town:
         """Start one worker."""
         return self._start("worker", **settings)
 
-    def api(self, *, wait: bool = True, **settings: Any) -> Server:
-        """Start the API, on the same port each time."""
-        server = self._start("api", "--port", str(self.api_port), **settings)
+    def api(self, *, wait: bool = True, port: int | None = None, **settings: Any) -> Server:
+        """Start the API, on the same port each time unless another is named."""
+        port = port or self.api_port
+        server = self._start("api", "--port", str(port), **settings)
         if wait:
-            until(lambda: self._answers_by(server))
+            until(lambda: self._answers_by(server, port))
         return server
 
-    def answers(self) -> bool:
+    def answers(self, port: int | None = None) -> bool:
         """Whether the API has started: it listens before that."""
         with suppress(httpx.TransportError):
-            return self.http.get(f"http://127.0.0.1:{self.api_port}/livez").status_code == 200
+            url = f"http://127.0.0.1:{port or self.api_port}/livez"
+            return self.http.get(url).status_code == 200
         return False
 
-    def _answers_by(self, server: Server) -> bool:
-        answers = self.answers()
+    def _answers_by(self, server: Server, port: int) -> bool:
+        answers = self.answers(port)
         assert answers or server.alive, server.log.read_text()[-4000:]
         return answers
 

@@ -15,6 +15,7 @@ SERVICES = "tests/unit/test_services.py"
 DEPLOYING = "tests/acceptance/test_deploying.py"
 BACKLOG = "tests/integration/test_backlog.py"
 METRICS = "tests/integration/test_metrics.py"
+LAST = "tests/integration/test_last_requests.py"
 TEST_MODE = "tests/integration/test_test_mode.py"
 
 PRODUCTION = "tests/unit/test_production.py"
@@ -97,6 +98,27 @@ DEFECTS: tuple[Defect, ...] = (
         "            self._idle_left -= seconds\n",
         "",
         "tests/integration/test_keep_alive.py",
+    ),
+    defect(
+        "a process that ends closes connections over which something is on its way",
+        "app/serving.py",
+        "self.loop.call_later(self.config.last_seconds, self._end_unasked)",
+        "super().shutdown()",
+        LAST,
+    ),
+    defect(
+        "a process that ends resets those whom it has not let in yet",
+        "app/serving.py",
+        "            yield listener.accept()[0]\n",
+        "            return\n",
+        LAST,
+    ),
+    defect(
+        "a process that ends does not say which answer is its last",
+        "app/serving.py",
+        "                if self._config.is_leaving:\n",
+        "                if False:\n",
+        LAST,
     ),
     defect(
         "a tag that a proxy has changed never matches",

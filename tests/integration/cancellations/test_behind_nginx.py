@@ -1,16 +1,13 @@
 """The audit through nginx, set as docs/proxies.md says: by line, whole, never half in silence."""
 
 import asyncio
-import os
 import re
-import shutil
-import socket
-import subprocess
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
 import pytest
+from worlds import nginx
 
 from app.serving import listen, served
 
@@ -20,42 +17,10 @@ DOCUMENTED = re.search(
     re.DOTALL,
 )[1]
 WITH_HTTP_1_0 = DOCUMENTED.replace("    proxy_http_version 1.1;\n", "")
-CONFIGURATION = """
-daemon off;
-master_process off;
-pid {folder}/pid;
-error_log {folder}/errors;
-events {{}}
-http {{
-    access_log off;
-    client_body_temp_path {folder}/bodies;
-    proxy_temp_path {folder}/answers;
-    fastcgi_temp_path {folder}/f;
-    uwsgi_temp_path {folder}/u;
-    scgi_temp_path {folder}/s;
-    server {{
-        listen 127.0.0.1:{port};
-        {location}
-    }}
-}}
-"""
-
-
-def listens(port):
-    with socket.socket() as ours:
-        return ours.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.fixture
-def nginx():
-    found = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin")
-    if found is None:
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("nginx is missing")
-    return found
-
-
-@pytest.fixture
-def behind(nginx, week, tmp_path):
+def behind(week, tmp_path):
     """The studio's API behind nginx: gives a caller of it."""
 
     @asynccontextmanager
@@ -64,25 +29,13 @@ def behind(nginx, week, tmp_path):
             port = listener.getsockname()[1]
         async with served(week.app, parser="h11") as address:
             location = location.replace("http://127.0.0.1:8000", address)
-            written = tmp_path / "nginx.conf"
-            written.write_text(CONFIGURATION.format(folder=tmp_path, port=port, location=location))
-            process = await asyncio.create_subprocess_exec(
-                nginx, "-p", str(tmp_path), "-c", str(written), stderr=subprocess.DEVNULL
-            )
-            try:
-                async with asyncio.timeout(20):
-                    while not listens(port):
-                        assert process.returncode is None, (tmp_path / "errors").read_text()
-                        await asyncio.sleep(0.02)
-                headers = {"Authorization": f"Bearer {week.key}"}
-                base = f"http://127.0.0.1:{port}/v1/bulk-cancellations"
+            headers = {"Authorization": f"Bearer {week.key}"}
+            base = f"http://127.0.0.1:{port}/v1/bulk-cancellations"
+            with nginx.in_front(tmp_path, location, port=port):
                 async with httpx.AsyncClient(
                     base_url=base, headers=headers, trust_env=False, timeout=30
                 ) as http:
                     yield http
-            finally:
-                process.terminate()
-                await process.wait()
 
     return opened
 

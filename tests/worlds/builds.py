@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from benchmarks.bench import ROOT, Bench
-
-BEFORE_RATES: Final = "20f2aea"  # the last commit at which one 429 silenced a lane
+ROOT: Final = Path(__file__).resolve().parents[2]
 _OF_MAKE: Final = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES")
 
 
@@ -25,8 +23,8 @@ class Build:
 OURS: Final = Build(Path(sys.executable), ROOT)
 
 
-def build_of(bench: Bench, commit: str, *, root: Path = ROOT) -> Build | None:
-    """A commit's files, with an environment of its own from its own lock, in the run's folder.
+def build_of(folder: Path, commit: str, *, root: Path = ROOT) -> Build | None:
+    """A commit's files, with an environment of its own from its own lock, in a folder of `folder`.
 
     None where the history of `root` does not have it: an archive has none, and a shallow clone not
     all of it.
@@ -38,13 +36,13 @@ def build_of(bench: Bench, commit: str, *, root: Path = ROOT) -> Build | None:
     )
     if kept.returncode:
         return None
-    folder = bench.folder / commit
+    folder /= commit
     if not folder.exists():
         folder.mkdir()
         subprocess.run(["tar", "-x", "-C", str(folder)], input=kept.stdout, check=True)
         if (tools := root / ".tools").exists():  # what installs ours installs this, too
             shutil.copytree(tools, folder / ".tools", symlinks=True)
-        # Not as a part of the `make bench` that we may be.
+        # Not as a part of the `make` that we may be a part of.
         environment = {name: value for name, value in os.environ.items() if name not in _OF_MAKE}
         made = ["make", "--directory", str(folder), "install", f"PYTHON={sys.executable}"]
         subprocess.run(made, env=environment, check=True, stdout=sys.stderr)
