@@ -109,8 +109,8 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "a process that ends resets those whom it has not let in yet",
         "app/serving.py",
-        "            yield listener.accept()[0]\n",
-        "            return\n",
+        "for one in _accepted(listener)]",
+        "for one in ()]",
         LAST,
     ),
     defect(
