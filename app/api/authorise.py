@@ -27,6 +27,7 @@ from app.api.layers.operations import Operation, Operations
 from app.api.layers.problems import response_from
 from app.auth.callers import AnyCaller, Caller, PlatformCaller
 from app.auth.roles import PlatformScope, Scope
+from app.db.core.isolation import of_business
 from app.errors import MissingScope, Problem, Stopping
 
 # For the OpenAPI document only: reading the header is `authenticate`'s.
@@ -99,6 +100,8 @@ class Authorise:
             if scope["method"] not in _SAFE:
                 who = who.asking(address, scope["state"].get("request_id"))
             scope["state"]["caller"] = who
+            if isinstance(who, Caller):
+                held.enter_context(of_business(who.business_id))
             if streams:
                 await self._while_in_force(who, headers, scope, receive, send)
             else:

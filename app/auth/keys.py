@@ -23,6 +23,7 @@ from app.auth.platform import keys as platform_keys
 from app.auth.roles import Role, Scope, granted
 from app.db.access import administration, keys
 from app.db.core.engine import Database
+from app.db.core.isolation import of_business
 from app.domain.days import instant_text
 from app.domain.nouns.administration import COMMAND, Action, Actor, Deed, Facts
 from app.domain.nouns.keys import KeyRow
@@ -79,7 +80,8 @@ async def _checked(db: Database, token: str) -> tuple[AnyCaller, float]:
 
 async def _of_business(db: Database, key: KeyText) -> tuple[Caller, float]:
     prefix, shown_hash = key.prefix, hashed(key.secret)
-    async with db.single() as conn:
+    # Whose it is, its row says.
+    async with db.single(across=True) as conn:
         row = await keys.find(conn, prefix, shown_hash)
     # The comparison runs for an unknown prefix too, so that its answer takes no less time.
     is_current = hmac.compare_digest(row.secret_hash if row else "", shown_hash)
@@ -128,8 +130,9 @@ async def create_key(
         sqlalchemy.exc.IntegrityError: there is no such business.
     """
     new = NewKey(business_id, name, frozenset(scopes), role, expires_at)
-    async with db.write() as conn:
-        return (await write_key(conn, new, by=by))[1]
+    with of_business(business_id):
+        async with db.write() as conn:
+            return (await write_key(conn, new, by=by))[1]
 
 
 async def write_key(
@@ -172,7 +175,7 @@ async def list_keys(db: Database, business_id: str | None = None) -> Sequence[Ke
 
     Never a secret or its hash.
     """
-    async with db.read() as conn:
+    async with db.read(across=business_id is None) as conn:
         return await keys.keys_of_business(conn, business_id)
 
 
@@ -182,14 +185,23 @@ async def revoke_key(db: Database, prefix: str, *, by: Actor = COMMAND) -> bool:
     Here that is from this commit on, in other processes within `BELIEVED_SECONDS`. False when no
     key in force has this prefix.
     """
-    async with db.write() as conn:
-        key = await keys.with_prefix(conn, prefix)
-        revoked = key is not None and await keys.revoke(conn, prefix)
-        if revoked and key is not None:
-            deed = Deed(Action.KEY_REVOKED, key.business_id, prefix)
-            await administration.record(conn, by, deed)
+    business_id = await business_of(db, prefix)
+    if business_id is None:
+        return False
+    with of_business(business_id):
+        async with db.write() as conn:
+            revoked = await keys.revoke(conn, prefix)
+            if revoked:
+                deed = Deed(Action.KEY_REVOKED, business_id, prefix)
+                await administration.record(conn, by, deed)
     disbelieve(db, prefix)
     return revoked
+
+
+async def business_of(db: Database, prefix: str) -> str | None:
+    """Whose key has this prefix; None: nobody's."""
+    async with db.single(across=True) as conn:
+        return await keys.business_of(conn, prefix)
 
 
 def disbelieve(db: Database, prefix: str) -> None:

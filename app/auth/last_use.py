@@ -27,7 +27,7 @@ async def write_noted(db: Database) -> None:
     while noted:
         some = noted[:_AT_ONCE]
         try:
-            async with db.write() as conn:
+            async with db.write(across=True) as conn:
                 await keys.note_uses(conn, some, older_than_seconds=APART.total_seconds())
         except BaseException:
             _noted.setdefault(db, set()).update(noted)

@@ -181,7 +181,7 @@ async def _caller(db: Database, person: Person) -> AnyCaller:
     name = f"{name} ({person.label})"[:_MAX_NAME] if person.label else name
     label = person.label or person.subject
     if person.business_id is None:
-        async with db.single() as conn:
+        async with db.single(across=True) as conn:
             await _refuse_ended(conn, person)
         return PlatformCaller(
             kind=CallerKind.PERSON,
@@ -191,7 +191,7 @@ async def _caller(db: Database, person: Person) -> AnyCaller:
             ends_at=person.expires_at,
         )
     try:
-        async with db.single() as conn:
+        async with db.single(across=True) as conn:
             await _refuse_ended(conn, person)
             business = await businesses.in_service(conn, person.business_id, tells_why=True)
     except NotFound:

@@ -5,9 +5,10 @@ from typing import Final
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.auth.key_texts import KeyBegins, KeyText, hashed, new_secret
-from app.auth.keys import disbelieve
+from app.auth.keys import business_of, disbelieve
 from app.db.access import administration, keys
 from app.db.core.engine import Database
+from app.db.core.isolation import of_business
 from app.domain.nouns.administration import COMMAND, Action, Actor, Deed
 from app.domain.nouns.keys import KeyRow
 from app.errors import NotFound, Problem
@@ -27,11 +28,15 @@ async def rotate(db: Database, prefix: str, *, overlap_seconds: float, by: Actor
         NotFound: no key with this prefix, or it is revoked.
         Problem: 409 `too-many-secrets`.
     """
-    async with db.write() as conn:
-        key = await keys.with_prefix(conn, prefix)
-        if key is None or key.revoked_at is not None:
-            raise NotFound("key")
-        token = await renew_secret(conn, key, overlap_seconds=overlap_seconds, by=by)
+    business_id = await business_of(db, prefix)
+    if business_id is None:
+        raise NotFound("key")
+    with of_business(business_id):
+        async with db.write() as conn:
+            key = await keys.with_prefix(conn, prefix)
+            if key is None or key.revoked_at is not None:
+                raise NotFound("key")
+            token = await renew_secret(conn, key, overlap_seconds=overlap_seconds, by=by)
     disbelieve(db, prefix)
     return token
 

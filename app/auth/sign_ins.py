@@ -28,7 +28,7 @@ _KEPT_SECONDS: Final = MAX_AGE_SECONDS + 3600.0
 
 async def end(db: Database, ended: EndedSignIn) -> None:
     """End what the identity provider says has ended; said again it changes nothing."""
-    async with db.write() as conn:
+    async with db.write(across=True) as conn:
         await ended_sign_ins.add(conn, ended)
     _doubt(db, ended)
     log.info("sign_ins.ended", by="issuer")
@@ -41,7 +41,7 @@ async def end_of_person(db: Database, who: AnyCaller, subject: str) -> dt.dateti
     can't sign in anew; until when is returned.
     """
     business_id = who.business_id if isinstance(who, Caller) else None
-    async with db.write() as conn:
+    async with db.write(across=business_id is None) as conn:
         ended_at = await clock(conn) + dt.timedelta(seconds=LEEWAY_SECONDS)
         ended = EndedSignIn(subject, None, business_id, ended_at)
         await ended_sign_ins.add(conn, ended)
@@ -54,7 +54,7 @@ async def end_of_person(db: Database, who: AnyCaller, subject: str) -> dt.dateti
 
 async def purge(db: Database) -> None:
     """Forget the ends that no token in force can be of."""
-    async with db.write() as conn:
+    async with db.write(across=True) as conn:
         await ended_sign_ins.purge(conn, older_than_seconds=_KEPT_SECONDS)
 
 

@@ -38,6 +38,9 @@ def refusals(settings: Settings, *, listens_on: str | None = None) -> Iterator[s
     """
     yield from _in_clear_text(settings)
     yield from _known_passwords(settings)
+    on_postgresql = sa.make_url(settings.database_url).get_backend_name() == "postgresql"
+    if settings.database_isolation and not on_postgresql:
+        yield f"{PREFIX}DATABASE_ISOLATION must be unset with SQLite, which keeps no rows apart"
     if not settings.embedded and not settings.test_mode and settings.secrets_key is None:
         yield (
             f"{PREFIX}SECRETS_KEY must be set beside {PREFIX}REDIS_URL: it seals what the database "
@@ -62,6 +65,11 @@ def cautions(settings: Settings) -> Iterator[str]:
     for name in ("payments", "credits"):
         if getattr(settings, f"{name}_token") is None and not settings.test_mode:
             yield f"{PREFIX}{name.upper()}_TOKEN is unset: calls to {name} bear no token"
+    if not settings.embedded and not settings.database_isolation:
+        yield (
+            f"{PREFIX}DATABASE_ISOLATION is unset: only the statements themselves keep businesses "
+            "apart (bulk-cancel database isolate)"
+        )
     if settings.smtp_url is None:
         place = "kept in a folder" if settings.embedded else "not sent"
         yield f"{PREFIX}SMTP_URL is unset: messages to clients are {place}"

@@ -87,6 +87,13 @@ class Settings(BaseSettings):
             "1.21."
         ),
     )
+    database_isolation: bool = Field(
+        False,
+        description=(
+            "Whether the processes say with each transaction whose rows it may see, and PostgreSQL "
+            "holds them to it: after `bulk-cancel database isolate`. Reads are transactions then."
+        ),
+    )
     redis_url: RedisUrl | None = Field(
         None,
         description=(

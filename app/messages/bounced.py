@@ -5,6 +5,7 @@ there is not, changes nothing and is answered as everything else.
 """
 
 import re
+from contextlib import nullcontext
 from enum import StrEnum
 from typing import Final
 
@@ -12,6 +13,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.core.engine import Database
+from app.db.core.isolation import of_business
 from app.db.messages import later_words
 from app.db.refunds.inbound_events import record_once
 from app.domain.nouns.messages import LaterSaid
@@ -34,11 +36,13 @@ class Heard(StrEnum):
 
 async def hear(db: Database, word: LaterWord, *, event_id: str | None = None) -> Heard:
     """Record what was said of a message, in one transaction with its event, where it is one."""
-    async with db.write() as conn:
-        if event_id is not None and not await record_once(conn, _SOURCE, event_id):
-            heard = Heard.REPEATED
-        else:
-            heard = await _record(conn, word)
+    business_id = await _whose(db, word)
+    with nullcontext() if business_id is None else of_business(business_id):
+        async with db.write() as conn:
+            if event_id is not None and not await record_once(conn, _SOURCE, event_id):
+                heard = Heard.REPEATED
+            else:
+                heard = await _record(conn, word)
     known = heard is not Heard.UNKNOWN
     log.info(
         "message.later_word",
@@ -48,6 +52,14 @@ async def hear(db: Database, word: LaterWord, *, event_id: str | None = None) ->
         result=heard,
     )
     return heard
+
+
+async def _whose(db: Database, word: LaterWord) -> str | None:
+    """Of which business the message is; None: there is no such message."""
+    if not _ID.fullmatch(word.message_id):
+        return None
+    async with db.single(across=True) as conn:
+        return await later_words.business_of(conn, word.message_id)
 
 
 async def _record(conn: AsyncConnection, word: LaterWord) -> Heard:

@@ -104,7 +104,7 @@ def _context(
 
 async def start_due(sender: MessageSender) -> float | None:
     """Start a lane for each business some of whose messages are due, whoever wrote them."""
-    async with sender.db.autocommit() as conn:
+    async with sender.db.autocommit(across=True) as conn:
         due = await claims.due_businesses(conn)
     if sender.context is None:
         if due and not sender.said_that_none_leaves:

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.aside import aside
 from app.db.core.engine import Database
+from app.db.core.isolation import of_business
 from app.db.messages import attempts, claims, hashed_addresses
 from app.db.messages.attempts import TryRow
 from app.db.messages.claims import ClaimedMessage, ClaimedMessages
@@ -80,9 +81,10 @@ def way_to(context: MessageContext, business_id: str) -> Way[AddressedMessage, T
 async def _claim(context: MessageContext, business_id: str, most: int) -> list[AddressedMessage]:
     begins = _BEGINS_WITHIN_SECONDS + _SLOT_SECONDS
     lease = begins + context.total_seconds + _LEASE_MARGIN_SECONDS
-    async with context.db.write() as conn:
-        batch = await claims.claim(conn, business_id, most=most, lease_seconds=lease)
-        claimed = await _left_alone(conn, business_id, batch.claimed, context.office.secret_box)
+    with of_business(business_id):
+        async with context.db.write() as conn:
+            batch = await claims.claim(conn, business_id, most=most, lease_seconds=lease)
+            claimed = await _left_alone(conn, business_id, batch.claimed, context.office.secret_box)
     return [AddressedMessage(batch, one) for one in claimed]
 
 
@@ -104,8 +106,9 @@ async def _left_alone(
 
 
 async def _record(db: Database, business_id: str, rows: Sequence[TryRow]) -> None:
-    async with db.write() as conn:
-        await attempts.record(conn, business_id, rows)
+    with of_business(business_id):
+        async with db.write() as conn:
+            await attempts.record(conn, business_id, rows)
     for row in rows:
         if row.counted or row.status is not MessageStatus.PENDING:  # else it was given back
             message_tried(row.status)

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 import structlog
 
 from app.db.core.engine import Database
+from app.db.core.isolation import of_business
 from app.db.messages import stopped_mail
 from app.db.messages.stopped_mail import MailRow
 from app.domain.messages.settings import Sender
@@ -63,8 +64,9 @@ async def read(db: Database, whose: WhoseMail) -> ClientMail:
     Raises:
         NotFound: there is no such client.
     """
-    async with db.read() as conn:
-        return _shown(await stopped_mail.get(conn, *whose))
+    with of_business(whose.business_id):
+        async with db.read() as conn:
+            return _shown(await stopped_mail.get(conn, *whose))
 
 
 async def put(db: Database, whose: WhoseMail, *, wants_mail: bool) -> ClientMail:
@@ -73,9 +75,10 @@ async def put(db: Database, whose: WhoseMail, *, wants_mail: bool) -> ClientMail
     Raises:
         NotFound: there is no such client.
     """
-    async with db.write() as conn:
-        has_changed = await stopped_mail.record_stopped(conn, *whose, stopped=not wants_mail)
-        found = _shown(await stopped_mail.get(conn, *whose))
+    with of_business(whose.business_id):
+        async with db.write() as conn:
+            has_changed = await stopped_mail.record_stopped(conn, *whose, stopped=not wants_mail)
+            found = _shown(await stopped_mail.get(conn, *whose))
     if has_changed:
         event = "client.mail_resumed" if wants_mail else "client.mail_stopped"
         log.info(event, business_id=whose.business_id)

@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.access import administration
 from app.db.core.engine import Database
+from app.db.core.isolation import of_business
 from app.db.messages import hashed_addresses
 from app.db.privacy import erasing, erasures, held
 from app.domain.nouns.administration import Action, Actor, Deed
@@ -91,10 +92,15 @@ class Eraser:
 
 async def run_due(eraser: Eraser) -> float | None:
     """Bring the erasure that is due the longest to its end; seconds until the next round."""
-    async with eraser.db.write() as conn:
+    async with eraser.db.write(across=True) as conn:
         erasure = await erasures.claim(conn)
     if erasure is None:
         return None
+    with of_business(erasure.business_id):
+        return await _go_on(eraser, erasure)
+
+
+async def _go_on(eraser: Eraser, erasure: Erasure) -> float | None:
     counts = Counter(erasure.counts)
     if not (await _jobs(eraser, erasure, counts) and await _events(eraser, erasure, counts)):
         async with eraser.db.write() as conn:

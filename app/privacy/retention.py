@@ -9,6 +9,7 @@ from typing import Final
 from app.db.access import administration, businesses
 from app.db.core.dialect import clock
 from app.db.core.engine import Database
+from app.db.core.isolation import of_business
 from app.db.privacy import erasing, retentions
 from app.domain.nouns.administration import Action, Actor, change_of
 from app.domain.nouns.privacy import CarriedOut
@@ -58,13 +59,14 @@ async def history(
 
 async def run_due(eraser: Eraser) -> None:
     """Remove whatever is older than its business says."""
-    async with eraser.db.read() as conn:
+    async with eraser.db.read(across=True) as conn:
         of_all = await retentions.of_all(conn)
     for business_id, own in of_all:
-        if own.message_days is not None:
-            await _messages(eraser, business_id, own.message_days)
-        if own.job_days is not None:
-            await _jobs(eraser, business_id, own.job_days)
+        with of_business(business_id):
+            if own.message_days is not None:
+                await _messages(eraser, business_id, own.message_days)
+            if own.job_days is not None:
+                await _jobs(eraser, business_id, own.job_days)
 
 
 async def _messages(eraser: Eraser, business_id: str, days: int) -> None:

@@ -6,6 +6,7 @@ Stripe may say that a refund which had succeeded has failed, and that, too, is l
 """
 
 import re
+from contextlib import nullcontext
 from enum import StrEnum
 from typing import Final
 
@@ -14,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.core.dialect import now
 from app.db.core.engine import Database
+from app.db.core.isolation import of_business
 from app.db.jobs import jobs
 from app.db.refunds import inbound_events, manual_changes
 from app.domain.statuses import JobStatus, Method, RefundStatus
@@ -68,23 +70,33 @@ async def take(
     its success is in doubt until the look-up. A `ProvidersRefund` is known once our own call's
     answer is recorded: an event that overtakes it is `unknown`.
     """
-    job_id = refund_id = None
-    async with db.write(Step.HINT) as conn:
-        result = InboundResult.REPEATED
-        if await inbound_events.record_once(conn, source, event_id):
-            refund_id = await _refund_id(conn, reference)
-            if refund_id is not None:
-                job_id = await inbound_events.job_of(conn, refund_id, _METHOD[source])
-            if refund_id is None or job_id is None:
+    meant = await _meant(db, source, reference)
+    with nullcontext() if meant is None else of_business(meant.business_id):
+        async with db.write(Step.HINT) as conn:
+            if not await inbound_events.record_once(conn, source, event_id):
+                result, meant = InboundResult.REPEATED, None
+            elif meant is None:
                 result = InboundResult.UNKNOWN
             else:
-                result = await _request_lookup(conn, source, job_id, refund_id, failed_id)
-    log.info(
-        "hook.taken", source=source, job_id=job_id, refund_id=job_id and refund_id, result=result
-    )
+                result = await _request_lookup(
+                    conn, source, meant.job_id, meant.refund_id, failed_id
+                )
+    job_id, refund_id = (None, None) if meant is None else (meant.job_id, meant.refund_id)
+    log.info("hook.taken", source=source, job_id=job_id, refund_id=refund_id, result=result)
     if job_id is not None and result in {InboundResult.LOOK_UP, InboundResult.REOPENED}:
         await queue.wake(job_id)
     return result
+
+
+async def _meant(
+    db: Database, source: InboundSource, reference: str | ProvidersRefund
+) -> inbound_events.MeantRefund | None:
+    """The refund that is spoken of, whosever it is; None: there is none."""
+    async with db.read(across=True) as conn:
+        refund_id = await _refund_id(conn, reference)
+        if refund_id is None:
+            return None
+        return await inbound_events.meant(conn, refund_id, _METHOD[source])
 
 
 async def _refund_id(conn: AsyncConnection, reference: str | ProvidersRefund) -> str | None:

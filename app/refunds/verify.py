@@ -50,7 +50,7 @@ async def verify(
         most: of each rule.
     """
     found: list[Violation] = []
-    async with db.snapshot() as conn:
+    async with db.snapshot(across=True) as conn:
         for invariant in invariants(
             CheckScope(business_id, since), overdue_seconds=overdue_seconds
         ):

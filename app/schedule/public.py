@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from app.db.access import businesses
 from app.db.core.driver import Connection
 from app.db.core.engine import Database
+from app.db.core.isolation import of_business
 from app.db.messages import of_businesses
 from app.db.schedule import public_pages, session_pages
 from app.domain.days import Days, days_asked, first_instant
@@ -64,16 +65,19 @@ async def page(
         Suspended: it is out of service.
         Invalid, Problem: see `days_asked`.
     """
-    async with db.single() as conn:
-        business = await businesses.in_service(conn, business_id)
-        days = days_asked(business.timezone, asked.date_from, asked.date_to, now=asked.now)
-        chosen = SessionFilter(days.from_at, days.until_at)
-        rows = await session_pages.page(conn, business_id, chosen, after=after, limit=limit + 1)
-        shown = rows[:limit]
-        of_page = await public_pages.settings(conn, business_id)
-        cancelled_by = {row.cancellation.job_id for row in shown if row.cancellation is not None}
-        returning_all = await public_pages.jobs_that_return_all(conn, cancelled_by)
-        sender = Sender.of(await of_businesses.settings(conn, business_id) or {})
+    with of_business(business_id):
+        async with db.single() as conn:
+            business = await businesses.in_service(conn, business_id)
+            days = days_asked(business.timezone, asked.date_from, asked.date_to, now=asked.now)
+            chosen = SessionFilter(days.from_at, days.until_at)
+            rows = await session_pages.page(conn, business_id, chosen, after=after, limit=limit + 1)
+            shown = rows[:limit]
+            of_page = await public_pages.settings(conn, business_id)
+            cancelled_by = {
+                row.cancellation.job_id for row in shown if row.cancellation is not None
+            }
+            returning_all = await public_pages.jobs_that_return_all(conn, cancelled_by)
+            sender = Sender.of(await of_businesses.settings(conn, business_id) or {})
     found = BusinessSchedule(business, days, shown, len(rows) > limit)
     return PublicSchedule(found, of_page, returning_all, sender)
 
@@ -88,18 +92,19 @@ async def feed_sessions(db: Database, business_id: str, asked: DaysAsked) -> Bus
         Suspended: it is out of service.
         Invalid, Problem: see `days_asked`.
     """
-    async with db.read() as conn:
-        business = await businesses.in_service(conn, business_id)
-        days = days_asked(
-            business.timezone,
-            asked.date_from,
-            asked.date_to,
-            now=asked.now,
-            default=ical.days_around,
-        )
-        chosen = SessionFilter(days.from_at, days.until_at)
-        today = _today(asked.now, days.zone)
-        rows, is_cut = await _nearest(conn, business_id, chosen, today, at_most=ical.MAX_EVENTS)
+    with of_business(business_id):
+        async with db.read() as conn:
+            business = await businesses.in_service(conn, business_id)
+            days = days_asked(
+                business.timezone,
+                asked.date_from,
+                asked.date_to,
+                now=asked.now,
+                default=ical.days_around,
+            )
+            chosen = SessionFilter(days.from_at, days.until_at)
+            today = _today(asked.now, days.zone)
+            rows, is_cut = await _nearest(conn, business_id, chosen, today, at_most=ical.MAX_EVENTS)
     return BusinessSchedule(business, days, rows, is_cut)
 
 

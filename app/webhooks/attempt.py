@@ -1,6 +1,7 @@
 """An endpoint's way: what is claimed for it is signed, sent once, and judged by its answer."""
 
 import datetime as dt
+from collections.abc import Mapping
 from functools import partial
 from typing import Final
 
@@ -19,8 +20,14 @@ _QUICK_MILLISECONDS: Final = 200
 _UNREADABLE_WAITS_SECONDS: Final = 60.0
 
 
-def way_to(context: DeliveryContext, endpoint_id: str) -> Way[AddressedDelivery, AttemptRow]:
-    """How a lane delivers to this endpoint, by connections of its own."""
+def way_to(
+    context: DeliveryContext, businesses: Mapping[str, str], endpoint_id: str
+) -> Way[AddressedDelivery, AttemptRow]:
+    """How a lane delivers to this endpoint, by connections of its own.
+
+    `businesses` says whose each endpoint is.
+    """
+    business_id = businesses[endpoint_id]
     client = EndpointClient(
         context.policy,
         context.resolver,
@@ -29,11 +36,11 @@ def way_to(context: DeliveryContext, endpoint_id: str) -> Way[AddressedDelivery,
         total_seconds=context.timeout_seconds,
     )
     return Way(
-        claim=partial(batch.claim, context, endpoint_id),
+        claim=partial(batch.claim, context, business_id, endpoint_id),
         begins_within_seconds=batch.BEGINS_WITHIN_SECONDS,
         send=partial(_send, context, endpoint_id, client),
         give_back=partial(_give_back, endpoint_id),
-        record=partial(batch.record, context.db, endpoint_id),
+        record=partial(batch.record, context.db, business_id, endpoint_id),
         failed=partial(_failed, endpoint_id),
         aclose=client.aclose,
     )

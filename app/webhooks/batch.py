@@ -12,6 +12,7 @@ import structlog
 
 from app.db.access.encrypted import webhook_secret
 from app.db.core.engine import Database
+from app.db.core.isolation import of_business
 from app.db.webhooks import attempts, deliveries, endpoints, events, signing_secrets
 from app.db.webhooks.attempts import AttemptRow
 from app.db.webhooks.deliveries import ClaimedDelivery
@@ -54,9 +55,16 @@ class AddressedDelivery:
 
 
 async def claim(
-    context: DeliveryContext, endpoint_id: str, most: int
+    context: DeliveryContext, business_id: str, endpoint_id: str, most: int
 ) -> Sequence[AddressedDelivery]:
     """Claim, and commit: only then is anything sent."""
+    with of_business(business_id):
+        return await _claim(context, endpoint_id, most)
+
+
+async def _claim(
+    context: DeliveryContext, endpoint_id: str, most: int
+) -> Sequence[AddressedDelivery]:
     async with context.db.write() as conn:
         endpoint = await endpoints.get_any(conn, endpoint_id)
         if endpoint is None:
@@ -93,8 +101,15 @@ def _opened(
     return secrets
 
 
-async def record(db: Database, endpoint_id: str, group: Sequence[AttemptRow]) -> None:
+async def record(
+    db: Database, business_id: str, endpoint_id: str, group: Sequence[AttemptRow]
+) -> None:
     """Write a group of one endpoint's attempts, and what they say of the endpoint."""
+    with of_business(business_id):
+        await _record(db, endpoint_id, group)
+
+
+async def _record(db: Database, endpoint_id: str, group: Sequence[AttemptRow]) -> None:
     made = [one for one in group if one.milliseconds is not None]
     async with db.write() as conn:
         endpoint = await endpoints.hold(conn, endpoint_id)

@@ -73,12 +73,14 @@ def opened(
 
 async def start_due(deliverer: Deliverer) -> None:
     """Start a lane for each endpoint that something is due for, whoever wrote it."""
-    async with deliverer.db.autocommit() as conn:
+    async with deliverer.db.autocommit(across=True) as conn:
         due = await deliveries.due_endpoints(conn)
     if due and deliverer.context is None:
         deliverer.context = _context(deliverer)
     if deliverer.context is not None:
-        start.start_due(deliverer.lanes, due, partial(way_to, deliverer.context))
+        whose = {one.endpoint_id: one.business_id for one in due}
+        each = [(one.endpoint_id, one.is_failing) for one in due]
+        start.start_due(deliverer.lanes, each, partial(way_to, deliverer.context, whose))
     if time.monotonic() >= deliverer.forget_at and await _forget(deliverer.db) < _FORGOTTEN_AT_ONCE:
         deliverer.forget_at = time.monotonic() + _FORGET_EVERY_SECONDS
 
@@ -108,6 +110,6 @@ def _context(deliverer: Deliverer) -> DeliveryContext | None:
 
 async def _forget(db: Database) -> int:
     """Delete some of what is too old to be replayed; how much."""
-    async with db.write() as conn:
+    async with db.write(across=True) as conn:
         before = await clock(conn) - dt.timedelta(days=_KEPT_DAYS)
         return await events.forget(conn, before=before, limit=_FORGOTTEN_AT_ONCE)

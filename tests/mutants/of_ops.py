@@ -151,8 +151,8 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "a transaction has no timeouts",
         "app/db/core/driver.py",
-        'driver.execute(f"BEGIN{isolation}; {_OF_TRANSACTION}")',
-        'driver.execute(f"BEGIN{isolation}")',
+        'driver.execute(f"{begin}; {_OF_TRANSACTION}; {also}")',
+        'driver.execute(f"{begin}; {also}")',
         POOLERS,
     ),
     defect(

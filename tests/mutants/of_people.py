@@ -218,7 +218,7 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "sign-ins: an operator's goes on though it has ended",
         "app/auth/people.py",
-        "        async with db.single() as conn:\n            await _refuse_ended(conn, person)\n        return",
+        "        async with db.single(across=True) as conn:\n            await _refuse_ended(conn, person)\n        return",
         "        return",
         ENDED,
     ),

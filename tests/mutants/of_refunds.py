@@ -236,8 +236,8 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "the sweep waits for a wake",
         "app/refunds/slices/recover.py",
-        "    async with runtime.db.write(Step.SWEEP) as conn:\n        return await",
-        "    async with runtime.db.write(Step.SWEEP) as conn:\n        return [] and await",
+        "    async with runtime.db.write(Step.SWEEP, across=True) as conn:\n        return await",
+        "    async with runtime.db.write(Step.SWEEP, across=True) as conn:\n        return [] and await",
         "tests/crash/test_outages.py::test_a_job_ends_by_the_sweep_where_redis_never_was",
     ),
     defect(

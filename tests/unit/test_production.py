@@ -11,6 +11,7 @@ from app.config.settings import Settings, WrongSettings
 
 WHOLE = {
     "database_url": "postgresql://bulk_cancel:8Sd1-x@db.internal/bulk_cancel",
+    "database_isolation": True,
     "redis_url": "rediss://:8Sd1-x@redis.internal/0",
     "payments_url": "https://payments.example",
     "credits_url": "https://credits.example",
@@ -86,6 +87,16 @@ def test_no_webhook_reaches_what_listens_here_alone_from_where_others_call():
     (sentence,) = refused(webhook_loopback=True)
     assert sentence.startswith("BULK_CANCEL_WEBHOOK_LOOPBACK must be unset")
     assert refused(webhook_loopback=True, listens_on="127.0.0.1") == []
+
+
+def test_only_postgresql_keeps_businesses_apart():
+    (sentence,) = refused(database_url="sqlite+aiosqlite:///var/books.db")
+    assert sentence.startswith("BULK_CANCEL_DATABASE_ISOLATION must be unset")
+
+
+def test_that_only_statements_keep_businesses_apart_is_said():
+    (sentence,) = cautions(Settings(**WHOLE | {"database_isolation": False}))
+    assert "bulk-cancel database isolate" in sentence
 
 
 def test_all_that_is_refused_is_told_at_once():

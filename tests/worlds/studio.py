@@ -21,6 +21,7 @@ from worlds.records import TODAY, booking, client, session
 from app.auth.keys import Scope, create_key
 from app.db import tables
 from app.db.access.businesses import create as create_business
+from app.db.core.isolation import of_business
 from app.refunds.slices.run import run_slice
 
 MINOR_UNITS = {"JPY": 0, "KWD": 3}
@@ -220,8 +221,9 @@ def caller(app, key) -> httpx.AsyncClient:
 
 async def open_business(db, id_: str, timezone: str, currency: str) -> str:
     """Create a business; gives a key that may do everything."""
-    async with db.write() as conn:
-        await create_business(conn, id_, name=id_.title(), timezone=timezone, currency=currency)
+    with of_business(id_):
+        async with db.write() as conn:
+            await create_business(conn, id_, name=id_.title(), timezone=timezone, currency=currency)
     return await create_key(db, id_, "front desk", list(Scope))
 
 

@@ -14,6 +14,7 @@ from app.auth.belief import doubt
 from app.auth.callers import Caller
 from app.db.access import administration, businesses
 from app.db.core.engine import Database
+from app.db.core.isolation import of_business
 from app.domain.nouns.administration import COMMAND, Action, Actor, Deed, Facts, change_of
 from app.domain.nouns.businesses import NewBusiness, RegisteredBusiness
 
@@ -27,11 +28,12 @@ async def create(db: Database, new: NewBusiness, *, by: Actor = COMMAND) -> Regi
     Raises:
         Problem: 409 `business-exists`.
     """
-    async with db.write() as conn:
-        await businesses.create(conn, new.id, new.name, new.timezone, new.currency)
-        made = await businesses.registered(conn, new.id)
-        deed = Deed(Action.BUSINESS_CREATED, new.id, new.id, after=_facts(made))
-        await administration.record(conn, by, deed)
+    with of_business(new.id):
+        async with db.write() as conn:
+            await businesses.create(conn, new.id, new.name, new.timezone, new.currency)
+            made = await businesses.registered(conn, new.id)
+            deed = Deed(Action.BUSINESS_CREATED, new.id, new.id, after=_facts(made))
+            await administration.record(conn, by, deed)
     log.info("business.created", business_id=new.id)
     return made
 
@@ -42,15 +44,16 @@ async def get(db: Database, business_id: str) -> RegisteredBusiness:
     Raises:
         NotFound: there is none of this id.
     """
-    async with db.read() as conn:
-        return await businesses.registered(conn, business_id)
+    with of_business(business_id):
+        async with db.read() as conn:
+            return await businesses.registered(conn, business_id)
 
 
 async def page(
     db: Database, *, after: str | None = None, limit: int | None = None
 ) -> list[RegisteredBusiness]:
     """Businesses in the order of their ids, from the one after `after`; `limit` of None: all."""
-    async with db.read() as conn:
+    async with db.read(across=True) as conn:
         return await businesses.page(conn, after=after, limit=limit)
 
 
@@ -67,15 +70,16 @@ async def change(
         NotFound: there is none of this id.
     """
     facts = {name: value for name, value in changes.items() if name != _SUSPENSION}
-    async with db.write() as conn:
-        before = await businesses.registered(conn, business_id, lock=True)
-        if facts:
-            await businesses.update(conn, business_id, facts)
-        if _SUSPENSION in changes:
-            await businesses.suspend(conn, business_id, changes[_SUSPENSION])
-        changed = await businesses.registered(conn, business_id)
-        for deed in _deeds(before, changed):
-            await administration.record(conn, by, deed)
+    with of_business(business_id):
+        async with db.write() as conn:
+            before = await businesses.registered(conn, business_id, lock=True)
+            if facts:
+                await businesses.update(conn, business_id, facts)
+            if _SUSPENSION in changes:
+                await businesses.suspend(conn, business_id, changes[_SUSPENSION])
+            changed = await businesses.registered(conn, business_id)
+            for deed in _deeds(before, changed):
+                await administration.record(conn, by, deed)
     doubt(db, lambda one: isinstance(one, Caller) and one.business_id == business_id)
     log.info("business.changed", business_id=business_id, members=sorted(changes))
     return changed

@@ -9,5 +9,5 @@ async def newest(
     db: Database, business_id: str | None, *, before: str | None, limit: int
 ) -> list[RecordedDeed]:
     """The newest first, from the one after `before` (an id); of one business, or all (None)."""
-    async with db.read() as conn:
+    async with db.read(across=business_id is None) as conn:
         return await administration.newest(conn, business_id, before=before, limit=limit)

@@ -39,7 +39,7 @@ async def create(
 ) -> str:
     """A new key, committed; the only time that its secret is seen. None: it never expires."""
     text = new_key_text(KeyBegins.OF_PLATFORM)
-    async with db.write() as conn:
+    async with db.write(across=True) as conn:
         await platform_keys.insert(
             conn,
             id=str(uuid7()),
@@ -63,7 +63,7 @@ async def oldest(db: Database) -> Sequence[PlatformKeyRow]:
 
 async def revoke(db: Database, prefix: str, *, by: Actor = COMMAND) -> bool:
     """Put a key out of force, as `revoke_key` does; False when none in force has this prefix."""
-    async with db.write() as conn:
+    async with db.write(across=True) as conn:
         revoked = await platform_keys.revoke(conn, prefix)
         if revoked:
             await administration.record(conn, by, Deed(Action.PLATFORM_KEY_REVOKED, None, prefix))

@@ -8,6 +8,7 @@ import structlog
 
 from app.cancellation.choices.links import WhoseChoice
 from app.cancellation.choices.offer import ClientOffer, offer_of
+from app.cancellation.of_job import of_job
 from app.db.core.dialect import now
 from app.db.core.engine import Database
 from app.db.jobs import jobs
@@ -31,7 +32,7 @@ async def choose(db: Database, queue: Queue, whose: WhoseChoice, form: RefundFor
         Problem: 409 `already-chosen`, `choice-over` or `choice-not-open`.
     """
     job_id, client_id = whose
-    async with db.write(Step.CHOOSE) as conn:
+    async with of_job(db, job_id), db.write(Step.CHOOSE) as conn:
         job = await jobs.lock_any(conn, job_id)
         offer = await offer_of(conn, job, client_id, lock=True)
         assert job is not None  # of which there is an offer

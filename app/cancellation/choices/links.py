@@ -7,6 +7,7 @@ own, so that none can be guessed or made from another.
 import uuid
 from typing import Final, NamedTuple
 
+from app.cancellation.of_job import of_job
 from app.db.core.engine import Database
 from app.db.messages import own_lines
 from app.encryption import SecretBox
@@ -42,6 +43,6 @@ async def require_in_force(db: Database, whose: WhoseChoice, *, what: str) -> No
     Raises:
         NotFound: its client was erased, and with them `what` it led to.
     """
-    async with db.read() as conn:
+    async with of_job(db, whose.job_id), db.read() as conn:
         if await own_lines.is_erased(conn, *whose):
             raise NotFound(what)

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.cancellation.choices.links import WhoseChoice
 from app.cancellation.expand import choose_until
+from app.cancellation.of_job import of_job
 from app.db.core.dialect import clock
 from app.db.core.engine import Database
 from app.db.jobs import jobs
@@ -65,7 +66,7 @@ async def read(db: Database, whose: WhoseChoice) -> ClientOffer:
     Raises:
         NotFound: there is nothing to choose, or the cancellation was withdrawn.
     """
-    async with db.snapshot() as conn:
+    async with of_job(db, whose.job_id), db.snapshot() as conn:
         job = await jobs.of_id(conn, whose.job_id)
         return await offer_of(conn, job, whose.client_id)
 

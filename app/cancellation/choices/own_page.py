@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from app.cancellation.choices.links import WhoseChoice
 from app.cancellation.choices.offer import offer_of
+from app.cancellation.of_job import of_job
 from app.db.core.engine import Database
 from app.db.jobs import jobs
 from app.db.messages import own_lines
@@ -49,7 +50,7 @@ async def read(db: Database, whose: WhoseChoice) -> OwnPage:
     Raises:
         NotFound: nothing of theirs was cancelled, or it was taken back.
     """
-    async with db.snapshot() as conn:
+    async with of_job(db, whose.job_id), db.snapshot() as conn:
         job = await jobs.of_id(conn, whose.job_id)
         if job is None or job.status in _NOTHING_CANCELLED:
             raise NotFound("page")

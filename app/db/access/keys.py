@@ -41,6 +41,7 @@ class Held:
 
 
 _OLD: Final = old_key_secrets.c
+_WHOSE: Final = sa.select(api_keys.c.business_id).where(api_keys.c.prefix == sa.bindparam("shown"))
 _HELD: Final = (
     sa.select(
         api_keys.c.business_id,
@@ -197,6 +198,12 @@ async def replace_secret(
             )
         )
     await update(conn, key_id, secret_hash=secret_hash)
+
+
+async def business_of(conn: Connection, prefix: str) -> str | None:
+    """Whose key has this prefix; None: nobody's."""
+    rows = await fetch(conn, _WHOSE, {"shown": prefix})
+    return str(rows[0]["business_id"]) if rows else None
 
 
 async def count_old_secrets(conn: AsyncConnection, key_id: str) -> int:

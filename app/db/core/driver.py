@@ -65,12 +65,13 @@ async def single(engine: AsyncEngine) -> AsyncIterator[Single]:
 
 @asynccontextmanager
 async def transaction(
-    engine: AsyncEngine, *, snapshot: bool = False
+    engine: AsyncEngine, *, snapshot: bool = False, also: str = ""
 ) -> AsyncIterator[AsyncConnection]:
     """A transaction on PostgreSQL, for statements of both: BEGIN and COMMIT are the driver's.
 
-    In a `snapshot` every statement sees the same moment. Unless it has surely ended, the connection
-    is closed with it; so is one whose driver has lost its place.
+    In a `snapshot` every statement sees the same moment. `also` is said with BEGIN, in the same
+    turn: one of its own would cost a third of a short transaction. Unless it has surely ended, the
+    connection is closed with it; so is one whose driver has lost its place.
 
     Raises:
         sqlalchemy.exc.SQLAlchemyError, OSError: as from `engine.begin()`.
@@ -84,9 +85,9 @@ async def transaction(
     conn = AsyncConnection(engine, begun)
     driver: Any = pooled.driver_connection
     ended = False
-    isolation = " ISOLATION LEVEL REPEATABLE READ" if snapshot else ""
+    begin = "BEGIN ISOLATION LEVEL REPEATABLE READ" if snapshot else "BEGIN"
     try:
-        await _translate_errors(driver, driver.execute(f"BEGIN{isolation}; {_OF_TRANSACTION}"))
+        await _translate_errors(driver, driver.execute(f"{begin}; {_OF_TRANSACTION}; {also}"))
         yield conn
         await _translate_errors(driver, driver.execute("COMMIT"))
         ended = True

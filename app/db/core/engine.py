@@ -1,8 +1,9 @@
 """The database handle: connections are had from it alone, a block for each transaction.
 
-Most use `read()` or `write()`; the other blocks read, each in its own way. SQLite runs in WAL mode
-with `BEGIN IMMEDIATE` for writers (the default mode loses updates silently) behind an in-process
-lock (`fair_lock`), so that writers take turns instead of polling the file lock.
+Most use `read()` or `write()`; the other blocks read, each in its own way. Each is of the task's
+business (`isolation`); `across` says that it looks for rows of any, and wants a reason. SQLite runs
+in WAL mode with `BEGIN IMMEDIATE` for writers (the default mode loses updates silently) behind an
+in-process lock (`fair_lock`), so that writers take turns instead of polling the file lock.
 """
 
 import asyncio
@@ -16,7 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.config.settings import Settings
-from app.db.core import changes, driver
+from app.db.core import changes, driver, isolation
 from app.db.core.fair_lock import FairLock
 from app.db.core.outage import is_read_only
 from app.db.core.pools import postgresql_engine, sqlite_engine
@@ -36,11 +37,21 @@ class Connections:
 class Database:
     """A pool of connections to one database."""
 
-    def __init__(self, url: str, *, pool_size: int = 10, prepared_statements: bool = True) -> None:
-        """Without `prepared_statements` every read is a transaction.
+    def __init__(
+        self,
+        url: str,
+        *,
+        pool_size: int = 10,
+        prepared_statements: bool = True,
+        isolated: bool = False,
+    ) -> None:
+        """Without `prepared_statements`, or where `isolated`, every read is a transaction.
 
-        A pooler may give each of a transaction's ends to another session, but never its middle.
+        A pooler may give each of a transaction's ends to another session, but never its middle; and
+        whose rows it may see is said for a transaction alone.
         """
+        assert not isolated or url.startswith("postgresql")
+        self.is_isolated = isolated
         self.url = sa.make_url(url)
         self.is_postgresql = self.url.get_backend_name() == "postgresql"
         self.engine: AsyncEngine = (
@@ -56,7 +67,7 @@ class Database:
         # Called after each transaction that changes what they wait for.
         self.listeners = changes.Listeners()
         self._distrusted_until = float("-inf")
-        self._has_singles = self.is_postgresql and prepared_statements
+        self._has_singles = self.is_postgresql and prepared_statements and not isolated
         self._autocommit = self.engine.execution_options(
             **({"isolation_level": "AUTOCOMMIT"} if self._has_singles else {})
         )
@@ -67,31 +78,32 @@ class Database:
         )
 
     @asynccontextmanager
-    async def read(self) -> AsyncIterator[AsyncConnection]:
+    async def read(self, *, across: bool = False) -> AsyncIterator[AsyncConnection]:
         """A transaction that only reads."""
-        async with self._reading() as connection:
+        async with self._reading(across=across) as connection:
             yield connection
 
     @asynccontextmanager
-    async def autocommit(self) -> AsyncIterator[AsyncConnection]:
+    async def autocommit(self, *, across: bool = False) -> AsyncIterator[AsyncConnection]:
         """For a single statement that reads: on PostgreSQL without a transaction.
 
         A transaction would cost two turns more.
         """
-        async with self._autocommit.connect() if self._has_singles else self.read() as connection:
+        alone = self._autocommit.connect() if self._has_singles else self.read(across=across)
+        async with alone as connection:
             yield connection
 
-    def single(self) -> AbstractAsyncContextManager[driver.Connection]:
+    def single(self, *, across: bool = False) -> AbstractAsyncContextManager[driver.Connection]:
         """For single statements by `driver.fetch`: the cheapest way to read a few rows.
 
         Each statement is of its own moment.
         """
-        return driver.single(self.engine) if self._has_singles else self.read()
+        return driver.single(self.engine) if self._has_singles else self.read(across=across)
 
     @asynccontextmanager
-    async def snapshot(self) -> AsyncIterator[AsyncConnection]:
+    async def snapshot(self, *, across: bool = False) -> AsyncIterator[AsyncConnection]:
         """A reading transaction in which every statement sees the same moment."""
-        async with self._reading(snapshot=True) as connection:
+        async with self._reading(snapshot=True, across=across) as connection:
             yield connection
 
     @asynccontextmanager
@@ -104,7 +116,9 @@ class Database:
             yield connection
 
     @asynccontextmanager
-    async def write(self, step: Step | None = None) -> AsyncIterator[AsyncConnection]:
+    async def write(
+        self, step: Step | None = None, *, across: bool = False
+    ) -> AsyncIterator[AsyncConnection]:
         """A short transaction: committed when the block ends, rolled back when it raises.
 
         `step` names it to `fault_points`.
@@ -112,7 +126,7 @@ class Database:
         async with self._writer:
             try:
                 with changes.notifying(self.listeners):
-                    async with self._transaction() as connection:
+                    async with self._transaction(across=across) as connection:
                         yield connection
                         if step is not None:
                             reached(f"{step}.before_commit")
@@ -130,13 +144,20 @@ class Database:
             async with connection.begin():
                 yield connection
 
-    def _reading(self, *, snapshot: bool = False) -> AbstractAsyncContextManager[AsyncConnection]:
+    def _reading(
+        self, *, across: bool, snapshot: bool = False
+    ) -> AbstractAsyncContextManager[AsyncConnection]:
         if self.is_postgresql:
-            return driver.transaction(self.engine, snapshot=snapshot)
+            return driver.transaction(self.engine, snapshot=snapshot, also=self._whose(across))
         return self.engine.connect()  # where every transaction is a snapshot
 
-    def _transaction(self) -> AbstractAsyncContextManager[AsyncConnection]:
-        return driver.transaction(self.engine) if self.is_postgresql else self._on_sqlite()
+    def _transaction(self, *, across: bool) -> AbstractAsyncContextManager[AsyncConnection]:
+        if self.is_postgresql:
+            return driver.transaction(self.engine, also=self._whose(across))
+        return self._on_sqlite()
+
+    def _whose(self, across: bool) -> str:
+        return isolation.as_said(across=across) if self.is_isolated else ""
 
     async def is_writable(self) -> bool:
         """Whether a new transaction could write.
@@ -178,4 +199,5 @@ def database_of(settings: Settings) -> Database:
         settings.database_url,
         pool_size=settings.database_pool,
         prepared_statements=settings.database_prepared_statements,
+        isolated=settings.database_isolation,
     )

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 _YOUNG_ROWS: Final = 20_000
 _MANY_SESSIONS: Final = 1_000
 _OF_SCHEDULE: Final = ("sessions", "clients", "bookings", "payment_lines")
+_FOUND: Final = "SELECT relname, pg_has_role(relowner, 'USAGE') FROM pg_class"
 _OF_JOBS: Final = ("jobs", "job_sessions", "refunds")
 
 
@@ -31,8 +32,8 @@ async def count_job_sessions(conn: AsyncConnection, count: int) -> None:
 
     Many of one job, of which nothing is known yet, change all plans.
     """
-    if conn.dialect.name == "postgresql" and count >= _MANY_SESSIONS:
-        await conn.execute(sa.text("ANALYZE job_sessions"))
+    if count >= _MANY_SESSIONS:
+        await _count(conn, ("job_sessions",), rows=None)
 
 
 async def count_young_job_sessions(conn: AsyncConnection) -> None:
@@ -40,11 +41,18 @@ async def count_young_job_sessions(conn: AsyncConnection) -> None:
     await _count(conn, ("job_sessions",))
 
 
-async def _count(conn: AsyncConnection, tables: tuple[str, ...]) -> None:
+async def _count(
+    conn: AsyncConnection, tables: tuple[str, ...], *, rows: int | None = _YOUNG_ROWS
+) -> None:
+    """Count those that have fewer `rows`; None: all."""
     if conn.dialect.name != "postgresql":
         return
     listed = ", ".join(f"'{table}'::regclass" for table in tables)
-    young = f"SELECT relname FROM pg_class WHERE oid IN ({listed}) AND reltuples < {_YOUNG_ROWS}"  # noqa: S608 - our words
-    names = (await conn.execute(sa.text(young))).scalars().all()
-    if names:
-        await conn.execute(sa.text(f"ANALYZE {', '.join(names)}"))
+    fewer = "" if rows is None else f" AND reltuples < {rows}"
+    young = f"{_FOUND} WHERE oid IN ({listed}){fewer}"
+    found = (await conn.execute(sa.text(young))).all()
+    if own := [name for name, is_own in found if is_own]:
+        await conn.execute(sa.text(f"ANALYZE {', '.join(own)}"))
+    for name, is_own in found:
+        if not is_own:  # it is asked of who owns it (`db.isolate`)
+            await conn.execute(sa.text("SELECT count_table(:name)"), {"name": name})

@@ -9,7 +9,8 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.core import changes
-from app.db.core.dialect import clock, is_one_of, later, now
+from app.db.core.dialect import Id, clock, is_one_of, later, now
+from app.db.core.driver import Connection, fetch
 from app.db.jobs.job import COLUMNS, Job, job_of
 from app.db.tables import job_sessions, jobs, sessions
 from app.domain.statuses import IN_PROCESS, JobStatus, SessionStatus
@@ -54,6 +55,15 @@ async def existing(
 async def lock_any(conn: AsyncConnection, job_id: str) -> Job | None:
     """The job by id alone, locked: for workers, who serve every business."""
     return await _one(conn, _JOB.where(jobs.c.id == job_id).with_for_update())
+
+
+_WHOSE: Final = sa.select(jobs.c.business_id).where(jobs.c.id == sa.bindparam("of_job", type_=Id))
+
+
+async def business_of(conn: Connection, job_id: str) -> str | None:
+    """Of which business a job is; None: there is no such job."""
+    rows = await fetch(conn, _WHOSE, {"of_job": job_id})
+    return str(rows[0]["business_id"]) if rows else None
 
 
 async def of_id(conn: AsyncConnection, job_id: str) -> Job | None:

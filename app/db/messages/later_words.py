@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.core.dialect import in_list
+from app.db.core.driver import Connection, fetch
 from app.db.messages.contacts import suppress
 from app.db.tables.messages import MAX_DETAIL, messages
 from app.domain.nouns.messages import LaterSaid
@@ -20,6 +21,17 @@ from app.domain.statuses import MessageStatus, SuppressedBecause
 _M: Final = messages.c
 _CAME_BACK: Final = "bounced"
 _MAX_KEPT: Final = 5  # a relay, a mailbox and its reader say one each
+
+
+_WHOSE: Final = sa.select(_M.business_id).where(
+    _M.id == sa.bindparam("of_message", type_=_M.id.type)
+)
+
+
+async def business_of(conn: Connection, message_id: str) -> str | None:
+    """Of which business a message is; None: there is no such message."""
+    rows = await fetch(conn, _WHOSE, {"of_message": message_id})
+    return str(rows[0]["business_id"]) if rows else None
 
 
 async def apply(conn: AsyncConnection, message_id: str, said: LaterSaid) -> bool:

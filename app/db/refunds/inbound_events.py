@@ -6,7 +6,7 @@ a lease or of a quiet time: these keep a refund from being sent while an earlier
 land.
 """
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -45,15 +45,24 @@ async def record_once(conn: AsyncConnection, source: str, event_id: str) -> bool
     return True
 
 
-async def job_of(conn: AsyncConnection, refund_id: str, method: str) -> str | None:
-    """The job of a refund at this upstream; None: there is none.
+class MeantRefund(NamedTuple):
+    """A refund that its upstream has spoken of, and whose it is."""
+
+    refund_id: str
+    job_id: str
+    business_id: str
+
+
+async def meant(conn: AsyncConnection, refund_id: str, method: str) -> MeantRefund | None:
+    """A refund at this upstream; None: there is none.
 
     It is looked for in every business, and without a lock.
     """
-    query = sa.select(refunds.c.job_id).where(
+    query = sa.select(*(refunds.c[name] for name in ("id", "job_id", "business_id"))).where(
         refunds.c.id == refund_id, refunds.c.upstream == method
     )
-    return (await conn.execute(query)).scalar_one_or_none()
+    row = (await conn.execute(query)).one_or_none()
+    return None if row is None else MeantRefund._make(row)
 
 
 async def refund_of_stripes(

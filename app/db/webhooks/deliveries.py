@@ -6,7 +6,7 @@ worker had is due again.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -36,6 +36,14 @@ class ClaimedDelivery:
     payload: str
 
 
+class DueEndpoint(NamedTuple):
+    """One that something is due for, and whether its last attempt failed."""
+
+    endpoint_id: str
+    business_id: str
+    is_failing: bool
+
+
 _ENDPOINTS_WITH_DUE: Final = keys_with_due(_DELIVERY.endpoint_id, _DELIVERY.due_at)
 _FIRST_DUE_AT: Final = (
     sa.select(_DELIVERY.due_at)
@@ -47,7 +55,9 @@ _FIRST_DUE_AT: Final = (
 )
 _DUE_ENDPOINTS: Final = (
     sa.select(
-        webhook_endpoints.c.id, webhook_endpoints.c.failing_since.is_not(None).label("is_failing")
+        webhook_endpoints.c.id,
+        webhook_endpoints.c.business_id,
+        webhook_endpoints.c.failing_since.is_not(None).label("is_failing"),
     )
     .join(_ENDPOINTS_WITH_DUE, _ENDPOINTS_WITH_DUE.c.key == webhook_endpoints.c.id)
     .where(now() >= _FIRST_DUE_AT)
@@ -55,12 +65,10 @@ _DUE_ENDPOINTS: Final = (
 )
 
 
-async def due_endpoints(conn: AsyncConnection) -> list[tuple[str, bool]]:
-    """Ids of endpoints for which something is due, the longest first.
-
-    With each, whether its last attempt failed.
-    """
-    return [(row.id, bool(row.is_failing)) for row in await conn.execute(_DUE_ENDPOINTS)]
+async def due_endpoints(conn: AsyncConnection) -> list[DueEndpoint]:
+    """Endpoints for which something is due, the longest first."""
+    rows = await conn.execute(_DUE_ENDPOINTS)
+    return [DueEndpoint(row.id, row.business_id, bool(row.is_failing)) for row in rows]
 
 
 async def count_due(conn: AsyncConnection) -> Backlog:

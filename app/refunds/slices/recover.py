@@ -19,7 +19,7 @@ async def due_jobs(runtime: Runtime, *, limit: int, skip: Collection[str] = ()) 
 
     No other sweep is given them for one sweep's time.
     """
-    async with runtime.db.write(Step.SWEEP) as conn:
+    async with runtime.db.write(Step.SWEEP, across=True) as conn:
         return await jobs.claim_due(
             conn, limit=limit, grace_seconds=runtime.settings.sweep_seconds, skip=tuple(skip)
         )
@@ -27,5 +27,5 @@ async def due_jobs(runtime: Runtime, *, limit: int, skip: Collection[str] = ()) 
 
 async def due_in(runtime: Runtime) -> float | None:
     """Seconds until a job is due (0 or less: one is); None: none is open."""
-    async with runtime.db.read() as conn:
+    async with runtime.db.read(across=True) as conn:
         return await jobs.next_due_in(conn)

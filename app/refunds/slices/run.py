@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.cancellation import approve
 from app.cancellation.expand import expand_chunk
+from app.cancellation.of_job import of_job
 from app.db.core import statistics
 from app.db.core.dialect import now
 from app.db.core.fair_lock import current_writer
@@ -47,6 +48,13 @@ async def run_slice(
         Seconds until it should be run again (0 or less: at once), or None when it has ended or
         another slice goes on.
     """
+    async with of_job(runtime.db, job_id):
+        return await _run_slice(runtime, job_id, seconds=seconds, extra_slice=extra_slice)
+
+
+async def _run_slice(
+    runtime: Runtime, job_id: str, *, seconds: float, extra_slice: bool
+) -> float | None:
     begun = await _begin(runtime, job_id)
     if begun is None:
         return await settle_job(runtime, job_id)

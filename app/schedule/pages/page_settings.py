@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from app.db.access import administration, businesses
+from app.db.core import isolation
 from app.db.core.engine import Database
 from app.db.schedule import public_pages
 from app.domain.nouns.administration import Action, Actor, Facts, change_of
@@ -16,18 +17,20 @@ from app.errors import NotFound, Suspended
 
 async def of_business(db: Database, business_id: str) -> PageSettings:
     """The business's own; where it has said nothing, the service's."""
-    async with db.single() as conn:
-        return await public_pages.settings(conn, business_id)
+    with isolation.of_business(business_id):
+        async with db.single() as conn:
+            return await public_pages.settings(conn, business_id)
 
 
 async def origins(db: Database, business_id: str) -> tuple[str, ...]:
     """The sites that may show the business's schedule; none where it is not in service."""
-    async with db.single() as conn:
-        try:
-            await businesses.in_service(conn, business_id)
-        except (NotFound, Suspended):
-            return ()
-        return (await public_pages.settings(conn, business_id)).origins
+    with isolation.of_business(business_id):
+        async with db.single() as conn:
+            try:
+                await businesses.in_service(conn, business_id)
+            except (NotFound, Suspended):
+                return ()
+            return (await public_pages.settings(conn, business_id)).origins
 
 
 async def logo(db: Database, business_id: str, tag: str) -> KeptLogo:
@@ -37,9 +40,10 @@ async def logo(db: Database, business_id: str, tag: str) -> KeptLogo:
         NotFound: there is no such business, or that is not its logo now.
         Suspended: it is out of service.
     """
-    async with db.single() as conn:
-        await businesses.in_service(conn, business_id)
-        kept = await public_pages.logo(conn, business_id)
+    with isolation.of_business(business_id):
+        async with db.single() as conn:
+            await businesses.in_service(conn, business_id)
+            kept = await public_pages.logo(conn, business_id)
     if kept is None or kept.tag != tag:
         raise NotFound("logo")
     return kept
