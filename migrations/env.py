@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from app.config.environment import settings_or_exit
 from app.db.core.pools import UNNAMED_STATEMENTS
+from app.db.isolate import is_isolated, isolate_anew, let_the_owner_in
 from app.db.tables.administration import administration
 from app.db.tables.messages import messages
 from app.db.tables.pages import public_pages
@@ -41,8 +42,13 @@ def _migrate(connection: sa.Connection) -> None:
     context.configure(
         connection=connection, target_metadata=metadata, render_as_batch=not postgresql
     )
+    isolated = is_isolated(connection)
     with context.begin_transaction():
+        if isolated and context.get_context().get_current_revision() != context.get_head_revision():
+            let_the_owner_in(connection)
         context.run_migrations()
+        if isolated:
+            isolate_anew(connection)
     connection.commit()
 
 

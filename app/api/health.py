@@ -31,6 +31,9 @@ class Readiness(Answer):
     status: Literal["ready", "degraded", "unready"]
     database: DatabaseState
     redis: RedisState
+    isolated: bool = Field(
+        description="PostgreSQL keeps businesses apart, whatever a statement has forgotten."
+    )
     test_mode: bool = Field(
         description="The sandbox answers instead of payment and credit services: no money moves."
     )
@@ -58,11 +61,19 @@ async def readyz(service: Service, response: Response) -> Readiness:
     if database is not DatabaseState.OK:
         response.status_code = status.HTTP_503_SERVICE_UNAVAILABLE
         return Readiness(
-            status="unready", database=database, redis=redis, test_mode=service.settings.test_mode
+            status="unready",
+            database=database,
+            redis=redis,
+            isolated=False,
+            test_mode=service.settings.test_mode,
         )
     overall: Literal["ready", "degraded"] = (
         "degraded" if redis is RedisState.UNREACHABLE else "ready"
     )
     return Readiness(
-        status=overall, database=database, redis=redis, test_mode=service.settings.test_mode
+        status=overall,
+        database=database,
+        redis=redis,
+        isolated=service.db.is_isolated,
+        test_mode=service.settings.test_mode,
     )

@@ -4,9 +4,9 @@ No decision about a booking or a refund is made here.
 
 `terminal` is how commands speak, `records` brings the schema up to date and checks the books,
 `businesses` looks after businesses, `clients` after what is held of a client, `keys` says who may
-call, `accounts` whose accounts are asked, `messages` hears what comes back, `secrets` changes the
-key that secrets are kept with, `evidence` checks audits, `configuration` says what is set,
-`servers` runs the processes, and `demo` runs all at once.
+call, `databases` has businesses kept apart, `accounts` whose accounts are asked, `messages` hears
+what comes back, `secrets` changes the key that secrets are kept with, `evidence` checks audits,
+`configuration` says what is set, `servers` runs the processes, and `demo` runs all at once.
 """
 
 from importlib.metadata import version as installed_version
@@ -19,6 +19,7 @@ from app.cli import (
     businesses,
     clients,
     configuration,
+    databases,
     demo,
     evidence,
     imports,
@@ -44,6 +45,7 @@ cli = typer.Typer(
     rich_markup_mode=None,
 )
 business = typer.Typer(help="Businesses (tenants).", no_args_is_help=True)
+of_database = typer.Typer(help="The database itself.", no_args_is_help=True)
 of_clients = typer.Typer(help="What is held of a client.", no_args_is_help=True)
 keys = typer.Typer(help="API keys.", no_args_is_help=True)
 mail = typer.Typer(help="Messages to clients and staff.", no_args_is_help=True)
@@ -83,6 +85,7 @@ cli.command("check-audit")(evidence.check_audit)
 cli.command("reencrypt")(secrets.reencrypt)
 cli.command("reseal", hidden=True)(secrets.reencrypt)  # its first name, in people's scripts
 cli.add_typer(business, name="business")
+cli.add_typer(of_database, name="database")
 cli.add_typer(of_clients, name="clients")
 cli.add_typer(keys, name="keys")
 cli.add_typer(mail, name="messages")
@@ -93,6 +96,8 @@ business.command("set")(businesses.set_business)
 business.command("limits")(businesses.limits)
 business.command("stripe")(accounts.stripe)
 business.command("upstream")(accounts.upstream)
+of_database.command("isolate")(databases.isolate_database)
+of_database.command("show")(databases.show_database)
 of_clients.command("export")(clients.export_client)
 of_clients.command("erase")(clients.erase_client)
 keys.command("create")(key_commands.create_key)

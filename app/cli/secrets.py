@@ -3,12 +3,16 @@
 The others may be taken away then.
 """
 
+from itertools import product
+
 import sqlalchemy as sa
 
+from app.auth.platform.businesses import page as businesses_of
 from app.cli.terminal import CommandError, configured, opened, run, say
 from app.config.settings import Settings
 from app.db.access import encrypted
 from app.db.core.engine import Database
+from app.db.core.isolation import of_business
 from app.db.tables import businesses
 from app.encryption import SecretBox, Undecryptable
 
@@ -37,8 +41,11 @@ async def _reencrypt(config: Settings) -> tuple[int, list[str]]:
         raise CommandError("BULK_CANCEL_SECRETS_KEY is not set: there is nothing to encrypt with.")
     count, unreadable = 0, []
     async with opened(config) as db:
-        for table, column in encrypted.places():
-            done, not_done = await _column(db, secret_box, table, column)
+        # Where none is seen but of one business at a time, of one after the other.
+        ids = [one.id for one in await businesses_of(db)] if db.is_isolated else [""]
+        for business_id, (table, column) in product(ids, encrypted.places()):
+            with of_business(business_id):
+                done, not_done = await _column(db, secret_box, table, column)
             count += done
             unreadable += not_done
     return count, unreadable

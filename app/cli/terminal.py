@@ -18,7 +18,9 @@ from app.config.environment import settings
 from app.config.settings import Settings, WrongSettings
 from app.db.access import businesses
 from app.db.core.engine import Database, database_of
+from app.db.core.isolation import stay_in
 from app.db.core.outage import DATABASE_ERRORS, is_outage, is_unusable
+from app.db.isolated import isolation_of
 from app.db.schema import OthersMigrate, TooNew, WrongEncoding, found_in, require_utf8
 from app.errors import NotFound
 from app.telemetry import configure_logging
@@ -69,11 +71,13 @@ async def _last_words(main: Coroutine[Any, Any, T]) -> T:
 
 
 @asynccontextmanager
-async def opened(config: Settings) -> AsyncIterator[Database]:
+async def opened(config: Settings, *, as_it_is: bool = False) -> AsyncIterator[Database]:
     """The settings' database, seen to have a schema that this build can run on.
 
+    Its role is seen to be held to one business or not, as the settings say; not with `as_it_is`.
+
     Raises:
-        Trouble: it hasn't.
+        CommandError: it hasn't, or is not.
     """
     _refuse_absent_file(config.database_url)
     db = database_of(config)
@@ -82,6 +86,10 @@ async def opened(config: Settings) -> AsyncIterator[Database]:
         found = await found_in(db)
         if not found.is_compatible:
             raise CommandError(found.sentence)
+        if not as_it_is:
+            isolation = await isolation_of(db)
+            if not isolation.fits(wanted=db.is_isolated):
+                raise CommandError(isolation.sentence(wanted=db.is_isolated))
         yield db
     finally:
         await db.close()
@@ -103,12 +111,13 @@ def _refuse_absent_file(database_url: str) -> None:
 
 
 async def known_business(db: Database, business_id: str) -> None:
-    """Makes sure that there is such a business.
+    """Makes sure that there is such a business; the command works for it from now on.
 
     Raises:
         Trouble: there is none.
     """
     try:
+        stay_in(business_id)
         async with db.read() as conn:
             await businesses.get(conn, business_id)
     except NotFound as error:

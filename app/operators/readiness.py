@@ -8,6 +8,7 @@ import structlog
 
 from app.db.core.engine import Database
 from app.db.core.outage import DATABASE_ERRORS, is_outage
+from app.db.isolated import isolation_of
 from app.db.schema import Fit, found_in
 from app.queue import ArqQueue, Queue
 
@@ -24,6 +25,8 @@ class DatabaseState(StrEnum):
     NOT_MIGRATED = "not_migrated"
     TOO_NEW = "too_new"  # its schema needs a newer build
     READ_ONLY = "read_only"  # a standby, or made so
+    NOT_ISOLATED = "not_isolated"  # its role sees all businesses, and is not to
+    ISOLATED = "isolated"  # it sees one at a time, and this process says none
 
 
 class RedisState(StrEnum):
@@ -40,6 +43,7 @@ async def database_state(db: Database) -> DatabaseState:
         async with asyncio.timeout(_PATIENCE_SECONDS):
             found = await found_in(db)
             writable = await db.is_writable()
+            isolation = await isolation_of(db) if found.is_compatible else None
     except DATABASE_ERRORS as error:
         if not is_outage(error):
             raise
@@ -48,8 +52,11 @@ async def database_state(db: Database) -> DatabaseState:
     if not writable:
         log.warning("database.read_only")
         return DatabaseState.READ_ONLY
-    if found.is_compatible:
-        return DatabaseState.OK
+    if isolation is not None:
+        if isolation.fits(wanted=db.is_isolated):
+            return DatabaseState.OK
+        log.warning("database.isolation_unfit", because=isolation.sentence(wanted=db.is_isolated))
+        return DatabaseState.NOT_ISOLATED if db.is_isolated else DatabaseState.ISOLATED
     log.warning("database.schema_unfit", because=found.sentence)
     return DatabaseState.TOO_NEW if found.fit is Fit.TOO_NEW else DatabaseState.NOT_MIGRATED
 

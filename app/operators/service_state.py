@@ -37,7 +37,7 @@ class ServiceState:
 
 async def service_state(db: Database) -> ServiceState:
     """As it stands now."""
-    async with db.read() as conn:
+    async with db.read(across=True) as conn:
         check = await last_check.last(conn)
         return ServiceState(
             check.checked_at,

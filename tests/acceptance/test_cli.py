@@ -31,6 +31,8 @@ COMMANDS = [
     ["business", "limits"],
     ["business", "stripe"],
     ["business", "upstream"],
+    ["database", "isolate"],
+    ["database", "show"],
     ["keys", "create"],
     ["keys", "list"],
     ["keys", "rotate"],

@@ -364,7 +364,7 @@ async def test_without_its_database_a_keyed_call_is_told_to_come_again(url):
 async def test_ready_means_that_the_database_answers_with_this_builds_schema(api, db):
     ready = await api.get("/readyz")
     tzdata = {"release": RULES.release, "source": RULES.source}
-    state = {"database": "ok", "redis": "not_configured", "test_mode": False}
+    state = {"database": "ok", "redis": "not_configured", "isolated": False, "test_mode": False}
     assert ready.json() == {"status": "ready", **state, "tzdata": tzdata}
     async with db.write() as conn:
         await conn.exec_driver_sql("DELETE FROM alembic_version")
