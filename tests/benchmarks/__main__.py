@@ -20,6 +20,7 @@ from app.telemetry import configure_logging
 # In the order of the table; each is a module with an `async def measure(bench) -> list[Figure]`.
 NAMES: Final = (
     "refunds",
+    "isolation",
     "terms",
     "workers",
     "pacing",

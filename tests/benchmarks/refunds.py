@@ -18,6 +18,7 @@ from benchmarks import bench as places
 from benchmarks import schedule
 from benchmarks.bench import Bench, Kind, Server
 from benchmarks.figures import AT_LEAST, AT_MOST, Figure, Goal, in_turns
+from worlds.isolated import isolated
 
 from app.cancellation import accept
 from app.cancellation.request import Request
@@ -31,7 +32,7 @@ from app.queue import Queue, open_queue
 CONCURRENCY: Final = 64
 LATENCY_SECONDS: Final = 0.02
 BOOKINGS_PER_SESSION: Final = 20
-_WARM: Final = 200
+WARM: Final = 200
 _PATIENCE_SECONDS: Final = 300.0
 
 
@@ -70,7 +71,7 @@ async def measure(bench: Bench) -> list[Figure]:
                 ours.append(done.cpu_ms_each)
                 return done.per_second
 
-            await subject.run(_WARM)
+            await subject.run(WARM)
             taken = await in_turns(bench.rounds, wire=wire, durable=durable, client=client)
         size = f"{refunds:,} refunds, {CONCURRENCY} x {LATENCY_SECONDS * 1000:.0f} ms"
         goal_of_rate = Goal(AT_LEAST, goal)
@@ -149,13 +150,20 @@ async def workers_over(
     *,
     latency_seconds: float,
     count: int = 1,
+    is_isolated: bool = False,
     **more: Any,
 ) -> Subject:
-    """Workers and their upstream: arq's over PostgreSQL, the embedded API's loop over SQLite."""
+    """Workers and their upstream: arq's over PostgreSQL, the embedded API's loop over SQLite.
+
+    Where `is_isolated` the workers have a role of their own, which is held to one business at a
+    time.
+    """
     url = await stack.enter_async_context(places.database(bench, kind))
+    processes_url = stack.enter_context(isolated(url)) if is_isolated else url
     upstream = stack.enter_context(places.upstream(bench, latency_seconds=latency_seconds))
     settings = {
-        "database_url": url,
+        "database_url": processes_url,
+        "database_isolation": is_isolated,
         "payments_url": f"{upstream}/payments",
         "credits_url": f"{upstream}/credits",
         "concurrency": CONCURRENCY,
@@ -172,7 +180,7 @@ async def workers_over(
         redis = None
         _, worker = stack.enter_context(places.api(bench, sweep_seconds=0.1, **settings))
         workers = [worker]
-    queue = open_queue(redis, namespace=Settings(database_url=url).prompts_namespace)
+    queue = open_queue(redis, namespace=Settings(database_url=processes_url).prompts_namespace)
     stack.push_async_callback(queue.aclose)
     return Subject(db, queue, workers, upstream)
 
