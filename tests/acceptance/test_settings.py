@@ -49,6 +49,7 @@ WRONG = {
     ],
     "database_pool": ["many", "0", "201", "2.5"],
     "database_prepared_statements": ["maybe", "2", "-"],
+    "database_isolation": ["maybe", "2", "-"],
     "redis_url": [
         "localhost:6379",
         "http://localhost",
