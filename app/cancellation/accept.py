@@ -28,6 +28,7 @@ from app.cancellation.taking import (
 )
 from app.db.approvals import requests
 from app.db.core.engine import Database
+from app.db.evidence import links
 from app.db.jobs import acceptances, job_events, job_sessions, jobs
 from app.db.jobs.acceptances import Outcome
 from app.db.jobs.job import Job, NewJob, as_written
@@ -36,6 +37,7 @@ from app.domain.approval import ApprovalLimits
 from app.domain.messages.settings import MessageTerms, resolved
 from app.domain.nouns.administration import Actor
 from app.domain.nouns.approvals import AskedApproval
+from app.domain.nouns.deeds import DeedKind, JobDeed, accepted_facts
 from app.domain.nouns.terms import ResolvedTerms
 from app.domain.owed.terms import POLICY
 from app.domain.plan_totals import PlanTotals
@@ -157,6 +159,9 @@ async def _take_sessions(conn: AsyncConnection, asked: _Asked) -> Accepted:
     has_endpoints = await acceptances.write(conn, job, outcomes, clocks)
     if has_endpoints is None:
         raise _KeyTaken
+    facts = accepted_facts(job.totals, job.status)
+    deed = JobDeed.by(DeedKind.ACCEPTED, asked.requested_by, fingerprint=asked.fingerprint, **facts)
+    await links.begin(conn, business_id, job.id, deed)
     if request.overrides:
         await overrides.insert(conn, job.business_id, job.id, request.overrides)
     written = as_written(job)

@@ -17,12 +17,14 @@ from app.cancellation.expand import expand_chunk
 from app.db.approvals import requests
 from app.db.core.dialect import clock, now
 from app.db.core.engine import Database
+from app.db.evidence import links
 from app.db.jobs import client_news, completion, job_events, jobs
 from app.db.jobs.job import Job
 from app.db.refunds import manual_changes
 from app.domain.nouns.administration import Actor
 from app.domain.nouns.approvals import ActionOfJob
 from app.domain.nouns.cancellations import Refund
+from app.domain.nouns.deeds import DeedKind, JobDeed
 from app.domain.statuses import NEEDS_A_PERSON, WAIVED, JobAction, JobStatus, RefundStatus
 from app.errors import FieldError, Invalid, NotFound, Problem
 from app.fault_points import Step
@@ -98,6 +100,7 @@ async def withdraw(db: Database, business_id: str, job_id: str, *, actor: Actor)
         await jobs.update(conn, job_id, status=JobStatus.WITHDRAWN, finished_at=at, due_at=None)
         done = ActionOfJob(JobAction.WITHDRAWN, actor.name, actor.whole_id, at, None)
         await requests.add_action(conn, business_id, job_id, done)
+        await links.add(conn, job_id, JobDeed.by(DeedKind.WITHDRAWN, actor))
         await job_events.withdrawn(conn, business_id, job_id)
         log.info("job.withdrawn", job_id=job_id, business_id=business_id)
         return await jobs.existing(conn, business_id, job_id)
@@ -109,7 +112,7 @@ async def retry(
     business_id: str,
     job_id: str,
     *,
-    actor: str,
+    actor: Actor,
     retried: Retried = ALL_BUT_DISPUTED,
 ) -> tuple[Job, int]:
     """Try the job's rejected refunds again, and look again for those given up on.
@@ -127,11 +130,12 @@ async def retry(
         await jobs.existing(conn, business_id, job_id, lock=True)
         await _check_named(conn, job_id, retried.refund_ids)
         ids, codes = retried.refund_ids, retried.failure_codes
+        deed = JobDeed.by(DeedKind.RETRIED, actor)
         count = await manual_changes.try_again(
-            conn, job_id, actor=actor, refund_ids=ids, failure_codes=codes
+            conn, job_id, deed=deed, refund_ids=ids, failure_codes=codes
         )
         count += await manual_changes.look_again(
-            conn, job_id, actor=actor, refund_ids=ids, failure_codes=codes
+            conn, job_id, deed=deed, refund_ids=ids, failure_codes=codes
         )
         if count:
             await jobs.update(
@@ -179,7 +183,7 @@ async def resolve(
     refund_id: str,
     said: ByHand,
     *,
-    actor: str,
+    actor: Actor,
 ) -> Refund:
     """Close a refund that was rejected or of which nothing is known.
 
@@ -222,7 +226,7 @@ async def resolve(
             detail=said.note,
             reference=said.reference,
             amount_minor=said.amount_minor,
-            actor=actor,
+            deed=JobDeed.by(DeedKind.RESOLVED, actor),
         )
         await client_news.settled(
             conn, business_id, job_id, [refund_id], is_told=job.messages is not None, is_heard=True

@@ -26,11 +26,13 @@ from app.cancellation.taking import (
 from app.db.approvals import requests
 from app.db.core.dialect import clock
 from app.db.core.engine import Database
+from app.db.evidence import links
 from app.db.jobs import acceptances, job_events, jobs
 from app.db.jobs.job import Job
 from app.db.terms import terms_history
 from app.domain.nouns.administration import Actor
 from app.domain.nouns.approvals import ActionOfJob, AskedApproval
+from app.domain.nouns.deeds import DeedKind, JobDeed, accepted_facts
 from app.domain.owed.terms import POLICY
 from app.domain.statuses import JobAction, JobStatus, SessionOutcome
 from app.errors import Problem, Suspended
@@ -80,6 +82,8 @@ async def approve(
         done = ActionOfJob(JobAction.APPROVED, actor.name, actor.whole_id, approved_at, note)
         await requests.add_action(conn, business_id, job_id, done, plan_digest=plan_digest)
         job = await jobs.existing(conn, business_id, job_id)
+        facts = accepted_facts(job.totals, job.status) | {"plan_digest": plan_digest}
+        await links.add(conn, job_id, JobDeed.by(DeedKind.APPROVED, actor, **facts))
     log.info("job.approved", job_id=job_id, business_id=business_id, sessions=job.accepted_sessions)
     if job.status is JobStatus.QUEUED:
         await queue.wake(job_id)
@@ -99,6 +103,7 @@ async def refuse(db: Database, business_id: str, job_id: str, *, note: str, acto
             return job
         await asked_of(conn, job)
         await _end(conn, job, JobAction.REFUSED, actor.name, actor.whole_id, note)
+        await links.add(conn, job_id, JobDeed.by(DeedKind.REFUSED, actor))
         job = await jobs.existing(conn, business_id, job_id)
     log.info("job.refused", job_id=job_id, business_id=business_id)
     return job
@@ -148,6 +153,7 @@ async def expire(conn: AsyncConnection, job: Job) -> bool:
     if asked is None or asked.expires_at > await clock(conn):
         return False
     await _end(conn, job, JobAction.EXPIRED, _NOBODY, _NOBODY, None)
+    await links.add(conn, job.id, JobDeed(DeedKind.EXPIRED, _NOBODY))
     log.info("job.expired", job_id=job.id, business_id=job.business_id)
     return True
 

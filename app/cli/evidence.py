@@ -11,8 +11,10 @@ import typer
 
 from app.cli.terminal import CommandError, configured, result, say
 from app.domain.days import instant_text
+from app.domain.events import EventType
 from app.domain.nouns.evidence import TYP, AuditProof
 from app.domain.texts.audit_file import BrokenAudit, CheckedAudit, check
+from app.refunds.verify_chains import HandedOut
 from app.signatures import NotSigned, PublicKey, document_of, keys_of
 
 _MAX_DOCUMENT_BYTES: Final = 64 * 1024
@@ -54,10 +56,29 @@ def check_audit(file: AuditFile, proof: ProofFile, key: KeyFile = None) -> None:
         *(("job_id", proven.job_id), ("business_id", proven.business_id)),
         *(("status", proven.status), ("final", "yes" if proven.final else "no")),
         *(("lines", checked.lines), ("line_hash", checked.line_hash)),
+        *(("links", proven.links), ("link", proven.link or "none")),
         *(("proven_at", instant_text(proven.proven_at)), ("kid", kid)),
     ):
         result(f"{name}\t{value}")
     say("The audit is what its proof says.")
+
+
+def handed_out_in(file: Path, key: Path | None) -> HandedOut:
+    """The end of a chain as a file has it: a signed proof, or an event of an ended job.
+
+    An event is believed as it is: whoever kept it has checked its signature.
+    """
+    document = _document(file)
+    data = document.get("data") if isinstance(document, dict) else None
+    if isinstance(data, dict) and document.get("type") == EventType.COMPLETED:
+        evidence = data.get("evidence")
+        if not isinstance(evidence, dict):
+            raise CommandError(f"{file}: the event has no evidence.")
+        return HandedOut(str(data["job_id"]), int(evidence["links"]), str(evidence["link"]))
+    proven, _ = _proven(file, _own_keys() if key is None else _keys_in(key))
+    if proven.link is None:
+        raise CommandError(f"{file}: the job had no chain, as it was accepted before there were.")
+    return HandedOut(proven.job_id, proven.links, proven.link)
 
 
 def _compare(file: Path, checked: CheckedAudit, proven: AuditProof) -> None:

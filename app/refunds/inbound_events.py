@@ -18,6 +18,7 @@ from app.db.core.engine import Database
 from app.db.core.isolation import of_business
 from app.db.jobs import jobs
 from app.db.refunds import inbound_events, manual_changes
+from app.domain.nouns.deeds import DeedKind, JobDeed
 from app.domain.statuses import JobStatus, Method, RefundStatus
 from app.fault_points import Step
 from app.gateways.provider import ProvidersRefund
@@ -113,6 +114,7 @@ async def _request_lookup(
     refund = await manual_changes.lock_refund(conn, job_id, refund_id)
     assert job is not None
     assert refund is not None
+    deed = JobDeed(DeedKind.RETRIED, f"hook:{source}")
     match refund.status, refund.due_at is not None:
         case RefundStatus.PROCESSING, True:
             await inbound_events.request_lookup(conn, refund_id)
@@ -121,22 +123,20 @@ async def _request_lookup(
         case RefundStatus.SUCCEEDED, _ if (
             failed_id is not None and failed_id == refund.upstream_reference
         ):
-            await manual_changes.reopen_success(conn, refund_id)
+            await manual_changes.reopen_success(conn, job_id, refund_id)
             await jobs.update(
                 conn, job_id, status=JobStatus.RUNNING, finished_at=None, due_at=now()
             )
             return InboundResult.REOPENED
         case RefundStatus.REPLACED, False:
             # Its upstream may have made it after all, when another leg had followed.
-            await manual_changes.reopen_replaced(conn, refund_id, actor=f"hook:{source}")
+            await manual_changes.reopen_replaced(conn, job_id, refund_id, deed)
             await jobs.update(
                 conn, job_id, status=JobStatus.RUNNING, finished_at=None, due_at=now()
             )
             return InboundResult.LOOK_UP
         case RefundStatus.PROCESSING, False:
-            await manual_changes.look_again(
-                conn, job_id, actor=f"hook:{source}", refund_ids=(refund_id,)
-            )
+            await manual_changes.look_again(conn, job_id, deed=deed, refund_ids=(refund_id,))
             await jobs.update(
                 conn, job_id, status=JobStatus.RUNNING, finished_at=None, due_at=now()
             )

@@ -251,7 +251,7 @@ class Business(RuleBasedStateMachine):
         retried = Retried(tuple(row["id"] for row in asleep) if named else ())
         _, count = self.run(
             amend.retry(
-                self.place.db, LocalQueue(), self.name, job_id, actor="person", retried=retried
+                self.place.db, LocalQueue(), self.name, job_id, actor=CALLER, retried=retried
             )
         )
         assert count == len(meant)
@@ -266,7 +266,7 @@ class Business(RuleBasedStateMachine):
         row = picked(list(self.watch.rows.values()) if any_row else asleep, one)
         said = amend.ByHand(resolution, "by hand", None)
         resolving = amend.resolve(
-            self.place.db, self.name, row["job_id"], row["id"], said, actor="person"
+            self.place.db, self.name, row["job_id"], row["id"], said, actor=CALLER
         )
         if row in asleep or row["status"] == "resolved":  # said again otherwise, it corrects
             assert self.run(resolving).status == "resolved"

@@ -71,5 +71,5 @@ async def test_a_worker_that_is_woken_for_a_retry_finds_what_to_retry(db, studio
     async with db.write() as conn:
         await expand_chunk(conn, await lock_any(conn, job.id), at_most=10)
         await conn.execute(sa.update(refunds).values(refused))
-    await amend.retry(db, witness, "studio", job.id, actor="test")
+    await amend.retry(db, witness, "studio", job.id, actor=COMMAND)
     assert witness.saw[-1] == ["pending"]

@@ -7,9 +7,9 @@ import sqlalchemy as sa
 
 from app.db.privacy.columns import OF_CLIENTS, OF_NOBODY, OF_STAFF
 from app.db.privacy.held import clients
-from app.db.tables import administration, approvals, messages, pages, personal, webhooks
+from app.db.tables import administration, approvals, evidence, messages, pages, personal, webhooks
 
-MODULES = (administration, approvals, messages, pages, personal, webhooks)
+MODULES = (administration, approvals, evidence, messages, pages, personal, webhooks)
 COLUMNS = {
     f"{table.name}.{column.name}"
     for table in clients.metadata.tables.values()

@@ -75,7 +75,7 @@ async def retry_bulk_cancellation(
     """
     retried = body.to_retried()
     _, count = await amend.retry(
-        service.db, service.queue, who.business_id, job_id, actor=who.name, retried=retried
+        service.db, service.queue, who.business_id, job_id, actor=who.actor, retried=retried
     )
     view = await read.one(service.db, who.business_id, job_id)
     return bodies.RetriedJob(**bodies.detail_fields(view), retried=count)
@@ -99,6 +99,6 @@ async def resolve_refund(
         job_id,
         refund_id,
         body.to_step(),
-        actor=who.name,
+        actor=who.actor,
     )
     return bodies.refund(resolved)

@@ -100,10 +100,20 @@ class RefundFailed(_Event):
     data: RefundFailedData
 
 
+class JobEvidence(Answer):
+    """The end of the bulk cancellation's chain: keep it, and no older state can pass for this."""
+
+    links: int = Field(description="How many links it has.")
+    link: str = Field(description="The hash of the last, in hexadecimal.")
+
+
 class BulkCancellationCompletedData(_JobData):
     """Which bulk cancellation has ended, and whether with failures."""
 
     status: Literal[JobStatus.COMPLETED, JobStatus.COMPLETED_WITH_FAILURES]
+    evidence: JobEvidence | None = Field(
+        description="Null of one that was accepted before there were chains."
+    )
 
 
 class BulkCancellationCompleted(_Event):
@@ -272,7 +282,7 @@ _EVENTS: Final[Mapping[EventType, tuple[type[_Event], str, Mapping[str, Any]]]] 
     EventType.COMPLETED: (
         BulkCancellationCompleted,
         "A bulk cancellation has ended",
-        _JOB | {"status": "completed"},
+        _JOB | {"status": "completed", "evidence": {"links": 14, "link": "9f86d081…"}},
     ),
     EventType.APPROVAL_REQUESTED: (
         BulkCancellationApprovalRequested,

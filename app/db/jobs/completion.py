@@ -4,8 +4,10 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.core.dialect import now
+from app.db.evidence import links
 from app.db.jobs import client_news, job_events, job_sessions, jobs
 from app.db.tables import jobs as rows
+from app.domain.nouns.deeds import DeedKind, JobDeed
 from app.domain.statuses import JobStatus
 
 
@@ -14,8 +16,7 @@ async def end(conn: AsyncConnection, business_id: str, job_id: str) -> JobStatus
     failed = await job_sessions.any_need_a_person(conn, job_id)
     status = JobStatus.COMPLETED_WITH_FAILURES if failed else JobStatus.COMPLETED
     await jobs.update(conn, job_id, status=status, finished_at=now(), due_at=None)
-    await client_news.ended(conn, business_id, job_id)
-    await job_events.ended(conn, business_id, job_id, status)
+    await _tell(conn, business_id, job_id, status)
     return status
 
 
@@ -43,5 +44,11 @@ async def _end_as(
     ended = sa.update(rows).where(which).values(status=status, version=rows.c.version + 1)
     business_id = (await conn.execute(ended.returning(rows.c.business_id))).scalar()
     if business_id is not None:
-        await client_news.ended(conn, business_id, job_id)
-        await job_events.ended(conn, business_id, job_id, status)
+        await _tell(conn, business_id, job_id, status)
+
+
+async def _tell(conn: AsyncConnection, business_id: str, job_id: str, status: JobStatus) -> None:
+    """Write the end into the job's chain, and tell of it and of the chain's end."""
+    await links.add(conn, job_id, JobDeed(DeedKind.ENDED, "worker", facts={"status": status.value}))
+    await client_news.ended(conn, business_id, job_id)
+    await job_events.ended(conn, business_id, job_id, status, await links.head(conn, job_id))

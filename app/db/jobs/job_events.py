@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.core.dialect import in_list
 from app.db.core.refund_ranges import in_sessions
+from app.db.evidence.links import Head
 from app.db.jobs import ceilings
 from app.db.tables import refunds
 from app.db.tables.webhooks import webhook_endpoints
@@ -70,14 +71,17 @@ async def withdrawn(conn: AsyncConnection, business_id: str, job_id: str) -> Non
     )
 
 
-async def ended(conn: AsyncConnection, business_id: str, job_id: str, status: JobStatus) -> None:
+async def ended(
+    conn: AsyncConnection, business_id: str, job_id: str, status: JobStatus, head: Head | None
+) -> None:
     """A job has ended, or its last failure was mended after that.
 
-    It ends when no machine has anything left to do for it.
+    It ends when no machine has anything left to do for it. `head`: the end of its chain, which
+    whoever hears of it holds against a database that was set back.
     """
-    await publish(
-        conn, business_id, [Event(EventType.COMPLETED, {"job_id": job_id, "status": status})]
-    )
+    evidence = None if head is None else {"links": head.links, "link": head.hash}
+    data = {"job_id": job_id, "status": status, "evidence": evidence}
+    await publish(conn, business_id, [Event(EventType.COMPLETED, data)])
 
 
 async def held_back(conn: AsyncConnection, business_id: str, job_id: str, positions: range) -> None:

@@ -11,11 +11,13 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.core.dialect import now
+from app.db.evidence import links
 from app.db.refunds import history
 from app.db.tables import businesses, choices, clients, job_sessions, refunds
 from app.db.tables.messages import message_settings
 from app.domain.messages.settings import Sender
 from app.domain.nouns.choices import AskedRefund, AskingBusiness, ChosenForm, ClientOfJob
+from app.domain.nouns.deeds import DeedKind, JobDeed
 from app.domain.statuses import Method, RefundForm, RefundStatus, upstream_of
 
 ACTOR: Final = "client"
@@ -106,7 +108,9 @@ async def write(
     )
     for refund_id, bonus in bonuses:
         await conn.execute(statement, {"refund_id": refund_id, "bonus": bonus})
-    await history.append(conn, [refund_id for refund_id, _ in bonuses], actor=ACTOR)
+    written = await history.append(conn, [refund_id for refund_id, _ in bonuses], actor=ACTOR)
+    facts = {"client_id": client_id, "form": form.value}
+    await links.add(conn, job_id, JobDeed(DeedKind.CHOSEN, ACTOR, facts=facts), written)
 
 
 async def page(

@@ -46,10 +46,10 @@ async def changes_of_refund(conn: AsyncConnection, refund_id: str) -> list[Refun
     return [RefundChange(RefundStatus(status), *rest) for status, *rest in map(tuple, rows.all())]
 
 
-async def append(conn: AsyncConnection, refund_ids: Iterable[str], *, actor: str) -> None:
-    """Remember the state that these refunds now have, in one statement.
+async def append(conn: AsyncConnection, refund_ids: Iterable[str], *, actor: str) -> list[int]:
+    """Remember the state that these refunds now have, in one statement; the ids of its rows.
 
-    The rows never pass through Python.
+    The rows never pass through Python. What is no claim is a link of the job's chain as well.
     """
     remembered = ("business_id", *_REMEMBERED, "resolved_amount_minor")
     state = sa.select(
@@ -58,8 +58,7 @@ async def append(conn: AsyncConnection, refund_ids: Iterable[str], *, actor: str
         sa.literal(actor).label("actor"),
         now().label("recorded_at"),
     ).where(in_list(refunds.c.id, refund_ids))
-    await conn.execute(
-        sa.insert(refund_history).from_select(
-            ["refund_id", *remembered, "actor", "recorded_at"], state
-        )
+    written = sa.insert(refund_history).from_select(
+        ["refund_id", *remembered, "actor", "recorded_at"], state
     )
+    return [*(await conn.execute(written.returning(refund_history.c.id))).scalars()]

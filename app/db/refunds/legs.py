@@ -13,8 +13,10 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.core.dialect import SQLITE_FORMAT, in_list, now
+from app.db.evidence import links
 from app.db.refunds import history
 from app.db.tables import ceilings, jobs, refunds
+from app.domain.nouns.deeds import DeedKind, JobDeed
 from app.domain.owed.terms import SkipReason
 from app.domain.statuses import (
     ALREADY_REFUNDED_HERE,
@@ -151,7 +153,8 @@ async def leave_out_needless(
         if all(one in late or one.status == RefundStatus.REPLACED for one in earlier):
             changed += await _let_stand(conn, late)
     if changed:
-        await history.append(conn, changed, actor=actor)
+        written = await history.append(conn, changed, actor=actor)
+        await links.add(conn, job_id, JobDeed(DeedKind.OUTCOMES, actor), written)
     return changed
 
 

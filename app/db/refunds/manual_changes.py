@@ -11,11 +11,13 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.core.dialect import in_list, now
+from app.db.evidence import links
 from app.db.jobs.ceilings import held_back
 from app.db.refunds import history
 from app.db.refunds.refund import REFUNDS, refund_of
 from app.db.tables import refunds
 from app.domain.nouns.cancellations import Refund
+from app.domain.nouns.deeds import DeedKind, JobDeed
 from app.domain.statuses import REOPENED_BY, RETURNED_TWICE, RefundStatus
 
 # The payer's bank has the money: to send it again pays it twice.
@@ -63,7 +65,7 @@ async def try_again(
     conn: AsyncConnection,
     job_id: str,
     *,
-    actor: str,
+    deed: JobDeed,
     refund_ids: Sequence[str] = (),
     failure_codes: Sequence[str] = (),
 ) -> int:
@@ -96,7 +98,7 @@ async def try_again(
     )
     ids = (await conn.execute(statement)).scalars().all()
     if ids:
-        await history.append(conn, ids, actor=actor)
+        await _remember(conn, job_id, ids, deed)
     return len(ids)
 
 
@@ -104,7 +106,7 @@ async def look_again(
     conn: AsyncConnection,
     job_id: str,
     *,
-    actor: str,
+    deed: JobDeed,
     refund_ids: Sequence[str] = (),
     failure_codes: Sequence[str] = (),
 ) -> int:
@@ -136,25 +138,28 @@ async def look_again(
     )
     ids = (await conn.execute(statement)).scalars().all()
     if ids:
-        await history.append(conn, ids, actor=actor)
+        await _remember(conn, job_id, ids, deed)
     return len(ids)
 
 
-async def reopen_success(conn: AsyncConnection, refund_id: str) -> None:
+async def reopen_success(conn: AsyncConnection, job_id: str, refund_id: str) -> None:
     """Have a refund that had succeeded looked up: Stripe says it has failed since.
 
     It is at work again, and no success any more, until the look-up says which.
     """
-    await _reopen(conn, refund_id, RefundStatus.SUCCEEDED, actor=REOPENED_BY)
+    deed = JobDeed(DeedKind.RETRIED, REOPENED_BY)
+    await _reopen(conn, job_id, refund_id, RefundStatus.SUCCEEDED, deed)
 
 
-async def reopen_replaced(conn: AsyncConnection, refund_id: str, *, actor: str) -> None:
+async def reopen_replaced(
+    conn: AsyncConnection, job_id: str, refund_id: str, deed: JobDeed
+) -> None:
     """Have a leg that another has followed looked up: its upstream has spoken of it."""
-    await _reopen(conn, refund_id, RefundStatus.REPLACED, actor=actor)
+    await _reopen(conn, job_id, refund_id, RefundStatus.REPLACED, deed)
 
 
 async def _reopen(
-    conn: AsyncConnection, refund_id: str, status: RefundStatus, *, actor: str
+    conn: AsyncConnection, job_id: str, refund_id: str, status: RefundStatus, deed: JobDeed
 ) -> None:
     statement = (
         sa.update(refunds)
@@ -170,7 +175,7 @@ async def _reopen(
         )
     )
     await conn.execute(statement)
-    await history.append(conn, [refund_id], actor=actor)
+    await _remember(conn, job_id, [refund_id], deed)
 
 
 async def lock_refund(conn: AsyncConnection, job_id: str, refund_id: str) -> Refund | None:
@@ -189,7 +194,7 @@ async def resolve(
     detail: str | None,
     reference: str,
     amount_minor: int | None,
-    actor: str,
+    deed: JobDeed,
 ) -> None:
     """Close one refund by hand: no machine will touch it again."""
     statement = (
@@ -206,6 +211,15 @@ async def resolve(
             upstream_reference=reference,
             resolved_amount_minor=amount_minor,
         )
+        .returning(refunds.c.job_id)
     )
-    await conn.execute(statement)
-    await history.append(conn, [refund_id], actor=actor)
+    job_id = (await conn.execute(statement)).scalar_one()
+    await _remember(conn, job_id, [refund_id], deed)
+
+
+async def _remember(
+    conn: AsyncConnection, job_id: str, refund_ids: Sequence[str], deed: JobDeed
+) -> None:
+    """Remember how these refunds of a locked job are now, and who made them so."""
+    written = await history.append(conn, refund_ids, actor=deed.actor)
+    await links.add(conn, job_id, deed, written)

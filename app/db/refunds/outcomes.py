@@ -18,10 +18,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.core.dialect import SQLITE_FORMAT
 from app.db.core.driver import fetch
+from app.db.evidence import links
 from app.db.jobs import client_news, completion, job_events
 from app.db.refunds import history, legs
 from app.domain.days import instant_text
 from app.domain.events import EventType
+from app.domain.nouns.deeds import DeedKind, JobDeed
 from app.domain.refund_ids import next_leg_id
 from app.domain.refund_update import RefundUpdate
 from app.domain.statuses import IN_PROCESS, RETURNED_TWICE, JobStatus, RefundStatus
@@ -125,7 +127,9 @@ WITH job AS (
   FROM job, v
   WHERE r.id = ANY (ARRAY(SELECT id FROM v)) AND {_MAY_CHANGE}
   RETURNING r.*
-), remembered AS ({history.of("r", actor="CAST(:actor AS text)", clock="clock_timestamp()")})
+), remembered AS (
+  {history.of("r", actor="CAST(:actor AS text)", clock="clock_timestamp()")} RETURNING *
+), {links.of_outcomes("r", "remembered")}
 SELECT job.status, job.business_id, {
     _HAS_ENDPOINTS.format(business_id="job.business_id")
 } AS has_endpoints, job.is_told, job.is_heard, job.is_expanded,
@@ -171,19 +175,21 @@ async def record(
 ) -> list[str]:
     """Write a group of one job's outcomes; returns the ids of the refunds that changed.
 
-    The job's row is taken first and its counter raised: so numbers are given in the order in which
-    groups commit, and a reader that has seen number n has seen all below it (ADR 0006). The job is
-    due `heartbeat_seconds` from now, should this worker never be heard of again.
+    What has changed is a link of the job's chain. The job's row is taken first, its counter raised:
+    so numbers are given in the order in which groups commit, and a reader that has seen number n
+    has seen all below it (ADR 0006). The job is due `heartbeat_seconds` from now, should this
+    worker never be heard of again.
     """
     seq = 0
     values = []
+    deed = JobDeed(DeedKind.OUTCOMES, actor)
     for outcome in outcomes:
         seq += outcome.update.due_in_seconds is None
         values.append(_as_json(outcome, seq))
     of_job = {"job_id": job_id, "final": seq, "heartbeat_seconds": heartbeat_seconds}
     encoded = orjson.dumps(values).decode()
     if conn.dialect.name == "postgresql":
-        everything = of_job | {"outcomes": encoded, "actor": actor}
+        everything = of_job | {"outcomes": encoded, "actor": actor, "facts": deed.text()}
         [row] = await fetch(conn, _POSTGRESQL, everything)
         status, business_id, has_endpoints, *clients, changed, late = row.values()
     else:
@@ -192,7 +198,7 @@ async def record(
         refunds = await conn.execute(_SQLITE_REFUNDS, {"outcomes": encoded, "last": last})
         codes: dict[str, str | None] = dict(map(tuple, refunds.all()))
         changed, late = [*codes], [id_ for id_ in codes if codes[id_] == RETURNED_TWICE]
-        await history.append(conn, changed, actor=actor)
+        await links.add(conn, job_id, deed, await history.append(conn, changed, actor=actor))
     if following := _following(outcomes, changed):
         await legs.add(conn, following)
     needless: list[str] = []

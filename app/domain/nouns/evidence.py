@@ -13,7 +13,10 @@ _VERSION: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class AuditProof:
-    """A job's audit at an instant: `line_hash` is that of the last of its `lines`."""
+    """A job's audit at an instant: `line_hash` is that of the last of its `lines`.
+
+    `link` is the hash of the last of the `links` of its chain; None: it has no chain.
+    """
 
     business_id: str
     job_id: str
@@ -21,6 +24,8 @@ class AuditProof:
     final: bool  # no machine has anything left to do; a person or a late word may still change it
     lines: int
     line_hash: str
+    links: int
+    link: str | None
     proven_at: dt.datetime
 
     def document(self) -> dict[str, Any]:
@@ -33,6 +38,8 @@ class AuditProof:
             "final": self.final,
             "lines": self.lines,
             "line_hash": self.line_hash,
+            "links": self.links,
+            "link": self.link,
             "proven_at": instant_text(self.proven_at),
         }
 
@@ -52,5 +59,7 @@ class AuditProof:
             final=document["final"],
             lines=document["lines"],
             line_hash=document["line_hash"],
+            links=document["links"],
+            link=document["link"],
             proven_at=dt.datetime.fromisoformat(document["proven_at"]),
         )

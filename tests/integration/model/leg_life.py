@@ -9,6 +9,7 @@ from integration.model.life import Life
 
 from app.cancellation import amend
 from app.db.core.engine import Database
+from app.domain.nouns.administration import COMMAND
 from app.domain.owed.terms_document import DEFAULTS, replaced, terms_of
 from app.refunds.legs.ladder import ladder_of
 from app.refunds.verify import verify
@@ -67,7 +68,7 @@ class LifeOfLegs(Life):
             if row["failure_code"] == RETURNED_TWICE:
                 said = amend.ByHand(amend.Resolution.REFUNDED_ELSEWHERE, "taken back", None)
                 await amend.resolve(
-                    self.db, self.desk.business_id, row["job_id"], row["id"], said, actor="person"
+                    self.db, self.desk.business_id, row["job_id"], row["id"], said, actor=COMMAND
                 )
         self.watch.look()
 

@@ -13,6 +13,7 @@ from app.cancellation import amend
 from app.cancellation.amend import Retried
 from app.config.settings import Settings
 from app.db.core.engine import Database
+from app.domain.nouns.administration import COMMAND
 from app.gateways.outcomes import UpstreamMethod
 from app.queue import LocalQueue
 from app.refunds.runtime import Runtime
@@ -132,9 +133,7 @@ class Life:
                     tuple(row["id"] for row in self.watch.retriable() if row["job_id"] == job_id)
                 )
                 queue, business_id = LocalQueue(), self.desk.business_id
-                await amend.retry(
-                    self.db, queue, business_id, job_id, actor="person", retried=named
-                )
+                await amend.retry(self.db, queue, business_id, job_id, actor=COMMAND, retried=named)
                 self.watch.look()
             if not left:
                 break

@@ -10,6 +10,7 @@ from app.db.core.dialect import now
 from app.db.jobs import ceilings, jobs
 from app.db.refunds import claims, manual_changes, outcomes
 from app.db.refunds.outcomes import Recorded
+from app.domain.nouns.deeds import DeedKind, JobDeed
 from app.domain.refund_ids import next_leg_id
 from app.domain.refund_update import NextLeg
 from app.domain.statuses import RefundForm
@@ -27,6 +28,7 @@ from app.refunds.settle import settle_job
 from app.refunds.verify import verify
 
 REFUSED = policy.rejected("refund_window_expired", "too late")
+DEED = JobDeed(DeedKind.RETRIED, "key:desk")
 AS_VALUE = policy.replaced(REFUSED, NextLeg(RefundForm.STORE_CREDIT, 1800))
 
 
@@ -174,11 +176,11 @@ async def test_a_refusal_that_is_followed_is_not_tried_again_by_a_person(line):
     first = await line.claim()
     await line.record((first, AS_VALUE))
     async with line.db.write() as conn:
-        assert await manual_changes.try_again(conn, line.job_id, actor="key:desk") == 0
+        assert await manual_changes.try_again(conn, line.job_id, deed=DEED) == 0
     second = await line.claim("credit")
     await line.record((second, policy.rejected("client_not_found", "unknown")))
     async with line.db.write() as conn:
-        assert await manual_changes.try_again(conn, line.job_id, actor="key:desk") == 1
+        assert await manual_changes.try_again(conn, line.job_id, deed=DEED) == 1
     assert [leg[2] for leg in await line.legs()] == ["replaced", "pending"]
 
 
@@ -321,7 +323,7 @@ async def test_a_leg_that_stood_for_one_left_out_and_fails_after_all_is_a_person
     await line.record((late, AS_VALUE))
     await line.record((first, policy.succeeded("re_1")))
     async with line.db.write() as conn:
-        await manual_changes.reopen_success(conn, first.id)
+        await manual_changes.reopen_success(conn, first.job_id, first.id)
     again = await line.claim()
     failed = policy.rejected("declined", "by the bank", "re_1")
     update = await go_on(line, again, failed, PaymentNotFound())

@@ -1,0 +1,129 @@
+"""Adding a link to a job's chain, in the transaction of what it is about.
+
+The job's row is locked by then: so no two links have the same one before them. A job without a
+chain, which a build of before has accepted, is left without.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+import orjson
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.db.tables import refund_history, refunds
+from app.db.tables.evidence import evidence_heads, evidence_links
+from app.domain.chain import link_hash
+from app.domain.days import instant_text
+from app.domain.nouns.deeds import JobDeed
+
+_H: Final = evidence_heads.c
+_L: Final = evidence_links.c
+_ROWS_AT_ONCE: Final = 1_000
+# What is hashed of each row of a refund's history, and of the refund what never changes. Not the
+# detail, which an erasure takes out.
+OF_HISTORY: Final = (
+    *("refund_id", "epoch", "status", "attempts", "upstream_reference", "failure_code", "actor"),
+    *("resolved_amount_minor", "recorded_at"),
+)
+OF_REFUND: Final = (
+    *("session_id", "booking_id", "client_id", "line_no", "leg", "method"),
+    *("amount_minor", "currency", "credits"),
+)
+Fields = tuple[str | int | None, ...]
+
+
+class Head(NamedTuple):
+    """The end of a job's chain: how many links there are, and the hash of the last."""
+
+    links: int
+    hash: str
+
+
+async def begin(conn: AsyncConnection, business_id: str, job_id: str, deed: JobDeed) -> None:
+    """Begin the chain of a job with its first link, in the transaction that writes the job."""
+    first = link_hash("", deed.text(), ())
+    of_job = {"job_id": job_id, "business_id": business_id}
+    await conn.execute(sa.insert(evidence_heads).values(of_job | {"links": 1, "head": first}))
+    link = {"number": 1, "facts": deed.text(), "history": "[]", "hash": first}
+    await conn.execute(sa.insert(evidence_links).values(of_job | link))
+
+
+async def add(
+    conn: AsyncConnection, job_id: str, deed: JobDeed, history_ids: Sequence[int] = ()
+) -> None:
+    """Add a link to a locked job's chain, with these rows of its refunds' history."""
+    query = sa.select(_H.links, _H.head, _H.business_id).where(_H.job_id == job_id)
+    found = (await conn.execute(query)).one_or_none()
+    if found is None:
+        return
+    links, before, business_id = found
+    rows = await fields_of(conn, history_ids)
+    after = link_hash(before, deed.text(), (rows[id_] for id_ in sorted(history_ids)))
+    moved = sa.update(evidence_heads).where(_H.job_id == job_id)
+    await conn.execute(moved.values(links=links + 1, head=after))
+    link = {
+        "job_id": job_id,
+        "business_id": business_id,
+        "number": links + 1,
+        "facts": deed.text(),
+        "history": orjson.dumps(sorted(history_ids)).decode(),
+        "hash": after,
+    }
+    await conn.execute(sa.insert(evidence_links).values(link))
+
+
+async def fields_of(conn: AsyncConnection, history_ids: Sequence[int]) -> dict[int, Fields]:
+    """What is hashed of these rows, by their ids; of a row that is not there nothing."""
+    found: dict[int, Fields] = {}
+    query = sa.select(
+        refund_history.c.id,
+        *(refund_history.c[name] for name in OF_HISTORY),
+        *(refunds.c[name] for name in OF_REFUND),
+    ).join(refunds, refunds.c.id == refund_history.c.refund_id)
+    for start in range(0, len(history_ids), _ROWS_AT_ONCE):
+        some = history_ids[start : start + _ROWS_AT_ONCE]
+        rows = await conn.execute(query.where(refund_history.c.id.in_(some)))
+        found |= {id_: tuple(map(_plain, fields)) for id_, *fields in map(tuple, rows.all())}
+    return found
+
+
+def _plain(value: Any) -> str | int | None:
+    return instant_text(value) if hasattr(value, "tzinfo") else value
+
+
+async def head(conn: AsyncConnection, job_id: str) -> Head | None:
+    """The end of the job's chain; None: it has none."""
+    query = sa.select(_H.links, _H.head).where(_H.job_id == job_id)
+    found = (await conn.execute(query)).one_or_none()
+    return None if found is None else Head._make(found)
+
+
+def of_outcomes(changed: str, written: str) -> str:
+    """CTEs, as SQL, that add a link on PostgreSQL in the statement which records the outcomes.
+
+    `changed` are the refunds, `written` the rows of their history. Of the head's row the update
+    takes what was committed last, whatever the statement saw when it began.
+    """
+    columns = (
+        *(f"CAST(h.{name} AS text)" for name in OF_HISTORY[:-1]),
+        "to_char(h.recorded_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')",
+        *(f"CAST(c.{name} AS text)" for name in OF_REFUND),
+    )
+    fields = " || ".join(f"coalesce(length({one}) || ':' || {one}, '-')" for one in columns)
+    return f"""hashed AS (
+  SELECT {_sha256(f"CAST(:facts AS text) || string_agg({fields}, '' ORDER BY h.id)")} AS content,
+    CAST(json_agg(h.id ORDER BY h.id) AS text) AS history, count(*) AS rows
+  FROM {written} AS h JOIN {changed} AS c ON c.id = h.refund_id
+), moved AS (
+  UPDATE evidence_heads AS e SET links = e.links + 1, head = {_sha256("e.head || hashed.content")}
+  FROM hashed WHERE e.job_id = CAST(:job_id AS uuid) AND hashed.rows > 0
+  RETURNING e.job_id, e.business_id, e.links, e.head, hashed.history
+), linked AS (
+  INSERT INTO evidence_links (job_id, number, business_id, facts, history, hash)
+  SELECT job_id, links, business_id, CAST(:facts AS text), history, head FROM moved
+)"""  # noqa: S608 - only our own words are in it; every value is a parameter
+
+
+def _sha256(text: str) -> str:
+    return f"encode(sha256(convert_to({text}, 'UTF8')), 'hex')"
