@@ -6,6 +6,9 @@ FILE = "tests/unit/test_audit_file.py"
 SIGNATURES = "tests/unit/test_signatures.py"
 PROOFS = "tests/integration/evidence/test_proofs.py"
 COMMAND = "tests/acceptance/test_cli_evidence.py"
+CHAINS = "tests/integration/evidence/test_chains.py"
+LINKS = "app/db/evidence/links.py"
+WALK = "app/refunds/verify_chains.py"
 CHAIN = "app/domain/texts/line_chain.py"
 CHECK = "app/domain/texts/audit_file.py"
 SIGNED = "app/signatures.py"
@@ -123,5 +126,110 @@ DEFECTS: tuple[Defect, ...] = (
         "if settings.evidence_key is None and not settings.embedded:",
         "if False:",
         "tests/unit/test_production.py",
+    ),
+    defect(
+        "a link is hashed without the one before it",
+        "app/domain/chain.py",
+        'sha256(f"{before}{sha256(',
+        'sha256(f"{sha256(',
+        CHAINS,
+    ),
+    defect(
+        "a link on PostgreSQL is hashed without the one before it",
+        LINKS,
+        '{_sha256("e.head || hashed.content")}',
+        '{_sha256("hashed.content")}',
+        CHAINS,
+    ),
+    defect(
+        "amounts are in no link",
+        LINKS,
+        '    *("amount_minor", "currency", "credits"),\n',
+        '    *("currency", "credits"),\n',
+        CHAINS,
+    ),
+    defect(
+        "who made a change is in no link",
+        LINKS,
+        '"failure_code", "actor"),',
+        '"failure_code"),',
+        CHAINS,
+    ),
+    defect(
+        "a group's outcomes are in no link on SQLite",
+        "app/db/refunds/outcomes.py",
+        "        await links.add_outcomes(conn, job_id, deed, written)\n",
+        "",
+        CHAINS,
+    ),
+    defect(
+        "what people change is in no link",
+        "app/db/refunds/manual_changes.py",
+        "    await links.add(conn, job_id, deed, written)\n",
+        "",
+        CHAINS,
+    ),
+    defect(
+        "an acceptance begins no chain",
+        "app/cancellation/accept.py",
+        "    await links.begin(conn, business_id, job.id, deed)\n",
+        "",
+        CHAINS,
+    ),
+    defect(
+        "a withdrawal is no link",
+        "app/cancellation/amend.py",
+        "        await links.add(conn, job_id, JobDeed.by(DeedKind.WITHDRAWN, actor))\n",
+        "",
+        CHAINS,
+    ),
+    defect(
+        "verify believes the hash that a link has",
+        WALK,
+        "hashed == link.hash",
+        "True",
+        CHAINS,
+    ),
+    defect(
+        "verify doesn't miss the last link",
+        WALK,
+        "if job is None or (job.links, job.head) != (walk.number, walk.hash):",
+        "if job is None:",
+        CHAINS,
+    ),
+    defect(
+        "verify doesn't see a chain whose end was taken away",
+        WALK,
+        "if job is None or (job.links",
+        "if job is not None and (job.links",
+        CHAINS,
+    ),
+    defect(
+        "verify misses no outcome that no link has",
+        WALK,
+        "if await reading.count_outcomes(conn, job_id) != walk.outcomes:",
+        "if False:",
+        CHAINS,
+    ),
+    defect(
+        "verify doesn't hold the job to its chain",
+        WALK,
+        'found += [_violation("chain-job", job_id, what) for what in _differences(job, walk)]',
+        "pass",
+        CHAINS,
+    ),
+    defect(
+        "verify looks at no end that was handed out",
+        WALK,
+        "if await reading.hash_of(conn, one.job_id, one.links) != one.link",
+        "if False",
+        CHAINS,
+    ),
+    defect(
+        "the event of an end tells nothing of the chain",
+        "app/db/jobs/completion.py",
+        "await links.head(conn, job_id))",
+        "None)",
+        CHAINS,
     ),
 )

@@ -95,6 +95,8 @@ def _changes(*, clock: str, due: str, last: str) -> str:
   hinted_at = CASE WHEN v.status IN ('pending', 'indeterminate') THEN r.hinted_at END"""
 
 
+_ACTOR: Final = "CAST(:actor AS text)"
+_AT: Final = "(SELECT at FROM job)"  # the same for the whole group
 # One statement for the job's counter, the refunds and their history. No refund is locked before the
 # job's row is: each is joined to what that update returns. A row that changes while this waits for
 # the job is judged as it is then. Of an array the planner supposes a few elements and looks each up
@@ -109,6 +111,7 @@ WITH job AS (
  make_interval(secs => CAST(:heartbeat_seconds AS double precision)) END
   WHERE id = CAST(:job_id AS uuid)
   RETURNING outcome_seq - CAST(:final AS integer) AS last, status, business_id,
+    clock_timestamp() AS at,
     {_TELLS_CLIENTS}
 ), v AS MATERIALIZED (
   SELECT * FROM jsonb_to_recordset(CAST(:outcomes AS jsonb))\
@@ -128,8 +131,8 @@ WITH job AS (
   WHERE r.id = ANY (ARRAY(SELECT id FROM v)) AND {_MAY_CHANGE}
   RETURNING r.*
 ), remembered AS (
-  {history.of("r", actor="CAST(:actor AS text)", clock="clock_timestamp()")} RETURNING *
-), {links.of_outcomes("r", "remembered")}
+  {history.of("r", actor=_ACTOR, clock=_AT)} RETURNING id, refund_id
+), {links.of_outcomes("r", "remembered", actor=_ACTOR, at=_AT)}
 SELECT job.status, job.business_id, {
     _HAS_ENDPOINTS.format(business_id="job.business_id")
 } AS has_endpoints, job.is_told, job.is_heard, job.is_expanded,
@@ -198,7 +201,8 @@ async def record(
         refunds = await conn.execute(_SQLITE_REFUNDS, {"outcomes": encoded, "last": last})
         codes: dict[str, str | None] = dict(map(tuple, refunds.all()))
         changed, late = [*codes], [id_ for id_ in codes if codes[id_] == RETURNED_TWICE]
-        await links.add(conn, job_id, deed, await history.append(conn, changed, actor=actor))
+        written = await history.append(conn, changed, actor=actor)
+        await links.add_outcomes(conn, job_id, deed, written)
     if following := _following(outcomes, changed):
         await legs.add(conn, following)
     needless: list[str] = []
