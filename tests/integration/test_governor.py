@@ -314,4 +314,4 @@ def test_every_operation_that_needs_a_key_documents_when_it_is_refused():
         for operation in operations.values()
         if "too-many-streams" in json.dumps(operation["responses"])
     }
-    assert len(streams) == 7
+    assert len(streams) == 8

@@ -21,7 +21,8 @@ _POSTGRESQL_SETTINGS = {
     "auto_explain.log_level": "notice",  # to the client, and not into the server's log
 }
 _SQLITE_STEP = re.compile(
-    r"(?P<how>SCAN|SEARCH) (?P<table>\w+)(?: AS \w+)?(?: USING.* INDEX (?P<index>\w+))?"
+    r"(?P<how>SCAN|SEARCH) (?P<table>\w+)(?: AS \w+)?"
+    r"(?: USING(?:.* INDEX (?P<index>\w+)| (?P<key>INTEGER PRIMARY KEY)))?"
 )
 _NOT_PLANNED = re.compile(
     r"\s*(--|BEGIN|COMMIT|ROLLBACK|SAVEPOINT|RELEASE|PRAGMA|EXPLAIN)", re.IGNORECASE
@@ -139,4 +140,4 @@ def _bitmaps(plan: dict) -> Iterator[dict]:
 def _of_sqlite(statement: str, steps: list[str]) -> Iterator[Reading]:
     for step in steps:
         if found := _SQLITE_STEP.match(step):
-            yield Reading(statement, found["table"], found["index"], step)
+            yield Reading(statement, found["table"], found["index"] or found["key"], step)

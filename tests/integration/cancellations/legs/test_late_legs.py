@@ -323,7 +323,7 @@ async def test_a_leg_that_stood_for_one_left_out_and_fails_after_all_is_a_person
     await line.record((late, AS_VALUE))
     await line.record((first, policy.succeeded("re_1")))
     async with line.db.write() as conn:
-        await manual_changes.reopen_success(conn, first.job_id, first.id)
+        await manual_changes.reopen_success(conn, line.job_id, first.id)
     again = await line.claim()
     failed = policy.rejected("declined", "by the bank", "re_1")
     update = await go_on(line, again, failed, PaymentNotFound())
