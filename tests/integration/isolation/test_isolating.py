@@ -247,6 +247,18 @@ async def test_what_one_transaction_said_is_not_the_next_ones(owner_url, opened)
         assert await pooled.fetchval("SELECT current_user") == db.url.username
 
 
+async def test_no_index_is_searched_by_a_policy(owner_url, opened):
+    """Of a business that is new since tables were counted it would be taken for one row's."""
+    with isolated(owner_url) as role_url, of_business("ours"):
+        async with opened(role_url, isolated=True).read() as conn:
+            await conn.execute(sa.text("SET LOCAL enable_seqscan = off"))
+            for table in ("refunds", "jobs", "bookings"):
+                plan = sa.text(f"EXPLAIN SELECT * FROM {table}")
+                lines = (await conn.execute(plan)).scalars().all()
+                assert any("app.business_id" in line for line in lines)
+                assert not any("Index Cond" in line for line in lines), lines
+
+
 async def test_young_tables_are_counted_for_a_role_that_owns_none(owner_url, opened):
     await filled(opened(owner_url))
     size = sa.text("SELECT reltuples FROM pg_class WHERE oid = to_regclass(:name)")
