@@ -5,10 +5,10 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from crash.processes import free_port, until
@@ -30,11 +30,20 @@ class BreakablePostgresql:
 
     def run(self, program: str, *arguments: str) -> None:
         """Run one of PostgreSQL's programs on the cluster's data."""
-        user = None if self.owner == getpass.getuser() else self.owner
         command = [self.programs / program, "-D", self.folder / "data", *arguments]
         subprocess.run(
-            command, check=True, cwd=self.folder, user=user, stdout=subprocess.DEVNULL, timeout=60
+            command,
+            check=True,
+            cwd=self.folder,
+            user=self.user,
+            stdout=subprocess.DEVNULL,
+            timeout=60,
         )
+
+    @property
+    def user(self) -> str | None:
+        """Whom PostgreSQL's programs are run as; None: as whoever runs the test."""
+        return None if self.owner == getpass.getuser() else self.owner
 
     def make(self) -> None:
         """Make an empty cluster and start it."""
@@ -59,11 +68,19 @@ class BreakablePostgresql:
             return
         self.run("pg_ctl", "-w", "-m", "immediate", "stop")
 
+    @property
+    def whence(self) -> Sequence[str]:
+        """How PostgreSQL's programs are told to connect to it."""
+        return "--host=127.0.0.1", f"--port={self.port}", "--username=postgres"
+
+    def another(self, name: str) -> "BreakablePostgresql":
+        """A cluster beside this one, without data."""
+        return BreakablePostgresql(self.programs, self.folder.parent / name, self.owner)
+
     def standby(self) -> "BreakablePostgresql":
         """Make and start another that follows this one."""
-        other = BreakablePostgresql(self.programs, self.folder / "standby", self.owner)
-        whence = ("--host=127.0.0.1", f"--port={self.port}", "--username=postgres")
-        other.run("pg_basebackup", *whence, "--write-recovery-conf", "--checkpoint=fast")
+        other = self.another("standby")
+        other.run("pg_basebackup", *self.whence, "--write-recovery-conf", "--checkpoint=fast")
         other.start()
         return other
 
@@ -93,8 +110,8 @@ class BreakablePostgresql:
         """Run statements, each by itself."""
         in_a_thread(administer(self.url, *statements))
 
-    def ask(self, statement: str) -> int:
-        """The one number that a statement gives."""
+    def ask(self, statement: str) -> Any:
+        """The one value that a statement gives."""
         return in_a_thread(ask(self.url, statement))
 
 
@@ -116,7 +133,8 @@ def own_postgresql() -> Iterator[BreakablePostgresql]:
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("initdb is missing")
     owner = "postgres" if os.geteuid() == 0 else getpass.getuser()
     with tempfile.TemporaryDirectory(prefix="bulk-cancel-pg-") as name:
-        Path(name).chmod(0o755)
+        if os.geteuid() == 0:
+            shutil.chown(name, owner)
         one = BreakablePostgresql(programs, Path(name) / "one", owner)
         one.make()
         try:
