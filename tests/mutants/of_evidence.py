@@ -19,7 +19,7 @@ DEFECTS: tuple[Defect, ...] = (
         CHAIN,
         'sha256(before + first[:-1] + b"," + last[1:])',
         'sha256(first[:-1] + b"," + last[1:])',
-        PROOFS,
+        FILE,
     ),
     defect(
         "a row's hash is of the row alone",

@@ -54,6 +54,7 @@ LIES = {
     "a dropped hash": (2, lambda one: [*one[:2], one[2].rpartition(b",")[0] + b"\r\n", *one[3:]]),
     "a cell more": (2, lambda one: [*one[:2], b'"x",' + one[2], *one[3:]]),
     "a line cut off": (5, lambda one: [*one[:5], one[5][:-1]]),
+    "a last line without its end": (5, lambda one: [*one[:5], one[5][:-2]]),
     "another end": (1, lambda one: [line.replace(b"\r\n", b"\n") for line in one[1:]]),
     "another header": (1, lambda one: [one[0].replace(b"amount", b"amounts"), *one[1:]]),
 }

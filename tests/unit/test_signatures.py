@@ -73,6 +73,11 @@ def test_whatever_was_changed_is_refused(keys, changes):
         document_of(signed | changes, keys.public, typ="t")
 
 
+def test_what_was_signed_as_something_else_is_refused(keys):
+    with pytest.raises(NotSigned, match="another kind"):
+        document_of(keys.sign(DOCUMENT, typ="other"), keys.public, typ="t")
+
+
 def test_another_key_by_the_same_name_is_refused(keys):
     class Named(PublicKey):
         @property
