@@ -36,6 +36,7 @@ _MAY: Final = {
     "schema_needs": "",
     "refund_history": "INSERT, UPDATE (failure_detail)",
     "administration": "INSERT",
+    "evidence_links": "INSERT",
     "platform_keys": "",
 }
 # What transactions across businesses may do beside reading: take what is due, forget what is old,

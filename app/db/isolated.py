@@ -13,6 +13,7 @@ from app.db.core.engine import Database
 from app.db.tables import metadata
 from app.db.tables.administration import administration
 from app.db.tables.approvals import approval_limits
+from app.db.tables.evidence import evidence_links
 from app.db.tables.messages import messages
 from app.db.tables.pages import public_pages
 from app.db.tables.personal import former_contacts
@@ -21,6 +22,7 @@ from app.db.tables.webhooks import webhook_endpoints
 _EACH: Final = (
     administration,
     approval_limits,
+    evidence_links,
     messages,
     public_pages,
     former_contacts,

@@ -60,14 +60,15 @@ async def verify(db: Database, business_id: str | None = None) -> list[Violation
     """What is wrong with the chains of a business's jobs, or (None) of all. Empty: all is well."""
     found: list[Violation] = []
     async for job in _jobs(db, business_id):
-        async with db.snapshot() as conn:  # of one job: it may have gone on since it was found
+        # Of one job: it may have gone on since it was found.
+        async with db.snapshot(across=True) as conn:
             found += await _verify_job(conn, job)
     return found
 
 
 async def compare(db: Database, handed_out: Sequence[HandedOut]) -> list[Violation]:
     """Which of these ends of chains no chain has, or has otherwise."""
-    async with db.snapshot() as conn:
+    async with db.snapshot(across=True) as conn:
         return [
             _violation("chain-handed-out", one.job_id, one.links)
             for one in handed_out
@@ -78,7 +79,7 @@ async def compare(db: Database, handed_out: Sequence[HandedOut]) -> list[Violati
 async def _jobs(db: Database, business_id: str | None) -> AsyncIterator[str]:
     after: str | None = None
     while True:
-        async with db.read() as conn:
+        async with db.read(across=True) as conn:
             page = await reading.jobs_with_chains(conn, business_id, after=after)
         if not page:
             return

@@ -78,8 +78,8 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "isolation: the processes' role may change administration",
         "app/db/isolate.py",
-        '    "administration": "INSERT",\n    "platform_keys": "",\n',
-        '    "platform_keys": "",\n',
+        '    "administration": "INSERT",\n    "evidence_links": "INSERT",\n',
+        '    "evidence_links": "INSERT",\n',
         f"{ISOLATED}::test_the_role_of_the_processes_can_switch_nothing_off",
     ),
     defect(
