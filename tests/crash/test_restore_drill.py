@@ -63,11 +63,12 @@ def backed_up(primary: BreakablePostgresql) -> Iterator[tuple[Path, Path]]:
 
 def wait_for_wal(primary: BreakablePostgresql) -> None:
     """Until all that is committed by now has been received."""
+    # A transaction: what is not committed is not even written on a quiet server.
     is_there = "SELECT bool_and(flush_lsn >= '{}')::int FROM pg_stat_replication"
     until(
         partial(
             primary.ask,
-            is_there.format(primary.ask("SELECT pg_create_restore_point('here')::text")),
+            is_there.format(primary.ask("SELECT pg_logical_emit_message(true, '', '')::text")),
         )
     )
 
