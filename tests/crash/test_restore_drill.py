@@ -39,12 +39,13 @@ def backed_up(primary: BreakablePostgresql) -> Iterator[tuple[Path, Path]]:
     backup, wal = primary.another("backup"), primary.another("wal")
     (wal.folder / "data").mkdir()
     shutil.chown(wal.folder / "data", primary.owner)
+    primary.ask("SELECT pg_create_physical_replication_slot('backup', true)::text")
     receiving = subprocess.Popen(
         [
             primary.programs / "pg_receivewal",
             *primary.whence,
-            "--directory",
-            wal.folder / "data",
+            "--slot=backup",
+            f"--directory={wal.folder / 'data'}",
             "--synchronous",
             "--no-loop",
         ],
