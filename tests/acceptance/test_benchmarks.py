@@ -24,6 +24,7 @@ LINES = {
         "durable refunds, SQLite",
         "CPU of a durable refund, SQLite",
     ],
+    "isolation": ["durable refunds, isolated", "CPU of a durable refund, isolated"],
     "terms": [
         f"{what}, {db}"
         for db in ("PostgreSQL", "SQLite")
