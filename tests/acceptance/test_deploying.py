@@ -10,7 +10,7 @@ import pytest
 from fastapi.routing import iter_route_contexts
 from worlds.deployed import DEPLOY, OBJECTS, ROOT
 from worlds.prometheus import program
-from worlds.sample_keys import HOOKS_SECRET, SECRETS_KEY
+from worlds.sample_keys import EVIDENCE_KEY, HOOKS_SECRET, SECRETS_KEY
 
 from app.config.environment import IN_FILE
 from app.config.settings import PREFIX, SECRETS, Settings
@@ -23,6 +23,7 @@ CREDENTIALS = {
     "database-url": "postgresql://bulk_cancel:kxcjvh23@database.internal/bulk_cancel",
     "redis-url": "redis://redis.internal:6379/0",
     "secrets-key": SECRETS_KEY,
+    "evidence-key": EVIDENCE_KEY,
     "payments-token": "said-to-nobody",
     "credits-token": "nor-this",
     "hooks-secret": HOOKS_SECRET,
