@@ -1,11 +1,13 @@
-// The audit of a job as files: the CSV, and a workbook. Where a connection is cut, some proxies make it look like an end; so
-// a file is saved only if it has all the lines that the service counted, or the end that a workbook has.
+// The audit of a job as files: the CSV, its signed proof, and a workbook. Where a connection is cut, some proxies make it look like an end; so
+// a file is saved only if it has all the lines that the service counted, or the end that a workbook or a
+// proof has.
 
 import { download } from "./dom.js";
 import { call } from "./api.js";
 
 const MARK = "\ufeff"; // tells sheet programs that a CSV is in UTF-8
 const LINE_FEED = 10;
+const END_OF_OBJECT = 125; // "}"
 const END_OF_ZIP = [80, 75, 5, 6]; // begins a workbook's last 22 bytes
 
 /** Whether the key may have the audit: it has names and e-mail addresses. */
@@ -40,6 +42,14 @@ export async function fetchWorkbook(path, jobId) {
   const bytes = await bytesOf(answer);
   if (END_OF_ZIP.some((byte, place) => bytes.at(place - 22) !== byte)) throw new Cut("");
   download(new Blob([bytes], { type: answer.headers.get("Content-Type") }), `bulk-cancellation-${jobId}.xlsx`);
+}
+
+/** Fetches the signed proof of a job's CSV, and saves it. */
+export async function fetchProof(path, jobId) {
+  const answer = await call("GET", `${path}/audit.proof`, { headers: { Accept: "*/*" }, patience: 0 });
+  const bytes = await bytesOf(answer);
+  if (bytes.at(-1) !== END_OF_OBJECT) throw new Cut("");
+  download(new Blob([bytes], { type: answer.headers.get("Content-Type") }), `bulk-cancellation-${jobId}.proof`);
 }
 
 async function bytesOf(answer) {

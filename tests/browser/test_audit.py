@@ -4,6 +4,8 @@ The CSV is marked as UTF-8.
 """
 
 import re
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -90,7 +92,7 @@ def test_a_csv_of_a_press_that_broke_off_is_not_saved_and_the_job_is_shown_all_t
 
 
 @on_sqlite
-def test_files_of_a_job_are_saved_whole_or_not_at_all(studio, page):
+def test_files_of_a_job_are_saved_whole_or_not_at_all(studio, page, tmp_path):
     body = {"date_from": str(studio.monday), "date_to": str(studio.monday), "session_ids": "all"}
     job = studio.ask(
         "POST", "/bulk-cancellations", json=body, headers={"Idempotency-Key": "once"}
@@ -100,19 +102,21 @@ def test_files_of_a_job_are_saved_whole_or_not_at_all(studio, page):
     sign_in(page, studio, f"/jobs/{job}")
     as_csv = page.get_by_role("button", name="Download the final CSV")
     as_workbook = page.get_by_role("button", name="Download for a spreadsheet (.xlsx)")
+    as_proof = page.get_by_role("button", name="Download its signed proof")
     trouble = page.get_by_role("alert").filter(has_text="broke off")
 
-    page.route(re.compile(r"/audit\.(csv|xlsx)"), cut)
+    page.route(re.compile(r"/audit\.(csv|proof|xlsx)"), cut)
     as_csv.click()
     cut_off = re.compile(
         r"^The download broke off: [0-2] of 3 lines came\. Nothing was saved: try again\.$"
     )
     expect(trouble).to_have_text(cut_off)
-    as_workbook.click()
-    expect(trouble).to_have_text("The download broke off. Nothing was saved: try again.")
+    for button in (as_workbook, as_proof):
+        button.click()
+        expect(trouble).to_have_text("The download broke off. Nothing was saved: try again.")
     assert saved == []
 
-    page.unroute(re.compile(r"/audit\.(csv|xlsx)"))
+    page.unroute(re.compile(r"/audit\.(csv|proof|xlsx)"))
     with page.expect_download() as download:
         as_csv.click()
     content = Path(download.value.path()).read_bytes()
@@ -124,6 +128,18 @@ def test_files_of_a_job_are_saved_whole_or_not_at_all(studio, page):
         as_workbook.click()
     assert download.value.suggested_filename == f"bulk-cancellation-{job}.xlsx"
     assert zipfile.ZipFile(download.value.path()).testzip() is None
+    with page.expect_download() as download:
+        as_proof.click()
+    assert download.value.suggested_filename == f"bulk-cancellation-{job}.proof"
+    files = [tmp_path / name for name in ("audit.csv", "audit.proof", "keys.json")]
+    signed = Path(download.value.path()).read_bytes()
+    keys = studio.ask("GET", "/evidence/keys").content
+    for path, given in zip(files, (content, signed, keys), strict=True):
+        path.write_bytes(given)
+    audit, proof, published = files
+    check = [sys.executable, "-m", "app.cli", "check-audit", audit, proof, "--key", published]
+    checked = subprocess.run(check, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stderr
 
 
 @on_sqlite
