@@ -17,8 +17,8 @@ import httpx
 import pytest
 from crash.processes import BUSINESS, FINISHED, ROOT, Server, Town, Zygote, free_port, until
 from crash.week import Week, assert_audit_tells_the_books, assert_once, audit_rows, week
-from worlds import nginx
 from worlds.builds import Build, build_of
+from worlds.proxies import NGINX
 
 RELEASED = "41c61c7"  # what runs in the field: named anew with each release
 HARD = {"ignore_keys": True, "forget_keys": True, "allow_excess": True}
@@ -199,8 +199,8 @@ def test_processes_are_replaced_one_by_one_and_back_and_nobody_notices(zygotes, 
     servers = " ".join(f"server 127.0.0.1:{port} max_fails=0;" for port in fleet.ports)
     sessions = [one["id"] for one in MADE.records if one["type"] == "session"]
     callers = Callers(town, sessions)
-    with nginx.in_front(
-        town.folder, LOCATION, upstream=f"upstream api {{ {servers} }}", port=town.api_port
+    with NGINX.in_front(
+        town.folder, LOCATION, before=f"upstream api {{ {servers} }}", port=town.api_port
     ):
         with callers.at_it():
             callers.wait_for_more()
