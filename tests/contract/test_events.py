@@ -39,7 +39,8 @@ def body_of(document, event_type):
 
 def undocumented(document, schema, value, pointer=""):
     """Members that the schema does not name, at any depth."""
-    name = schema["$ref"].rsplit("/", 1)[1] if "$ref" in schema else None
+    named = [one["$ref"] for one in (schema, *schema.get("anyOf", ())) if "$ref" in one]
+    name = named[0].rsplit("/", 1)[1] if named else None
     properties = document["components"]["schemas"][name]["properties"] if name else {}
     if not isinstance(value, dict):
         return []

@@ -6,6 +6,7 @@ Neither is asked of our database.
 """
 
 import json
+import re
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -25,6 +26,7 @@ JOBS: Final = "/bulk-cancellations"
 ENDPOINTS: Final = "/webhook-endpoints"
 # What a client is told is a message's tests' to compare: the lists here don't tell it.
 TYPES: Final = sorted(set(EventType) - {EventType.CLIENT_SETTLED, EventType.TEST})
+ENDED: Final = EventType.COMPLETED.value
 _FAILED: Final = "rejected"
 
 
@@ -170,15 +172,22 @@ class Office:
         return answer.json()["deliveries"]
 
 
-def content(event: Mapping[str, Any]) -> str:
+def content(type_: str, data: Mapping[str, Any]) -> str:
     """What an event says, without when."""
-    assert event.keys() == {"type", "timestamp", "data"}, event
-    return json.dumps({"type": event["type"], "data": event["data"]}, sort_keys=True)
+    return json.dumps({"type": type_, "data": data}, sort_keys=True)
 
 
 @cache
 def content_of(body: bytes) -> str:
-    return content(json.loads(body))
+    """What this one says, without the end of the chain, which no list of the API has."""
+    event = json.loads(body)
+    assert event.keys() == {"type", "timestamp", "data"}, event
+    if event["type"] == ENDED:
+        evidence = event["data"].pop("evidence")
+        assert evidence.keys() == {"links", "link"}, event
+        assert evidence["links"] > 1, event
+        assert re.fullmatch("[0-9a-f]{64}", evidence["link"]), event
+    return content(event["type"], event["data"])
 
 
 @dataclass(slots=True)
@@ -192,7 +201,7 @@ class Happened:
 
     def tell(self, type_: str, **data: Any) -> None:
         data["business_id"] = self.business
-        self.contents.add(content({"type": type_, "timestamp": None, "data": data}))
+        self.contents.add(content(type_, data))
 
     def look(self, job_id: str) -> None:
         """Add what is said of a job that has ended, or was withdrawn.
@@ -206,7 +215,7 @@ class Happened:
             job_id=job_id,
             status="held" if job["hold_until"] else "queued",
         )
-        ended = "bulk_cancellation.withdrawn" if withdrawn else "bulk_cancellation.completed"
+        ended = "bulk_cancellation.withdrawn" if withdrawn else ENDED
         self.tell(ended, job_id=job_id, status=job["status"])
         for session in self.office.pages(f"{JOBS}/{job_id}/sessions", business=self.business):
             if session["outcome"] == "accepted":
