@@ -73,8 +73,10 @@ _UNDO: Final = (
         " WHERE status = 'cancelled'"
     ),
     "DELETE FROM job_sessions",
+    "DELETE FROM evidence_links",
+    "DELETE FROM evidence_heads",
     "DELETE FROM jobs",
-    "VACUUM sessions, job_sessions, jobs",
+    "VACUUM sessions, job_sessions, evidence_links, evidence_heads, jobs",
 )
 
 

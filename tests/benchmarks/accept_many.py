@@ -71,6 +71,8 @@ _UNDO: Final = (
         " WHERE status = 'cancelled'"
     ),
     "DELETE FROM job_sessions",
+    "DELETE FROM evidence_links",
+    "DELETE FROM evidence_heads",
     "DELETE FROM jobs",
 )
 
