@@ -93,9 +93,11 @@ def in_a_thread(work: Coroutine[Any, Any, T]) -> T:
 async def administer(url: str, *statements: str) -> None:
     """Runs statements on the server at `url`, each by itself, as CREATE and DROP want it."""
     conn = await _connect(sa.make_url(url))
-    for statement in statements:
-        await conn.execute(statement)
-    await conn.close()
+    try:
+        for statement in statements:
+            await conn.execute(statement)
+    finally:
+        await conn.close()
 
 
 async def ask(url: str, statement: str) -> Any:

@@ -14,10 +14,25 @@ from worlds.upstream import running
 
 from app.auth.keys import Scope, create_key
 from app.db.access.businesses import create as create_business
+from app.db.core.engine import Database
 from app.main import create_app
 from app.refunds.runtime import Runtime, gateways
 from app.sandbox.app import create_sandbox
 from app.serving import served
+
+
+@pytest.fixture
+async def opened():
+    """Opens databases by their address, and closes them with the test."""
+    databases = []
+
+    def open_(url, **how):
+        databases.append(Database(url, **how))
+        return databases[-1]
+
+    yield open_
+    for database in databases:
+        await database.close()
 
 
 @pytest.fixture

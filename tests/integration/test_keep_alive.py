@@ -4,6 +4,7 @@ import asyncio
 from contextlib import asynccontextmanager
 
 import pytest
+from worlds.small_apps import ok
 
 from app.serving import served
 
@@ -11,20 +12,9 @@ ASK = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 PARSERS = pytest.mark.parametrize("parser", ["h11", "httptools"])
 
 
-async def app(scope, receive, send):
-    if scope["type"] == "lifespan":
-        while (await receive())["type"] != "lifespan.shutdown":
-            await send({"type": "lifespan.startup.complete"})
-        await send({"type": "lifespan.shutdown.complete"})
-        return
-    headers = [(b"content-length", b"2")]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": b"ok"})
-
-
 @asynccontextmanager
 async def connected(parser, **seconds):
-    async with served(app, parser=parser, **seconds) as address:
+    async with served(ok, parser=parser, **seconds) as address:
         host, port = address.removeprefix("http://").split(":")
         reader, writer = await asyncio.open_connection(host, int(port))
         yield reader, writer

@@ -5,22 +5,12 @@ import socket
 from contextlib import asynccontextmanager, closing, suppress
 
 import pytest
+from worlds.small_apps import ok
 
 from app.serving import Server, listen
 
 ASK = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 PARSERS = pytest.mark.parametrize("parser", ["h11", "httptools"])
-
-
-async def app(scope, receive, send):
-    if scope["type"] == "lifespan":
-        while (await receive())["type"] != "lifespan.shutdown":
-            await send({"type": "lifespan.startup.complete"})
-        await send({"type": "lifespan.shutdown.complete"})
-        return
-    headers = [(b"content-length", b"2")]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": b"ok"})
 
 
 class Told(Server):
@@ -29,7 +19,7 @@ class Told(Server):
     def __init__(self, parser, last_seconds) -> None:
         seconds = {"last_seconds": last_seconds}
         super().__init__(
-            app, stopping=asyncio.Event(), heeds_signals=False, parser=parser, **seconds
+            ok, stopping=asyncio.Event(), heeds_signals=False, parser=parser, **seconds
         )
         self.listener = listen("127.0.0.1", 0)
         self.address = self.listener.getsockname()

@@ -10,7 +10,6 @@ from worlds import pgbouncer
 
 from app.db import schema
 from app.db.core.driver import fetch
-from app.db.core.engine import Database
 
 SHOWN = ("idle_in_transaction_session_timeout", "lock_timeout", "statement_timeout", "jit")
 TIMEOUTS = {
@@ -30,20 +29,6 @@ MIGRATING = "SELECT pg_advisory_xact_lock(1651862635)"
 def pooled_url(postgresql_url):
     with pgbouncer.in_front_of(postgresql_url, sessions=2) as url:
         yield url
-
-
-@pytest.fixture
-async def opened():
-    """Opens databases by their address, and closes them with the test."""
-    databases = []
-
-    def open_(url, **how):
-        databases.append(Database(url, **how))
-        return databases[-1]
-
-    yield open_
-    for database in databases:
-        await database.close()
 
 
 async def shown(db, block):

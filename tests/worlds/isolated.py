@@ -1,14 +1,12 @@
 """A database whose processes have a role of their own, held to one business at a time."""
 
-import asyncio
 import contextlib
 import os
 import uuid
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 
-import asyncpg
 import sqlalchemy as sa
+from postgresql_databases import administer, in_a_thread
 
 from app.db.core.engine import Database
 from app.db.isolate import isolate
@@ -18,33 +16,22 @@ _ADMINISTRATORS = sa.make_url(
 )
 
 
-def in_a_thread(work):
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(asyncio.run, work).result()
-
-
-async def say(url, *statements):
-    """Say these to the server, each by itself, as who `url` names."""
-    plain = sa.make_url(url).set(drivername="postgresql")
-    conn = await asyncpg.connect(plain.render_as_string(hide_password=False), timeout=10)
-    try:
-        for statement in statements:
-            await conn.execute(statement)
-    finally:
-        await conn.close()
-
-
 @contextlib.contextmanager
 def role_of(url, *more, **attributes) -> Iterator[str]:
     """A role that may sign in; gives the address that it comes by. It is gone afterwards."""
-    url = _ADMINISTRATORS.set(database=sa.make_url(url).database)
+    here = _ADMINISTRATORS.set(database=sa.make_url(url).database)
+    administrators = here.render_as_string(hide_password=False)
     name = f"bulk_cancel_test_{uuid.uuid4().hex[:12]}"
-    in_a_thread(say(url, f"CREATE ROLE {name} LOGIN PASSWORD 'its-own' {' '.join(more)}"))
-    its = url.set(username=name, password="its-own", **attributes)
+    in_a_thread(
+        administer(administrators, f"CREATE ROLE {name} LOGIN PASSWORD 'its-own' {' '.join(more)}")
+    )
+    its = here.set(username=name, password="its-own", **attributes)
     try:
         yield its.render_as_string(hide_password=False)
     finally:
-        in_a_thread(say(url, f"DROP OWNED BY {name} CASCADE", f"DROP ROLE {name}"))
+        in_a_thread(
+            administer(administrators, f"DROP OWNED BY {name} CASCADE", f"DROP ROLE {name}")
+        )
 
 
 async def isolated_for(url, role):

@@ -9,6 +9,7 @@ from worlds.patience import PATIENCE_SECONDS
 from worlds.studio import Desk
 
 from app import services
+from app.config.settings import Settings
 from app.db.core.dialect import now
 from app.db.tables.webhooks import (
     webhook_deliveries,
@@ -23,6 +24,20 @@ NOWHERE = "http://127.0.0.1:9/hook"
 ACCEPTED = Event(EventType.ACCEPTED, {"job_id": "j", "status": "queued"})
 CANCELLED = Event(EventType.SESSION_CANCELLED, {"job_id": "j", "session_id": "s"})
 ENDED = Event(EventType.COMPLETED, {"job_id": "j", "status": "completed"})
+
+
+def sender(database_url, folder):
+    """Settings of an embedded process that may send to this machine."""
+    return Settings(
+        database_url=database_url,
+        webhook_loopback=True,
+        secrets_file=folder / "secrets.key",
+        webhook_timeout_seconds=5,
+        upstream_timeout_seconds=20,  # a busy machine is no sick upstream
+        upstream_quiescence_seconds=0,
+        lease_seconds=30,
+        concurrency=8,
+    )
 
 
 class Office(Desk):

@@ -11,6 +11,7 @@ import httpx
 import orjson
 import pytest
 from worlds.proxies import APACHE, CADDY, HAPROXY, NGINX, SERVED
+from worlds.small_apps import live
 
 from app.serving import listen, served
 
@@ -115,9 +116,7 @@ async def test_caddy_of_debian_makes_a_half_look_whole_as_the_page_says(week, be
 async def told(scope, receive, send):
     """Tells what came: the name that was asked for, who asked, and the body's length."""
     if scope["type"] == "lifespan":
-        while (await receive())["type"] != "lifespan.shutdown":
-            await send({"type": "lifespan.startup.complete"})
-        await send({"type": "lifespan.shutdown.complete"})
+        await live(receive, send)
         return
     length, more = 0, True
     while more:

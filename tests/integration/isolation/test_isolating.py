@@ -5,12 +5,12 @@ import asyncio
 import pytest
 import sqlalchemy as sa
 from integration.rows import ROWS, insert
+from postgresql_databases import administer, in_a_thread
 from sqlalchemy.exc import DBAPIError
 from worlds import pgbouncer
-from worlds.isolated import in_a_thread, isolated, isolated_for, role_of, say
+from worlds.isolated import isolated, isolated_for, role_of
 
 from app.db import isolate, schema
-from app.db.core.engine import Database
 from app.db.core.isolation import ACROSS, of_business
 from app.db.core.statistics import count_job_sessions, count_schedule
 from app.db.isolate import WrongRole
@@ -19,29 +19,15 @@ from app.db.tables import businesses, clients, jobs, refund_history
 from app.operators.readiness import DatabaseState, database_state
 
 
-@pytest.fixture
-async def opened():
-    """Opens databases by their address, and closes them with the test."""
-    databases = []
-
-    def open_(url, **how):
-        databases.append(Database(url, **how))
-        return databases[-1]
-
-    yield open_
-    for database in databases:
-        await database.close()
-
-
 def owned_by(url, *may):
     """A schema whose owner is no superuser; gives the address that the owner comes by."""
     name = sa.make_url(url).database
     with role_of(url, *may) as owner_url:
         owner = sa.make_url(owner_url).username
-        in_a_thread(say(url, f'ALTER DATABASE "{name}" OWNER TO {owner}'))
+        in_a_thread(administer(url, f'ALTER DATABASE "{name}" OWNER TO {owner}'))
         schema.migrate(owner_url)
         yield owner_url
-        in_a_thread(say(url, f'ALTER DATABASE "{name}" OWNER TO CURRENT_USER'))
+        in_a_thread(administer(url, f'ALTER DATABASE "{name}" OWNER TO CURRENT_USER'))
 
 
 @pytest.fixture
@@ -92,11 +78,11 @@ async def test_one_that_is_left_open_is_enough_to_be_unready(owner_url, opened):
             "ALTER TABLE choices NO FORCE ROW LEVEL SECURITY, DISABLE ROW LEVEL SECURITY",
             f"CREATE POLICY all_of_it ON choices TO {db.url.username} USING (true)",
         ):
-            await say(owner_url, switched)
+            await administer(owner_url, switched)
             assert (await isolation_of(db)).open == ["choices"]
             assert await database_state(db) is DatabaseState.NOT_ISOLATED
             back = "ALTER TABLE choices FORCE ROW LEVEL SECURITY, ENABLE ROW LEVEL SECURITY"
-            await say(owner_url, "DROP POLICY IF EXISTS all_of_it ON choices", back)
+            await administer(owner_url, "DROP POLICY IF EXISTS all_of_it ON choices", back)
             assert await database_state(db) is DatabaseState.OK
 
 
@@ -111,7 +97,7 @@ async def test_rows_of_older_builds_are_given_their_business(owner_url, opened):
     db = opened(owner_url)
     await filled(db)
     off, on = (f"ALTER TABLE refund_history {verb} TRIGGER USER" for verb in ("DISABLE", "ENABLE"))
-    await say(owner_url, MANY, off, "UPDATE refund_history SET business_id = NULL", on)
+    await administer(owner_url, MANY, off, "UPDATE refund_history SET business_id = NULL", on)
     with role_of(owner_url) as role_url:
         assert await isolated_for(owner_url, sa.make_url(role_url).username) == 5_002
         with of_business("ours"):
@@ -157,7 +143,7 @@ async def test_a_migration_by_a_single_role_changes_rows_and_holds_it_again(owne
 async def test_what_a_migration_adds_is_isolated_as_the_rest_is(owner_url, opened):
     with isolated(owner_url) as role_url:
         db = opened(role_url, isolated=True)
-        await say(
+        await administer(
             owner_url,  # as if a revision had just made it
             *(f"DROP POLICY {name} ON choices" for name in ("own_business", "across_reads")),
             "ALTER TABLE choices DISABLE ROW LEVEL SECURITY, NO FORCE ROW LEVEL SECURITY",
@@ -202,7 +188,7 @@ async def test_an_owner_who_may_make_no_roles_is_told_what_to_have_said(
             await isolated_for(plain_owner_url, role)
         said = str(told.value).partition("database: ")[2]
         assert f"GRANT {ACROSS} TO {role}" in said
-        await say(empty_postgresql_url, *said.split("; "))
+        await administer(empty_postgresql_url, *said.split("; "))
         await isolated_for(plain_owner_url, role)
         assert (await isolation_of(opened(role_url, isolated=True))).is_whole
 

@@ -3,13 +3,12 @@
 import httpx
 import pytest
 from worlds.certificates import Authority
-from worlds.office import NOWHERE, Office
+from worlds.office import NOWHERE, Office, sender
 from worlds.patience import eventually
 from worlds.queue import Unheard
 from worlds.receivers import Receiver, hook_at
 
 from app.auth.keys import Scope, create_key
-from app.config.settings import Settings
 from app.db.access.businesses import create as create_business
 from app.main import create_app
 
@@ -34,16 +33,7 @@ def receiving(peer_on):
 @pytest.fixture
 def settings(database_url, tmp_path):
     """Of an embedded process that may send to this machine."""
-    return Settings(
-        database_url=database_url,
-        webhook_loopback=True,
-        secrets_file=tmp_path / "secrets.key",
-        webhook_timeout_seconds=5,
-        upstream_timeout_seconds=20,  # a busy machine is no sick upstream
-        upstream_quiescence_seconds=0,
-        lease_seconds=30,
-        concurrency=8,
-    )
+    return sender(database_url, tmp_path)
 
 
 @pytest.fixture
