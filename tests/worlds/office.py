@@ -132,26 +132,23 @@ class Office(Desk):
         """One that delivers, until the block ends; it looks at once and then every second."""
         stopping = asyncio.Event()
         changed = self.settings.model_copy(update=settings)
-        task = asyncio.create_task(
-            services.keep_running(
-                services.delivering_from(
-                    self.db, changed, stopping, jitter=lambda: jitter, yields=yields
-                ),
-                stopping,
-            )
+        service = services.delivering_from(
+            self.db, changed, stopping, jitter=lambda: jitter, yields=yields
         )
+        task = asyncio.create_task(services.keep_running(service, stopping))
         try:
-            yield task
+            yield service
         finally:
             stopping.set()
             async with asyncio.timeout(PATIENCE_SECONDS):
                 await task
 
     async def deliver(self, **settings):
-        """A worker that ends once nothing is due: calls have a second to end, then."""
-        async with self.worker(**settings):
+        """A worker that ends once nothing is due, nor on its way or claimed to go."""
+        async with self.worker(**settings) as worker:
             async with asyncio.timeout(PATIENCE_SECONDS):
-                while await self.is_due():  # noqa: ASYNC110 - a database has no event
+                # In this order: a lane that claims after the look has nothing to claim.
+                while await self.is_due() or worker.tasks:  # noqa: ASYNC110 - nothing tells of both
                     await asyncio.sleep(0.01)
 
     @contextlib.asynccontextmanager
