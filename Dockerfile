@@ -1,12 +1,15 @@
 # One image for the API and the worker: what uv.lock names, without the tools that put it there.
 
-FROM python:3.11-slim-bookworm AS build
-RUN pip install --no-cache-dir --disable-pip-version-check uv==0.13.9
+# Python 3.11.16. By its digest, so that each build is of the same base: docs/security.md says how to take a newer one.
+ARG BASE=python:3.11-slim-bookworm@sha256:a36c24f9cbdf4fd0f52d67f0823eeac19c2028c637cecc392d97f980d4fec56b
+
+FROM ${BASE} AS build
 ENV UV_PYTHON_DOWNLOADS=never UV_SYSTEM_CERTS=true UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_NO_CACHE=1
 WORKDIR /build
+COPY .ci/uv-of-lock pyproject.toml uv.lock ./
+RUN sh uv-of-lock pip uv.lock
 
 # The dependencies are a layer of their own, made again only when the lock changes (docs/adr/0002 says why not `uv sync`).
-COPY pyproject.toml uv.lock ./
 RUN uv export --quiet --frozen --no-dev --no-emit-project --output-file requirements.txt >/dev/null \
  && uv venv --quiet /opt/venv \
  && uv pip sync --quiet --python /opt/venv/bin/python --require-hashes requirements.txt
@@ -21,10 +24,11 @@ COPY README.md LICENSE ./
 COPY app app
 COPY workers workers
 COPY migrations migrations
-RUN uv pip install --quiet --python /opt/venv/bin/python --no-deps .
+RUN uv export --quiet --frozen --only-group build --output-file build.txt >/dev/null \
+ && uv pip install --quiet --python /opt/venv/bin/python --no-deps --build-constraints build.txt .
 
 
-FROM python:3.11-slim-bookworm
+FROM ${BASE}
 RUN groupadd --system --gid 10001 bulk-cancel \
  && useradd --system --uid 10001 --gid bulk-cancel --home-dir /srv --no-create-home --shell /usr/sbin/nologin bulk-cancel \
  && install --directory --owner=bulk-cancel --group=bulk-cancel /srv /srv/var

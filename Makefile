@@ -42,7 +42,8 @@ $(READY): uv.lock pyproject.toml .ci/uv
 	@$(BIN)/python -c '' 2>/dev/null || $(UV) venv --quiet --clear --python '$(PYTHON)' .venv
 	@$(UV) export --quiet --frozen --no-emit-project --output-file .venv/requirements.txt >/dev/null
 	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes .venv/requirements.txt
-	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@$(UV) export --quiet --frozen --only-group build --output-file .venv/build.txt >/dev/null
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --build-constraints .venv/build.txt --editable .
 	@touch $@
 
 demo: $(READY) ## run everything in one process, with a sample studio (PORT=8000)

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+import venv
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,37 @@ def test_every_name_of_a_setting_in_deploy_and_compose_is_one():
     for path in (*files, ROOT / "compose.yaml", ROOT / "Dockerfile", ROOT / "docs/deploying.md"):
         found = set(re.findall(rf"\b{PREFIX}[A-Z_]+", path.read_text()))
         assert found - {PREFIX} <= known, path
+
+
+def test_the_image_is_built_of_pinned_bytes():
+    lines = (ROOT / "Dockerfile").read_text().replace("\\\n", "")
+    [base] = re.findall(r"^ARG BASE=(.*)$", lines, re.MULTILINE)
+    assert re.fullmatch(r"python:3\.11-slim-bookworm@sha256:[0-9a-f]{64}", base)
+    assert set(re.findall(r"^FROM (\S+)", lines, re.MULTILINE)) == {"${BASE}"}
+    installs = re.findall(r"\bpip\b(?: install| sync)?[^&\n]*", lines)
+    assert len(installs) == 4
+    assert installs[0].strip() == "pip uv.lock"  # of .ci/uv-of-lock, of which the next test is
+    assert all("--require-hashes" in one for one in installs[1:3])
+    assert "--no-deps --build-constraints build.txt" in installs[3]
+
+
+@pytest.mark.long  # it asks the index, which a laptop may be without
+def test_uv_is_installed_by_the_hashes_of_the_lock_or_not_at_all(tmp_path):
+    lock = (ROOT / "uv.lock").read_text()
+    others = re.sub(r"sha256:[0-9a-f]{8}", "sha256:00000000", lock)
+    venv.create(tmp_path / "venv", with_pip=True)
+    codes = {}
+    for name, text in (("others", others), ("ours", lock)):
+        (tmp_path / name).write_text(text)
+        command = ["sh", ROOT / ".ci/uv-of-lock", tmp_path / "venv/bin/pip", tmp_path / name]
+        ended = subprocess.run(command, capture_output=True, text=True, check=False)
+        codes[name] = ended.returncode, "DO NOT MATCH THE HASHES" in ended.stderr
+    assert codes == {"others": (1, True), "ours": (0, False)}
+    [version] = re.findall(r'^name = "uv"\nversion = "(.*)"$', lock, re.MULTILINE)
+    said = subprocess.check_output([tmp_path / "venv/bin/uv", "--version"], text=True)
+    assert said.split()[1] == version
+    # Whose build backend is the same, and inside of it.
+    assert f'requires = ["uv_build=={version}"]' in (ROOT / "pyproject.toml").read_text()
 
 
 @pytest.mark.parametrize("workload", ["api", "worker"])
