@@ -530,6 +530,23 @@ _TYPES: Final = (
         "A business may have 50. Delete one that is not needed, or have one hear more types.",
     ),
     ProblemType(
+        "host-has-not-agreed",
+        409,
+        "The host has not agreed",
+        (
+            "Each event goes to each endpoint, so that many at one host are much for it. More than "
+            "5 of a business need its word, and it was asked at the URL of the new one."
+        ),
+        (
+            "Have that URL answer OPTIONS by a 2xx whose WebHook-Allowed-Origin is the request's "
+            "WebHook-Request-Origin, or *. Or have one of the others hear more types."
+        ),
+        (
+            "A business may have 5 endpoints at a host. For another one the URL must answer "
+            "OPTIONS by a 2xx with WebHook-Allowed-Origin."
+        ),
+    ),
+    ProblemType(
         "too-many-secrets",
         409,
         "There are too many secrets",

@@ -1,4 +1,4 @@
-"""One attempt to deliver a webhook: a POST to where it may go.
+"""One attempt to deliver a webhook: a POST to where it may go, or a question to that place.
 
 It ends within its deadline, and raises for no peer. A status that came counts, whatever becomes of
 the rest of the answer; of that at most `MAX_ANSWER_BYTES` are read, and nothing is followed,
@@ -20,7 +20,7 @@ import httpx
 
 from app.gateways.answers import retry_after
 from app.webhooks.addresses import AddressPolicy, GuardedBackend, Resolver
-from app.webhooks.retries import MAX_RETRY_AFTER_SECONDS
+from app.webhooks.retries import MAX_RETRY_AFTER_SECONDS, is_delivered
 from app.webhooks.urls import check_url
 
 MAX_ANSWER_BYTES: Final = 64 * 1024  # as they leave TLS: heads, and lengths of chunks, count too
@@ -145,14 +145,41 @@ class EndpointClient:
             httpcore.LocalProtocolError: a header that can't be sent, which is the caller's mistake.
         """
         clock = asyncio.get_running_loop().time
-        begun, partial, error = clock(), _PartialResponse(), None
+        begun = clock()
         try:
-            target = _target(url, self._policy)
+            partial, error = await self._answer("POST", url, headers, body)
         except ValueError:
             return AttemptResult(None, DeliveryError.NOT_ALLOWED, None, 0, None)
+        milliseconds = round((clock() - begun) * 1000)
+        if partial.status is None:
+            return AttemptResult(None, error, None, milliseconds, None)
+        response = partial.body.decode(errors="replace").replace("\0", "")
+        asked = retry_after(partial.headers, now=self._now(), at_most=MAX_RETRY_AFTER_SECONDS)
+        return AttemptResult(partial.status, None, response, milliseconds, asked)
+
+    async def options(self, url: str, headers: Mapping[str, str]) -> Mapping[str, str] | None:
+        """Ask what the endpoint takes; the headers of a 2xx, with their names in lower case.
+
+        None where there was no such answer. `url` and `headers` are as in `post`.
+        """
+        try:
+            partial, _ = await self._answer("OPTIONS", url, headers, b"")
+        except ValueError:
+            return None
+        return partial.headers if is_delivered(partial.status) else None
+
+    async def _answer(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes
+    ) -> tuple[_PartialResponse, DeliveryError | None]:
+        """What came within the deadline, and what ended it if that was no answer.
+
+        Raises:
+            ValueError: the URL may not be an endpoint's.
+        """
+        partial, target = _PartialResponse(), _target(url, self._policy)
         try:
             async with asyncio.timeout(self._total_seconds), self._connection() as pool:
-                await self._exchange(pool, target, headers, body, partial)
+                await self._exchange(pool, method, target, headers, body, partial)
         except (
             TimeoutError,
             httpcore.TimeoutException,
@@ -160,13 +187,8 @@ class EndpointClient:
             httpcore.RemoteProtocolError,
             ssl.SSLError,
         ) as failure:
-            error = _error_of(failure)
-        milliseconds = round((clock() - begun) * 1000)
-        if partial.status is None:
-            return AttemptResult(None, error, None, milliseconds, None)
-        response = partial.body.decode(errors="replace").replace("\0", "")
-        asked = retry_after(partial.headers, now=self._now(), at_most=MAX_RETRY_AFTER_SECONDS)
-        return AttemptResult(partial.status, None, response, milliseconds, asked)
+            return partial, _error_of(failure)
+        return partial, None
 
     async def aclose(self) -> None:
         """Close all connections; attempts under way end as broken."""
@@ -184,6 +206,7 @@ class EndpointClient:
     async def _exchange(
         self,
         pool: httpcore.AsyncConnectionPool,
+        method: str,
         target: tuple[httpcore.URL, bytes],
         headers: Mapping[str, str],
         body: bytes,
@@ -191,7 +214,7 @@ class EndpointClient:
     ) -> None:
         url, host = target
         async with pool.stream(
-            "POST",
+            method,
             url,
             headers=[("Host", host), *_HEADERS.items(), *headers.items()],
             content=body,

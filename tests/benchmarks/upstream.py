@@ -17,6 +17,7 @@ import orjson
 import uvloop
 
 _HEAD_ENDS: Final = b"\r\n\r\n"
+_AGREES: Final = b"HTTP/1.1 200 OK\r\nWebHook-Allowed-Origin: *\r\nContent-Length: 0\r\n\r\n"
 _BEFORE: Final = ("drop_before", "throttle", "unavailable")  # nothing was done
 _AFTER: Final = ("drop_after", "bad_gateway")  # it was made
 
@@ -70,7 +71,8 @@ class Service:
 class Connection(asyncio.Protocol):
     """One keep-alive connection.
 
-    `POST …/refunds` is answered after the latency, as is a look-up; the rest at once.
+    `POST …/refunds` is answered after the latency, as is a look-up; the rest at once. As a receiver
+    of webhooks it agrees to any number of endpoints.
     """
 
     def __init__(self, service: Service) -> None:
@@ -91,6 +93,8 @@ class Connection(asyncio.Protocol):
         self._received = rest[length:]
         if head.startswith(b"GET /count"):
             self._answer(b"200 OK", self._service.counted())
+        elif head.startswith(b"OPTIONS"):
+            self._transport.write(_AGREES)
         elif head.startswith(b"PUT"):
             self._service.set(orjson.loads(rest[:length]))
             self._answer(b"200 OK", {})

@@ -136,7 +136,10 @@ OWN_TYPES = {
     "POST /v1/bulk-cancellations/{job_id}/withdraw": {"409": {"not-on-hold"}},
     "POST /v1/bulk-cancellations/{job_id}/refunds/{refund_id}/resolve": {"409": {"not-resolvable"}},
     "POST /v1/schedule/import": {"400": {"malformed-body", "broken-gzip"}},
-    "POST /v1/webhook-endpoints": {"409": {"webhooks-not-configured", "too-many-endpoints"}},
+    "POST /v1/webhook-endpoints": {
+        "409": {"webhooks-not-configured", "too-many-endpoints", "host-has-not-agreed"}
+    },
+    "PATCH /v1/webhook-endpoints/{endpoint_id}": {"409": {"host-has-not-agreed"}},
     "POST /v1/webhook-endpoints/{endpoint_id}/rotate-secret": {
         "409": {"webhooks-not-configured", "too-many-secrets"}
     },

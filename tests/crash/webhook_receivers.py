@@ -70,6 +70,8 @@ class Receiver:
         return self.broken + [call.wrong for call in list(self.calls) if call.wrong]
 
 
+_AGREES: Final = b"HTTP/1.1 200 OK\r\nwebhook-allowed-origin: *\r\ncontent-length: 0\r\n\r\n"
+
 # What is done with a call that is in the books: says whether the connection is kept.
 Behaviour = Callable[[Receiver, Call, asyncio.StreamReader, asyncio.StreamWriter], Awaitable[bool]]
 
@@ -218,6 +220,9 @@ async def _talk(
             head = await reader.readuntil(b"\r\n\r\n")
             line, headers = _head(head)
             body = await reader.readexactly(int(headers.get("content-length", "0")))
+            if line == "OPTIONS /hook HTTP/1.1":  # whether there may be more endpoints here
+                writer.write(_AGREES)
+                continue
             if line != "POST /hook HTTP/1.1" or headers.get("content-type") != "application/json":
                 receiver.broken.append(f"{line} with {headers.get('content-type')}")
             call = Call(

@@ -21,6 +21,8 @@ DELIVER = "app/webhooks/deliver.py"
 ROWS = "app/db/webhooks/deliveries.py"
 WRITTEN = "app/db/webhooks/attempts.py"
 OUT = "app/webhooks/manage/endpoints.py"
+AGREEMENT = "app/webhooks/manage/agreement.py"
+AGREEMENTS = "tests/integration/webhooks/test_agreement.py"
 SENT = "app/webhooks/manage/deliveries.py"
 LISTS = "app/db/webhooks/delivery_lists.py"
 
@@ -461,6 +463,34 @@ DEFECTS: tuple[Defect, ...] = (
         ">= MAX_ENDPOINTS:",
         ">= 10 * MAX_ENDPOINTS:",
         f"{ENDPOINTS}::test_a_business_has_fifty_endpoints_at_most_however_many_come_at_once",
+    ),
+    defect(
+        "any number of endpoints at a host",
+        AGREEMENT,
+        "    if agreed or (",
+        "    if True or agreed or (",
+        f"{AGREEMENTS}::test_no_other_answer_is_an_agreement",
+    ),
+    defect(
+        "a host that says nothing agrees",
+        AGREEMENT,
+        "    return headers is not None and headers.get",
+        "    return headers is None or headers.get",
+        f"{AGREEMENTS}::test_whoever_does_not_answer_has_not_agreed",
+    ),
+    defect(
+        "whoever answers has agreed",
+        AGREEMENT,
+        '    return headers is not None and headers.get("webhook-allowed-origin") in {origin, "*"}\n',
+        "    return headers is not None\n",
+        f"{AGREEMENTS}::test_no_other_answer_is_an_agreement",
+    ),
+    defect(
+        "an endpoint moves wherever it likes",
+        OUT,
+        '            demand(urls, values["url"], agreed=agreed, instead_of=endpoint.url)\n',
+        "            pass\n",
+        f"{AGREEMENTS}::test_an_endpoint_that_moves_to_a_host_is_one_more_there",
     ),
     defect(
         "endpoints counted side by side",

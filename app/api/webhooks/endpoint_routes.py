@@ -3,6 +3,7 @@
 What came back is shown with what was sent.
 """
 
+from collections.abc import Awaitable
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Response
@@ -16,11 +17,13 @@ from app.api.webhooks import webhook_bodies as bodies
 from app.auth.callers import Caller
 from app.auth.roles import Scope
 from app.domain.fields import Uuid
+from app.domain.nouns.webhooks import EndpointRow
 from app.domain.statuses import DeliveryStatus
 from app.encryption import SecretBox
 from app.errors import FieldError, Invalid, Problem
 from app.webhooks.addresses import AddressPolicy
 from app.webhooks.manage import deliveries, endpoints
+from app.webhooks.manage.agreement import with_consent
 from app.webhooks.urls import check_url
 
 router = APIRouter(prefix="/webhook-endpoints", tags=["webhooks"])
@@ -33,24 +36,33 @@ _PLACE: Final = {"headers": {"Location": {"schema": {"type": "string"}, "require
     "",
     status_code=HTTP_201_CREATED,
     summary="Be told of what happens",
-    responses={201: _PLACE, **problems("webhooks-not-configured", "too-many-endpoints")},
+    responses={
+        201: _PLACE,
+        **problems("webhooks-not-configured", "too-many-endpoints", "host-has-not-agreed"),
+    },
 )
 async def create_webhook_endpoint(
     body: bodies.EndpointRequest, who: Manager, service: Service, response: Response
 ) -> bodies.EndpointWithSecret:
     """A new endpoint, enabled; the answer holds its secret, which is never shown again.
 
-    At most 50 for a business.
+    At most 50 for a business, and 5 at a host that has not agreed to more.
     """
-    endpoint, secret = await endpoints.create(
-        service.db,
-        _secret_box(service),
-        who.business_id,
-        url=_checked(service, body.url),
-        description=body.description,
-        event_types=body.event_types,
-        by=who.actor,
-    )
+    secret_box, url = _secret_box(service), _checked(service, body.url)
+
+    def create(agreed: bool) -> Awaitable[tuple[EndpointRow, str]]:
+        return endpoints.create(
+            service.db,
+            secret_box,
+            who.business_id,
+            url=url,
+            description=body.description,
+            event_types=body.event_types,
+            agreed=agreed,
+            by=who.actor,
+        )
+
+    endpoint, secret = await with_consent(service.settings, url, create)
     response.headers["Location"] = f"/v1/webhook-endpoints/{endpoint.id}"
     return bodies.EndpointWithSecret(**bodies.fields_of(endpoint), secret=secret)
 
@@ -78,7 +90,11 @@ async def get_webhook_endpoint(
     return bodies.Endpoint.of(await endpoints.get(service.db, who.business_id, endpoint_id))
 
 
-@router.patch("/{endpoint_id}", summary="Change, enable or disable one")
+@router.patch(
+    "/{endpoint_id}",
+    summary="Change, enable or disable one",
+    responses=problems("host-has-not-agreed"),
+)
 async def change_webhook_endpoint(
     endpoint_id: Uuid, body: bodies.EndpointChanges, who: Manager, service: Service
 ) -> bodies.Endpoint:
@@ -90,10 +106,19 @@ async def change_webhook_endpoint(
     if "url" in changes:
         changes["url"] = _checked(service, body.url)
     status = body.changed("status").get("status")
-    row = await endpoints.change(
-        service.db, who.business_id, endpoint_id, changes, status=status, by=who.actor
-    )
-    return bodies.Endpoint.of(row)
+
+    def change(agreed: bool) -> Awaitable[EndpointRow]:
+        return endpoints.change(
+            service.db,
+            who.business_id,
+            endpoint_id,
+            changes,
+            status=status,
+            agreed=agreed,
+            by=who.actor,
+        )
+
+    return bodies.Endpoint.of(await with_consent(service.settings, changes.get("url", ""), change))
 
 
 @router.delete("/{endpoint_id}", status_code=HTTP_204_NO_CONTENT, summary="Delete one")

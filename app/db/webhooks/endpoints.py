@@ -62,18 +62,18 @@ async def oldest(
     return [_shown(row) for row in await conn.execute(query.order_by(_ENDPOINT.id).limit(limit))]
 
 
-async def count(conn: AsyncConnection, business_id: str) -> int:
-    """How many endpoints a business has.
+async def urls(conn: AsyncConnection, business_id: str) -> list[str]:
+    """Where a business's endpoints are, each its own.
 
-    Nobody else counts them, to add one, until the transaction ends.
+    Nobody else looks, to add or move one, until the transaction ends.
     """
     await conn.execute(
         sa.select(businesses.c.id)
         .where(businesses.c.id == business_id)
         .with_for_update(key_share=True)
     )
-    query = sa.select(sa.func.count()).where(_ENDPOINT.business_id == business_id)
-    return (await conn.execute(query)).scalar_one()
+    query = sa.select(_ENDPOINT.url).where(_ENDPOINT.business_id == business_id)
+    return list((await conn.execute(query)).scalars())
 
 
 async def count_by_state(conn: AsyncConnection) -> dict[str, int]:

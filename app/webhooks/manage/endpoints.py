@@ -21,6 +21,7 @@ from app.domain.nouns.webhooks import EndpointRow
 from app.domain.statuses import DisabledBecause, EndpointStatus
 from app.encryption import SecretBox
 from app.errors import NotFound, Problem
+from app.webhooks.manage.agreement import demand
 from app.webhooks.signing import new_secret
 
 log = structlog.get_logger()
@@ -60,6 +61,7 @@ async def create(
     url: str,
     description: str | None,
     event_types: Filter,
+    agreed: bool,
     by: Actor,
 ) -> tuple[EndpointRow, str]:
     """A new endpoint, enabled, and its secret.
@@ -71,19 +73,23 @@ async def create(
         url: as `urls.check_url` has it.
         description: the business's own words.
         event_types: what it is told.
+        agreed: whether the URL's host has been asked, and has agreed.
         by: who makes it.
 
     Raises:
+        HostMustAgree: the host has to be asked.
         Problem: 409 `too-many-endpoints`.
     """
     secret, endpoint_id = new_secret(), str(uuid7())
     async with db.write() as conn:
-        if await endpoints.count(conn, business_id) >= MAX_ENDPOINTS:
+        urls = await endpoints.urls(conn, business_id)
+        if len(urls) >= MAX_ENDPOINTS:
             detail = (
                 f"A business may have {MAX_ENDPOINTS}. Delete one that is not needed, "
                 "or have one hear more types."
             )
             raise Problem(409, "too-many-endpoints", "There are too many endpoints", detail)
+        demand(urls, url, agreed=agreed)
         await endpoints.add(
             conn,
             id=endpoint_id,
@@ -107,14 +113,16 @@ async def change(
     changes: Mapping[str, Any],
     *,
     status: EndpointStatus | None,
+    agreed: bool,
     by: Actor,
 ) -> EndpointRow:
     """Change an endpoint's `url`, `description` or `event_types`, or enable or disable it.
 
     Enabling one that was disabled sends it what happens from then on; what it has missed can be
-    replayed.
+    replayed. `agreed` is as in `create`, of a new `url`.
 
     Raises:
+        HostMustAgree: the new URL's host has to be asked.
         NotFound: no such endpoint.
     """
     values = dict(changes)
@@ -123,7 +131,10 @@ async def change(
     if "url" in values:
         values["failing_since"] = None  # what failed was another place
     async with db.write() as conn:
+        urls = await endpoints.urls(conn, business_id) if "url" in values else []
         endpoint = await existing(conn, business_id, endpoint_id, lock=True)
+        if "url" in values:
+            demand(urls, values["url"], agreed=agreed, instead_of=endpoint.url)
         if values:
             await endpoints.update(conn, endpoint_id, **values)
         if status is EndpointStatus.ENABLED and endpoint.status != status:

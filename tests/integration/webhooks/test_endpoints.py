@@ -180,7 +180,10 @@ async def test_endpoints_are_listed_oldest_first_page_by_page(office):
 
 async def test_a_business_has_fifty_endpoints_at_most_however_many_come_at_once(office):
     answers = await asyncio.gather(
-        *(post(office, "", url=NOWHERE) for _ in range(MAX_ENDPOINTS + 14))
+        *(
+            post(office, "", url=f"https://{number}.example/")
+            for number in range(MAX_ENDPOINTS + 14)
+        )
     )
     refused = [answer for answer in answers if answer.status_code != 201]
     assert len(refused) == 14
