@@ -530,6 +530,17 @@ _TYPES: Final = (
         "A business may have 50. Delete one that is not needed, or have one hear more types.",
     ),
     ProblemType(
+        "limited-to-locations",
+        403,
+        "The key is limited to locations",
+        (
+            "It has sessions of some locations alone, and bulk cancellations of nothing else. What "
+            "it asks for is of the whole business, or can't be told apart by location."
+        ),
+        "Ask with a key that is not limited.",
+        "What it asks for is of the whole business.",
+    ),
+    ProblemType(
         "host-has-not-agreed",
         409,
         "The host has not agreed",

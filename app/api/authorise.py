@@ -7,7 +7,8 @@ beneath it find their caller in `scope["state"]["caller"]`.
 """
 
 import asyncio
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
 from typing import Annotated, Final
@@ -23,12 +24,16 @@ from starlette.types import Scope as Connection
 
 from app.api.layers.addresses import Network, address_of
 from app.api.layers.governor import Governor
-from app.api.layers.operations import Operation, Operations
+from app.api.layers.operations import CUTS, Operation, Operations, Reach
 from app.api.layers.problems import response_from
 from app.auth.callers import AnyCaller, Caller, PlatformCaller
 from app.auth.roles import PlatformScope, Scope
+from app.cancellation import read as jobs
+from app.db.core.engine import Database
 from app.db.core.isolation import of_business
-from app.errors import MissingScope, Problem, Stopping
+from app.domain.fields import UUID
+from app.errors import MissingScope, NotFound, Problem, Stopping
+from app.schedule import read as schedule
 
 # For the OpenAPI document only: reading the header is `authenticate`'s.
 _BEARER: Final = HTTPBearer(
@@ -42,15 +47,19 @@ _BEARER: Final = HTTPBearer(
     ),
 )
 
+_UUID: Final = re.compile(UUID)  # any other is the route's to refuse
 _SAFE: Final = frozenset({"GET", "HEAD"})  # what these do is written down nowhere
 
 
-def caller(*scopes: Scope) -> SecurityParam:
+def caller(*scopes: Scope, by_location: bool = False) -> SecurityParam:
     """The dependency that gives a route its `Caller`.
 
-    Who has no valid key is answered 401, and who lacks one of the scopes 403.
+    Who has no valid key is answered 401, and who lacks one of the scopes 403; so is who is limited
+    to locations, unless the route is of one session or of one bulk cancellation. `by_location`: the
+    route promises to keep to `Caller.locations` itself.
     """
-    dependency = Security(_known_caller, scopes=[scope.value for scope in scopes])
+    known = _known_caller_by_location if by_location else _known_caller
+    dependency = Security(known, scopes=[scope.value for scope in scopes])
     assert isinstance(dependency, SecurityParam)
     return dependency
 
@@ -122,6 +131,8 @@ class Authorise:
         for needed in operation.scopes:
             need(who, needed)
         await self._governor.admit(who)
+        if isinstance(who, Caller) and who.locations is not None:
+            await _keep_within(db, who, who.locations, operation, scope["path"])
         return who
 
     async def _while_in_force(
@@ -157,6 +168,33 @@ def _end(ends: asyncio.Timeout, looking: asyncio.Task[None]) -> None:
             ends.reschedule(0)
 
 
+async def _keep_within(
+    db: Database, who: Caller, locations: Collection[str], operation: Operation, path: str
+) -> None:
+    """See that what is asked for is at a caller's locations, or will be cut to them.
+
+    Raises:
+        NotFound: the session or the bulk cancellation isn't, or there is none.
+        Problem: 403 `limited-to-locations`.
+    """
+    if operation.reach is Reach.WHOLE:
+        raise Problem(
+            403,
+            "limited-to-locations",
+            "The key is limited to locations",
+            "What it asks for is of the whole business.",
+        )
+    found = operation.path.match(path)
+    assert found is not None
+    with of_business(who.business_id):
+        if operation.reach is Reach.SESSION:
+            session = await schedule.session(db, who.business_id, found["session_id"])
+            if session.session.facts.location not in locations:
+                raise NotFound("session")
+        elif operation.reach is Reach.JOB and _UUID.fullmatch(found["job_id"]):
+            await jobs.require_within(db, who.business_id, found["job_id"], locations)
+
+
 def caller_of(connection: HTTPConnection) -> Caller:
     """Who is calling an operation that needs a key, as `Authorise` has made sure."""
     who = connection.scope["state"]["caller"]
@@ -189,6 +227,15 @@ async def _known_caller(
     request: Request, _documented: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)]
 ) -> Caller:
     return caller_of(request)
+
+
+async def _known_caller_by_location(
+    request: Request, _documented: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)]
+) -> Caller:
+    return caller_of(request)
+
+
+setattr(_known_caller_by_location, CUTS, True)
 
 
 async def _known_operator(

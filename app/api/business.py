@@ -25,6 +25,9 @@ class Key(Answer):
 
     name: str
     scopes: list[Scope]
+    locations: list[str] | None = Field(
+        description="Those of the business that it is limited to; null: to none."
+    )
 
 
 class Business(Answer):
@@ -59,7 +62,11 @@ async def get_business(who: Annotated[Caller, caller()], service: Service) -> Bu
         timezone=business.timezone,
         timezone_known=zone_named(business.timezone) is not None,
         currency=business.currency,
-        key=Key(name=who.label, scopes=sorted(Scope(scope) for scope in who.scopes)),
+        key=Key(
+            name=who.label,
+            scopes=sorted(Scope(scope) for scope in who.scopes),
+            locations=None if who.locations is None else sorted(who.locations),
+        ),
         test_mode=service.settings.test_mode,
         tzdata=ZoneRules.of_process(),
     )

@@ -6,6 +6,7 @@ from typing import Self, TypeAlias
 
 from app.auth.roles import PlatformScope, Scope
 from app.domain.nouns.administration import Actor, ActorKind
+from app.domain.nouns.keys import Locations
 
 
 class CallerKind(StrEnum):
@@ -59,12 +60,17 @@ class _Known:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller(_Known):
-    """A caller of a business, with what of it nearly every step needs."""
+    """A caller of a business, with what of it nearly every step needs.
+
+    Attributes:
+        locations: which of its locations they are limited to; None: to none.
+    """
 
     business_id: str
     scopes: frozenset[Scope]
     timezone: str
     currency: str
+    locations: Locations = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

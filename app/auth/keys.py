@@ -19,6 +19,7 @@ from app.auth import last_use
 from app.auth.belief import BELIEVED_SECONDS, believe, believed, doubt, token_of
 from app.auth.callers import AnyCaller, Caller, CallerKind
 from app.auth.key_texts import KeyBegins, KeyText, hashed, new_key_text, read_key
+from app.auth.locations import locations_of, locations_text, scopes_within
 from app.auth.platform import keys as platform_keys
 from app.auth.roles import Role, Scope, granted
 from app.db.access import administration, keys
@@ -26,7 +27,7 @@ from app.db.core.engine import Database
 from app.db.core.isolation import of_business
 from app.domain.days import instant_text
 from app.domain.nouns.administration import COMMAND, Action, Actor, Deed, Facts
-from app.domain.nouns.keys import KeyRow
+from app.domain.nouns.keys import KeyRow, Locations
 from app.errors import Suspended, Unauthenticated
 
 _NO_KEY: Final = "Send the header Authorization: Bearer bck_… with an API key of your business."
@@ -35,13 +36,17 @@ _BAD_KEY: Final = "This API key is unknown, has been revoked or has expired."
 
 @dataclass(frozen=True, slots=True)
 class NewKey:
-    """A key to be made: with a role, or scopes of its own; None: it never expires."""
+    """A key to be made: with a role, or scopes of its own; None: it never expires.
+
+    `locations`: those that it is to be limited to, if it is.
+    """
 
     business_id: str
     name: str
     scopes: frozenset[Scope]
     role: Role | None
     expires_at: dt.datetime | None
+    locations: Locations = None
 
 
 async def authenticate(
@@ -99,15 +104,17 @@ async def _of_business(db: Database, key: KeyText) -> tuple[Caller, float]:
     if row.suspended_at is not None:
         raise Suspended(row.suspended_because)
     last_use.note(db, prefix, last=row.last_used_at, at=row.read_at)
+    locations = locations_of(row.locations)
     caller = Caller(
         business_id=row.business_id,
         kind=CallerKind.KEY,
         id=prefix,
         label=row.name,
         name=f"{CallerKind.KEY}:{row.name}",
-        scopes=granted(row.role, row.scopes),
+        scopes=scopes_within(granted(row.role, row.scopes), locations),
         timezone=row.timezone,
         currency=row.currency,
+        locations=locations,
     )
     return caller, min(seconds, BELIEVED_SECONDS)
 
@@ -120,16 +127,17 @@ async def create_key(
     *,
     role: Role | None = None,
     expires_at: dt.datetime | None = None,
+    locations: Locations = None,
     by: Actor = COMMAND,
 ) -> str:
     """A new key of the business, committed; the only time that its secret is seen.
 
-    It has the scopes of its role, or those that are named.
+    It has the scopes of its role, or those that are named, within these locations.
 
     Raises:
         sqlalchemy.exc.IntegrityError: there is no such business.
     """
-    new = NewKey(business_id, name, frozenset(scopes), role, expires_at)
+    new = NewKey(business_id, name, frozenset(scopes), role, expires_at, locations)
     with of_business(business_id):
         async with db.write() as conn:
             return (await write_key(conn, new, by=by))[1]
@@ -144,6 +152,8 @@ async def write_key(
         sqlalchemy.exc.IntegrityError: there is no such business, or the request was taken before.
     """
     assert new.role is None or not new.scopes
+    asked = " ".join(sorted(new.scopes))
+    locations = locations_text(new.locations)
     text = new_key_text(KeyBegins.OF_BUSINESS)
     key_id = str(uuid7())
     await keys.insert(
@@ -154,20 +164,29 @@ async def write_key(
         secret_hash=hashed(text.secret),
         name=new.name,
         role=new.role,
-        scopes=" ".join(sorted(new.scopes)),
+        scopes=asked,
+        locations=locations,
         expires_at=new.expires_at,
         **of_request,
     )
-    facts = key_facts(new.name, new.role, " ".join(sorted(new.scopes)), new.expires_at)
+    facts = key_facts(new.name, new.role, asked, new.expires_at, locations)
     deed = Deed(Action.KEY_CREATED, new.business_id, text.prefix, after=facts)
     await administration.record(conn, by, deed)
     return key_id, text.whole()
 
 
-def key_facts(name: str, role: str | None, scopes: str, expires_at: dt.datetime | None) -> Facts:
+def key_facts(
+    name: str,
+    role: str | None,
+    scopes: str,
+    expires_at: dt.datetime | None,
+    locations: str | None,
+) -> Facts:
     """What of a key is written down where somebody changes it."""
     ends = None if expires_at is None else instant_text(expires_at)
-    return {"name": name, "role": role, "scopes": scopes.split(), "expires_at": ends}
+    limit = locations_of(locations)
+    where = {} if limit is None else {"locations": sorted(limit)}
+    return {"name": name, "role": role, "scopes": scopes.split(), "expires_at": ends} | where
 
 
 async def list_keys(db: Database, business_id: str | None = None) -> Sequence[KeyRow]:

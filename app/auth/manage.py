@@ -197,10 +197,12 @@ def _manages(key: KeyRow) -> bool:
 
 
 def _facts(key: KeyRow) -> Facts:
-    return key_facts(key.name, key.role, key.scopes, key.expires_at)
+    return key_facts(key.name, key.role, key.scopes, key.expires_at, key.locations)
 
 
 def _fingerprint(new: NewKey) -> str:
     """Equal for requests that ask for the same key."""
-    asked = (new.name, new.role, sorted(new.scopes), new.expires_at)
+    asked: tuple[Any, ...] = (new.name, new.role, sorted(new.scopes), new.expires_at)
+    if new.locations is not None:  # left out where nothing is said of it: as it was before
+        asked = (*asked, sorted(new.locations))
     return hashlib.sha256(orjson.dumps(asked)).hexdigest()

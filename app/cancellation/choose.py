@@ -13,6 +13,7 @@ from app.db.jobs import found_sessions, jobs
 from app.db.jobs.found_sessions import FoundSession, Holders
 from app.db.jobs.job import Job
 from app.domain.days import Days, business_zone
+from app.domain.nouns.keys import Locations
 from app.domain.statuses import SessionOutcome, SessionStatus
 from app.errors import FieldError, Invalid
 
@@ -52,6 +53,7 @@ async def choose(
         found, holders = await found_sessions.sessions_in_range(
             conn, business_id, days.from_at, days.until_at, lock=lock
         )
+        found = _within(found, request.within)
         if not found:
             raise Invalid(
                 [FieldError("/session_ids", "no-sessions", "There is no session in this range.")]
@@ -60,6 +62,7 @@ async def choose(
         found, holders = await found_sessions.named_sessions(
             conn, business_id, request.session_ids, lock=lock
         )
+        found = _within(found, request.within)
         inside = {one.id: days.from_at <= one.starts_at < days.until_at for one in found}
         _refuse_strangers(request.session_ids, inside)
     return await aside(len(found), _matched, found, holders), found[0].read_at
@@ -81,6 +84,11 @@ async def choose_again(
     )
     inside = [one for one in found if days.from_at <= one.starts_at < days.until_at]
     return await aside(len(inside), _matched, inside, holders), await clock(conn)
+
+
+def _within(found: list[FoundSession], locations: Locations) -> list[FoundSession]:
+    """Those that a caller with this limit has: any other is as one that there is not."""
+    return found if locations is None else [one for one in found if one.location in locations]
 
 
 def _matched(found: Sequence[FoundSession], holders: Holders) -> list[MatchedSession]:

@@ -6,7 +6,7 @@ are the job's own at any time.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from app.cancellation.expand import choose_until
@@ -20,6 +20,7 @@ from app.db.refunds import history, refund_pages
 from app.domain.nouns.approvals import ActionOfJob, AskedApproval
 from app.domain.nouns.cancellations import ClientContact, Refund, RefundChange, SessionOfJob
 from app.domain.nouns.choices import JobChoices
+from app.domain.nouns.keys import Locations
 from app.domain.plan_totals import PlanTotals
 from app.domain.statuses import JOB_NEEDS_A_PERSON, JobStatus, RefundStatus
 from app.errors import NotFound
@@ -59,10 +60,14 @@ class JobView:
 
 @dataclass(frozen=True, slots=True)
 class JobFilter:
-    """Only jobs of this status (None: of any), and only those that need a person."""
+    """Only jobs of this status (None: of any), and only those that need a person.
+
+    `within`: only those of who is limited to these locations.
+    """
 
     status: JobStatus | None = None
     needs_person: bool = False
+    within: Locations = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +133,20 @@ async def require_known(db: Database, business_id: str, job_id: str) -> None:
         await jobs.existing(conn, business_id, job_id)
 
 
+async def require_within(
+    db: Database, business_id: str, job_id: str, locations: Collection[str]
+) -> None:
+    """Make sure that there is such a job, all of whose sessions were at these locations.
+
+    Raises:
+        NotFound: there is none, or it has others, too.
+    """
+    async with db.read() as conn:
+        await jobs.existing(conn, business_id, job_id)
+        if not await jobs.is_within(conn, job_id, locations):
+            raise NotFound("bulk cancellation")
+
+
 def as_accepted(
     job: Job, outcomes: Sequence[Outcome], approval: AskedApproval | None = None
 ) -> JobView:
@@ -157,7 +176,9 @@ async def newest(
     if only.needs_person:
         statuses &= JOB_NEEDS_A_PERSON
     async with db.snapshot() as conn:
-        found = await jobs.newest(conn, business_id, statuses=statuses, before=before, limit=limit)
+        found = await jobs.newest(
+            conn, business_id, statuses=statuses, within=only.within, before=before, limit=limit
+        )
         counts = await job_sessions.outcome_counts(conn, [job.id for job in found])
         sums: dict[str, dict[RefundStatus, RefundSum]] = {}
         for job in found if with_sums else ():

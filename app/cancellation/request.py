@@ -25,7 +25,8 @@ class Request:
     """A plan's or a bulk cancellation's body.
 
     Dates are local days of the business, both inclusive. `terms` and `messages` are the members
-    that it names.
+    that it names. `within`: the locations that who asks is limited to, if they are: what is
+    elsewhere is not there for them.
     """
 
     date_from: dt.date
@@ -38,6 +39,7 @@ class Request:
     terms: Mapping[str, Any] | None = None
     overrides: tuple[Override, ...] = ()
     messages: Mapping[str, Any] | None = None
+    within: frozenset[str] | None = None
 
     def hold_until(self, requested_at: dt.datetime) -> dt.datetime | None:
         """When returning may begin, of what is accepted then; None: at once."""
@@ -66,6 +68,8 @@ class Request:
             of_terms = (self.terms, sorted(map(astuple, self.overrides)))
         if self.messages is not None:
             of_terms = (*of_terms, {"messages": self.messages})
+        if self.within is not None:
+            of_terms = (*of_terms, {"within": sorted(self.within)})
         text = orjson.dumps((*asked, *of_terms), option=orjson.OPT_SORT_KEYS)
         return hashlib.sha256(text).hexdigest()
 

@@ -7,6 +7,7 @@ import typer
 
 from app.auth import keys, rotation
 from app.auth.key_texts import public_part
+from app.auth.locations import BY_LOCATION, locations_of
 from app.auth.platform import keys as platform_keys
 from app.auth.roles import Role, Scope, granted
 from app.cli.businesses import checked_name
@@ -47,6 +48,10 @@ def create_key(
     expires_in_days: Annotated[
         int | None, typer.Option(min=1, max=3_650, help="When it ends. Never, unless named.")
     ] = None,
+    location: Annotated[
+        list[str] | None,
+        typer.Option(help="Limit it to a location of the schedule; repeat it for several."),
+    ] = None,
     platform: _Platform = False,
 ) -> None:
     """Print a new API key, alone, on standard output; it is not shown again.
@@ -55,9 +60,11 @@ def create_key(
     """
     if scope and role:
         raise typer.BadParameter("give --scope or --role, not both")
-    if platform and (business is not None or scope or role):
-        raise typer.BadParameter("a key of the platform has no business, scopes or role")
+    if platform and (business is not None or scope or role or location):
+        raise typer.BadParameter("a key of the platform has no business, scopes, role or location")
     scopes = () if role else scope or tuple(Scope)
+    if location and (more := sorted(granted(role, " ".join(scopes)) - BY_LOCATION)):
+        raise typer.BadParameter(f"a key limited to locations can't have {', '.join(more)}")
     expires_at = None
     if expires_in_days is not None:
         expires_at = dt.datetime.now(dt.UTC) + dt.timedelta(days=expires_in_days)
@@ -66,7 +73,8 @@ def create_key(
         return
     if business is None:
         raise typer.BadParameter("name a business, or give --platform")
-    new = keys.NewKey(business, name, frozenset(scopes), role, expires_at)
+    within = frozenset(location) if location else None
+    new = keys.NewKey(business, name, frozenset(scopes), role, expires_at, within)
     result(run(_create_key(configured(), new)))
 
 
@@ -91,8 +99,8 @@ def list_keys(
     """List keys of businesses, or with --platform those of none, oldest first.
 
     Prefix, business, name, scopes, when created, and whether it is in force; then its role, when it
-    expires and when it was last used, or -; tab-separated. Of the platform's: prefix, name, when
-    created, whether it is in force, and when it expires.
+    expires, when it was last used, and which locations it is limited to, or -; tab-separated. Of
+    the platform's: prefix, name, when created, whether it is in force, and when it expires.
     """
     if platform:
         for one in run(_list_platform_keys(configured())):
@@ -111,6 +119,7 @@ def list_keys(
             _state(key),
             key.role or "-",
             *("-" if at is None else instant_text(at) for at in (key.expires_at, key.last_used_at)),
+            ", ".join(sorted(locations_of(key.locations) or ())) or "-",
         )
         result("\t".join(columns))
 

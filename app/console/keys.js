@@ -42,6 +42,8 @@ function makePanel({ business, signal, made }) {
   const boxes = own.map((scope) => h("label", { class: "choice" }, h("input", { type: "checkbox", name: "scope", value: scope }), SCOPE[scope] ?? scope));
   const single = h("fieldset", { hidden: true }, h("legend", {}, "What it may do"), boxes);
   const may = h("p", { class: "note", id: "role-note" });
+  const places = h("textarea", { id: "key-locations", rows: 2, spellcheck: "false", "aria-describedby": "key-locations-note" });
+  const placesNote = h("p", { class: "note", id: "key-locations-note" }, "A line for each, as the schedule spells it. Empty: all. A key of some locations sees and cancels nothing else.");
   const ends = h("select", { id: "key-ends" }, ENDS.map(([value, words]) => h("option", { value }, words)));
   const error = h("p", { class: "error", role: "alert" });
   const button = h("button", { class: "primary" }, "Make the key");
@@ -56,6 +58,8 @@ function makePanel({ business, signal, made }) {
     event.preventDefault();
     error.textContent = "";
     const body = { name: name.value.trim(), expires_at: ends.value ? new Date(now() + ends.value * DAY_MS).toISOString() : null };
+    const locations = places.value.split("\n").map((one) => one.trim()).filter(Boolean);
+    if (locations.length) body.locations = locations;
     if (role.value) body.role = role.value;
     else body.scopes = [...single.querySelectorAll("input:checked")].map(({ value }) => value);
     if (!role.value && !body.scopes.length) {
@@ -83,7 +87,7 @@ function makePanel({ business, signal, made }) {
 
   role.addEventListener("change", explain);
   const field = (words, input, ...more) => h("div", { class: "field" }, h("label", { for: input.id }, words), input, ...more);
-  const form = h("form", { class: "terms setting", onsubmit: make }, field("Name", name), field("Role", role, may), single, field("It ends", ends), error, button);
+  const form = h("form", { class: "terms setting", onsubmit: make }, field("Name", name), field("Role", role, may), single, field("Only these locations", places, placesNote), field("It ends", ends), error, button);
   explain();
   return h("section", { class: "panel", "aria-labelledby": "make-title" }, h("h2", { id: "make-title" }, "Make a key"), form);
 }
@@ -110,7 +114,7 @@ function keyList({ business, signal }) {
       "li",
       { "data-key": key.id },
       h("div", {}, h("strong", {}, key.name), h("div", { class: "soft" }, `bck_${key.prefix}_…`), h("span", { class: `badge ${badge}` }, name)),
-      h("div", {}, mayWords(key), h("div", { class: "soft" }, timesOf(key))),
+      h("div", {}, mayWords(key), key.locations && h("div", {}, `Only ${key.locations.join(", ")}`), h("div", { class: "soft" }, timesOf(key))),
       h("div", { class: "acts" }, !isOver && mayChange && rotate, !isOver && revoke),
     );
   }

@@ -94,7 +94,7 @@ def test_a_key_is_printed_alone_and_works_until_it_is_revoked(studio, database_u
     prefix = key.split("_")[1]
     listed = studio.ok("keys", "list", "studio").split("\t")
     assert listed[:4] == [prefix, "studio", "front desk", "schedule:read"]
-    assert listed[5:] == ["in force", "-", "-", "-\n"]
+    assert listed[5:] == ["in force", "-", "-", "-", "-\n"]
     studio.ok("keys", "revoke", key)
     assert "revoked 20" in studio.ok("keys", "list")
     assert "no key in force" in studio.told("keys", "revoke", prefix)
@@ -103,6 +103,16 @@ def test_a_key_is_printed_alone_and_works_until_it_is_revoked(studio, database_u
 def test_a_key_has_all_scopes_unless_some_are_named(studio_on_sqlite):
     studio_on_sqlite.ok("keys", "create", "studio")
     assert studio_on_sqlite.ok("keys", "list").split("\t")[3] == " ".join(sorted(Scope))
+
+
+def test_a_key_is_limited_to_locations_and_then_has_nothing_of_the_whole_business(studio_on_sqlite):
+    places = ("--location=Harbour", "--location=Hill, above")
+    code, _, refused = studio_on_sqlite.run("keys", "create", "studio", *places)
+    assert code == 2
+    assert "can't have business:manage, schedule:write, terms:write, webhooks:manage" in refused
+    studio_on_sqlite.ok("keys", "create", "studio", "--role=front_desk", *places)
+    listed = studio_on_sqlite.ok("keys", "list").rstrip("\n").split("\t")
+    assert listed[-1] == "Harbour, Hill, above"
 
 
 def test_a_key_has_a_role_and_an_end_and_is_rotated_with_an_overlap(studio, database_url):

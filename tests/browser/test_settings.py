@@ -55,6 +55,10 @@ def test_a_key_is_made_shown_once_rotated_and_revoked(open_studio, contexts):
     page.get_by_role("link", name="Keys").click()
     name = "N" * 200
     page.get_by_label("Name", exact=True).fill(name)
+    page.get_by_label("Only these locations").fill("Harbour\n\n Hill ")
+    page.get_by_label("Role", exact=True).select_option("Manager")
+    page.get_by_role("button", name="Make the key").click()
+    expect(page.get_by_role("alert").filter(has_text="limited to locations")).to_be_visible()
     page.get_by_label("Role", exact=True).select_option("Front desk")
     page.get_by_label("It ends", exact=True).select_option("In 30 days")
     page.get_by_role("button", name="Make the key").click()
@@ -63,6 +67,7 @@ def test_a_key_is_made_shown_once_rotated_and_revoked(open_studio, contexts):
     examine(page)
     dialog.get_by_role("button", name="I have it").click()
     expect(row_of(page, name)).to_contain_text("Front desk")
+    expect(row_of(page, name)).to_contain_text("Only Harbour, Hill")
     assert secret not in page.content()  # it was shown once
     examine(page)
     walk(page)

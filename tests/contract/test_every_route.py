@@ -420,7 +420,7 @@ async def count_of(db, table):
 async def test_any_key_in_force_is_told_whose_it_is_and_what_it_may_do(client, app, db, scopes):
     answer = await call(client, app, *WHOSE_KEY, await create_key(db, "theirs", "desk", scopes))
     assert (answer.status_code, answer.json()["id"]) == (200, "theirs")
-    assert answer.json()["key"] == {"name": "desk", "scopes": scopes}
+    assert answer.json()["key"] == {"name": "desk", "scopes": scopes, "locations": None}
 
 
 async def test_another_businesss_ids_answer_exactly_as_unknown_ones(client, app, db):

@@ -48,7 +48,7 @@ class TestWithABusiness:
                 "timezone": zone,
                 "timezone_known": True,
                 "currency": "JPY",
-                "key": {"name": "desk", "scopes": sorted(scopes)},
+                "key": {"name": "desk", "scopes": sorted(scopes), "locations": None},
                 "test_mode": False,
                 "tzdata": {"release": RULES.release, "source": RULES.source},
             }

@@ -129,7 +129,7 @@ async def test_another_business_may_use_the_same_idempotency_key(http, db, owner
         ({"name": "x" * 201, "role": "owner"}, "/name", "string-too-long"),
         (DESK | {"expires_at": "2026-01-01T00:00:00Z"}, "/expires_at", "in-the-past"),
         (DESK | {"expires_at": "tomorrow"}, "/expires_at", "instant"),
-        (DESK | {"locations": ["x"]}, "/locations", "extra-forbidden"),
+        (DESK | {"networks": ["x"]}, "/networks", "extra-forbidden"),
     ],
 )
 async def test_a_key_that_makes_no_sense_is_refused_by_its_field(owner, body, pointer, code):

@@ -43,6 +43,18 @@ def rows_after(url, *statements):
     return asyncio.run(run())
 
 
+def test_a_key_that_was_limited_is_none_to_a_build_that_knows_no_limit(database_url):
+    key = (
+        "INSERT INTO api_keys (id, business_id, prefix, secret_hash, name, scopes, created_at, "
+        "locations) VALUES ('019aab00-0000-7000-8000-00000000000{n}', 'studio', 'p{n}', 'h', 'k', "
+        "'audit:read', '2026-11-23T09:00:00.000Z', {at})"
+    )
+    rows_after(database_url, BUSINESS, key.format(n=1, at="NULL"), key.format(n=2, at="'[\"a\"]'"))
+    revise(database_url, command.downgrade, "0048")
+    in_force = "SELECT prefix FROM api_keys WHERE revoked_at IS NULL"
+    assert rows_after(database_url, in_force) == [("p1",)]
+
+
 def test_text_that_is_stored_is_brought_into_its_one_form(database_url):
     revise(database_url, command.downgrade, "0008")
     many = [CLIENT.format(f"m{n:04}", "'A  B'", "NULL") for n in range(1001)]

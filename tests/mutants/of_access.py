@@ -7,8 +7,79 @@ MANAGE = "tests/integration/test_manage_keys.py"
 PAGES = "tests/integration/test_pages.py"
 LOGS = "tests/integration/test_caller_logs.py"
 ENDS = "tests/integration/test_key_ends.py"
+BY_LOCATION = "tests/integration/cancellations/test_keys_by_location.py"
 
 DEFECTS: tuple[Defect, ...] = (
+    defect(
+        "locations: whoever is limited may ask anything",
+        "app/api/authorise.py",
+        "    if operation.reach is Reach.WHOLE:\n",
+        "    if False:\n",
+        f"{BY_LOCATION}::test_every_other_route_is_refused_to_it_or_of_one_thing_that_is_its_own",
+    ),
+    defect(
+        "locations: any session by its id",
+        "app/api/authorise.py",
+        "            if session.session.facts.location not in locations:\n",
+        "            if False:\n",
+        f"{BY_LOCATION}::test_it_lists_and_reads_sessions_of_its_locations_alone",
+    ),
+    defect(
+        "locations: any bulk cancellation by its id",
+        "app/cancellation/read.py",
+        "        if not await jobs.is_within(conn, job_id, locations):\n",
+        "        if False:\n",
+        f"{BY_LOCATION}::test_a_bulk_cancellation_is_its_own_if_all_of_it_is",
+    ),
+    defect(
+        "locations: a bulk cancellation of a class without a place is anybody's",
+        "app/db/jobs/jobs.py",
+        "sa.or_(location.is_(None), sa.not_(in_list(location, sorted(locations))))",
+        "sa.not_(in_list(location, sorted(locations)))",
+        f"{BY_LOCATION}::test_a_bulk_cancellation_is_its_own_if_all_of_it_is",
+    ),
+    defect(
+        "locations: the list has all bulk cancellations",
+        "app/cancellation/read.py",
+        "within=only.within, before",
+        "within=None, before",
+        f"{BY_LOCATION}::test_a_bulk_cancellation_is_its_own_if_all_of_it_is",
+    ),
+    defect(
+        "locations: the week has all sessions",
+        "app/api/schedule/schedule_lists.py",
+        "asked.instructor, asked.q, who.locations)",
+        "asked.instructor, asked.q, None)",
+        f"{BY_LOCATION}::test_it_lists_and_reads_sessions_of_its_locations_alone",
+    ),
+    defect(
+        "locations: all is all of the business",
+        "app/cancellation/choose.py",
+        "    return found if locations is None else [one for one in found if one.location in locations]\n",
+        "    return found\n",
+        f"{BY_LOCATION}::test_all_is_all_of_its_own_and_another_is_unknown",
+    ),
+    defect(
+        "locations: another's request is its own",
+        "app/cancellation/request.py",
+        "        if self.within is not None:\n",
+        "        if False:\n",
+        f"{BY_LOCATION}::test_another_callers_request_is_not_answered_again_to_it",
+    ),
+    defect(
+        "locations: a limited key manages the business",
+        "app/api/keys/key_bodies.py",
+        "        if self.locations is not None and (more",
+        "        if False and (more",
+        f"{BY_LOCATION}::test_it_can_be_given_nothing_that_is_of_the_whole_business",
+    ),
+    defect(
+        "locations: a role that grows opens more",
+        "app/auth/locations.py",
+        "    return scopes if locations is None else scopes & BY_LOCATION\n",
+        "    return scopes\n",
+        f"{BY_LOCATION}::test_a_role_that_grows_gives_it_nothing_of_the_whole_business",
+    ),
     defect(
         "roles: finance cancels sessions",
         "app/auth/roles.py",

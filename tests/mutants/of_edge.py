@@ -80,7 +80,7 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "edge: a stranger may call where a key is needed",
         "app/api/layers/operations.py",
-        "operation = _operation(route) if _needs_key(route.dependant) else None",
+        "operation = _operation(pattern, route) if _needs_key(route.dependant) else None",
         "operation = None",
         ROUTES,
     ),

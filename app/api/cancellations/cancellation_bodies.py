@@ -31,6 +31,7 @@ from app.cancellation.request import MAX_HOLD_SECONDS, MAX_SESSIONS_NAMED, Reque
 from app.domain.days import session_times
 from app.domain.fields import Date, PlatformId, Uuid, prose, text
 from app.domain.nouns.cancellations import Refund, SessionOfJob
+from app.domain.nouns.keys import Locations
 from app.domain.plan_totals import PlanTotals, money_fields, sums_fields, totals_fields
 from app.domain.statuses import JobStatus, Method, RefundForm, RefundStatus, SessionOutcome
 
@@ -107,8 +108,8 @@ class CancellationRequest(Body):
         None, description="Members named here replace those of the business's messages."
     )
 
-    def to_request(self) -> Request:
-        """The step's own value."""
+    def to_request(self, within: Locations) -> Request:
+        """The step's own value, for a caller who is limited to these locations, if they are."""
         chosen = self.session_ids
         return Request(
             date_from=self.date_from,
@@ -121,6 +122,7 @@ class CancellationRequest(Body):
             terms=None if self.terms is None else self.terms.named(),
             overrides=tuple(one.to_override() for one in self.overrides),
             messages=None if self.messages is None else self.messages.named(),
+            within=within,
         )
 
 

@@ -37,6 +37,9 @@ router = APIRouter(prefix="/bulk-cancellations", tags=["cancellations"])
 
 Reader = Annotated[Caller, caller(Scope.CANCELLATIONS_READ)]
 Writer = Annotated[Caller, caller(Scope.CANCELLATIONS_WRITE)]
+# Whose locations the route keeps to.
+ReaderThere = Annotated[Caller, caller(Scope.CANCELLATIONS_READ, by_location=True)]
+WriterThere = Annotated[Caller, caller(Scope.CANCELLATIONS_WRITE, by_location=True)]
 MAX_SUMMED: Final = 50  # jobs of a list whose refunds are all counted
 _KEY: Final = key_parameter("The same key and body answer the first job again.")
 
@@ -52,7 +55,7 @@ _KEY: Final = key_parameter("The same key and body answer the first job again.")
 )
 async def plan_bulk_cancellation(
     body: bodies.CancellationRequest,
-    who: Reader,
+    who: ReaderThere,
     service: Service,
     request: Request,
     check: Annotated[
@@ -74,7 +77,9 @@ async def plan_bulk_cancellation(
             return check_answers.CheckStream(steps, words)
         would, found = planned.plan, await check_answers.answered(steps, words, request)
     else:
-        would = await plan.plan(service.db, who.business_id, who.timezone, body.to_request())
+        would = await plan.plan(
+            service.db, who.business_id, who.timezone, body.to_request(who.locations)
+        )
     content = await aside(len(would.sessions), _plan_body, would, who.timezone, found)
     return Response(content, media_type="application/json")
 
@@ -113,7 +118,7 @@ def _plan_body(would: plan.CancellationPlan, timezone: str, found: PlanCheck | N
 )
 async def create_bulk_cancellation(
     body: bodies.CancellationRequest,
-    who: Writer,
+    who: WriterThere,
     service: Service,
     request: Request,
 ) -> Response:
@@ -149,7 +154,7 @@ async def create_bulk_cancellation(
 
 @router.get("", summary="Bulk cancellations, newest first")
 async def list_bulk_cancellations(
-    who: Reader,
+    who: ReaderThere,
     service: Service,
     status: Annotated[JobStatus | None, Query()] = None,
     needs_person: Annotated[
@@ -167,7 +172,7 @@ async def list_bulk_cancellations(
     views = await read.newest(
         service.db,
         who.business_id,
-        read.JobFilter(status=status, needs_person=needs_person),
+        read.JobFilter(status=status, needs_person=needs_person, within=who.locations),
         with_sums=sums,
         before=decode_uuid_cursor(cursor),
         limit=limit + 1,

@@ -58,7 +58,7 @@ async def planned(
         service.db,
         who.business_id,
         who.timezone,
-        body.to_request(),
+        body.to_request(who.locations),
         most_lines=settings.check_lines,
     )
     words = CheckWords(would.plan, named=KeyScope.AUDIT_READ in who.scopes)

@@ -41,7 +41,7 @@ async def accept(
         timezone=who.timezone,
         requested_by=who.actor,
         idempotency_key=checked_key(keys),
-        request=body.to_request(),
+        request=body.to_request(who.locations),
     )
 
 

@@ -7,6 +7,7 @@ from pydantic_core import PydanticCustomError
 
 from app.api.bodies import Answer, Body, Changes, UtcInstant, never_null
 from app.auth.keys import NewKey
+from app.auth.locations import BY_LOCATION, MAX_LOCATIONS, locations_of, scopes_within
 from app.auth.manage import MadeKey
 from app.auth.roles import Role, Scope, granted
 from app.auth.rotation import DEFAULT_OVERLAP_SECONDS, MAX_OVERLAP_SECONDS
@@ -17,6 +18,7 @@ from app.domain.statuses import KeyStatus
 _NAME: Final = "What the audit calls its holder."
 _ENDS: Final = "When it ends; null: never."
 Name = Annotated[str, text(200, at_least=1)]
+Location = Annotated[str, text(200, at_least=1)]  # as a session's
 
 
 class KeyRequest(Body):
@@ -32,6 +34,15 @@ class KeyRequest(Body):
         [], description="What it may do, where it has no role."
     )
     expires_at: Moment | None = Field(None, description=_ENDS)
+    locations: Annotated[list[Location], Field(min_length=1, max_length=MAX_LOCATIONS)] | None = (
+        Field(
+            None,
+            description=(
+                "It has sessions of these locations alone, and bulk cancellations of nothing else; "
+                "null: all. Such a key may read the schedule, cancel, approve, and read audits."
+            ),
+        )
+    )
 
     @model_validator(mode="after")
     def _may_do_something(self) -> Self:
@@ -39,9 +50,23 @@ class KeyRequest(Body):
             raise PydanticCustomError("role-or-scopes", "Name a role or scopes, and not both.")
         return self
 
+    @model_validator(mode="after")
+    def _is_by_location(self) -> Self:
+        scopes = granted(self.role, " ".join(self.scopes))
+        if self.locations is not None and (more := sorted(scopes - BY_LOCATION)):
+            raise PydanticCustomError(
+                "not-by-location",
+                "A key that is limited to locations can't have {scopes}.",
+                {"scopes": ", ".join(more)},
+            )
+        return self
+
     def to_value(self, business_id: str) -> NewKey:
         """What is to be made, for this business."""
-        return NewKey(business_id, self.name, frozenset(self.scopes), self.role, self.expires_at)
+        locations = None if self.locations is None else frozenset(self.locations)
+        return NewKey(
+            business_id, self.name, frozenset(self.scopes), self.role, self.expires_at, locations
+        )
 
 
 class KeyChanges(Changes):
@@ -75,6 +100,7 @@ class ApiKey(Answer):
     name: str
     role: Role | None
     scopes: list[Scope] = Field(description="What it may do, by its role where it has one.")
+    locations: list[str] | None = Field(description="What it is limited to; null: to none.")
     status: KeyStatus
     created_at: UtcInstant
     expires_at: UtcInstant | None
@@ -111,12 +137,14 @@ def _fields_of(row: KeyRow) -> dict[str, Any]:
         status = KeyStatus.REVOKED
     else:
         status = KeyStatus.EXPIRED if row.is_expired else KeyStatus.IN_FORCE
+    locations = locations_of(row.locations)
     return {
         "id": row.id,
         "prefix": row.prefix,
         "name": row.name,
         "role": Role(row.role) if row.role in set(Role) else None,
-        "scopes": sorted(granted(row.role, row.scopes)),
+        "scopes": sorted(scopes_within(granted(row.role, row.scopes), locations)),
+        "locations": None if locations is None else sorted(locations),
         "status": status,
         "created_at": row.created_at,
         "expires_at": row.expires_at,

@@ -8,6 +8,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 from urllib.parse import parse_qsl
 
@@ -21,16 +22,29 @@ from starlette.routing import BaseRoute, compile_path
 from app.api.negotiation import prefers_csv
 from app.auth.roles import PlatformScope
 
+CUTS: Final = "cuts_by_location"  # a mark of what gives a route its caller
 _NO: Final = frozenset({"false", "0", "off", "no", "f", "n"})  # as a parameter's values are read
+
+
+class Reach(StrEnum):
+    """What of a business an operation shows, or acts on: how it keeps to locations."""
+
+    NONE = "none"  # nothing that is at a location: what any caller of the business may ask
+    CUT = "cut"  # it says so, and cuts what it has by the caller's locations
+    SESSION = "session"  # the one session of its path
+    JOB = "job"  # the one bulk cancellation of its path
+    WHOLE = "whole"  # anything: a caller who is limited may not ask
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
     """What must be known of an operation before it is called.
 
-    Its caller's scopes, and whether it is a stream.
+    Its path, its caller's scopes, whether it is a stream, and what it reaches.
     """
 
+    path: re.Pattern[str]
+    reach: Reach
     scopes: tuple[str, ...]
     always_streams: bool
     streams_csv: bool  # where the caller wants that rather than JSON
@@ -81,26 +95,43 @@ class Operations:
 
     def _add(self, context: RouteContext, route: APIRoute) -> None:
         assert context.path is not None
-        operation = _operation(route) if _needs_key(route.dependant) else None
+        pattern = compile_path(context.path)[0]
+        operation = _operation(pattern, route) if _needs_key(route.dependant) else None
         for method in context.methods or ():
-            self._by_shape[method, context.path.count("/")].append(
-                (compile_path(context.path)[0], operation)
-            )
+            self._by_shape[method, context.path.count("/")].append((pattern, operation))
 
 
-def _operation(route: APIRoute) -> Operation:
+def _operation(pattern: re.Pattern[str], route: APIRoute) -> Operation:
     taken = (
         (route.openapi_extra or {}).get("requestBody", {}).get("content", {"application/json": {}})
     )
     given = {
         media for response in route.responses.values() for media in response.get("content", ())
     }
+    scopes = tuple(_scopes_of(route.dependant))
     return Operation(
-        tuple(_scopes_of(route.dependant)),
+        pattern,
+        _reach(pattern, route, scopes),
+        scopes,
         always_streams=route.response_class is StreamingResponse or "application/json" not in taken,
         streams_csv="text/csv" in given,
         checks_plans=any(one.alias == "check" for one in route.dependant.query_params),
     )
+
+
+def _reach(pattern: re.Pattern[str], route: APIRoute, scopes: tuple[str, ...]) -> Reach:
+    if not scopes:
+        return Reach.NONE
+    if _cuts(route.dependant):
+        return Reach.CUT
+    if "job_id" in pattern.groupindex:
+        return Reach.JOB
+    return Reach.SESSION if "session_id" in pattern.groupindex else Reach.WHOLE
+
+
+def _cuts(dependant: Dependant) -> bool:
+    """Whether a route asks for a caller by whose locations it cuts what it has."""
+    return getattr(dependant.call, CUTS, False) or any(map(_cuts, dependant.dependencies))
 
 
 def _needs_key(dependant: Dependant) -> bool:

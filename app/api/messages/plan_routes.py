@@ -19,7 +19,7 @@ from app.auth.roles import Scope
 from app.messages import preview, trial
 
 router = APIRouter(prefix="/bulk-cancellations/plan/message", tags=["messages"])
-Reader = Annotated[Caller, caller(Scope.CANCELLATIONS_READ, Scope.AUDIT_READ)]
+Reader = Annotated[Caller, caller(Scope.CANCELLATIONS_READ, Scope.AUDIT_READ, by_location=True)]
 Writer = Annotated[Caller, caller(Scope.CANCELLATIONS_WRITE, Scope.AUDIT_READ)]
 
 
@@ -40,7 +40,7 @@ async def preview_plan_message(
         service.settings,
         who.business_id,
         who.timezone,
-        body.to_request(),
+        body.to_request(who.locations),
         client_id=body.client_id,
         language=body.language,
     )
@@ -72,7 +72,7 @@ async def send_plan_message(
         service.settings,
         who.business_id,
         who.timezone,
-        body.to_request(),
+        body.to_request(who.locations),
         client_id=body.client_id,
         language=body.language,
         to=body.to,

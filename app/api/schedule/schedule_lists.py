@@ -59,7 +59,7 @@ async def sessions(service: State, who: Caller, asked: Asked) -> Response:
     """
     now = dt.datetime.now(dt.UTC)
     days = days_asked(who.timezone, asked.date_from, asked.date_to, now=now)
-    filters = (asked.status, asked.location, asked.instructor, asked.q)
+    filters = (asked.status, asked.location, asked.instructor, asked.q, who.locations)
     views = await read.sessions_page(
         service.db,
         who.business_id,

@@ -46,6 +46,7 @@ router = APIRouter(tags=["schedule"])
 router.include_router(imports)
 
 Reader = Annotated[Caller, caller(Scope.SCHEDULE_READ)]
+ReaderThere = Annotated[Caller, caller(Scope.SCHEDULE_READ, by_location=True)]
 Writer = Annotated[Caller, caller(Scope.SCHEDULE_WRITE)]
 
 
@@ -56,7 +57,7 @@ Writer = Annotated[Caller, caller(Scope.SCHEDULE_WRITE)]
     responses=problems("business-time-zone-unknown"),
 )
 async def list_sessions(  # noqa: PLR0913, PLR0917 - one parameter for each filter
-    who: Reader,
+    who: ReaderThere,
     service: Service,
     date_from: DateFrom = None,
     date_to: DateTo = None,

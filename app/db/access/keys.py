@@ -30,6 +30,7 @@ class Held:
     name: str
     role: str | None
     scopes: str
+    locations: str | None
     expires_at: dt.datetime | None
     last_used_at: dt.datetime | None
     revoked_at: dt.datetime | None
@@ -57,6 +58,7 @@ _HELD: Final = (
         api_keys.c.name,
         api_keys.c.role,
         api_keys.c.scopes,
+        api_keys.c.locations,
         api_keys.c.expires_at,
         api_keys.c.last_used_at,
         api_keys.c.revoked_at,
@@ -77,6 +79,7 @@ _SHOWN: Final = sa.select(
     api_keys.c.name,
     api_keys.c.role,
     api_keys.c.scopes,
+    api_keys.c.locations,
     api_keys.c.created_at,
     api_keys.c.expires_at,
     _EXPIRED.label("is_expired"),

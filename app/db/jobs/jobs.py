@@ -1,7 +1,7 @@
 """Job rows: idempotency record, state and outbox of a bulk cancellation at once."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.core import changes
-from app.db.core.dialect import Id, clock, is_one_of, later, now
+from app.db.core.dialect import Id, clock, in_list, is_one_of, later, now
 from app.db.core.driver import Connection, fetch
 from app.db.jobs.job import COLUMNS, Job, job_of
 from app.db.tables import job_sessions, jobs, sessions
@@ -90,17 +90,38 @@ async def newest(
     business_id: str,
     *,
     statuses: AbstractSet[JobStatus],
+    within: Collection[str] | None = None,
     before: str | None,
     limit: int,
 ) -> list[Job]:
-    """Jobs of these statuses newest first, from the one after `before` (an id)."""
+    """Jobs of these statuses newest first, from the one after `before` (an id).
+
+    `within`: only those all of whose sessions were at these locations when they were accepted.
+    """
     query = _JOB.where(jobs.c.business_id == business_id)
+    if within is not None:
+        query = query.where(~_elsewhere(jobs.c.id, within))
     if statuses != set(JobStatus):
         query = query.where(jobs.c.status.in_(sorted(statuses)))
     if before is not None:
         query = query.where(jobs.c.id < before)
     rows = await conn.execute(query.order_by(jobs.c.id.desc()).limit(limit))
     return [job_of(row) for row in rows.mappings()]
+
+
+def _elsewhere(job_id: sa.ColumnElement[str], locations: Collection[str]) -> sa.Exists:
+    """Whether a session of the job was at none of these locations."""
+    location = job_sessions.c.location
+    return sa.exists().where(
+        job_sessions.c.job_id == job_id,
+        sa.or_(location.is_(None), sa.not_(in_list(location, sorted(locations)))),
+    )
+
+
+async def is_within(conn: AsyncConnection, job_id: str, locations: Collection[str]) -> bool:
+    """Whether all sessions of a job were at these locations when it was accepted."""
+    of_job = sa.cast(sa.literal(job_id), Id)
+    return not await conn.scalar(sa.select(_elsewhere(of_job, locations)))
 
 
 async def update(

@@ -103,7 +103,9 @@ _OF_NOBODY: Final[Mapping[str, str]] = {
     "platform_keys": "prefix secret_hash",
     "call_budgets": "account",
     "call_rates": "account phase state awake",
-    "api_keys": "business_id prefix secret_hash scopes role idempotency_key request_fingerprint",
+    "api_keys": (
+        "business_id prefix secret_hash scopes role locations idempotency_key request_fingerprint"
+    ),
     "old_key_secrets": "business_id secret_hash",
     "clients": "business_id",
     "client_erasures": "business_id counts",

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 import sqlalchemy as sa
 
 from app.aside import aside
-from app.db.core.dialect import Instant, instant_of
+from app.db.core.dialect import Instant, bound_list, in_bound_list, instant_of
 from app.db.core.driver import Connection, Row, fetch
 from app.db.schedule.sessions import FACTS
 from app.db.tables import bookings, jobs, sessions
@@ -55,6 +55,7 @@ _FILTERS: Final[Mapping[str, sa.ColumnElement[bool]]] = {
     "status": sessions.c.status == sa.bindparam("status"),
     "location": sessions.c.location == sa.bindparam("location"),
     "instructor": sessions.c.instructor == sa.bindparam("instructor"),
+    "within": in_bound_list(sessions.c.location, "within"),
     "name_part": sessions.c.search_text.contains(
         sa.bindparam("name_part", type_=sa.Text), escape=_ESCAPE
     ),
@@ -188,6 +189,7 @@ async def _rows(
         "location": chosen.location,
         "instructor": chosen.instructor,
         "name_part": None if chosen.name_part is None else _escaped(searchable(chosen.name_part)),
+        "within": None if chosen.within is None else bound_list(sorted(chosen.within)),
     }
     filters = tuple(name for name, value in parameters.items() if value is not None)
     parameters |= {

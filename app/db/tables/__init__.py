@@ -155,6 +155,7 @@ api_keys = sa.Table(
     sa.Column("scopes", sa.Text, nullable=False),  # space-separated, as in RFC 6749 §3.3
     # Whose scopes it has instead; of one that a build doesn't know it has none there.
     sa.Column("role", sa.String(16)),
+    sa.Column("locations", sa.Text),  # a JSON list of those that it is limited to; NULL: to none
     created_at(),
     sa.Column("expires_at", Instant),  # NULL: never
     sa.Column("last_used_at", Instant),  # within a few minutes

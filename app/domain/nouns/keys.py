@@ -2,6 +2,11 @@
 
 import datetime as dt
 from dataclasses import dataclass
+from typing import TypeAlias
+
+# Which locations of their business a caller is limited to. None: to none, so that they have all of
+# it, and sessions without a location too.
+Locations: TypeAlias = frozenset[str] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,6 +16,7 @@ class KeyRow:
     Attributes:
         role: whose scopes it has; None: its own `scopes`.
         scopes: space-separated; those of a role are the build's word, and not in here.
+        locations: a JSON list of those that it is limited to; None: to none.
         is_expired: by the database's clock when it was read.
         last_used_at: within a few minutes; None: never, or not lately enough to have been written.
         previous_secret_until: when the last of the secrets before the current one ends.
@@ -22,6 +28,7 @@ class KeyRow:
     name: str
     role: str | None
     scopes: str
+    locations: str | None
     created_at: dt.datetime
     expires_at: dt.datetime | None
     is_expired: bool

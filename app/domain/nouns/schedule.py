@@ -69,6 +69,7 @@ class SessionFilter:
     location: str | None = None
     instructor: str | None = None
     name_part: str | None = None
+    within: frozenset[str] | None = None  # locations that the reader is limited to
 
 
 class LineFacts(NamedTuple):  # tuples, because an import makes millions of them
