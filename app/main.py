@@ -30,6 +30,7 @@ from app.api.hot_routes import HotRoutes
 from app.api.keys import key_routes
 from app.api.layers.addresses import networks
 from app.api.layers.body_limit import BodyLimit, Limits
+from app.api.layers.cross_origin import CrossOrigin
 from app.api.layers.entity_tags import EntityTags
 from app.api.layers.governor import Governor
 from app.api.layers.heads import Heads
@@ -186,6 +187,7 @@ def create_app(
         app.add_middleware(AllowedHosts, names=names)
     app.add_middleware(EntityTags)
     app.add_middleware(Heads)
+    app.add_middleware(CrossOrigin)
     app.add_middleware(RequestLog)
     app.openapi = partial(_described_once, app)  # type: ignore[method-assign]
     return app

@@ -123,6 +123,7 @@ class Authorise:
         who = await self._governor.identify(
             db, headers.get("authorization"), address=lambda: address
         )
+        scope["state"]["caller"] = who  # of a refusal, too
         structlog.contextvars.bind_contextvars(caller=who.logged_as)
         if isinstance(who, Caller):
             structlog.contextvars.bind_contextvars(business_id=who.business_id)

@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
+from app.api.layers.cross_origin import KeptSites
 from app.api.layers.kept_bodies import JobBodies, PublicPages
 from app.config.settings import Settings
 from app.db.core.engine import Database
@@ -23,8 +24,10 @@ class State:
     runtime: Runtime | None = None  # where the process knows of the upstreams
     job_bodies: JobBodies = field(default_factory=JobBodies)
     public_pages: PublicPages = field(default_factory=PublicPages)
+    sites: KeptSites = field(init=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "sites", KeptSites(self.db))
         self.db.listeners.of_schedules.append(self.public_pages.drop)
 
 

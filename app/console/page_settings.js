@@ -71,10 +71,12 @@ function lookPanel(now, { business, signal }) {
 
 function sitesPanel(now, { business, signal }) {
   const origins = h("textarea", { id: "origins", rows: 3, spellcheck: "false", inputmode: "url", value: now.origins.join("\n") });
+  const callers = h("textarea", { id: "api-origins", rows: 2, spellcheck: "false", inputmode: "url", value: now.api_origins.join("\n") });
   const line = h("textarea", { id: "line", rows: 3, readonly: true, spellcheck: "false", value: widget(business), onfocus: () => line.select() });
   async function save() {
-    const said = await patch("/public-page", { origins: origins.value.split(/[\s,]+/).filter(Boolean) }, { signal });
+    const said = await patch("/public-page", { origins: listed(origins), api_origins: listed(callers) }, { signal });
     origins.value = said.origins.join("\n");
+    callers.value = said.api_origins.join("\n");
   }
   const { element } = saving({
     title: "On your own site",
@@ -83,15 +85,18 @@ function sitesPanel(now, { business, signal }) {
     fields: [
       field("Sites that may show your schedule", origins, "One a line, such as https://www.studio.example: no path. Every other site shows an empty frame."),
       field("This line shows it there", line, "Put it where your page is to have the schedule."),
+      field("Sites whose programs may call with your keys", callers, "Only for who builds on the API. One a line, as above."),
     ],
     button: "Save these sites",
     done: "The sites are saved.",
     signal,
     save,
-    inputs: { origins },
+    inputs: { origins, api_origins: callers },
   });
   return element;
 }
+
+const listed = ({ value }) => value.split(/[\s,]+/).filter(Boolean);
 
 /** The line of HTML that a site has. */
 export function widget({ id, name }, origin = location.origin) {

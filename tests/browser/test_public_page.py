@@ -153,6 +153,39 @@ READ = """address => fetch(address).then(
 )"""
 
 
+# What a program of a site asks with a key: as JSON, which a browser asks beforehand about.
+CALL = """([url, key]) => fetch(`${url}/v1/bulk-cancellations/plan`, {
+  method: "POST",
+  headers: {Authorization: `Bearer ${key}`, "Content-Type": "application/json"},
+  body: "{}",
+}).then(async (answer) => [answer.status, (await answer.json()).type,
+                           answer.headers.get("X-Request-Id") !== null], () => "refused")"""
+
+
+@on_sqlite
+def test_the_api_is_called_by_programs_of_the_sites_that_the_studio_names(
+    open_studio, browser, page
+):
+    studio = open_studio(three_sessions())
+    context = browser.new_context()
+    visitor = context.new_page()
+    try:
+        with a_site("a program of ours") as own, a_site("of elsewhere") as other:
+            page.goto(studio.signed_in("/settings/page"))
+            page.get_by_label("Sites whose programs may call with your keys").fill(own)
+            page.get_by_role("button", name="Save these sites").click()
+            expect(page.get_by_text("The sites are saved.").first).to_be_visible()
+            visitor.goto(own)
+            told = [422, "/problems/validation", True]
+            assert visitor.evaluate(CALL, [studio.url, studio.key]) == told
+            unknown = [401, "/problems/unauthenticated", True]
+            assert visitor.evaluate(CALL, [studio.url, "bck_x_y"]) == unknown
+            visitor.goto(other)
+            assert visitor.evaluate(CALL, [studio.url, studio.key]) == "refused"
+    finally:
+        context.close()
+
+
 @on_sqlite
 def test_the_schedule_is_shown_on_the_sites_that_the_studio_names_and_read_on_any(
     open_studio, browser, page
@@ -184,7 +217,7 @@ def test_the_schedule_is_shown_on_the_sites_that_the_studio_names_and_read_on_an
             visitor.goto(other)
             expect(visitor.frame_locator("iframe").locator("body")).not_to_contain_text("week")
             assert visitor.evaluate(READ, schedule)[0] == 200
-            assert visitor.evaluate(READ, f"{studio.url}/v1/business") == "refused"
+            assert visitor.evaluate(CALL, [studio.url, studio.key]) == "refused"
             assert any("frame-ancestors" in text for text in refused)
 
             # Taken off the list it is refused at once, whatever was kept of it.

@@ -11,6 +11,34 @@ LOGO = "app/domain/pages/logo.py"
 
 DEFECTS: tuple[Defect, ...] = (
     defect(
+        "sites: any may read what a business is answered",
+        "app/api/layers/cross_origin.py",
+        "        return origin in await scope",
+        "        return True or origin in await scope",
+        "tests/integration/schedule/test_cross_origin.py::test_no_other_site_may",
+    ),
+    defect(
+        "sites: one that may show the page may read all",
+        "app/api/layers/cross_origin.py",
+        "page_settings.api_origins(",
+        "page_settings.origins(",
+        "tests/integration/schedule/test_public_page.py::test_a_site_reads_nothing_else_of_a_business_that_names_it",
+    ),
+    defect(
+        "sites: a change counts when it is forgotten",
+        "app/api/layers/cross_origin.py",
+        "        db.listeners.of_schedules.append(self._drop)\n",
+        "",
+        "tests/integration/schedule/test_cross_origin.py::test_a_site_that_is_named_no_more_may_read_nothing_more",
+    ),
+    defect(
+        "sites: a refusal is read by anybody",
+        "app/api/authorise.py",
+        '        scope["state"]["caller"] = who  # of a refusal, too\n',
+        "",
+        "tests/integration/schedule/test_cross_origin.py::test_refusals_are_read_by_whom_they_are_for",
+    ),
+    defect(
         "a site that no business names shows its schedule",
         "app/api/pages/pages.py",
         """ancestors = " ".join(origins) or "'none'\"""",

@@ -104,13 +104,21 @@ class PublicPageChanges(Changes):
         ),
         json_schema_extra=never_null,
     )
+    api_origins: Origins = Field(
+        [],
+        description=(
+            "The sites whose scripts may read what the API answers to callers of the business "
+            "(CORS); as `origins`."
+        ),
+        json_schema_extra=never_null,
+    )
 
     def to_values(self) -> dict[str, Any]:
         """Those that were given."""
-        given = self.changed("colour", "logo", "origins")
-        if "origins" in given:
-            given["origins"] = tuple(given["origins"])
-        return given
+        given = self.changed("colour", "logo", "origins", "api_origins")
+        return given | {
+            name: tuple(given[name]) for name in ("origins", "api_origins") if name in given
+        }
 
 
 class PublicPage(Answer):
@@ -120,6 +128,7 @@ class PublicPage(Answer):
     on_colour: str | None = Field(description="Black or white: what is read on the colour.")
     logo: str | None = Field(description="The path of the picture; null: none.")
     origins: list[str]
+    api_origins: list[str]
     path: str = Field(description="Of the page.")
 
     @classmethod
@@ -130,5 +139,6 @@ class PublicPage(Answer):
             on_colour=settings.on_colour,
             logo=logo_path(business_id, settings),
             origins=list(settings.origins),
+            api_origins=list(settings.api_origins),
             path=f"/c/{business_id}",
         )

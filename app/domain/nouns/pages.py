@@ -22,12 +22,14 @@ class PageSettings:
     Attributes:
         colour: its own, `#rrggbb`; None: the service's.
         origins: the sites that may show its schedule within their pages.
+        api_origins: those whose scripts may read what the API answers to its callers.
         logo_tag: which logo it has; None: none.
     """
 
     colour: str | None = None
     origins: tuple[str, ...] = ()
     logo_tag: str | None = None
+    api_origins: tuple[str, ...] = ()
 
     @property
     def on_colour(self) -> str | None:
@@ -36,9 +38,15 @@ class PageSettings:
 
     def document(self) -> dict[str, Any]:
         """As it is kept, but for the logo."""
-        return {"colour": self.colour, "origins": list(self.origins)}
+        return {
+            "colour": self.colour,
+            "origins": list(self.origins),
+            "api_origins": list(self.api_origins),
+        }
 
     @classmethod
     def of(cls, document: Mapping[str, Any], logo_tag: str | None) -> Self:
         """What `document` has made."""
-        return cls(document["colour"], tuple(document["origins"]), logo_tag)
+        # A build from before wrote none.
+        api_origins = tuple(document.get("api_origins", ()))
+        return cls(document["colour"], tuple(document["origins"]), logo_tag, api_origins)

@@ -24,13 +24,23 @@ async def of_business(db: Database, business_id: str) -> PageSettings:
 
 async def origins(db: Database, business_id: str) -> tuple[str, ...]:
     """The sites that may show the business's schedule; none where it is not in service."""
+    return (await _in_service(db, business_id)).origins
+
+
+async def api_origins(db: Database, business_id: str) -> tuple[str, ...]:
+    """The sites whose scripts may read what its callers are answered; none as of `origins`."""
+    return (await _in_service(db, business_id)).api_origins
+
+
+async def _in_service(db: Database, business_id: str) -> PageSettings:
+    """What a business says of its page; nothing, where it is not in service."""
     with isolation.of_business(business_id):
         async with db.single() as conn:
             try:
                 await businesses.in_service(conn, business_id)
             except (NotFound, Suspended):
-                return ()
-            return (await public_pages.settings(conn, business_id)).origins
+                return PageSettings()
+            return await public_pages.settings(conn, business_id)
 
 
 async def logo(db: Database, business_id: str, tag: str) -> KeptLogo:
@@ -52,7 +62,9 @@ async def logo(db: Database, business_id: str, tag: str) -> KeptLogo:
 async def change(
     db: Database, business_id: str, changed: Mapping[str, Any], *, by: Actor
 ) -> PageSettings:
-    """Change those members of its page that are named: `colour`, `origins`, `logo`.
+    """Change those members of its page that are named.
+
+    They are `colour`, `origins`, `api_origins` and `logo`.
 
     A logo of None takes it away. Other pages of this process show it at once, those of others
     within what a page is kept for.
@@ -60,7 +72,8 @@ async def change(
     async with db.write() as conn:
         await businesses.hold(conn, business_id)
         before = await public_pages.settings(conn, business_id)
-        said = {name: changed[name] for name in ("colour", "origins") if name in changed}
+        names = ("colour", "origins", "api_origins")
+        said = {name: changed[name] for name in names if name in changed}
         after = replace(before, **said)
         await public_pages.write(conn, business_id, after, set_by=by.name)
         if "logo" in changed:

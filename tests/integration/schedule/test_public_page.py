@@ -39,7 +39,7 @@ async def test_a_page_has_the_colour_and_the_logo_that_its_business_gives_it(stu
     assert first.status_code == 200, first.text
     look = {"colour": "#0b5c55", "on_colour": "#ffffff", "logo": LOGO_PATH}
     assert (await shown(studio))["page"] == look
-    said = look | {"origins": [], "path": "/c/studio"}
+    said = look | {"origins": [], "api_origins": [], "path": "/c/studio"}
     assert first.json() == await studio.get("/public-page") == said
     yellow = await change(studio, colour="#ffe000")
     assert yellow.json() == said | {"colour": "#ffe000", "on_colour": "#000000"}
