@@ -11,6 +11,7 @@ from pydantic import Field
 from app.api.authorise import caller
 from app.api.bodies import Answer
 from app.api.dependencies import Service
+from app.api.languages import HourCycle, Spoken, spoken
 from app.api.schedule.local_times import ZoneRules
 from app.auth.callers import Caller
 from app.auth.roles import Scope
@@ -43,6 +44,8 @@ class Business(Answer):
         )
     )
     currency: str
+    language: Spoken
+    hour_cycle: HourCycle
     key: Key
     test_mode: bool = Field(
         description=(
@@ -55,13 +58,14 @@ class Business(Answer):
 @router.get("/business", summary="The caller's business, and what its key may do")
 async def get_business(who: Annotated[Caller, caller()], service: Service) -> Business:
     """Any key may ask, whatever else it may do."""
-    business = await read.business(service.db, who.business_id)
+    business, sender = await read.business(service.db, who.business_id)
     return Business(
         id=business.id,
         name=business.name,
         timezone=business.timezone,
         timezone_known=zone_named(business.timezone) is not None,
         currency=business.currency,
+        **spoken(None, sender),
         key=Key(
             name=who.label,
             scopes=sorted(Scope(scope) for scope in who.scopes),

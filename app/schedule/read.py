@@ -10,7 +10,9 @@ from typing import NamedTuple
 
 from app.db.access import businesses
 from app.db.core.engine import Database
+from app.db.messages import of_businesses
 from app.db.schedule import booking_pages, clients, session_pages
+from app.domain.messages.settings import Sender
 from app.domain.nouns.schedule import (
     BookingRow,
     BusinessRow,
@@ -58,14 +60,15 @@ async def sessions_page(
     return [SessionView(*row) for row in rows]
 
 
-async def business(db: Database, business_id: str) -> BusinessRow:
-    """The business itself.
+async def business(db: Database, business_id: str) -> tuple[BusinessRow, Sender]:
+    """The business itself, and in whose name and language it writes.
 
     Raises:
         NotFound: there is none.
     """
     async with db.single() as conn:
-        return await businesses.get(conn, business_id)
+        row = await businesses.get(conn, business_id)
+        return row, Sender.of(await of_businesses.settings(conn, business_id) or {})
 
 
 async def session(db: Database, business_id: str, session_id: str) -> SessionView:

@@ -131,6 +131,15 @@ async def test_a_business_says_once_whom_to_tell_and_a_request_says_otherwise(to
     assert silent["messages"] is None
 
 
+async def test_any_key_learns_in_which_language_its_business_s_pages_speak(studio):
+    said = await studio.get("/business")
+    assert (said["language"], said["hour_cycle"]) == ("en", None)
+    own = {"clients": "none", "language": "ar", "hour_cycle": "h12"}
+    assert (await studio.http.put("/v1/message-settings", json=own)).status_code == 200
+    said = await studio.get("/business")
+    assert (said["language"], said["hour_cycle"]) == ("ar", "h12")
+
+
 async def test_bad_settings_name_the_member_and_change_nothing(told, studio):
     before = await studio.get("/message-settings")
     for body, pointer in (
