@@ -6,11 +6,12 @@ that imports it, on a slow line for seconds.
 """
 
 import hashlib
+import posixpath
 import re
 from functools import cache
 from html import escape
 from importlib.resources import files
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Final
 
 CONSOLE: Final = Path(str(files("app") / "console"))
@@ -66,9 +67,8 @@ def needed(module: str) -> list[str]:
         if name in found:
             return
         found.append(name)
-        folder = PurePosixPath(name).parent
         for imported in _IMPORTED.findall((CONSOLE / name).read_text(encoding="utf-8")):
-            follow(str(folder / imported))
+            follow(posixpath.normpath(posixpath.join(posixpath.dirname(name), imported)))
 
     follow(module)
     return found
