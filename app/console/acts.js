@@ -5,7 +5,8 @@ import { get, isPassing, Refused, withQuery } from "./api.js";
 import { stepsOf } from "./job_words.js";
 import { actorWords, clientWords, resolutionWords, sumWords } from "./refund_words.js";
 import { resolveDialog } from "./resolve.js";
-import { moment, plural } from "./words.js";
+import { counted, say } from "./say/job.js";
+import { moment } from "./words.js";
 
 const PAGE = 25;
 
@@ -14,9 +15,9 @@ export function actsPanel({ path, business, signal, acted }) {
   const steps = h("ol", { class: "steps" });
   const summary = h("summary");
   const rows = h("ul", { class: "told" });
-  const more = h("button", { hidden: true }, "Show more");
+  const more = h("button", { hidden: true }, say("frame.show_more"));
   const closed = h("details", { hidden: true }, summary, rows, more);
-  const element = h("section", { class: "panel", "aria-labelledby": "acts-title" }, h("h2", { id: "acts-title" }, "Who did what"), steps, closed);
+  const element = h("section", { class: "panel", "aria-labelledby": "acts-title" }, h("h2", { id: "acts-title" }, say("acts.title")), steps, closed);
   let shown = PAGE;
   let count = 0;
   let reads = 0;
@@ -38,8 +39,8 @@ export function actsPanel({ path, business, signal, acted }) {
 
   function rowOf(refund) {
     const { actor, recorded_at: at } = refund.history.at(-1);
-    const what = `${sumWords(refund)} to ${clientWords(refund.client)}`;
-    const correct = h("button", { "aria-label": `Correct: ${what}` }, "Correct…");
+    const what = say("needs.to", { what: sumWords(refund), who: clientWords(refund.client) });
+    const correct = h("button", { "aria-label": say("acts.correct_of", { what }) }, say("acts.correct"));
     correct.addEventListener("click", async () => {
       if (await resolveDialog([refund], { path, signal })) acted(await get(path, { signal }));
       if (!signal.aborted) await read();
@@ -65,7 +66,7 @@ export function actsPanel({ path, business, signal, acted }) {
       const isOther = count !== job.refunds.resolved.count;
       count = job.refunds.resolved.count;
       closed.hidden = !count;
-      summary.textContent = `${plural(count, "refund")} resolved by hand`;
+      summary.textContent = counted("acts.count", count);
       if (isOther && closed.open) read();
     },
   };

@@ -1,6 +1,7 @@
 // Sessions that are like one: its instructor's, and those of its series, which have its name, weekday and hour.
 
-import { clock, dayName, plural } from "./words.js";
+import { say } from "./say/plan.js";
+import { clock, dayName, number } from "./words.js";
 
 const weekday = (session) => dayName(session.business_date, { weekday: "long" });
 const hour = (session) => session.business_starts_local.slice(11, 16);
@@ -11,7 +12,7 @@ export function alike(session, others) {
   const series = others.filter(isOfSeries);
   const theirs = session.instructor ? others.filter((one) => one.instructor === session.instructor) : [];
   return [
-    { words: `${plural(series.length, "more", "more")} of ${session.name}, ${weekday(session)} ${clock(session)}`, sessions: series },
-    { words: `${plural(theirs.length, "more", "more")} with ${session.instructor}`, sessions: theirs },
+    { words: say("pick.more_of", { n: number(series.length), name: session.name, weekday: weekday(session), time: clock(session) }), sessions: series },
+    { words: say("pick.more_with", { n: number(theirs.length), name: session.instructor }), sessions: theirs },
   ].filter((one) => one.sessions.length > 0);
 }

@@ -1,6 +1,7 @@
 // The public API as any front end uses it: one key, problems as errors, lists page by page.
 
 import { heard } from "./clock.js";
+import { say } from "./language.js";
 
 let person = null; // gives the access token of whoever signed in, which is in memory alone
 const KEY = "bulk-cancel-key"; // in the tab's own storage: closing the tab signs out
@@ -40,7 +41,7 @@ export const key = {
 /** The service answered with a problem document (RFC 9457). */
 export class Refused extends Error {
   constructor(status, problem, retryAfter = null) {
-    super(problem.detail || problem.title || `The service answered ${status}.`);
+    super(problem.detail || problem.title || say("common.answered", { status }));
     this.status = status;
     this.problem = problem;
     this.slug = (problem.type || "").split("/").pop();
@@ -51,7 +52,7 @@ export class Refused extends Error {
 /** Nobody knows whether the service heard us. */
 export class Unreachable extends Error {
   constructor() {
-    super("The service can't be reached.");
+    super(say("common.unreachable"));
   }
 }
 

@@ -4,7 +4,9 @@
 import { announce, fill, h } from "./dom.js";
 import { get, isPassing, post, Refused } from "./api.js";
 import { exceededWords, sinceAsked } from "./approval_words.js";
-import { moment, plural } from "./words.js";
+import { learned } from "./language.js";
+import { counted, say } from "./say/job.js";
+import { moment } from "./words.js";
 
 /** The panel of a job that awaits an approval; `acted(job)` is given the job as it stands after a decision. */
 export function approvalPanel({ path, business, signal, acted }) {
@@ -14,16 +16,16 @@ export function approvalPanel({ path, business, signal, acted }) {
   const planned = h("div", {});
   const trouble = h("div", { class: "error", role: "alert" });
   const note = h("textarea", { id: "approval-note", rows: 2, maxlength: 500 });
-  const look = h("button", { hidden: !may("cancellations:approve") }, "Look at it and decide");
+  const look = h("button", { hidden: !may("cancellations:approve") }, say("approval.look"));
   const approve = h("button", { class: "danger" });
-  const refuse = h("button", {}, "Refuse");
-  const withdraw = h("button", { class: "plain", hidden: !may("cancellations:write") }, "Withdraw it");
-  const deciding = h("div", { hidden: true }, planned, h("div", { class: "field" }, h("label", { for: "approval-note" }, "Note, for who asked"), note), h("div", { class: "deciding" }, refuse, approve));
+  const refuse = h("button", {}, say("approval.refuse"));
+  const withdraw = h("button", { class: "plain", hidden: !may("cancellations:write") }, say("approval.withdraw"));
+  const deciding = h("div", { hidden: true }, planned, h("div", { class: "field" }, h("label", { for: "approval-note" }, say("approval.note")), note), h("div", { class: "deciding" }, refuse, approve));
   const element = h(
     "section",
     { class: "panel", "aria-labelledby": "approval-title", hidden: true },
-    h("h2", { id: "approval-title" }, "Awaiting approval"),
-    h("p", {}, "Nothing is cancelled before somebody else than who asked approves it. It is above what one may cancel alone:"),
+    h("h2", { id: "approval-title" }, say("approval.title")),
+    h("p", {}, say("approval.about")),
     limits,
     until,
     look,
@@ -43,6 +45,7 @@ export function approvalPanel({ path, business, signal, acted }) {
       if (signal.aborted) return;
       if (!(error instanceof Refused || isPassing(error))) throw error;
       const { whyNot } = await import("./press.js");
+      await learned();
       fill(trouble, error instanceof Refused ? whyNot(error) : error.message);
       if (error.slug === "plan-changed") await read();
     } finally {
@@ -53,12 +56,13 @@ export function approvalPanel({ path, business, signal, acted }) {
   async function read() {
     plan = await get(`${path}/plan`, { signal });
     const { figures, sentenceOf, warningsOf } = await import("./plan_figures.js"); // only where it is wanted
+    await learned();
     const changes = sinceAsked(plan);
     fill(planned, sentenceOf(plan), changes && h("p", { class: "note warning" }, changes), warningsOf(plan), ...figures(plan));
-    approve.textContent = `Approve: cancel ${plural(plan.totals.sessions, "session")}`;
+    approve.textContent = counted("approval.approve", plan.totals.sessions);
     deciding.hidden = false;
-    look.textContent = "Look again";
-    announce("The plan as it is now.");
+    look.textContent = say("approval.again");
+    announce(say("approval.now"));
   }
 
   const said = () => note.value.trim();
@@ -71,7 +75,7 @@ export function approvalPanel({ path, business, signal, acted }) {
       trying(async () => acted(await post(`${path}/refuse`, { note: said() }, { signal })));
       return;
     }
-    fill(trouble, "Say why, for who asked.");
+    fill(trouble, say("approval.say_why"));
     note.focus();
   });
   withdraw.addEventListener("click", () => trying(async () => acted(await post(`${path}/withdraw`, undefined, { signal }))));
@@ -81,7 +85,7 @@ export function approvalPanel({ path, business, signal, acted }) {
       element.hidden = job.status !== "awaiting_approval";
       if (element.hidden) return;
       fill(limits, job.needs_approval.map((one) => h("li", {}, exceededWords(one))));
-      until.textContent = `Without an approval it ends on ${moment(job.approval.expires_at, business.timezone)}.`;
+      until.textContent = say("approval.until", { at: moment(job.approval.expires_at, business.timezone) });
     },
   };
 }

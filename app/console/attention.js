@@ -6,7 +6,10 @@ import { get, isPassing, post, Refused, withQuery } from "./api.js";
 import { byCause, retriable } from "./causes.js";
 import { actorWords, clientWords, stateWords, sumWords } from "./refund_words.js";
 import { resolveDialog } from "./resolve.js";
-import { elsewhere, moment, number, plural, when } from "./words.js";
+import { joined } from "./language.js";
+import { elsewhere } from "./said.js";
+import { counted, say } from "./say/job.js";
+import { moment, number, when } from "./words.js";
 
 const PAGE = 100;
 const NEED = ["rejected", "indeterminate", "processing", "resolved"];
@@ -16,12 +19,12 @@ const mayAct = (business) => business.key.scopes.includes("cancellations:write")
 /** The panel, and above it what came of an action; `acted(job)` is given the job as it stands after one. */
 export function attention({ path, business, signal, acted }) {
   const said = h("p", { class: "flash", role: "status", tabindex: "-1", hidden: true });
-  const title = h("h2", { id: "attention-title" }, "These need you");
+  const title = h("h2", { id: "attention-title" }, say("needs.title"));
   const note = h("p", { class: "note" });
   const error = h("p", { class: "error", role: "alert" });
-  const all = h("button", { onclick: () => tryAgain(all, undefined) }, "Try all of them again");
+  const all = h("button", { onclick: () => tryAgain(all, undefined) }, say("needs.all"));
   const groups = h("div");
-  const more = h("button", { hidden: true }, "Show more");
+  const more = h("button", { hidden: true }, say("frame.show_more"));
   const section = h("section", { class: "panel needs", "aria-labelledby": "attention-title", hidden: true }, title, note, h("div", { class: "toolbar" }, all), error, groups, more);
   let drawn = null;
   let draws = 0;
@@ -49,7 +52,7 @@ export function attention({ path, business, signal, acted }) {
     const isAmongThem = section.contains(document.activeElement);
     section.hidden = !refunds.length;
     more.hidden = !isMore;
-    note.textContent = `${isMore ? "The first " : ""}${plural(refunds.length, "refund")} of ${plural(people, "person", "people")}: no machine can go on with ${refunds.length === 1 ? "it" : "them"}.`;
+    note.textContent = counted(isMore ? "needs.first" : "needs.note", refunds.length, { people: counted("count.people", people) });
     const plain = byCause(refunds).filter(({ cause }) => cause.canRetry && !cause.namedOnly);
     all.hidden = !mayAct(business) || plain.length < 2; // of one cause alone its own button does it
     fill(groups, byCause(refunds).map(groupOf));
@@ -59,13 +62,13 @@ export function attention({ path, business, signal, acted }) {
   function groupOf({ cause, refunds }, place) {
     const id = `cause-${place}`;
     const ids = retriable(refunds).map((one) => one.id);
-    const again = h("button", { onclick: () => tryAgain(again, { refund_ids: ids }) }, `Try these ${number(ids.length)} again`);
-    const resolve = h("button", { onclick: () => close(refunds) }, `Resolve these ${number(refunds.length)} by hand…`);
+    const again = h("button", { onclick: () => tryAgain(again, { refund_ids: ids }) }, say("needs.again_these", { n: number(ids.length) }));
+    const resolve = h("button", { onclick: () => close(refunds) }, say("needs.resolve_these", { n: number(refunds.length) }));
     const acts = mayAct(business) && refunds.length > 1 && h("div", { class: "toolbar" }, ids.length > 1 && again, resolve);
     return h(
       "section",
       { class: "cause", "aria-labelledby": id, "data-cause": cause.code ?? "" },
-      h("h3", { id }, `${cause.name} (${number(refunds.length)})`),
+      h("h3", { id }, say("needs.group", { cause: cause.name, n: number(refunds.length) })),
       h("p", {}, cause.next),
       acts,
       h("ul", { class: "todo" }, refunds.map((one) => rowOf(one, cause))),
@@ -76,14 +79,14 @@ export function attention({ path, business, signal, acted }) {
     const { client, session } = refund;
     const what = sumWords(refund);
     const who = clientWords(client);
-    const named = `${what} to ${who}, ${session.name}`;
-    const again = h("button", { "aria-label": `Try again: ${named}`, onclick: () => tryAgain(again, { refund_ids: [refund.id] }) }, "Try again");
-    const resolve = h("button", { "aria-label": `Resolve by hand: ${named}`, onclick: () => close([refund]) }, "Resolve by hand…");
+    const named = say("needs.to_session", { what, who, session: session.name });
+    const again = h("button", { "aria-label": say("needs.again_of", { what: named }), onclick: () => tryAgain(again, { refund_ids: [refund.id] }) }, say("needs.again"));
+    const resolve = h("button", { "aria-label": say("needs.resolve_of", { what: named }), onclick: () => close([refund]) }, say("needs.resolve"));
     return h(
       "li",
       { "data-refund": refund.id, "data-booking": refund.booking_id },
       h("div", {}, h("strong", {}, who), client.email && h("div", {}, h("a", { href: `mailto:${encodeURIComponent(client.email).replace("%40", "@")}` }, client.email))),
-      h("div", {}, session.name, h("div", { class: "soft" }, [when(session), elsewhere(session)].filter(Boolean).join(" · "))),
+      h("div", {}, session.name, h("div", { class: "soft" }, joined([when(session), elsewhere(session)], " · "))),
       h("div", {}, h("strong", { class: "sum-of" }, what), refund.failure_detail && h("div", { class: "soft" }, refund.failure_detail), past(refund)),
       mayAct(business) && h("div", { class: "acts" }, cause.canRetry && again, resolve),
     );
@@ -92,13 +95,13 @@ export function attention({ path, business, signal, acted }) {
   /** What was tried, read when it is opened. */
   function past(refund) {
     const list = h("ul", { class: "soft" });
-    const element = h("details", { class: "past" }, h("summary", {}, "What was tried", h("span", { class: "unseen" }, ` for ${clientWords(refund.client)}, ${refund.session.name}`)), list);
+    const element = h("details", { class: "past" }, h("summary", { "aria-label": say("needs.tried_for", { who: clientWords(refund.client), session: refund.session.name }) }, say("needs.tried")), list);
     element.addEventListener("toggle", async () => {
       if (!element.open || list.childElementCount) return;
       try {
         const { history } = await get(`${path}/refunds/${refund.id}`, { signal });
-        const lines = history.map((state) => `${moment(state.recorded_at, business.timezone)}: ${stateWords(state, refund.currency)}, ${actorWords(state.actor)}`);
-        fill(list, [...lines, `Booking ${refund.booking_id}, our reference ${refund.id}`].map((words) => h("li", {}, words)));
+        const lines = history.map((state) => say("needs.tried_line", { at: moment(state.recorded_at, business.timezone), state: stateWords(state, refund.currency), who: actorWords(state.actor) }));
+        fill(list, [...lines, say("needs.references", { booking: refund.booking_id, id: refund.id })].map((words) => h("li", {}, words)));
       } catch (failed) {
         if (signal.aborted) return;
         if (!(failed instanceof Refused || isPassing(failed))) throw failed;
@@ -116,7 +119,7 @@ export function attention({ path, business, signal, acted }) {
   async function close(refunds) {
     const closed = await resolveDialog(refunds, { path, signal });
     if (!closed || signal.aborted) return;
-    tell(`${plural(closed, "refund")} resolved by hand.`);
+    tell(counted("needs.resolved", closed));
     said.focus(); // the button that had the focus goes
     acted(await get(path, { signal }));
   }
@@ -126,7 +129,7 @@ export function attention({ path, business, signal, acted }) {
     error.textContent = "";
     try {
       const job = await post(`${path}/retry`, which, { signal });
-      tell(job.retried ? `${plural(job.retried, "refund")} under way again.` : "Nothing was tried again: they are under way already.");
+      tell(job.retried ? counted("needs.under_way", job.retried) : say("needs.none"));
       said.focus();
       acted(job);
     } catch (failed) {

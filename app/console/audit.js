@@ -4,6 +4,7 @@
 
 import { download } from "./dom.js";
 import { call } from "./api.js";
+import { say } from "./say/job.js";
 
 const MARK = "\ufeff"; // tells sheet programs that a CSV is in UTF-8
 const LINE_FEED = 10;
@@ -15,8 +16,8 @@ export const mayAudit = (business) => business.key.scopes.includes("audit:read")
 
 /** Only part of a file came. */
 export class Cut extends Error {
-  constructor(words) {
-    super(`The download broke off${words}. Nothing was saved: try again.`);
+  constructor(words = say("files.cut")) {
+    super(words);
   }
 }
 
@@ -26,7 +27,7 @@ export async function saveCsv(answer, jobId, { hasMark = false } = {}) {
   const count = answer.headers.get("Audit-Lines");
   let lines = -1; // the header is none
   for (const byte of bytes) if (byte === LINE_FEED) lines += 1;
-  if (count !== null && lines !== Number(count)) throw new Cut(`: ${Math.max(lines, 0)} of ${count} lines came`);
+  if (count !== null && lines !== Number(count)) throw new Cut(say("files.cut_lines", { came: Math.max(lines, 0), count }));
   download(new Blob(hasMark ? [bytes] : [MARK, bytes], { type: "text/csv" }), `bulk-cancellation-${jobId}.csv`);
 }
 
@@ -40,7 +41,7 @@ export async function fetchCsv(path, jobId) {
 export async function fetchWorkbook(path, jobId) {
   const answer = await call("GET", `${path}/audit.xlsx`, { headers: { Accept: "*/*" }, patience: 0 });
   const bytes = await bytesOf(answer);
-  if (END_OF_ZIP.some((byte, place) => bytes.at(place - 22) !== byte)) throw new Cut("");
+  if (END_OF_ZIP.some((byte, place) => bytes.at(place - 22) !== byte)) throw new Cut();
   download(new Blob([bytes], { type: answer.headers.get("Content-Type") }), `bulk-cancellation-${jobId}.xlsx`);
 }
 
@@ -48,7 +49,7 @@ export async function fetchWorkbook(path, jobId) {
 export async function fetchProof(path, jobId) {
   const answer = await call("GET", `${path}/audit.proof`, { headers: { Accept: "*/*" }, patience: 0 });
   const bytes = await bytesOf(answer);
-  if (bytes.at(-1) !== END_OF_OBJECT) throw new Cut("");
+  if (bytes.at(-1) !== END_OF_OBJECT) throw new Cut();
   download(new Blob([bytes], { type: answer.headers.get("Content-Type") }), `bulk-cancellation-${jobId}.proof`);
 }
 
@@ -56,6 +57,6 @@ async function bytesOf(answer) {
   try {
     return new Uint8Array(await answer.arrayBuffer());
   } catch {
-    throw new Cut("");
+    throw new Cut();
   }
 }

@@ -8,7 +8,9 @@ import { keepLooking } from "./live.js";
 import { PlanPanel } from "./plan_panel.js";
 import { presser, whyNot } from "./press.js";
 import { SessionList } from "./session_list.js";
-import { daysBetween, number, plural, plusDays, returned, today } from "./words.js";
+import { returned } from "./said.js";
+import { counted, parts, say } from "./say/plan.js";
+import { daysBetween, number, plusDays, today } from "./words.js";
 
 const EVERY_SECONDS = 10;
 const EVERY_SECONDS_OF_MANY = 60;
@@ -18,7 +20,7 @@ const MANY = 400;
 export const asksFirst = ({ query }) => pageOf("/sessions", { date_from: query.get("from"), date_to: query.get("to") });
 
 export async function show(main, { business, query, signal, go }) {
-  document.title = `Bulk Cancel Sessions · ${business.name}`;
+  document.title = `${say("frame.bulk_cancel")} · ${business.name}`;
   const range = { date_from: query.get("from"), date_to: query.get("to") };
   const trouble = h("div", { class: "trouble", role: "alert", id: "trouble" });
   let panel = null; // there once the list is, which tells of its first ticks
@@ -53,14 +55,14 @@ export async function show(main, { business, query, signal, go }) {
       chosen.update(plan.totals.sessions, plan.totals);
     },
     press: presses.press,
-    words: mayAudit(business) ? "Cancel Selected & download CSV" : "Cancel Selected",
+    words: say(mayAudit(business) ? "pick.press_csv" : "pick.press"),
   });
   const filters = filterFields((test) => list.filter(test));
   const sessions = sessionsOf(range, { list, filters, trouble, signal });
-  fill(main, h("h1", {}, "Bulk Cancel Sessions"), trouble, layout({ sessions, filters, list, panel, chosen }));
+  fill(main, h("h1", {}, say("frame.bulk_cancel")), trouble, layout({ sessions, filters, list, panel, chosen }));
   await sessions.load();
   presses.remind();
-  announce(`${plural(sessions.count(), "session")} to choose from.`);
+  announce(counted("pick.to_choose", sessions.count()));
   const seconds = () => (sessions.count() > MANY ? EVERY_SECONDS_OF_MANY : EVERY_SECONDS);
   keepLooking(sessions.look, { seconds, signal }).catch(console.error);
 }
@@ -71,9 +73,9 @@ function none({ date_from: from, date_to: to }) {
   const other = (words, by) =>
     h("a", { class: "button", href: `/bulk-cancel?from=${plusDays(from, by)}&to=${plusDays(to, by)}` }, words);
   return [
-    h("p", {}, "No session is on these days."),
-    h("p", { class: "toolbar" }, other("Days before", -days), other("Days after", days)),
-    h("p", { class: "note" }, "Or bring sessions in: ", h("a", { href: "/docs" }, "how to import a schedule"), "."),
+    h("p", {}, say("pick.none")),
+    h("p", { class: "toolbar" }, other(say("pick.before"), -days), other(say("pick.after"), days)),
+    h("p", { class: "note" }, parts("pick.import", { how: h("a", { href: "/docs" }, say("calendar.how")) })),
   ];
 }
 
@@ -98,13 +100,13 @@ function layout({ sessions, filters, list, panel, chosen }) {
 /** Where the plan is not beside the list: how many are chosen and what comes back, and the way to the plan. */
 function chosenBar(review) {
   const words = h("p", {});
-  const element = h("div", { class: "chosen-bar", hidden: true }, words, h("button", { class: "primary", onclick: review }, "Review"));
+  const element = h("div", { class: "chosen-bar", hidden: true }, words, h("button", { class: "primary", onclick: review }, say("pick.review")));
   return {
     element,
     /** Says that so many are chosen; what comes back is in `totals`, once it is known. */
     update(count, totals = null) {
       element.hidden = count === 0;
-      words.textContent = `${number(count)} selected · ${totals ? (returned(totals) ?? "nothing to return") : "…"}`;
+      words.textContent = say("pick.chosen", { n: number(count), back: totals ? (returned(totals) ?? say("pick.nothing_back")) : "…" });
     },
   };
 }
@@ -115,7 +117,7 @@ function withWeeks(range, ...between) {
     const element = h("a", { class: "button", "aria-label": words, title: words }, icon(name));
     return { element, by };
   };
-  const links = [link("back", -7, "Previous week"), link("on", 7, "Next week")];
+  const links = [link("back", -7, say("week.previous")), link("on", 7, say("week.next"))];
   return {
     elements: [links[0].element, ...between, links[1].element],
     show() {
@@ -146,21 +148,21 @@ function sessionsOf(range, { list, filters, trouble, signal }) {
     loading?.abort();
     const mine = (loading = new AbortController());
     const either = AbortSignal.any([signal, mine.signal]);
-    const say = (words) => {
+    const tell = (words) => {
       state.hidden = !words;
       state.textContent = words;
     };
-    const progress = (count) => say(`Loading the sessions… ${number(count)}`);
-    say("Loading the sessions…");
+    const progress = (count) => tell(say("pick.loaded", { count: number(count) }));
+    tell(say("pick.loading"));
     try {
-      const waiting = () => say("The service can't be reached. Trying again…");
+      const waiting = () => tell(say("common.lost"));
       take(await patiently(() => all("/sessions", range, { signal: either, progress }), { signal: either, waiting }));
       history.replaceState(history.state, "", `/bulk-cancel?from=${range.date_from}&to=${range.date_to}`);
       fill(trouble);
-      say("");
+      tell("");
     } catch (error) {
       if (either.aborted) return;
-      say("");
+      tell("");
       if (!(error instanceof Refused)) throw error;
       fill(trouble, whyNot(error));
     } finally {

@@ -1,6 +1,7 @@
 // What narrows the sessions to choose from: the days, and filters over what is loaded.
 
 import { fill, h } from "./dom.js";
+import { say } from "./say/plan.js";
 import { daysBetween, plusDays } from "./words.js";
 
 const field = (id, words, input) => h("div", { class: "field" }, h("label", { for: id }, words), input);
@@ -27,7 +28,7 @@ export function dateFields(picked) {
   const from = input("date-from", "date_from", "date_to");
   const to = input("date-to", "date_to", "date_from");
   return {
-    elements: [field("date-from", "From", from), field("date-to", "To", to)],
+    elements: [field("date-from", say("pick.from"), from), field("date-to", say("pick.to"), to)],
     /** Shows a range, but not over what is being typed. */
     show(now) {
       range = { ...now };
@@ -39,23 +40,23 @@ export function dateFields(picked) {
 }
 
 const STATES = {
-  open: ["To come", (entry) => !entry.hasBegun && !entry.box.disabled],
-  begun: ["Begun or over", (entry) => entry.hasBegun],
-  cancelled: ["Cancelled", (entry) => entry.box.disabled],
+  open: ["pick.open", (entry) => !entry.hasBegun && !entry.box.disabled],
+  begun: ["pick.begun", (entry) => entry.hasBegun],
+  cancelled: ["common.cancelled", (entry) => entry.box.disabled],
 };
 
 /** Filters in a row; `filter(test)` is given `test(entry)`, of the list's entries, as they change. */
 export function filterFields(filter) {
-  const text = h("input", { type: "search", id: "text", placeholder: "Search", class: "chip" });
+  const text = h("input", { type: "search", id: "text", placeholder: say("pick.search"), class: "chip" });
   const [places, people, states] = ["location", "instructor", "state"].map((id) => h("select", { id, class: "chip" }));
-  fill(states, h("option", { value: "" }, "Any status"), Object.entries(STATES).map(([value, [words]]) => h("option", { value }, words)));
+  fill(states, h("option", { value: "" }, say("pick.any_status")), Object.entries(STATES).map(([value, [words]]) => h("option", { value }, say(words))));
   const inputs = [text, places, people, states];
   const test = (entry) =>
     (!places.value || entry.session.location === places.value) &&
     (!people.value || entry.session.instructor === people.value) &&
     (!states.value || STATES[states.value][1](entry)) &&
     text.value.toLowerCase().split(/\s+/).every((word) => entry.words.includes(word));
-  const clear = h("button", { class: "plain", hidden: true, onclick: () => reset() }, "Clear filters");
+  const clear = h("button", { class: "plain", hidden: true, onclick: () => reset() }, say("pick.clear"));
   const changed = () => {
     for (const input of inputs) input.classList.toggle("on", input.value !== "");
     clear.hidden = !inputs.some((input) => input.value);
@@ -71,14 +72,14 @@ export function filterFields(filter) {
     input.addEventListener("focus", () => input.scrollIntoView({ block: "nearest", inline: "nearest" }));
   }
   const chip = (input, words) => [h("label", { for: input.id, class: "unseen" }, words), input];
-  const chips = [chip(text, "Search"), chip(places, "Location"), chip(people, "Instructor"), chip(states, "Status")];
+  const chips = [chip(text, say("pick.search")), chip(places, say("pick.location")), chip(people, say("pick.instructor")), chip(states, say("pick.status"))];
   return {
-    element: h("div", { class: "chips scrolls", role: "group", "aria-label": "Filters" }, chips.flat(), clear),
+    element: h("div", { class: "chips scrolls", role: "group", "aria-label": say("pick.filters") }, chips.flat(), clear),
     reset,
     /** Offers the places and people that these sessions have. */
     offer(sessions) {
-      offer(places, "All locations", sessions.map((one) => one.location));
-      offer(people, "All instructors", sessions.map((one) => one.instructor));
+      offer(places, say("pick.all_locations"), sessions.map((one) => one.location));
+      offer(people, say("pick.all_instructors"), sessions.map((one) => one.instructor));
       for (const input of [places, people]) input.classList.toggle("on", input.value !== "");
     },
   };

@@ -6,7 +6,8 @@ import { showBrand } from "./brand.js";
 import { begin } from "./client_page.js";
 import { say, speak } from "./language.js";
 import { subscribe } from "./subscribe.js";
-import { elsewhere, times } from "./words.js";
+import { elsewhere } from "./said.js";
+import { times } from "./words.js";
 import { showWeek, weekLinks } from "./week.js";
 
 const EVERY_SECONDS = 10;
@@ -38,7 +39,7 @@ function head(week) {
 // A card is schema.org's Event too, for search engines: what they want and people don't is said in elements unseen.
 function card(session, week) {
   const isCancelled = session.status === "cancelled";
-  const where = elsewhere(session, (said) => say("week.elsewhere", said));
+  const where = elsewhere(session);
   return h(
     "li",
     { class: isCancelled ? "card cancelled" : "card", "data-session": session.id, ...itemOf("Event") },

@@ -3,13 +3,16 @@
 import { drawn, fill, h } from "./dom.js";
 import { get, isPassing, Refused } from "./api.js";
 import { keptByRule } from "./terms_words.js";
-import { BOOKING } from "./states.js";
-import { elsewhere, plural, returned, when } from "./words.js";
+import { joined, within } from "./language.js";
+import { elsewhere, returned } from "./said.js";
+import { counted, say } from "./say/job.js";
+import { bookingWord } from "./states.js";
+import { when } from "./words.js";
 
 const BOOKINGS = 50;
 
 export async function show(main, { business, query, signal }) {
-  document.title = `Clients · ${business.name}`;
+  document.title = `${say("client.title")} · ${business.name}`;
   const field = h("input", { id: "client", name: "client", required: true, maxlength: 128, autocomplete: "off", value: query.get("client") ?? "" });
   const results = h("div", { "aria-live": "polite" });
   let asking = new AbortController();
@@ -22,7 +25,7 @@ export async function show(main, { business, query, signal }) {
     } catch (error) {
       if (asked.aborted) return;
       const isKnown = error instanceof Refused || isPassing(error);
-      fill(results, h("p", { class: "error" }, isKnown ? error.message : "Something went wrong. Load the page again."));
+      fill(results, h("p", { class: "error" }, isKnown ? error.message : say("frame.reload")));
       if (!isKnown) console.error(error);
     }
   }
@@ -33,20 +36,20 @@ export async function show(main, { business, query, signal }) {
   const form = h(
     "form",
     { class: "toolbar", onsubmit: submit },
-    h("div", { class: "field" }, h("label", { for: "client" }, "Client"), field),
-    h("button", {}, "Show the bookings"),
+    h("div", { class: "field" }, h("label", { for: "client" }, say("client.id")), field),
+    h("button", {}, say("client.show")),
   );
-  fill(main, h("h1", {}, "A client's bookings"), h("p", { class: "note" }, "By the client's id in your booking platform: what they had booked, what was cancelled, and what came back."), form, results);
+  fill(main, h("h1", {}, say("calendar.a_client")), h("p", { class: "note" }, say("client.about")), form, results);
   if (field.value) await look();
 }
 
 async function list(client, results, asked) {
   const page = await get(`/clients/${encodeURIComponent(client)}/bookings?limit=${BOOKINGS}`, { signal: asked });
   if (!page.data.length) {
-    fill(results, h("p", { class: "note" }, "This client has no bookings."));
+    fill(results, h("p", { class: "note" }, say("client.none")));
     return;
   }
-  const more = page.next_cursor !== null && h("p", { class: "note" }, `The latest ${BOOKINGS} of more.`);
+  const more = page.next_cursor !== null && h("p", { class: "note" }, counted("client.latest", BOOKINGS));
   fill(results, h("ul", { class: "bookings" }, page.data.map((one) => drawn(() => bookingCard(one), () => broken(one)))), more);
 }
 
@@ -60,13 +63,13 @@ function bookingCard(booking) {
     "li",
     { class: isCancelled ? "card cancelled" : "card", "data-booking": booking.id },
     h("p", { class: "name" }, session.name),
-    h("p", { class: "soft" }, [when(session), elsewhere(session)].filter(Boolean).join(" · ")),
-    isCancelled && h("p", {}, h("span", { class: "badge cancelled" }, "Cancelled"), session.cancellation?.reason && ` ${session.cancellation.reason}`),
-    booking.status !== "booked" && h("p", {}, `Booking: ${BOOKING[booking.status]}`),
-    back && h("p", {}, `Returned: ${back}`),
-    coming && h("p", {}, `On its way back: ${coming}`),
-    onTop.map(({ credits }) => h("p", {}, `Goodwill: ${plural(credits, "credit")}`)),
-    keptByRule(keptOf(booking)).map(([rule, sum]) => h("p", {}, `Kept: ${sum} (${rule.toLowerCase()})`)),
+    h("p", { class: "soft" }, joined([when(session), elsewhere(session)], " · ")),
+    isCancelled && h("p", {}, h("span", { class: "badge cancelled" }, say("common.cancelled")), session.cancellation?.reason && ` ${session.cancellation.reason}`),
+    booking.status !== "booked" && h("p", {}, say("client.booking", { state: bookingWord(booking.status) })),
+    back && h("p", {}, say("client.returned", { sum: back })),
+    coming && h("p", {}, say("client.on_its_way", { sum: coming })),
+    onTop.map(({ credits }) => h("p", {}, say("client.goodwill", { sum: counted("common.credits", credits) }))),
+    keptByRule(keptOf(booking)).map(([rule, sum]) => h("p", {}, say("client.kept", { sum, rule: within(rule) }))),
   );
 }
 
@@ -82,4 +85,4 @@ function keptOf({ refunds, session }) {
 }
 
 const broken = ({ id, session }) =>
-  h("li", { class: "card", "data-booking": id }, h("p", { class: "name" }, session.name), h("p", { class: "error" }, "This booking can't be shown."));
+  h("li", { class: "card", "data-booking": id }, h("p", { class: "name" }, session.name), h("p", { class: "error" }, say("client.broken")));

@@ -3,7 +3,7 @@
 import { closed, h } from "./dom.js";
 import { needsApproval } from "./needs_approval.js";
 import { firstSessions, keptList, sentenceOf, warningsOf } from "./plan_figures.js";
-import { plural } from "./words.js";
+import { counted, say } from "./say/plan.js";
 
 const TYPED_FROM = 20; // sessions: from here on their number is typed before they are cancelled
 
@@ -11,7 +11,7 @@ const TYPED_FROM = 20; // sessions: from here on their number is typed before th
 export async function confirmed(plan, { reason, notes }, signal) {
   const count = plan.totals.sessions;
   const typed = count >= TYPED_FROM ? h("input", { id: "typed", inputmode: "numeric", autocomplete: "off" }) : null;
-  const yes = h("button", { class: "danger", disabled: typed !== null, value: "yes" }, `Cancel ${plural(count, "session")}`);
+  const yes = h("button", { class: "danger", disabled: typed !== null, value: "yes" }, counted("confirm.yes", count));
   typed?.addEventListener("input", () => (yes.disabled = typed.value.trim() !== String(count)));
   const dialog = h(
     "dialog",
@@ -19,19 +19,19 @@ export async function confirmed(plan, { reason, notes }, signal) {
     h(
       "form",
       { method: "dialog" },
-      h("h2", { id: "confirm-title" }, `Cancel ${plural(count, "session")}?`),
+      h("h2", { id: "confirm-title" }, counted("confirm.ask", count)),
       sentenceOf(plan),
       keptList(plan),
       warningsOf(plan),
       needsApproval(plan),
       firstSessions(plan),
-      h("p", { class: "note" }, reason ? `Reason, told to clients: ${reason}` : "No reason is told to clients."),
-      [plan.needs_approval?.length ? "They stay as they are until it is approved. After that:" : "They read Cancelled everywhere at once.", ...notes].map((words) => h("p", { class: "note" }, words)),
+      h("p", { class: "note" }, reason ? say("confirm.reason", { reason }) : say("confirm.no_reason")),
+      [say(plan.needs_approval?.length ? "confirm.approved" : "confirm.at_once"), ...notes].map((words) => h("p", { class: "note" }, words)),
       h(
         "div",
         { class: "deciding" },
-        typed && h("div", { class: "field" }, h("label", { for: "typed" }, `Type ${count} to confirm`), typed),
-        h("div", { class: "toolbar" }, h("button", { type: "button", onclick: () => dialog.close("") }, "Keep them"), yes),
+        typed && h("div", { class: "field" }, h("label", { for: "typed" }, say("confirm.type", { n: String(count) })), typed),
+        h("div", { class: "toolbar" }, h("button", { type: "button", onclick: () => dialog.close("") }, say("confirm.keep")), yes),
       ),
     ),
   );

@@ -3,7 +3,9 @@
 import { announce, fill, h, showTestMode, showWaits } from "./dom.js";
 import { askAhead, Refused, get, key, patiently } from "./api.js";
 import { heldOf } from "./held.js";
+import { speak, speakAsBrowser } from "./language.js";
 import { provider, takeAnswer } from "./provider.js";
+import { say } from "./say/frame.js";
 
 const VIEWS = [
   [/^\/$/, () => import("./schedule.js")],
@@ -28,6 +30,7 @@ const bar = document.getElementById("bar");
 let leaving = new AbortController(); // of the view that is shown
 let business = null; // whose key this is, once signed in
 let brought = null; // the key of a link that was opened
+const spoken = speakAsBrowser(); // until it is known whose pages these are
 
 /** Shows another of our pages; `flash` is what the page is to say first. */
 function go(address, { flash = null } = {}) {
@@ -46,6 +49,7 @@ async function show({ moved = false } = {}) {
     viewing.then(([view, params]) => askAhead(view.asksFirst?.({ params, query }), { signal })).catch(() => {}); // it is thrown below
     business = await patiently(() => get("/business", { signal }), { signal, waiting: notReached });
     const [view, params] = await viewing;
+    await speak(business.language, business.hour_cycle);
     if (signal.aborted) return undefined;
     showBar();
     showTestMode(business.test_mode);
@@ -89,7 +93,7 @@ async function viewOf(path) {
     const found = pattern.exec(path);
     if (found) return [await load(), found.groups ?? {}];
   }
-  throw new Refused(404, { title: "There is no such page." });
+  throw new Refused(404, { title: say("frame.no_page") });
 }
 
 function showBar() {
@@ -100,30 +104,30 @@ function showBar() {
     h("a", { class: "brand", href: "/" }, business.name),
     h(
       "nav",
-      { "aria-label": "Pages" },
-      link("/", "Schedule"),
-      link("/jobs", "Bulk cancellations"),
-      link("/settings", "Settings"),
-      h("button", { class: "plain", onclick: () => signOut() }, "Sign out"),
+      { "aria-label": say("frame.pages") },
+      link("/", say("frame.schedule")),
+      link("/jobs", say("frame.jobs")),
+      link("/settings", say("frame.settings")),
+      h("button", { class: "plain", onclick: () => signOut() }, say("frame.sign_out")),
     ),
   );
 }
 
 function notReached() {
   if (!main.querySelector("[data-waiting]")) {
-    fill(main, h("p", { class: "note warning", "data-waiting": true, role: "status" }, "The service can't be reached. Trying again…"));
+    fill(main, h("p", { class: "note warning", "data-waiting": true, role: "status" }, say("common.lost")));
   }
 }
 
 function fail(error) {
-  const words = error instanceof Refused ? error.message : "Something went wrong on this page. Load it again.";
+  const words = error instanceof Refused ? error.message : say("frame.broken");
   if (!(error instanceof Refused)) console.error(error);
   document.title = "Bulk Cancel";
   fill(
     main,
-    h("h1", {}, error.status === 404 ? "Not found" : "That did not work"),
+    h("h1", {}, say(error.status === 404 ? "schedule.not_found" : "common.failed")),
     h("p", { role: "alert" }, words),
-    h("p", {}, h("a", { href: "/" }, "To the schedule")),
+    h("p", {}, h("a", { href: "/" }, say("frame.to_schedule"))),
   );
 }
 
@@ -134,8 +138,9 @@ function signOut(words = null) {
   signIn(words);
 }
 
-function signIn(words = null) {
-  document.title = "Sign in · Bulk Cancel";
+async function signIn(words = null) {
+  await spoken;
+  document.title = `${say("sign_in.title")} · Bulk Cancel`;
   fill(bar, h("span", { class: "brand" }, "Bulk Cancel"));
   const field = h("input", {
     id: "key",
@@ -152,7 +157,7 @@ function signIn(words = null) {
   const tried = async (event) => {
     event.preventDefault();
     if (!/^[!-~]+$/.test(field.value.trim())) {
-      error.textContent = "This is no API key: they begin with bck_.";
+      error.textContent = say("sign_in.no_key");
       return;
     }
     key.keep(field.value.trim());
@@ -160,7 +165,7 @@ function signIn(words = null) {
       await get("/business");
       error.textContent = "";
       await show({ moved: true });
-      announce("Signed in.");
+      announce(say("sign_in.done"));
     } catch (refused) {
       key.forget();
       error.textContent = refused.message;
@@ -172,15 +177,15 @@ function signIn(words = null) {
     h(
       "form",
       { class: "panel sign-in", onsubmit: tried },
-      h("h1", {}, "Sign in"),
-      at ? h("button", { type: "button", class: "primary", onclick: async () => (await signing()).start(at) }, `Sign in at ${new URL(at.issuer).host}`) : null,
-      at ? h("p", { class: "note" }, "Or with an API key:") : null,
-      h("label", { for: "key" }, "API key"),
+      h("h1", {}, say("sign_in.title")),
+      at ? h("button", { type: "button", class: "primary", onclick: async () => (await signing()).start(at) }, say("sign_in.at", { host: new URL(at.issuer).host })) : null,
+      at ? h("p", { class: "note" }, say("sign_in.or_key")) : null,
+      h("label", { for: "key" }, say("sign_in.key")),
       field,
-      brought ? h("p", { class: "note" }, "The address that you opened has brought this key. Sign in with it only if you know who gave it to you: you would see and do everything as they.") : null,
-      h("p", { id: "key-note", class: "note" }, "It is kept for this tab only, until you close it or sign out."),
+      brought ? h("p", { class: "note" }, say("sign_in.brought")) : null,
+      h("p", { id: "key-note", class: "note" }, say("sign_in.kept")),
       error,
-      h("button", { class: at ? null : "primary" }, "Sign in"),
+      h("button", { class: at ? null : "primary" }, say("sign_in.title")),
     ),
   );
   field.focus();
@@ -224,7 +229,7 @@ async function arrive(answer) {
     key.hold(token);
     history.replaceState(null, "", back);
     await show();
-    announce("Signed in.");
+    announce(say("sign_in.done"));
   } catch (error) {
     signOut(error.message);
   }

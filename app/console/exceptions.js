@@ -6,8 +6,10 @@ import { CHOICES, overridesOf } from "./overrides.js";
 import { nameOf, paidWords } from "./roster.js";
 import { termsForm } from "./terms_form.js";
 import { sentence } from "./terms_words.js";
-import { BOOKING } from "./states.js";
-import { plural, when } from "./words.js";
+import { joined } from "./language.js";
+import { counted, say } from "./say/plan.js";
+import { bookingWord } from "./states.js";
+import { when } from "./words.js";
 
 const MAX_NOTE = 500;
 const MOST = 1_000; // exceptions of one request
@@ -21,8 +23,8 @@ export class Exceptions {
   #said = new Map();
   #note = "";
   #words = h("p", { class: "note", role: "status", hidden: true });
-  #people = h("button", { type: "button", onclick: () => this.#askOfPeople() }, "Exceptions…");
-  #own = h("button", { type: "button", onclick: () => this.#askOfTerms() }, "Other terms…");
+  #people = h("button", { type: "button", onclick: () => this.#askOfPeople() }, say("exceptions.people"));
+  #own = h("button", { type: "button", onclick: () => this.#askOfTerms() }, say("exceptions.terms"));
   element = h("div", { hidden: true }, h("div", { class: "toolbar" }, this.#people, this.#own), this.#words);
 
   /** `changed()` is told when something else was said. */
@@ -41,12 +43,12 @@ export class Exceptions {
   /** Says what was said so far, for the sessions that are chosen. */
   show(sessionIds) {
     const count = overridesOf(this.#said, sessionIds, this.#note).length;
-    const words = [count && plural(count, "exception"), this.#terms && "terms of its own"].filter(Boolean).join(" and ");
+    const words = count ? counted(this.#terms ? "exceptions.count_terms" : "exceptions.count", count) : this.#terms && say("exceptions.own_terms");
     this.element.hidden = sessionIds.length === 0;
     this.#ids = sessionIds;
     this.#offer();
     this.#words.hidden = !words;
-    this.#words.textContent = words && `This cancellation has ${words}.`;
+    this.#words.textContent = words ?? "";
   }
 
   /** Takes up what a plan says of its sessions: until then nobody can be listed. */
@@ -71,24 +73,24 @@ export class Exceptions {
     const note = h("input", { id: "exceptions-note", maxlength: MAX_NOTE, value: this.#note, autocomplete: "off" });
     const error = h("p", { class: "error", role: "alert" });
     const roster = new Roster({ business: this.#business, said, signal: this.#signal });
-    const reset = h("button", { type: "button", onclick: () => (said.clear(), roster.reset()) }, "No exceptions");
-    const yes = h("button", { class: "primary", value: "yes" }, "Apply");
+    const reset = h("button", { type: "button", onclick: () => (said.clear(), roster.reset()) }, say("exceptions.none"));
+    const yes = h("button", { class: "primary", value: "yes" }, say("exceptions.apply"));
     const form = h(
       "form",
       { method: "dialog" },
-      h("h2", { id: "exceptions-title" }, "Exceptions for people"),
-      h("p", { class: "note" }, "What is said here of a booking goes before the terms, and before who attended. It is in the audit, with your name."),
+      h("h2", { id: "exceptions-title" }, say("exceptions.title")),
+      h("p", { class: "note" }, say("exceptions.note")),
       sessions.map((session) => roster.session(session, sessions.length === 1)),
-      h("div", { class: "field" }, h("label", { for: "exceptions-note" }, "Why, for the audit"), note),
+      h("div", { class: "field" }, h("label", { for: "exceptions-note" }, say("exceptions.why")), note),
       error,
-      h("div", { class: "toolbar" }, h("button", { type: "button", onclick: () => dialog.close("") }, "Leave it as it was"), reset, yes),
+      h("div", { class: "toolbar" }, h("button", { type: "button", onclick: () => dialog.close("") }, say("exceptions.leave")), reset, yes),
     );
     form.addEventListener("submit", (event) => {
       if (event.submitter !== yes) return;
       const count = [...said.values()].filter((one) => one.choice).length;
       error.textContent = "";
-      if (count > MOST) error.textContent = `At most ${plural(MOST, "exception")} can be made at a time.`;
-      else if (count && !note.value.trim()) error.textContent = "Say why: the audit has it.";
+      if (count > MOST) error.textContent = counted("exceptions.too_many", MOST);
+      else if (count && !note.value.trim()) error.textContent = say("exceptions.say_why");
       if (!error.textContent) return;
       event.preventDefault();
       note.focus();
@@ -97,27 +99,27 @@ export class Exceptions {
     if ((await closed(dialog, this.#signal)) !== "yes") return;
     this.#said = said;
     this.#note = note.value.trim();
-    this.#tell("The exceptions are taken over.");
+    this.#tell(say("exceptions.taken"));
   }
 
   async #askOfTerms() {
     const error = h("p", { class: "error", role: "alert" });
     const now = this.#terms ?? (await get("/terms", { signal: this.#signal }));
     const form = termsForm(now, this.#business.currency);
-    const yes = h("button", { class: "primary", value: "yes" }, "Apply");
+    const yes = h("button", { class: "primary", value: "yes" }, say("exceptions.apply"));
     let read = null;
     const element = h(
       "form",
       { method: "dialog", novalidate: true, class: "terms" },
-      h("h2", { id: "own-terms-title" }, "Terms of this cancellation"),
-      h("p", { class: "note" }, "They hold for what is cancelled now, and are kept with it. The business's own stay as they are."),
+      h("h2", { id: "own-terms-title" }, say("exceptions.terms_title")),
+      h("p", { class: "note" }, say("exceptions.terms_note")),
       form.elements,
       error,
       h(
         "div",
         { class: "toolbar" },
-        h("button", { type: "button", onclick: () => dialog.close("") }, "Leave it as it was"),
-        h("button", { type: "button", onclick: () => dialog.close("reset") }, "As the business has them"),
+        h("button", { type: "button", onclick: () => dialog.close("") }, say("exceptions.leave")),
+        h("button", { type: "button", onclick: () => dialog.close("reset") }, say("exceptions.as_business")),
         yes,
       ),
     );
@@ -132,7 +134,7 @@ export class Exceptions {
     const value = await closed(dialog, this.#signal);
     if (!value) return;
     this.#terms = value === "yes" ? read : null;
-    this.#tell(this.#terms ? sentence(this.#terms) : "The business's own terms hold.");
+    this.#tell(this.#terms ? sentence(this.#terms) : say("exceptions.business_holds"));
   }
 }
 
@@ -156,7 +158,7 @@ class Roster {
   session(session, isOpen) {
     const { session_id: id, name, bookings } = session;
     const list = h("ul", { class: "roster" });
-    const title = `${name} · ${when(session)} · ${plural(bookings, "booking")}`;
+    const title = joined([name, when(session), counted("count.bookings", bookings)], " · ");
     const element = h("details", { "data-roster": id }, h("summary", {}, title), list);
     element.addEventListener("toggle", () => element.open && !list.childElementCount && this.#read(id, list));
     element.open = isOpen;
@@ -164,15 +166,15 @@ class Roster {
   }
 
   async #read(sessionId, list) {
-    fill(list, h("li", { class: "note" }, "Loading who is booked…"));
+    fill(list, h("li", { class: "note" }, say("roster.loading")));
     try {
       const { data } = await all(`/sessions/${sessionId}/bookings`, {}, { signal: this.#signal });
       const rows = await Promise.all(data.filter((one) => one.status !== "cancelled").map((one) => this.#row(one)));
-      fill(list, rows.length ? rows : h("li", { class: "note" }, "Nobody is booked."));
+      fill(list, rows.length ? rows : h("li", { class: "note" }, say("roster.nobody")));
     } catch (failed) {
       if (this.#signal.aborted) return;
       if (!(failed instanceof Refused || isPassing(failed))) throw failed;
-      const again = h("button", { type: "button", onclick: () => this.#read(sessionId, list) }, "Try again");
+      const again = h("button", { type: "button", onclick: () => this.#read(sessionId, list) }, say("frame.try_again"));
       fill(list, h("li", {}, failed.message, " ", again));
     }
   }
@@ -182,13 +184,13 @@ class Roster {
     const paid = paidWords(booking.payments);
     const select = h(
       "select",
-      { "aria-label": `What comes back to ${who}` },
-      Object.entries(CHOICES).map(([value, words]) => h("option", { value }, words)),
+      { "aria-label": say("exceptions.comes_back", { who }) },
+      CHOICES.map((value) => h("option", { value }, say(`exceptions.${value || "by_terms"}`))),
     );
     select.value = this.#said.get(booking.id)?.choice ?? "";
     select.addEventListener("change", () => this.#said.set(booking.id, { sessionId: booking.session_id, choice: select.value }));
     this.#selects.add(select);
-    const state = booking.status === "booked" ? null : ` · ${BOOKING[booking.status]}`;
-    return h("li", { "data-exception": booking.id }, h("span", {}, who, h("span", { class: "soft" }, ` · ${paid ?? "nothing paid"}`, state)), select);
+    const state = booking.status === "booked" ? null : ` · ${bookingWord(booking.status)}`;
+    return h("li", { "data-exception": booking.id }, h("span", {}, h("bdi", {}, who), h("span", { class: "soft" }, ` · ${paid ?? say("roster.nothing_paid")}`, state)), select);
   }
 }

@@ -4,12 +4,13 @@ import { h } from "./dom.js";
 import { isPassing, Refused } from "./api.js";
 import { Cut, fetchCsv, fetchProof, fetchWorkbook, mayAudit } from "./audit.js";
 import { finality, isFinal } from "./job_words.js";
+import { say } from "./say/job.js";
 
 /** The buttons, for a key that may read the audit, and what they are; `more` are buttons beside them. */
 export function filesOf(job, { path, business, more }) {
   const csv = h("button");
-  const workbook = h("button", {}, "Download for a spreadsheet (.xlsx)");
-  const proof = h("button", { hidden: true, title: "Kept with the final CSV, it shows that no line was changed since" }, "Download its signed proof");
+  const workbook = h("button", {}, say("files.xlsx"));
+  const proof = h("button", { hidden: true, title: say("files.proof_title") }, say("files.proof"));
   const note = h("p", { class: "note" });
   const error = h("p", { class: "error", role: "alert" });
   const saves = (button, fetched) =>
@@ -32,7 +33,7 @@ export function filesOf(job, { path, business, more }) {
   return {
     elements: [h("div", { class: "toolbar" }, files, more), error, mayAudit(business) && note],
     update(now) {
-      csv.textContent = isFinal(now) ? "Download the final CSV" : "Download the CSV as it stands";
+      csv.textContent = say(isFinal(now) ? "files.final_csv" : "files.csv");
       proof.hidden = !isFinal(now);
       note.textContent = finality(now);
     },

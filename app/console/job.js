@@ -10,16 +10,20 @@ import { actsPanel } from "./acts.js";
 import { approvalPanel } from "./approval.js";
 import { attention } from "./attention.js";
 import { filesOf } from "./files.js";
-import { headline } from "./job_words.js";
+import { duration, headline } from "./job_words.js";
 import { messagesPanel } from "./messages.js";
 import { sessionOutcomes } from "./outcomes.js";
 import { progressPanel } from "./progress.js";
 import { receiptOf } from "./receipt.js";
-import { keptFacts } from "./terms_words.js";
+import { keptFacts } from "./kept_facts.js";
 import { sheet } from "./sheets.js";
 import { waitingPanel } from "./waiting.js";
-import { JOB, refundWord } from "./states.js";
-import { choiceWords, duration, kept, moment, number, rangeName, returned } from "./words.js";
+import { acceptedWords, jobWord, owedWords, refundWord, sessionsWords } from "./states.js";
+import { choiceWords } from "./choice_words.js";
+import { joined, within } from "./language.js";
+import { kept, returned } from "./said.js";
+import { counted, say } from "./say/job.js";
+import { moment, number, rangeName } from "./words.js";
 
 const RESTS_TIMES = 9;
 const SOON_MS = 200;
@@ -31,11 +35,11 @@ export const asksFirst = ({ params }) => `/bulk-cancellations/${params.id}`;
 
 export async function show(main, { business, params, signal, flash }) {
   const path = `/bulk-cancellations/${params.id}`;
-  const lost = h("p", { class: "note warning", role: "status" }, "The connection is lost. Coming back by itself…");
+  const lost = h("p", { class: "note warning", role: "status" }, say("job.lost"));
   const waiting = () => lost.isConnected || fill(main, lost);
   const [first] = await Promise.all([patiently(() => get(path, { signal }), { signal, waiting }), sheet("job.css")]);
   lost.hidden = true;
-  document.title = `Bulk cancellation · ${business.name}`;
+  document.title = `${say("job.title")} · ${business.name}`;
   let last = first;
   const isOurs = Boolean(flash?.accepted); // this tab has just pressed it
   if (isOurs) remember(business, first);
@@ -49,8 +53,8 @@ export async function show(main, { business, params, signal, flash }) {
     changed(); // and is looked at again at once, here too
   };
   const view = jobView(first, { business, path, signal, acted, flash: flash?.accepted && accepted(flash) });
-  fill(main, h("h1", {}, "Bulk cancellation"), lost, ...view.elements);
-  if (flash?.accepted) announce(JOB[first.status].accepted);
+  fill(main, h("h1", {}, say("job.title")), lost, ...view.elements);
+  if (flash?.accepted) announce(acceptedWords(first.status));
   const look = async (options) => seen(await get(path, options));
   const seconds = () => EVERY_SECONDS[last.status] ?? EVERY_SECONDS_ONCE_OVER;
   keepLooking(look, { seconds, signal, reached: (well) => (lost.hidden = well) }).catch(console.error);
@@ -58,20 +62,20 @@ export async function show(main, { business, params, signal, flash }) {
 
 /** What whoever has just pressed is told, for as long as it is so. */
 function accepted({ saved }) {
-  const missed = saved === null ? "Its CSV is for keys that may read the audit." : "The download of its CSV broke off: take it from here.";
-  const csv = saved ? "Its CSV has been downloaded for your audit." : missed;
+  const missed = saved === null ? "job.csv_audit" : "job.csv_broke";
+  const csv = say(saved ? "job.csv_saved" : missed);
   const element = h("p", { class: "flash", role: "status" });
   const update = ({ status }) => {
     const downloaded = status === "awaiting_approval" ? "" : ` ${csv}`; // of which there is nothing in it yet
-    element.textContent = `${JOB[status].accepted}${downloaded} You may leave this page.`;
+    element.textContent = `${acceptedWords(status)}${downloaded} ${say("job.leave")}`;
     element.hidden = status === "withdrawn" || status === "refused";
   };
   return { element, update };
 }
 
 function jobView(first, { business, path, signal, acted, flash }) {
-  const lead = h("p", { class: "headline" });
-  const people = peopleOf(path, signal, () => say());
+  const headlined = h("p", { class: "headline" });
+  const people = peopleOf(path, signal, () => lead());
   const receipt = receiptOf(path, { business, signal });
   const files = filesOf(first, { path, business, more: receipt.button });
   const waiting = waitingPanel({ path, business, signal });
@@ -90,8 +94,8 @@ function jobView(first, { business, path, signal, acted, flash }) {
   let last = first;
   let before = null;
 
-  function say() {
-    lead.textContent = headline(last, people.now());
+  function lead() {
+    headlined.textContent = headline(last, people.now());
     waiting.update(last, people.now());
   }
 
@@ -101,23 +105,23 @@ function jobView(first, { business, path, signal, acted, flash }) {
     files.update(job);
     people.update(job);
     for (const panel of panels) if (panel !== waiting) panel.update(job);
-    say();
+    lead();
     if (before !== null && before !== job.status) {
-      announce(`The bulk cancellation is ${JOB[job.status].name.toLowerCase()}.`);
+      announce(say("job.is_now", { state: within(jobWord(job.status)) }));
       changed();
     }
     before = job.status;
   }
 
   update(first);
-  return { update, elements: [lead, flash?.element, ...panels.map(({ element }) => element), receipt.sheet] };
+  return { update, elements: [headlined, flash?.element, ...panels.map(({ element }) => element), receipt.sheet] };
 }
 
 function aboutPanel(business) {
   const facts = h("dl", { class: "facts" });
-  const sums = h("dl", { class: "facts", "aria-label": "Refunds by status" });
+  const sums = h("dl", { class: "facts", "aria-label": say("job.by_status") });
   return {
-    element: h("section", { class: "panel", "aria-labelledby": "about-title" }, h("h2", { id: "about-title" }, "What was asked for"), facts, h("h3", {}, "Its refunds"), sums),
+    element: h("section", { class: "panel", "aria-labelledby": "about-title" }, h("h2", { id: "about-title" }, say("job.asked_for")), facts, h("h3", {}, say("job.its_refunds")), sums),
     update(job) {
       fill(facts, factsOf(job, business));
       fill(sums, sumsOf(job));
@@ -128,18 +132,18 @@ function aboutPanel(business) {
 /** How the job's people stand, asked for whenever something has changed, a tenth of the time at most. */
 function peopleOf(path, signal, told) {
   let known = null;
-  let counted = null; // the state of the job that they were counted in
+  let state = null; // of the job when they were counted
   let wanted = null;
   let isAsking = false;
 
   async function ask() {
     isAsking = true;
-    while (wanted !== counted && !signal.aborted) {
+    while (wanted !== state && !signal.aborted) {
       const asked = wanted;
       const began = performance.now();
       try {
         known = await get(`${path}/people`, { signal });
-        counted = asked;
+        state = asked;
         told();
       } catch (error) {
         if (!signal.aborted && !isPassing(error)) throw error;
@@ -160,41 +164,41 @@ function peopleOf(path, signal, told) {
 
 function factsOf(job, business) {
   return terms([
-    ["Requested", `${moment(job.requested_at, business.timezone)} by ${job.requested_by.replace(/^key:/, "")}`],
-    ["Sessions between", rangeName(job.date_from, job.date_to)],
-    ["Reason", job.reason ?? "None given"],
-    ["Sessions", sessionCounts(job)],
-    ["People", number(job.totals.clients)],
-    [JOB[job.status].owed, returned(job.totals) ?? "Nothing"],
+    [say("job.requested"), say("job.requested_by", { at: moment(job.requested_at, business.timezone), who: job.requested_by.replace(/^key:/, "") })],
+    [say("job.between"), rangeName(job.date_from, job.date_to)],
+    [say("job.reason"), job.reason ?? say("job.no_reason")],
+    [say("job.sessions"), sessionCounts(job)],
+    [say("job.people"), number(job.totals.clients)],
+    [owedWords(job.status), returned(job.totals) ?? say("job.nothing")],
     ...keptFacts(job),
-    ...(job.choices && job.status !== "withdrawn" ? [["Choices", choiceWords(job, moment(job.choices.until, business.timezone))]] : []),
+    ...(job.choices && job.status !== "withdrawn" ? [[say("job.choices"), choiceWords(job, moment(job.choices.until, business.timezone))]] : []),
   ]);
 }
 
 function sessionCounts({ status, session_counts: counts }) {
-  const parts = [`${number(counts.accepted)} ${JOB[status].sessions}`];
-  if (counts.already_in_process) parts.push(`${number(counts.already_in_process)} already in process`);
-  if (counts.already_cancelled) parts.push(`${number(counts.already_cancelled)} already cancelled`);
-  return parts.join(", ");
+  const parts = [sessionsWords(status, counts.accepted)];
+  if (counts.already_in_process) parts.push(counted("job.in_process", counts.already_in_process));
+  if (counts.already_cancelled) parts.push(counted("job.cancelled", counts.already_cancelled));
+  return parts.join(say("frame.comma"));
 }
 
 function sumsOf(job) {
-  const counted = Object.entries(job.refunds).filter(([, sum]) => sum.count);
+  const sums = Object.entries(job.refunds).filter(([, sum]) => sum.count);
   return terms(
-    counted.map(([status, sum]) => [refundWord(status, job.status), [number(sum.count), returned(sum), kept(sum) && `${kept(sum)} kept`].filter(Boolean).join(" · ")]),
+    sums.map(([status, sum]) => [refundWord(status, job.status), joined([number(sum.count), returned(sum), kept(sum) && say("job.kept", { sum: kept(sum) })], " · ")]),
   );
 }
 
 /** While a job is on hold: how long still, and the button that undoes it. */
 function undoPanel({ path, business, signal, acted }) {
   const words = h("p");
-  const button = h("button", { hidden: !business.key.scopes.includes("cancellations:write") }, "Undo: schedule the sessions again");
+  const button = h("button", { hidden: !business.key.scopes.includes("cancellations:write") }, say("job.undo"));
   const error = h("p", { class: "error", role: "alert" });
-  const element = h("section", { class: "panel", "aria-label": "On hold", hidden: true }, words, button, error);
+  const element = h("section", { class: "panel", "aria-label": say("job.hold"), hidden: true }, words, button, error);
   let until = null;
   const tick = () => {
     const seconds = Math.max(0, (until - now()) / 1_000);
-    words.textContent = seconds ? `On hold: nothing is returned for another ${duration(seconds)}.` : "The hold is about to end.";
+    words.textContent = seconds ? say("job.held", { time: duration(seconds) }) : say("job.hold_ends");
   };
   const timer = setInterval(() => element.hidden || tick(), 1_000);
   signal.addEventListener("abort", () => clearInterval(timer), { once: true });

@@ -1,10 +1,10 @@
 // How a bulk cancellation stands, said in people and money, its steps, and whether its files are final: pure words.
 
 import { actionWords } from "./approval_words.js";
-import { JOB } from "./states.js";
-import { number, plural, returned } from "./words.js";
-
-const people = (count) => plural(count, "person", "people");
+import { JOB, jobWord } from "./states.js";
+import { returned } from "./said.js";
+import { counted, say } from "./say/job.js";
+import { number } from "./words.js";
 
 /** What is to come back, or came back, called by what it is: money, credits or both. */
 const calledWhat = ({ amounts, credits }) => (credits && !amounts.some((one) => one.amount_minor) ? "credits" : "money");
@@ -15,61 +15,63 @@ const calledWhat = ({ amounts, credits }) => (credits && !amounts.some((one) => 
  */
 export function headline(job, counts) {
   const { status, totals, session_counts: sessions } = job;
-  if (status === "awaiting_approval") return `${plural(sessions.accepted, "session")} and ${people(totals.clients)}: nothing is cancelled before somebody else approves it.`;
-  if (status === "refused") return "It was not approved: nothing was cancelled, and nothing was returned.";
-  if (status === "withdrawn") return `It was undone: nothing was returned, and ${plural(sessions.accepted, "session")} ${sessions.accepted === 1 ? "is" : "are"} scheduled again.`;
+  if (status === "awaiting_approval") return say("headline.awaiting_approval", { sessions: counted("count.sessions", sessions.accepted), people: counted("count.people", totals.clients) });
+  if (status === "refused") return say("headline.refused");
+  if (status === "withdrawn") return counted("headline.withdrawn", sessions.accepted);
   const owed = returned(totals);
-  if (owed === null && !totals.goodwill.grants) return `Nothing was to be returned to ${people(totals.clients)}.`;
+  if (owed === null && !totals.goodwill.grants) return counted("headline.nothing", totals.clients);
   const back = returned(job.refunds.succeeded);
-  if (counts === null) return `${back ?? "Nothing"} ${back ? "is" : "has come"} back so far.`;
+  if (counts === null) return back ? say("headline.so_far", { sum: back }) : say("headline.nothing_so_far");
   const due = counts.clients - counts.nothing_to_return;
-  if (status === "held") return `${people(due)} ${due === 1 ? "is" : "are"} to get ${owed ?? "goodwill"} back. Nothing is returned before the hold ends.`;
-  return `${[done(counts.returned, due, calledWhat(totals), back), ...open(counts)].join("; ")}.`;
+  if (status === "held") return counted("headline.held", due, { sum: owed ?? say("headline.goodwill") });
+  return say("headline.full_stop", { all: [done(counts.returned, due, calledWhat(totals), back), ...open(counts)].join(say("frame.semicolon")) });
 }
 
 function done(count, of, what, back) {
-  if (!count) return back ? `Nobody has all of theirs back yet: ${back} so far` : `Nobody has their ${what} back yet`;
-  const who = count < of ? `${number(count)} of ${people(of)}` : of > 1 ? `All ${people(of)}` : people(of);
-  return `${who} ${of === 1 ? "has" : "have"} their ${what} back: ${back ?? "nothing was left to return"}`;
+  if (!count) return back ? say("headline.nobody_all", { sum: back }) : say(`headline.nobody_${what}`);
+  const sum = back ?? say("headline.nothing_left");
+  if (count < of) return counted(`headline.some_${what}`, of, { some: number(count), sum });
+  return of > 1 ? counted(`headline.all_${what}`, of, { sum }) : say(`headline.one_${what}`, { n: number(of), sum });
 }
 
 function open({ under_way: waits, need_a_person: needs }) {
-  return [waits && `${number(waits)} ${waits === 1 ? "waits" : "wait"} still`, needs && `${number(needs)} ${needs === 1 ? "needs" : "need"} you`].filter(Boolean);
+  return [waits && counted("headline.wait", waits), needs && counted("headline.need", needs)].filter(Boolean);
+}
+
+/** About how long, in words. */
+export function duration(seconds) {
+  if (seconds < 60) return counted("job.seconds", Math.max(1, Math.round(seconds)));
+  if (seconds < 5_400) return counted("job.minutes", Math.round(seconds / 60));
+  return counted("job.hours", Math.round(seconds / 3_600));
 }
 
 /** How a job has ended: by whom, where somebody ended it. */
 function last(status, ended, actions) {
   const by = actions.filter(({ action }) => action !== "approved");
-  return by.length ? by.map((one) => [one.at, actionWords(one)]) : [[ended, JOB[status].name]];
+  return by.length ? by.map((one) => [one.at, actionWords(one)]) : [[ended, jobWord(status)]];
 }
 
 /** The steps of a job, the first first, as pairs of instant and words. */
 export function stepsOf({ status, requested_at: asked, requested_by: who, reason, hold_until: held, started_at: began, finished_at: ended, actions = [] }) {
   const by = who.replace(/^key:/, "");
   return [
-    [asked, `Asked for by ${by}${reason ? `: ${reason}` : ""}`],
+    [asked, reason ? say("step.asked_reason", { who: by, reason }) : say("step.asked", { who: by })],
     ...actions.filter(({ action }) => action === "approved").map((one) => [one.at, actionWords(one)]),
-    [status === "withdrawn" ? null : held, status === "held" ? "The hold ends" : "The hold was over"],
-    [began, "Returning began"],
+    [status === "withdrawn" ? null : held, say(status === "held" ? "step.hold_ends" : "step.hold_over")],
+    [began, say("step.began")],
     ...last(status, ended, actions),
   ].filter(([at]) => at !== null);
 }
-
-const NOT_FINAL = "No file is final yet: refunds are under way. The CSV of the press was made before any money moved; take the final one once all is settled.";
-const FINAL = "These are final. The CSV of the press is not: it was made before any money moved.";
-const BUT_FOR = "These say how it stands. What needs you will change them, so take them again after that; the CSV of the press was made before any money moved.";
-const NOTHING_YET = "There is nothing in these: nothing is cancelled without an approval.";
-const UNDONE = "These say what would have been returned, and that nothing was.";
 
 /** Whether the files of a job are final. */
 export const isFinal = ({ status }) => !JOB[status].isOpen && status !== "completed_with_failures";
 
 /** What is said of the files of a job: whether they are final. */
 export function finality({ status }) {
-  if (status === "awaiting_approval" || status === "refused") return NOTHING_YET;
-  if (JOB[status].isOpen) return NOT_FINAL;
-  if (status === "withdrawn") return UNDONE;
-  return status === "completed" ? FINAL : BUT_FOR;
+  if (status === "awaiting_approval" || status === "refused") return say("files.nothing_yet");
+  if (JOB[status].isOpen) return say("files.not_final");
+  if (status === "withdrawn") return say("files.undone");
+  return say(status === "completed" ? "files.final" : "files.but_for");
 }
 
 /** What did not come back and that no machine goes on with, in sums; null: nothing of the kind. */

@@ -3,6 +3,7 @@
 import { fill, h } from "./dom.js";
 import { get } from "./api.js";
 import { keepLooking } from "./live.js";
+import { say } from "./say/frame.js";
 
 const EVERY_SECONDS = 60;
 const MOST = 9; // that are counted
@@ -15,7 +16,7 @@ export function showMark(link, business, signal) {
   link.append(mark);
   const draw = () => {
     mark.hidden = !known?.count;
-    if (known?.count) fill(mark, h("span", { class: "badge bad" }, `${known.count}${known.isMore ? "+" : ""}`), h("span", { class: "unseen" }, " need you"));
+    if (known?.count) fill(mark, h("span", { class: "badge bad" }, `${known.count}${known.isMore ? "+" : ""}`), h("span", { class: "unseen" }, ` ${say("frame.need_you")}`));
   };
   async function look(options) {
     const { data, next_cursor: cursor } = await get(`/bulk-cancellations?needs_person=true&limit=${MOST}`, options);

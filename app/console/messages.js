@@ -3,10 +3,14 @@
 import { announce, closed, fill, h } from "./dom.js";
 import { get, isPassing, patiently, post, Refused, withQuery } from "./api.js";
 import { mayAudit } from "./audit.js";
-import { countsInWords, MESSAGE, whyNotTold } from "./message_words.js";
+import { whyNotTold } from "./message_words.js";
+import { say } from "./say/job.js";
 import { moment, number } from "./words.js";
 
 const PAGE = 50;
+/** A message's states: the style of its badge. */
+export const MESSAGE = { sent: "good", pending: "", bounced: "bad", failed: "bad", suppressed: "bad" };
+
 const NOT_REACHED = ["bounced", "failed", "suppressed"];
 
 /** The panel, which is there for jobs that tell somebody. */
@@ -14,19 +18,19 @@ export function messagesPanel({ path, business, signal }) {
   const words = h("p");
   const error = h("p", { class: "error", role: "alert" });
   const which = h("select", { id: "which-messages" });
-  const rows = h("ul", { class: "told", "aria-label": "Messages" });
-  const more = h("button", { hidden: true }, "Show more messages");
+  const rows = h("ul", { class: "told", "aria-label": say("told.title") });
+  const more = h("button", { hidden: true }, say("told.more"));
   const list = h(
     "div",
     { hidden: true },
-    h("div", { class: "toolbar" }, h("div", { class: "field" }, h("label", { for: "which-messages" }, "Show"), which)),
+    h("div", { class: "toolbar" }, h("div", { class: "field" }, h("label", { for: "which-messages" }, say("told.show")), which)),
     rows,
     more,
   );
   const element = h(
     "section",
     { class: "panel", "aria-labelledby": "messages-title", hidden: true },
-    h("h2", { id: "messages-title" }, "Messages"),
+    h("h2", { id: "messages-title" }, say("told.title")),
     words,
     error,
     list,
@@ -66,29 +70,28 @@ export function messagesPanel({ path, business, signal }) {
     offer(counts);
     more.hidden = cursor === null;
     list.hidden = Object.values(counts).every((count) => count === 0);
-    fill(rows, found.length ? found.map(rowOf) : h("li", { class: "note" }, "None."));
+    fill(rows, found.length ? found.map(rowOf) : h("li", { class: "note" }, say("told.none")));
   }
 
   function offer(counts) {
     const chosen = which.value;
-    const options = Object.entries(MESSAGE).filter(([status]) => counts[status] || status === chosen);
-    const named = options.map(([status, { name }]) => h("option", { value: status }, `${name} (${number(counts[status])})`));
-    fill(which, h("option", { value: "" }, "Everybody"), named);
+    const options = Object.keys(MESSAGE).filter((status) => counts[status] || status === chosen);
+    const named = options.map((status) => h("option", { value: status }, say("told.with_count", { state: say(`told.${status}`), n: number(counts[status]) })));
+    fill(which, h("option", { value: "" }, say("told.everybody")), named);
     which.value = chosen;
   }
 
   function rowOf(message) {
     const isClient = message.kind === "client";
-    const who = isClient ? (message.client_name ?? message.client_id) : (message.recipient ?? "Staff");
-    const under = isClient ? message.recipient : "Summary for staff";
-    const { name, badge } = MESSAGE[message.status];
-    const show = h("button", { "aria-label": `Show the message to ${who}`, onclick: () => preview(message, who) }, "Show message");
-    const resend = h("button", { "aria-label": `Send again to ${who}`, onclick: () => send(message, who, resend) }, "Send again");
+    const who = isClient ? (message.client_name ?? message.client_id) : (message.recipient ?? say("told.staff"));
+    const under = isClient ? message.recipient : say("told.summary");
+    const show = h("button", { "aria-label": say("told.show_to", { who }), onclick: () => preview(message, who) }, say("told.show_one"));
+    const resend = h("button", { "aria-label": say("told.again_to", { who }), onclick: () => send(message, who, resend) }, say("told.again"));
     return h(
       "li",
       { "data-message": message.id },
-      h("div", {}, who, under && h("div", { class: "soft" }, under), message.edition > 1 && h("div", { class: "soft" }, "Told of a change since")),
-      h("div", {}, h("span", { class: `badge ${badge}` }, name), h("div", { class: "soft" }, timeOf(message)), whyOf(message)),
+      h("div", {}, who, under && h("div", { class: "soft" }, under), message.edition > 1 && h("div", { class: "soft" }, say("told.change"))),
+      h("div", {}, h("span", { class: `badge ${MESSAGE[message.status]}` }, say(`told.${message.status}`)), h("div", { class: "soft" }, timeOf(message)), whyOf(message)),
       h("div", { class: "acts" }, isClient && mayAudit(business) && show, message.status !== "pending" && resend),
     );
   }
@@ -100,7 +103,7 @@ export function messagesPanel({ path, business, signal }) {
   }
 
   function timeOf({ sent_at: at, due_at: due, status, tries, created_at: made }) {
-    if (status === "pending") return `${tries ? "Tried again" : "At the latest"} ${moment(due, business.timezone)}`;
+    if (status === "pending") return say(tries ? "told.tried_again" : "told.at_latest", { at: moment(due, business.timezone) });
     return moment(at ?? made, business.timezone);
   }
 
@@ -109,7 +112,7 @@ export function messagesPanel({ path, business, signal }) {
     error.textContent = "";
     try {
       await post(`${path}/messages/${message.id}/resend`, undefined, { signal });
-      announce(`The message to ${who} is sent again.`);
+      announce(say("told.sent_again", { who }));
       drawn = null;
       which.focus(); // the button goes
       await look();
@@ -150,17 +153,28 @@ export function messagesPanel({ path, business, signal }) {
   };
 }
 
+/** How many were told and how many were not, in a sentence. */
+function countsInWords(counts) {
+  const not = counts.bounced + counts.failed + counts.suppressed;
+  const total = counts.sent + counts.pending + not;
+  if (!total) return say("told.nobody");
+  const parts = [say("told.count", { n: number(counts.sent) })];
+  if (counts.pending) parts.push(say("told.on_way", { n: number(counts.pending) }));
+  if (not) parts.push(say("told.not_reached", { n: number(not) }));
+  return say("telling.full_stop", { all: parts.join(" · ") });
+}
+
 /** A message's words. Its page of HTML has styles of its own, which this page's policy lets no frame have. */
 function previewDialog({ subject, text, language }, who, signal) {
-  const letter = { class: "letter", tabindex: "0", role: "region", "aria-label": "The message", lang: language };
+  const letter = { class: "letter", tabindex: "0", role: "region", "aria-label": say("telling.message"), lang: language };
   const dialog = h(
     "dialog",
     { class: "wide", "aria-labelledby": "preview-title" },
-    h("h2", { id: "preview-title" }, `Message to ${who}`),
-    h("p", { class: "note" }, "As it reads with what is known now. It is sent as text, and as a page that says the same."),
+    h("h2", { id: "preview-title" }, say("told.message_to", { who })),
+    h("p", { class: "note" }, say("told.as_now")),
     h("p", {}, h("strong", { lang: language }, subject)),
     h("div", letter, text),
-    h("form", { method: "dialog" }, h("div", { class: "toolbar" }, h("button", {}, "Close"))),
+    h("form", { method: "dialog" }, h("div", { class: "toolbar" }, h("button", {}, say("frame.close")))),
   );
   return closed(dialog, signal);
 }

@@ -3,19 +3,22 @@
 import { drawn, fill, h, table } from "./dom.js";
 import { isPassing, pages } from "./api.js";
 import { outcomeWord, refundWord } from "./states.js";
-import { elsewhere, number, when } from "./words.js";
+import { within } from "./language.js";
+import { elsewhere } from "./said.js";
+import { say } from "./say/job.js";
+import { number, when } from "./words.js";
 
 const PAGE = 100;
 
 /** Every chosen session with what became of it, a page at a time. */
 export function sessionOutcomes(path, job, signal) {
   const body = h("tbody");
-  const more = h("button", { hidden: true }, "Show more sessions");
+  const more = h("button", { hidden: true }, say("outcomes.more"));
   const element = h(
     "section",
     { class: "panel", "aria-labelledby": "outcomes-title" },
-    h("h2", { id: "outcomes-title" }, "Sessions"),
-    table(["Session", "When", "Outcome", "Refunds"], body, "outcomes-title"),
+    h("h2", { id: "outcomes-title" }, say("job.sessions")),
+    table(["session", "when", "outcome", "refunds"].map((one) => say(`outcomes.${one}`)), body, "outcomes-title"),
     more,
   );
   let shownPages = 1;
@@ -69,18 +72,23 @@ export function sessionOutcomes(path, job, signal) {
   };
 }
 
+/** How many of a session's refunds are in which state. */
+export function countsOf({ refunds }, job) {
+  const counted = Object.entries(refunds).filter(([, count]) => count);
+  return counted.map(([status, count]) => say("outcomes.count", { n: number(count), state: within(refundWord(status, job.status)) })).join(say("frame.comma"));
+}
+
 function outcomeRow(session, job) {
-  const other = session.job_id !== job.id && [" ", h("a", { href: `/jobs/${session.job_id}` }, "See its job")];
-  const refunds = Object.entries(session.refunds).filter(([, count]) => count);
+  const other = session.job_id !== job.id && [" ", h("a", { href: `/jobs/${session.job_id}` }, say("frame.see_job"))];
   return h(
     "tr",
     {},
     h("td", {}, session.name, session.location && h("div", { class: "soft" }, session.location)),
     h("td", {}, when(session), elsewhere(session) && h("div", { class: "soft" }, elsewhere(session))),
     h("td", {}, outcomeWord(session.outcome, job.status), ...(other || [])),
-    h("td", { class: "number" }, refunds.map(([status, count]) => `${number(count)} ${refundWord(status, job.status).toLowerCase()}`).join(", ")),
+    h("td", { class: "number" }, countsOf(session, job)),
   );
 }
 
 const brokenRow = (session) =>
-  h("tr", {}, h("td", {}, session.name), h("td", { class: "error", colspan: 3 }, "This session can't be shown."));
+  h("tr", {}, h("td", {}, session.name), h("td", { class: "error", colspan: 3 }, say("outcomes.broken")));

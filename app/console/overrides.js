@@ -1,12 +1,7 @@
 // What may be said of a single booking, and how a request says it.
 
-/** The words of each choice; the first is none. */
-export const CHOICES = {
-  "": "As the terms say",
-  skip: "Nothing comes back",
-  return: "All of it comes back",
-  store_credit: "All of it, as store credit",
-};
+/** Each choice; the first is none. */
+export const CHOICES = ["", "skip", "return", "store_credit"];
 
 /** The exceptions that a request names: those for bookings of these sessions. `said` has `{sessionId, choice}` by booking. */
 export function overridesOf(said, sessionIds, note) {

@@ -5,11 +5,10 @@ import { announce, fill, h } from "./dom.js";
 import { call, Refused } from "./api.js";
 import { inOrder, progressWords, remarks, riskWords, summary } from "./check_words.js";
 import { eventsOf } from "./events.js";
+import { say } from "./say/plan.js";
+import { number } from "./words.js";
 
 const MOST_SHOWN = 100;
-const BEGIN = "Check with the payment service";
-const STOP = "Stop checking";
-const BROKEN = "The check broke off. Try again.";
 const SCROLLS = { class: "risks", tabindex: "0", role: "group" }; // by the keyboard, too
 
 /** A checker for a panel: `request()` is the body of a plan. `element` is shown in it, `renew(plan)` with each plan or none. */
@@ -20,14 +19,14 @@ export function planChecker({ request, signal }) {
   const progress = h("div", { hidden: true }, words, bar);
   const results = h("div", {});
   const trouble = h("div", { class: "error", role: "alert" });
-  const button = h("button", { type: "button", onclick: () => (asking ? stop() : check()) }, BEGIN);
+  const button = h("button", { type: "button", onclick: () => (asking ? stop() : check()) }, say("check.begin"));
   const element = h("div", { class: "check", hidden: true }, button, progress, trouble, results);
 
   function stop() {
     asking?.abort();
     asking = null;
     progress.hidden = true;
-    button.textContent = BEGIN;
+    button.textContent = say("check.begin");
   }
 
   async function check() {
@@ -35,17 +34,17 @@ export function planChecker({ request, signal }) {
     const either = AbortSignal.any([signal, mine.signal]);
     fill(results);
     fill(trouble);
-    button.textContent = STOP;
-    words.textContent = "Asking…";
+    button.textContent = say("check.stop");
+    words.textContent = say("check.asking");
     bar.removeAttribute("value");
     progress.hidden = false;
-    announce("The payment service is being asked.");
+    announce(say("check.begun"));
     try {
       const found = await asked(either);
       if (found) show(found);
-      else if (!either.aborted) trouble.textContent = BROKEN;
+      else if (!either.aborted) trouble.textContent = say("check.broken");
     } catch (error) {
-      if (!either.aborted) trouble.textContent = error instanceof Refused ? error.message : BROKEN;
+      if (!either.aborted) trouble.textContent = error instanceof Refused ? error.message : say("check.broken");
     }
     if (asking === mine) stop();
   }
@@ -72,16 +71,16 @@ export function planChecker({ request, signal }) {
     const risks = inOrder(found.risks);
     const shown = risks.slice(0, MOST_SHOWN).map((risk) => {
       const [who, why] = riskWords(risk);
-      return h("li", {}, h("strong", {}, `${who}. `), why);
+      return h("li", {}, h("strong", {}, say("check.full_stop", { all: who })), " ", why);
     });
-    if (risks.length > MOST_SHOWN) shown.push(h("li", {}, `And ${risks.length - MOST_SHOWN} more.`));
+    if (risks.length > MOST_SHOWN) shown.push(h("li", {}, say("frame.and_more", { n: number(risks.length - MOST_SHOWN) })));
     fill(
       results,
-      h("h3", { id: "check-title" }, "What the payment service says"),
+      h("h3", { id: "check-title" }, say("check.title")),
       h("p", {}, summary(found)),
       remarks(found).map((one) => h("p", { class: one.isWarning ? "note warning" : "note" }, one.words)),
       shown.length > 0 && h("div", { ...SCROLLS, "aria-labelledby": "check-title" }, h("ul", {}, shown)),
-      h("p", { class: "note" }, "This may have changed by the time you press: it binds nobody."),
+      h("p", { class: "note" }, say("check.may_change")),
     );
     announce(summary(found));
   }

@@ -1,27 +1,32 @@
 // What a plan says: people and money in a sentence, then session by session, what is kept and why, and its warnings.
 
 import { fill, h, terms } from "./dom.js";
-import { keptByRule, keptFacts } from "./terms_words.js";
-import { kept, money, number, plural, returned, when } from "./words.js";
+import { keptFacts } from "./kept_facts.js";
+import { keptByRule } from "./terms_words.js";
+import { joined, within } from "./language.js";
+import { kept, returned } from "./said.js";
+import { counted, parts, say } from "./say/plan.js";
+import { money, number, when } from "./words.js";
 
 const NAMED = 3; // sessions of a warning
 const FIRST = 5; // sessions that are named before the press
 const MOST_SHOWN = 300; // sessions of the list
 
 /** People and money, in parts of which the sums are strong. */
-function parts(totals) {
+function peopleAndMoney(totals) {
   const strong = (words) => h("strong", {}, words);
-  const whom = `This cancels ${plural(totals.sessions, "session")} with ${plural(totals.clients, "person", "people")} booked and gives back `;
-  return [whom, strong(returned(totals) ?? "nothing"), ".", ...(kept(totals) ? [" It keeps ", strong(kept(totals)), "."] : [])];
+  const whom = { sessions: counted("count.sessions", totals.sessions), people: counted("count.people", totals.clients) };
+  const does = parts("plan.does", { ...whom, back: strong(returned(totals) ?? say("frame.nothing")) });
+  return kept(totals) ? [...does, " ", ...parts("plan.keeps", { kept: strong(kept(totals)) })] : does;
 }
 
 /** A plan's people and money in a sentence. */
-export const sentenceOf = ({ totals }) => h("p", { class: "lead" }, parts(totals));
+export const sentenceOf = ({ totals }) => h("p", { class: "lead" }, peopleAndMoney(totals));
 
 /** The same for who hears the page. */
 export const inWords = (plan) => sentenceOf(plan).textContent;
 
-const toReturn = ({ totals }) => ["To return", returned(totals) ?? "Nothing"];
+const toReturn = ({ totals }) => [say("plan.to_return"), returned(totals) ?? say("plan.nothing_back")];
 
 /** What goes back beside what is kept and why, and by which terms; null where all of it goes back. */
 export function keptList(plan) {
@@ -34,12 +39,12 @@ export function figures(plan) {
   const { totals } = plan;
   const list = keptList(plan);
   const counts = [
-    ["Sessions", number(totals.sessions)],
-    ["People", number(totals.clients)],
-    ["Bookings", number(totals.bookings)],
+    [say("plan.sessions"), number(totals.sessions)],
+    [say("plan.people"), number(totals.clients)],
+    [say("plan.bookings"), number(totals.bookings)],
     ...(list ? [] : [toReturn(plan)]),
-    ["Refunds", number(totals.refunds)],
-    ["With nothing to return", number(totals.nothing_to_return)],
+    [say("plan.refunds"), number(totals.refunds)],
+    [say("plan.nothing_to_return"), number(totals.nothing_to_return)],
   ];
   return [
     list,
@@ -50,11 +55,11 @@ export function figures(plan) {
 function bySession({ sessions }, counts) {
   const accepted = sessions.filter((one) => one.outcome === "accepted");
   const list = h("ul", { class: "by-session" });
-  const element = h("details", {}, h("summary", {}, "Session by session"), counts, list);
+  const element = h("details", {}, h("summary", {}, say("plan.by_session")), counts, list);
   element.addEventListener("toggle", () => {
     if (!element.open || list.childElementCount) return;
     const more = accepted.length - MOST_SHOWN;
-    fill(list, accepted.slice(0, MOST_SHOWN).map(line), more > 0 && h("li", { class: "soft" }, `And ${number(more)} more.`));
+    fill(list, accepted.slice(0, MOST_SHOWN).map(line), more > 0 && h("li", { class: "soft" }, say("frame.and_more", { n: number(more) })));
   });
   return element;
 }
@@ -62,27 +67,32 @@ function bySession({ sessions }, counts) {
 /** One session: what goes back, in which form, and what is kept by which rule. */
 function line(session) {
   const value = session.store_credits.map(money).join(" + ");
-  const back = `Back: ${returned(session) ?? "nothing"}`;
+  const sum = returned(session) ?? say("frame.nothing");
   const words = [
-    plural(session.bookings, "booking"),
-    value ? `${back}, of it ${value} as store credit` : back,
-    session.goodwill.credits > 0 && `on top: ${plural(session.goodwill.credits, "credit")}`,
-    ...keptByRule(session.kept).map(([rule, sum]) => `kept: ${sum} (${rule.toLowerCase()})`),
+    counted("count.bookings", session.bookings),
+    value ? say("plan.back_credit", { sum, value }) : say("plan.back", { sum }),
+    session.goodwill.credits > 0 && say("plan.on_top", { credits: counted("common.credits", session.goodwill.credits) }),
+    ...keptByRule(session.kept).map(([rule, keeps]) => say("plan.kept_by", { sum: keeps, rule: within(rule) })),
   ];
-  return h("li", {}, h("strong", {}, session.name), ` ${when(session)}`, h("div", { class: "soft" }, words.filter(Boolean).join(" · ")));
+  return h("li", {}, h("strong", {}, h("bdi", {}, session.name)), " ", h("bdi", {}, when(session)), h("div", { class: "soft" }, joined(words, " · ")));
 }
 
-const nameOf = (session) => `${session.name}, ${when(session)}`;
+const nameOf = (session) => joined([session.name, when(session)], say("frame.comma"));
 
 /** The first of a plan's sessions that are cancelled, by name and hour. */
 export function firstSessions({ sessions }) {
   const accepted = sessions.filter((one) => one.outcome === "accepted");
   const more = accepted.length - FIRST;
   const names = accepted.slice(0, FIRST).map((one) => h("li", {}, nameOf(one)));
-  return h("ul", { class: "first-sessions", "aria-label": "Sessions" }, names, more > 0 && h("li", { class: "soft" }, `And ${number(more)} more.`));
+  return h("ul", { class: "first-sessions", "aria-label": say("plan.sessions") }, names, more > 0 && h("li", { class: "soft" }, say("frame.and_more", { n: number(more) })));
 }
 
 const ofSums = (warning) => (returned(warning) ? ` (${returned(warning)})` : "");
+
+const WARNINGS = new Set(["sessions-ended", "sessions-started", "attended-skipped", "payment-shared", "already-in-process", "already-cancelled", "nothing-to-accept"]);
+
+/** A warning of the service in the page's language; one that is not known here, in the service's words. */
+const warningWords = ({ code, detail }) => (WARNINGS.has(code) ? say(`warning.${code.replaceAll("-", "_")}`) : detail);
 
 /** What to know before pressing; null where there is nothing. */
 export function warningsOf(plan) {
@@ -90,8 +100,8 @@ export function warningsOf(plan) {
   const named = (one) => {
     const names = one.session_ids.slice(0, NAMED).map((id) => nameOf(sessions.get(id)));
     const more = one.count - names.length;
-    return names.length > 0 && h("div", {}, names.join("; "), more > 0 && `; and ${number(more)} more`);
+    return names.length > 0 && h("div", {}, joined([...names, more > 0 && say("plan.and_more", { n: number(more) })], say("frame.semicolon")));
   };
-  const warnings = plan.warnings.map((one) => h("li", {}, `${number(one.count)}: ${one.detail}${ofSums(one)}`, named(one)));
-  return warnings.length ? h("ul", { class: "note warning", "aria-label": "Warnings" }, warnings) : null;
+  const warnings = plan.warnings.map((one) => h("li", {}, say("plan.warning", { n: number(one.count), what: `${warningWords(one)}${ofSums(one)}` }), named(one)));
+  return warnings.length ? h("ul", { class: "note warning", "aria-label": say("plan.warnings") }, warnings) : null;
 }

@@ -4,10 +4,9 @@
 import { announce, fill, h } from "./dom.js";
 import { isPassing, patiently, post, Refused } from "./api.js";
 import { LANGUAGES, reachInWords, whyNotTold } from "./message_words.js";
+import { say } from "./say/messages.js";
 
 const PATH = "/bulk-cancellations/plan/message";
-const NO_ADDRESS = "Once the message settings have an address for staff or for answers, a test can be sent there.";
-const NO_ANSWER = "There was no answer, so it is not known whether a test was sent.";
 
 /** A disclosure for the panel; `request()` is the body of its plan. */
 export function planMessage({ request, signal }) {
@@ -17,17 +16,17 @@ export function planMessage({ request, signal }) {
   let asking = new AbortController();
   const words = h("p", { role: "status" });
   const error = h("p", { class: "error", role: "alert" });
-  const language = h("select", { id: "shown-language", onchange: again }, LANGUAGES.map(([tag, name]) => h("option", { value: tag }, name)));
+  const language = h("select", { id: "shown-language", onchange: again }, h("option", { value: "" }, say("telling.own_language")), LANGUAGES.map(([tag, name]) => h("option", { value: tag, lang: tag }, name)));
   const letter = h("div", {});
-  const another = h("button", { type: "button", onclick: () => ((client = next), again()) }, "Another client");
+  const another = h("button", { type: "button", onclick: () => ((client = next), again()) }, say("telling.another"));
   const to = h("select", { id: "test-to" });
-  const test = h("button", { type: "button", onclick: () => send().catch(console.error) }, "Send a test");
-  const sending = h("div", { hidden: true }, h("div", { class: "field" }, h("label", { for: "test-to" }, "Send this message, as a test, to"), to), test);
-  const unsent = h("p", { class: "note" }, NO_ADDRESS);
+  const test = h("button", { type: "button", onclick: () => send().catch(console.error) }, say("telling.test"));
+  const sending = h("div", { hidden: true }, h("div", { class: "field" }, h("label", { for: "test-to" }, say("telling.test_to")), to), test);
+  const unsent = h("p", { class: "note" }, say("telling.no_address"));
   const shown = h(
     "div",
     { hidden: true },
-    h("div", { class: "field" }, h("label", { for: "shown-language" }, "Language"), language),
+    h("div", { class: "field" }, h("label", { for: "shown-language" }, say("telling.language")), language),
     letter,
     h("div", { class: "toolbar" }, another),
     sending,
@@ -36,7 +35,7 @@ export function planMessage({ request, signal }) {
   const element = h(
     "details",
     { class: "plan-message", hidden: true, ontoggle: again },
-    h("summary", {}, "Who is told, and how it reads"),
+    h("summary", {}, say("telling.who")),
     words,
     error,
     shown,
@@ -81,10 +80,10 @@ export function planMessage({ request, signal }) {
     const why = whyNotTold({ status: "suppressed", because });
     fill(
       letter,
-      why && h("p", { class: "note warning" }, `This one is not sent. ${why}`),
+      why && h("p", { class: "note warning" }, say("telling.not_sent", { why })),
       h("p", {}, h("strong", { lang }, subject)),
-      h("div", { class: "letter", tabindex: "0", role: "region", "aria-label": "The message", lang }, text),
-      h("p", { class: "note" }, "As it reads when the cancellation is accepted. What has come back by the time it is sent is told as returned."),
+      h("div", { class: "letter", tabindex: "0", role: "region", "aria-label": say("telling.message"), lang }, text),
+      h("p", { class: "note" }, say("telling.as_accepted")),
     );
   }
 
@@ -93,12 +92,12 @@ export function planMessage({ request, signal }) {
     error.textContent = "";
     try {
       const { to: address } = await post(`${PATH}/send`, { ...asked(), to: to.value }, { signal });
-      announce(`A test was sent to ${address}.`);
-      words.textContent = `A test was sent to ${address}.`;
+      announce(say("telling.sent", { address }));
+      words.textContent = say("telling.sent", { address });
     } catch (failed) {
       if (signal.aborted) return;
       if (!(failed instanceof Refused || isPassing(failed))) throw failed;
-      error.textContent = failed instanceof Refused ? failed.message : NO_ANSWER;
+      error.textContent = failed instanceof Refused ? failed.message : say("telling.no_answer");
     }
     test.disabled = false;
     test.focus();

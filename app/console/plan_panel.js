@@ -3,24 +3,21 @@
 import { announce, fill, h } from "./dom.js";
 import { isPassing, post, Refused, sleep } from "./api.js";
 import { confirmed } from "./confirm.js";
+import { within } from "./language.js";
 import { needsApproval } from "./needs_approval.js";
 import { Exceptions } from "./exceptions.js";
 import { planChecker } from "./plan_check.js";
 import { figures, inWords, sentenceOf, warningsOf } from "./plan_figures.js";
 import { named, whyNot } from "./press.js";
 import { telling } from "./telling.js";
-import { plural, REASONS } from "./words.js";
+import { counted, say } from "./say/plan.js";
 
 const MOST_SESSIONS = 5_000; // of one request
 const SETTLE_MS = 250; // ticks in quick succession are one plan
 const AGAIN_MS = 2_000;
-const HOLDS = [
-  [600, "After 10 minutes"],
-  [0, "At once"],
-  [300, "After 5 minutes"],
-  [900, "After 15 minutes"],
-  [3_600, "After an hour"],
-];
+const HOLDS = [600, 0, 300, 900, 3600]; // seconds
+const REASONS = ["instructor", "weather", "building", "few"]; // that are often given
+
 
 export class PlanPanel {
   #chosen;
@@ -34,13 +31,13 @@ export class PlanPanel {
   #isPressing = false;
   #isAtFault = false; // something was refused of what stands here: the next edit may mend it
   #asking = new AbortController();
-  #title = h("h2", { id: "plan-title", tabindex: "-1" }, "What this will do");
+  #title = h("h2", { id: "plan-title", tabindex: "-1" }, say("plan.title"));
   #figures = h("div", {}, nothing());
   #trouble = h("div", { class: "error", role: "alert" });
   #reason = h("textarea", { id: "reason", rows: 2, maxlength: 500 });
   #hold = h("select", { id: "hold", "aria-describedby": "hold-note" });
   #attended = h("input", { type: "checkbox", id: "attended" });
-  #attendedChoice = h("label", { class: "choice", hidden: true }, this.#attended, "Also return attended bookings");
+  #attendedChoice = h("label", { class: "choice", hidden: true }, this.#attended, say("plan.attended"));
   #inputs = new Map([["/reason", this.#reason], ["/hold_seconds", this.#hold], ["/include_attended", this.#attended]]);
   #button = h("button", { class: "primary press", disabled: true });
   #checked = h("div", {}); // the checker's place
@@ -58,13 +55,13 @@ export class PlanPanel {
       this.#trouble,
       this.#attendedChoice,
       this.#ownWords,
-      h("div", { class: "field" }, h("label", { for: "reason" }, "Reason, told to clients"), this.#reason, reasons(this.#reason)),
+      h("div", { class: "field" }, h("label", { for: "reason" }, say("plan.reason")), this.#reason, reasons(this.#reason)),
       h(
         "div",
         { class: "field" },
-        h("label", { for: "hold" }, "Return money and credits"),
+        h("label", { for: "hold" }, say("plan.hold")),
         this.#hold,
-        h("p", { class: "note", id: "hold-note" }, "Sessions read Cancelled at once. Until the money goes back, you can undo it."),
+        h("p", { class: "note", id: "hold-note" }, say("plan.hold_note")),
       ),
       this.#told,
       this.#checked,
@@ -90,7 +87,7 @@ export class PlanPanel {
     this.#told.append(this.#telling.element);
     for (const [pointer, input] of this.#telling.inputs) this.#inputs.set(pointer, input);
     this.#ownWords.append(this.#exceptions.element);
-    fill(this.#hold, HOLDS.map(([seconds, name]) => h("option", { value: seconds }, name)));
+    fill(this.#hold, HOLDS.map((seconds) => h("option", { value: seconds }, say(`hold.after_${seconds}`))));
     this.#attended.addEventListener("change", () => this.renew());
     for (const input of [this.#reason, this.#hold]) input.addEventListener("change", () => this.#telling.renew(this.#plan));
     for (const input of this.#inputs.values()) if (input !== this.#attended) input.addEventListener("input", () => this.#isAtFault && this.renew());
@@ -111,7 +108,7 @@ export class PlanPanel {
     this.#telling.renew(null);
     this.#blame();
     this.#offer();
-    this.#trouble.textContent = isTooMany ? `At most ${plural(MOST_SESSIONS, "session")} can be cancelled at a time.` : "";
+    this.#trouble.textContent = isTooMany ? counted("plan.too_many", MOST_SESSIONS) : "";
     if (!count || isTooMany) {
       this.#rest(nothing());
       return;
@@ -135,7 +132,7 @@ export class PlanPanel {
   busy(isBusy) {
     this.#isPressing = isBusy;
     this.#offer();
-    this.#button.textContent = isBusy ? "Cancelling…" : this.#words;
+    this.#button.textContent = isBusy ? say("plan.pressing") : this.#words;
   }
 
   /** Says which of this panel's fields were refused, if that is all: the plan stays, and any edit makes it anew. */
@@ -193,7 +190,7 @@ export class PlanPanel {
 
   async #failed(error, signal) {
     if (isPassing(error)) {
-      this.#trouble.textContent = "The plan can't be made now. Trying again…";
+      this.#trouble.textContent = say("plan.not_now");
       await sleep(AGAIN_MS, signal);
       if (!signal.aborted) this.renew();
       return;
@@ -201,7 +198,7 @@ export class PlanPanel {
     this.element.removeAttribute("aria-busy");
     if (this.refuses(error)) return; // with the figures that are there
     this.#rest(nothing());
-    fill(this.#trouble, error instanceof Refused ? whyNot(error) : "Something went wrong. Load the page again.");
+    fill(this.#trouble, error instanceof Refused ? whyNot(error) : say("frame.reload"));
     if (!(error instanceof Refused)) throw error;
   }
 
@@ -209,7 +206,7 @@ export class PlanPanel {
     const plan = this.#plan;
     const when = this.#hold.selectedOptions[0].textContent;
     const waits = this.#hold.value !== "0";
-    const back = waits ? `Money and credits go back ${when.toLowerCase()}. Until then you can undo it.` : "Money and credits go back at once: there is no undo.";
+    const back = waits ? say("confirm.undo", { when: within(when) }) : say("confirm.no_undo");
     const notes = [back, this.#telling.words()];
     if (plan && (await confirmed(plan, { reason: this.#reason.value.trim(), notes }, this.#signal))) this.#press(this.#request(plan.digest));
   }
@@ -225,8 +222,8 @@ function reasons(field) {
     field.dispatchEvent(new Event("input"));
     field.focus();
   };
-  const buttons = Object.values(REASONS).map((words) => h("button", { type: "button", onclick: () => take(words) }, words));
-  return h("div", { class: "presets", role: "group", "aria-label": "Often given" }, buttons);
+  const buttons = REASONS.map((one) => say(`reason.${one}`)).map((words) => h("button", { type: "button", onclick: () => take(words) }, words));
+  return h("div", { class: "presets", role: "group", "aria-label": say("plan.often") }, buttons);
 }
 
-const nothing = () => h("p", { class: "note" }, "Select sessions to see the people and the money they mean.");
+const nothing = () => h("p", { class: "note" }, say("plan.nothing"));

@@ -5,7 +5,9 @@ import { fill, h } from "./dom.js";
 import { call, isPassing, patiently, Refused } from "./api.js";
 import { mayAudit, saveCsv } from "./audit.js";
 import { changed } from "./live.js";
-import { dayName, number, plural, returned } from "./words.js";
+import { returned } from "./said.js";
+import { counted, parts, say } from "./say/plan.js";
+import { dayName, number } from "./words.js";
 
 const PENDING = "bulk-cancel-pending"; // {business, key, request} of the press without an answer
 const TRIES = 6;
@@ -24,7 +26,7 @@ export function presser({ business, trouble, busy, refused, accepted }) {
     fill(trouble);
     busy(true);
     try {
-      const waiting = () => fill(trouble, h("p", {}, "No answer yet. Asking again, under the same key, so nothing happens twice…"));
+      const waiting = () => fill(trouble, h("p", {}, say("press.again")));
       const answer = await patiently(() => posted(pending, accept), { tries: TRIES, waiting });
       forget();
       changed();
@@ -44,12 +46,11 @@ export function presser({ business, trouble, busy, refused, accepted }) {
   }
 
   function unanswered(pending) {
-    const count = plural(pending.request.session_ids.length, "session");
     return [
-      h("p", {}, `There was no answer to the cancellation of ${count}, so it is not known what became of it. Asking again is safe.`),
-      h("button", { onclick: () => send(pending) }, "Ask what became of it"),
+      h("p", {}, counted("press.unanswered", pending.request.session_ids.length)),
+      h("button", { onclick: () => send(pending) }, say("press.ask")),
       " ",
-      h("button", { class: "plain", onclick: () => (forget(), fill(trouble)) }, "Forget it"),
+      h("button", { class: "plain", onclick: () => (forget(), fill(trouble)) }, say("press.forget")),
     ];
   }
 
@@ -108,25 +109,25 @@ export function whyNot(error) {
   return more.length ? [words(error.message), h("ul", {}, [first, ...more].map((text) => h("li", {}, text)))] : [words(first)];
 }
 
-const FIELDS = { date_from: "From", date_to: "To", session_ids: "Sessions", reason: "Reason", hold_seconds: "Return money and credits", messages: "Messages" };
+const FIELDS = { date_from: "pick.from", date_to: "pick.to", session_ids: "plan.sessions", reason: "press.reason", hold_seconds: "plan.hold", messages: "press.messages" };
 
 /** What is said of a field at fault, with the name that the page has for it. */
 export function named({ pointer, detail }) {
   const field = FIELDS[pointer.split(/[/?]/)[1]];
-  return field ? `${field}: ${detail}` : detail;
+  return field ? say("press.field", { field: say(field), detail }) : detail;
 }
 
 function holders(sessions) {
   const byJob = Map.groupBy(sessions, (one) => one.job_id);
   const lines = [...byJob].map(([job, members]) => {
     const inProcess = members.some((one) => one.outcome === "already_in_process");
-    const words = `${plural(members.length, "session")} ${inProcess ? "already in process" : "already cancelled"}`;
-    return h("li", {}, `${words}: `, h("a", { href: `/jobs/${job}` }, "see the job"));
+    const link = h("a", { href: `/jobs/${job}` }, say("press.see_job"));
+    return h("li", {}, parts(inProcess ? "press.in_process" : "press.cancelled", { job: link }, members.length));
   });
   return h("ul", {}, lines);
 }
 
-const CHANGES = { moved: "has moved", changed: "has changed", came: "has come", went: "has gone" };
+const CHANGES = { moved: "press.moved", changed: "press.changed", came: "press.came", went: "press.went" };
 const CHANGES_SHOWN = 5;
 
 /** Whether the plan was made under other terms, which the service says in words alone. */
@@ -138,22 +139,22 @@ function difference(problem) {
   const after = said(now);
   const isOfBookings = changes.every((one) => one.change === "changed");
   // With the same figures it is other people who are booked, or other lines to return; or sessions are elsewhere.
-  const others = isOfBookings ? "of other bookings" : "not as the plan saw it";
-  const still = `It is still ${after}, but ${isOfTerms(problem) ? "under other terms" : others}.`;
-  const what = before === after ? still : `It was ${before}; now it is ${after}.`;
-  const subject = isOfBookings ? "Bookings have" : "The schedule has";
-  return `${isOfTerms(problem) ? "The terms have" : subject} changed since the plan, so nothing was cancelled. ${before ? what : `Now it is ${after}.`} Look, and press again.`;
+  const others = isOfBookings ? "press.still_bookings" : "press.still";
+  const still = say(isOfTerms(problem) ? "press.still_terms" : others, { now: after });
+  const what = before === after ? still : say("press.was", { before, now: after });
+  const subject = isOfBookings ? "press.bookings_changed" : "press.schedule_changed";
+  return say(isOfTerms(problem) ? "press.terms_changed" : subject, { what: before ? what : say("press.now", { now: after }) });
 }
 
 /** Which sessions (of many: which days) are not as the plan saw them. */
 function changesOf({ changes, change_count: count }) {
   const shown = changes.slice(0, CHANGES_SHOWN);
-  const lines = shown.map((one) => `${one.name ?? one.session_id ?? dayName(one.day)} ${CHANGES[one.change]}.`);
-  if (count > shown.length) lines.push(`And ${number(count - shown.length)} more.`);
+  const lines = shown.map((one) => say(CHANGES[one.change], { name: one.name ?? one.session_id ?? dayName(one.day) }));
+  if (count > shown.length) lines.push(say("frame.and_more", { n: number(count - shown.length) }));
   return lines.length > 0 && h("ul", {}, lines.map((words) => h("li", {}, words)));
 }
 
 function said(totals) {
-  const sums = returned(totals) ?? "nothing";
-  return `${plural(totals.sessions, "session")}, ${plural(totals.clients, "person", "people")} and ${sums}`;
+  const sum = returned(totals) ?? say("frame.nothing");
+  return say("press.said", { sessions: counted("count.sessions", totals.sessions), people: counted("count.people", totals.clients), sum });
 }

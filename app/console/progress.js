@@ -1,8 +1,12 @@
 // How far a bulk cancellation has come: a bar, words, and about how long still.
 
 import { h } from "./dom.js";
-import { JOB } from "./states.js";
-import { duration, number, plural, returned } from "./words.js";
+import { duration } from "./job_words.js";
+import { joined } from "./language.js";
+import { returned } from "./said.js";
+import { counted, say } from "./say/job.js";
+import { JOB, jobWord } from "./states.js";
+import { number } from "./words.js";
 
 const RATE_OVER_MS = 30_000;
 
@@ -12,7 +16,7 @@ export function progressPanel(more) {
   const bar = h("progress", { "aria-labelledby": "progress-words" });
   const words = h("p", { id: "progress-words" });
   const pace = rate();
-  const title = h("h2", { id: "progress-title" }, "Progress ", status);
+  const title = h("h2", { id: "progress-title" }, say("progress.title"), " ", status);
   return {
     element: h("section", { class: "panel", "aria-labelledby": "progress-title" }, title, bar, words, more),
     update(job) {
@@ -20,8 +24,8 @@ export function progressPanel(more) {
       const { succeeded, rejected, skipped, resolved } = job.refunds;
       const ended = succeeded.count + skipped.count + resolved.count;
       const done = JOB[job.status].isOpen ? ended + rejected.count : ended; // what needs a person is not done
-      const { name, badge, isOpen } = JOB[job.status];
-      status.textContent = name;
+      const { badge, isOpen } = JOB[job.status];
+      status.textContent = jobWord(job.status);
       status.className = `badge ${badge}`;
       bar.max = Math.max(total, 1);
       bar.value = isOpen ? done : Math.max(total, 1);
@@ -32,14 +36,14 @@ export function progressPanel(more) {
 }
 
 function progressWords(job, done, total, secondsLeft) {
-  if (job.status === "withdrawn") return "It was undone.";
-  if (job.status === "refused") return "It was not approved.";
-  if (job.status === "awaiting_approval") return "It has not begun.";
-  const parts = [`${number(done)} of ${plural(total, "refund")} done`];
+  if (job.status === "withdrawn") return say("progress.undone");
+  if (job.status === "refused") return say("progress.refused");
+  if (job.status === "awaiting_approval") return say("progress.not_begun");
+  const parts = [counted("progress.done", total, { done: number(done) })];
   const back = returned(job.refunds.succeeded);
-  if (JOB[job.status].isOpen) parts.push(back ? `${back} returned so far` : "nothing returned so far");
-  if (job.status === "running" && secondsLeft !== null) parts.push(`about ${duration(secondsLeft)} left`);
-  return parts.join(" · ");
+  if (JOB[job.status].isOpen) parts.push(back ? say("progress.back", { sum: back }) : say("progress.nothing_back"));
+  if (job.status === "running" && secondsLeft !== null) parts.push(say("progress.left", { time: duration(secondsLeft) }));
+  return joined(parts, " · ");
 }
 
 /** Seconds that are left, by the pace of late; null while there is none. */

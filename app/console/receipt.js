@@ -6,9 +6,13 @@ import { all, get, isPassing, Refused } from "./api.js";
 import { causeOf } from "./causes.js";
 import { headline, stepsOf } from "./job_words.js";
 import { clientWords, sumWords } from "./refund_words.js";
-import { JOB, outcomeWord, refundWord } from "./states.js";
-import { keptFacts } from "./terms_words.js";
-import { elsewhere, kept, moment, number, rangeName, returned, when } from "./words.js";
+import { joined } from "./language.js";
+import { countsOf } from "./outcomes.js";
+import { elsewhere, kept, returned } from "./said.js";
+import { say } from "./say/job.js";
+import { jobWord, outcomeWord, owedWords, refundWord } from "./states.js";
+import { keptFacts } from "./kept_facts.js";
+import { moment, number, rangeName, when } from "./words.js";
 
 const PRINTING = "printing-receipt"; // a class of the page while it is printed
 
@@ -16,7 +20,7 @@ const PRINTING = "printing-receipt"; // a class of the page while it is printed
 export function receiptOf(path, { business, signal }) {
   const sheet = h("article", { class: "receipt" });
   const error = h("p", { class: "error", role: "alert" });
-  const button = h("button", {}, "Print a receipt");
+  const button = h("button", {}, say("receipt.print"));
   button.addEventListener("click", async () => {
     button.disabled = true;
     error.textContent = "";
@@ -40,30 +44,30 @@ export function receiptOf(path, { business, signal }) {
 
 function sheetOf({ job, people, business, sessions, open }) {
   const at = (instant) => moment(instant, business.timezone);
-  const stepped = stepsOf(job).map(([instant, words]) => h("li", {}, `${at(instant)}: ${words}`));
+  const stepped = stepsOf(job).map(([instant, words]) => h("li", {}, say("facts.kept_line", { rule: at(instant), sum: words })));
   return [
     h("p", { class: "letterhead" }, business.name),
-    h("h1", {}, "Bulk cancellation: receipt"),
+    h("h1", {}, say("receipt.title")),
     h("p", { class: "headline" }, headline(job, people)),
     h(
       "dl",
       { class: "facts" },
       terms([
-        ["State", JOB[job.status].name],
-        ["Number", job.id],
-        ["Sessions between", rangeName(job.date_from, job.date_to)],
-        ["Reason", job.reason ?? "None given"],
-        [JOB[job.status].owed, returned(job.totals) ?? "Nothing"],
+        [say("receipt.state"), jobWord(job.status)],
+        [say("receipt.number"), job.id],
+        [say("job.between"), rangeName(job.date_from, job.date_to)],
+        [say("job.reason"), job.reason ?? say("job.no_reason")],
+        [owedWords(job.status), returned(job.totals) ?? say("job.nothing")],
         ...keptFacts(job),
       ]),
     ),
     h("ol", { class: "steps" }, stepped),
-    h("h2", { id: "receipt-sums" }, "What became of it"),
-    table(["", "Refunds", "Sum", "Kept"], h("tbody", {}, sumRows(job)), "receipt-sums"),
-    ...(open.length ? [h("h2", { id: "receipt-open" }, "Not returned so far"), table(["Client", "Session", "Sum", "Why"], h("tbody", {}, open.map(openRow)), "receipt-open")] : []),
-    h("h2", { id: "receipt-sessions" }, "Sessions"),
-    table(["Session", "When", "Outcome", "Refunds"], h("tbody", {}, sessions.map((one) => sessionRow(one, job))), "receipt-sessions"),
-    h("p", { class: "note" }, `Printed ${at(Date.now())}. Each line with its reference is in the audit CSV of this bulk cancellation.`),
+    h("h2", { id: "receipt-sums" }, say("receipt.became")),
+    table(["", ...["outcomes.refunds", "receipt.sum", "receipt.kept"].map((one) => say(one))], h("tbody", {}, sumRows(job)), "receipt-sums"),
+    ...(open.length ? [h("h2", { id: "receipt-open" }, say("receipt.open")), table(["receipt.client", "outcomes.session", "receipt.sum", "receipt.why"].map((one) => say(one)), h("tbody", {}, open.map(openRow)), "receipt-open")] : []),
+    h("h2", { id: "receipt-sessions" }, say("job.sessions")),
+    table(["session", "when", "outcome", "refunds"].map((one) => say(`outcomes.${one}`)), h("tbody", {}, sessions.map((one) => sessionRow(one, job))), "receipt-sessions"),
+    h("p", { class: "note" }, say("receipt.printed", { at: at(Date.now()) })),
   ];
 }
 
@@ -73,12 +77,10 @@ function sumRows(job) {
 }
 
 const openRow = (refund) =>
-  h("tr", {}, [clientWords(refund.client), `${refund.session.name}, ${when(refund.session)}`, sumWords(refund), causeOf(refund).name].map((words) => h("td", {}, words)));
+  h("tr", {}, [clientWords(refund.client), joined([refund.session.name, when(refund.session)], say("frame.comma")), sumWords(refund), causeOf(refund).name].map((words) => h("td", {}, words)));
 
 function sessionRow(session, job) {
-  const counted = Object.entries(session.refunds).filter(([, count]) => count);
-  const refunds = counted.map(([status, count]) => `${number(count)} ${refundWord(status, job.status).toLowerCase()}`).join(", ");
-  const where = [session.name, session.location].filter(Boolean).join(", ");
-  const at = [when(session), elsewhere(session)].filter(Boolean).join(" · ");
-  return h("tr", {}, [where, at, outcomeWord(session.outcome, job.status), refunds].map((words) => h("td", {}, words)));
+  const where = joined([session.name, session.location], say("frame.comma"));
+  const at = joined([when(session), elsewhere(session)], " · ");
+  return h("tr", {}, [where, at, outcomeWord(session.outcome, job.status), countsOf(session, job)].map((words) => h("td", {}, words)));
 }

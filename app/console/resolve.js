@@ -2,8 +2,10 @@
 
 import { closed, fill, h } from "./dom.js";
 import { isPassing, post, Refused } from "./api.js";
+import { joined } from "./language.js";
 import { clientWords, sumWords } from "./refund_words.js";
-import { decimals, plural } from "./words.js";
+import { counted, say } from "./say/job.js";
+import { decimals } from "./words.js";
 
 const ELSEWHERE = "refunded_elsewhere";
 const NAMED = 5; // of several
@@ -12,7 +14,7 @@ const NAMED = 5; // of several
 export async function resolveDialog(refunds, { path, signal }) {
   const [first] = refunds;
   const isOne = refunds.length === 1;
-  const what = isOne ? `${sumWords(first)} to ${clientWords(first.client)}` : plural(refunds.length, "refund");
+  const what = isOne ? say("needs.to", { what: sumWords(first), who: clientWords(first.client) }) : counted("count.refunds", refunds.length);
   const left = [...refunds]; // a try that broke off goes on where it was
   const choice = (value, words, checked) =>
     h("label", { class: "choice" }, h("input", { type: "radio", name: "resolution", value, checked, required: true }), words);
@@ -20,7 +22,7 @@ export async function resolveDialog(refunds, { path, signal }) {
   const note = h("textarea", { id: "note", rows: 2, maxlength: 500 });
   const amount = isOne && first.method === "payment" && first.amount_minor !== null ? amountOf(first) : null;
   const error = h("p", { class: "error", role: "alert" });
-  const yes = h("button", { class: "primary" }, "Resolve");
+  const yes = h("button", { class: "primary" }, say("resolve.yes"));
 
   async function submit(event) {
     event.preventDefault();
@@ -39,7 +41,7 @@ export async function resolveDialog(refunds, { path, signal }) {
       if (signal.aborted) return;
       if (!(failed instanceof Refused || isPassing(failed))) throw failed;
       const done = refunds.length - left.length;
-      error.textContent = done ? `${plural(done, "refund")} resolved, then: ${failed.message}` : failed.message;
+      error.textContent = done ? counted("resolve.then", done, { why: failed.message }) : failed.message;
       yes.disabled = false;
     }
   }
@@ -47,20 +49,20 @@ export async function resolveDialog(refunds, { path, signal }) {
   const form = h(
     "form",
     { onsubmit: submit, onchange: () => amount && (amount.disabled = new FormData(form).get("resolution") !== ELSEWHERE) },
-    h("h2", { id: "resolve-title" }, `Resolve ${what}`),
-    h("p", { class: "note" }, isOne ? `${first.session.name}, booking ${first.booking_id}` : namesOf(refunds)),
+    h("h2", { id: "resolve-title" }, say("resolve.title", { what })),
+    h("p", { class: "note" }, isOne ? say("resolve.of", { session: first.session.name, booking: first.booking_id }) : namesOf(refunds)),
     h(
       "fieldset",
       {},
-      h("legend", {}, isOne ? "What became of it?" : "What became of them?"),
-      choice(ELSEWHERE, isOne ? "It was returned in another way" : "They were returned in another way", true),
-      choice("waived", "Nothing is to be returned"),
+      h("legend", {}, say(isOne ? "resolve.became" : "resolve.became_them")),
+      choice(ELSEWHERE, say(isOne ? "resolve.elsewhere" : "resolve.elsewhere_them"), true),
+      choice("waived", say("of_refund.waived")),
     ),
-    amount && h("div", { class: "field" }, h("label", { for: "amount" }, `Amount in ${first.currency}, if not all of it`), amount),
-    h("div", { class: "field" }, h("label", { for: "reference" }, "Reference, for the audit"), reference),
-    h("div", { class: "field" }, h("label", { for: "note" }, "Note (optional)"), note),
+    amount && h("div", { class: "field" }, h("label", { for: "amount" }, say("resolve.amount", { currency: first.currency })), amount),
+    h("div", { class: "field" }, h("label", { for: "reference" }, say("resolve.reference")), reference),
+    h("div", { class: "field" }, h("label", { for: "note" }, say("resolve.note")), note),
     error,
-    h("div", { class: "toolbar" }, h("button", { type: "button", onclick: () => dialog.close() }, isOne ? "Leave it open" : "Leave them open"), yes),
+    h("div", { class: "toolbar" }, h("button", { type: "button", onclick: () => dialog.close() }, say(isOne ? "resolve.leave" : "resolve.leave_them")), yes),
   );
   const dialog = h("dialog", { "aria-labelledby": "resolve-title" });
   fill(dialog, form);
@@ -70,8 +72,8 @@ export async function resolveDialog(refunds, { path, signal }) {
 
 function namesOf(refunds) {
   const names = [...new Set(refunds.map(({ client }) => clientWords(client)))];
-  const more = names.length > NAMED ? ` and ${plural(names.length - NAMED, "other")}` : "";
-  return `Of ${names.slice(0, NAMED).join(", ")}${more}: each is closed with the same words.`;
+  const first = { names: joined(names.slice(0, NAMED), say("frame.comma")) };
+  return names.length > NAMED ? counted("resolve.names_more", names.length - NAMED, first) : say("resolve.names", first);
 }
 
 /** A field for what came back of a line of money, in major units; left empty: all of it. */

@@ -3,12 +3,15 @@
 import { closed, fill, h } from "./dom.js";
 import { all, get, isPassing, Refused } from "./api.js";
 import { mayAudit } from "./audit.js";
-import { BOOKING, REFUND } from "./states.js";
-import { elsewhere, money, number, plural, times, dayName } from "./words.js";
+import { joined } from "./language.js";
+import { elsewhere } from "./said.js";
+import { counted, say } from "./say/frame.js";
+import { bookingWord, refundWord } from "./states.js";
+import { money, number, times, dayName } from "./words.js";
 
 /** What was paid, in words; null: nothing. */
 export const paidWords = (payments) =>
-  payments.map((one) => (one.method === "payment" ? money(one) : plural(one.credits, "credit"))).join(" + ") || null;
+  payments.map((one) => (one.method === "payment" ? money(one) : counted("common.credits", one.credits))).join(" + ") || null;
 
 /** A client's name for a key that may read it, or else their id. */
 export async function nameOf(business, clientId, signal) {
@@ -24,7 +27,7 @@ export async function nameOf(business, clientId, signal) {
 /** Shows a session and its roster, until it is closed. */
 export function openRoster(session, { business, signal }) {
   const list = h("ul", { class: "roster" });
-  const where = [session.location, session.instructor, elsewhere(session)].filter(Boolean).join(" · ");
+  const where = joined([session.location, session.instructor, elsewhere(session)], " · ");
   const day = session.business_date;
   const dialog = h(
     "dialog",
@@ -33,27 +36,27 @@ export function openRoster(session, { business, signal }) {
       "form",
       { method: "dialog" },
       h("h2", { id: "roster-title" }, session.name),
-      h("p", {}, `${dayName(day)}, ${times(session)}`, where && h("span", { class: "soft" }, ` · ${where}`)),
-      h("p", { class: "soft" }, session.capacity === null ? `${number(session.booked)} booked` : `${number(session.booked)} of ${number(session.capacity)} booked`),
+      h("p", {}, joined([dayName(day), times(session)], say("frame.comma")), where && h("span", { class: "soft" }, ` · ${where}`)),
+      h("p", { class: "soft" }, session.capacity === null ? counted("count.booked", session.booked) : say("roster.booked", { booked: number(session.booked), capacity: number(session.capacity) })),
       list,
       h(
         "div",
         { class: "toolbar" },
-        session.status === "scheduled" && h("a", { class: "button", href: `/bulk-cancel?from=${day}&to=${day}` }, "Cancel sessions of this day…"),
-        h("button", { class: "primary" }, "Close"),
+        session.status === "scheduled" && h("a", { class: "button", href: `/bulk-cancel?from=${day}&to=${day}` }, say("roster.cancel_day")),
+        h("button", { class: "primary" }, say("frame.close")),
       ),
     ),
   );
   const read = async () => {
-    fill(list, h("li", { class: "note" }, "Loading who is booked…"));
+    fill(list, h("li", { class: "note" }, say("roster.loading")));
     try {
       const { data } = await all(`/sessions/${session.id}/bookings`, {}, { signal });
       const rows = await Promise.all(data.map((one) => row(one, business, signal)));
-      fill(list, rows.length ? rows : h("li", { class: "note" }, "Nobody is booked."));
+      fill(list, rows.length ? rows : h("li", { class: "note" }, say("roster.nobody")));
     } catch (failed) {
       if (signal.aborted) return;
       if (!(failed instanceof Refused || isPassing(failed))) throw failed;
-      fill(list, h("li", {}, failed.message, " ", h("button", { type: "button", onclick: read }, "Try again")));
+      fill(list, h("li", {}, failed.message, " ", h("button", { type: "button", onclick: read }, say("frame.try_again"))));
     }
   };
   const done = closed(dialog, signal);
@@ -63,7 +66,7 @@ export function openRoster(session, { business, signal }) {
 
 async function row(booking, business, signal) {
   const who = await nameOf(business, booking.client_id, signal);
-  const refunds = [...new Set(booking.refunds.map((one) => REFUND[one.status].name))].join(", ");
-  const state = [BOOKING[booking.status], refunds].filter(Boolean).join(" · ");
-  return h("li", { "data-booking": booking.id }, h("span", {}, who, h("span", { class: "soft" }, ` · ${paidWords(booking.payments) ?? "nothing paid"}`)), h("span", { class: "soft" }, state));
+  const refunds = [...new Set(booking.refunds.map((one) => refundWord(one.status)))].join(say("frame.comma"));
+  const state = joined([bookingWord(booking.status), refunds], " · ");
+  return h("li", { "data-booking": booking.id }, h("span", {}, h("bdi", {}, who), h("span", { class: "soft" }, ` · ${paidWords(booking.payments) ?? say("roster.nothing_paid")}`)), h("span", { class: "soft" }, state));
 }

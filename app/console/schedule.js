@@ -2,7 +2,10 @@
 
 import { h, icon } from "./dom.js";
 import { pageOf } from "./api.js";
-import { elsewhere, number, times } from "./words.js";
+import { joined } from "./language.js";
+import { elsewhere } from "./said.js";
+import { counted, parts, say } from "./say/frame.js";
+import { number, times } from "./words.js";
 import { showWeek, weekLinks } from "./week.js";
 
 const EVERY_SECONDS = 5;
@@ -11,34 +14,27 @@ const EVERY_SECONDS = 5;
 export const asksFirst = ({ query }) => pageOf("/sessions", { date_from: query.get("from") });
 
 export async function show(main, { business, query, signal }) {
-  document.title = `Schedule · ${business.name}`;
+  document.title = `${say("frame.schedule")} · ${business.name}`;
   const head = (week) =>
     h("div", { class: "toolbar" }, weekLinks(week, "/"), h("div", { class: "end" }, cog(business, week, signal)));
   await showWeek(main, { path: "/sessions", from: query.get("from"), seconds: EVERY_SECONDS, signal, head, card: (session) => card(session, { business, signal }), none, isTimed: true });
 }
 
-const none = () =>
-  h(
-    "p",
-    { class: "note none" },
-    "No session is on this week. Look at another week, or bring sessions in: ",
-    h("a", { href: "/docs" }, "how to import a schedule"),
-    ".",
-  );
+const none = () => h("p", { class: "note none" }, parts("calendar.none", { how: h("a", { href: "/docs" }, say("calendar.how")) }));
 
 function cog(business, week, signal) {
   const items = h(
     "ul",
     { id: "cog-menu", hidden: true },
-    h("li", {}, h("a", { href: `/bulk-cancel?from=${week.date_from}&to=${week.date_to}` }, "Bulk Cancel Sessions")),
-    h("li", {}, h("a", { href: "/jobs" }, "Bulk cancellations so far")),
-    h("li", {}, h("a", { href: "/terms" }, "Terms")),
-    h("li", {}, h("a", { href: `/c/${encodeURIComponent(business.id)}` }, "What clients see")),
-    h("li", {}, h("a", { href: "/clients" }, "A client's bookings")),
+    h("li", {}, h("a", { href: `/bulk-cancel?from=${week.date_from}&to=${week.date_to}` }, say("frame.bulk_cancel"))),
+    h("li", {}, h("a", { href: "/jobs" }, say("calendar.so_far"))),
+    h("li", {}, h("a", { href: "/terms" }, say("calendar.terms"))),
+    h("li", {}, h("a", { href: `/c/${encodeURIComponent(business.id)}` }, say("calendar.clients_see"))),
+    h("li", {}, h("a", { href: "/clients" }, say("calendar.a_client"))),
   );
   const button = h(
     "button",
-    { "aria-expanded": "false", "aria-controls": "cog-menu", "aria-label": "Schedule settings" },
+    { "aria-expanded": "false", "aria-controls": "cog-menu", "aria-label": say("calendar.cog") },
     icon("cog"),
   );
   const open = (isOpen) => {
@@ -59,7 +55,7 @@ function cog(business, week, signal) {
 
 function card(session, context) {
   const isCancelled = session.status === "cancelled";
-  const where = [session.location, session.instructor].filter(Boolean).join(" · ");
+  const where = joined([session.location, session.instructor], " · ");
   return h(
     "li",
     { class: isCancelled ? "card cancelled quiet" : "card", "data-session": session.id },
@@ -76,18 +72,16 @@ async function openRoster(session, context) {
   await open(session, context);
 }
 
-function booked(session) {
-  const words = session.capacity === null ? `${number(session.booked)} booked` : null;
-  return words ?? `${number(session.booked)}/${number(session.capacity)} booked`;
-}
+const booked = ({ booked: count, capacity }) =>
+  capacity === null ? counted("count.booked", count) : say("calendar.booked", { booked: number(count), capacity: number(capacity) });
 
 function cancelled({ job_id: job, in_process: inProcess, reason }) {
   return h(
     "p",
     {},
-    h("span", { class: "badge cancelled" }, "Cancelled"),
+    h("span", { class: "badge cancelled" }, say("common.cancelled")),
     reason && ` ${reason}`,
     " ",
-    job && h("a", { href: `/jobs/${job}` }, inProcess ? "Refunds not settled yet" : "Refunds"),
+    job && h("a", { href: `/jobs/${job}` }, say(inProcess ? "calendar.not_settled" : "calendar.refunds")),
   );
 }

@@ -5,7 +5,10 @@
 import { alike } from "./alike.js";
 import { now } from "./clock.js";
 import { announce, drawn, fill, h } from "./dom.js";
-import { dayName, elsewhere, number, plural, times } from "./words.js";
+import { joined } from "./language.js";
+import { elsewhere } from "./said.js";
+import { counted, say } from "./say/plan.js";
+import { dayName, number, times } from "./words.js";
 
 const isFree = (entry) => !entry.box.disabled;
 const isShown = (entry) => !entry.row.hidden;
@@ -15,7 +18,7 @@ const isToCome = (entry) => isFree(entry) && !entry.hasBegun; // what is ticked 
 export class SessionList {
   element = h("div", { class: "sessions" });
   count = h("p", { class: "note ticked-count" }); // how many are ticked, in words
-  buttons = [this.#ofAll("Select all", true), this.#ofAll("Select none", false)]; // for what is shown and to come, once it is
+  buttons = [this.#ofAll("pick.all", true), this.#ofAll("pick.no_one", false)]; // for what is shown and to come, once it is
   #begun = h("details", { class: "begun" }); // those that have
   #entries = []; // of `entryOf`, in start order
   #byId = new Map();
@@ -24,7 +27,7 @@ export class SessionList {
   #passes = () => true;
   #none;
   #more = h("div", { class: "more" }); // what is like the session that was ticked last
-  #nothing = h("p", { class: "note", hidden: true }, "No session passes these filters.");
+  #nothing = h("p", { class: "note", hidden: true }, say("pick.none_passes"));
   #remembered = history.state?.ticks ?? { toCome: [], begun: [] };
   stands = false; // is shown, and what is ticked in it is chosen
   #changed;
@@ -91,7 +94,7 @@ export class SessionList {
 
   #sections(entries, today) {
     const days = Map.groupBy(entries, (entry) => entry.session.business_date);
-    return [...days].map(([day, members]) => this.#section(day === today ? `Today, ${dayName(day)}` : dayName(day), members));
+    return [...days].map(([day, members]) => this.#section(day === today ? say("pick.today", { day: dayName(day) }) : dayName(day), members));
   }
 
   /** Shows only sessions for whose entry `test(entry)` holds: {session, words (in lower case), box, hasBegun}. */
@@ -115,7 +118,7 @@ export class SessionList {
       for (const entry of this.#entries) if (!on || (isShown(entry) && isToCome(entry))) tick(entry, on);
       this.#tell();
     };
-    return h("button", { onclick: press, disabled: true }, words);
+    return h("button", { onclick: press, disabled: true }, say(words));
   }
 
   /** Takes out what a plan found to be taken by others. */
@@ -127,7 +130,7 @@ export class SessionList {
   }
 
   #section(name, members) {
-    const all = h("button", { class: "plain", hidden: members[0].hasBegun }, "Select all", h("span", { class: "unseen" }, ` of ${name}`));
+    const all = h("button", { class: "plain", hidden: members[0].hasBegun, "aria-label": say("pick.all_of", { day: name }) }, say("pick.all"));
     all.addEventListener("click", () => {
       const free = members.filter((entry) => isToCome(entry) && isShown(entry));
       const on = !free.every(isTicked);
@@ -179,7 +182,7 @@ export class SessionList {
       this.#more.remove();
       entry.box.focus();
       this.#tell();
-      announce(`Selected ${words}.`);
+      announce(say("pick.added", { what: words }));
     };
     fill(this.#more, ways.map((way) => h("button", { onclick: () => add(way) }, `+ ${way.words}`)));
     if (ways.length) entry.row.append(this.#more);
@@ -188,11 +191,11 @@ export class SessionList {
   #tell() {
     const ticked = this.#entries.filter(isTicked);
     const unseen = ticked.filter((entry) => !isShown(entry)).length;
-    const of = plural(this.#entries.filter(isFree).length, "session");
+    const sessions = counted("count.sessions", this.#entries.filter(isFree).length);
     const begun = ticked.filter((entry) => entry.hasBegun).length;
-    const hidden = unseen ? `, ${number(unseen)} of them hidden by the filter` : "";
-    const late = begun ? `, ${number(begun)} of them begun or over` : "";
-    this.count.textContent = `${number(ticked.length)} of ${of} selected${late}${hidden}`;
+    const hidden = unseen && say("pick.hidden", { n: number(unseen) });
+    const late = begun && say("pick.late", { n: number(begun) });
+    this.count.textContent = [say("pick.ticked", { n: number(ticked.length), sessions }), late, hidden].filter(Boolean).join(say("frame.comma"));
     this.buttons[0].disabled = !this.#entries.some((entry) => isToCome(entry) && isShown(entry));
     this.#remember(ticked);
     this.#changed();
@@ -208,8 +211,8 @@ export class SessionList {
 const hasBegun = (session, at) => Date.parse(session.starts_at) <= at;
 
 const begunWords = (count) => [
-  h("strong", {}, `${plural(count, "session")} ${count === 1 ? "has" : "have"} begun or ${count === 1 ? "is" : "are"} over`),
-  h("span", { class: "soft" }, " Not part of \u201cSelect all\u201d: tick them one by one."),
+  h("strong", {}, counted("pick.have_begun", count)),
+  h("span", { class: "soft" }, ` ${say("pick.one_by_one")}`),
 ];
 
 /** A session with its row, the row's parts, the section it stands in, and the words to search it by. */
@@ -220,7 +223,7 @@ function entryOf(session, at) {
     "label",
     {},
     box,
-    drawn(() => described(session, at), () => [h("span", { class: "name" }, session.name), h("span", { class: "error where" }, "This session can't be shown in full.")]),
+    drawn(() => described(session, at), () => [h("span", { class: "name" }, session.name), h("span", { class: "error where" }, say("pick.not_whole"))]),
   );
   const row = h("li", { class: "row", "data-session": session.id }, label, state);
   const words = [session.name, session.location, session.instructor, session.id].join("\n").toLowerCase();
@@ -228,18 +231,18 @@ function entryOf(session, at) {
 }
 
 function described(session, at) {
-  const where = [session.location, session.instructor, elsewhere(session)].filter(Boolean).join(" · ");
-  const capacity = session.capacity === null ? "" : ` of ${number(session.capacity)}`;
+  const where = joined([session.location, session.instructor, elsewhere(session)], " · ");
+  const { booked, capacity } = session;
   return [
     h("span", {}, h("span", { class: "soft" }, times(session)), " ", h("span", { class: "name" }, session.name), begunBadge(session, at)),
-    h("span", { class: "soft" }, `${number(session.booked)}${capacity} booked`),
+    h("span", { class: "soft" }, capacity === null ? counted("count.booked", booked) : say("pick.capacity", { n: number(booked), capacity: number(capacity) })),
     where && h("span", { class: "soft where" }, where),
   ];
 }
 
 function begunBadge(session, at) {
   if (session.status === "cancelled" || !hasBegun(session, at)) return null;
-  return [" ", h("span", { class: "badge late" }, Date.parse(session.ends_at) <= at ? "Over" : "Has begun")];
+  return [" ", h("span", { class: "badge late" }, say(Date.parse(session.ends_at) <= at ? "pick.over" : "pick.has_begun"))];
 }
 
 function tick(entry, on) {
@@ -253,7 +256,7 @@ function take(entry, inProcess, jobId) {
   tick(entry, false);
   entry.box.disabled = true;
   entry.row.classList.add("taken");
-  const words = inProcess ? "Already in process" : "Cancelled";
-  fill(entry.state, h("span", { class: "badge cancelled" }, words), " ", jobId && h("a", { href: `/jobs/${jobId}` }, "See its job"));
+  const words = say(inProcess ? "outcome.already_in_process" : "common.cancelled");
+  fill(entry.state, h("span", { class: "badge cancelled" }, words), " ", jobId && h("a", { href: `/jobs/${jobId}` }, say("frame.see_job")));
   entry.state.hidden = false;
 }

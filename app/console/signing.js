@@ -1,5 +1,7 @@
 // Signing in at the identity provider: authorization code with PKCE (RFC 6749 §4.1, RFC 7636), for a page with no secret.
 
+import { say } from "./say/frame.js";
+
 const WAITING = "bulk-cancel-sign-in"; // while the provider has the page; its verifier leaves this tab to nobody else
 const EARLY_MS = 60_000; // a token is changed for a new one so long before it ends, or at three quarters of its time
 const AGAIN_MS = 5_000;
@@ -40,8 +42,8 @@ export async function finish(at, answer) {
   sessionStorage.removeItem(WAITING); // once, whatever comes of it
   const isOurs = waiting && answer.get("state") === waiting.state;
   const isTheirs = answer.has("iss") ? answer.get("iss") === at.issuer : !at.names_itself; // RFC 9207
-  if (!isOurs || !isTheirs) throw new Error("This sign-in was not begun here. Sign in again.");
-  if (!answer.has("code")) throw new Error("You were not signed in. Try again.");
+  if (!isOurs || !isTheirs) throw new Error(say("sign_in.not_begun"));
+  if (!answer.has("code")) throw new Error(say("sign_in.not_signed"));
   const given = await ask(at, {
     grant_type: "authorization_code",
     code: answer.get("code"),
@@ -87,10 +89,10 @@ async function ask(at, form) {
       signal: AbortSignal.timeout(10_000),
     });
   } catch {
-    throw new Error("The sign-in can't be reached. Try again.");
+    throw new Error(say("sign_in.unreachable"));
   }
   if (answer.ok) return answer.json();
-  const refused = new Error("The sign-in did not take your answer. Sign in again.");
+  const refused = new Error(say("sign_in.not_taken"));
   refused.isFinal = answer.status < 500 && answer.status !== 429;
   throw refused;
 }

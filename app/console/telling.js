@@ -5,20 +5,15 @@ import { get, patiently } from "./api.js";
 import { mayAudit } from "./audit.js";
 import { ADDRESSES, toldInWords } from "./message_words.js";
 import { planMessage } from "./plan_message.js";
+import { say } from "./say/messages.js";
 
 const MAX_TEXT = 4_000;
-const BY = [
-  ["none", "Don't tell them"],
-  ["email", "By e-mail"],
-];
-const WHEN = [
-  ["settled", "Once all is settled"],
-  ["accepted", "At once, and once settled"],
-];
+const BY = ["none", "email"];
+const WHEN = ["settled", "accepted"];
 
 /** The section; `ready()` is called once the business's settings are in it, `request()` is the body of the panel's plan. */
 export function telling({ business, request, ready, signal }) {
-  const select = (id, options) => h("select", { id }, options.map(([value, words]) => h("option", { value }, words)));
+  const select = (id, options) => h("select", { id }, options.map((value) => h("option", { value }, say(`telling.${value}`))));
   const by = select("told-by", BY);
   const when = select("told-when", WHEN);
   const text = h("textarea", { id: "told-text", rows: 3, maxlength: MAX_TEXT, "aria-describedby": "told-text-note" });
@@ -30,19 +25,19 @@ export function telling({ business, request, ready, signal }) {
   const details = h(
     "div",
     { hidden: true },
-    field("When", when),
-    field("Your own words (optional)", text, "At the head of each message. What comes back, how and when is always in it."),
+    field(say("telling.when"), when),
+    field(say("telling.text"), text, say("telling.text_note")),
   );
   const message = planMessage({ request, signal });
   let isPlanned = false;
   const element = h(
     "fieldset",
     { class: "telling", disabled: true },
-    h("legend", { class: "unseen" }, "Messages"),
-    field("Tell your clients", by),
+    h("legend", { class: "unseen" }, say("telling.title")),
+    field(say("telling.clients"), by),
     details,
     message.element,
-    field("Summary to staff (optional)", staff, "E-mail addresses, with commas between."),
+    field(say("telling.staff"), staff, say("telling.staff_note")),
   );
   let isReady = false;
   const show = () => {

@@ -5,18 +5,19 @@ import { isPassing, post, Refused } from "./api.js";
 import { now } from "./clock.js";
 import { forget } from "./held.js";
 import { changed } from "./live.js";
-import { plural, timeLeft } from "./words.js";
+import { counted, parts, say } from "./say/frame.js";
+import { timeLeft } from "./words.js";
 
-const strip = h("aside", { class: "undo", "aria-label": "Undo", hidden: true });
+const strip = h("aside", { class: "undo", hidden: true });
 
 /** Shows above the page the press that can be undone still, but on the page of that job, which says so itself; until `signal`. */
 export function showUndo(held, signal) {
   strip.hidden = location.pathname === `/jobs/${held.id}`;
   if (strip.hidden) return;
-  const sessions = plural(held.sessions, "session");
+  strip.setAttribute("aria-label", say("undo.title"));
   const left = h("strong", {});
   const error = h("p", { class: "error", role: "alert" });
-  const button = h("button", {}, "Undo");
+  const button = h("button", {}, say("undo.title"));
   const over = (words) => {
     clearInterval(timer);
     forget();
@@ -25,7 +26,7 @@ export function showUndo(held, signal) {
   };
   const tick = () => {
     const seconds = Math.ceil((held.until - now()) / 1_000);
-    if (seconds <= 0) over(`What was paid for ${sessions} is being returned.`);
+    if (seconds <= 0) over(counted("undo.over", held.sessions));
     else left.textContent = timeLeft(seconds);
   };
   button.addEventListener("click", async () => {
@@ -33,7 +34,7 @@ export function showUndo(held, signal) {
     error.textContent = "";
     try {
       await post(`/bulk-cancellations/${held.id}/withdraw`, undefined);
-      over(`It is undone: ${sessions} ${held.sessions === 1 ? "is" : "are"} scheduled again.`);
+      over(counted("undo.undone", held.sessions));
       changed();
     } catch (refused) {
       if (!(refused instanceof Refused || isPassing(refused))) throw refused;
@@ -41,8 +42,8 @@ export function showUndo(held, signal) {
       button.disabled = false;
     }
   });
-  const words = h("p", {}, `${sessions} cancelled. You can undo it for `, left, ".");
-  fill(strip, words, button, h("a", { href: `/jobs/${held.id}` }, "See the job"), error);
+  const words = h("p", {}, parts("undo.left", { left }, held.sessions));
+  fill(strip, words, button, h("a", { href: `/jobs/${held.id}` }, say("undo.see_job")), error);
   document.getElementById("main").before(strip);
   const timer = setInterval(tick, 1_000);
   signal.addEventListener("abort", () => clearInterval(timer), { once: true });

@@ -5,7 +5,9 @@ import { get, isPassing, Refused, withQuery } from "./api.js";
 import { now } from "./clock.js";
 import { clientWords, sumWords } from "./refund_words.js";
 import { refundWord } from "./states.js";
-import { moment, plural } from "./words.js";
+import { joined } from "./language.js";
+import { counted, say } from "./say/job.js";
+import { moment } from "./words.js";
 
 const PAGE = 50;
 
@@ -13,7 +15,7 @@ const PAGE = 50;
 export function waitingPanel({ path, business, signal }) {
   const summary = h("summary");
   const rows = h("ul", { class: "told" });
-  const more = h("button", { hidden: true }, "Show more");
+  const more = h("button", { hidden: true }, say("frame.show_more"));
   const element = h("details", { class: "panel", hidden: true }, summary, rows, more);
   let shown = PAGE;
   let job = null;
@@ -31,7 +33,7 @@ export function waitingPanel({ path, business, signal }) {
       } while (cursor && found.length < shown);
       if (mine !== reads) return;
       more.hidden = cursor === null;
-      fill(rows, found.length ? found.map(rowOf) : h("li", { class: "note" }, "Their refunds are about to be written."));
+      fill(rows, found.length ? found.map(rowOf) : h("li", { class: "note" }, say("waiting.about")));
     } catch (failed) {
       if (signal.aborted) return;
       if (!(failed instanceof Refused || isPassing(failed))) throw failed;
@@ -41,16 +43,16 @@ export function waitingPanel({ path, business, signal }) {
 
   function rowOf(refund) {
     const mayChoose = refund.status === "pending" && Date.parse(refund.choose_until) > now(); // false of null
-    const next = mayChoose ? `The client may choose until ${moment(refund.choose_until, business.timezone)}` : nextOf(refund);
+    const next = mayChoose ? say("waiting.choose", { at: moment(refund.choose_until, business.timezone) }) : nextOf(refund);
     return h(
       "li",
       {},
       h("div", {}, clientWords(refund.client), h("div", { class: "soft" }, refund.session.name)),
-      h("div", {}, sumWords(refund), h("div", { class: "soft" }, [refundWord(refund.status, job.status), next].filter(Boolean).join(" · "))),
+      h("div", {}, sumWords(refund), h("div", { class: "soft" }, joined([refundWord(refund.status, job.status), next], " · "))),
     );
   }
 
-  const nextOf = ({ attempts, next_attempt_at: at }) => (attempts && at ? `next looked at ${moment(at, business.timezone)}` : null);
+  const nextOf = ({ attempts, next_attempt_at: at }) => (attempts && at ? say("waiting.next", { at: moment(at, business.timezone) }) : null);
 
   element.addEventListener("toggle", () => element.open && read());
   more.addEventListener("click", () => {
@@ -63,7 +65,7 @@ export function waitingPanel({ path, business, signal }) {
       job = seen;
       const count = people?.under_way ?? 0;
       element.hidden = !count || job.status === "held";
-      summary.textContent = `${plural(count, "person", "people")} still ${count === 1 ? "waits" : "wait"}`;
+      summary.textContent = counted("waiting.still", count);
       if (element.open && !element.hidden) read();
     },
   };

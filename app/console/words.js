@@ -1,9 +1,9 @@
-// How days, times, money and states are said. A session's day and hour are the answer's own words: a device's zone rules
+// How days, times and money are said. A session's day and hour are the answer's own words: a device's zone rules
 // may be older than the service's. Only moments of acts are reckoned here, and say by which offset.
 
 import { now } from "./clock.js";
 
-// Staff's pages are English; what is no language tag, as some browsers' "en-US@posix", `Intl` would refuse.
+// Until a page speaks another language; what is no language tag, as some browsers' "en-US@posix", `Intl` would refuse.
 let locale = /^en(-[A-Za-z]{2})?$/.test(navigator.language) ? navigator.language : "en-GB";
 const DAY_MS = 86_400_000;
 const formats = new Map();
@@ -16,12 +16,12 @@ function format(kind, options) {
 
 /** Has all be said as a language tag says it, in digits that mails have too; hours by `h12` or `h23`, or null: as it says. */
 export function formatsIn(tag, hourCycle) {
-  locale = `${tag}-u-${hourCycle ? `hc-${hourCycle}-` : ""}nu-latn`;
-  formats.clear();
+  const next = `${tag}-u-${hourCycle ? `hc-${hourCycle}-` : ""}nu-latn`;
+  if (next !== locale) formats.clear();
+  locale = next;
 }
 
 export const number = (value) => format(Intl.NumberFormat, {}).format(value);
-export const plural = (count, one, many = `${one}s`) => `${number(count)} ${count === 1 ? one : many}`;
 
 // Decimals where they are not two: ISO 4217's, as the audit has them (app/domain/money.py). `Intl` has custom's: no HUF 0.50.
 const DECIMALS = Object.fromEntries(
@@ -45,16 +45,6 @@ export function money({ currency, amount_minor: minor }) {
   // A sign of several letters would be read backwards where words run from right to left.
   return text.includes(RIGHT_TO_LEFT) ? `\u2066${text.replaceAll(RIGHT_TO_LEFT, "")}\u2069` : text;
 }
-
-/** Sums in all currencies and in credits; null when there are none. */
-export function returned({ amounts, credits }) {
-  const parts = amounts.filter((one) => one.amount_minor).map(money);
-  if (credits) parts.push(plural(credits, "credit"));
-  return parts.length ? parts.join(" + ") : null;
-}
-
-/** What was paid and is not returned, as `returned` says sums; null when nothing is kept. */
-export const kept = ({ kept_amounts: amounts, kept_credits: credits }) => returned({ amounts, credits });
 
 const asDate = (day) => new Date(`${day}T00:00:00Z`);
 export const plusDays = (day, count) => new Date(asDate(day).getTime() + count * DAY_MS).toISOString().slice(0, 10);
@@ -93,13 +83,8 @@ export const clock = ({ business_starts_local: local }) => format(Intl.DateTimeF
 /** The day and hour of its start by the business's clocks, with the year. */
 export const when = (session) => inWords(session.business_starts_local, { ...DAY, year: "numeric" });
 
-const inEnglish = ({ when: at, place }) => `${at} in ${place}`;
-
-/** The day and hour where the session is held, as `said` says them; null where its clocks show what the business's do. */
-export function elsewhere({ starts_local: local, business_starts_local: here, timezone }, said = inEnglish) {
-  if (local === here) return null;
-  return said({ when: inWords(local, DAY), place: timezone.split("/").pop().replaceAll("_", " ") });
-}
+/** The day and hour of a session where it is held, by the clocks there, and where that is. */
+export const whenThere = ({ starts_local: local, timezone }) => ({ when: inWords(local, DAY), place: timezone.split("/").pop().replaceAll("_", " ") });
 
 /** A zone that this browser knows: that one, or UTC. */
 const known = (zone) => {
@@ -138,37 +123,5 @@ export function minuteThere(zone) {
 /** A whole hour of the day, as on an axis. */
 export const hourName = (hour) => format(Intl.DateTimeFormat, { hour: "numeric", timeZone: "UTC" }).format(new Date(hour * 3_600_000));
 
-/** About how long, in words. */
-export function duration(seconds) {
-  if (seconds < 60) return plural(Math.max(1, Math.round(seconds)), "second");
-  if (seconds < 5_400) return plural(Math.round(seconds / 60), "minute");
-  return plural(Math.round(seconds / 3_600), "hour");
-}
-
 /** Minutes and seconds that are left, as a clock that runs down shows them. */
 export const timeLeft = (seconds) => `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
-
-/** Reasons that are often given, as clients are told them. */
-export const REASONS = {
-  instructor: "The instructor is ill",
-  weather: "Bad weather",
-  building: "The studio is closed for repairs",
-  few: "Too few bookings",
-};
-
-/** How many clients have chosen in which form, and what becomes of the others; `until` as the page says it. */
-export function choiceWords({ choices, terms, status }, until, at = now()) {
-  const { original, store_credit: credit } = choices.chosen;
-  const chosen = original + credit;
-  if (!choices.asked) return status === "held" ? "Clients are asked once the hold is over." : "Nobody has been asked so far.";
-  const forms = [original && `${number(original)} ${MONEY}`, credit && `${number(credit)} store credit`].filter(Boolean).join(", ");
-  const of = `${number(chosen)} of ${plural(choices.asked, "client")} ${chosen === 1 || choices.asked === 1 ? "has" : "have"} chosen${forms && ` (${forms})`}`;
-  const left = choices.asked - chosen;
-  if (!left) return `${of}.`;
-  const byDefault = terms.choice.default === "original" ? `gets money back ${MONEY}` : "gets store credit";
-  return new Date(choices.until) > at
-    ? `${of}. They may until ${until}; who has not by then ${byDefault}.`
-    : `${of}. The time was up ${until}: who had not chosen ${byDefault}.`;
-}
-
-const MONEY = "the way it was paid";

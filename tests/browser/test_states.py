@@ -41,13 +41,14 @@ def test_the_table_of_words_has_each_status_of_the_api_and_no_other(open_studio,
     words = page.evaluate(
         (
             """outcomes => import('/console/states.js').then("""
-            """({ JOB, REFUND, refundWord, outcomeWord }) => ({
+            """({ JOB, REFUND, jobWord, acceptedWords, sessionsWords, owedWords,"""
+            """ refundWord, outcomeWord }) => ({
              jobs: Object.keys(JOB),
              refunds: Object.keys(REFUND),
-             names: Object.values(JOB).map((one) => one.name),
+             names: Object.keys(JOB).map(jobWord),
              open: Object.keys(JOB).filter((one) => JOB[one].isOpen),
              said: Object.keys(JOB).flatMap((job) => [
-               JOB[job].accepted, JOB[job].sessions, JOB[job].owed,
+               acceptedWords(job), sessionsWords(job, 2), owedWords(job),
                ...Object.keys(REFUND).map((status) => refundWord(status, job)),
                ...outcomes.map((outcome) => outcomeWord(outcome, job)),
              ]),

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 Object.defineProperty(globalThis, "navigator", { value: { language: "en-CA" }, configurable: true });
-const words = await import("./console/words.js");
+const words = { ...(await import("./console/words.js")), ...(await import("./console/said.js")), ...(await import("./console/job_words.js")), ...(await import("./console/choice_words.js")) };
 
 const plain = (text) => text.replaceAll(/[\u00a0\u202f\u2009]/g, " ");
 

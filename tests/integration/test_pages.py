@@ -167,7 +167,7 @@ async def test_a_page_needs_nothing_that_its_policy_forbids_and_only_files_that_
         assert not any(tag == "style" for tag, _ in tags)
         for address in loaded:
             assert re.fullmatch(
-                r"/(console/[0-9a-f]{16}|docs/assets)/[a-z_.-]+(/[a-z]+\.js)?", address
+                r"/(console/[0-9a-f]{16}|docs/assets)/[a-z_.-]+((/[a-z]+){1,2}\.js)?", address
             )
             assert (await http.get(address)).status_code == 200, address
 
@@ -239,7 +239,14 @@ async def test_the_console_s_files_come_with_their_types_and_are_asked_for_each_
         for path in CONSOLE.rglob("*")
         if path.is_file() and path.suffix != ".html"
     )
-    assert {"api.js", "style.css", "icon.svg", "console.js", "languages/ar.js"} <= set(names)
+    assert {
+        "api.js",
+        "style.css",
+        "icon.svg",
+        "console.js",
+        "languages/ar.js",
+        "languages/ar/job.js",
+    } <= set(names)
     for name in names:
         answer = await http.get(f"/console/{name}")
         assert (answer.status_code, answer.content) == (200, (CONSOLE / name).read_bytes())
@@ -276,7 +283,12 @@ async def test_a_page_names_the_modules_of_the_view_at_its_address():
         re.sub(r"\(\?<id>.+\)", "{job_id}", path.replace("\\/", "/")): view for path, view in found
     }
     assert views == pages.VIEWS
-    assert set(assets.needed("console.js")) >= {"console.js", "api.js", "languages/en.js"}
+    assert set(assets.needed("console.js")) >= {
+        "console.js",
+        "api.js",
+        "languages/en.js",
+        "languages/en/frame.js",
+    }
 
 
 async def test_the_console_s_files_come_small_to_who_can_unpack_them_and_parts_as_they_are(http):

@@ -85,8 +85,8 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "screens: a press returns at once by default",
         f"{CONSOLE}/plan_panel.js",
-        '  [600, "After 10 minutes"],\n  [0, "At once"],',
-        '  [0, "At once"],\n  [600, "After 10 minutes"],',
+        "const HOLDS = [600, 0,",
+        "const HOLDS = [0, 600,",
         "tests/browser/test_confirm.py::test_for_ten_minutes_a_press_can_be_undone_from_any_page_and_nothing_was_returned",
     ),
     defect(
@@ -148,7 +148,7 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "a refused field is not named",
         f"{CONSOLE}/press.js",
-        "return field ? `${field}: ${detail}` : detail;",
+        'return field ? say("press.field", { field: say(field), detail }) : detail;',
         "return detail;",
         REFUSED,
         NAMED,
@@ -198,35 +198,35 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "a status has no words",
         f"{CONSOLE}/states.js",
-        '  queued: { ...open, name: "Queued" },\n',
+        "  queued: open,\n",
         "",
         WORDS,
     ),
     defect(
         "what is on hold is being processed",
         f"{CONSOLE}/states.js",
-        ', accepted: "Your job is on hold: nothing is returned before that ends."',
+        ', accepted: "held"',
         "",
         HELD,
     ),
     defect(
         "what was undone is cancelled",
         f"{CONSOLE}/states.js",
-        '    sessions: "scheduled again",\n',
+        'became: "scheduled_again", ',
         "",
         HELD,
     ),
     defect(
         "what was undone is still to be returned",
         f"{CONSOLE}/states.js",
-        '    owed: "Would have returned",\n    refunds: {',
-        "    refunds: {",
+        'became: "scheduled_again", owed: "would_have_returned", refunds: {',
+        'became: "scheduled_again", refunds: {',
         HELD,
     ),
     defect(
         "what was undone had nothing to return",
         f"{CONSOLE}/states.js",
-        '    refunds: { skipped: "Not returned" },\n',
+        ', refunds: { skipped: "not_returned" }',
         "",
         HELD,
     ),
@@ -304,9 +304,9 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     defect(
         "a class elsewhere has no hour of its own",
-        f"{CONSOLE}/words.js",
-        "if (local === here) return null;",
-        "if (here) return null;",
+        f"{CONSOLE}/said.js",
+        "if (session.starts_local === session.business_starts_local) return null;",
+        "if (session) return null;",
         ELSEWHERE,
     ),
     defect(
@@ -382,7 +382,7 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     defect(
         "the pages do not name what is kept",
-        f"{CONSOLE}/words.js",
+        f"{CONSOLE}/said.js",
         "returned({ amounts, credits });",
         "returned({ amounts: [], credits: amounts && 0 * credits });",
         KEPT,
@@ -404,7 +404,7 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "a rule that keeps something has no words",
         f"{CONSOLE}/states.js",
-        '  override: "By exception",\n',
+        '"override", ',
         "",
         KEPT,
     ),

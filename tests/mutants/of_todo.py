@@ -60,8 +60,8 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "todo: a file is final though somebody is needed",
         "app/console/job_words.js",
-        'return status === "completed" ? FINAL : BUT_FOR;',
-        "return FINAL;",
+        'return say(status === "completed" ? "files.final" : "files.but_for");',
+        'return say("files.final");',
         WORDS,
     ),
 )

@@ -6,6 +6,8 @@ export default {
     test_mode: "Testbetrieb: es fließt kein Geld",
     test_mode_name: "Testbetrieb",
     waits: "Zu viele Anfragen auf einmal. Weiter in {seconds} s…",
+    unreachable: "Der Dienst ist nicht erreichbar.",
+    answered: "Der Dienst hat {status} geantwortet.",
     lost: "Der Dienst ist nicht erreichbar. Neuer Versuch…",
     failed: "Das hat nicht geklappt",
     later: "Etwas ist schiefgegangen. Bitte versuchen Sie es später noch einmal.",

@@ -6,6 +6,8 @@ export default {
     test_mode: "Test mode: no money moves",
     test_mode_name: "Test mode",
     waits: "More was asked than may be asked at once. Going on in {seconds} s…",
+    unreachable: "The service can't be reached.",
+    answered: "The service answered {status}.",
     lost: "The service can't be reached. Trying again…",
     failed: "That did not work",
     later: "Something went wrong. Please try again later.",

@@ -6,6 +6,8 @@ export default {
     test_mode: "Modo de prueba: no se mueve dinero",
     test_mode_name: "Modo de prueba",
     waits: "Demasiadas peticiones a la vez. Continúa en {seconds} s…",
+    unreachable: "No se puede conectar con el servicio.",
+    answered: "El servicio respondió {status}.",
     lost: "No se puede conectar con el servicio. Intentándolo de nuevo…",
     failed: "No ha funcionado",
     later: "Algo ha fallado. Inténtelo de nuevo más tarde.",

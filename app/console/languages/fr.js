@@ -6,6 +6,8 @@ export default {
     test_mode: "Mode test : aucun argent ne circule",
     test_mode_name: "Mode test",
     waits: "Trop de demandes à la fois. Reprise dans {seconds} s…",
+    unreachable: "Le service est injoignable.",
+    answered: "Le service a répondu {status}.",
     lost: "Le service est injoignable. Nouvel essai…",
     failed: "Cela n’a pas fonctionné",
     later: "Une erreur est survenue. Veuillez réessayer plus tard.",

@@ -6,6 +6,8 @@ export default {
     test_mode: "テストモード：お金は動きません",
     test_mode_name: "テストモード",
     waits: "一度に多くの要求がありました。{seconds} 秒後に続けます…",
+    unreachable: "サービスに接続できません。",
+    answered: "サービスの応答：{status}。",
     lost: "サービスに接続できません。再試行しています…",
     failed: "うまくいきませんでした",
     later: "問題が発生しました。しばらくしてからもう一度お試しください。",

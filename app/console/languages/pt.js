@@ -6,6 +6,8 @@ export default {
     test_mode: "Modo de teste: nenhum dinheiro circula",
     test_mode_name: "Modo de teste",
     waits: "Pedidos demais de uma vez. Continua em {seconds} s…",
+    unreachable: "Não é possível acessar o serviço.",
+    answered: "O serviço respondeu {status}.",
     lost: "Não é possível acessar o serviço. Tentando novamente…",
     failed: "Não funcionou",
     later: "Algo deu errado. Tente novamente mais tarde.",
