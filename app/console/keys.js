@@ -2,34 +2,31 @@
 
 import { fill, h } from "./dom.js";
 import { all, isPassing, patiently, post, Refused } from "./api.js";
-import { KEY, mayGive, mayWords, ROLE, rolesFor, SCOPE } from "./access_words.js";
+import { KEY, mayGive, mayWords, ROLE, rolesFor, scopeWords } from "./access_words.js";
 import { asked, shownOnce } from "./asking.js";
 import { now } from "./clock.js";
+import { joined } from "./language.js";
 import { newKey as idempotencyKey } from "./press.js";
 import { barred, settingsNav } from "./settings.js";
 import { sheet } from "./sheets.js";
+import { say } from "./say/settings.js";
 import { moment } from "./words.js";
 
 const DAY_MS = 86_400_000;
-const ENDS = [
-  ["", "Never"],
-  ["30", "In 30 days"],
-  ["90", "In 90 days"],
-  ["365", "In a year"],
-];
+const ENDS = ["30", "90", "365"]; // days
 
 export async function show(main, { business, signal }) {
-  document.title = `Keys · ${business.name}`;
+  document.title = `${say("settings.keys")} · ${business.name}`;
   const no = barred(business, "/settings/keys", "business:manage");
   if (no) return fill(main, ...no);
   const list = keyList({ business, signal });
-  const waiting = () => main.childElementCount || fill(main, h("p", { class: "note", role: "status" }, "The service can't be reached. Trying again…"));
+  const waiting = () => main.childElementCount || fill(main, h("p", { class: "note", role: "status" }, say("common.lost")));
   await Promise.all([patiently(list.read, { signal, waiting }), sheet("settings.css")]);
   return fill(
     main,
-    h("h1", {}, "Keys"),
+    h("h1", {}, say("settings.keys")),
     settingsNav(business),
-    h("p", { class: "note" }, "A key is what a person or a program calls with. The audit has its name, so give each its own."),
+    h("p", { class: "note" }, say("set_keys.about")),
     makePanel({ business, signal, made: list.read }),
     list.element,
   );
@@ -38,32 +35,32 @@ export async function show(main, { business, signal }) {
 function makePanel({ business, signal, made }) {
   const own = business.key.scopes;
   const name = h("input", { id: "key-name", required: true, maxlength: 200, autocomplete: "off" });
-  const role = h("select", { id: "key-role" }, rolesFor(own).map((one) => h("option", { value: one, selected: one === "front_desk" }, ROLE[one].name)), h("option", { value: "" }, "Single rights…"));
-  const boxes = own.map((scope) => h("label", { class: "choice" }, h("input", { type: "checkbox", name: "scope", value: scope }), SCOPE[scope] ?? scope));
-  const single = h("fieldset", { hidden: true }, h("legend", {}, "What it may do"), boxes);
+  const role = h("select", { id: "key-role" }, rolesFor(own).map((one) => h("option", { value: one, selected: one === "front_desk" }, say(`role.${one}`))), h("option", { value: "" }, say("set_keys.single")));
+  const boxes = own.map((scope) => h("label", { class: "choice" }, h("input", { type: "checkbox", name: "scope", value: scope }), scopeWords(scope)));
+  const single = h("fieldset", { hidden: true }, h("legend", {}, say("set_keys.may")), boxes);
   const may = h("p", { class: "note", id: "role-note" });
   const places = h("textarea", { id: "key-locations", rows: 2, spellcheck: "false", "aria-describedby": "key-locations-note" });
-  const placesNote = h("p", { class: "note", id: "key-locations-note" }, "A line for each, as the schedule spells it. Empty: all. A key of some locations sees and cancels nothing else.");
-  const ends = h("select", { id: "key-ends" }, ENDS.map(([value, words]) => h("option", { value }, words)));
+  const placesNote = h("p", { class: "note", id: "key-locations-note" }, say("set_keys.locations_note"));
+  const ends = h("select", { id: "key-ends" }, h("option", { value: "" }, say("set_keys.never")), ENDS.map((value) => h("option", { value }, say(`set_keys.days_${value}`))));
   const error = h("p", { class: "error", role: "alert" });
-  const button = h("button", { class: "primary" }, "Make the key");
+  const button = h("button", { class: "primary" }, say("set_keys.make_it"));
   let attempt = null; // {said, key}: asked again with the same words it is the same request
 
   function explain() {
     single.hidden = role.value !== "";
-    may.textContent = role.value ? `${ROLE[role.value].scopes.map((scope) => SCOPE[scope]).join("; ")}.` : "";
+    may.textContent = role.value ? say("settings.full_stop", { all: ROLE[role.value].map(scopeWords).join(say("frame.semicolon")) }) : "";
   }
 
   async function make(event) {
     event.preventDefault();
     error.textContent = "";
     const body = { name: name.value.trim(), expires_at: ends.value ? new Date(now() + ends.value * DAY_MS).toISOString() : null };
-    const locations = places.value.split("\n").map((one) => one.trim()).filter(Boolean);
-    if (locations.length) body.locations = locations;
     if (role.value) body.role = role.value;
     else body.scopes = [...single.querySelectorAll("input:checked")].map(({ value }) => value);
+    const locations = places.value.split("\n").map((one) => one.trim()).filter(Boolean);
+    if (locations.length) body.locations = locations;
     if (!role.value && !body.scopes.length) {
-      error.textContent = "Choose something that it may do.";
+      error.textContent = say("set_keys.choose");
       return;
     }
     const said = JSON.stringify({ ...body, expires_at: ends.value });
@@ -87,16 +84,16 @@ function makePanel({ business, signal, made }) {
 
   role.addEventListener("change", explain);
   const field = (words, input, ...more) => h("div", { class: "field" }, h("label", { for: input.id }, words), input, ...more);
-  const form = h("form", { class: "terms setting", onsubmit: make }, field("Name", name), field("Role", role, may), single, field("Only these locations", places, placesNote), field("It ends", ends), error, button);
+  const form = h("form", { class: "terms setting", onsubmit: make }, field(say("set_keys.name"), name), field(say("set_keys.role"), role, may), single, field(say("set_keys.locations"), places, placesNote), field(say("set_keys.ends"), ends), error, button);
   explain();
-  return h("section", { class: "panel", "aria-labelledby": "make-title" }, h("h2", { id: "make-title" }, "Make a key"), form);
+  return h("section", { class: "panel", "aria-labelledby": "make-title" }, h("h2", { id: "make-title" }, say("set_keys.make")), form);
 }
 
 function keyList({ business, signal }) {
   const said = h("p", { class: "flash", role: "status", tabindex: "-1", hidden: true });
   const error = h("p", { class: "error", role: "alert" });
   const rows = h("ul", { class: "told" });
-  const element = h("section", { class: "panel", "aria-labelledby": "keys-title" }, h("h2", { id: "keys-title" }, "All keys"), said, error, rows);
+  const element = h("section", { class: "panel", "aria-labelledby": "keys-title" }, h("h2", { id: "keys-title" }, say("set_keys.all")), said, error, rows);
 
   async function read() {
     const { data } = await all("/keys", {}, { signal });
@@ -105,26 +102,25 @@ function keyList({ business, signal }) {
   }
 
   function rowOf(key) {
-    const { name, badge } = KEY[key.status];
     const isOver = key.status === "revoked";
     const mayChange = mayGive(business.key.scopes, key.scopes);
-    const rotate = h("button", { "aria-label": `New secret for ${key.name}`, onclick: () => rotated(key) }, "New secret…");
-    const revoke = h("button", { "aria-label": `Revoke ${key.name}`, onclick: () => revoked(key) }, "Revoke…");
+    const rotate = h("button", { "aria-label": say("set_keys.rotate_of", { name: key.name }), onclick: () => rotated(key) }, say("set_keys.rotate"));
+    const revoke = h("button", { "aria-label": say("set_keys.revoke_of", { name: key.name }), onclick: () => revoked(key) }, say("set_keys.revoke"));
     return h(
       "li",
       { "data-key": key.id },
-      h("div", {}, h("strong", {}, key.name), h("div", { class: "soft" }, `bck_${key.prefix}_…`), h("span", { class: `badge ${badge}` }, name)),
-      h("div", {}, mayWords(key), key.locations && h("div", {}, `Only ${key.locations.join(", ")}`), h("div", { class: "soft" }, timesOf(key))),
+      h("div", {}, h("strong", {}, key.name), h("div", { class: "soft" }, `bck_${key.prefix}_…`), h("span", { class: `badge ${KEY[key.status]}` }, say(`key_state.${key.status}`))),
+      h("div", {}, mayWords(key), key.locations && h("div", {}, say("set_keys.only", { locations: joined(key.locations, say("frame.comma")) })), h("div", { class: "soft" }, timesOf(key))),
       h("div", { class: "acts" }, !isOver && mayChange && rotate, !isOver && revoke),
     );
   }
 
   function timesOf(key) {
     const at = (instant) => moment(instant, business.timezone);
-    const parts = [key.last_used_at ? `Used ${at(key.last_used_at)}` : "Never used"];
-    if (key.revoked_at) parts.push(`revoked ${at(key.revoked_at)}`);
-    else if (key.expires_at) parts.push(`${key.status === "expired" ? "ended" : "ends"} ${at(key.expires_at)}`);
-    if (key.previous_secret_until) parts.push(`old secret works until ${at(key.previous_secret_until)}`);
+    const parts = [key.last_used_at ? say("set_keys.used", { at: at(key.last_used_at) }) : say("set_keys.never_used")];
+    if (key.revoked_at) parts.push(say("set_keys.revoked", { at: at(key.revoked_at) }));
+    else if (key.expires_at) parts.push(say(key.status === "expired" ? "set_keys.ended" : "set_keys.will_end", { at: at(key.expires_at) }));
+    if (key.previous_secret_until) parts.push(say("set_keys.old_until", { at: at(key.previous_secret_until) }));
     return parts.join(" · ");
   }
 
@@ -148,22 +144,22 @@ function keyList({ business, signal }) {
   }
 
   async function rotated(key) {
-    const ways = { 86400: "The old secret works for a day more", 0: "The old secret has become known: it ends now" };
-    const answer = await asked(`A new secret for ${key.name}`, "Whoever calls with this key needs the new one.", "Give it a new secret", signal, ways);
+    const ways = { 86400: say("set_keys.old_day"), 0: say("set_keys.old_known") };
+    const answer = await asked(say("set_keys.rotate_ask", { name: key.name }), say("set_keys.rotate_about"), say("set_keys.rotate_yes"), signal, ways);
     if (answer === null) return;
     await acted(async () => {
       const { token } = await post(`/keys/${key.id}/rotate`, { overlap_seconds: Number(answer) }, { signal });
       await shownOnce(token, key.name, signal);
-      return `${key.name} has a new secret.`;
+      return say("set_keys.rotated", { name: key.name });
     });
   }
 
   async function revoked(key) {
-    const answer = await asked(`Revoke ${key.name}?`, "For good: nobody calls with it again. What it did stays in the audit.", "Revoke it", signal);
+    const answer = await asked(say("set_keys.revoke_ask", { name: key.name }), say("set_keys.revoke_about"), say("set_keys.revoke_yes"), signal);
     if (answer === null) return;
     await acted(async () => {
       await post(`/keys/${key.id}/revoke`, undefined, { signal });
-      return `${key.name} is revoked.`;
+      return say("set_keys.is_revoked", { name: key.name });
     });
   }
 

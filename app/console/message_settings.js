@@ -8,28 +8,25 @@ import { ADDRESSES, LANGUAGES, whyNotTold } from "./message_words.js";
 import { field, input, saving, select } from "./setting_form.js";
 import { settingsNav } from "./settings.js";
 import { sheet } from "./sheets.js";
+import { say } from "./say/settings.js";
 import { moment } from "./words.js";
 
-const HOURS = [
-  ["", "As the language has it"],
-  ["h23", "24 hours"],
-  ["h12", "12 hours"],
-];
-const WRITTEN = LANGUAGES.filter(([code]) => code);
+/** Options by value, each with its phrase. */
+const named = (...pairs) => pairs.map(([value, name]) => [value, say(`set_messages.${name}`)]);
 
 const maySet = (business) => business.key.scopes.includes("business:manage");
 
 export async function show(main, { business, signal }) {
-  document.title = `Messages · ${business.name}`;
-  const waiting = () => fill(main, h("p", { class: "note warning", role: "status" }, "The service can't be reached. Trying again…"));
+  document.title = `${say("settings.messages")} · ${business.name}`;
+  const waiting = () => fill(main, h("p", { class: "note warning", role: "status" }, say("common.lost")));
   const asking = () => Promise.all([get("/message-settings", { signal }), get("/message-templates", { signal })]);
   const [[settings, templates]] = await Promise.all([patiently(asking, { signal, waiting }), sheet("settings.css")]);
   fill(
     main,
-    h("h1", {}, "Messages"),
+    h("h1", {}, say("settings.messages")),
     settingsNav(business),
-    h("p", { class: "note" }, "A client is told once of all that is theirs in a cancellation. How a message reads is shown before the press, in the plan of a cancellation, and sent from there as a test."),
-    maySet(business) ? null : h("p", { class: "note" }, "Your key may read these. To set them it needs the scope business:manage."),
+    h("p", { class: "note" }, say("set_messages.about")),
+    maySet(business) ? null : h("p", { class: "note" }, say("settings.scope", { scope: "business:manage" })),
     settingsPanel(settings, { business, signal }),
     templatesPanel(templates.data, { business, signal }),
     mayAudit(business) && suppressedPanel({ business, signal }),
@@ -38,31 +35,31 @@ export async function show(main, { business, signal }) {
 
 /** The inputs by the members that they set, and what each says of itself as the API takes it. */
 function membersOf(now) {
-  const clients = select("clients", [["none", "Don't tell them"], ["email", "By e-mail"]], now.clients);
-  const when = select("when", [["settled", "Once all of theirs is settled"], ["accepted", "At once, and once all is settled"]], now.when);
+  const clients = select("clients", named(["none", "none"], ["email", "email"]), now.clients);
+  const when = select("when", named(["settled", "settled"], ["accepted", "accepted"]), now.when);
   const within = input("within-hours", now.within_hours, { type: "number", min: 0, max: 720, required: true });
   const subject = input("subject", now.subject, { maxlength: 200 });
   const text = h("textarea", { id: "text", rows: 3, maxlength: 4000, value: now.text ?? "" });
   const staff = input("staff", now.staff.join(", "), { inputmode: "email", spellcheck: "false" });
-  const language = select("language", WRITTEN, now.language);
-  const hours = select("hour-cycle", HOURS, now.hour_cycle);
+  const language = select("language", LANGUAGES, now.language);
+  const hours = select("hour-cycle", named(["", "as_language"], ["h23", "h23"], ["h12", "h12"]), now.hour_cycle);
   const sender = input("sender-name", now.sender_name, { maxlength: 100 });
   const reply = input("reply-to", now.reply_to, { type: "email", maxlength: 320 });
   const stops = h("input", { id: "unsubscribe", type: "checkbox", checked: now.unsubscribe });
   const words = ({ value }) => value.trim() || null;
   return {
     fields: [
-      field("Tell clients", clients),
-      field("When", when),
-      field("Told of what is known by then, after so many hours", within),
-      field("Subject (optional)", subject, "In place of the usual one."),
-      field("Your own words (optional)", text, "At the head of each message. What comes back, how and when is always in it."),
-      field("Summary to staff (optional)", staff, "E-mail addresses, with commas between: sums and causes, and nobody's name."),
-      field("Language, where a client's is not known", language),
-      field("Clock", hours),
-      field("Name of the sender (optional)", sender, "In place of the business's name."),
-      field("Answers go to (optional)", reply),
-      h("label", { class: "choice" }, stops, "Each message has a link that stops them"),
+      field(say("set_messages.clients"), clients),
+      field(say("set_messages.when"), when),
+      field(say("set_messages.within"), within),
+      field(say("set_messages.subject"), subject, say("set_messages.subject_note")),
+      field(say("set_messages.text"), text, say("set_messages.text_note")),
+      field(say("set_messages.staff"), staff, say("set_messages.staff_note")),
+      field(say("set_messages.language"), language, say("set_messages.language_note")),
+      field(say("set_messages.clock"), hours),
+      field(say("set_messages.sender"), sender, say("set_messages.sender_note")),
+      field(say("set_messages.answers"), reply),
+      h("label", { class: "choice" }, stops, say("set_messages.stops")),
     ],
     inputs: { clients, when, within_hours: within, subject, text, staff, language, hour_cycle: hours, sender_name: sender, reply_to: reply, unsubscribe: stops },
     read: () => ({
@@ -84,12 +81,12 @@ function membersOf(now) {
 function settingsPanel(now, { business, signal }) {
   const members = membersOf(now);
   const { element } = saving({
-    title: "Who is told, and in whose name",
+    title: say("set_messages.title"),
     id: "told-title",
     disabled: !maySet(business),
     fields: members.fields,
-    button: "Save",
-    done: "The settings are saved: cancellations from now on tell so.",
+    button: say("settings.save"),
+    done: say("set_messages.saved"),
     signal,
     save: () => put("/message-settings", members.read(), { signal }),
     inputs: members.inputs,
@@ -99,17 +96,17 @@ function settingsPanel(now, { business, signal }) {
 
 function templatesPanel(own, { business, signal }) {
   const byLanguage = new Map(own.map((one) => [one.language, one]));
-  const language = select("template-language", WRITTEN, own[0]?.language ?? "en");
+  const language = select("template-language", LANGUAGES, own[0]?.language ?? "en");
   const subject = input("template-subject", "", { maxlength: 1000, spellcheck: "false" });
   const body = h("textarea", { id: "template-body", rows: 8, maxlength: 20_000, spellcheck: "false" });
   const state = h("p", { class: "note" });
-  const back = h("button", { type: "button" }, "Go back to the service's words…");
-  const named = () => WRITTEN.find(([code]) => code === language.value)[1];
+  const back = h("button", { type: "button" }, say("own_words.back"));
+  const chosen = () => LANGUAGES.find(([code]) => code === language.value)[1];
   function draw() {
     const one = byLanguage.get(language.value);
     subject.value = one?.subject ?? "";
     body.value = one?.body ?? "";
-    state.textContent = one ? `In ${named()} your own words are in force.` : `In ${named()} the service's words are in force.`;
+    state.textContent = say(one ? "own_words.own" : "own_words.service", { language: chosen() });
     back.hidden = !one;
   }
   async function save() {
@@ -118,24 +115,24 @@ function templatesPanel(own, { business, signal }) {
     draw();
   }
   const { element, said } = saving({
-    title: "Words of your own",
+    title: say("own_words.title"),
     id: "words-title",
     disabled: !maySet(business),
     fields: [
-      field("Language", language),
+      field(say("own_words.language"), language),
       state,
-      field("Subject", subject, "As Jinja. Left empty: the service's."),
-      field("Message", body, "As Jinja, in plain text. {{ details }} stands for all that a client must hear; client_name, business_name, reason, sessions, returned, under_way, with_a_person, kept, choice_url and page_url are there as well."),
+      field(say("own_words.subject"), subject, say("own_words.subject_note")),
+      field(say("own_words.message"), body, say("own_words.message_note")),
     ],
-    button: "Save these words",
-    done: "The words are saved: they were tried on samples of every kind first.",
+    button: say("own_words.save"),
+    done: say("own_words.saved"),
     signal,
     save,
     inputs: { subject, body },
     more: back,
   });
   back.addEventListener("click", async () => {
-    if ((await asked(`The service's words in ${named()}?`, "Your own are forgotten.", "Go back to the service's words", signal)) === null) return;
+    if ((await asked(say("own_words.ask", { language: chosen() }), say("own_words.forgotten"), say("own_words.go_back"), signal)) === null) return;
     try {
       await call("DELETE", `/message-templates/${language.value}`, { signal });
     } catch (failed) {
@@ -147,7 +144,7 @@ function templatesPanel(own, { business, signal }) {
     byLanguage.delete(language.value);
     draw();
     said.hidden = true;
-    announce("The service's words are in force.");
+    announce(say("own_words.in_force"));
     language.focus();
   });
   language.addEventListener("change", () => ((said.hidden = true), draw()));
@@ -159,11 +156,11 @@ function templatesPanel(own, { business, signal }) {
 function suppressedPanel({ business, signal }) {
   const rows = h("ul", { class: "told" });
   const error = h("p", { class: "error", role: "alert" });
-  const element = h("details", { class: "panel" }, h("summary", {}, "Addresses that nothing is sent to"), error, rows);
+  const element = h("details", { class: "panel" }, h("summary", {}, say("left_alone.title")), error, rows);
   async function read() {
     try {
       const { data } = await all("/suppressed-addresses", {}, { signal });
-      fill(rows, data.length ? data.map(rowOf) : h("li", { class: "note" }, "There are none."));
+      fill(rows, data.length ? data.map(rowOf) : h("li", { class: "note" }, say("settings.none")));
     } catch (failed) {
       if (signal.aborted) return;
       if (!(failed instanceof Refused || isPassing(failed))) throw failed;
@@ -171,12 +168,12 @@ function suppressedPanel({ business, signal }) {
     }
   }
   function rowOf({ address, because, since }) {
-    const again = h("button", { "aria-label": `Send to ${address} again` }, "Send to it again");
+    const again = h("button", { "aria-label": say("left_alone.again_to", { address }) }, say("left_alone.again"));
     again.addEventListener("click", async () => {
       again.disabled = true;
       try {
         await call("DELETE", `/suppressed-addresses/${encodeURIComponent(address)}`, { signal });
-        announce(`${address} is sent messages again.`);
+        announce(say("left_alone.sent_again", { address }));
         await read();
         element.querySelector("summary").focus();
       } catch (failed) {
@@ -187,7 +184,7 @@ function suppressedPanel({ business, signal }) {
       }
     });
     const why = whyNotTold({ status: "bounced", because });
-    return h("li", {}, h("div", {}, address), h("div", { class: "soft" }, `${why} Since ${moment(since, business.timezone)}.`), maySet(business) && h("div", { class: "acts" }, again));
+    return h("li", {}, h("div", {}, address), h("div", { class: "soft" }, say("left_alone.since", { why, at: moment(since, business.timezone) })), maySet(business) && h("div", { class: "acts" }, again));
   }
   element.addEventListener("toggle", () => element.open && read());
   return element;

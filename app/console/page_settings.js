@@ -5,6 +5,7 @@ import { get, patch, patiently } from "./api.js";
 import { showBrand } from "./brand.js";
 import { field, input, saving } from "./setting_form.js";
 import { settingsNav } from "./settings.js";
+import { parts, say } from "./say/settings.js";
 import { sheet } from "./sheets.js";
 
 const OURS = "#0b5c55"; // what the field begins with: the service's own
@@ -13,27 +14,27 @@ const BASE64 = /^data:[^,]*,/;
 const maySet = (business) => business.key.scopes.includes("business:manage");
 
 export async function show(main, { business, signal }) {
-  document.title = `Your page · ${business.name}`;
-  const waiting = () => fill(main, h("p", { class: "note warning", role: "status" }, "The service can't be reached. Trying again…"));
+  document.title = `${say("settings.page")} · ${business.name}`;
+  const waiting = () => fill(main, h("p", { class: "note warning", role: "status" }, say("common.lost")));
   const [now] = await Promise.all([patiently(() => get("/public-page", { signal }), { signal, waiting }), sheet("settings.css"), sheet("client.css")]);
   fill(
     main,
-    h("h1", {}, "Your page"),
+    h("h1", {}, say("settings.page")),
     settingsNav(business),
-    h("p", { class: "note" }, "What your clients see: ", h("a", { href: now.path, target: "_blank" }, "your schedule"), ", and each their own page when a class of theirs is cancelled."),
-    maySet(business) ? null : h("p", { class: "note" }, "Your key may read these. To set them it needs the scope business:manage."),
+    h("p", { class: "note" }, parts("set_page.about", { schedule: h("a", { href: now.path, target: "_blank" }, say("set_page.schedule")) })),
+    maySet(business) ? null : h("p", { class: "note" }, say("settings.scope", { scope: "business:manage" })),
     lookPanel(now, { business, signal }),
     sitesPanel(now, { business, signal }),
   );
 }
 
 function lookPanel(now, { business, signal }) {
-  const preview = h("div", { class: "bar preview", "aria-label": "How its bar looks", role: "group" });
+  const preview = h("div", { class: "bar preview", "aria-label": say("set_page.bar"), role: "group" });
   const has = h("input", { type: "checkbox", id: "has-colour", checked: now.colour !== null });
   const colour = input("colour", now.colour ?? OURS, { type: "color" });
   const picture = input("logo", null, { type: "file", accept: "image/png,image/jpeg,image/webp" });
   const none = h("input", { type: "checkbox", id: "no-logo" });
-  const without = h("label", { class: "choice" }, none, "Without a logo");
+  const without = h("label", { class: "choice" }, none, say("set_page.no_logo"));
   function draw(said) {
     showBrand(preview, business.name, said);
     without.hidden = said.logo === null;
@@ -49,18 +50,18 @@ function lookPanel(now, { business, signal }) {
   }
   colour.addEventListener("input", () => (has.checked = true));
   const { element } = saving({
-    title: "Your colour and logo",
+    title: say("set_page.title"),
     id: "look-title",
     disabled: !maySet(business),
     fields: [
       preview,
-      h("label", { class: "choice" }, has, "In a colour of your own"),
-      field("Colour", colour, "What is written on it is black or white, whichever is easier to read."),
-      field("Logo", picture, "PNG, JPEG or WebP; 16 to 1024 pixels a side, 64 kB at most; it must not move."),
+      h("label", { class: "choice" }, has, say("set_page.own_colour")),
+      field(say("set_page.colour"), colour, say("set_page.colour_note")),
+      field(say("set_page.logo"), picture, say("set_page.logo_note")),
       without,
     ],
-    button: "Save",
-    done: "Your page is changed: your clients see it within a minute.",
+    button: say("settings.save"),
+    done: say("set_page.saved"),
     signal,
     save,
     inputs: { colour, logo: picture },
@@ -79,16 +80,16 @@ function sitesPanel(now, { business, signal }) {
     callers.value = said.api_origins.join("\n");
   }
   const { element } = saving({
-    title: "On your own site",
+    title: say("set_page.sites"),
     id: "sites-title",
     disabled: !maySet(business),
     fields: [
-      field("Sites that may show your schedule", origins, "One a line, such as https://www.studio.example: no path. Every other site shows an empty frame."),
-      field("This line shows it there", line, "Put it where your page is to have the schedule."),
-      field("Sites whose programs may call with your keys", callers, "Only for who builds on the API. One a line, as above."),
+      field(say("set_page.origins"), origins, say("set_page.origins_note")),
+      field(say("set_page.callers"), callers, say("set_page.callers_note")),
+      field(say("set_page.line"), line, say("set_page.line_note")),
     ],
-    button: "Save these sites",
-    done: "The sites are saved.",
+    button: say("set_page.save_sites"),
+    done: say("set_page.sites_saved"),
     signal,
     save,
     inputs: { origins, api_origins: callers },
@@ -100,7 +101,7 @@ const listed = ({ value }) => value.split(/[\s,]+/).filter(Boolean);
 
 /** The line of HTML that a site has. */
 export function widget({ id, name }, origin = location.origin) {
-  const title = `${name}: schedule`.replaceAll("&", "&amp;").replaceAll('"', "&quot;");
+  const title = say("set_page.frame_title", { business: name }).replaceAll(/[\u2068\u2069]/g, "").replaceAll("&", "&amp;").replaceAll('"', "&quot;");
   return `<iframe src="${origin}/embed/${encodeURIComponent(id)}" title="${title}" loading="lazy" style="width:100%;height:40rem;border:0"></iframe>`;
 }
 

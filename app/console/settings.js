@@ -1,34 +1,35 @@
 // The settings: what there is to set, and on each of their pages the way to the others. Each key sees what it may.
 
 import { fill, h } from "./dom.js";
+import { say } from "./say/settings.js";
 
 const has = (scope) => (business) => business.key.scopes.includes(scope);
 
-/** The pages: what each is about, who sees it, and who may change what is there. */
+/** The pages: by which words each is called, who sees it, and who may change what is there. */
 export const SETTINGS = [
-  { href: "/terms", name: "Terms", about: "What clients get back when sessions are cancelled, and what is kept.", sees: () => true, sets: has("terms:write") },
-  { href: "/settings/messages", name: "Messages", about: "Who is told, when, in whose name and in which words.", sees: () => true, sets: has("business:manage") },
-  { href: "/settings/page", name: "Your page", about: "What clients see of you: your colour and logo, and the sites that show your schedule.", sees: () => true, sets: has("business:manage") },
-  { href: "/settings/keys", name: "Keys", about: "Who and what may call, what each may do, and until when.", sees: has("business:manage"), sets: has("business:manage") },
-  { href: "/settings/webhooks", name: "Webhooks", about: "Where your own systems are told of what happens, and whether they heard.", sees: has("webhooks:manage"), sets: has("webhooks:manage") },
+  { href: "/terms", name: "terms", sees: () => true, sets: has("terms:write") },
+  { href: "/settings/messages", name: "messages", sees: () => true, sets: has("business:manage") },
+  { href: "/settings/page", name: "page", sees: () => true, sets: has("business:manage") },
+  { href: "/settings/keys", name: "keys", sees: has("business:manage"), sets: has("business:manage") },
+  { href: "/settings/webhooks", name: "webhooks", sees: has("webhooks:manage"), sets: has("webhooks:manage") },
 ];
 
 /** Links to the settings that this key sees, the one that is shown marked. */
 export function settingsNav(business) {
   const link = ({ href, name }) => {
     const isHere = location.pathname === href;
-    return h("a", { class: isHere ? "button chip on" : "button chip", href, "aria-current": isHere ? "page" : null }, name);
+    return h("a", { class: isHere ? "button chip on" : "button chip", href, "aria-current": isHere ? "page" : null }, say(`settings.${name}`));
   };
-  return h("nav", { class: "chips wraps", "aria-label": "Settings" }, SETTINGS.filter(({ sees }) => sees(business)).map(link));
+  return h("nav", { class: "chips wraps", "aria-label": say("frame.settings") }, SETTINGS.filter(({ sees }) => sees(business)).map(link));
 }
 
 export async function show(main, { business }) {
-  document.title = `Settings · ${business.name}`;
-  const card = ({ href, name, about, sets }) =>
-    h("li", { class: "card" }, h("p", { class: "name" }, h("a", { href }, name)), h("p", {}, about), !sets(business) && h("p", { class: "soft" }, "Your key may read these."));
+  document.title = `${say("frame.settings")} · ${business.name}`;
+  const card = ({ href, name, sets }) =>
+    h("li", { class: "card" }, h("p", { class: "name" }, h("a", { href }, say(`settings.${name}`))), h("p", {}, say(`settings.${name}_about`)), !sets(business) && h("p", { class: "soft" }, say("settings.read_only")));
   fill(
     main,
-    h("h1", {}, "Settings"),
+    h("h1", {}, say("frame.settings")),
     h("ul", { class: "bookings" }, SETTINGS.filter(({ sees }) => sees(business)).map(card)),
   );
 }
@@ -36,5 +37,5 @@ export async function show(main, { business }) {
 /** What a page of settings shows to a key that does not see it, and else null. */
 export function barred(business, href, scope) {
   const { sees, name } = SETTINGS.find((one) => one.href === href);
-  return sees(business) ? null : [h("h1", {}, name), settingsNav(business), h("p", { class: "note warning" }, `Your key does not see these settings: they need the scope ${scope}.`)];
+  return sees(business) ? null : [h("h1", {}, say(`settings.${name}`)), settingsNav(business), h("p", { class: "note warning" }, say("settings.barred", { scope }))];
 }

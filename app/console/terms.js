@@ -5,6 +5,7 @@ import { get, isPassing, patiently, put, Refused, withQuery } from "./api.js";
 import { settingsNav } from "./settings.js";
 import { termsForm } from "./terms_form.js";
 import { sentence } from "./terms_words.js";
+import { say } from "./say/settings.js";
 import { moment } from "./words.js";
 
 const PAGE = 50;
@@ -12,8 +13,8 @@ const PAGE = 50;
 const maySet = (business) => business.key.scopes.includes("terms:write");
 
 export async function show(main, { business, signal }) {
-  document.title = `Terms · ${business.name}`;
-  const lost = h("p", { class: "note warning", role: "status" }, "The service can't be reached. Trying again…");
+  document.title = `${say("settings.terms")} · ${business.name}`;
+  const lost = h("p", { class: "note warning", role: "status" }, say("common.lost"));
   const waiting = () => lost.isConnected || fill(main, lost);
   const now = await patiently(() => get("/terms", { signal }), { signal, waiting });
   const versions = history(business, signal);
@@ -21,14 +22,14 @@ export async function show(main, { business, signal }) {
   const words = h("p", {}, sentence(now));
   const saved = (terms) => {
     words.textContent = sentence(terms);
-    announce("The terms are saved.");
+    announce(say("set_terms.saved"));
     patiently(versions.read, { signal }).catch(console.error);
   };
   fill(
     main,
-    h("h1", {}, "Terms"),
+    h("h1", {}, say("settings.terms")),
     settingsNav(business),
-    h("p", { class: "note" }, "What clients get back when sessions are cancelled, and what is kept. Cancellations that were made keep the terms they were made under."),
+    h("p", { class: "note" }, say("set_terms.about")),
     words,
     formPanel(now, { business, signal, saved }),
     versions.element,
@@ -38,7 +39,7 @@ export async function show(main, { business, signal }) {
 function formPanel(now, { business, signal, saved }) {
   const form = termsForm(now, business.currency);
   const error = h("p", { class: "error", role: "alert" });
-  const done = h("p", { class: "flash", hidden: true }, "The terms are saved: they hold from now on.");
+  const done = h("p", { class: "flash", hidden: true }, say("set_terms.saved_now"));
   let isSaving = false;
 
   function refused(errors) {
@@ -66,16 +67,16 @@ function formPanel(now, { business, signal, saved }) {
     }
   }
 
-  const mayNot = h("p", { class: "note" }, "Your key may read the terms. To set them it needs the scope terms:write.");
+  const mayNot = h("p", { class: "note" }, say("set_terms.scope", { scope: "terms:write" }));
   return h(
     "section",
     { class: "panel terms", "aria-labelledby": "terms-title" },
-    h("h2", { id: "terms-title" }, "Set the terms"),
+    h("h2", { id: "terms-title" }, say("set_terms.title")),
     maySet(business) ? null : mayNot,
     h(
       "form",
       { novalidate: true, onsubmit: save },
-      h("fieldset", { disabled: !maySet(business), "aria-labelledby": "terms-title" }, form.elements, error, done, h("button", { class: "primary" }, "Save the terms")),
+      h("fieldset", { disabled: !maySet(business), "aria-labelledby": "terms-title" }, form.elements, error, done, h("button", { class: "primary" }, say("set_terms.save"))),
     ),
   );
 }
@@ -83,13 +84,13 @@ function formPanel(now, { business, signal, saved }) {
 /** Every version with who set it and when, the newest first, a page at a time. */
 function history(business, signal) {
   const body = h("tbody");
-  const more = h("button", { hidden: true }, "Show more versions");
-  const none = h("p", { class: "note" }, "Nobody has set terms yet: everything comes back whole.");
+  const more = h("button", { hidden: true }, say("set_terms.more"));
+  const none = h("p", { class: "note" }, say("set_terms.nobody"));
   const element = h(
     "section",
     { class: "panel", "aria-labelledby": "history-title" },
-    h("h2", { id: "history-title" }, "Who set them"),
-    table(["When, and who", "Terms"], body, "history-title"),
+    h("h2", { id: "history-title" }, say("set_terms.history")),
+    table([say("set_terms.who"), say("settings.terms")], body, "history-title"),
     none,
     more,
   );

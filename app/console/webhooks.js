@@ -5,23 +5,24 @@ import { all, call, get, isPassing, patch, patiently, post, Refused, withQuery }
 import { asked, shownOnce } from "./asking.js";
 import { barred, settingsNav } from "./settings.js";
 import { sheet } from "./sheets.js";
-import { DELIVERY, deliveryWords, ENDPOINT, EVENTS, eventWords, whyDisabled } from "./webhook_words.js";
+import { say } from "./say/settings.js";
+import { DELIVERY, deliveryWords, ENDPOINT, EVENTS, eventWords, stateWord, whyDisabled } from "./webhook_words.js";
 import { moment } from "./words.js";
 
 const DELIVERIES = 20;
 
 export async function show(main, { business, signal }) {
-  document.title = `Webhooks · ${business.name}`;
+  document.title = `${say("settings.webhooks")} · ${business.name}`;
   const no = barred(business, "/settings/webhooks", "webhooks:manage");
   if (no) return fill(main, ...no);
   const list = endpointList({ business, signal });
-  const waiting = () => fill(main, h("p", { class: "note warning", role: "status" }, "The service can't be reached. Trying again…"));
+  const waiting = () => fill(main, h("p", { class: "note warning", role: "status" }, say("common.lost")));
   await Promise.all([patiently(list.read, { signal, waiting }), sheet("settings.css")]);
   return fill(
     main,
-    h("h1", {}, "Webhooks"),
+    h("h1", {}, say("settings.webhooks")),
     settingsNav(business),
-    h("p", { class: "note" }, "Your own systems are told of what happens: signed, and tried again for days until they have heard."),
+    h("p", { class: "note" }, say("hooks.about")),
     list.element,
     makePanel({ signal, made: list.read }),
   );
@@ -30,12 +31,12 @@ export async function show(main, { business, signal }) {
 function makePanel({ signal, made }) {
   const url = h("input", { id: "hook-url", type: "url", required: true, placeholder: "https://", autocomplete: "off" });
   const about = h("input", { id: "hook-about", maxlength: 200, autocomplete: "off" });
-  const boxes = Object.entries(EVENTS).map(([type, words]) => h("label", { class: "choice" }, h("input", { type: "checkbox", value: type }), words));
-  const types = h("fieldset", {}, h("legend", {}, "Told of (none ticked: of all, and of what is added later)"), boxes);
+  const boxes = EVENTS.map((type) => h("label", { class: "choice" }, h("input", { type: "checkbox", value: type }), eventWords(type)));
+  const types = h("fieldset", {}, h("legend", {}, say("hooks.types")), boxes);
   const error = h("p", { class: "error", role: "alert" });
   const field = (words, input) => h("div", { class: "field" }, h("label", { for: input.id }, words), input);
-  const button = h("button", { class: "primary" }, "Add the endpoint");
-  const form = h("form", { class: "terms setting", onsubmit: make }, field("Address", url), field("What it is (optional)", about), types, error, button);
+  const button = h("button", { class: "primary" }, say("hooks.add"));
+  const form = h("form", { class: "terms setting", onsubmit: make }, field(say("hooks.address"), url), field(say("hooks.what"), about), types, error, button);
 
   async function make(event) {
     event.preventDefault();
@@ -56,19 +57,19 @@ function makePanel({ signal, made }) {
       button.disabled = false;
     }
   }
-  return h("section", { class: "panel", "aria-labelledby": "hook-title" }, h("h2", { id: "hook-title" }, "Add an endpoint"), form);
+  return h("section", { class: "panel", "aria-labelledby": "hook-title" }, h("h2", { id: "hook-title" }, say("hooks.title")), form);
 }
 
 function endpointList({ business, signal }) {
   const said = h("p", { class: "flash", role: "status", tabindex: "-1", hidden: true });
   const error = h("p", { class: "error", role: "alert" });
   const rows = h("div");
-  const element = h("section", { "aria-label": "Endpoints" }, said, error, rows);
+  const element = h("section", { "aria-label": say("hooks.list") }, said, error, rows);
   const open = new Set(); // whose deliveries are shown
 
   async function read() {
     const { data } = await all("/webhook-endpoints", {}, { signal });
-    fill(rows, data.length ? data.map(panelOf) : h("p", { class: "note" }, "There are no endpoints yet."));
+    fill(rows, data.length ? data.map(panelOf) : h("p", { class: "note" }, say("hooks.none")));
   }
 
   function tell(words) {
@@ -94,26 +95,25 @@ function endpointList({ business, signal }) {
   function panelOf(endpoint) {
     const path = `/webhook-endpoints/${endpoint.id}`;
     const isOn = endpoint.status === "enabled";
-    const { name, badge } = ENDPOINT[endpoint.status];
-    const act = (words, doing) => h("button", { "aria-label": `${words}: ${endpoint.url}`, onclick: () => acted(doing) }, words);
+    const act = (words, doing) => h("button", { "aria-label": say("hooks.act_of", { act: words, url: endpoint.url }), onclick: () => acted(doing) }, words);
     const status = (value) => async () => {
       await patch(path, { status: value }, { signal });
-      return value === "enabled" ? "It is told of what happens from now on." : "Nothing is sent to it now.";
+      return say(`hooks.${value}`);
     };
     return h(
       "section",
       { class: "panel", "data-endpoint": endpoint.id, "aria-label": endpoint.url },
-      h("h2", {}, endpoint.url, " ", h("span", { class: `badge ${badge}` }, name)),
+      h("h2", {}, endpoint.url, " ", h("span", { class: `badge ${ENDPOINT[endpoint.status]}` }, stateWord(endpoint.status))),
       endpoint.description && h("p", {}, endpoint.description),
-      h("p", { class: "soft" }, endpoint.event_types ? endpoint.event_types.map(eventWords).join("; ") : "Told of everything"),
+      h("p", { class: "soft" }, endpoint.event_types ? endpoint.event_types.map(eventWords).join(say("frame.semicolon")) : say("hooks.everything")),
       whyDisabled(endpoint) && h("p", { class: "note warning" }, whyDisabled(endpoint)),
       h(
         "div",
         { class: "toolbar" },
-        isOn && act("Send a test", () => test(path)),
-        act("New secret…", () => rotated(endpoint, path)),
-        isOn ? act("Disable", status("disabled")) : act("Enable", status("enabled")),
-        act("Delete…", () => deleted(endpoint, path)),
+        isOn && act(say("hooks.test"), () => test(path)),
+        act(say("set_keys.rotate"), () => rotated(endpoint, path)),
+        isOn ? act(say("hooks.disable"), status("disabled")) : act(say("hooks.enable"), status("enabled")),
+        act(say("hooks.delete"), () => deleted(endpoint, path)),
       ),
       deliveriesOf(endpoint, path),
     );
@@ -122,36 +122,36 @@ function endpointList({ business, signal }) {
   async function test(path) {
     await post(`${path}/test`, undefined, { signal });
     open.add(path);
-    return "A test event is on its way: what came back stands among what was sent.";
+    return say("hooks.tested");
   }
 
   async function rotated(endpoint, path) {
-    const ways = { 0: "The old secret has become known: it ends now", 86400: "The old secret signs beside it for a day" };
-    const answer = await asked(`A new secret for ${endpoint.url}`, "What it is sent is signed with the new one at once.", "Give it a new secret", signal, ways);
+    const ways = { 0: say("set_keys.old_known"), 86400: say("hooks.signs_day") };
+    const answer = await asked(say("set_keys.rotate_ask", { name: endpoint.url }), say("hooks.rotate_about"), say("set_keys.rotate_yes"), signal, ways);
     if (answer === null) return null;
     const { secret } = await post(`${path}/rotate-secret`, { overlap_seconds: Number(answer) }, { signal });
     await shownOnce(secret, endpoint.url, signal, "secret");
-    return "It has a new secret.";
+    return say("hooks.rotated");
   }
 
   async function deleted(endpoint, path) {
-    const answer = await asked(`Delete ${endpoint.url}?`, "Nothing more is sent to it, and what was sent is forgotten.", "Delete it", signal);
+    const answer = await asked(say("hooks.delete_ask", { url: endpoint.url }), say("hooks.delete_about"), say("hooks.delete_yes"), signal);
     if (answer === null) return null;
     await call("DELETE", path, { signal });
-    return "The endpoint is deleted.";
+    return say("hooks.deleted");
   }
 
   function deliveriesOf(endpoint, path) {
     const list = h("ul", { class: "told" });
     const note = h("p", { class: "error", role: "alert" });
-    const again = h("button", { onclick: () => look() }, "Look again");
-    const details = h("details", {}, h("summary", {}, "What was sent", h("span", { class: "unseen" }, ` to ${endpoint.url}`)), note, list, again);
+    const again = h("button", { onclick: () => look() }, say("hooks.look_again"));
+    const details = h("details", {}, h("summary", { "aria-label": say("hooks.sent_to", { url: endpoint.url }) }, say("hooks.sent")), note, list, again);
 
     async function look() {
       note.textContent = "";
       try {
         const { data } = await get(withQuery(`${path}/deliveries`, { limit: DELIVERIES }), { signal });
-        fill(list, data.length ? data.map(rowOf) : h("li", { class: "note" }, "Nothing so far."));
+        fill(list, data.length ? data.map(rowOf) : h("li", { class: "note" }, say("hooks.nothing")));
       } catch (failed) {
         if (signal.aborted) return;
         if (!(failed instanceof Refused || isPassing(failed))) throw failed;
@@ -160,9 +160,8 @@ function endpointList({ business, signal }) {
     }
 
     function rowOf(delivery) {
-      const { name, badge } = DELIVERY[delivery.status];
       const what = eventWords(delivery.type);
-      const resend = h("button", { "aria-label": `Send again: ${what}` }, "Send again");
+      const resend = h("button", { "aria-label": say("hooks.act_of", { act: say("hooks.send_again"), url: what }) }, say("hooks.send_again"));
       resend.addEventListener("click", async () => {
         resend.disabled = true;
         try {
@@ -179,7 +178,7 @@ function endpointList({ business, signal }) {
         "li",
         { "data-delivery": delivery.event_id },
         h("div", {}, what, h("div", { class: "soft" }, moment(delivery.occurred_at, business.timezone))),
-        h("div", {}, h("span", { class: `badge ${badge}` }, name), h("div", { class: "soft" }, deliveryWords(delivery, (at) => moment(at, business.timezone)))),
+        h("div", {}, h("span", { class: `badge ${DELIVERY[delivery.status]}` }, stateWord(delivery.status)), h("div", { class: "soft" }, deliveryWords(delivery, (at) => moment(at, business.timezone)))),
         h("div", { class: "acts" }, endpoint.status === "enabled" && delivery.status !== "pending" && resend),
       );
     }

@@ -15,7 +15,7 @@ each_language = pytest.mark.parametrize("language", ["de", "ja", "ar"])
 # Phrases of English that are seen or heard on the page, and are not that language's, too: each in
 # the order of its words around what it names.
 ENGLISH = """async (language) => {
-  const areas = ["", "/frame", "/plan", "/terms", "/messages", "/job"];
+  const areas = ["", "/frame", "/plan", "/terms", "/messages", "/job", "/settings"];
   const words = async (one) => {
     const file = (area) => import(`/console/languages/${one}${area}.js`);
     const all = await Promise.all(areas.map(file));
@@ -140,6 +140,40 @@ def close(page: Page, language: str) -> None:
     expect(page.locator("[data-refund]")).to_have_count(1)
     page.locator(".steps + details summary").click()
     expect(page.locator("[data-resolved]")).to_have_count(1)
+    look(page, language)
+
+
+@on_sqlite
+@each_language
+def test_the_settings_speak_the_business_s_language(open_studio, contexts, language):
+    studio = open_studio(lines())
+    speaks(studio, language=language, clients="email")
+    endpoint = {"url": "https://studio.example/hook", "event_types": ["refund.failed"]}
+    assert studio.ask("POST", "/webhook-endpoints", json=endpoint).is_success
+    page = contexts(bypass_csp=True).new_page()
+    sign_in(page, studio, "/settings")
+    expect(page.locator(".card")).to_have_count(5)
+    look(page, language)
+    for path in ("/terms", "/settings/messages", "/settings/page"):
+        page.goto(f"{studio.url}{path}")
+        expect(page.locator("form .primary").first).to_be_enabled()
+        look(page, language)
+    page.goto(f"{studio.url}/settings/webhooks")
+    expect(page.locator("#hook-url")).to_have_css("direction", "ltr")  # it is an address
+    page.locator("[data-endpoint] summary").click()
+    expect(page.locator("[data-endpoint] .told li")).to_have_count(1)
+    look(page, language)
+    page.goto(f"{studio.url}/settings/keys")
+    page.locator("#key-role").select_option("")
+    page.locator("[name=scope]").first.check()
+    page.locator("#key-name").fill("kasse")
+    page.locator("form .primary").click()
+    expect(page.locator("#secret")).to_be_visible()
+    look(page, language)
+    page.locator("dialog .primary").click()
+    expect(page.locator("[data-key]")).to_have_count(2)
+    page.locator("[data-key] button").first.click()
+    expect(page.locator("dialog")).to_be_visible()
     look(page, language)
 
 
