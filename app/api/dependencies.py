@@ -24,10 +24,10 @@ class State:
     runtime: Runtime | None = None  # where the process knows of the upstreams
     job_bodies: JobBodies = field(default_factory=JobBodies)
     public_pages: PublicPages = field(default_factory=PublicPages)
-    sites: KeptSites = field(init=False)
+    sites: KeptSites = field(default_factory=KeptSites)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "sites", KeptSites(self.db))
+        self.db.listeners.of_schedules.append(self.sites.drop)
         self.db.listeners.of_schedules.append(self.public_pages.drop)
 
 

@@ -13,8 +13,8 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "sites: any may read what a business is answered",
         "app/api/layers/cross_origin.py",
-        "        return origin in await scope",
-        "        return True or origin in await scope",
+        "        return origin in await service",
+        "        return True or origin in await service",
         "tests/integration/schedule/test_cross_origin.py::test_no_other_site_may",
     ),
     defect(
@@ -26,8 +26,8 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     defect(
         "sites: a change counts when it is forgotten",
-        "app/api/layers/cross_origin.py",
-        "        db.listeners.of_schedules.append(self._drop)\n",
+        "app/api/dependencies.py",
+        "        self.db.listeners.of_schedules.append(self.sites.drop)\n",
         "",
         "tests/integration/schedule/test_cross_origin.py::test_a_site_that_is_named_no_more_may_read_nothing_more",
     ),

@@ -41,23 +41,20 @@ _EXPOSED: Final = (
 class KeptSites:
     """The sites that businesses name, each kept for `BELIEVED_SECONDS` at most.
 
-    A change that this process commits counts at once.
+    What this process changes counts at once (`drop`).
     """
 
-    def __init__(self, db: Database) -> None:
-        """`db`: where they are kept; it tells of changes."""
-        self._db = db
+    def __init__(self) -> None:
         # By business, the longest known first: until when (monotonic), and its sites.
         self._known: OrderedDict[str, tuple[float, tuple[str, ...]]] = OrderedDict()
-        db.listeners.of_schedules.append(self._drop)
 
-    async def of(self, business_id: str) -> tuple[str, ...]:
+    async def of(self, db: Database, business_id: str) -> tuple[str, ...]:
         """What the business names now, or has not long ago; nothing where nobody can say."""
         until, sites = self._known.get(business_id, (0.0, ()))
         if until > time.monotonic():
             return sites
         try:
-            sites = await page_settings.api_origins(self._db, business_id)
+            sites = await page_settings.api_origins(db, business_id)
         except DATABASE_ERRORS:
             return ()  # the answer, which says so, is not to fail by this
         self._known[business_id] = time.monotonic() + BELIEVED_SECONDS, sites
@@ -65,7 +62,8 @@ class KeptSites:
             self._known.popitem(last=False)
         return sites
 
-    def _drop(self, business_id: str) -> None:
+    def drop(self, business_id: str) -> None:
+        """Ask for this business's anew."""
         self._known.pop(business_id, None)
 
 
@@ -100,7 +98,8 @@ class CrossOrigin:
 async def _may_read(scope: Scope, origin: str, status: int) -> bool:
     who = scope["state"].get("caller")
     if isinstance(who, Caller):
-        return origin in await scope["app"].state.service.sites.of(who.business_id)
+        service = scope["app"].state.service
+        return origin in await service.sites.of(service.db, who.business_id)
     # Of who is unknown there is no business; and a page has to be able to tell that.
     return who is None and status == HTTP_401_UNAUTHORIZED
 
