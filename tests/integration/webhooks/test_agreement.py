@@ -55,7 +55,6 @@ async def test_whoever_does_not_answer_has_not_agreed(office, receiving, peer_on
     silent, before = await peer_on(hang), await rows(office)
     office.settings.webhook_timeout_seconds = 1
     problem(await post(office, "", url=hook_at(silent)), 409, "host-has-not-agreed")
-    assert len(silent.requests) == 1
     assert await rows(office) == before
 
 
