@@ -11,6 +11,8 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.db.core.dialect import Id
+from app.db.core.driver import fetch
 from app.db.tables import refund_history, refunds
 from app.db.tables.evidence import evidence_heads, evidence_links
 from app.domain.chain import link_hash
@@ -46,6 +48,22 @@ _SQLITE_LINK: Final = sa.text("""
 INSERT INTO evidence_links (job_id, number, business_id, facts, history, hash)
 VALUES (:job_id, :number, :business_id, :facts, :history, :hash)
 """)
+_BEGIN_HEAD: Final = sa.insert(evidence_heads).values(
+    job_id=sa.bindparam("of_job", type_=Id),
+    business_id=sa.bindparam("of_business"),
+    links=1,
+    head=sa.bindparam("first"),
+)
+_BEGIN_LINK: Final = sa.insert(evidence_links).values(
+    job_id=sa.bindparam("of_job", type_=Id),
+    number=1,
+    business_id=sa.bindparam("of_business"),
+    facts=sa.bindparam("deed"),
+    history="[]",
+    hash=sa.bindparam("first"),
+)
+# Both in one turn, where a statement may write two tables.
+_BEGIN: Final = _BEGIN_LINK.add_cte(_BEGIN_HEAD.cte("begun"))
 Fields = tuple[str | int | None, ...]
 
 
@@ -58,11 +76,14 @@ class Head(NamedTuple):
 
 async def begin(conn: AsyncConnection, business_id: str, job_id: str, deed: JobDeed) -> None:
     """Begin the chain of a job with its first link, in the transaction that writes the job."""
-    first = link_hash("", deed.text(), ())
-    of_job = {"job_id": job_id, "business_id": business_id}
-    await conn.execute(sa.insert(evidence_heads).values(of_job | {"links": 1, "head": first}))
-    link = {"number": 1, "facts": deed.text(), "history": "[]", "hash": first}
-    await conn.execute(sa.insert(evidence_links).values(of_job | link))
+    text = deed.text()
+    parameters = {"of_job": job_id, "of_business": business_id, "deed": text}
+    parameters["first"] = link_hash("", text, ())
+    if conn.dialect.name == "postgresql":
+        await fetch(conn, _BEGIN, parameters)
+        return
+    await conn.execute(_BEGIN_HEAD, parameters)
+    await conn.execute(_BEGIN_LINK, parameters)
 
 
 async def add(
