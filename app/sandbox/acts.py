@@ -48,7 +48,14 @@ class Desk:
     now: Callable[[], datetime]
 
     def act(
-        self, offer: Offer, request: BookedRequest, key: str, caller: str, dice: Dice
+        self,
+        offer: Offer,
+        request: BookedRequest,
+        key: str,
+        caller: str,
+        dice: Dice,
+        *,
+        traceparent: str | None = None,
     ) -> Made | Refused:
         """Do it, or say why not."""
         # No await in here: between looking at the books and writing into them nobody else can.
@@ -80,6 +87,7 @@ class Desk:
             now=now,
             caller=caller,
             counted=not faults.forget_amounts,
+            traceparent=traceparent,
         )
         if refund.status == PENDING and faults.pending_then != "never":
             self.book.settle_later(refund, faults.pending_then, at=now + pending_for(dice))

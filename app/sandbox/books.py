@@ -49,7 +49,7 @@ class BookedRefund:
 
     `first_status` is what the first answer said, which a replay says again. `caller` is whose token
     asked for it; a journal of before that was kept has the platform's. What is not `counted` leaves
-    its payment as it stood.
+    its payment as it stood. `traceparent` is the header of that name that asked for it.
     """
 
     id: str
@@ -61,6 +61,7 @@ class BookedRefund:
     failure_code: str | None = None
     caller: str = PLATFORM
     counted: bool = True
+    traceparent: str | None = None
 
 
 @dataclass(slots=True)
@@ -106,6 +107,7 @@ class Book:
         now: datetime,
         caller: str = PLATFORM,
         counted: bool = True,
+        traceparent: str | None = None,
     ) -> BookedRefund:
         """Make a refund, in the journal and in the books."""
         self.made += 1
@@ -119,6 +121,7 @@ class Book:
             failure_code=FAILURE if status == FAILED else None,
             caller=caller,
             counted=counted,
+            traceparent=traceparent,
         )
         self._put(refund)
         return refund

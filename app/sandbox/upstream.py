@@ -149,7 +149,10 @@ class SandboxUpstream:
             self.in_flight.add(key)
         try:
             await self._take_time()
-            made = self.desk.act(offer, request, key, call.caller, self.dice)
+            traceparent = call.headers.get(b"traceparent", b"").decode("latin-1") or None
+            made = self.desk.act(
+                offer, request, key, call.caller, self.dice, traceparent=traceparent
+            )
         finally:
             self.in_flight.discard(key)
         match made:
