@@ -20,6 +20,7 @@ class NewJob:
     `totals` are as they were promised. What it returns is said by `terms` (a whole document, begun
     from the business's version `terms_version`), or without any by `policy`; `due_at` says when a
     worker or a sweep must look at it. `messages` says who is told (a whole document); None: nobody.
+    `traceparent` is what its slices' spans belong to; None: it was not traced.
     """
 
     id: str
@@ -41,6 +42,7 @@ class NewJob:
     accepted_sessions: int
     totals: PlanTotals
     messages: Mapping[str, Any] | None = None
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

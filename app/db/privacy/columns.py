@@ -113,7 +113,7 @@ _OF_NOBODY: Final[Mapping[str, str]] = {
     "retention_counts": "business_id",
     "hashed_addresses": "business_id because",
     "former_contacts": "business_id",
-    "jobs": "business_id idempotency_key request_fingerprint status terms totals",
+    "jobs": "business_id idempotency_key request_fingerprint status terms totals traceparent",
     "terms_history": "business_id document",
     "job_overrides": "business_id booking_id action return_as",
     "sessions": "business_id id name timezone location search_text status",

@@ -242,6 +242,8 @@ jobs = sa.Table(
     sa.Column("approved_at", Instant),
     # Long after its end it names nobody any more.
     sa.Column("forgotten_at", Instant),
+    # The acceptance's span (w3.org/TR/trace-context), which its slices' belong to; NULL: none.
+    sa.Column("traceparent", sa.String(55)),
     one_of("status", JobStatus),
     sa.CheckConstraint("date_from <= date_to", name="range_runs_forward"),
     sa.CheckConstraint("expanded_sessions <= accepted_sessions", name="expansion_within"),
