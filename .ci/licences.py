@@ -19,6 +19,7 @@ TAKEN: Final = frozenset(
 # What packages say in words instead, or only in a file of theirs, read by a person.
 READ: Final = {
     "Jinja2": "BSD-3-Clause",
+    "protobuf": "BSD-3-Clause",
     "pyreqwest": "Apache-2.0",
 }
 _OPERATORS: Final = {"AND", "OR", "WITH"}
