@@ -62,6 +62,7 @@ from app.queue import ArqQueue, LocalQueue, Queue, open_queue
 from app.refunds.runtime import Runtime, gateways
 from app.sandbox.app import create_sandbox
 from app.serving import served
+from app.tracing import spans
 from app.webhooks.prompts import DeliveryPrompter
 
 log = structlog.get_logger()
@@ -152,6 +153,9 @@ def create_app(
         openapi_tags=_TAGS,
         license_info={"name": "MIT", "identifier": "MIT"},
         servers=[{"url": "/"}],
+        # Its own spans and logs, which whatever sets a global provider turns on, tell of queries,
+        # of bodies' faults and of exceptions' words. Ours are `tracing`.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
         openapi_url=None,  # `pages` serves it
         docs_url=None,
         redoc_url=None,
@@ -261,6 +265,8 @@ async def _lifespan(
 ) -> AsyncIterator[None]:
     fault_points.arm()
     async with AsyncExitStack() as stack:
+        spans.start(settings.traces(), role="embedded" if settings.embedded else "api")
+        stack.push_async_callback(spans.stop)
         if database is None:
             database = database_of(settings)
             stack.push_async_callback(database.close)

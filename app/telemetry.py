@@ -5,6 +5,7 @@ There is never a name, an e-mail, a secret or a body in them.
 
 import logging
 import sys
+from collections.abc import Sequence
 
 import structlog
 
@@ -16,10 +17,12 @@ _LEVELS = {
 }
 
 
-def configure_logging(*, json_lines: bool, level: str) -> None:
+def configure_logging(
+    *, json_lines: bool, level: str, more: Sequence[structlog.typing.Processor] = ()
+) -> None:
     """Send structlog and the standard library's warnings to standard error.
 
-    As JSON lines, or as text.
+    As JSON lines, or as text. `more`: what else is said in each line.
     """
     renderer: structlog.typing.Processor
     if json_lines:
@@ -29,6 +32,7 @@ def configure_logging(*, json_lines: bool, level: str) -> None:
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
+            *more,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,

@@ -15,6 +15,7 @@ from app.db.core.engine import database_of
 from app.queue import open_queue
 from app.refunds.runtime import Runtime, gateways
 from app.telemetry import configure_logging
+from app.tracing import spans
 
 log = structlog.get_logger()
 
@@ -38,7 +39,10 @@ def worker_settings() -> Settings:
 
 def open_runtime(config: Settings) -> Runtime:
     """A worker's runtime; connects to nothing yet."""
-    configure_logging(json_lines=config.log_json, level=config.log_level)
+    configure_logging(
+        json_lines=config.log_json, level=config.log_level, more=config.log_processors()
+    )
+    spans.start(config.traces(), role="worker")
     fault_points.arm()
     payments_url, credits_url = config.upstream_urls()
     if config.test_mode:
@@ -55,6 +59,7 @@ async def close_runtime(runtime: Runtime) -> None:
     await runtime.aclose()
     await runtime.queue.aclose()
     await runtime.db.close()
+    await spans.stop()
 
 
 async def slices_ended(slices: set[asyncio.Task[None]]) -> None:

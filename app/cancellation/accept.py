@@ -45,6 +45,7 @@ from app.domain.statuses import JobStatus, SessionOutcome
 from app.errors import Problem, Suspended
 from app.fault_points import Step
 from app.queue import Queue
+from app.tracing import spans
 
 log = structlog.get_logger()
 
@@ -84,8 +85,11 @@ async def accept(
     fingerprint = request.fingerprint()
     asked = _Asked(business_id, timezone, requested_by, idempotency_key, fingerprint, request)
     try:
-        async with db.write(Step.ACCEPT) as conn:
-            accepted = await _take_sessions(conn, asked)
+        with spans.step("accept", business_id=business_id) as traced:
+            async with db.write(Step.ACCEPT) as conn:
+                accepted = await _take_sessions(conn, asked)
+            traced.note("bulk_cancel.job_id", accepted.job.id)
+            traced.note("bulk_cancel.sessions", accepted.job.accepted_sessions)
     except (Problem, _KeyTaken):
         # Of a request that comes again the sessions are no longer to be had, or the key is not.
         # Whoever has them has committed, so only now is it sure to be seen whether that was this
@@ -241,4 +245,5 @@ def _job(
         accepted_sessions=totals.sessions,
         totals=totals,
         messages=told.document() if told.tells_somebody else None,
+        traceparent=spans.traceparent(),
     )

@@ -51,7 +51,9 @@ def configured() -> Settings:
         WrongSettings: as `settings`.
     """
     config = settings()
-    configure_logging(json_lines=config.log_json, level=config.log_level)
+    configure_logging(
+        json_lines=config.log_json, level=config.log_level, more=config.log_processors()
+    )
     return config
 
 

@@ -85,7 +85,7 @@ def cautions(settings: Settings) -> Iterator[str]:
 
 def _in_clear_text(settings: Settings) -> Iterator[str]:
     allowed = (settings.plain_http_hosts or "").split()
-    for name in ("payments_url", "credits_url", "public_url"):
+    for name in ("payments_url", "credits_url", "public_url", "otel_exporter_otlp_endpoint"):
         url = urlsplit(getattr(settings, name) or "")
         host = url.hostname or ""
         if url.scheme == "http" and not is_here(host) and not is_named(host, allowed):

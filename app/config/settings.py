@@ -4,12 +4,14 @@ Every one has a default, except what money goes to.
 """
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, Literal, Self, get_args
 
 import sqlalchemy as sa
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from structlog.typing import Processor
 
 from app.config.hosts import HostPatterns, Hosts
 from app.config.identity_values import Audience, ClaimName, ClientScope, IssuerUrl
@@ -26,17 +28,21 @@ from app.config.values import (
     ListenAddress,
     Namespace,
     Networks,
+    OtlpHeaders,
     Ports,
     RedisUrl,
     Seconds,
     SecondsOrNone,
     SecretsKeys,
+    ServiceName,
     StripeHooksSecrets,
     Token,
     UpstreamUrl,
+    otlp_headers,
 )
 from app.encryption import SecretBox, kept_key
 from app.signatures import SigningKeys
+from app.tracing.spans import TraceSettings, add_ids
 
 PREFIX: Final = "BULK_CANCEL_"
 WorkerPart = Literal["refunds", "deliveries"]  # what one worker may leave to others
@@ -344,8 +350,8 @@ class Settings(BaseSettings):
     plain_http_hosts: Hosts | None = Field(
         None,
         description=(
-            "Hosts that upstreams and `PUBLIC_URL` may name with `http://`, as `payments.internal`."
-            " Others but this machine must have `https://`."
+            "Hosts that upstreams, `PUBLIC_URL` and the collector of traces may name with "
+            "`http://`, as `payments.internal`. Others but this machine must have `https://`."
         ),
     )
     requests_per_second: CallsPerSecond = Field(
@@ -457,6 +463,40 @@ class Settings(BaseSettings):
             "machine, any other nobody."
         ),
     )
+    otel_exporter_otlp_endpoint: HttpUrl | None = Field(
+        None,
+        description=(
+            "Collector that OpenTelemetry traces are sent to, by OTLP over HTTP, as "
+            "`https://otel.example:4318`; `/v1/traces` is appended. Unset: nothing is traced."
+        ),
+    )
+    otel_exporter_otlp_headers: OtlpHeaders | None = Field(
+        None,
+        description=(
+            "Headers that the collector wants, as `authorization=Bearer%20…,x-tenant=studio`: "
+            "values percent-encoded."
+        ),
+    )
+    otel_service_name: ServiceName = Field(
+        "bulk-cancel", description="What the traces are found under."
+    )
+    otel_traces_sampler_arg: float = Field(
+        0.1,
+        ge=0,
+        le=1,
+        description=(
+            "The part of requests that is recorded, and of the jobs that they make: 1 is all."
+        ),
+    )
+    traces_asked_per_second: float = Field(
+        1.0,
+        ge=0,
+        le=1_000_000,
+        description=(
+            "Requests of a process that are recorded because their caller's `traceparent` wants "
+            "it; of what is above, the same part as of all others."
+        ),
+    )
     log_json: bool = Field(False, description="Log JSON lines instead of text for people.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Least level logged."
@@ -491,6 +531,15 @@ class Settings(BaseSettings):
         if self.smtp_url is not None and self.mail_from is None:
             raise ValueError(
                 f"{PREFIX}SMTP_URL needs an address that mails are from: {PREFIX}MAIL_FROM"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _headers_have_an_endpoint(self) -> Self:
+        if self.otel_exporter_otlp_headers is not None and self.otel_exporter_otlp_endpoint is None:
+            raise ValueError(
+                f"{PREFIX}OTEL_EXPORTER_OTLP_HEADERS needs the collector that they are for: "
+                f"{PREFIX}OTEL_EXPORTER_OTLP_ENDPOINT"
             )
         return self
 
@@ -544,6 +593,23 @@ class Settings(BaseSettings):
         if self.evidence_key is not None:
             return SigningKeys(self.evidence_key.get_secret_value().split())
         return SigningKeys(kept_key(self.evidence_file).split()) if self.embedded else None
+
+    def traces(self) -> TraceSettings | None:
+        """Where traces go, and how many; None: nothing is traced."""
+        if self.otel_exporter_otlp_endpoint is None:
+            return None
+        headers = self.otel_exporter_otlp_headers
+        return TraceSettings(
+            url=self.otel_exporter_otlp_endpoint,
+            headers={} if headers is None else otlp_headers(headers.get_secret_value()),
+            service_name=self.otel_service_name,
+            ratio=self.otel_traces_sampler_arg,
+            asked_per_second=self.traces_asked_per_second,
+        )
+
+    def log_processors(self) -> Sequence[Processor]:
+        """What each line of the log says besides: the trace, where there are any."""
+        return () if self.otel_exporter_otlp_endpoint is None else (add_ids,)
 
     @property
     def embedded(self) -> bool:

@@ -10,7 +10,7 @@ import ipaddress
 import re
 from pathlib import Path
 from typing import Annotated, Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr
 
@@ -26,6 +26,10 @@ _HOOKS_PREFIX: Final = "whsec_"
 _STRIPE_HOOKS_SECRET: Final = re.compile(_HOOKS_PREFIX + r"[!-+\--~]{24,255}")
 _HOOKS_SECRET_BYTES: Final = range(24, 64 + 1)  # Standard Webhooks 1.0.0, "Signature scheme"
 _TOKEN: Final = re.compile(r"[!-~]{1,4096}")
+# RFC 9110, 5.1 and 5.5
+_HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}")
+_HEADER_VALUE: Final = re.compile(r"[!-~]([ -~]{0,4094}[!-~])?")
+_SERVICE_NAME: Final = re.compile(r"[A-Za-z0-9._:/-]{1,64}")
 _NAMESPACE: Final = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 Seconds = Annotated[float, Field(gt=0, le=_YEAR_SECONDS)]
 SecondsOrNone = Annotated[float, Field(ge=0, le=_YEAR_SECONDS)]
@@ -137,6 +141,33 @@ def _several(value: SecretStr) -> list[str]:
     return secrets
 
 
+def otlp_headers(value: str) -> dict[str, str]:
+    """Headers written as OpenTelemetry does: `name=value` with commas between, percent-encoded.
+
+    Raises:
+        ValueError: one is none, or can't be in a header.
+    """
+    headers = {}
+    for one in value.split(","):
+        name, equals, encoded = (part.strip() for part in one.partition("="))
+        decoded = unquote(encoded)
+        if not (equals and _HEADER_NAME.fullmatch(name) and _HEADER_VALUE.fullmatch(decoded)):
+            raise ValueError("must be NAME=VALUE,NAME=VALUE, with values percent-encoded")
+        headers[name.lower()] = decoded
+    return headers
+
+
+def _otlp_headers(value: SecretStr) -> SecretStr:
+    otlp_headers(value.get_secret_value())
+    return value
+
+
+def _service_name(value: str) -> str:
+    if not _SERVICE_NAME.fullmatch(value):
+        raise ValueError("must be 1 to 64 letters, digits and . _ : / -")
+    return value
+
+
 def _networks(value: str) -> str:
     for network in value.split():
         ipaddress.ip_network(network)
@@ -176,6 +207,8 @@ HooksSecrets = Annotated[SecretStr, AfterValidator(_hooks_secrets)]
 StripeHooksSecrets = Annotated[SecretStr, AfterValidator(_stripe_hooks_secrets)]
 SecretsKeys = Annotated[SecretStr, AfterValidator(_secrets_keys)]
 EvidenceKeys = Annotated[SecretStr, AfterValidator(_evidence_keys)]
+OtlpHeaders = Annotated[SecretStr, AfterValidator(_otlp_headers)]
+ServiceName = Annotated[str, AfterValidator(_service_name)]
 Networks = Annotated[str, AfterValidator(_networks)]
 Ports = Annotated[str, AfterValidator(_ports)]
 File = Annotated[Path, AfterValidator(_file)]

@@ -17,11 +17,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import orjson
 from pyreqwest.client import Client, ClientBuilder
 from pyreqwest.exceptions import DetailedPyreqwestError, PoolTimeoutError, PyreqwestError
+from pyreqwest.request import RequestBuilder
 from pyreqwest.response import Response
+
+from app.tracing import spans
 
 MAX_ANSWER_BYTES: Final = 64 * 1024
 # What an answer's reader needs of its headers.
@@ -94,6 +98,9 @@ class UpstreamClient:
             raise ValueError("0 < connect_seconds <= total_seconds must hold")
         self.total_seconds = total_seconds
         self._url = url.rstrip("/")
+        parts = urlsplit(url)
+        self._host = parts.hostname or ""
+        self._port = parts.port or (443 if parts.scheme == "https" else 80)
         self._client = _client(token, connect_seconds, total_seconds, max_connections)
 
     async def call(
@@ -115,6 +122,9 @@ class UpstreamClient:
         Raises:
             ValueError: a header or a URL that cannot be sent at all, which is the caller's mistake.
         """
+        traced = spans.call(method, self._host, self._port)
+        if traced is not None:
+            headers = {**(headers or {}), "traceparent": traced.traceparent}
         request = self._client.request(method, self._url + path)
         if seconds is not None:
             request = request.timeout(timedelta(seconds=seconds))
@@ -128,19 +138,29 @@ class UpstreamClient:
             )
         elif form is not None:
             request = request.form(form)
-        try:
-            # Streamed, for the cap: read in full, a body would be whatever an upstream sends.
-            async with request.build_streamed() as response:
-                body = await response.body_reader.read(MAX_ANSWER_BYTES + 1)
-                return HttpAnswer(
-                    response.status, _headers(response), b"" if body is None else bytes(body)
-                )
-        except PyreqwestError as error:
-            return _failure(error)
+        reply = await _reply_to(request)
+        if traced is not None:
+            if isinstance(reply, HttpAnswer):
+                traced.ended(status=reply.status)
+            else:
+                traced.ended(status=None, because=type(reply).__name__)
+        return reply
 
     async def aclose(self) -> None:
         """Close all connections; calls under way end as `Broken`."""
         await self._client.close()
+
+
+async def _reply_to(request: RequestBuilder) -> Reply:
+    try:
+        # Streamed, for the cap: read in full, a body would be whatever an upstream sends.
+        async with request.build_streamed() as response:
+            body = await response.body_reader.read(MAX_ANSWER_BYTES + 1)
+            return HttpAnswer(
+                response.status, _headers(response), b"" if body is None else bytes(body)
+            )
+    except PyreqwestError as error:
+        return _failure(error)
 
 
 def _client(

@@ -79,7 +79,9 @@ async def execute(
         return policy.upstream_paused(
             context, claimed.status, due_in_seconds=pause * (1 + context.jitter)
         )
-    gateway = InstrumentedGateway(runtime.gateways[lane.method], lane.method, lane.pace)
+    gateway = InstrumentedGateway(
+        runtime.gateways[lane.method], lane.method, lane.pace, attempt=max(claimed.attempts, 1)
+    )
     try:
         if runtime.stopping.is_set() or seconds_since_boot() >= send_before:
             return policy.not_started(claimed.status, waits_for=context.waits_for)

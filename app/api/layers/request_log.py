@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uuid_utils import uuid7
 
 from app.meters import request_answered
+from app.tracing import spans
 
 log = structlog.get_logger()
 
@@ -37,6 +38,8 @@ _LINKS: Final = re.compile(
     r"(/v1/choices/|/choose/|/v1/client-pages/|/yours/|/v1/mail-preferences/|/unsubscribe/)[^/]+"
 )
 _QUIET: Final = ("/livez", "/readyz")  # asked every few seconds by machines
+_UNTRACED: Final = (*_QUIET, "/metrics")
+_SERVER_ERROR: Final = 500
 
 
 def _route_of(scope: Scope) -> str | None:
@@ -49,6 +52,14 @@ def _route_of(scope: Scope) -> str | None:
         return None
     is_short = scope["path"].startswith(_PREFIX) and not route.startswith(_PREFIX)
     return f"{_PREFIX}{route.removeprefix('/')}" if is_short else route
+
+
+def _note(span: spans.Span, route: str | None, status: int) -> None:
+    if route is not None:
+        span.name_after_route(route)
+    span.note("http.response.status_code", status)
+    if status >= _SERVER_ERROR:
+        span.failed(str(status))
 
 
 class RequestLog:
@@ -77,9 +88,9 @@ class RequestLog:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                request_answered(
-                    scope["method"], _route_of(scope), status, time.perf_counter() - started
-                )
+                route = _route_of(scope)
+                request_answered(scope["method"], route, status, time.perf_counter() - started)
+                _note(span, route, status)
                 answer = MutableHeaders(scope=message)
                 answer["X-Request-Id"] = request_id
                 for name, value in safe.items():
@@ -91,7 +102,12 @@ class RequestLog:
             await send(message)
 
         started = time.perf_counter()
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
+        traced = (
+            spans.NOTHING
+            if scope["path"] in _UNTRACED
+            else spans.request(scope["method"], scope["headers"], request_id)
+        )
+        with structlog.contextvars.bound_contextvars(request_id=request_id), traced as span:
             await self.app(scope, receive, with_headers)
             milliseconds = round((time.perf_counter() - started) * 1000, 1)
             note = log.debug if scope["path"] in _QUIET else log.info

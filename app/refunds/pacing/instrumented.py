@@ -4,6 +4,7 @@ Each call passes the fault points before and after it.
 """
 
 import re
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Final, assert_never
 
@@ -34,6 +35,7 @@ from app.gateways.outcomes import (
 from app.meters import upstream_called
 from app.refunds import policy
 from app.refunds.pacing.pace import Pace, Signal
+from app.tracing import spans
 
 _CAPITAL: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 # Where another call was at the same object, the upstream is well.
@@ -65,13 +67,16 @@ class InstrumentedGateway:
     method: UpstreamMethod
     pace: Pace
     calls: int = 0
+    attempt: int = 1
     signal: Signal | None = None
     retry_after_seconds: float = 0.0
 
     async def refund(self, order: Order) -> Outcome:
         sent_at = self._sent()
         reached(f"refund.{self.method}.before")
-        outcome = await self.gateway.refund(order)
+        with self._traced("refund", order) as traced:
+            outcome = await self.gateway.refund(order)
+            traced.ended(_word_of(outcome))
         reached(f"refund.{self.method}.after")
         self._note("refund", outcome, sent_at)
         return outcome
@@ -79,7 +84,9 @@ class InstrumentedGateway:
     async def look_up(self, order: Order) -> Finding:
         sent_at = self._sent()
         reached(f"look_up.{self.method}.before")
-        finding = await self.gateway.look_up(order)
+        with self._traced("look_up", order) as traced:
+            finding = await self.gateway.look_up(order)
+            traced.ended(_word_of(finding))
         reached(f"look_up.{self.method}.after")
         self._note("look_up", finding, sent_at)
         return finding
@@ -89,13 +96,18 @@ class InstrumentedGateway:
         asked = PaymentAsked(order.business_id, order.payment_id or "", order.payment_account)
         sent_at = self._sent()
         reached(f"read_payment.{self.method}.before")
-        answer = await self.gateway.payment(asked)
+        with self._traced("read_payment", order) as traced:
+            answer = await self.gateway.payment(asked)
+            traced.ended(_word_of(answer))
         reached(f"read_payment.{self.method}.after")
         self._note("read_payment", answer, sent_at)
         return answer
 
     async def aclose(self) -> None:
         """The gateway stays open: it is the process's."""
+
+    def _traced(self, call: str, order: Order) -> AbstractContextManager[spans.TracedOperation]:
+        return spans.operation(call, self.method, refund_id=order.refund_id, attempt=self.attempt)
 
     def _sent(self) -> float:
         self.calls += 1

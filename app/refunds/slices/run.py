@@ -31,12 +31,15 @@ from app.refunds.runtime import Runtime
 from app.refunds.settle import GroupCommit, settle_job
 from app.refunds.slices import recover
 from app.refunds.slices.lanes import run_lanes
+from app.tracing import spans
 
 log = structlog.get_logger()
 
 FIRST_CHUNK = 25  # sessions: the first refunds are not kept waiting by the rest
 MAX_CHUNK = 200  # as many as group commits may be kept waiting for
 _REFUNDS_PER_SLICE = 1_000
+# The job, whether all its refunds are there, and at whose accounts it is paid.
+_Begun = tuple[Job, bool, Mapping[UpstreamMethod, PaymentAccount]]
 
 
 async def run_slice(
@@ -55,10 +58,26 @@ async def run_slice(
 async def _run_slice(
     runtime: Runtime, job_id: str, *, seconds: float, extra_slice: bool
 ) -> float | None:
+    began_ns = time.time_ns()
     begun = await _begin(runtime, job_id)
     if begun is None:
         return await settle_job(runtime, job_id)
+    job = begun[0]
+    with spans.slice_of(
+        job.traceparent,
+        started_ns=began_ns,
+        job_id=job_id,
+        business_id=job.business_id,
+        extra_slice=extra_slice,
+    ):
+        return await _work_on(runtime, begun, seconds=seconds, extra_slice=extra_slice)
+
+
+async def _work_on(
+    runtime: Runtime, begun: _Begun, *, seconds: float, extra_slice: bool
+) -> float | None:
     job, is_expanded, whose = begun
+    job_id = job.id
     stop_at = time.monotonic() + seconds
     chunks = _go_on(runtime, job, stop_at, is_expanded=is_expanded, extra_slice=extra_slice)
     async with aclosing(chunks), GroupCommit(runtime, job_id) as commits:
@@ -75,9 +94,7 @@ async def _run_slice(
     return None if prompted else again_in
 
 
-async def _begin(
-    runtime: Runtime, job_id: str
-) -> tuple[Job, bool, Mapping[UpstreamMethod, PaymentAccount]] | None:
+async def _begin(runtime: Runtime, job_id: str) -> _Begun | None:
     """Start the job, or go on with it; write its first refund rows, maybe all.
 
     Returns:
