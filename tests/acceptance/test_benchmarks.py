@@ -25,6 +25,7 @@ LINES = {
         "CPU of a durable refund, SQLite",
     ],
     "isolation": ["durable refunds, isolated", "CPU of a durable refund, isolated"],
+    "tracing": ["durable refunds, traced", "CPU of a durable refund, traced"],
     "terms": [
         f"{what}, {db}"
         for db in ("PostgreSQL", "SQLite")

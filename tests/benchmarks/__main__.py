@@ -21,6 +21,7 @@ from app.telemetry import configure_logging
 NAMES: Final = (
     "refunds",
     "isolation",
+    "tracing",
     "terms",
     "workers",
     "pacing",

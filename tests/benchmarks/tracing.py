@@ -1,0 +1,86 @@
+"""Durable refunds a second where every slice is traced, against where none is."""
+
+import asyncio
+from contextlib import AsyncExitStack
+from typing import Any
+
+from benchmarks.bench import Bench
+from benchmarks.figures import AT_LEAST, AT_MOST, Figure, Goal, in_turns
+from benchmarks.refunds import CONCURRENCY, LATENCY_SECONDS, WARM, Subject, workers_over
+from worlds import collector
+
+
+async def measure(bench: Bench) -> list[Figure]:
+    """The same refunds by workers that record all they do and by such that record nothing."""
+    refunds = bench.size(10_000, 300)
+    cpu: dict[bool, list[float]] = {True: [], False: []}
+    async with AsyncExitStack() as stack:
+        collecting = stack.enter_context(collector.running(bench.folder / "collector"))
+        said: dict[bool, dict[str, Any]] = {
+            False: {},
+            True: {
+                "otel_exporter_otlp_endpoint": collecting.url,
+                "otel_traces_sampler_arg": 1,
+            },
+        }
+        subjects = {
+            is_traced: await workers_over(
+                bench, stack, "postgresql", latency_seconds=LATENCY_SECONDS, **said[is_traced]
+            )
+            for is_traced in (False, True)
+        }
+
+        async def run(subject: Subject, spent: list[float]) -> float:
+            done = await subject.run(refunds)
+            spent.append(done.cpu_ms_each)
+            return done.per_second
+
+        async def without() -> float:
+            return await run(subjects[False], cpu[False])
+
+        async def traced() -> float:
+            return await run(subjects[True], cpu[True])
+
+        for subject in subjects.values():
+            await subject.run(WARM)
+        taken = await in_turns(bench.rounds, without=without, traced=traced)
+        spans = await _taken(collecting, slices=bench.rounds + 1)  # and that which was to warm
+    slices = sum(span.name == "slice" for span in spans)
+    size = (
+        f"{refunds:,} refunds, {CONCURRENCY} x {LATENCY_SECONDS * 1000:.0f} ms; "
+        f"{len(spans) / slices:.0f} spans a slice"
+    )
+    return [
+        Figure(
+            "durable refunds, traced",
+            "refunds/s",
+            taken["traced"],
+            "without traces",
+            taken["without"],
+            Goal(AT_LEAST, 0.97),
+            size,
+        ),
+        Figure(
+            "CPU of a durable refund, traced",
+            "ms",
+            cpu[True],
+            "without traces",
+            cpu[False],
+            Goal(AT_MOST, 1.05),
+            size,
+        ),
+    ]
+
+
+async def _taken(collecting: collector.Collector, *, slices: int) -> list[collector.Span]:
+    """What the collector took, once it has so many slices.
+
+    Raises:
+        TimeoutError: it has not got them in a minute: nothing was traced.
+    """
+    async with asyncio.timeout(60):
+        while True:
+            spans = collecting.spans()
+            if sum(span.name == "slice" for span in spans) >= slices:
+                return spans
+            await asyncio.sleep(0.2)
