@@ -132,6 +132,11 @@ WRONG = {
     "jwt_client_scope": ["profile", "openid näh", "openidprofile"],
     "metrics_token": NO_TOKEN,
     "webhook_loopback": ["maybe", "2", "-"],
+    "otel_exporter_otlp_endpoint": NO_HTTP_URL,
+    "otel_exporter_otlp_headers": ["token", "a b=c", "x=näh", "x=", "authorization=a%0Ab"],
+    "otel_service_name": ["two words", "näh", "x" * 65],
+    "otel_traces_sampler_arg": ["always", "-0.1", "1.1", "nan"],
+    "traces_asked_per_second": ["many", "-1", "inf", "nan"],
     "log_json": ["maybe", "2", "-"],
     "log_level": ["loud", "7", "INFO!"],
 }

@@ -37,7 +37,9 @@ def test_whoever_set_all_of_it_is_refused_and_warned_of_nothing():
     assert [*cautions(Settings(**WHOLE))] == []
 
 
-@pytest.mark.parametrize("name", ["payments_url", "credits_url", "public_url"])
+@pytest.mark.parametrize(
+    "name", ["payments_url", "credits_url", "public_url", "otel_exporter_otlp_endpoint"]
+)
 def test_clear_text_goes_no_further_than_this_machine_unless_its_host_is_named(name):
     (sentence,) = refused(**{name: "http://money.internal/api"})
     assert sentence.startswith(f"BULK_CANCEL_{name.upper()} must begin with https://")
