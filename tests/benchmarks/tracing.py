@@ -66,7 +66,7 @@ async def measure(bench: Bench) -> list[Figure]:
             cpu[True],
             "without traces",
             cpu[False],
-            Goal(AT_MOST, 1.05),
+            Goal(AT_MOST, 1.1),
             size,
         ),
     ]
