@@ -89,7 +89,7 @@ def _keep_on_sqlite(*columns: str) -> None:
 def upgrade() -> None:
     """Add the column where there is none: an older build leaves it to the database."""
     if op.get_bind().dialect.name == "postgresql":
-        # 0049 changes jobs in the same transaction: whoever writes has the job before the rest.
+        # 0050 changes jobs in the same transaction: whoever writes has the job before the rest.
         op.execute("LOCK TABLE jobs IN ACCESS EXCLUSIVE MODE")
     for table in _TABLES:
         op.add_column(table, sa.Column("business_id", sa.String(length=128), nullable=True))
