@@ -9,7 +9,7 @@ import time
 
 import sqlalchemy as sa
 from alembic import context
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from app.config.environment import settings_or_exit
 from app.db.core.pools import UNNAMED_STATEMENTS
@@ -28,6 +28,8 @@ assert public_pages.metadata is metadata
 assert former_contacts.metadata is metadata
 _PATIENCE_SECONDS = 30.0
 _ADVISORY_LOCK = 0x62756C6B  # "bulk"
+_DEADLOCK = "40P01"
+_TRIES = 5
 
 
 def _migrate(connection: sa.Connection) -> None:
@@ -82,15 +84,35 @@ def _write_ahead(connection: sa.Connection) -> None:
             return
 
 
+async def _begin_until_it_ends(engine: AsyncEngine) -> None:
+    """Migrate, from the beginning where PostgreSQL ends it for a deadlock with who writes.
+
+    They have these tables in another order; nothing of what was begun is left.
+
+    Raises:
+        sqlalchemy.exc.DBAPIError: whatever else is wrong, or that for the last time.
+    """
+    for is_last in (False,) * (_TRIES - 1) + (True,):
+        try:
+            async with engine.connect() as connection:
+                await connection.run_sync(_migrate)
+        except sa.exc.DBAPIError as error:
+            if is_last or getattr(error.orig, "sqlstate", None) != _DEADLOCK:
+                raise
+        else:
+            return
+
+
 async def _run() -> None:
     url = context.config.attributes.get("database_url") or settings_or_exit().database_url
     # seconds, to connect
     how = {"timeout": 10, **UNNAMED_STATEMENTS}
     postgresql = sa.make_url(url).get_backend_name() == "postgresql"
     engine = create_async_engine(url, poolclass=sa.NullPool, connect_args=how if postgresql else {})
-    async with engine.connect() as connection:
-        await connection.run_sync(_migrate)
-    await engine.dispose()
+    try:
+        await _begin_until_it_ends(engine)
+    finally:
+        await engine.dispose()
 
 
 asyncio.run(_run())

@@ -43,6 +43,34 @@ def rows_after(url, *statements):
     return asyncio.run(run())
 
 
+@pytest.mark.parametrize(("deadlocks", "comes_to_its_end"), [(4, True), (5, False)])
+def test_a_migration_that_ends_in_a_deadlock_begins_again(
+    postgresql_url, deadlocks, comes_to_its_end
+):
+    """PostgreSQL's own word for it, from a trigger: a sequence counts, whatever is undone."""
+    revise(postgresql_url, command.downgrade, "0049")
+    trigger = f"""CREATE FUNCTION deadlock() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+      IF nextval('tries') <= {deadlocks} THEN
+        RAISE 'deadlock detected' USING ERRCODE = '40P01';
+      END IF;
+      RETURN NEW; END $$"""
+    on = "CREATE TRIGGER deadlock BEFORE UPDATE ON alembic_version FOR EACH ROW"
+    rows_after(
+        postgresql_url,
+        "CREATE SEQUENCE tries",
+        trigger,
+        f"{on} EXECUTE FUNCTION deadlock()",
+    )
+    if comes_to_its_end:
+        revise(postgresql_url, command.upgrade, "head")
+    else:
+        with pytest.raises(sa.exc.DBAPIError, match="deadlock detected"):
+            revise(postgresql_url, command.upgrade, "head")
+    at = rows_after(postgresql_url, "SELECT version_num FROM alembic_version")
+    assert at == [("0050",) if comes_to_its_end else ("0049",)]
+    assert rows_after(postgresql_url, "SELECT last_value FROM tries") == [(5,)]
+
+
 def test_a_key_that_was_limited_is_none_to_a_build_that_knows_no_limit(database_url):
     key = (
         "INSERT INTO api_keys (id, business_id, prefix, secret_hash, name, scopes, created_at, "
