@@ -48,6 +48,8 @@ class TestWithABusiness:
                 "timezone": zone,
                 "timezone_known": True,
                 "currency": "JPY",
+                "language": "en",
+                "hour_cycle": None,
                 "key": {"name": "desk", "scopes": sorted(scopes), "locations": None},
                 "test_mode": False,
                 "tzdata": {"release": RULES.release, "source": RULES.source},
