@@ -109,7 +109,7 @@ function keyList({ business, signal }) {
     return h(
       "li",
       { "data-key": key.id },
-      h("div", {}, h("strong", {}, key.name), h("div", { class: "soft" }, `bck_${key.prefix}_…`), h("span", { class: `badge ${KEY[key.status]}` }, say(`key_state.${key.status}`))),
+      h("div", {}, h("strong", {}, key.name), h("div", { class: "soft" }, h("bdi", { dir: "ltr" }, `bck_${key.prefix}_…`)), h("span", { class: `badge ${KEY[key.status]}` }, say(`key_state.${key.status}`))),
       h("div", {}, mayWords(key), key.locations && h("div", {}, say("set_keys.only", { locations: joined(key.locations, say("frame.comma")) })), h("div", { class: "soft" }, timesOf(key))),
       h("div", { class: "acts" }, !isOver && mayChange && rotate, !isOver && revoke),
     );

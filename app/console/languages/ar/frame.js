@@ -44,7 +44,7 @@ export default {
     clients_see: "ما يراه العملاء",
     a_client: "حجوزات عميل",
     cog: "قائمة الجدول",
-    booked: "المحجوز {booked}/{capacity}",
+    booked: "المحجوز {booked} من {capacity}",
     not_settled: "لم تكتمل الاستردادات بعد",
     refunds: "الاستردادات",
   },
