@@ -19,9 +19,9 @@ from app.auth import last_use
 from app.auth.belief import BELIEVED_SECONDS, believe, believed, doubt, token_of
 from app.auth.callers import AnyCaller, Caller, CallerKind
 from app.auth.key_texts import KeyBegins, KeyText, hashed, new_key_text, read_key
-from app.auth.locations import locations_of, locations_text, scopes_within
+from app.auth.locations import granted_within, locations_of, locations_text
 from app.auth.platform import keys as platform_keys
-from app.auth.roles import Role, Scope, granted
+from app.auth.roles import Role, Scope
 from app.db.access import administration, keys
 from app.db.core.engine import Database
 from app.db.core.isolation import of_business
@@ -111,7 +111,7 @@ async def _of_business(db: Database, key: KeyText) -> tuple[Caller, float]:
         id=prefix,
         label=row.name,
         name=f"{CallerKind.KEY}:{row.name}",
-        scopes=scopes_within(granted(row.role, row.scopes), locations),
+        scopes=granted_within(row.role, row.scopes, locations),
         timezone=row.timezone,
         currency=row.currency,
         locations=locations,
@@ -153,7 +153,6 @@ async def write_key(
     """
     assert new.role is None or not new.scopes
     asked = " ".join(sorted(new.scopes))
-    locations = locations_text(new.locations)
     text = new_key_text(KeyBegins.OF_BUSINESS)
     key_id = str(uuid7())
     await keys.insert(
@@ -165,11 +164,11 @@ async def write_key(
         name=new.name,
         role=new.role,
         scopes=asked,
-        locations=locations,
+        locations=locations_text(new.locations),
         expires_at=new.expires_at,
         **of_request,
     )
-    facts = key_facts(new.name, new.role, asked, new.expires_at, locations)
+    facts = key_facts(new.name, new.role, asked, new.expires_at, new.locations)
     deed = Deed(Action.KEY_CREATED, new.business_id, text.prefix, after=facts)
     await administration.record(conn, by, deed)
     return key_id, text.whole()
@@ -180,12 +179,11 @@ def key_facts(
     role: str | None,
     scopes: str,
     expires_at: dt.datetime | None,
-    locations: str | None,
+    locations: Locations,
 ) -> Facts:
     """What of a key is written down where somebody changes it."""
     ends = None if expires_at is None else instant_text(expires_at)
-    limit = locations_of(locations)
-    where = {} if limit is None else {"locations": sorted(limit)}
+    where = {} if locations is None else {"locations": sorted(locations)}
     return {"name": name, "role": role, "scopes": scopes.split(), "expires_at": ends} | where
 
 

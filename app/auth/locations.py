@@ -10,7 +10,7 @@ from typing import Final
 
 import orjson
 
-from app.auth.roles import Scope
+from app.auth.roles import Scope, granted
 from app.domain.nouns.keys import Locations
 
 MAX_LOCATIONS: Final = 50
@@ -36,9 +36,15 @@ def locations_of(text: str | None) -> Locations:
     return None if text is None else frozenset(orjson.loads(text))
 
 
-def scopes_within(scopes: frozenset[Scope], locations: Locations) -> frozenset[Scope]:
-    """What is left of these scopes for a caller with such a limit.
+def granted_within(role: str | None, scopes: str, locations: Locations) -> frozenset[Scope]:
+    """What is `granted`, or of it what is left to a caller with such a limit.
 
-    A role may have got one later that is of the whole business.
+    A role may have got a scope later that is of the whole business.
     """
-    return scopes if locations is None else scopes & BY_LOCATION
+    given = granted(role, scopes)
+    return given if locations is None else given & BY_LOCATION
+
+
+def not_by_location(role: str | None, scopes: Iterable[Scope]) -> list[Scope]:
+    """What of this a key that is limited to locations can't be given."""
+    return sorted(granted(role, " ".join(scopes)) - BY_LOCATION)

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.auth.callers import Caller
 from app.auth.keys import NewKey, disbelieve, key_facts, write_key
+from app.auth.locations import locations_of
 from app.auth.roles import Scope, granted
 from app.auth.rotation import renew_secret
 from app.db.access import administration, businesses, keys
@@ -197,7 +198,7 @@ def _manages(key: KeyRow) -> bool:
 
 
 def _facts(key: KeyRow) -> Facts:
-    return key_facts(key.name, key.role, key.scopes, key.expires_at, key.locations)
+    return key_facts(key.name, key.role, key.scopes, key.expires_at, locations_of(key.locations))
 
 
 def _fingerprint(new: NewKey) -> str:

@@ -7,9 +7,9 @@ import typer
 
 from app.auth import keys, rotation
 from app.auth.key_texts import public_part
-from app.auth.locations import BY_LOCATION, locations_of
+from app.auth.locations import granted_within, locations_of, not_by_location
 from app.auth.platform import keys as platform_keys
-from app.auth.roles import Role, Scope, granted
+from app.auth.roles import Role, Scope
 from app.cli.businesses import checked_name
 from app.cli.terminal import CommandError, configured, known_business, opened, result, run, say
 from app.config.settings import Settings
@@ -63,7 +63,7 @@ def create_key(
     if platform and (business is not None or scope or role or location):
         raise typer.BadParameter("a key of the platform has no business, scopes, role or location")
     scopes = () if role else scope or tuple(Scope)
-    if location and (more := sorted(granted(role, " ".join(scopes)) - BY_LOCATION)):
+    if location and (more := not_by_location(role, scopes)):
         raise typer.BadParameter(f"a key limited to locations can't have {', '.join(more)}")
     expires_at = None
     if expires_in_days is not None:
@@ -110,16 +110,17 @@ def list_keys(
             )
         return
     for key in run(_list_keys(configured(), business)):
+        locations = locations_of(key.locations)
         columns = (
             key.prefix,
             key.business_id,
             key.name,
-            " ".join(sorted(granted(key.role, key.scopes))),
+            " ".join(sorted(granted_within(key.role, key.scopes, locations))),
             instant_text(key.created_at),
             _state(key),
             key.role or "-",
             *("-" if at is None else instant_text(at) for at in (key.expires_at, key.last_used_at)),
-            ", ".join(sorted(locations_of(key.locations) or ())) or "-",
+            ", ".join(sorted(locations or ())) or "-",
         )
         result("\t".join(columns))
 

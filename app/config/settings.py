@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, Literal, Self, get_args
+from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 from pydantic import Field, SecretStr, model_validator
@@ -627,6 +628,11 @@ class Settings(BaseSettings):
         url = sa.make_url(self.database_url)
         place = f"{url.host} {url.port or ''} {url.query.get('host', '')} {url.database}"
         return f"bulk-cancel:{hashlib.sha256(place.encode()).hexdigest()[:12]}"
+
+    @property
+    def public_host(self) -> str | None:
+        """The host of `public_url`, where there is one."""
+        return urlsplit(self.public_url or "").hostname
 
     @property
     def test_mode(self) -> bool:

@@ -11,7 +11,8 @@ import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 from benchmarks import bench as places
@@ -141,6 +142,56 @@ async def booked(db: Database, refunds: int, *, clients: int = 0) -> str:
 async def begun(subject: Subject, refunds: int) -> str:
     """Have a new business's bookings cancelled, without waiting for it; returns the job's id."""
     return await accepted(subject.db, subject.queue, await booked(subject.db, refunds))
+
+
+class Costs(NamedTuple):
+    """Of each round, `without` what is measured and `having` it."""
+
+    per_second: dict[str, list[float]]
+    cpu_ms: dict[str, list[float]]
+
+
+async def beside(bench: Bench, refunds: int, *, without: Subject, having: Subject) -> Costs:
+    """The same refunds by workers that have what is measured and by such that have not, in turns.
+
+    Each is warm before.
+    """
+    subjects = {"without": without, "having": having}
+    cpu: dict[str, list[float]] = {name: [] for name in subjects}
+
+    async def run(name: str) -> float:
+        done = await subjects[name].run(refunds)
+        cpu[name].append(done.cpu_ms_each)
+        return done.per_second
+
+    for subject in subjects.values():
+        await subject.run(WARM)
+    takes = {name: partial(run, name) for name in subjects}
+    return Costs(await in_turns(bench.rounds, **takes), cpu)
+
+
+def cost_of(what: str, without: str, costs: Costs, *, most_cpu: float, size: str) -> list[Figure]:
+    """What it costs refunds to be `what`, in refunds a second and in CPU."""
+    return [
+        Figure(
+            f"durable refunds, {what}",
+            "refunds/s",
+            costs.per_second["having"],
+            without,
+            costs.per_second["without"],
+            Goal(AT_LEAST, 0.97),
+            size,
+        ),
+        Figure(
+            f"CPU of a durable refund, {what}",
+            "ms",
+            costs.cpu_ms["having"],
+            without,
+            costs.cpu_ms["without"],
+            Goal(AT_MOST, most_cpu),
+            size,
+        ),
+    ]
 
 
 async def workers_over(

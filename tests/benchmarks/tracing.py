@@ -5,15 +5,14 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 from benchmarks.bench import Bench
-from benchmarks.figures import AT_LEAST, AT_MOST, Figure, Goal, in_turns
-from benchmarks.refunds import CONCURRENCY, LATENCY_SECONDS, WARM, Subject, workers_over
+from benchmarks.figures import Figure
+from benchmarks.refunds import CONCURRENCY, LATENCY_SECONDS, beside, cost_of, workers_over
 from worlds import collector
 
 
 async def measure(bench: Bench) -> list[Figure]:
     """The same refunds by workers that record all they do and by such that record nothing."""
     refunds = bench.size(10_000, 300)
-    cpu: dict[bool, list[float]] = {True: [], False: []}
     async with AsyncExitStack() as stack:
         collecting = stack.enter_context(collector.running(bench.folder / "collector"))
         said: dict[bool, dict[str, Any]] = {
@@ -30,46 +29,14 @@ async def measure(bench: Bench) -> list[Figure]:
             for is_traced in (False, True)
         }
 
-        async def run(subject: Subject, spent: list[float]) -> float:
-            done = await subject.run(refunds)
-            spent.append(done.cpu_ms_each)
-            return done.per_second
-
-        async def without() -> float:
-            return await run(subjects[False], cpu[False])
-
-        async def traced() -> float:
-            return await run(subjects[True], cpu[True])
-
-        for subject in subjects.values():
-            await subject.run(WARM)
-        taken = await in_turns(bench.rounds, without=without, traced=traced)
+        costs = await beside(bench, refunds, without=subjects[False], having=subjects[True])
         spans = await _taken(collecting, slices=bench.rounds + 1)  # and that which was to warm
     slices = sum(span.name == "slice" for span in spans)
     size = (
         f"{refunds:,} refunds, {CONCURRENCY} x {LATENCY_SECONDS * 1000:.0f} ms; "
         f"{len(spans) / slices:.0f} spans a slice"
     )
-    return [
-        Figure(
-            "durable refunds, traced",
-            "refunds/s",
-            taken["traced"],
-            "without traces",
-            taken["without"],
-            Goal(AT_LEAST, 0.97),
-            size,
-        ),
-        Figure(
-            "CPU of a durable refund, traced",
-            "ms",
-            cpu[True],
-            "without traces",
-            cpu[False],
-            Goal(AT_MOST, 1.1),
-            size,
-        ),
-    ]
+    return cost_of("traced", "without traces", costs, most_cpu=1.1, size=size)
 
 
 async def _taken(collecting: collector.Collector, *, slices: int) -> list[collector.Span]:

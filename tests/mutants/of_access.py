@@ -76,8 +76,8 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "locations: a role that grows opens more",
         "app/auth/locations.py",
-        "    return scopes if locations is None else scopes & BY_LOCATION\n",
-        "    return scopes\n",
+        "    return given if locations is None else given & BY_LOCATION\n",
+        "    return given\n",
         f"{BY_LOCATION}::test_a_role_that_grows_gives_it_nothing_of_the_whole_business",
     ),
     defect(

@@ -55,7 +55,7 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "any site reads all that its visitors may",
         "app/api/layers/request_log.py",
-        "path.startswith(_ANYBODYS)",
+        "path.startswith(ANYBODYS)",
         "path.startswith(_PREFIX)",
         f"{PAGE}::test_a_site_reads_nothing_else_of_a_business_that_names_it",
     ),

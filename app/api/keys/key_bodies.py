@@ -7,9 +7,9 @@ from pydantic_core import PydanticCustomError
 
 from app.api.bodies import Answer, Body, Changes, UtcInstant, never_null
 from app.auth.keys import NewKey
-from app.auth.locations import BY_LOCATION, MAX_LOCATIONS, locations_of, scopes_within
+from app.auth.locations import MAX_LOCATIONS, granted_within, locations_of, not_by_location
 from app.auth.manage import MadeKey
-from app.auth.roles import Role, Scope, granted
+from app.auth.roles import Role, Scope
 from app.auth.rotation import DEFAULT_OVERLAP_SECONDS, MAX_OVERLAP_SECONDS
 from app.domain.fields import Moment, text
 from app.domain.nouns.keys import KeyRow
@@ -52,8 +52,7 @@ class KeyRequest(Body):
 
     @model_validator(mode="after")
     def _is_by_location(self) -> Self:
-        scopes = granted(self.role, " ".join(self.scopes))
-        if self.locations is not None and (more := sorted(scopes - BY_LOCATION)):
+        if self.locations is not None and (more := not_by_location(self.role, self.scopes)):
             raise PydanticCustomError(
                 "not-by-location",
                 "A key that is limited to locations can't have {scopes}.",
@@ -143,7 +142,7 @@ def _fields_of(row: KeyRow) -> dict[str, Any]:
         "prefix": row.prefix,
         "name": row.name,
         "role": Role(row.role) if row.role in set(Role) else None,
-        "scopes": sorted(scopes_within(granted(row.role, row.scopes), locations)),
+        "scopes": sorted(granted_within(row.role, row.scopes, locations)),
         "locations": None if locations is None else sorted(locations),
         "status": status,
         "created_at": row.created_at,

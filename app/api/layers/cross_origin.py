@@ -15,14 +15,14 @@ from starlette.responses import Response
 from starlette.status import HTTP_204_NO_CONTENT, HTTP_401_UNAUTHORIZED
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.api.layers.entity_tags import PREFIX
+from app.api.layers.request_log import ANYBODYS
 from app.auth.belief import BELIEVED_SECONDS
 from app.auth.callers import Caller
 from app.db.core.engine import Database
 from app.db.core.outage import DATABASE_ERRORS
 from app.schedule.pages import page_settings
 
-_API: Final = "/v1/"
-_ANYBODYS: Final = "/v1/public/"
 _MAX_KNOWN: Final = 1_000  # businesses
 _ASKED: Final = {
     "Access-Control-Allow-Methods": "GET, HEAD, POST, PUT, PATCH, DELETE",
@@ -106,11 +106,11 @@ async def _may_read(scope: Scope, origin: str, status: int) -> bool:
 
 def _of_elsewhere(scope: Scope) -> str | None:
     """The origin of the page that asks for something of the API, where it is none of ours."""
-    if scope["type"] != "http" or not scope["path"].startswith(_API):
+    if scope["type"] != "http" or not scope["path"].startswith(PREFIX):
         return None
     headers = Headers(scope=scope)
     origin = headers.get("origin")
-    if origin is None or scope["path"].startswith(_ANYBODYS):
+    if origin is None or scope["path"].startswith(ANYBODYS):
         return None
     if scope["method"] == "OPTIONS" and "access-control-request-method" not in headers:
         return None

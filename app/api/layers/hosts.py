@@ -26,7 +26,7 @@ def allowed_hosts(settings: Settings) -> Sequence[str] | None:
     """
     if settings.allowed_hosts is None:
         return None
-    public = urlsplit(settings.public_url or "").hostname
+    public = settings.public_host
     return settings.allowed_hosts.split() + ([public] if public else [])
 
 

@@ -27,7 +27,7 @@ _HEADERS: Final = {
     "Referrer-Policy": "no-referrer",
 }
 # What is for anybody may be read by any site's pages, refusals too (CORS): no key is taken there.
-_ANYBODYS: Final = "/v1/public/"
+ANYBODYS: Final = "/v1/public/"
 _OF_ANYBODYS: Final = _HEADERS | {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Expose-Headers": "ETag",
@@ -81,7 +81,7 @@ class RequestLog:
         scope.setdefault("state", {})["request_id"] = request_id
         path = _LINKS.sub(r"\1{token}", scope["path"])
         is_secret = "authorization" in headers or path != scope["path"]
-        safe = _OF_ANYBODYS if path.startswith(_ANYBODYS) else _HEADERS
+        safe = _OF_ANYBODYS if path.startswith(ANYBODYS) else _HEADERS
         status = 0
 
         async def with_headers(message: Message) -> None:

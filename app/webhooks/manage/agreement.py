@@ -81,17 +81,12 @@ async def with_consent(
     return await act(True)
 
 
-def origin_of(settings: Settings) -> str:
-    """Who asks: the host of `PUBLIC_URL`, if there is one."""
-    return urlsplit(settings.public_url or "").hostname or _NO_ORIGIN
-
-
 async def agrees(settings: Settings, url: str) -> bool:
     """Ask the endpoint itself; True if it allows our origin, or any.
 
     It takes 5 s at most; an endpoint that says nothing, or something else, has not agreed.
     """
-    origin, resolver = origin_of(settings), Resolver()
+    origin, resolver = settings.public_host or _NO_ORIGIN, Resolver()
     client = EndpointClient(
         AddressPolicy.of(settings),
         resolver,
