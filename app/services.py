@@ -215,7 +215,9 @@ def _books(runtime: Runtime) -> Service:
 
 def privacy(runtime: Runtime) -> list[Service]:
     """What removes who clients were: who is erased, and what is too old."""
-    eraser = erase.Eraser(runtime.db, runtime.stopping, runtime.is_at_work)
+    eraser = erase.Eraser(
+        runtime.db, runtime.stopping, runtime.is_at_work, secret_box=runtime.secret_box
+    )
     return [
         Service(
             "erasures",

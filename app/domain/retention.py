@@ -15,10 +15,13 @@ class Retention:
     Attributes:
         job_days: since a bulk cancellation ended: names in its audit, texts, and its messages.
         message_days: since a message was made: what it says, and where it went.
+        client_days: since a client was last named by the platform, and last had a booking: who
+            they are, once no bulk cancellation names them.
     """
 
     job_days: int | None = None
     message_days: int | None = None
+    client_days: int | None = None
 
     def document(self) -> dict[str, Any]:
         """As it is kept: JSON's own types."""

@@ -83,11 +83,17 @@ async def status(db: Database, business_id: str, client_id: str) -> Erasure:
 
 @dataclass(frozen=True, slots=True)
 class Eraser:
-    """Goes through old rows; `yields` says whether refunds are at work in this process."""
+    """Goes through old rows.
+
+    Attributes:
+        yields: whether refunds are at work in this process.
+        secret_box: opens the keys that addresses are hashed with; None: none is configured.
+    """
 
     db: Database
     stopping: asyncio.Event
     yields: Callable[[], bool] = lambda: False
+    secret_box: Callable[[], SecretBox | None] = lambda: None
 
 
 async def run_due(eraser: Eraser) -> float | None:

@@ -41,7 +41,9 @@ async def apply(
         try:
             async with db.write() as conn:
                 current = await _lock(conn, business_id, batch)
-                seen = SeenRecord(frozenset(current.sessions), frozenset(current.clients))
+                seen = SeenRecord(
+                    frozenset(current.sessions), frozenset(current.clients), current.unseen
+                )
                 outcomes, changes = await aside(len(batch), diff, batch, current, business_zone)
                 await _write(conn, business_id, seen, changes)
         except ConcurrentChange:
@@ -56,6 +58,7 @@ class SeenRecord(NamedTuple):
 
     sessions: frozenset[str]
     clients: frozenset[str]
+    unseen_clients: frozenset[str]  # of whom it is to be written down that they were named
 
 
 async def _lock(conn: AsyncConnection, business_id: str, batch: Sequence[AnyRecord]) -> CurrentRows:
@@ -82,8 +85,8 @@ async def _lock(conn: AsyncConnection, business_id: str, batch: Sequence[AnyReco
     known_clients = await clients.of_ids(conn, business_id, named_clients)
     settled = await bookings.settled(conn, business_id, booking_ids - known_bookings.keys())
     limit = await businesses.credits_per_line(conn, business_id) if booking_ids else 0
-    facts, erased = known_clients
-    return CurrentRows(facts, known_sessions, known_bookings, settled, limit, erased)
+    facts, erased, unseen = known_clients
+    return CurrentRows(facts, known_sessions, known_bookings, settled, limit, erased, unseen)
 
 
 async def _write(
@@ -97,6 +100,7 @@ async def _write(
     await deletions.go_on_counting(conn, business_id, came_meanwhile)
     await sessions.take_status(conn, business_id, changes.statuses)
     await _write_clients(conn, business_id, seen.clients, changes.clients)
+    await clients.note_seen(conn, business_id, seen.unseen_clients - changes.clients.keys())
     await bookings.replace(conn, business_id, changes.changed_bookings)
     if not await bookings.create(conn, business_id, changes.new_bookings):
         raise ConcurrentChange

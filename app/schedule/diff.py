@@ -120,6 +120,7 @@ class CurrentRows:
     settled: Mapping[str, str] = field(default_factory=dict)
     credits_per_line: int = 0  # the business's limit
     erased: frozenset[str] = frozenset()  # clients
+    unseen: frozenset[str] = frozenset()  # clients whom nobody has named for a day
 
 
 @dataclass(slots=True)

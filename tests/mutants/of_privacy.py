@@ -6,6 +6,7 @@ NAMES = "tests/integration/cancellations/test_names_of_then.py"
 EXPORT = "tests/integration/privacy/test_export.py"
 ERASE = "tests/integration/privacy/test_erase.py"
 RETENTION = "tests/integration/privacy/test_retention.py"
+OLD = "tests/integration/privacy/test_old_clients.py"
 COLUMNS = "tests/unit/test_personal_columns.py"
 
 DEFECTS: tuple[Defect, ...] = (
@@ -134,5 +135,68 @@ DEFECTS: tuple[Defect, ...] = (
         "        jobs.c.forgotten_at.is_(None),  # else it names nobody any more\n",
         "",
         f"{RETENTION}::test_a_job_that_ended_so_long_ago_names_nobody_and_its_books_are_as_before",
+    ),
+    defect(
+        "who has a booking to come is forgotten",
+        "app/db/privacy/old_clients.py",
+        "each = (of_late, in_process, named)",
+        "each = (in_process, named)",
+        f"{OLD}::test_who_has_a_booking_is_kept_until_its_session_is_as_old",
+    ),
+    defect(
+        "who is in a job that is under way is forgotten",
+        "app/db/privacy/old_clients.py",
+        "each = (of_late, in_process, named)",
+        "each = (of_late, named)",
+        f"{OLD}::test_who_is_in_a_bulk_cancellation_that_has_not_ended_is_kept",
+    ),
+    defect(
+        "whom an audit names is forgotten",
+        "app/db/privacy/old_clients.py",
+        "each = (of_late, in_process, named)",
+        "each = (of_late, in_process)",
+        f"{OLD}::test_whose_refund_waits_for_a_person_is_kept_though_the_booking_is_gone",
+    ),
+    defect(
+        "who was named of late is forgotten",
+        "app/db/privacy/old_clients.py",
+        "of_page, _C.seen_at < since",
+        "of_page",
+        f"{OLD}::test_who_was_imported_long_ago_and_never_booked_is_forgotten",
+    ),
+    defect(
+        "a walk through clients begins anew after each stop",
+        "app/db/privacy/old_clients.py",
+        "moved.values(after_client=last, ended_at=None)",
+        "moved.values(after_client=None, ended_at=None)",
+        f"{OLD}::test_of_many_a_page_at_a_time_is_forgotten_each_once_by_workers_at_once",
+    ),
+    defect(
+        "of whom nothing is known since when is forgotten at once",
+        "app/db/privacy/old_clients.py",
+        "seen_at.is_(None))\n    await conn.execute(unknown.values(seen_at=now()))",
+        "seen_at.is_(None))\n    await conn.execute(unknown.values(seen_at=later(-1e9)))",
+        f"{OLD}::test_of_whom_it_is_not_known_when_they_were_named_it_is_from_now_on",
+    ),
+    defect(
+        "what a forgotten client was called stays",
+        "app/db/privacy/old_clients.py",
+        "await conn.execute(former.where(in_list(f.client_id, ids)))",
+        "former.where(in_list(f.client_id, ids))",
+        f"{OLD}::test_what_they_were_called_goes_too_and_an_address_that_took_nothing_is_hashed",
+    ),
+    defect(
+        "an import does not say whom it has named",
+        "app/schedule/apply.py",
+        "    await clients.note_seen(conn, business_id, seen.unseen_clients - changes.clients.keys())\n",
+        "",
+        f"{OLD}::test_whom_an_import_names_again_was_seen_and_once_forgotten_is_known_again",
+    ),
+    defect(
+        "each import writes anew whom it has named",
+        "app/db/schedule/clients.py",
+        "seen_at < later(-_SEEN_SECONDS)",
+        "seen_at < later(_SEEN_SECONDS)",
+        f"{OLD}::test_the_same_file_within_a_day_writes_nothing",
     ),
 )

@@ -16,7 +16,7 @@ class RetentionBody(Body):
     """Days after which it is removed by itself; null: it is kept. What is left out is null."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"job_days": 730, "message_days": 90}]}
+        json_schema_extra={"examples": [{"job_days": 730, "message_days": 90, "client_days": 1095}]}
     )
 
     job_days: _Days | None = Field(
@@ -30,9 +30,17 @@ class RetentionBody(Body):
         None, description="Since a message to a client was made: what it says, where it went."
     )
 
+    client_days: _Days | None = Field(
+        None,
+        description=(
+            "Since an import or a PUT last named a client, and since their last session ended: "
+            "their name, e-mail address and language. Not while a bulk cancellation names them."
+        ),
+    )
+
     def to_value(self) -> Retention:
         """The step's own value."""
-        return Retention(job_days=self.job_days, message_days=self.message_days)
+        return Retention(**self.model_dump())
 
 
 class RemovedByAge(Answer):
@@ -40,6 +48,7 @@ class RemovedByAge(Answer):
 
     jobs: int = Field(description="Bulk cancellations that name nobody any more.")
     messages: int
+    clients: int = Field(description="Clients of whom only the id is kept.")
     at: UtcInstant | None = Field(description="The last time; null: nothing was.")
 
 
@@ -49,6 +58,7 @@ class SetRetention(Answer):
     version: int
     job_days: int | None
     message_days: int | None
+    client_days: int | None
     set_by: str
     set_at: UtcInstant
 
@@ -67,6 +77,7 @@ class RetentionAnswer(Answer):
 
     job_days: int | None
     message_days: int | None
+    client_days: int | None
     set_by: str | None = Field(description="Null: nobody has set it.")
     set_at: UtcInstant | None
     removed: RemovedByAge

@@ -96,15 +96,18 @@ async def erase_record(conn: AsyncConnection, business_id: str, client_id: str) 
 
 
 async def others_have(
-    conn: AsyncConnection, business_id: str, client_id: str, addresses: set[str]
+    conn: AsyncConnection, business_id: str, client_id: str | None, addresses: set[str]
 ) -> set[str]:
-    """Those of these addresses (in lower case) that are another client's of the business, too."""
+    """Those of these addresses (in lower case) that are another client's of the business, too.
+
+    None: any client's.
+    """
     if not addresses:
         return set()
     email = sa.func.lower(clients.c.email)
     query = sa.select(email).where(
         clients.c.business_id == business_id,
-        clients.c.id != client_id,
+        clients.c.id.is_distinct_from(client_id),
         in_list(email, sorted(addresses)),
     )
     return set((await conn.execute(query)).scalars())

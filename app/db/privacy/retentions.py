@@ -49,7 +49,7 @@ async def due_job(conn: AsyncConnection, business_id: str, days: int) -> str | N
             _J.business_id == business_id,
             _J.forgotten_at.is_(None),
             _J.due_at.is_(None),
-            _J.finished_at < await _since(conn, days),
+            _J.finished_at < await since_days(conn, days),
             ~waits,
             ~pending,
         )
@@ -100,7 +100,7 @@ def _of_clients_at_rest() -> sa.Select[Any]:
 
 async def forget_messages(conn: AsyncConnection, business_id: str, days: int) -> int:
     """Remove what some messages that were made so long ago say, and where they went; how many."""
-    since = await _since(conn, days)
+    since = await since_days(conn, days)
     query = _of_clients_at_rest().where(_M.business_id == business_id, _M.created_at < since)
     return await _forget_messages(conn, query)
 
@@ -120,22 +120,26 @@ async def _forget_messages(conn: AsyncConnection, query: sa.Select[Any]) -> int:
     return len(rows)
 
 
-async def _since(conn: AsyncConnection, days: int) -> dt.datetime:
+async def since_days(conn: AsyncConnection, days: int) -> dt.datetime:
+    """The instant so many days ago, by the database's clock."""
     return await clock(conn) - dt.timedelta(days=days)
 
 
 async def carried_out(conn: AsyncConnection, business_id: str) -> CarriedOut:
     """What was removed of the business so far."""
-    query = sa.select(_C.jobs, _C.messages, _C.at).where(_C.business_id == business_id)
+    query = sa.select(*(_C[name] for name in CarriedOut._fields)).where(
+        _C.business_id == business_id
+    )
     row = (await conn.execute(query)).one_or_none()
     return CarriedOut() if row is None else CarriedOut._make(row)
 
 
-async def count(conn: AsyncConnection, business_id: str, *, jobs: int, messages: int) -> None:
+async def count(
+    conn: AsyncConnection, business_id: str, *, jobs: int = 0, messages: int = 0, clients: int = 0
+) -> None:
     """Add to what was removed, in the transaction that removes it."""
     at = await clock(conn)
-    new = insert(conn, retention_counts).values(
-        business_id=business_id, jobs=jobs, messages=messages, at=at
-    )
-    more = {"jobs": _C.jobs + jobs, "messages": _C.messages + messages, "at": at}
+    removed = {"jobs": jobs, "messages": messages, "clients": clients}
+    new = insert(conn, retention_counts).values(business_id=business_id, at=at, **removed)
+    more = {"at": at, **{name: _C[name] + count for name, count in removed.items()}}
     await conn.execute(new.on_conflict_do_update(index_elements=["business_id"], set_=more))

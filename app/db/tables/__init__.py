@@ -197,6 +197,8 @@ clients = sa.Table(
     sa.Column("mail_stopped_at", Instant),
     # Nothing says who they are any more; no import and no PUT says it again.
     sa.Column("erased_at", Instant),
+    # The last day on which an import or a PUT named them, to within a day; NULL: not known.
+    sa.Column("seen_at", Instant),
 )
 
 jobs = sa.Table(

@@ -65,5 +65,15 @@ retention_counts = sa.Table(
     sa.Column("business_id", sa.ForeignKey("businesses.id"), primary_key=True),
     sa.Column("jobs", sa.BigInteger, nullable=False),
     sa.Column("messages", sa.BigInteger, nullable=False),
+    sa.Column("clients", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("at", Instant, nullable=False),
+)
+
+# How far a worker has come with looking through the clients of a business by age.
+retention_walks = sa.Table(
+    "retention_walks",
+    metadata,
+    sa.Column("business_id", sa.ForeignKey("businesses.id"), primary_key=True),
+    sa.Column("after_client", sa.String(128)),  # the last that was looked at; NULL: none was
+    sa.Column("ended_at", Instant),  # when the last walk did; NULL: one is due
 )

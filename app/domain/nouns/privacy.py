@@ -47,4 +47,5 @@ class CarriedOut(NamedTuple):
 
     jobs: int = 0
     messages: int = 0
+    clients: int = 0
     at: dt.datetime | None = None
