@@ -22,7 +22,7 @@ from app.messages import deliver as messages
 from app.meters import round_ended
 from app.privacy import erase, retention
 from app.queue import ArqQueue, LocalQueue
-from app.refunds import verify
+from app.refunds import check_chains, verify
 from app.refunds.runtime import Runtime
 from app.refunds.slices import loop, sweep
 from app.refunds.slices import prompts as slice_prompts
@@ -90,7 +90,7 @@ def embedded(runtime: Runtime, queue: LocalQueue) -> list[Service]:
         woken=queue.woken,
         tasks=running.keys(),
     )
-    return [slices, _books(runtime), *privacy(runtime), *deliveries(runtime)]
+    return [slices, *_books(runtime), *privacy(runtime), *deliveries(runtime)]
 
 
 def refunds(runtime: Runtime, run_slice: slice_prompts.RunSlice) -> list[Service]:
@@ -109,7 +109,7 @@ def refunds(runtime: Runtime, run_slice: slice_prompts.RunSlice) -> list[Service
             failed="sweep.failed",
             tasks=own,
         ),
-        _books(runtime),
+        *_books(runtime),
         *privacy(runtime),
         Service(
             "prompts",
@@ -201,16 +201,29 @@ def _by_lanes(
     )
 
 
-def _books(runtime: Runtime) -> Service:
+def _books(runtime: Runtime) -> list[Service]:
+    """What looks for rows that break a rule: of the books, and of the jobs' chains."""
+
     async def check() -> None:
         await verify.check(runtime)
 
-    return Service(
-        "books",
-        check,
-        every_seconds=min(runtime.settings.verify_seconds, _MAX_BOOKS_SECONDS),
-        failed="books.unchecked",
-    )
+    async def follow() -> None:
+        await check_chains.check(runtime)
+
+    return [
+        Service(
+            "books",
+            check,
+            every_seconds=min(runtime.settings.verify_seconds, _MAX_BOOKS_SECONDS),
+            failed="books.unchecked",
+        ),
+        Service(
+            "chains",
+            follow,
+            every_seconds=check_chains.EVERY_SECONDS,
+            failed="chains.unchecked",
+        ),
+    ]
 
 
 def privacy(runtime: Runtime) -> list[Service]:

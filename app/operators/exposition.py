@@ -161,14 +161,21 @@ def _of_state(state: ServiceState) -> Iterator[GaugeMetricFamily]:
         labels=["rule"],
     )
     for rule in RULES:
-        violations.add_metric([rule], state.violations.get(rule, 0))
+        violations.add_metric([rule], state.violations[rule])
     yield violations
-    checked_at = state.checked_at
-    yield GaugeMetricFamily(
-        "bulk_cancel_books_checked_timestamp_seconds",
-        "When the books were last checked; 0: never.",
-        value=0.0 if checked_at is None else checked_at.timestamp(),
-    )
+    for name, tells, at in (
+        ("books", "When the books were last checked; 0: never.", state.checked_at),
+        (
+            "chains",
+            "When the last walk through the chains of all jobs began that has ended; 0: none has.",
+            state.chains_checked_at,
+        ),
+    ):
+        yield GaugeMetricFamily(
+            f"bulk_cancel_{name}_checked_timestamp_seconds",
+            tells,
+            value=0.0 if at is None else at.timestamp(),
+        )
     jobs_open = GaugeMetricFamily(
         "bulk_cancel_open_jobs", "Bulk cancellations that have not ended.", labels=["status"]
     )

@@ -19,7 +19,7 @@ from app.refunds.runtime import Runtime
 log = structlog.get_logger()
 
 _MAX_ROWS: Final = 100
-_MAX_LOGGED: Final = 10
+MAX_LOGGED: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ async def check(runtime: Runtime) -> list[Violation] | None:
     counts = Counter(violation.code for violation in found)
     async with runtime.db.write() as conn:
         await last_check.record(conn, began_at, counts)
-    for violation in found[:_MAX_LOGGED]:
+    for violation in found[:MAX_LOGGED]:
         log.error(
             "books.broken", rule=violation.code, job_id=violation.job_id, row_id=violation.row_id
         )

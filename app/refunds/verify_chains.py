@@ -21,13 +21,14 @@ from app.domain.nouns.deeds import DeedKind
 from app.domain.statuses import JobStatus
 from app.refunds.verify import Violation
 
+HANDED_OUT: Final = "chain-handed-out"
 _STATUS: Final = OF_HISTORY.index("status")
-_RULES: Final = {
+RULES: Final = {
     "chain": "Each link's hash is that of the one before, of its facts and of the rows it names.",
     "chain-end": "A job's chain has all its links, and ends with the last.",
     "chain-left-out": "Each outcome of a job with a chain is in a link.",
     "chain-job": "A job is what its chain says: who asked, what it returns, how it ended.",
-    "chain-handed-out": "A chain goes on from each end of it that was handed out.",
+    HANDED_OUT: "A chain goes on from each end of it that was handed out.",
 }
 # How a job stands after each deed that ends it.
 _ENDS: Final = {
@@ -47,9 +48,10 @@ class HandedOut:
 
 
 @dataclass(slots=True)
-class _Walk:
+class Walk:
     """What is known of a job's chain as far as it was followed."""
 
+    job_id: str
     number: int = 0
     hash: str = ""
     outcomes: int = 0  # rows of the history in it that only a link's deed writes
@@ -66,11 +68,25 @@ async def verify(db: Database, business_id: str | None = None) -> list[Violation
     return found
 
 
+async def follow(conn: AsyncConnection, walk: Walk) -> tuple[list[Violation], bool]:
+    """Follow a job's chain by some links; what is wrong there, and whether that was the end.
+
+    `walk` goes on from them. Of one snapshot: at the end all of the job is compared with it.
+    """
+    page = await reading.links_after(conn, walk.job_id, walk.number)
+    rows = await reading.rows_of(conn, page)
+    broken = [link.number for link in page if not _follow(walk, link, rows)]
+    found = [_violation("chain", walk.job_id, number) for number in broken]
+    if len(page) == reading.LINKS_AT_ONCE:
+        return found, False
+    return found + await _end(conn, walk), True
+
+
 async def compare(db: Database, handed_out: Sequence[HandedOut]) -> list[Violation]:
     """Which of these ends of chains no chain has, or has otherwise."""
     async with db.snapshot(across=True) as conn:
         return [
-            _violation("chain-handed-out", one.job_id, one.links)
+            _violation(HANDED_OUT, one.job_id, one.links)
             for one in handed_out
             if await reading.hash_of(conn, one.job_id, one.links) != one.link
         ]
@@ -89,13 +105,17 @@ async def _jobs(db: Database, business_id: str | None) -> AsyncIterator[str]:
 
 
 async def _verify_job(conn: AsyncConnection, job_id: str) -> list[Violation]:
+    walk, found, ended = Walk(job_id), list[Violation](), False
+    while not ended:
+        more, ended = await follow(conn, walk)
+        found += more
+    return found
+
+
+async def _end(conn: AsyncConnection, walk: Walk) -> list[Violation]:
+    """What is wrong with the job, or with the end of its chain, which was followed to there."""
+    job_id, found = walk.job_id, list[Violation]()
     job = await reading.chained_job(conn, job_id)
-    walk = _Walk()
-    found: list[Violation] = []
-    while page := await reading.links_after(conn, job_id, walk.number):
-        rows = await reading.rows_of(conn, page)
-        broken = [link.number for link in page if not _follow(walk, link, rows)]
-        found += [_violation("chain", job_id, number) for number in broken]
     if job is None or (job.links, job.head) != (walk.number, walk.hash):
         found.append(_violation("chain-end", job_id, walk.number))
     if job is not None:
@@ -105,18 +125,21 @@ async def _verify_job(conn: AsyncConnection, job_id: str) -> list[Violation]:
     return found
 
 
-def _follow(walk: _Walk, link: Link, rows: reading.Rows) -> bool:
+def _follow(walk: Walk, link: Link, rows: reading.Rows) -> bool:
     """Whether the link is what it says, after those before it; the walk goes on from it."""
-    ids = orjson.loads(link.history)
-    present = [rows[id_] for id_ in ids if id_ in rows]
-    hashed = link_hash(walk.hash, link.facts, present)
-    follows = link.number == walk.number + 1 and hashed == link.hash
-    facts = orjson.loads(link.facts)
+    before, number = walk.hash, walk.number
     walk.number, walk.hash = link.number, link.hash
+    try:
+        facts = orjson.loads(link.facts)
+        kind = DeedKind(facts["kind"])
+    except (ValueError, KeyError, TypeError):
+        return False  # no words of ours: a link's hash would not be of them either
+    present = [rows[id_] for id_ in reading.ids_of(link) if id_ in rows]
+    hashed = link_hash(before, link.facts, present)
+    follows = link.number == number + 1 and hashed == link.hash
     walk.outcomes += sum(row[_STATUS] in reading.BY_A_DEED for row in present)
-    kind = DeedKind(facts["kind"])
     if kind is DeedKind.ACCEPTED:
-        walk.said["requested_by"] = facts["actor"]
+        walk.said["requested_by"] = facts.get("actor")
     if kind in _ENDS:
         walk.said["status"] = _ENDS[kind].value
     elif "status" in facts:
@@ -126,7 +149,7 @@ def _follow(walk: _Walk, link: Link, rows: reading.Rows) -> bool:
     return follows
 
 
-def _differences(job: ChainedJob, walk: _Walk) -> Iterator[str]:
+def _differences(job: ChainedJob, walk: Walk) -> Iterator[str]:
     if job.requested_by != walk.said.get("requested_by"):
         yield "requested_by"
     if job.totals != walk.said.get("totals"):
@@ -136,4 +159,4 @@ def _differences(job: ChainedJob, walk: _Walk) -> Iterator[str]:
 
 
 def _violation(code: str, job_id: str, row: int | str) -> Violation:
-    return Violation(code, _RULES[code], job_id, str(row))
+    return Violation(code, RULES[code], job_id, str(row))

@@ -38,6 +38,11 @@ TIMES = {
         (69, 72, 81),
         {},
     ),
+    "BulkCancelChainsUnchecked": (
+        {"bulk_cancel_chains_checked_timestamp_seconds": "0x5800 348000x20"},
+        (5759, 5762, 5802),
+        {},
+    ),
     "BulkCancelDatabaseAway": ({"bulk_cancel_database_up": "1x1 0x5 1x5"}, (3, 4, 8), {}),
     "BulkCancelNoWorkers": (
         {'bulk_cancel_build_info{role="worker"}': "1x3 stale _x8 1x5"},
@@ -191,8 +196,8 @@ def the_books_are_broken_or_nobody_looks(watch):
     watch.clears()
     watch.run("""UPDATE checks SET violations = '{"line": 1}'""")
     watch.fires("BooksBroken")
-    watch.run("UPDATE checks SET violations = '{}', checked_at = now() - interval '2 hours'")
-    watch.fires("BooksUnchecked")
+    watch.run("UPDATE checks SET violations = '{}', checked_at = now() - interval '4 days'")
+    watch.fires("BooksUnchecked", "ChainsUnchecked")
     watch.run("UPDATE checks SET checked_at = now()")
     watch.clears()
 

@@ -7,6 +7,7 @@ SIGNATURES = "tests/unit/test_signatures.py"
 PROOFS = "tests/integration/evidence/test_proofs.py"
 COMMAND = "tests/acceptance/test_cli_evidence.py"
 CHAINS = "tests/integration/evidence/test_chains.py"
+ROUNDS = "tests/integration/evidence/test_check_chains.py"
 LINKS = "app/db/evidence/links.py"
 WALK = "app/refunds/verify_chains.py"
 CHAIN = "app/domain/texts/line_chain.py"
@@ -231,5 +232,54 @@ DEFECTS: tuple[Defect, ...] = (
         "await links.head(conn, job_id))",
         "None)",
         CHAINS,
+    ),
+    defect(
+        "a walk through all chains begins anew each round",
+        "app/refunds/check_chains.py",
+        "progress.after_job, progress.walk = progress.walk.job_id, None",
+        "progress.walk = None",
+        f"{ROUNDS}::test_a_walk_goes_on_where_a_round_of_any_worker_has_stopped",
+    ),
+    defect(
+        "a round leaves out the rest of a long chain",
+        "app/refunds/check_chains.py",
+        "        if job_ended:\n",
+        "        if True:\n",
+        f"{ROUNDS}::test_a_walk_goes_on_where_a_round_of_any_worker_has_stopped",
+    ),
+    defect(
+        "what the last walk found is forgotten when the next begins",
+        "app/refunds/check_chains.py",
+        "Counter(last.violations) | progress.found",
+        "progress.found",
+        f"{ROUNDS}::test_what_was_found_before_is_told_until_the_walk_has_come_there_again",
+    ),
+    defect(
+        "a walk that has found something rests for a day",
+        "app/refunds/check_chains.py",
+        "rests = ended and not progress.found",
+        "rests = ended",
+        f"{ROUNDS}::test_what_was_found_before_is_told_until_the_walk_has_come_there_again",
+    ),
+    defect(
+        "a broken chain is in no metric",
+        "app/operators/service_state.py",
+        "found |= {code: chains.violations.get(code, 0) for code in _OF_CHAINS}",
+        "found |= dict.fromkeys(_OF_CHAINS, 0)",
+        f"{ROUNDS}::test_a_broken_chain_is_logged_and_told_until_a_whole_walk_finds_nothing",
+    ),
+    defect(
+        "a link whose words are none ends the walk",
+        "app/refunds/verify_chains.py",
+        "except (ValueError, KeyError, TypeError):",
+        "except KeyError:",
+        f"{ROUNDS}::test_parts_of_a_chain_and_what_is_no_chain_are_found_and_end_no_walk",
+    ),
+    defect(
+        "a chain without its end is passed over",
+        "app/db/evidence/reading.py",
+        "for job_id in (_H.job_id, _L.job_id):",
+        "for job_id in (_H.job_id,):",
+        f"{ROUNDS}::test_parts_of_a_chain_and_what_is_no_chain_are_found_and_end_no_walk",
     ),
 )

@@ -55,8 +55,8 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "a deleted client who was erased is brought back",
         "app/db/schedule/clients.py",
-        "for _, is_erased, id_, *_ in rows if is_erased",
-        "for is_gone, is_erased, id_, *_ in rows if is_erased and not is_gone",
+        "for _, is_erased, _, id_, *_ in rows if is_erased",
+        "for is_gone, is_erased, _, id_, *_ in rows if is_erased and not is_gone",
         f"{ERASE}::test_a_deleted_client_is_erased_too_and_not_brought_back",
     ),
     defect(

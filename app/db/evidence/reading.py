@@ -17,7 +17,7 @@ from app.domain.statuses import RefundStatus
 _H: Final = evidence_heads.c
 _L: Final = evidence_links.c
 _JOBS_AT_ONCE: Final = 500
-_LINKS_AT_ONCE: Final = 20
+LINKS_AT_ONCE: Final = 20
 # What no claim makes of a refund: each such row of the history is in a link.
 BY_A_DEED: Final = frozenset(
     {
@@ -68,6 +68,17 @@ async def jobs_with_chains(
     return [*(await conn.execute(query)).scalars()]
 
 
+async def next_job(conn: AsyncConnection, *, after: str | None) -> str | None:
+    """The first job after this one that has a chain, or a part of one; None: there is none."""
+    found: list[str] = []
+    for job_id in (_H.job_id, _L.job_id):
+        query = sa.select(job_id).order_by(job_id).limit(1)
+        if after is not None:
+            query = query.where(job_id > after)
+        found += (await conn.execute(query)).scalars()
+    return min(found, default=None)
+
+
 async def chained_job(conn: AsyncConnection, job_id: str) -> ChainedJob | None:
     """The job, with its chain's end; None: that is not there."""
     query = (
@@ -89,14 +100,23 @@ async def links_after(conn: AsyncConnection, job_id: str, number: int) -> list[L
         sa.select(*(_L[name] for name in Link._fields))
         .where(_L.job_id == job_id, _L.number > number)
         .order_by(_L.number)
-        .limit(_LINKS_AT_ONCE)
+        .limit(LINKS_AT_ONCE)
     )
     return [Link._make(row) for row in (await conn.execute(query)).all()]
 
 
 async def rows_of(conn: AsyncConnection, links: Sequence[Link]) -> Rows:
     """What is hashed of all the rows that these links name, as it is now."""
-    return await fields_of(conn, [id_ for link in links for id_ in orjson.loads(link.history)])
+    return await fields_of(conn, [id_ for link in links for id_ in ids_of(link)])
+
+
+def ids_of(link: Link) -> list[int]:
+    """The rows of the history that a link names; none, where it has no list of them."""
+    try:
+        ids = orjson.loads(link.history)
+    except ValueError:
+        return []
+    return [id_ for id_ in ids if isinstance(id_, int)] if isinstance(ids, list) else []
 
 
 async def hash_of(conn: AsyncConnection, job_id: str, number: int) -> str | None:

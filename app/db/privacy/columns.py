@@ -132,7 +132,7 @@ _OF_NOBODY: Final[Mapping[str, str]] = {
     "job_claims": "business_id method",
     "refund_history": "business_id status",
     "hook_events": "source event_id",
-    "checks": "name violations",
+    "checks": "name violations progress",
     "plan_checks": "business_id",
     "schema_needs": "name revision",
     "administration": "business_id actor_kind request_id action",

@@ -690,10 +690,11 @@ hook_events = sa.Table(
 checks = sa.Table(
     "checks",
     metadata,
-    sa.Column("name", sa.String(16), primary_key=True),  # `books`: the only one
+    sa.Column("name", sa.String(16), primary_key=True),  # `books` or `chains`
     sa.Column("due_at", Instant, nullable=False),
     sa.Column("checked_at", Instant),
     sa.Column("violations", sa.JSON, nullable=False),  # rows that break a rule, by its code
+    sa.Column("progress", sa.JSON),  # how far the walk through all chains has come; NULL: it ended
 )
 
 # Who checks a plan of a business, and until when nobody else may.
