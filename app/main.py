@@ -35,6 +35,7 @@ from app.api.layers.entity_tags import EntityTags
 from app.api.layers.governor import Governor
 from app.api.layers.heads import Heads
 from app.api.layers.hosts import AllowedHosts, allowed_hosts
+from app.api.layers.mount import Mounted
 from app.api.layers.problems import Refusals
 from app.api.layers.problems import install as install_problems
 from app.api.layers.request_log import RequestLog
@@ -152,7 +153,7 @@ def create_app(
         description=_DESCRIPTION,
         openapi_tags=_TAGS,
         license_info={"name": "MIT", "identifier": "MIT"},
-        servers=[{"url": "/"}],
+        servers=[{"url": settings.root_path or "/"}],
         # Its own spans and logs, which whatever sets a global provider turns on, tell of queries,
         # of bodies' faults and of exceptions' words. Ours are `tracing`.
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
@@ -171,7 +172,13 @@ def create_app(
     if database is not None and queue is not None:
         app.state.service = State(database, queue, settings, runtime)
     app.router.routes.extend(_routes())
-    pages.install(app, people=app.state.people, demo_key=demo_key, test_mode=settings.test_mode)
+    pages.install(
+        app,
+        people=app.state.people,
+        demo_key=demo_key,
+        test_mode=settings.test_mode,
+        prefix=settings.root_path or "",
+    )
     if demo_key is not None and settings.embedded and settings.smtp_url is None:
         outbox_pages.install(app, settings.outbox)
     install_problems(app)
@@ -193,6 +200,8 @@ def create_app(
     app.add_middleware(Heads)
     app.add_middleware(CrossOrigin)
     app.add_middleware(RequestLog)
+    if settings.root_path is not None:
+        app.add_middleware(Mounted, prefix=settings.root_path)
     app.openapi = partial(_described_once, app)  # type: ignore[method-assign]
     return app
 

@@ -68,14 +68,16 @@ async def run_studio(url: str, outbox: Path, listener: socket.socket) -> None:
             credits_token=None,
             smtp_url=None,
             outbox=outbox,
-            public_url=address_of(listener),
+            public_url=None,
             webhook_loopback=True,
         )
+        address = f"{address_of(listener)}{settings.root_path or ''}"
+        settings = settings.model_copy(update={"public_url": address})
         db = Database(url)
         try:
             key = await _studio(db, [*weeks[0], *weeks[1]])
             _tell(
-                address_of(listener),
+                address,
                 sandbox,
                 key,
                 today - dt.timedelta(days=today.weekday()) + _WEEK,

@@ -73,14 +73,23 @@ def cautions(settings: Settings) -> Iterator[str]:
     if settings.smtp_url is None:
         place = "kept in a folder" if settings.embedded else "not sent"
         yield f"{PREFIX}SMTP_URL is unset: messages to clients are {place}"
-    if settings.public_url is None:
-        yield f"{PREFIX}PUBLIC_URL is unset: links for clients are paths without a host"
+    yield from _of_links(settings)
     if settings.metrics_token is None and not settings.embedded:
         yield f"{PREFIX}METRICS_TOKEN is unset: /metrics answers nobody"
     if settings.evidence_key is None and not settings.embedded:
         yield f"{PREFIX}EVIDENCE_KEY is unset: no audit has a proof"
     if settings.hooks_secret is None and settings.stripe_hooks_secret is None:
         yield f"{PREFIX}HOOKS_SECRET is unset: no upstream's later word is heard"
+
+
+def _of_links(settings: Settings) -> Iterator[str]:
+    if settings.public_url is None:
+        yield f"{PREFIX}PUBLIC_URL is unset: links for clients are paths without a host"
+    elif settings.root_path is None and urlsplit(settings.public_url).path.strip("/"):
+        yield (
+            f"{PREFIX}PUBLIC_URL has a path and {PREFIX}ROOT_PATH is unset: our pages at links for "
+            "clients find none of their files there"
+        )
 
 
 def _in_clear_text(settings: Settings) -> Iterator[str]:

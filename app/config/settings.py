@@ -17,6 +17,7 @@ from structlog.typing import Processor
 from app.config.hosts import HostPatterns, Hosts
 from app.config.identity_values import Audience, ClaimName, ClientScope, IssuerUrl
 from app.config.mail_values import BouncesAddress, Folder, OurAddress, SmtpUrl
+from app.config.root_path import RootPath, contradiction
 from app.config.values import (
     SANDBOX,
     Bytes,
@@ -337,7 +338,15 @@ class Settings(BaseSettings):
         None,
         description=(
             "Where clients reach this service: links for them begin with it, as "
-            "`https://studio.example`. Unset: links are paths."
+            "`https://studio.example`; it ends with `ROOT_PATH` where that is set. Unset: links "
+            "are paths."
+        ),
+    )
+    root_path: RootPath | None = Field(
+        None,
+        description=(
+            "The prefix under which a proxy has this service, as `/bulk-cancel`, whether it takes "
+            "that from the path or passes it on; `PUBLIC_URL` ends with it. Unset: none."
         ),
     )
     allowed_hosts: HostPatterns | None = Field(
@@ -561,6 +570,15 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _links_lead_under_the_prefix(self) -> Self:
+        if (path := contradiction(self.public_url, self.root_path)) is not None:
+            raise ValueError(
+                f"{PREFIX}PUBLIC_URL must end with {PREFIX}ROOT_PATH, which is {self.root_path}, "
+                f"and its path is {path}"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _sandbox_is_both_upstreams(self) -> Self:
         named = {url == SANDBOX for url in (self.payments_url, self.credits_url) if url is not None}
         if len(named) > 1:
@@ -633,6 +651,11 @@ class Settings(BaseSettings):
     def public_host(self) -> str | None:
         """The host of `public_url`, where there is one."""
         return urlsplit(self.public_url or "").hostname
+
+    @property
+    def links_begin(self) -> str:
+        """What comes before the path of a link for clients."""
+        return (self.public_url or self.root_path or "").rstrip("/")
 
     @property
     def test_mode(self) -> bool:

@@ -2,9 +2,10 @@
 
 import { heard } from "./clock.js";
 import { say } from "./language.js";
+import { at, ours } from "./root.js";
 
 let person = null; // gives the access token of whoever signed in, which is in memory alone
-const KEY = "bulk-cancel-key"; // in the tab's own storage: closing the tab signs out
+const KEY = ours("bulk-cancel-key"); // in the tab's own storage: closing the tab signs out
 const PAGE = 200;
 const PATIENCE_MS = 60_000;
 const MOST_WAIT_SECONDS = 60;
@@ -90,7 +91,7 @@ async function once(method, path, { body, headers = {}, signal, patience = PATIE
   const ends = [signal, patience && AbortSignal.timeout(patience)].filter(Boolean);
   let answer;
   try {
-    answer = await fetch(`/v1${path}`, {
+    answer = await fetch(at(`/v1${path}`), {
       method,
       headers: sent,
       body: body === undefined ? undefined : JSON.stringify(body),

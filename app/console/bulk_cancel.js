@@ -7,6 +7,7 @@ import { dateFields, filterFields } from "./choosing.js";
 import { keepLooking } from "./live.js";
 import { PlanPanel } from "./plan_panel.js";
 import { presser, whyNot } from "./press.js";
+import { at } from "./root.js";
 import { SessionList } from "./session_list.js";
 import { returned } from "./said.js";
 import { counted, parts, say } from "./say/plan.js";
@@ -121,7 +122,7 @@ function withWeeks(range, ...between) {
   return {
     elements: [links[0].element, ...between, links[1].element],
     show() {
-      for (const { element, by } of links) element.href = `/bulk-cancel?from=${plusDays(range.date_from, by)}&to=${plusDays(range.date_to, by)}`;
+      for (const { element, by } of links) element.href = at(`/bulk-cancel?from=${plusDays(range.date_from, by)}&to=${plusDays(range.date_to, by)}`);
     },
   };
 }
@@ -157,7 +158,7 @@ function sessionsOf(range, { list, filters, trouble, signal }) {
     try {
       const waiting = () => tell(say("common.lost"));
       take(await patiently(() => all("/sessions", range, { signal: either, progress }), { signal: either, waiting }));
-      history.replaceState(history.state, "", `/bulk-cancel?from=${range.date_from}&to=${range.date_to}`);
+      history.replaceState(history.state, "", at(`/bulk-cancel?from=${range.date_from}&to=${range.date_to}`));
       fill(trouble);
       tell("");
     } catch (error) {

@@ -4,11 +4,12 @@ import { announce, fill, h } from "./dom.js";
 import { get, isPassing, patiently, post, Refused } from "./api.js";
 import { begin } from "./client_page.js";
 import { say, speak } from "./language.js";
+import { here } from "./root.js";
 import { money, moment, when } from "./words.js";
 
 const main = document.getElementById("main");
 const bar = document.getElementById("bar");
-const path = `/choices/${location.pathname.split("/")[2]}`;
+const path = `/choices/${here().split("/")[2]}`;
 const back = (form) => say(`common.${form}`);
 
 const sums = (amounts) => amounts.map(money).join(" + ");
@@ -29,7 +30,7 @@ async function show(choice) {
   await speak(choice.language, choice.hour_cycle);
   document.title = `${say("choose.title")} · ${choice.business}`;
   fill(bar, h("span", { class: "brand" }, choice.business));
-  const all = h("p", {}, h("a", { href: `/yours/${location.pathname.split("/")[2]}` }, say("choose.see_all")));
+  const all = h("p", {}, h("a", { href: `/yours/${here().split("/")[2]}` }, say("choose.see_all")));
   fill(main, h("div", { class: "own-choice" }, STATES[choice.status](choice), choice.status !== "waiting" && all));
 }
 

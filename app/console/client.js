@@ -5,6 +5,7 @@ import { h } from "./dom.js";
 import { showBrand } from "./brand.js";
 import { begin } from "./client_page.js";
 import { say, speak } from "./language.js";
+import { at, here } from "./root.js";
 import { subscribe } from "./subscribe.js";
 import { elsewhere } from "./said.js";
 import { times } from "./words.js";
@@ -15,7 +16,7 @@ const SCHEMA = "https://schema.org/";
 const EVENT_STATUS = { scheduled: `${SCHEMA}EventScheduled`, cancelled: `${SCHEMA}EventCancelled` };
 const main = document.getElementById("main");
 const bar = document.getElementById("bar"); // none where it is embedded
-const path = `/public/${location.pathname.split("/")[2]}/schedule`; // the business's id, encoded as it came
+const path = `/public/${here().split("/")[2]}/schedule`; // the business's id, encoded as it came
 const { signal } = new AbortController();
 
 async function show() {
@@ -32,8 +33,8 @@ async function read(week) {
 
 function head(week) {
   document.title = `${say("schedule.title")} · ${week.business}`;
-  const feed = new URL(`/v1${path}.ics`, location.origin).href;
-  return h("nav", { class: "toolbar", "aria-label": say("schedule.weeks") }, weekLinks(week, location.pathname), subscribe(feed, week.business));
+  const feed = new URL(at(`/v1${path}.ics`), location.origin).href;
+  return h("nav", { class: "toolbar", "aria-label": say("schedule.weeks") }, weekLinks(week, here()), subscribe(feed, week.business));
 }
 
 // A card is schema.org's Event too, for search engines: what they want and people don't is said in elements unseen.

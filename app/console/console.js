@@ -5,6 +5,7 @@ import { askAhead, Refused, get, key, patiently } from "./api.js";
 import { heldOf } from "./held.js";
 import { speak, speakAsBrowser } from "./language.js";
 import { provider, takeAnswer } from "./provider.js";
+import { at, here, pathOf } from "./root.js";
 import { say } from "./say/frame.js";
 
 const VIEWS = [
@@ -34,7 +35,7 @@ const spoken = speakAsBrowser(); // until it is known whose pages these are
 
 /** Shows another of our pages; `flash` is what the page is to say first. */
 function go(address, { flash = null } = {}) {
-  history.pushState({ flash }, "", address);
+  history.pushState({ flash }, "", at(address));
   return show({ moved: true });
 }
 
@@ -45,7 +46,7 @@ async function show({ moved = false } = {}) {
   if (!key.isHere()) return signIn();
   try {
     const query = new URLSearchParams(location.search);
-    const viewing = viewOf(location.pathname);
+    const viewing = viewOf(here());
     viewing.then(([view, params]) => askAhead(view.asksFirst?.({ params, query }), { signal })).catch(() => {}); // it is thrown below
     business = await patiently(() => get("/business", { signal }), { signal, waiting: notReached });
     const [view, params] = await viewing;
@@ -72,7 +73,7 @@ async function show({ moved = false } = {}) {
 // Once the page is there: nobody waits for it.
 async function showNeeds(signal) {
   const { showMark } = await import("./mark.js");
-  if (!signal.aborted) showMark(bar.querySelector('[href="/jobs"]'), business, signal);
+  if (!signal.aborted) showMark(bar.querySelector(`[href="${at("/jobs")}"]`), business, signal);
 }
 
 async function showUndo(signal) {
@@ -98,7 +99,7 @@ async function viewOf(path) {
 
 function showBar() {
   const link = (address, words) =>
-    h("a", { href: address, "aria-current": location.pathname === address ? "page" : null }, words);
+    h("a", { href: address, "aria-current": here() === address ? "page" : null }, words);
   fill(
     bar,
     h("a", { class: "brand", href: "/" }, business.name),
@@ -152,7 +153,7 @@ async function signIn(words = null) {
     "aria-describedby": "key-note key-error",
   });
   const error = h("p", { id: "key-error", class: "error", role: "alert" }, words ?? "");
-  const at = provider();
+  const where = provider();
   field.value = brought ?? "";
   const tried = async (event) => {
     event.preventDefault();
@@ -178,14 +179,14 @@ async function signIn(words = null) {
       "form",
       { class: "panel sign-in", onsubmit: tried },
       h("h1", {}, say("sign_in.title")),
-      at ? h("button", { type: "button", class: "primary", onclick: async () => (await signing()).start(at) }, say("sign_in.at", { host: new URL(at.issuer).host })) : null,
-      at ? h("p", { class: "note" }, say("sign_in.or_key")) : null,
+      where ? h("button", { type: "button", class: "primary", onclick: async () => (await signing()).start(where) }, say("sign_in.at", { host: new URL(where.issuer).host })) : null,
+      where ? h("p", { class: "note" }, say("sign_in.or_key")) : null,
       h("label", { for: "key" }, say("sign_in.key")),
       field,
       brought ? h("p", { class: "note" }, say("sign_in.brought")) : null,
       h("p", { id: "key-note", class: "note" }, say("sign_in.kept")),
       error,
-      h("button", { class: at ? null : "primary" }, say("sign_in.title")),
+      h("button", { class: where ? null : "primary" }, say("sign_in.title")),
     ),
   );
   field.focus();
@@ -217,9 +218,10 @@ document.addEventListener("click", (event) => {
   }
   const to = new URL(link.href);
   if (to.origin !== location.origin || link.target || link.download || link.hash) return;
-  if (!VIEWS.some(([pattern]) => pattern.test(to.pathname))) return;
+  const path = pathOf(to);
+  if (!VIEWS.some(([pattern]) => pattern.test(path))) return;
   event.preventDefault();
-  go(to.pathname + to.search);
+  go(path + to.search);
 });
 
 // Back from the provider: who signed in there sees the page that they came from.

@@ -1,10 +1,11 @@
 // Shows the OpenAPI document by Swagger UI; a key is put in by hand there.
 
 import { showTestMode } from "./dom.js";
+import { at } from "./root.js";
 
 /* global SwaggerUIBundle */
 SwaggerUIBundle({
-  url: "/openapi.json",
+  url: at("/openapi.json"),
   dom_id: "#swagger-ui",
   deepLinking: true,
   layout: "BaseLayout",

@@ -1,8 +1,10 @@
 // Builds elements. Text is always text, so nothing that an answer holds can become markup.
 
 import { say } from "./language.js";
+import { at } from "./root.js";
 
 const SVG = "http://www.w3.org/2000/svg";
+const AS_ADDRESSES = new Set(["href", "src"]);
 const AS_PROPERTIES = new Set(["value", "checked", "disabled", "hidden", "indeterminate", "textContent"]);
 const ICONS = {
   cog:
@@ -12,13 +14,14 @@ const ICONS = {
   on: "m9 5 7 7-7 7",
 };
 
-/** An element: `h("p", {class: "note", onclick: press}, "text", child, null)`. */
+/** An element: `h("p", {class: "note", onclick: press}, "text", child, null)`; a path as its address is one of ours. */
 export function h(name, properties = {}, ...children) {
   const element = document.createElement(name);
   for (const [key, value] of Object.entries(properties)) {
     if (value === undefined || value === null) continue;
     if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
     else if (AS_PROPERTIES.has(key)) element[key] = value;
+    else if (AS_ADDRESSES.has(key)) element.setAttribute(key, at(value));
     else if (value === true) element.setAttribute(key, "");
     else if (value !== false) element.setAttribute(key, value);
   }

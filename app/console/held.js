@@ -1,8 +1,9 @@
 // What this tab has pressed, for as long as it is on hold and can be undone.
 
 import { now } from "./clock.js";
+import { ours } from "./root.js";
 
-const HELD = "bulk-cancel-held"; // {business, id, until, sessions} of the press that can be undone
+const HELD = ours("bulk-cancel-held"); // {business, id, until, sessions} of the press that can be undone
 
 export const forget = () => sessionStorage.removeItem(HELD);
 

@@ -3,8 +3,9 @@
 // all tabs together, and what a person does must not wait behind tabs that watch.
 
 import { isPassing, sleep } from "./api.js";
+import { ours } from "./root.js";
 
-const CHANNEL = "bulk-cancel";
+const CHANNEL = ours("bulk-cancel");
 const PATIENCE_MS = 20_000;
 const RESTS_TIMES = 9; // a view takes a tenth of one connection's time at most
 const MOST_REST_MS = 60_000;

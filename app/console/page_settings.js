@@ -3,6 +3,7 @@
 import { fill, h } from "./dom.js";
 import { get, patch, patiently } from "./api.js";
 import { showBrand } from "./brand.js";
+import { ROOT } from "./root.js";
 import { field, input, saving } from "./setting_form.js";
 import { settingsNav } from "./settings.js";
 import { parts, say } from "./say/settings.js";
@@ -100,7 +101,7 @@ function sitesPanel(now, { business, signal }) {
 const listed = ({ value }) => value.split(/[\s,]+/).filter(Boolean);
 
 /** The line of HTML that a site has. */
-export function widget({ id, name }, origin = location.origin) {
+export function widget({ id, name }, origin = location.origin + ROOT) {
   const title = say("set_page.frame_title", { business: name }).replaceAll(/[\u2068\u2069]/g, "").replaceAll("&", "&amp;").replaceAll('"', "&quot;");
   return `<iframe src="${origin}/embed/${encodeURIComponent(id)}" title="${title}" loading="lazy" style="width:100%;height:40rem;border:0"></iframe>`;
 }

@@ -5,11 +5,12 @@ import { fill, h } from "./dom.js";
 import { call, isPassing, patiently, Refused } from "./api.js";
 import { mayAudit, saveCsv } from "./audit.js";
 import { changed } from "./live.js";
+import { ours } from "./root.js";
 import { returned } from "./said.js";
 import { counted, parts, say } from "./say/plan.js";
 import { dayName, number } from "./words.js";
 
-const PENDING = "bulk-cancel-pending"; // {business, key, request} of the press without an answer
+const PENDING = ours("bulk-cancel-pending"); // {business, key, request} of the press without an answer
 const TRIES = 6;
 const PATIENCE_MS = 120_000;
 const SIGNED_OUT = new Set([401, 403]); // says nothing of a try before it

@@ -1,6 +1,7 @@
 // The settings: what there is to set, and on each of their pages the way to the others. Each key sees what it may.
 
 import { fill, h } from "./dom.js";
+import { here } from "./root.js";
 import { say } from "./say/settings.js";
 
 const has = (scope) => (business) => business.key.scopes.includes(scope);
@@ -17,7 +18,7 @@ export const SETTINGS = [
 /** Links to the settings that this key sees, the one that is shown marked. */
 export function settingsNav(business) {
   const link = ({ href, name }) => {
-    const isHere = location.pathname === href;
+    const isHere = here() === href;
     return h("a", { class: isHere ? "button chip on" : "button chip", href, "aria-current": isHere ? "page" : null }, say(`settings.${name}`));
   };
   return h("nav", { class: "chips wraps", "aria-label": say("frame.settings") }, SETTINGS.filter(({ sees }) => sees(business)).map(link));

@@ -1,8 +1,9 @@
 // Signing in at the identity provider: authorization code with PKCE (RFC 6749 §4.1, RFC 7636), for a page with no secret.
 
+import { at as addressOf, ours } from "./root.js";
 import { say } from "./say/frame.js";
 
-const WAITING = "bulk-cancel-sign-in"; // while the provider has the page; its verifier leaves this tab to nobody else
+const WAITING = ours("bulk-cancel-sign-in"); // while the provider has the page; its verifier leaves this tab to nobody else
 const EARLY_MS = 60_000; // a token is changed for a new one so long before it ends, or at three quarters of its time
 const AGAIN_MS = 5_000;
 
@@ -19,7 +20,7 @@ export async function start(at) {
   const query = {
     response_type: "code",
     client_id: at.client_id,
-    redirect_uri: `${location.origin}/`,
+    redirect_uri: location.origin + addressOf("/"),
     scope: at.scope,
     audience: at.audience, // for providers that name none by themselves; others pass it over
     state,
@@ -47,7 +48,7 @@ export async function finish(at, answer) {
   const given = await ask(at, {
     grant_type: "authorization_code",
     code: answer.get("code"),
-    redirect_uri: `${location.origin}/`,
+    redirect_uri: location.origin + addressOf("/"),
     code_verifier: waiting.verifier,
   });
   return { back: waiting.back, token: keeper(at, given) };

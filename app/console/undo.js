@@ -5,6 +5,7 @@ import { isPassing, post, Refused } from "./api.js";
 import { now } from "./clock.js";
 import { forget } from "./held.js";
 import { changed } from "./live.js";
+import { here } from "./root.js";
 import { counted, parts, say } from "./say/frame.js";
 import { timeLeft } from "./words.js";
 
@@ -12,7 +13,7 @@ const strip = h("aside", { class: "undo", hidden: true });
 
 /** Shows above the page the press that can be undone still, but on the page of that job, which says so itself; until `signal`. */
 export function showUndo(held, signal) {
-  strip.hidden = location.pathname === `/jobs/${held.id}`;
+  strip.hidden = here() === `/jobs/${held.id}`;
   if (strip.hidden) return;
   strip.setAttribute("aria-label", say("undo.title"));
   const left = h("strong", {});

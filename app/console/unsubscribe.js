@@ -4,10 +4,11 @@ import { announce, fill, h } from "./dom.js";
 import { get, isPassing, patiently, put, Refused } from "./api.js";
 import { begin } from "./client_page.js";
 import { say, speak } from "./language.js";
+import { here } from "./root.js";
 
 const main = document.getElementById("main");
 const bar = document.getElementById("bar");
-const path = `/mail-preferences/${location.pathname.split("/")[2]}`;
+const path = `/mail-preferences/${here().split("/")[2]}`;
 let isPressed = false;
 
 async function read() {

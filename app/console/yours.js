@@ -6,13 +6,14 @@ import { showBrand } from "./brand.js";
 import { begin } from "./client_page.js";
 import { counted, say, speak } from "./language.js";
 import { keepLooking } from "./live.js";
+import { here } from "./root.js";
 import { moment, when } from "./words.js";
 import { headline, lineWords } from "./yours_words.js";
 
 const EVERY_SECONDS = 15;
 const main = document.getElementById("main");
 const bar = document.getElementById("bar");
-const token = location.pathname.split("/")[2];
+const token = here().split("/")[2];
 const path = `/client-pages/${token}`;
 const ending = new AbortController();
 let last = null; // what was drawn

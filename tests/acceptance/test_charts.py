@@ -109,6 +109,15 @@ def test_the_chart_gives_what_its_values_say():
     assert not [name for name in found if name.startswith("NetworkPolicy")]
     [rule] = found["Ingress bulk-cancel"]["spec"]["rules"]
     assert rule["host"] == "cancel.studio.example"
+    assert rule["http"]["paths"][0]["path"] == "/"
+
+
+def test_the_chart_s_ingress_has_the_path_of_the_prefix():
+    prefix = {"BULK_CANCEL_ROOT_PATH": "/bulk-cancel"}
+    found = by_name(rendered(settings=prefix, **INGRESS))
+    [rule] = found["Ingress bulk-cancel"]["spec"]["rules"]
+    assert rule["http"]["paths"][0]["path"] == "/bulk-cancel"
+    assert found["ConfigMap bulk-cancel"]["data"]["BULK_CANCEL_ROOT_PATH"] == "/bulk-cancel"
 
 
 def test_kustomize_builds_the_base_and_the_example():

@@ -28,6 +28,7 @@ NO_HTTP_URL = [
     "http://h/?a=b",
     "http://[",
 ]
+NO_PREFIX = ["studio", "/studio/", "/a/../b", "/%62", "/studio?x=1", "/v1"]
 NO_ISSUER = ["http://issuer.example", "http://10.0.0.1/", "https://ada:secret@issuer.example"]
 NO_CLAIM = ["two words", "näh", "x" * 256]
 NO_ADDRESS = ["studio", "a b@studio.example", "Studio <a@studio.example>", "a@", "é@studio.example"]
@@ -116,6 +117,7 @@ WRONG = {
     "streams_per_key": [*NO_NUMBER, "0", "100001"],
     "streams_per_business": [*NO_NUMBER, "0", "100001"],
     "public_url": NO_HTTP_URL,
+    "root_path": NO_PREFIX,
     "allowed_hosts": ["https://book.example", "book.example:443", "*.*.example", "   "],
     "plain_http_hosts": ["http://h", "h:80", "*", "*.internal", "   "],
     "wrong_keys_per_minute": [*NO_NUMBER, "0", "1000001"],

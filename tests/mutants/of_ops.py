@@ -46,8 +46,8 @@ DEFECTS: tuple[Defect, ...] = (
     defect(
         "pages don't know of the test mode",
         "app/main.py",
-        "demo_key=demo_key, test_mode=settings.test_mode)",
-        "demo_key=demo_key)",
+        "        test_mode=settings.test_mode,\n",
+        "",
         TEST_MODE,
     ),
     defect(

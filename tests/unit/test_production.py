@@ -124,3 +124,11 @@ def test_what_is_left_out_is_said():
         f"BULK_CANCEL_{name}"
         for name in ("PAYMENTS_TOKEN", "CREDITS_TOKEN", "SMTP_URL", "PUBLIC_URL", "HOOKS_SECRET")
     ]
+
+
+def test_links_to_a_path_where_nothing_is_are_warned_of():
+    (sentence,) = cautions(Settings(**WHOLE | {"public_url": "https://book.example/cancel"}))
+    assert "BULK_CANCEL_ROOT_PATH is unset" in sentence
+    both = {"public_url": "https://book.example/cancel", "root_path": "/cancel"}
+    assert [*cautions(Settings(**WHOLE | both))] == []
+    assert [*cautions(Settings(**WHOLE | {"public_url": "https://book.example/"}))] == []

@@ -16,6 +16,12 @@ from worlds.smtp_server import wait_until
 
 _PAGE: Final = Path(__file__).parents[2] / "docs" / "proxies.md"
 SERVED: Final = "127.0.0.1:8000"  # where the page has the API
+# In the order of the page: the service is all of a site, or under a prefix of it.
+WHOLE: Final = "whole"
+PASSED_ON: Final = "passed on"
+TAKEN_OFF: Final = "taken off"
+WAYS: Final = (WHOLE, PASSED_ON, TAKEN_OFF)
+ROOT_PATH: Final = "/bulk-cancel"  # the page's
 _PUBLIC: Final = re.compile(r":80\b")  # and the proxy
 
 _AROUND_NGINX: Final = """
@@ -68,11 +74,11 @@ class Proxy:
     command: Sequence[str]
     language: str  # of its block in the page
 
-    def documented(self) -> str:
-        """Its settings as the page has them."""
-        found = re.search(rf"```{self.language}\n(.*?)```", _PAGE.read_text(), re.DOTALL)
-        assert found is not None, self.language
-        return found[1]
+    def documented(self, way: str = WHOLE) -> str:
+        """Its settings as the page has them, for one of `WAYS`."""
+        found = re.findall(rf"```{self.language}\n(.*?)```", _PAGE.read_text(), re.DOTALL)
+        assert len(found) == len(WAYS), self.language
+        return str(found[WAYS.index(way)])
 
     def found(self) -> str:
         """Where it is; the test is not run, or in CI fails, where it is not."""

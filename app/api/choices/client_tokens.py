@@ -35,11 +35,10 @@ def links_to(
     None: this process has no key to sign one.
     """
     secret_box = settings.secret_box()
-    base = (settings.public_url or "").rstrip("/")
 
     def link(client_id: str) -> str | None:
         if secret_box is None:
             return None
-        return f"{base}/{page}/{links.token_of(secret_box, job_id, client_id)}"
+        return f"{settings.links_begin}/{page}/{links.token_of(secret_box, job_id, client_id)}"
 
     return link

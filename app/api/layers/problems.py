@@ -20,6 +20,7 @@ from starlette.responses import Response
 from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.api.layers.mount import address
 from app.api.validation import malformed, problem_from
 from app.db.core.outage import is_outage
 from app.domain.field_errors import printable
@@ -48,7 +49,7 @@ def install(app: FastAPI) -> None:
 def response_from(problem: Problem) -> Response:
     """The problem as an HTTP response."""
     document: dict[str, Any] = {
-        "type": f"/problems/{problem.slug}",
+        "type": address(f"/problems/{problem.slug}"),
         "title": problem.title,
         "status": problem.status,
         "detail": printable(problem.detail, 2000),

@@ -16,6 +16,7 @@ from typing import Final
 
 CONSOLE: Final = Path(str(files("app") / "console"))
 _OURS: Final = "/console/"
+_SWAGGERS: Final = "/docs/assets/"
 _IMPORTED: Final = re.compile(r'^import [^"]*?"(\.[^"]+)";$', re.MULTILINE)
 _ENTRY: Final = re.compile(r'<script type="module" src="/console/([^"]+)">')
 _VERSION: Final = re.compile(r"([0-9a-f]{16})/(.+)")
@@ -38,12 +39,13 @@ def split(path: str) -> tuple[str | None, str]:
     return (None, path) if found is None else (found[1], found[2])
 
 
-def document(name: str, view: str | None = None) -> bytes:
+def document(name: str, view: str | None = None, *, prefix: str = "") -> bytes:
     """A page with its files' own addresses, which names all modules that it begins with.
 
     Args:
         name: its file.
         view: the module that its address shows beside its own; None: none.
+        prefix: what all addresses of this service begin with.
     """
     html = (CONSOLE / name).read_text(encoding="utf-8")
     entry = _ENTRY.search(html)
@@ -55,7 +57,8 @@ def document(name: str, view: str | None = None) -> bytes:
         if module != entry[1]
     ]
     html = html.replace("</head>", f"{''.join(links)}</head>", 1)
-    return html.replace(f'"{_OURS}', f'"{_OURS}{version()}/').encode()
+    html = html.replace(f'"{_OURS}', f'"{prefix}{_OURS}{version()}/')
+    return html.replace(f'"{_SWAGGERS}', f'"{prefix}{_SWAGGERS}').encode()
 
 
 @cache

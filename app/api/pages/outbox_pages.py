@@ -17,6 +17,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse
 
 from app.api.layers.addresses import is_this_machine
+from app.api.layers.mount import address
 from app.api.pages.pages import OURS_ONLY
 from app.errors import NotFound
 from app.gateways.email.outbox import kept_mails
@@ -45,12 +46,12 @@ _PAGE: Final = """<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1" />
 <meta name="color-scheme" content="light dark" />
 <title>{title} · Outbox of the demo</title>
-<link rel="icon" href="/console/icon.svg" type="image/svg+xml" />
-<link rel="stylesheet" href="/console/style.css" />
+<link rel="icon" href="{root}/console/icon.svg" type="image/svg+xml" />
+<link rel="stylesheet" href="{root}/console/style.css" />
 </head>
 <body>
-<header class="bar"><a class="brand" href="/outbox">Outbox of the demo</a>\
-<nav aria-label="Pages"><a href="/">Schedule</a></nav></header>
+<header class="bar"><a class="brand" href="{root}/outbox">Outbox of the demo</a>\
+<nav aria-label="Pages"><a href="{root}/">Schedule</a></nav></header>
 <main>
 <h1>{title}</h1>
 {body}
@@ -105,7 +106,7 @@ def _list(folder: Path) -> str:
         except FileNotFoundError:
             continue
         rows.append(
-            f'<li class="card"><p class="name"><a href="/outbox/{escape(path.stem)}">'
+            f'<li class="card"><p class="name"><a href="{address(f"/outbox/{escape(path.stem)}")}">'
             f"{_of(head, 'Subject') or 'No subject'}</a></p>"
             f'<p class="soft">{_of(head, "To")} · {_of(head, "Date")}</p></li>'
         )
@@ -117,7 +118,7 @@ def _list(folder: Path) -> str:
     newest = (
         f'<p class="note">The newest {_SHOWN} mails; they reach nobody.</p>\n<ul>\n{listed}\n</ul>'
     )
-    return _PAGE.format(title="What clients would get", body=newest if rows else note)
+    return _page("What clients would get", newest if rows else note)
 
 
 def _mail(folder: Path, name: str) -> EmailMessage:
@@ -146,11 +147,15 @@ def _shown(name: str, mail: EmailMessage) -> str:
     body = (
         f"<dl>\n{heads}</dl>\n"
         f'<h2>As a page</h2>\n<iframe class="mail" sandbox="" '
-        f'src="/outbox/{escape(name)}/page" title="The mail as a page"></iframe>\n'
+        f'src="{address(f"/outbox/{escape(name)}/page")}" title="The mail as a page"></iframe>\n'
         f'<h2>As text</h2>\n<div class="mail-text" lang="{_of(mail, "Content-Language")}" '
         f'dir="auto">{_linked(_words(mail, "plain"))}</div>'
     )
-    return _PAGE.format(title=_of(mail, "Subject") or "No subject", body=body)
+    return _page(_of(mail, "Subject") or "No subject", body)
+
+
+def _page(title: str, body: str) -> str:
+    return _PAGE.format(root=address(""), title=title, body=body)
 
 
 def _of(mail: EmailMessage, header: str) -> str:

@@ -78,17 +78,20 @@ def install(
     people: People | None = None,
     demo_key: str | None = None,
     test_mode: bool = False,
+    prefix: str = "",
 ) -> None:
     """Serves the pages, their files and the OpenAPI document; none is part of that.
 
     `people` says where the console signs people in, and its pages may then talk with that provider
     too. With `demo_key` the console signs in by itself, on this machine alone: who loads the page
-    reads the key. With `test_mode` every page knows, without a key, that no money moves.
+    reads the key. With `test_mode` every page knows, without a key, that no money moves. With a
+    `prefix` every page's addresses begin with it.
     """
-    test_mode_meta = _meta("bulk-cancel-test-mode", "true" if test_mode else None)
+    metas = _meta("bulk-cancel-test-mode", "true" if test_mode else None)
+    metas += _meta("bulk-cancel-root", prefix or None)
     demo_meta = _meta("bulk-cancel-demo-key", demo_key)
     for path, name in _PAGES.items():
-        html = _with_head(assets.document(name, VIEWS.get(path)), test_mode_meta)
+        html = _with_head(assets.document(name, VIEWS.get(path), prefix=prefix), metas)
         policy = _SWAGGERS if path == "/docs" else OURS_ONLY
         page = _page(html, policy)
         if people is not None and name == _STAFFS_PAGE:
@@ -96,7 +99,7 @@ def install(
         if demo_key is not None and name in _STAFFS:
             page = _by_caller(_page(_with_head(html, demo_meta), policy), page)
         app.add_api_route(path, page, methods=["GET"], include_in_schema=False)
-    embedded = _with_head(assets.document("embed.html"), test_mode_meta)
+    embedded = _with_head(assets.document("embed.html", prefix=prefix), metas)
     app.add_api_route("/embed/{business_id}", _embedded(embedded), include_in_schema=False)
     app.add_api_route("/openapi.json", _document(app), methods=["GET"], include_in_schema=False)
     app.mount("/console", _Files(directory=assets.CONSOLE), name="console")

@@ -9,6 +9,7 @@ from typing import Final
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 
+from app.api.layers.mount import address
 from app.api.pages.pages import OURS_ONLY
 from app.errors import NotFound
 from app.problem_types import MEMBERS, PROBLEM_TYPES, ProblemType
@@ -22,12 +23,13 @@ _PAGE: Final = """<!doctype html>
 <meta charset="utf-8" />
 <meta name="viewport" content="width=device-width" />
 <title>{title} · Bulk Cancel</title>
-<link rel="stylesheet" href="/console/style.css" />
+<link rel="icon" href="{files}/icon.svg" type="image/svg+xml" />
+<link rel="stylesheet" href="{files}/style.css" />
 </head>
 <body>
 <main>
 <h1>{title}</h1>
-<p><code>/problems/{slug}</code>, answered with HTTP status {status}.</p>
+<p><code>{type}</code>, answered with HTTP status {status}.</p>
 <h2>Why</h2>
 <p>{why}</p>
 <h2>What to do</h2>
@@ -54,14 +56,15 @@ def _prefers_json(accept: str) -> bool:
 
 
 def _described(found: ProblemType) -> dict[str, object]:
+    kind = address(f"/problems/{found.slug}")
     return {
-        "type": f"/problems/{found.slug}",
+        "type": kind,
         "title": found.title,
         "status": found.status,
         "why": found.why,
         "todo": found.todo,
         "members": {name: MEMBERS[name] for name in found.members if name in MEMBERS},
-        "example": found.example(),
+        "example": {**found.example(), "type": kind},
     }
 
 
@@ -72,7 +75,8 @@ def _page(found: ProblemType) -> str:
     )
     return _PAGE.format(
         title=escape(found.title),
-        slug=escape(found.slug),
+        files=address("/console"),
+        type=escape(address(f"/problems/{found.slug}")),
         status=found.status,
         why=escape(found.why),
         todo=escape(found.todo),

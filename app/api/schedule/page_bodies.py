@@ -8,6 +8,7 @@ from pydantic import AfterValidator, ConfigDict, Field, PlainValidator, StringCo
 from pydantic_core import PydanticCustomError
 
 from app.api.bodies import Answer, Changes, never_null
+from app.api.layers.mount import address
 from app.domain.fields import COLOUR
 from app.domain.nouns.pages import PageSettings
 from app.domain.pages.logo import MAX_BYTES, MAX_PIXELS, MIN_PIXELS, Logo, NotALogoError, logo_of
@@ -58,7 +59,7 @@ Origins = Annotated[list[Origin], Field(max_length=MAX_ORIGINS), AfterValidator(
 def logo_path(business_id: str, settings: PageSettings) -> str | None:
     """Where the logo is: another logo has another path, so that caches may keep it for good."""
     tag = settings.logo_tag
-    return None if tag is None else f"/v1/public/{business_id}/logo/{tag}"
+    return None if tag is None else address(f"/v1/public/{business_id}/logo/{tag}")
 
 
 class PageLook(Answer):

@@ -13,6 +13,7 @@ from pydantic import Field
 from app.api.bodies import Answer, Page, UtcInstant
 from app.api.dependencies import Service
 from app.api.languages import HourCycle, Spoken
+from app.api.layers.mount import address
 from app.api.negotiation import matches
 from app.api.openapi import problems
 from app.api.schedule import schedule_lists as lists
@@ -130,7 +131,8 @@ async def get_public_calendar(
     now = dt.datetime.now(dt.UTC)
     asked = DaysAsked(date_from, date_to, now)
     business, _, rows, is_cut = await anybodys.feed_sessions(service.db, business_id, asked)
-    shown = ical.Shown(rows, is_cut, f"{request.base_url}c/{business_id}")
+    page = str(request.base_url).removesuffix("/") + address(f"/c/{business_id}")
+    shown = ical.Shown(rows, is_cut, page)
     tag = await aside(len(rows), ical.entity_tag, business, shown)
     headers = {"ETag": f"W/{tag}", "Cache-Control": lists.PUBLIC_CACHE} | (
         {"Calendar-Cut": "true"} if is_cut else {}
