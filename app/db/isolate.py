@@ -37,6 +37,7 @@ _MAY: Final = {
     "refund_history": "INSERT, UPDATE (failure_detail)",
     "administration": "INSERT",
     "evidence_links": "INSERT",
+    "evidence_heads": "INSERT, UPDATE (links, head)",
     "platform_keys": "",
 }
 # What transactions across businesses may do beside reading: take what is due, forget what is old,

@@ -73,6 +73,8 @@ _UNDO: Final = (
         " WHERE status = 'cancelled'"
     ),
     "DELETE FROM job_sessions",
+    "ALTER TABLE evidence_links DISABLE TRIGGER USER",
+    "ALTER TABLE evidence_heads DISABLE TRIGGER USER",
     "DELETE FROM evidence_links",
     "DELETE FROM evidence_heads",
     "DELETE FROM jobs",

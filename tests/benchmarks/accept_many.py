@@ -71,6 +71,8 @@ _UNDO: Final = (
         " WHERE status = 'cancelled'"
     ),
     "DELETE FROM job_sessions",
+    "DROP TRIGGER IF EXISTS evidence_links_refuses_DELETE",
+    "DROP TRIGGER IF EXISTS evidence_heads_refuses_DELETE",
     "DELETE FROM evidence_links",
     "DELETE FROM evidence_heads",
     "DELETE FROM jobs",

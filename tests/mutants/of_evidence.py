@@ -282,4 +282,18 @@ DEFECTS: tuple[Defect, ...] = (
         "for job_id in (_H.job_id,):",
         f"{ROUNDS}::test_parts_of_a_chain_and_what_is_no_chain_are_found_and_end_no_walk",
     ),
+    defect(
+        "links of a chain may be deleted",
+        "migrations/versions/0053_chains_are_only_added_to.py",
+        '"evidence_links": ("UPDATE", "DELETE")',
+        '"evidence_links": ("UPDATE",)',
+        f"{CHAINS}::test_links_are_only_ever_added_and_a_chain_s_end_stays",
+    ),
+    defect(
+        "links of a chain may be changed",
+        "migrations/versions/0053_chains_are_only_added_to.py",
+        '"evidence_links": ("UPDATE", "DELETE")',
+        '"evidence_links": ("DELETE",)',
+        f"{CHAINS}::test_links_are_only_ever_added_and_a_chain_s_end_stays",
+    ),
 )

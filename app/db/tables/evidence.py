@@ -1,6 +1,7 @@
 """The chain of a job: a link for each thing done to it, and for each group of outcomes recorded.
 
-A link's hash is over the one before. Links are added beneath the job's row lock, and never changed.
+A link's hash is over the one before. Links are added beneath the job's row lock, and never changed
+or deleted: a trigger holds that.
 """
 
 import sqlalchemy as sa

@@ -6,8 +6,10 @@ import json
 import pytest
 import sqlalchemy as sa
 from integration.evidence.conftest import Ended
+from sqlalchemy.exc import DBAPIError
 
 from app.db import tables
+from app.db.core.engine import Database
 from app.db.tables.evidence import evidence_heads, evidence_links
 from app.db.tables.webhooks import webhook_endpoints, webhook_events
 from app.domain.chain import link_hash
@@ -171,18 +173,37 @@ LIES = {
 }
 
 
-@pytest.fixture
-async def without_guards(db):
-    """Whoever can write to the tables can take their triggers away, too."""
-    async with db.write() as conn:
-        if db.is_postgresql:
-            await conn.execute(sa.text("SET LOCAL lock_timeout = '30s'"))
-            await conn.execute(sa.text("ALTER TABLE refund_history DISABLE TRIGGER USER"))
-            await conn.execute(sa.text("ALTER TABLE refunds DISABLE TRIGGER USER"))
-            return
-        names = sa.text("SELECT name FROM sqlite_master WHERE type = 'trigger'")
-        for name in (await conn.execute(names)).scalars().all():
-            await conn.execute(sa.text(f'DROP TRIGGER "{name}"'))
+@pytest.mark.parametrize(
+    "change",
+    [
+        sa.update(evidence_links).values(facts="{}"),
+        sa.update(evidence_links).values(number=L.number + 1_000),
+        sa.delete(evidence_links),
+        sa.delete(evidence_heads),
+    ],
+)
+async def test_links_are_only_ever_added_and_a_chain_s_end_stays(ended, db, change):
+    before = await links_of(db, ended.job_id)
+
+    async def changes():
+        async with db.write() as conn:
+            await conn.execute(change)
+
+    with pytest.raises(DBAPIError, match="append-only"):
+        await changes()
+    assert await links_of(db, ended.job_id) == before
+    assert await found_in(db) == set()
+
+
+@pytest.mark.parametrize("table", ["evidence_links", "evidence_heads"])
+async def test_chains_on_postgresql_are_not_emptied_by_truncate(postgresql_url, table):
+    db = Database(postgresql_url)
+    try:
+        with pytest.raises(DBAPIError, match="append-only"):
+            async with db.write() as conn:
+                await conn.execute(sa.text(f"TRUNCATE {table}"))
+    finally:
+        await db.close()
 
 
 @pytest.mark.parametrize("lie", LIES)
@@ -225,7 +246,9 @@ async def test_a_lie_that_is_hashed_anew_is_found_by_what_was_handed_out(ended, 
     )
 
 
-async def test_a_database_that_was_set_back_is_found_by_what_was_handed_out(ended, db):
+async def test_a_database_that_was_set_back_is_found_by_what_was_handed_out(
+    ended, db, without_guards
+):
     """The backup of before a retry: whole, at one with itself, and not what happened."""
     backup = await _rows(db)
     await ended.studio.faults()
@@ -249,7 +272,9 @@ async def _rows(db):
         return [dict(row) for row in rows.mappings()]
 
 
-async def test_a_job_of_a_build_without_chains_is_left_without_and_is_well(ended, db):
+async def test_a_job_of_a_build_without_chains_is_left_without_and_is_well(
+    ended, db, without_guards
+):
     async with db.write() as conn:
         await conn.execute(sa.delete(evidence_links))
         await conn.execute(sa.delete(evidence_heads))

@@ -147,7 +147,9 @@ async def test_what_was_found_before_is_told_until_the_walk_has_come_there_again
         sa.update(evidence_links).where(L.number == 2).values(history='{"a": 1}'),
     ],
 )
-async def test_parts_of_a_chain_and_what_is_no_chain_are_found_and_end_no_walk(ended, db, lost):
+async def test_parts_of_a_chain_and_what_is_no_chain_are_found_and_end_no_walk(
+    ended, db, without_guards, lost
+):
     await lie(db, lost)
     found = await go_on(ended.studio)
     assert found
