@@ -7,6 +7,10 @@ XLSX = "tests/integration/cancellations/test_audit_xlsx.py"
 RESUMED = "tests/integration/cancellations/test_resumed_audits.py"
 AUDIT = "tests/integration/cancellations/test_audit_csv.py"
 BROKEN = "tests/integration/test_broken_off.py"
+APPROVED = (
+    "tests/integration/cancellations/approvals/test_approvals.py"
+    "::test_an_audit_says_in_each_line_who_approved_when_and_of_which_plan"
+)
 TOLD = "tests/integration/messages/test_message_status.py"
 HALF = "tests/integration/cancellations/test_half_exports.py"
 STREAMS = "tests/integration/cancellations/test_streams.py"
@@ -145,5 +149,19 @@ DEFECTS: tuple[Defect, ...] = (
         'return b"event: %s\\ndata: %s\\n%s\\n" % (name.encode(), data, number)',
         'return b"%sevent: %s\\ndata: %s\\n\\n" % (number, name.encode(), data)',
         f"{STREAMS}::test_what_was_cut_off_is_asked_for_again_by_who_keeps_ids_too_early",
+    ),
+    defect(
+        "an audit names who refused as who approved",
+        "app/db/jobs/audit_rows.py",
+        "c.action == JobAction.APPROVED.value",
+        "c.action != JobAction.APPROVED.value",
+        APPROVED,
+    ),
+    defect(
+        "lines that are still to be written name nobody who approved",
+        "app/db/jobs/audit_rows.py",
+        "            *_approval_cells(job.id),\n",
+        '            *(_EMPTY.label(name) for name in COLUMNS[COLUMNS.index("approved_by") :]),\n',
+        APPROVED,
     ),
 )

@@ -75,7 +75,9 @@ CSV_DESCRIPTION: Final = (
     "Ids are as they are: their alphabet, `A-Za-z0-9._:~-`, can hold no formula that does "
     "anything. `amount` is what was to be returned; of a line that is `resolved`, "
     "`resolved_amount` is what a person says came back elsewhere. `message_status` is the status "
-    "of the newest message to the line's client; of a job that tells no client it is empty."
+    "of the newest message to the line's client; of a job that tells no client it is empty. "
+    "`approved_by`, `approved_at` and `approved_digest` say who approved the bulk cancellation, "
+    "when, and which plan; of one that needed no approval they are empty."
 )
 _SSE_EXAMPLE: Final = (
     'event: refund\ndata: {"id": "018f…", "status": "succeeded"}\nid: 12\n\n'

@@ -21,12 +21,14 @@ from app.db.jobs.job import Job
 from app.db.jobs.named_clients import NamedClients
 from app.db.messages import pages
 from app.db.tables import bookings, job_overrides, job_sessions, jobs, refunds
+from app.db.tables.approvals import job_actions
 from app.domain.messages.settings import MessageTerms, ToldBy
 from app.domain.money import DECIMALS_0, DECIMALS_3, DECIMALS_4
 from app.domain.refund_ids import LAST, milliseconds
 from app.domain.statuses import (
     WAIVED,
     WITHDRAWN_LINE,
+    JobAction,
     JobStatus,
     Method,
     RefundForm,
@@ -51,6 +53,7 @@ _OF_IDS: Final = "A-Za-z0-9._:~-"
 _EMPTY: Final = sa.cast(sa.null(), _TEXT)
 _ALL: Final = range(LAST)
 _ALWAYS: Final = sa.true()
+_PAID: Final = COLUMNS.index("paid_amount")
 
 
 class _cell(FunctionElement[str]):  # noqa: N801 - reads as the SQL function it is
@@ -277,6 +280,7 @@ def refund_lines(
             _told_cell(
                 refunds, job_id if tells_clients and not as_accepted else None, at_once=at_once
             ),
+            *_approval_cells(job_id),
         )
         .select_from(named.joined)
         .where(
@@ -388,6 +392,7 @@ def planned_lines(
             _EMPTY.label("bonus_amount"),
             # Messages are made with the last of the rows: of these lines there is none yet.
             _EMPTY.label("message_status"),
+            *_approval_cells(job.id),
         )
         .select_from(named.joined)
         .order_by(refund_id)  # the order that the rows will have
@@ -430,7 +435,8 @@ def unbooked_lines(job_id: str, *, as_accepted: bool = False) -> Lines:
                 "settled_at"
             ),
             *_clock_cells(job_sessions),
-            *(empty[name] for name in COLUMNS[COLUMNS.index("paid_amount") :]),
+            *(empty[name] for name in COLUMNS[_PAID : COLUMNS.index("approved_by")]),
+            *_approval_cells(job_id),
         )
         .select_from(job_sessions.join(jobs, jobs.c.id == job_sessions.c.job_id))
         .where(job_sessions.c.job_id == job_id, job_sessions.c.position.is_not(None), unbooked)
@@ -588,4 +594,19 @@ def _job_cells() -> tuple[sa.ColumnElement[str], ...]:
         _cell(jobs.c.reason).label("reason"),
         _cell(jobs.c.requested_by).label("requested_by"),
         _instant_text(jobs.c.requested_at).label("requested_at"),
+    )
+
+
+def _approval_cells(job_id: str) -> tuple[sa.ColumnElement[str], ...]:
+    """Who approved the job, when, and of which plan; looked up once for all lines."""
+    c = job_actions.c
+    cells = {
+        "approved_by": _cell(c.actor),
+        "approved_at": _instant_text(c.acted_at),
+        "approved_digest": c.plan_digest,
+    }
+    approved = sa.and_(c.job_id == job_id, c.action == JobAction.APPROVED.value)
+    return tuple(
+        sa.select(cell).where(approved).scalar_subquery().label(name)
+        for name, cell in cells.items()
     )

@@ -15,7 +15,7 @@ COLUMNS: Final = (
     "failure_detail", "reason", "requested_by", "requested_at", "settled_at",
     "session_starts_local", "timezone", "paid_amount", "kept_amount", "kept_by", "resolved_amount",
     "returned_as", "leg", "expires_before", "expires_after", "overridden_by", "override_note",
-    "bonus_amount", "message_status",
+    "bonus_amount", "message_status", "approved_by", "approved_at", "approved_digest",
 )  # fmt: skip
 # In decimal.
 NUMBERS: Final = frozenset(
@@ -24,6 +24,7 @@ NUMBERS: Final = frozenset(
 )
 INSTANTS: Final = frozenset(
     {"session_starts_at", "requested_at", "settled_at", "expires_before", "expires_after"}
+    | {"approved_at"}
 )
 LOCAL_TIMES: Final = frozenset({"session_starts_local"})
 _BARE: Final = NUMBERS | INSTANTS | LOCAL_TIMES  # nothing in them is ever to be quoted

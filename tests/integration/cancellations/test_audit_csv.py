@@ -50,6 +50,9 @@ COLUMNS = [
     "override_note",
     "bonus_amount",
     "message_status",
+    "approved_by",
+    "approved_at",
+    "approved_digest",
     "line_hash",
 ]
 FROZEN = (

@@ -1,12 +1,15 @@
 """Above a limit of the business two are needed: nothing is done before somebody else approves."""
 
 import datetime as dt
+import io
 
 import sqlalchemy as sa
+from openpyxl import load_workbook
 from worlds.studio import step_path
 
 from app.db import tables
 from app.db.tables import approvals
+from app.domain.texts import audit_file
 from app.refunds.verify import verify
 
 ALL_OF_IT = {"CAD": 6499, "JPY": 500, "KWD": 12345, "credits": 3}
@@ -65,6 +68,36 @@ async def test_what_is_approved_is_done_and_says_who_approved_it(limited, asked,
     assert {line["requested_by"] for line in audit} == {"key:front desk"}
     assert audit.sums("succeeded") == ALL_OF_IT
     assert await verify(limited.db) == []
+
+
+async def test_an_audit_says_in_each_line_who_approved_when_and_of_which_plan(
+    limited, asked, approver
+):
+    await limited.session("empty")
+    alone = await limited.accepted(["empty"])
+    planned = await approver.get(f"/bulk-cancellations/{asked.id}/plan")
+    answer = await asked.approve(approver)
+    [done] = answer.json()["actions"]
+    instant = dt.datetime.fromisoformat(done["at"])
+
+    async def approvals_in(job_id):
+        audit = await limited.audit(job_id)
+        assert audit_file.check(io.BytesIO(audit.content)).lines == len(audit)
+        return {
+            (line["approved_by"], line["approved_at"], line["approved_digest"]) for line in audit
+        }
+
+    [(by, at, digest)] = await approvals_in(asked.id)  # of lines that are still to be written
+    assert (by, digest) == (done["by"], planned["digest"])
+    assert dt.datetime.fromisoformat(at) == instant
+    await limited.work(asked.id)
+    assert await approvals_in(asked.id) == {(by, at, digest)}
+    assert await approvals_in(alone["id"]) == {("", "", "")}
+    book = await limited.http.get(f"/v1/bulk-cancellations/{asked.id}/audit.xlsx")
+    rows = load_workbook(io.BytesIO(book.content)).active.iter_rows(values_only=True)
+    names = next(rows)
+    place = names.index("approved_by")
+    assert {(row[place], row[place + 2]) for row in rows} == {(by, digest)}
 
 
 async def test_nobody_approves_their_own(limited, asked, caller_with):
