@@ -77,6 +77,19 @@ def test_the_demo_is_up_with_a_week_that_can_be_cancelled_by_the_lines_it_prints
         assert ends_soon(process)
 
 
+def test_the_demo_under_a_prefix_prints_addresses_that_answer(zygote, tmp_path):
+    terminal = Terminal(zygote, tmp_path)
+    with serving(terminal, "demo", "--port=0", root_path="/bulk-cancel") as (process, address):
+        wait_until(lambda: "Ctrl-C" in process.log.read_text())
+        told = process.log.read_text()
+        printed = set(re.findall(rf"{address}(\S*)", told))
+        assert printed == {f"/bulk-cancel{path}" for path in ("", "/c/demo", "/outbox", "/docs")}
+        headers = {"Authorization": f"Bearer {re.search(r'bck_[0-9A-Za-z_]+', told)[0]}"}
+        with httpx.Client(headers=headers, timeout=PATIENCE_SECONDS) as client:
+            for path in (*printed, "/bulk-cancel/v1/business", "/v1/business"):
+                assert client.get(address + path).status_code == 200, path
+
+
 def test_streams_end_at_once_on_sigterm_and_an_audit_that_is_not_whole_by_a_reset(
     studio, ends_soon
 ):

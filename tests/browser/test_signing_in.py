@@ -6,7 +6,7 @@ from crash.processes import until
 from playwright.sync_api import Page, expect
 from postgresql_databases import in_a_thread
 from worlds.issuer import AUDIENCE
-from worlds.oidc_provider import CLIENT, Provider, installed
+from worlds.oidc_provider import CLIENT, REDIRECT, Provider, installed
 
 
 @pytest.fixture(scope="module")
@@ -151,3 +151,23 @@ def test_while_the_provider_is_away_keys_are_taken_and_it_is_not_offered(
     expect(page.get_by_role("button", name="Sign in at")).to_have_count(0)
     policy = page.request.get(studio.url).headers["content-security-policy"]
     assert "connect-src 'self';" in policy
+
+
+@on_sqlite
+def test_under_a_prefix_the_provider_sends_people_back_below_it(open_studio, workshop, page):
+    provider = Provider(workshop, redirects=(f"{REDIRECT}bulk-cancel/",))
+    provider.start()
+    try:
+        house = open_studio(
+            jwt_issuer=provider.url,
+            jwt_audience=AUDIENCE,
+            jwt_client_id=CLIENT,
+            root_path="/bulk-cancel",
+            lines=[],
+        )
+        page.goto(f"{house.url}/bulk-cancel/jobs")
+        sign_in(page, provider, "ada")
+        expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+        assert page.url == f"{house.url}/bulk-cancel/jobs"
+    finally:
+        provider.stop()

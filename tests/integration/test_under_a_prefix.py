@@ -16,6 +16,7 @@ from app.main import create_app
 from app.messages.deliver import office_of
 
 PREFIX = "/bulk-cancel"
+BODY_LIMIT = 4096
 PAGES = (
     *("/", "/bulk-cancel", "/jobs", "/docs", "/c/studio", "/embed/studio", "/choose/x.y"),
     "/outbox",  # only a demo's
@@ -69,7 +70,7 @@ def mounted(studio, **settings):
 async def site(request, studio):
     """What calls the studio at the site, by the addresses that it is given."""
     headers = {"Authorization": f"Bearer {studio.key}"}
-    app = mounted(studio)
+    app = mounted(studio, body_limit_bytes=BODY_LIMIT)
     transport = request.param(app)
     async with httpx.AsyncClient(
         transport=transport, base_url="http://localhost", headers=headers
@@ -186,6 +187,17 @@ async def test_what_is_asked_for_most_is_answered_in_the_quick_way(site, path):
     site.app.router.routes.insert(1, Route("/{path:path}", slow))
     assert (await site.get(PREFIX + path)).status_code == 200
     assert (await site.get(f"{PREFIX}{path}?limit=0")).status_code == 418
+
+
+async def test_an_import_may_be_as_large_as_without_the_prefix(site):
+    lines = "".join(json.dumps(client(f"c{number}")) + "\n" for number in range(200))
+    assert len(lines) > BODY_LIMIT
+    headers = {"Content-Type": "application/x-ndjson"}
+    taken = await site.post(f"{PREFIX}/v1/schedule/import", content=lines, headers=headers)
+    assert taken.status_code == 200, taken.text
+    assert taken.json()["clients"]["created"] == 200
+    refused = await site.put(f"{PREFIX}/v1/terms", json={"x": lines})
+    assert refused.status_code == 413, refused.text
 
 
 async def test_logs_and_metrics_name_the_paths_that_they_always_do(site, capfd):

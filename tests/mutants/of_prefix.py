@@ -16,11 +16,11 @@ DEFECTS: tuple[Defect, ...] = (
         f"{PREFIX}::test_what_was_made_is_where_the_answer_says",
     ),
     defect(
-        "prefix: a name that begins like it is taken for it",
+        "prefix: alone it is no path",
         MOUNT,
         'path.startswith(f"{self._prefix}/")',
         "path.startswith(self._prefix)",
-        f"{PREFIX}::test_what_only_looks_like_the_prefix_leads_nowhere",
+        f"{PREFIX}::test_the_prefix_alone_shows_the_start",
     ),
     defect(
         "prefix: what was made is said to be outside of it",
