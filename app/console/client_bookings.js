@@ -15,13 +15,18 @@ export async function show(main, { business, query, signal }) {
   document.title = `${say("client.title")} · ${business.name}`;
   const field = h("input", { id: "client", name: "client", required: true, maxlength: 128, autocomplete: "off", value: query.get("client") ?? "" });
   const results = h("div", { "aria-live": "polite" });
+  const mayErase = business.key.scopes.includes("business:manage");
+  const theirs = h("p", { hidden: true }, h("a", {}, say("client.privacy")));
   let asking = new AbortController();
   async function look() {
+    theirs.hidden = true;
     asking.abort(); // a client who was named before is not shown under this one's name
     asking = new AbortController();
     const asked = AbortSignal.any([asking.signal, signal]);
     try {
       await list(field.value.trim(), results, asked);
+      theirs.hidden = !mayErase;
+      theirs.firstElementChild.href = `/settings/privacy?client=${encodeURIComponent(field.value.trim())}`;
     } catch (error) {
       if (asked.aborted) return;
       const isKnown = error instanceof Refused || isPassing(error);
@@ -39,7 +44,7 @@ export async function show(main, { business, query, signal }) {
     h("div", { class: "field" }, h("label", { for: "client" }, say("client.id")), field),
     h("button", {}, say("client.show")),
   );
-  fill(main, h("h1", {}, say("calendar.a_client")), h("p", { class: "note" }, say("client.about")), form, results);
+  fill(main, h("h1", {}, say("calendar.a_client")), h("p", { class: "note" }, say("client.about")), form, results, theirs);
   if (field.value) await look();
 }
 

@@ -15,8 +15,19 @@ export const select = (id, options, value) => {
 };
 export const input = (id, value, more = {}) => h("input", { id, autocomplete: "off", value: value ?? "", ...more });
 
-/** A panel with a form that is saved: what is refused is said of the field at fault, and what is done is seen and heard. */
-export function saving({ title, id, disabled, fields, button, done, signal, save, inputs, more = null }) {
+/** What a form says can't be sent: `errors` are as a problem has them. */
+export class Unfit extends Error {
+  constructor(errors) {
+    super(errors[0].detail);
+    this.problem = { errors };
+  }
+}
+
+/**
+ * A panel with a form that is saved: what is refused is said of the field at fault, and what is done is seen and heard.
+ * `inputs` are by the members that they set; `at` gives the one that a pointer names where that is not enough.
+ */
+export function saving({ title, id, disabled, fields, button, done, signal, save, inputs = {}, at = (pointer) => inputs[pointer?.split("/")[1]], more = null }) {
   const error = h("p", { class: "error", role: "alert" });
   const said = h("p", { class: "flash", hidden: true });
   const yes = h("button", { class: "primary" }, button);
@@ -25,7 +36,7 @@ export function saving({ title, id, disabled, fields, button, done, signal, save
     error.textContent = "";
     said.hidden = true;
     yes.disabled = true;
-    for (const one of Object.values(inputs)) one.removeAttribute("aria-invalid");
+    for (const one of form.querySelectorAll("[aria-invalid]")) one.removeAttribute("aria-invalid");
     try {
       await save();
       said.textContent = done;
@@ -33,7 +44,7 @@ export function saving({ title, id, disabled, fields, button, done, signal, save
       announce(done);
     } catch (failed) {
       if (signal.aborted) return;
-      if (!(failed instanceof Refused || isPassing(failed))) throw failed;
+      if (!(failed instanceof Refused || failed instanceof Unfit || isPassing(failed))) throw failed;
       blame(failed);
     } finally {
       yes.disabled = false;
@@ -42,9 +53,9 @@ export function saving({ title, id, disabled, fields, button, done, signal, save
   function blame(failed) {
     const errors = failed.problem?.errors ?? [];
     error.textContent = errors.map(({ detail }) => detail).join(" ") || failed.message;
-    const at = errors.map(({ pointer }) => inputs[pointer?.split("/")[1]]).filter(Boolean);
-    for (const one of at) one.setAttribute("aria-invalid", "true");
-    at[0]?.focus();
+    const wrong = errors.map(({ pointer }) => at(pointer)).filter(Boolean);
+    for (const one of wrong) one.setAttribute("aria-invalid", "true");
+    wrong[0]?.focus();
   }
   const form = h("form", { class: "terms setting", onsubmit: submit }, h("fieldset", { disabled, "aria-labelledby": id }, fields, error, said, h("div", { class: "toolbar" }, yes, more)));
   return { element: h("section", { class: "panel", "aria-labelledby": id }, h("h2", { id }, title), form), said };

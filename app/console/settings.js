@@ -8,9 +8,12 @@ const has = (scope) => (business) => business.key.scopes.includes(scope);
 
 /** The pages: by which words each is called, who sees it, and who may change what is there. */
 export const SETTINGS = [
+  { href: "/settings/business", name: "business", sees: () => true, sets: () => true },
   { href: "/terms", name: "terms", sees: () => true, sets: has("terms:write") },
   { href: "/settings/messages", name: "messages", sees: () => true, sets: has("business:manage") },
   { href: "/settings/page", name: "page", sees: () => true, sets: has("business:manage") },
+  { href: "/settings/limits", name: "limits", sees: () => true, sets: has("business:manage") },
+  { href: "/settings/privacy", name: "privacy", sees: has("business:manage"), sets: has("business:manage") },
   { href: "/settings/keys", name: "keys", sees: has("business:manage"), sets: has("business:manage") },
   { href: "/settings/webhooks", name: "webhooks", sees: has("webhooks:manage"), sets: has("webhooks:manage") },
 ];

@@ -1,14 +1,12 @@
 // A business's terms: what they say, the form that sets them for a key that may, and every version that there was.
 
-import { announce, fill, h, table } from "./dom.js";
-import { get, isPassing, patiently, put, Refused, withQuery } from "./api.js";
+import { announce, fill, h } from "./dom.js";
+import { get, isPassing, patiently, put, Refused } from "./api.js";
 import { settingsNav } from "./settings.js";
 import { termsForm } from "./terms_form.js";
 import { sentence } from "./terms_words.js";
 import { say } from "./say/settings.js";
-import { moment } from "./words.js";
-
-const PAGE = 50;
+import { versionsPanel } from "./versions.js";
 
 const maySet = (business) => business.key.scopes.includes("terms:write");
 
@@ -17,7 +15,8 @@ export async function show(main, { business, signal }) {
   const lost = h("p", { class: "note warning", role: "status" }, say("common.lost"));
   const waiting = () => lost.isConnected || fill(main, lost);
   const now = await patiently(() => get("/terms", { signal }), { signal, waiting });
-  const versions = history(business, signal);
+  const said = ({ terms }) => sentence(terms);
+  const versions = versionsPanel({ path: "/terms/history", title: say("settings.terms"), none: say("set_terms.nobody"), said, business, signal });
   await patiently(versions.read, { signal, waiting });
   const words = h("p", {}, sentence(now));
   const saved = (terms) => {
@@ -78,48 +77,5 @@ function formPanel(now, { business, signal, saved }) {
       { novalidate: true, onsubmit: save },
       h("fieldset", { disabled: !maySet(business), "aria-labelledby": "terms-title" }, form.elements, error, done, h("button", { class: "primary" }, say("set_terms.save"))),
     ),
-  );
-}
-
-/** Every version with who set it and when, the newest first, a page at a time. */
-function history(business, signal) {
-  const body = h("tbody");
-  const more = h("button", { hidden: true }, say("set_terms.more"));
-  const none = h("p", { class: "note" }, say("set_terms.nobody"));
-  const element = h(
-    "section",
-    { class: "panel", "aria-labelledby": "history-title" },
-    h("h2", { id: "history-title" }, say("set_terms.history")),
-    table([say("set_terms.who"), say("settings.terms")], body, "history-title"),
-    none,
-    more,
-  );
-  let next = null;
-
-  async function page(cursor) {
-    const { data, next_cursor: following } = await get(withQuery("/terms/history", { limit: PAGE, cursor }), { signal });
-    next = following;
-    more.hidden = next === null;
-    return data.map((one) => rowOf(one, business));
-  }
-
-  async function read() {
-    const rows = await page(null);
-    none.hidden = rows.length > 0;
-    fill(body, rows);
-  }
-
-  more.addEventListener("click", () => {
-    patiently(async () => body.append(...(await page(next))), { signal }).catch(console.error);
-  });
-  return { element, read };
-}
-
-function rowOf({ set_at: at, set_by: who, terms }, business) {
-  return h(
-    "tr",
-    {},
-    h("td", {}, moment(at, business.timezone), h("br"), who.replace(/^key:/, "")),
-    h("td", {}, sentence(terms)),
   );
 }

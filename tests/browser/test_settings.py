@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from browser.records import booking, client, next_monday, session
 from browser.steps import sign_in
 from browser.test_access import examine, tab_to, walk
 from crash.processes import until
@@ -116,12 +117,20 @@ def test_who_may_not_manage_keys_is_not_offered_them(open_studio, contexts):
     expect(page.get_by_role("link", name="Messages")).to_be_visible()
     expect(page.get_by_role("main").get_by_role("link", name="Keys")).to_have_count(0)
     expect(page.get_by_role("main").get_by_role("link", name="Webhooks")).to_have_count(0)
-    for path, scope in (("keys", "business:manage"), ("webhooks", "webhooks:manage")):
+    expect(page.get_by_role("main").get_by_role("link", name="Personal data")).to_have_count(0)
+    for path, scope in (
+        ("keys", "business:manage"),
+        ("privacy", "business:manage"),
+        ("webhooks", "webhooks:manage"),
+    ):
         page.goto(f"{studio.url}/settings/{path}")
         expect(page.get_by_text(f"they need the scope {scope}")).to_be_visible()
-    page.goto(f"{studio.url}/settings/messages")
-    expect(page.get_by_role("button", name="Save", exact=True)).to_be_disabled()
-    expect(page.get_by_text("Your key may read these.")).to_be_visible()
+    for path in ("messages", "limits"):
+        page.goto(f"{studio.url}/settings/{path}")
+        expect(page.get_by_role("button", name="Save", exact=True)).to_be_disabled()
+        expect(page.get_by_text("Your key may read these.")).to_be_visible()
+    page.goto(f"{studio.url}/settings/business")
+    expect(page.get_by_role("region", name="Your key")).to_contain_text("See the schedule")
 
 
 def test_messages_are_set_with_words_of_the_business_and_what_is_wrong_is_named(
@@ -163,6 +172,106 @@ def test_messages_are_set_with_words_of_the_business_and_what_is_wrong_is_named(
     page.get_by_role("dialog").get_by_role("button", name="Go back").click()
     expect(words).to_contain_text("In Français the service's words are in force.")
     assert studio.ask("GET", "/message-templates").json()["data"] == []
+
+
+def test_limits_are_set_and_what_is_wrong_is_named_at_its_field(open_studio, contexts):
+    page = contexts(bypass_csp=True).new_page()
+    studio = open_studio([])
+    sign_in(page, studio, "/settings/limits")
+    expect(page.get_by_text("Nobody has set limits yet")).to_be_visible()
+    save = page.get_by_role("button", name="Save", exact=True)
+    amount = page.get_by_label("Amount 1", exact=True)
+    amount.fill("2000.123")
+    save.click()
+    expect(amount).to_be_focused()
+    expect(page.get_by_role("alert").filter(has_text="CAD")).to_be_visible()
+    examine(page)
+    amount.fill("2000")
+    page.get_by_label("Percent of a week").fill("101")
+    save.click()
+    expect(page.get_by_label("Percent of a week")).to_be_focused()
+    page.get_by_label("Percent of a week").fill("30")
+    page.get_by_label("People with a booking").fill("many")
+    save.click()
+    expect(page.get_by_label("People with a booking")).to_be_focused()
+    assert studio.ask("GET", "/approval-limits").json()["set_at"] is None  # nothing was changed
+    page.get_by_label("People with a booking").fill("100")
+    page.get_by_label("Hours that an approval is waited for").fill("")
+    save.click()
+    expect(page.get_by_text("The limits are saved").first).to_be_visible()
+    expect(page.get_by_label("Hours that an approval is waited for")).to_have_value("72")
+    words = "above any of these: CA$2,000.00; 100 people; 30 % of a week's sessions."
+    history = page.get_by_role("region", name="Who set them").locator("tbody tr")
+    expect(history).to_have_count(1)
+    expect(history).to_contain_text(words)
+    examine(page)
+    walk(page)
+    kept = studio.ask("GET", "/approval-limits").json()
+    assert kept["money"] == [{"currency": "CAD", "amount_minor": 200_000}]
+    assert (kept["people"], kept["share_of_week_percent"]) == (100, 30)
+    assert (kept["credits"], kept["sessions"], kept["within_hours"]) == (None, None, 72)
+    amount.fill("")
+    page.get_by_label("People with a booking").fill("")
+    page.get_by_label("Percent of a week").fill("")
+    save.click()
+    expect(history).to_have_count(2)
+    expect(history.first).to_contain_text("Nothing needs an approval.")
+    assert studio.ask("GET", "/approval-limits").json()["money"] is None
+
+
+def test_personal_data_is_kept_for_so_long_saved_as_a_file_and_erased(open_studio, contexts):
+    page = contexts(bypass_csp=True).new_page()
+    lines = [
+        client("kim", "Kim Li"),
+        session("yoga", next_monday(), 15, instructor="Noa"),
+        booking("b-kim", "yoga", ("CAD", 2005), client_id="kim"),
+    ]
+    studio = open_studio(lines, secrets_key=SECRETS_KEY)
+    sign_in(page, studio, "/clients?client=kim")
+    page.get_by_role("link", name="Personal data of this client").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Personal data")
+    page.get_by_label("Messages to clients, in days").fill("90")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("what is older is being removed").first).to_be_visible()
+    history = page.get_by_role("region", name="Who set them").locator("tbody tr")
+    expect(history).to_contain_text("Messages are removed after 90 days.")
+    kept = studio.ask("GET", "/retention").json()
+    assert (kept["job_days"], kept["message_days"]) == (None, 90)
+    examine(page)
+    walk(page)
+
+    one = page.get_by_role("region", name="One client")
+    with page.expect_download() as saved:
+        one.get_by_role("button", name="Download all that is held").click()
+    assert saved.value.suggested_filename == "client-kim.json"
+    assert "Kim Li" in saved.value.path().read_text()
+    one.get_by_role("button", name="Erase").click()
+    dialog = page.get_by_role("dialog")
+    examine(page)
+    dialog.get_by_role("button", name="Leave it").click()
+    assert studio.ask("GET", "/clients/kim/erasure").status_code == 404
+    one.get_by_role("button", name="Erase").click()
+    dialog.get_by_role("button", name="Erase them").click()
+    expect(one.get_by_text("nothing says any more who they were")).to_be_visible()
+    assert studio.ask("GET", "/clients/kim/erasure").json()["status"] == "done"
+    assert "Kim Li" not in studio.ask("GET", "/clients/kim/personal-data").text
+    examine(page)
+    page.get_by_label("The client's id").fill("nobody")
+    one.get_by_role("button", name="Download all that is held").click()
+    expect(one.get_by_role("alert")).not_to_be_empty()
+
+
+def test_the_business_s_page_says_what_is_set_and_what_the_key_may_do(open_studio, contexts):
+    page = contexts(bypass_csp=True).new_page()
+    studio = open_studio([])
+    sign_in(page, studio, "/settings/business")
+    facts = page.get_by_role("region", name="Business", exact=True)
+    expect(facts).to_contain_text("America/Toronto: it is")
+    expect(facts).to_contain_text("CAD")
+    expect(facts).to_contain_text("English")
+    expect(page.get_by_role("region", name="Your key")).to_contain_text("Everything")
+    examine(page)
+    walk(page)
 
 
 def test_the_keyboard_alone_adds_an_endpoint_tests_it_and_deletes_it(open_studio, contexts):

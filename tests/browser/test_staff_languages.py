@@ -152,12 +152,28 @@ def test_the_settings_speak_the_business_s_language(open_studio, contexts, langu
     assert studio.ask("POST", "/webhook-endpoints", json=endpoint).is_success
     page = contexts(bypass_csp=True).new_page()
     sign_in(page, studio, "/settings")
-    expect(page.locator(".card")).to_have_count(5)
+    expect(page.locator(".card")).to_have_count(8)
     look(page, language)
-    for path in ("/terms", "/settings/messages", "/settings/page"):
+    page.goto(f"{studio.url}/settings/business")
+    expect(page.locator("dl")).to_have_count(2)
+    look(page, language)
+    for path in ("/terms", "/settings/messages", "/settings/page", "/settings/limits"):
         page.goto(f"{studio.url}{path}")
         expect(page.locator("form .primary").first).to_be_enabled()
         look(page, language)
+    limits = {"money": [{"currency": "CAD", "amount_minor": 5000}], "people": 3, "credits": 2}
+    assert studio.ask("PUT", "/approval-limits", json=limits).is_success
+    assert studio.ask("PUT", "/retention", json={"job_days": 2, "message_days": 11}).is_success
+    page.goto(f"{studio.url}/settings/limits")
+    expect(page.locator("tbody tr")).to_have_count(1)
+    look(page, language)
+    page.goto(f"{studio.url}/settings/privacy?client=kim")
+    expect(page.locator("tbody tr")).to_have_count(1)
+    look(page, language)
+    page.locator("form .danger").click()
+    expect(page.locator("dialog .danger")).to_be_visible()
+    look(page, language)
+    page.locator("dialog button").first.click()
     page.goto(f"{studio.url}/settings/webhooks")
     expect(page.locator("#hook-url")).to_have_css("direction", "ltr")  # it is an address
     page.locator("[data-endpoint] summary").click()

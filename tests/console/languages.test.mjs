@@ -9,7 +9,7 @@ const AREAS = (await readdir("console/say")).map((name) => name.replace(".js", "
 // What is the same word in English.
 const COGNATES = new Set(
   ("fr frame.pages, fr of_refund.client, fr told.title, fr receipt.client, fr client.title, fr client.id, fr telling.title, fr press.messages, " +
-    "fr exceptions.people, de jobs.status, de pick.status, de terms_form.credits, es pick.instructor, es terms_form.no").split(", "),
+    "fr exceptions.people, fr set_privacy.removed_messages, de set_business.name, de jobs.status, de pick.status, de terms_form.credits, es pick.instructor, es terms_form.no").split(", "),
 );
 const hasWords = (phrase) => /\p{L}/u.test(JSON.stringify(phrase).replaceAll(/\{\w+\}|"\w+":/g, ""));
 const load = async (path) => (await import(path)).default;

@@ -4,6 +4,8 @@ import test from "node:test";
 
 Object.defineProperty(globalThis, "navigator", { value: { language: "en-CA" }, configurable: true });
 const { mayGive, mayWords, ROLE, rolesFor } = await import("./console/access_words.js");
+const { limitsWords } = await import("./console/limit_words.js");
+const { removedFacts, retentionWords } = await import("./console/privacy_words.js");
 const { deliveryWords, eventWords, whyDisabled } = await import("./console/webhook_words.js");
 
 test("nobody is offered a role that may do what they may not", () => {
@@ -30,4 +32,19 @@ test("an endpoint says why nothing is sent to it, unless somebody wanted that", 
   assert.match(whyDisabled({ disabled_because: null, failing_since: "x" }), /not taken/);
   assert.equal(whyDisabled({ disabled_because: null, failing_since: null }), null);
   assert.equal(eventWords("webhook_endpoint.test"), "A test");
+});
+
+test("limits are said in a sentence, with how long an approval is waited for", () => {
+  const none = { money: null, credits: null, people: null, sessions: null, share_of_week_percent: null, within_hours: 72 };
+  assert.equal(limitsWords(none), "Nothing needs an approval.");
+  const some = { ...none, money: [{ currency: "CAD", amount_minor: 200_000 }], credits: 0, people: 1, share_of_week_percent: 30, within_hours: 1 };
+  assert.equal(limitsWords(some), "Somebody else approves what is above any of these: $2,000.00; 0 credits; 1 person; 30 % of a week's sessions. It is waited for 1 hour.");
+});
+
+test("what is kept is said with its days, and what was removed with when", () => {
+  assert.equal(retentionWords({ job_days: null, message_days: null }), "Everything is kept.");
+  assert.equal(retentionWords({ job_days: 730, message_days: 1 }), "Ended cancellations name nobody after 730 days. Messages are removed after 1 day.");
+  const at = (instant) => `at ${instant}`;
+  assert.equal(removedFacts({ jobs: 0, messages: 0, at: null }, at).length, 2);
+  assert.deepEqual(removedFacts({ jobs: 1, messages: 1_200, at: "noon" }, at).map(([, value]) => value), ["1", "1,200", "at noon"]);
 });

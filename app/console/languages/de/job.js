@@ -302,6 +302,7 @@ export default {
     id: "Kunde",
     show: "Buchungen zeigen",
     about: "Mit der Kundennummer Ihres Buchungssystems: was gebucht war, was abgesagt wurde und was zurückkam.",
+    privacy: "Personenbezogene Daten dieses Kunden",
     none: "Dieser Kunde hat keine Buchungen.",
     latest: { one: "Die neuesten {n}; es gibt mehr.", other: "Die neuesten {n}; es gibt mehr." },
     booking: "Buchung: {state}",

@@ -293,6 +293,7 @@ export default {
     id: "Client",
     show: "Show the bookings",
     about: "By the client's id in your booking platform: what they had booked, what was cancelled, and what came back.",
+    privacy: "Personal data of this client",
     none: "This client has no bookings.",
     latest: { one: "The latest {n} of more.", other: "The latest {n} of more." },
     booking: "Booking: {state}",

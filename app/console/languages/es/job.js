@@ -344,6 +344,7 @@ export default {
     id: "Cliente",
     show: "Ver las reservas",
     about: "Con el identificador del cliente en su sistema de reservas: qué había reservado, qué se canceló y qué se devolvió.",
+    privacy: "Datos personales de este cliente",
     none: "Este cliente no tiene reservas.",
     latest: { one: "Las {n} más recientes; hay más.", many: "Las {n} más recientes; hay más.", other: "Las {n} más recientes; hay más." },
     booking: "Reserva: {state}",

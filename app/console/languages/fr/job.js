@@ -352,6 +352,7 @@ export default {
     id: "Client",
     show: "Voir les réservations",
     about: "Par l’identifiant du client dans votre logiciel de réservation : ce qui était réservé, ce qui a été annulé et ce qui est revenu.",
+    privacy: "Données personnelles de ce client",
     none: "Ce client n’a pas de réservations.",
     latest: {
       one: "Les {n} plus récentes ; il y en a d’autres.",

@@ -284,6 +284,7 @@ export default {
     id: "お客様",
     show: "予約を表示",
     about: "予約システムのお客様 ID で検索：予約、キャンセル、返金の内容。",
+    privacy: "このお客様の個人情報",
     none: "このお客様の予約はありません。",
     latest: { other: "最新の {n} 件（他にもあります）。" },
     booking: "予約：{state}",

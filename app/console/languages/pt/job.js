@@ -344,6 +344,7 @@ export default {
     id: "Cliente",
     show: "Ver as reservas",
     about: "Pelo identificador do cliente no seu sistema de reservas: o que tinha reservado, o que foi cancelado e o que voltou.",
+    privacy: "Dados pessoais deste cliente",
     none: "Este cliente não tem reservas.",
     latest: { one: "As {n} mais recentes; há mais.", many: "As {n} mais recentes; há mais.", other: "As {n} mais recentes; há mais." },
     booking: "Reserva: {state}",
