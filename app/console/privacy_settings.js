@@ -37,7 +37,7 @@ function retentionPanel(now, { business, signal, saved }) {
   const removed = h("dl", { class: "facts" });
   const draw = (said) => fill(removed, terms(removedFacts(said.removed, (at) => moment(at, business.timezone))));
   const days = (id, value) => input(id, value, { type: "number", min: 1, max: 36_500 });
-  const inputs = { job_days: days("job-days", now.job_days), message_days: days("message-days", now.message_days) };
+  const inputs = { job_days: days("job-days", now.job_days), message_days: days("message-days", now.message_days), client_days: days("client-days", now.client_days) };
   const read = ({ value }) => (value ? Number(value) : null);
   async function save() {
     const said = await put("/retention", Object.fromEntries(Object.entries(inputs).map(([name, one]) => [name, read(one)])), { signal });
@@ -53,6 +53,7 @@ function retentionPanel(now, { business, signal, saved }) {
       h("p", { class: "note warning" }, say("set_privacy.warning")),
       field(say("set_privacy.jobs"), inputs.job_days, say("set_privacy.jobs_note")),
       field(say("set_privacy.messages"), inputs.message_days, say("set_privacy.messages_note")),
+      field(say("set_privacy.clients"), inputs.client_days, say("set_privacy.clients_note")),
       h("p", { class: "note" }, say("set_privacy.so_far")),
       removed,
     ],

@@ -230,13 +230,18 @@ def test_personal_data_is_kept_for_so_long_saved_as_a_file_and_erased(open_studi
     sign_in(page, studio, "/clients?client=kim")
     page.get_by_role("link", name="Personal data of this client").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Personal data")
+    earlier = {"client_days": 1000, "job_days": 700}
+    assert studio.ask("PUT", "/retention", json=earlier).is_success
+    page.reload()
     page.get_by_label("Messages to clients, in days").fill("90")
+    page.get_by_label("Names and addresses in cancellations that have ended").fill("")
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_text("what is older is being removed").first).to_be_visible()
     history = page.get_by_role("region", name="Who set them").locator("tbody tr")
-    expect(history).to_contain_text("Messages are removed after 90 days.")
+    expect(history).to_have_count(2)
+    expect(history.first).to_contain_text("Messages are removed after 90 days.")
     kept = studio.ask("GET", "/retention").json()
-    assert (kept["job_days"], kept["message_days"]) == (None, 90)
+    assert (kept["job_days"], kept["message_days"], kept["client_days"]) == (None, 90, 1000)
     examine(page)
     walk(page)
 

@@ -42,9 +42,10 @@ test("limits are said in a sentence, with how long an approval is waited for", (
 });
 
 test("what is kept is said with its days, and what was removed with when", () => {
-  assert.equal(retentionWords({ job_days: null, message_days: null }), "Everything is kept.");
-  assert.equal(retentionWords({ job_days: 730, message_days: 1 }), "Ended cancellations name nobody after 730 days. Messages are removed after 1 day.");
+  assert.equal(retentionWords({ job_days: null, message_days: null, client_days: null }), "Everything is kept.");
+  assert.equal(retentionWords({ job_days: 730, message_days: 1, client_days: null }), "Ended cancellations name nobody after 730 days. Messages are removed after 1 day.");
+  assert.equal(retentionWords({ job_days: null, message_days: null, client_days: 2 }), "Clients whom nothing needs are forgotten after 2 days.");
   const at = (instant) => `at ${instant}`;
-  assert.equal(removedFacts({ jobs: 0, messages: 0, at: null }, at).length, 2);
-  assert.deepEqual(removedFacts({ jobs: 1, messages: 1_200, at: "noon" }, at).map(([, value]) => value), ["1", "1,200", "at noon"]);
+  assert.equal(removedFacts({ jobs: 0, messages: 0, clients: 0, at: null }, at).length, 3);
+  assert.deepEqual(removedFacts({ jobs: 1, messages: 1_200, clients: 2, at: "noon" }, at).map(([, value]) => value), ["1", "1,200", "2", "at noon"]);
 });
