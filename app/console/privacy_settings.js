@@ -39,10 +39,15 @@ function retentionPanel(now, { business, signal, saved }) {
   const days = (id, value) => input(id, value, { type: "number", min: 1, max: 36_500 });
   const inputs = { job_days: days("job-days", now.job_days), message_days: days("message-days", now.message_days), client_days: days("client-days", now.client_days) };
   const read = ({ value }) => (value ? Number(value) : null);
+  let kept = now;
   async function save() {
-    const said = await put("/retention", Object.fromEntries(Object.entries(inputs).map(([name, one]) => [name, read(one)])), { signal });
-    draw(said);
+    const next = Object.fromEntries(Object.entries(inputs).map(([name, one]) => [name, read(one)]));
+    const isLess = Object.entries(next).some(([name, value]) => value !== null && (kept[name] === null || value < kept[name]));
+    if (isLess && (await asked(say("set_privacy.ask"), say("set_privacy.warning"), say("set_privacy.yes"), signal)) === null) return false;
+    kept = await put("/retention", next, { signal });
+    draw(kept);
     patiently(saved, { signal }).catch(console.error);
+    return true;
   }
   draw(now);
   const { element } = saving({

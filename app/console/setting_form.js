@@ -25,7 +25,8 @@ export class Unfit extends Error {
 
 /**
  * A panel with a form that is saved: what is refused is said of the field at fault, and what is done is seen and heard.
- * `inputs` are by the members that they set; `at` gives the one that a pointer names where that is not enough.
+ * `inputs` are by the members that they set; `at` gives the one that a pointer names where that is not enough. A `save` that
+ * gives false was not done.
  */
 export function saving({ title, id, disabled, fields, button, done, signal, save, inputs = {}, at = (pointer) => inputs[pointer?.split("/")[1]], more = null }) {
   const error = h("p", { class: "error", role: "alert" });
@@ -38,7 +39,7 @@ export function saving({ title, id, disabled, fields, button, done, signal, save
     yes.disabled = true;
     for (const one of form.querySelectorAll("[aria-invalid]")) one.removeAttribute("aria-invalid");
     try {
-      await save();
+      if ((await save()) === false) return;
       said.textContent = done;
       said.hidden = false;
       announce(done);

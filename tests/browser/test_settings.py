@@ -236,6 +236,12 @@ def test_personal_data_is_kept_for_so_long_saved_as_a_file_and_erased(open_studi
     page.get_by_label("Messages to clients, in days").fill("90")
     page.get_by_label("Names and addresses in cancellations that have ended").fill("")
     page.get_by_role("button", name="Save", exact=True).click()
+    dialog = page.get_by_role("dialog")
+    examine(page)
+    dialog.get_by_role("button", name="Leave it").click()
+    assert studio.ask("GET", "/retention").json()["message_days"] is None  # nobody said yes
+    page.get_by_role("button", name="Save", exact=True).click()
+    dialog.get_by_role("button", name="Save and remove").click()
     expect(page.get_by_text("what is older is being removed").first).to_be_visible()
     history = page.get_by_role("region", name="Who set them").locator("tbody tr")
     expect(history).to_have_count(2)
@@ -251,7 +257,6 @@ def test_personal_data_is_kept_for_so_long_saved_as_a_file_and_erased(open_studi
     assert saved.value.suggested_filename == "client-kim.json"
     assert "Kim Li" in saved.value.path().read_text()
     one.get_by_role("button", name="Erase").click()
-    dialog = page.get_by_role("dialog")
     examine(page)
     dialog.get_by_role("button", name="Leave it").click()
     assert studio.ask("GET", "/clients/kim/erasure").status_code == 404

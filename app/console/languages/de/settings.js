@@ -162,6 +162,8 @@ export default {
     removed_messages: "Nachrichten",
     removed_clients: "Kunden, von denen nur die Kennung bleibt",
     removed_at: "Zuletzt",
+    ask: "Entfernen, was älter ist?",
+    yes: "Speichern und entfernen",
     saved: "Gespeichert: was älter ist, wird entfernt.",
     keeps: "Alles wird aufbewahrt.",
     jobs_after: { one: "Beendete Absagen nennen nach {n} Tag niemanden mehr.", other: "Beendete Absagen nennen nach {n} Tagen niemanden mehr." },

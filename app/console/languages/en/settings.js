@@ -162,6 +162,8 @@ export default {
     removed_messages: "Messages",
     removed_clients: "Clients of whom only the id is kept",
     removed_at: "Last",
+    ask: "Remove what is older?",
+    yes: "Save and remove",
     saved: "It is saved: what is older is being removed.",
     keeps: "Everything is kept.",
     jobs_after: { one: "Ended cancellations name nobody after {n} day.", other: "Ended cancellations name nobody after {n} days." },

@@ -162,6 +162,8 @@ export default {
     removed_messages: "Mensajes",
     removed_clients: "Clientes de los que solo queda el identificador",
     removed_at: "Última vez",
+    ask: "¿Eliminar lo más antiguo?",
+    yes: "Guardar y eliminar",
     saved: "Guardado: lo más antiguo se está eliminando.",
     keeps: "Se guarda todo.",
     jobs_after: { one: "Las cancelaciones terminadas no nombran a nadie tras {n} día.", many: "Las cancelaciones terminadas no nombran a nadie tras {n} días.", other: "Las cancelaciones terminadas no nombran a nadie tras {n} días." },

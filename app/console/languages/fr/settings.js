@@ -162,6 +162,8 @@ export default {
     removed_messages: "Messages",
     removed_clients: "Clients dont seul l’identifiant reste",
     removed_at: "Dernière fois",
+    ask: "Supprimer ce qui est plus ancien ?",
+    yes: "Enregistrer et supprimer",
     saved: "C’est enregistré : ce qui est plus ancien est en cours de suppression.",
     keeps: "Tout est conservé.",
     jobs_after: { one: "Les annulations terminées ne nomment plus personne après {n} jour.", many: "Les annulations terminées ne nomment plus personne après {n} jours.", other: "Les annulations terminées ne nomment plus personne après {n} jours." },

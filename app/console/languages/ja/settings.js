@@ -162,6 +162,8 @@ export default {
     removed_messages: "メッセージ",
     removed_clients: "ID だけが残るお客様",
     removed_at: "最終",
+    ask: "古いものを削除しますか？",
+    yes: "保存して削除",
     saved: "保存しました。古いものを削除しています。",
     keeps: "すべて保存されます。",
     jobs_after: { other: "終了したキャンセルの氏名は {n} 日後に削除されます。" },

@@ -162,6 +162,8 @@ export default {
     removed_messages: "Mensagens",
     removed_clients: "Clientes dos quais só resta o identificador",
     removed_at: "Última vez",
+    ask: "Remover o que é mais antigo?",
+    yes: "Salvar e remover",
     saved: "Salvo: o que é mais antigo está sendo removido.",
     keeps: "Tudo é guardado.",
     jobs_after: { one: "Cancelamentos encerrados não nomeiam ninguém após {n} dia.", many: "Cancelamentos encerrados não nomeiam ninguém após {n} dias.", other: "Cancelamentos encerrados não nomeiam ninguém após {n} dias." },
