@@ -16,7 +16,7 @@ export async function show(main, { business, query, signal }) {
   const field = h("input", { id: "client", name: "client", required: true, maxlength: 128, autocomplete: "off", value: query.get("client") ?? "" });
   const results = h("div", { "aria-live": "polite" });
   const mayErase = business.key.scopes.includes("business:manage");
-  const theirs = h("p", { hidden: true }, h("a", {}, say("client.privacy")));
+  const theirs = h("p", { hidden: true });
   let asking = new AbortController();
   async function look() {
     theirs.hidden = true;
@@ -26,7 +26,7 @@ export async function show(main, { business, query, signal }) {
     try {
       await list(field.value.trim(), results, asked);
       theirs.hidden = !mayErase;
-      theirs.firstElementChild.href = `/settings/privacy?client=${encodeURIComponent(field.value.trim())}`;
+      fill(theirs, h("a", { href: `/settings/privacy?client=${encodeURIComponent(field.value.trim())}` }, say("client.privacy")));
     } catch (error) {
       if (asked.aborted) return;
       const isKnown = error instanceof Refused || isPassing(error);
