@@ -163,7 +163,9 @@ def test_the_settings_speak_the_business_s_language(open_studio, contexts, langu
         look(page, language)
     limits = {"money": [{"currency": "CAD", "amount_minor": 5000}], "people": 3, "credits": 2}
     assert studio.ask("PUT", "/approval-limits", json=limits).is_success
-    assert studio.ask("PUT", "/retention", json={"job_days": 2, "message_days": 11, "client_days": 3}).is_success
+    assert studio.ask(
+        "PUT", "/retention", json={"job_days": 2, "message_days": 11, "client_days": 3}
+    ).is_success
     page.goto(f"{studio.url}/settings/limits")
     expect(page.locator("tbody tr")).to_have_count(1)
     look(page, language)
