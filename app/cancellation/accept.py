@@ -28,11 +28,10 @@ from app.cancellation.taking import (
 )
 from app.db.approvals import requests
 from app.db.core.engine import Database
-from app.db.evidence import links
 from app.db.jobs import acceptances, job_events, job_sessions, jobs
 from app.db.jobs.acceptances import Outcome
 from app.db.jobs.job import Job, NewJob, as_written
-from app.db.terms import overrides, terms_history
+from app.db.terms import overrides
 from app.domain.approval import ApprovalLimits
 from app.domain.messages.settings import MessageTerms, resolved
 from app.domain.nouns.administration import Actor
@@ -141,10 +140,9 @@ async def _made_before(db: Database, asked: _Asked) -> Accepted | None:
 
 async def _take_sessions(conn: AsyncConnection, asked: _Asked) -> Accepted:
     business_id, timezone, request = asked.business_id, asked.timezone, asked.request
-    chosen, requested_at = await choose(conn, business_id, timezone, request, lock=True)
+    chosen, requested_at, own = await choose(conn, business_id, timezone, request, lock=True)
     if all(one.outcome is not SessionOutcome.ACCEPTED for one in chosen):
         raise none_left(chosen)
-    own = await terms_history.with_messages(conn, business_id)
     if own.is_suspended:  # its callers are believed for a while in other processes
         raise Suspended
     lines = await planning.accepted_lines(
@@ -160,12 +158,11 @@ async def _take_sessions(conn: AsyncConnection, asked: _Asked) -> Accepted:
         )
     outcomes = outcomes_of(chosen)
     clocks = await aside(len(chosen), clocks_of, chosen, timezone)
-    has_endpoints = await acceptances.write(conn, job, outcomes, clocks)
-    if has_endpoints is None:
-        raise _KeyTaken
     facts = accepted_facts(job.totals, job.status)
     deed = JobDeed.by(DeedKind.ACCEPTED, asked.requested_by, fingerprint=asked.fingerprint, **facts)
-    await links.begin(conn, business_id, job.id, deed)
+    has_endpoints = await acceptances.write(conn, job, outcomes, clocks, deed)
+    if has_endpoints is None:
+        raise _KeyTaken
     if request.overrides:
         await overrides.insert(conn, job.business_id, job.id, request.overrides)
     written = as_written(job)

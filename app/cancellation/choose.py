@@ -12,6 +12,8 @@ from app.db.core.dialect import clock
 from app.db.jobs import found_sessions, jobs
 from app.db.jobs.found_sessions import FoundSession, Holders
 from app.db.jobs.job import Job
+from app.db.terms import terms_history
+from app.db.terms.terms_history import OwnSettings
 from app.domain.days import Days, business_zone
 from app.domain.nouns.keys import Locations
 from app.domain.statuses import SessionOutcome, SessionStatus
@@ -36,12 +38,21 @@ class MatchedSession(NamedTuple):
         return self.session.job_id
 
 
+class Choice(NamedTuple):
+    """A request's sessions in start order, when they were read, and what the business had set then.
+
+    `read_at` is by the database's clock.
+    """
+
+    sessions: list[MatchedSession]
+    read_at: dt.datetime
+    own: OwnSettings
+
+
 async def choose(
     conn: AsyncConnection, business_id: str, timezone: str, request: Request, *, lock: bool
-) -> tuple[list[MatchedSession], dt.datetime]:
-    """The request's sessions in start order, and the database's clock when they were read.
-
-    They are locked until the transaction ends if `lock`.
+) -> Choice:
+    """What a request means; its sessions are locked until the transaction ends if `lock`.
 
     Raises:
         Invalid: an id is unknown or outside the range, or the range has no session.
@@ -50,7 +61,7 @@ async def choose(
     zone = business_zone(timezone)
     days = Days(request.date_from, request.date_to, zone)
     if request.session_ids == "all":
-        found, holders = await found_sessions.sessions_in_range(
+        found = await found_sessions.sessions_in_range(
             conn, business_id, days.from_at, days.until_at, lock=lock
         )
         found = _within(found, request.within)
@@ -59,13 +70,16 @@ async def choose(
                 [FieldError("/session_ids", "no-sessions", "There is no session in this range.")]
             )
     else:
-        found, holders = await found_sessions.named_sessions(
+        found = await found_sessions.named_sessions(
             conn, business_id, request.session_ids, lock=lock
         )
         found = _within(found, request.within)
         inside = {one.id: days.from_at <= one.starts_at < days.until_at for one in found}
         _refuse_strangers(request.session_ids, inside)
-    return await aside(len(found), _matched, found, holders), found[0].read_at
+    own = await terms_history.with_messages(conn, business_id)
+    if own.awaits_approval:
+        found = await found_sessions.awaited_sessions(conn, business_id, found, but_for=None)
+    return Choice(await _with_outcomes(conn, found), found[0].read_at, own)
 
 
 async def choose_again(
@@ -79,11 +93,17 @@ async def choose_again(
         Problem: see `business_zone`.
     """
     days = Days(job.date_from, job.date_to, business_zone(timezone))
-    found, holders = await found_sessions.named_sessions(
-        conn, job.business_id, session_ids, lock=lock, for_job=job.id
-    )
+    found = await found_sessions.named_sessions(conn, job.business_id, session_ids, lock=lock)
+    found = await found_sessions.awaited_sessions(conn, job.business_id, found, but_for=job.id)
     inside = [one for one in found if days.from_at <= one.starts_at < days.until_at]
-    return await aside(len(inside), _matched, inside, holders), await clock(conn)
+    return await _with_outcomes(conn, inside), await clock(conn)
+
+
+async def _with_outcomes(
+    conn: AsyncConnection, found: Sequence[FoundSession]
+) -> list[MatchedSession]:
+    holders = await found_sessions.holders_of(conn, found)
+    return await aside(len(found), _matched, found, holders)
 
 
 def _within(found: list[FoundSession], locations: Locations) -> list[FoundSession]:

@@ -29,7 +29,7 @@ from app.db.core.dialect import plans_by_values
 from app.db.core.engine import Database
 from app.db.jobs import entitlement_totals
 from app.db.jobs.entitlement_totals import LineGroup, SeenLine, SharedPayments
-from app.db.terms import goodwill, terms_history
+from app.db.terms import goodwill
 from app.domain.approval import ApprovalLimits, Exceeded, WeekCount, exceeded
 from app.domain.days import business_zone, instant_text
 from app.domain.nouns.terms import Override, ResolvedTerms
@@ -154,8 +154,7 @@ async def read_plan(
     Raises:
         Invalid: as `choose`.
     """
-    chosen, as_of = await choose(conn, business_id, timezone, request, lock=False)
-    own = await terms_history.with_messages(conn, business_id)
+    chosen, as_of, own = await choose(conn, business_id, timezone, request, lock=False)
     accepted = await accepted_lines(conn, business_id, chosen, as_of, request, own.terms)
     limits = ApprovalLimits.of(own.limits)
     return await read_lines(conn, business_id, timezone, chosen, as_of, accepted, limits)

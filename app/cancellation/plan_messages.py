@@ -20,7 +20,6 @@ from app.cancellation.request import Request, check
 from app.db.messages import contacts, told_facts
 from app.db.messages.contacts import Reach
 from app.db.refunds import planned
-from app.db.terms import terms_history
 from app.domain.days import session_times
 from app.domain.messages.facts import ToldFacts
 from app.domain.messages.settings import MessageTerms, ToldBy, resolved
@@ -56,8 +55,7 @@ async def planned_message(
         Invalid: as a plan, or it would tell no client of this id.
     """
     check(request)
-    chosen, as_of = await choose(conn, business_id, timezone, request, lock=False)
-    own = await terms_history.with_messages(conn, business_id)
+    chosen, as_of, own = await choose(conn, business_id, timezone, request, lock=False)
     accepted = await plans.accepted_lines(conn, business_id, chosen, as_of, request, own.terms)
     told = resolved(own.messages, request.messages)
     if told.clients is ToldBy.NONE:

@@ -172,9 +172,9 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     defect(
         "an acceptance begins no chain",
-        "app/cancellation/accept.py",
-        "    await links.begin(conn, business_id, job.id, deed)\n",
-        "",
+        "app/db/jobs/acceptances.py",
+        "{_CHOSEN}{links.FIRST_OF_JOB}",
+        "{_CHOSEN}",
         CHAINS,
     ),
     defect(

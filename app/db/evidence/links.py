@@ -4,15 +4,13 @@ The job's row is locked by then: so no two links have the same one before them. 
 chain, which a build of before has accepted, is left without.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import orjson
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.db.core.dialect import Id
-from app.db.core.driver import fetch
 from app.db.tables import refund_history, refunds
 from app.db.tables.evidence import evidence_heads, evidence_links
 from app.domain.chain import link_hash
@@ -48,22 +46,20 @@ _SQLITE_LINK: Final = sa.text("""
 INSERT INTO evidence_links (job_id, number, business_id, facts, history, hash)
 VALUES (:job_id, :number, :business_id, :facts, :history, :hash)
 """)
-_BEGIN_HEAD: Final = sa.insert(evidence_heads).values(
-    job_id=sa.bindparam("of_job", type_=Id),
-    business_id=sa.bindparam("of_business"),
-    links=1,
-    head=sa.bindparam("first"),
-)
-_BEGIN_LINK: Final = sa.insert(evidence_links).values(
-    job_id=sa.bindparam("of_job", type_=Id),
-    number=1,
-    business_id=sa.bindparam("of_business"),
-    facts=sa.bindparam("deed"),
-    history="[]",
-    hash=sa.bindparam("first"),
-)
-# Both in one turn, where a statement may write two tables.
-_BEGIN: Final = _BEGIN_LINK.add_cte(_BEGIN_HEAD.cte("begun"))
+_SQLITE_FIRST: Final = sa.text("""
+INSERT INTO evidence_heads (job_id, business_id, links, head)
+VALUES (:id, :business_id, 1, :first_hash)
+""")
+# The same within the statement that writes the job, as `job`: a turn of its own would take longer
+# than all that it does.
+FIRST_OF_JOB: Final = """, begun AS (
+  INSERT INTO evidence_heads (job_id, business_id, links, head)
+  SELECT job.id, :business_id, 1, CAST(:first_hash AS text) FROM job
+), linked AS (
+  INSERT INTO evidence_links (job_id, number, business_id, facts, history, hash)
+  SELECT job.id, 1, :business_id, CAST(:first_facts AS text), '[]', CAST(:first_hash AS text)
+  FROM job
+)"""
 Fields = tuple[str | int | None, ...]
 
 
@@ -74,16 +70,24 @@ class Head(NamedTuple):
     hash: str
 
 
-async def begin(conn: AsyncConnection, business_id: str, job_id: str, deed: JobDeed) -> None:
-    """Begin the chain of a job with its first link, in the transaction that writes the job."""
-    text = deed.text()
-    parameters = {"of_job": job_id, "of_business": business_id, "deed": text}
-    parameters["first"] = link_hash("", text, ())
-    if conn.dialect.name == "postgresql":
-        await fetch(conn, _BEGIN, parameters)
-        return
-    await conn.execute(_BEGIN_HEAD, parameters)
-    await conn.execute(_BEGIN_LINK, parameters)
+def first(deed: JobDeed) -> dict[str, str]:
+    """The parameters of a chain's first link."""
+    facts = deed.text()
+    return {"first_facts": facts, "first_hash": link_hash("", facts, ())}
+
+
+async def begin(conn: AsyncConnection, parameters: Mapping[str, Any]) -> None:
+    """Begin the chain of a job of these parameters on SQLite, beside the job's row."""
+    await conn.execute(_SQLITE_FIRST, parameters)
+    link = {
+        "job_id": parameters["id"],
+        "number": 1,
+        "business_id": parameters["business_id"],
+        "facts": parameters["first_facts"],
+        "history": "[]",
+        "hash": parameters["first_hash"],
+    }
+    await conn.execute(_SQLITE_LINK, link)
 
 
 async def add(

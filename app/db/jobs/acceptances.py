@@ -1,8 +1,8 @@
 """Writing an acceptance: the job and its sessions, in one go.
 
 What became of each chosen session is kept, and the accepted ones are cancelled, unless the job
-awaits an approval: then with that. The job's row comes first: where its idempotency key is taken,
-nothing at all is written.
+awaits an approval: then with that. The job's chain begins with it. The job's row comes first: where
+its idempotency key is taken, nothing at all is written.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,8 +16,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.aside import aside
 from app.db.core import changes
 from app.db.core.driver import fetch
+from app.db.evidence import links
 from app.db.jobs.job import GIVEN, Job, NewJob, columns_of
 from app.db.tables import job_sessions, jobs
+from app.domain.nouns.deeds import JobDeed
 from app.domain.statuses import JobStatus, SessionOutcome
 
 
@@ -100,8 +102,9 @@ _IS_HEARD: Final = """
 SELECT EXISTS (SELECT 1 FROM webhook_endpoints AS e WHERE e.business_id = :business_id) AS is_heard\
  FROM job
 """
-_POSTGRESQL: Final = _of_job(f"WITH job AS ({_JOB}), {_CHOSEN}{_CANCELLED}{_IS_HEARD}")
-_POSTGRESQL_ASKED: Final = _of_job(f"WITH job AS ({_JOB}), {_CHOSEN}{_IS_HEARD}")
+_WRITTEN: Final = f"WITH job AS ({_JOB}), {_CHOSEN}{links.FIRST_OF_JOB}"
+_POSTGRESQL: Final = _of_job(f"{_WRITTEN}{_CANCELLED}{_IS_HEARD}")
+_POSTGRESQL_ASKED: Final = _of_job(f"{_WRITTEN}{_IS_HEARD}")
 _POSTGRESQL_APPROVED: Final = _of_job(
     f"WITH job AS ({_APPROVAL}), {_CHOSEN}{_CANCELLED}{_IS_HEARD}", ("id", *_APPROVED)
 )
@@ -132,6 +135,7 @@ async def write(
     job: NewJob,
     outcomes: Sequence[Outcome],
     clocks: Mapping[str, Clock],
+    deed: JobDeed,
 ) -> bool | None:
     """Write them, for sessions that the transaction has locked.
 
@@ -142,6 +146,7 @@ async def write(
         job: what the acceptance gives it.
         outcomes: of every chosen session, in the job's order.
         clocks: of every chosen session, by its id.
+        deed: what the job's chain begins with.
 
     Returns:
         None where the job's key is taken, else whether the business may have an endpoint to tell.
@@ -151,6 +156,7 @@ async def write(
         changes.note_schedule(job.business_id)
     chosen = await aside(len(outcomes), _as_json, outcomes, clocks)
     parameters = columns_of(job) | {"expanded_sessions": 0, "outcome_seq": 0, "outcomes": chosen}
+    parameters |= links.first(deed)
     if conn.dialect.name == "postgresql":
         rows = await fetch(conn, _POSTGRESQL if cancels else _POSTGRESQL_ASKED, parameters)
         return bool(rows[0]["is_heard"]) if rows else None
@@ -159,6 +165,7 @@ async def write(
     await conn.execute(_SQLITE_OUTCOMES, parameters)
     if cancels:
         await conn.execute(_SQLITE_CANCELLED, parameters)
+    await links.begin(conn, parameters)
     return True
 
 

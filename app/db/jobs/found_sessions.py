@@ -6,7 +6,7 @@ in the order of their ids, and locked in it where they are to be cancelled.
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -70,20 +70,16 @@ _IN_RANGE: Final = {False: _BY_START, True: _BY_START.with_for_update()}
 
 
 async def named_sessions(
-    conn: AsyncConnection,
-    business_id: str,
-    session_ids: Sequence[str],
-    *,
-    lock: bool,
-    for_job: str | None = None,
-) -> tuple[list[FoundSession], Holders]:
-    """The sessions of these ids in id order, and the jobs that have some, but for `for_job`.
+    conn: AsyncConnection, business_id: str, session_ids: Sequence[str], *, lock: bool
+) -> list[FoundSession]:
+    """The sessions of these ids, in id order.
 
     They are locked in that order, so that two jobs can't deadlock; on SQLite the write transaction
     itself is the lock.
     """
     parameters = {"of_business": business_id, "session_ids": bound_list(session_ids)}
-    return await _with_holders(conn, _NAMED[lock], parameters, for_job)
+    rows = await fetch(conn, _NAMED[lock], parameters)
+    return await aside(len(rows), _found, rows)
 
 
 async def sessions_in_range(
@@ -93,36 +89,37 @@ async def sessions_in_range(
     until_at: dt.datetime,
     *,
     lock: bool,
-) -> tuple[list[FoundSession], Holders]:
+) -> list[FoundSession]:
     """The same of all that start at `from_at` or later, and before `until_at`."""
     parameters = {"of_business": business_id, "from_at": from_at, "until_at": until_at}
-    return await _with_holders(conn, _IN_RANGE[lock], parameters)
+    rows = await fetch(conn, _IN_RANGE[lock], parameters)
+    return await aside(len(rows), _found, rows)
 
 
-async def _with_holders(
-    conn: AsyncConnection,
-    query: sa.Select[Any],
-    parameters: Mapping[str, Any],
-    for_job: str | None = None,
-) -> tuple[list[FoundSession], Holders]:
-    rows = await fetch(conn, query, parameters)
-    found = await aside(len(rows), _found, rows)
-    # After the lock was had: a session that another transaction just cancelled is read as it is
-    # now, and so are its job and those that await an approval.
-    of_business = {"of_business": parameters["of_business"]}
+async def awaited_sessions(
+    conn: AsyncConnection, business_id: str, found: list[FoundSession], *, but_for: str | None
+) -> list[FoundSession]:
+    """The same sessions, with the jobs that await an approval for them, but for one.
+
+    Asked after a lock was had: a session that another transaction just took is read as it is now.
+    """
+    rows = await fetch(conn, _AWAITED, {"of_business": business_id})
     awaited = {
         session_id: job_id
-        for session_id, job_id in (row.values() for row in await fetch(conn, _AWAITED, of_business))
-        if job_id != for_job
+        for session_id, job_id in (row.values() for row in rows)
+        if job_id != but_for
     }
-    if awaited:
-        found = await aside(len(found), _awaiting, found, awaited)
+    return await aside(len(found), _awaiting, found, awaited) if awaited else found
+
+
+async def holders_of(conn: AsyncConnection, found: Sequence[FoundSession]) -> Holders:
+    """The jobs that have some of these sessions. Asked after a lock was had, too."""
     holders = {one.job_id for one in found if one.job_id is not None}
     if not holders:
-        return found, {}
+        return {}
     statuses = sa.select(jobs.c.id, jobs.c.status).where(in_list(jobs.c.id, sorted(holders)))
     read = await conn.execute(statuses)
-    return found, {job_id: JobStatus(status) for job_id, status in read.all()}
+    return {job_id: JobStatus(status) for job_id, status in read.all()}
 
 
 def _found(rows: Sequence[Row]) -> list[FoundSession]:

@@ -9,9 +9,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.db.approvals.limits import limits
 from app.db.core.driver import Connection, fetch
 from app.db.core.versions import Versions
-from app.db.tables import businesses, terms_history
+from app.db.tables import businesses, jobs, terms_history
 from app.db.tables.messages import message_settings
 from app.domain.nouns.versions import SetVersion
+from app.domain.statuses import JobStatus
 
 versions: Final = Versions(terms_history)
 _NEWEST: Final = versions.newest.subquery("newest")
@@ -24,6 +25,13 @@ _WITH_MESSAGES: Final = (
         message_settings.c.document.label("messages"),
         businesses.c.suspended_at,
         _LIMITS.c.document.label("limits"),
+        # Not a parameter: such jobs are few, and have an index of their own.
+        sa.exists()
+        .where(
+            jobs.c.business_id == _BUSINESS.c.id,
+            jobs.c.status == sa.literal_column(f"'{JobStatus.AWAITING_APPROVAL}'"),
+        )
+        .label("awaits_approval"),
     )
     .select_from(_BUSINESS)
     .outerjoin(_NEWEST, sa.true())
@@ -36,21 +44,23 @@ _WITH_MESSAGES: Final = (
 class OwnSettings(NamedTuple):
     """What a cancellation is settled and told by unless it says otherwise; None: never set.
 
-    `limits`: above which it needs an approval, whatever it says.
+    `limits`: above which it needs an approval, whatever it says. `awaits_approval`: whether some
+    job of the business does.
     """
 
     terms: SetVersion | None
     messages: Mapping[str, Any] | None
     is_suspended: bool
     limits: Mapping[str, Any] | None
+    awaits_approval: bool
 
 
 async def with_messages(conn: Connection, business_id: str) -> OwnSettings:
     """What the business has set as it is now, and whether it may press."""
     (row,) = await fetch(conn, _WITH_MESSAGES, {"of_business": business_id})
-    *newest, messages, suspended_at, own_limits = row.values()
+    *newest, messages, suspended_at, own_limits, awaits_approval = row.values()
     terms = None if newest[0] is None else SetVersion(*newest)
-    return OwnSettings(terms, messages, suspended_at is not None, own_limits)
+    return OwnSettings(terms, messages, suspended_at is not None, own_limits, bool(awaits_approval))
 
 
 async def lock(conn: AsyncConnection, business_id: str) -> None:
