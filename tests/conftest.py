@@ -14,6 +14,8 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import compiled_once
+import httpx
+import hypothesis
 import matrices
 import pytest
 import sqlalchemy as sa
@@ -21,6 +23,7 @@ import structlog
 from crash.processes import Town, Zygote
 from postgresql_databases import Databases, administer, in_a_thread
 from redis_databases import lent
+from worlds.patience import PATIENCE_SECONDS
 
 from app.cli import main
 from app.config.environment import settings
@@ -122,6 +125,12 @@ def pytest_configure(config):
     # seconds.
     configure_logging(json_lines=True, level="info")
     compiled_once.share()
+    # Neither gives up on a loaded machine: httpx after five seconds, Hypothesis after a fifth.
+    # The product says its own patience with each call.
+    for of in ("connect", "read", "write", "pool"):
+        setattr(httpx._config.DEFAULT_TIMEOUT_CONFIG, of, PATIENCE_SECONDS)
+    hypothesis.settings.register_profile("patient", deadline=None)
+    hypothesis.settings.load_profile("patient")
 
 
 def pytest_collection_finish():

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from integration.cancellations.hooks.sent import (
     about,
     clock,
+    due_in,
     hook,
     look_ups,
     post,
@@ -62,8 +63,10 @@ async def test_without_a_hook_nothing_is_looked_up_before_its_time_and_polling_e
     studio, pending
 ):
     await run(studio, pending)
+    await due_in(studio, 3_600)
     assert await run(studio, pending) > 0
     assert await look_ups(studio) == 0
+    await due_in(studio, 0)
     await studio.work(pending["id"])
     assert (await studio.job(pending["id"]))["status"] == "completed"
 
@@ -97,8 +100,10 @@ async def test_an_event_counts_once_however_often_it_comes(studio, pending):
     await studio.faults(pending=1, pending_then="never")
     await run(studio, pending)
     refund = await refund_of(studio, pending)
+    await due_in(studio, 3_600)
     await asyncio.gather(*(hook(studio, refund["id"], event_id="msg_same") for _ in range(5)))
     await run(studio, pending)
+    await due_in(studio, 3_600)
     for _ in range(5):
         await hook(studio, refund["id"], event_id="msg_same")
         await run(studio, pending)
