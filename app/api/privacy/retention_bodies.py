@@ -29,7 +29,6 @@ class RetentionBody(Body):
     message_days: _Days | None = Field(
         None, description="Since a message to a client was made: what it says, where it went."
     )
-
     client_days: _Days | None = Field(
         None,
         description=(

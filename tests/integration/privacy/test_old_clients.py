@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime as dt
+import itertools
 
 import pytest
 import sqlalchemy as sa
@@ -29,8 +30,13 @@ async def put(studio, **days):
 
 
 async def work(studio, *, stopping=None, box=None):
-    stopping = stopping or asyncio.Event()
-    await retention.run_due(Eraser(studio.db, stopping, secret_box=lambda: box))
+    stopping, looks = stopping or asyncio.Event(), itertools.count()
+
+    def at_work():
+        assert next(looks) < 1_000, "the walk has no end"
+        return False
+
+    await retention.run_due(Eraser(studio.db, stopping, at_work, secret_box=lambda: box))
 
 
 async def age(studio, *ids, days):
