@@ -77,8 +77,8 @@ PLACE = """() => {
 def examine(page: Page) -> None:
     """The page as it is now, in light and wide and in dark and narrow.
 
-    It is wide and light afterwards. A plan that is being renewed is dimmed meanwhile, and a page that
-    is not drawn yet has no heading.
+    It is wide and light afterwards. A plan that is being renewed is dimmed meanwhile, and a page
+    that is not drawn yet has no heading.
     """
     expect(page.locator("h1").first).to_be_attached()
     expect(page.locator(".plan[aria-busy=true]")).to_have_count(0)
