@@ -16,7 +16,7 @@ import asyncpg
 import sqlalchemy as sa
 from benchmarks import bench as places
 from benchmarks import schedule
-from benchmarks.accept import BY_HAND
+from benchmarks.accept import BY_HAND, FREE, UNDO
 from benchmarks.bench import Bench, Kind
 from benchmarks.figures import AT_MOST, Figure, Goal, in_turns
 
@@ -65,17 +65,9 @@ _SQLITE: Final = (
     WHERE business_id = :business AND id IN (SELECT value FROM json_each(:ids))
     """,
 )
-_UNDO: Final = (
-    (
-        "UPDATE sessions SET status = 'scheduled', job_id = NULL, cancelled_at = NULL"
-        " WHERE status = 'cancelled'"
-    ),
-    "DELETE FROM job_sessions",
+_FREE_SQLITE: Final = (
     "DROP TRIGGER IF EXISTS evidence_links_refuses_DELETE",
     "DROP TRIGGER IF EXISTS evidence_heads_refuses_DELETE",
-    "DELETE FROM evidence_links",
-    "DELETE FROM evidence_heads",
-    "DELETE FROM jobs",
 )
 
 
@@ -138,7 +130,7 @@ async def _accepted(db: Database, sessions: int) -> None:
 
 async def _undo(db: Database) -> None:
     async with db.write() as conn:
-        for statement in _UNDO:
+        for statement in (*(FREE if db.is_postgresql else _FREE_SQLITE), *UNDO):
             await conn.execute(sa.text(statement))
 
 
