@@ -114,7 +114,7 @@ def test_a_thousand_kills_lose_nothing_and_refund_nothing_twice(
     judge_is, found_towns, postgresql_url, redis_url, violations
 ):
     short = bool(os.environ.get("TEST_LONG_SHORT"))
-    bookings = int(os.environ.get("TEST_LONG_BOOKINGS", "3000" if short else "20000"))
+    bookings = int(os.environ.get("TEST_LONG_BOOKINGS", "6000" if short else "20000"))
     kills = int(os.environ.get("TEST_LONG_KILLS", "100" if short else "1000"))
     made = week(bookings, places=50)
     town = found_towns(postgresql_url, redis_url=redis_url, log_level="warning", concurrency=16)
