@@ -1,6 +1,6 @@
 // A client chooses in which form their money comes back. The link alone says whose it is: the page's own path holds it.
 
-import { announce, fill, h } from "./dom.js";
+import { announce, fill, h, saysLost } from "./dom.js";
 import { get, isPassing, patiently, post, Refused } from "./api.js";
 import { begin } from "./client_page.js";
 import { say, speak } from "./language.js";
@@ -21,8 +21,7 @@ function whole({ amounts, bonus }) {
 }
 
 async function read() {
-  const lost = h("p", { class: "note warning", role: "status" }, say("common.lost"));
-  const choice = await patiently(() => get(path), { waiting: () => lost.isConnected || fill(main, lost) });
+  const choice = await patiently(() => get(path), { waiting: saysLost(main) });
   await show(choice);
 }
 

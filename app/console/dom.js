@@ -117,6 +117,12 @@ export function showWaits() {
   addEventListener("asked-again", () => (note.hidden = --waiting === 0));
 }
 
+/** What says in `main` that the service can't be reached, as often as it is called, until `main` has something else. */
+export function saysLost(main) {
+  const lost = h("p", { class: "note warning", role: "status" }, say("common.lost"));
+  return () => lost.isConnected || fill(main, lost);
+}
+
 /** Hands a file to the person, as if they had followed a link to it. */
 export function download(blob, name) {
   const address = URL.createObjectURL(blob);

@@ -1,6 +1,6 @@
 // A business's API keys: who has which, what each may do and until when; new ones, whose secret is shown this once.
 
-import { fill, h } from "./dom.js";
+import { fill, h, saysLost } from "./dom.js";
 import { all, isPassing, patiently, post, Refused } from "./api.js";
 import { KEY, mayGive, mayWords, ROLE, rolesFor, scopeWords } from "./access_words.js";
 import { asked, shownOnce } from "./asking.js";
@@ -20,7 +20,7 @@ export async function show(main, { business, signal }) {
   const no = barred(business, "/settings/keys", "business:manage");
   if (no) return fill(main, ...no);
   const list = keyList({ business, signal });
-  const waiting = () => main.childElementCount || fill(main, h("p", { class: "note", role: "status" }, say("common.lost")));
+  const waiting = saysLost(main);
   await Promise.all([patiently(list.read, { signal, waiting }), sheet("settings.css")]);
   return fill(
     main,

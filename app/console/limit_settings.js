@@ -1,20 +1,18 @@
 // Above which size a cancellation waits for somebody else's approval: what is in force, the form that sets it, and every version.
 
-import { fill, h } from "./dom.js";
+import { fill, h, saysLost } from "./dom.js";
 import { get, patiently, put } from "./api.js";
 import { limitsWords } from "./limit_words.js";
 import { field, input, saving, Unfit } from "./setting_form.js";
-import { settingsNav } from "./settings.js";
+import { manages, readOnly, settingsNav } from "./settings.js";
 import { sheet } from "./sheets.js";
-import { sumsForm } from "./sums_form.js";
+import { asNumber, sumsForm } from "./sums_form.js";
 import { say } from "./say/settings.js";
 import { versionsPanel } from "./versions.js";
 
-const maySet = (business) => business.key.scopes.includes("business:manage");
-
 export async function show(main, { business, signal }) {
   document.title = `${say("settings.limits")} · ${business.name}`;
-  const waiting = () => main.childElementCount || fill(main, h("p", { class: "note warning", role: "status" }, say("common.lost")));
+  const waiting = saysLost(main);
   const versions = versionsPanel({ path: "/approval-limits/history", title: say("settings.limits"), none: say("set_limits.nobody"), said: limitsWords, business, signal });
   const asking = () => Promise.all([get("/approval-limits", { signal }), versions.read()]);
   const [[now]] = await Promise.all([patiently(asking, { signal, waiting }), sheet("settings.css")]);
@@ -28,7 +26,7 @@ export async function show(main, { business, signal }) {
     h("h1", {}, say("settings.limits")),
     settingsNav(business),
     h("p", { class: "note" }, say("set_limits.about")),
-    maySet(business) ? null : h("p", { class: "note" }, say("settings.scope", { scope: "business:manage" })),
+    readOnly(business),
     words,
     formPanel(now, { business, signal, saved }),
     versions.element,
@@ -45,8 +43,6 @@ function formPanel(now, { business, signal, saved }) {
     share_of_week_percent: count("share", now.share_of_week_percent),
     within_hours: count("within-hours", now.within_hours),
   };
-  // What is no number goes as it is: the service says what is wrong with it.
-  const asNumber = (words) => (Number.isFinite(Number(words)) ? Number(words) : words);
   const read = ({ value }) => (value.trim() ? asNumber(value.trim()) : null);
   async function save() {
     const { sums, errors } = money.read();
@@ -60,7 +56,7 @@ function formPanel(now, { business, signal, saved }) {
   const { element } = saving({
     title: say("set_limits.title"),
     id: "limits-title",
-    disabled: !maySet(business),
+    disabled: !manages(business),
     fields: [
       money.element,
       field(say("set_limits.credits"), inputs.credits, say("set_limits.credits_note")),

@@ -1,12 +1,12 @@
 // How a business tells: whom and when by default, in whose name, in words of its own, and which addresses are left alone.
 
-import { announce, fill, h } from "./dom.js";
+import { announce, fill, h, saysLost } from "./dom.js";
 import { all, call, get, isPassing, patiently, put, Refused } from "./api.js";
 import { asked } from "./asking.js";
 import { mayAudit } from "./audit.js";
 import { ADDRESSES, LANGUAGES, whyNotTold } from "./message_words.js";
 import { field, input, saving, select } from "./setting_form.js";
-import { settingsNav } from "./settings.js";
+import { manages, readOnly, settingsNav } from "./settings.js";
 import { sheet } from "./sheets.js";
 import { say } from "./say/settings.js";
 import { moment } from "./words.js";
@@ -14,11 +14,9 @@ import { moment } from "./words.js";
 /** Options by value, each with its phrase. */
 const named = (...pairs) => pairs.map(([value, name]) => [value, say(`set_messages.${name}`)]);
 
-const maySet = (business) => business.key.scopes.includes("business:manage");
-
 export async function show(main, { business, signal }) {
   document.title = `${say("settings.messages")} · ${business.name}`;
-  const waiting = () => fill(main, h("p", { class: "note warning", role: "status" }, say("common.lost")));
+  const waiting = saysLost(main);
   const asking = () => Promise.all([get("/message-settings", { signal }), get("/message-templates", { signal })]);
   const [[settings, templates]] = await Promise.all([patiently(asking, { signal, waiting }), sheet("settings.css")]);
   fill(
@@ -26,7 +24,7 @@ export async function show(main, { business, signal }) {
     h("h1", {}, say("settings.messages")),
     settingsNav(business),
     h("p", { class: "note" }, say("set_messages.about")),
-    maySet(business) ? null : h("p", { class: "note" }, say("settings.scope", { scope: "business:manage" })),
+    readOnly(business),
     settingsPanel(settings, { business, signal }),
     templatesPanel(templates.data, { business, signal }),
     mayAudit(business) && suppressedPanel({ business, signal }),
@@ -83,7 +81,7 @@ function settingsPanel(now, { business, signal }) {
   const { element } = saving({
     title: say("set_messages.title"),
     id: "told-title",
-    disabled: !maySet(business),
+    disabled: !manages(business),
     fields: members.fields,
     button: say("settings.save"),
     done: say("set_messages.saved"),
@@ -117,7 +115,7 @@ function templatesPanel(own, { business, signal }) {
   const { element, said } = saving({
     title: say("own_words.title"),
     id: "words-title",
-    disabled: !maySet(business),
+    disabled: !manages(business),
     fields: [
       field(say("own_words.language"), language),
       state,
@@ -184,7 +182,7 @@ function suppressedPanel({ business, signal }) {
       }
     });
     const why = whyNotTold({ status: "bounced", because });
-    return h("li", {}, h("div", {}, address), h("div", { class: "soft" }, say("left_alone.since", { why, at: moment(since, business.timezone) })), maySet(business) && h("div", { class: "acts" }, again));
+    return h("li", {}, h("div", {}, address), h("div", { class: "soft" }, say("left_alone.since", { why, at: moment(since, business.timezone) })), manages(business) && h("div", { class: "acts" }, again));
   }
   element.addEventListener("toggle", () => element.open && read());
   return element;

@@ -1,29 +1,27 @@
 // What a studio says of its own page: its colour, its logo, and the sites that show its schedule.
 
-import { fill, h } from "./dom.js";
+import { fill, h, saysLost } from "./dom.js";
 import { get, patch, patiently } from "./api.js";
 import { showBrand } from "./brand.js";
 import { ROOT } from "./root.js";
 import { field, input, saving } from "./setting_form.js";
-import { settingsNav } from "./settings.js";
+import { manages, readOnly, settingsNav } from "./settings.js";
 import { parts, say } from "./say/settings.js";
 import { sheet } from "./sheets.js";
 
 const OURS = "#0b5c55"; // what the field begins with: the service's own
 const BASE64 = /^data:[^,]*,/;
 
-const maySet = (business) => business.key.scopes.includes("business:manage");
-
 export async function show(main, { business, signal }) {
   document.title = `${say("settings.page")} · ${business.name}`;
-  const waiting = () => fill(main, h("p", { class: "note warning", role: "status" }, say("common.lost")));
+  const waiting = saysLost(main);
   const [now] = await Promise.all([patiently(() => get("/public-page", { signal }), { signal, waiting }), sheet("settings.css"), sheet("client.css")]);
   fill(
     main,
     h("h1", {}, say("settings.page")),
     settingsNav(business),
     h("p", { class: "note" }, parts("set_page.about", { schedule: h("a", { href: now.path, target: "_blank" }, say("set_page.schedule")) })),
-    maySet(business) ? null : h("p", { class: "note" }, say("settings.scope", { scope: "business:manage" })),
+    readOnly(business),
     lookPanel(now, { business, signal }),
     sitesPanel(now, { business, signal }),
   );
@@ -53,7 +51,7 @@ function lookPanel(now, { business, signal }) {
   const { element } = saving({
     title: say("set_page.title"),
     id: "look-title",
-    disabled: !maySet(business),
+    disabled: !manages(business),
     fields: [
       preview,
       h("label", { class: "choice" }, has, say("set_page.own_colour")),
@@ -83,7 +81,7 @@ function sitesPanel(now, { business, signal }) {
   const { element } = saving({
     title: say("set_page.sites"),
     id: "sites-title",
-    disabled: !maySet(business),
+    disabled: !manages(business),
     fields: [
       field(say("set_page.origins"), origins, say("set_page.origins_note")),
       field(say("set_page.callers"), callers, say("set_page.callers_note")),

@@ -1,6 +1,6 @@
 // For how long it is kept who clients are, and one client's data: all of it as a file, or erased.
 
-import { announce, download, fill, h, terms } from "./dom.js";
+import { announce, download, fill, h, saysLost, terms } from "./dom.js";
 import { call, get, isPassing, patiently, post, put, Refused, sleep } from "./api.js";
 import { asked } from "./asking.js";
 import { removedFacts, retentionWords } from "./privacy_words.js";
@@ -18,7 +18,7 @@ export async function show(main, { business, query, signal }) {
   document.title = `${say("settings.privacy")} · ${business.name}`;
   const no = barred(business, "/settings/privacy", "business:manage");
   if (no) return fill(main, ...no);
-  const waiting = () => main.childElementCount || fill(main, h("p", { class: "note warning", role: "status" }, say("common.lost")));
+  const waiting = saysLost(main);
   const versions = versionsPanel({ path: "/retention/history", title: say("set_privacy.title"), none: say("set_privacy.nobody"), said: retentionWords, business, signal });
   const asking = () => Promise.all([get("/retention", { signal }), versions.read()]);
   const [[now]] = await Promise.all([patiently(asking, { signal, waiting }), sheet("settings.css")]);

@@ -4,17 +4,20 @@ import { fill, h } from "./dom.js";
 import { here } from "./root.js";
 import { say } from "./say/settings.js";
 
+const MANAGE = "business:manage";
 const has = (scope) => (business) => business.key.scopes.includes(scope);
+/** Whether a key may set what is the business's. */
+export const manages = has(MANAGE);
 
 /** The pages: by which words each is called, who sees it, and who may change what is there. */
 export const SETTINGS = [
   { href: "/settings/business", name: "business", sees: () => true, sets: () => true },
   { href: "/terms", name: "terms", sees: () => true, sets: has("terms:write") },
-  { href: "/settings/messages", name: "messages", sees: () => true, sets: has("business:manage") },
-  { href: "/settings/page", name: "page", sees: () => true, sets: has("business:manage") },
-  { href: "/settings/limits", name: "limits", sees: () => true, sets: has("business:manage") },
-  { href: "/settings/privacy", name: "privacy", sees: has("business:manage"), sets: has("business:manage") },
-  { href: "/settings/keys", name: "keys", sees: has("business:manage"), sets: has("business:manage") },
+  { href: "/settings/messages", name: "messages", sees: () => true, sets: manages },
+  { href: "/settings/page", name: "page", sees: () => true, sets: manages },
+  { href: "/settings/limits", name: "limits", sees: () => true, sets: manages },
+  { href: "/settings/privacy", name: "privacy", sees: manages, sets: manages },
+  { href: "/settings/keys", name: "keys", sees: manages, sets: manages },
   { href: "/settings/webhooks", name: "webhooks", sees: has("webhooks:manage"), sets: has("webhooks:manage") },
 ];
 
@@ -37,6 +40,9 @@ export async function show(main, { business }) {
     h("ul", { class: "bookings" }, SETTINGS.filter(({ sees }) => sees(business)).map(card)),
   );
 }
+
+/** What a page that only who manages the business sets says to a key that may but read it, and else null. */
+export const readOnly = (business) => (manages(business) ? null : h("p", { class: "note" }, say("settings.scope", { scope: MANAGE })));
 
 /** What a page of settings shows to a key that does not see it, and else null. */
 export function barred(business, href, scope) {

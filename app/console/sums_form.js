@@ -1,8 +1,11 @@
-// A field with a place for what is wrong with it, and sums by currency as fields, in major units.
+// A field with a place for what is wrong with it, numbers as they are typed, and sums by currency as fields, in major units.
 
 import { h } from "./dom.js";
 import { say } from "./say/terms.js";
 import { decimals } from "./words.js";
+
+/** What is no number goes as it is: the service says what is wrong with it. */
+export const asNumber = (words) => (Number.isFinite(Number(words)) ? Number(words) : words);
 
 /** A field with its label, its note, and a place for what is wrong with it. */
 export function field(id, label, input, note) {

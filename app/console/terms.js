@@ -1,6 +1,6 @@
 // A business's terms: what they say, the form that sets them for a key that may, and every version that there was.
 
-import { announce, fill, h } from "./dom.js";
+import { announce, fill, h, saysLost } from "./dom.js";
 import { get, isPassing, patiently, put, Refused } from "./api.js";
 import { settingsNav } from "./settings.js";
 import { termsForm } from "./terms_form.js";
@@ -12,8 +12,7 @@ const maySet = (business) => business.key.scopes.includes("terms:write");
 
 export async function show(main, { business, signal }) {
   document.title = `${say("settings.terms")} · ${business.name}`;
-  const lost = h("p", { class: "note warning", role: "status" }, say("common.lost"));
-  const waiting = () => lost.isConnected || fill(main, lost);
+  const waiting = saysLost(main);
   const now = await patiently(() => get("/terms", { signal }), { signal, waiting });
   const said = ({ terms }) => sentence(terms);
   const versions = versionsPanel({ path: "/terms/history", title: say("settings.terms"), none: say("set_terms.nobody"), said, business, signal });

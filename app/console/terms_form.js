@@ -2,7 +2,7 @@
 
 import { h } from "./dom.js";
 import { say } from "./say/terms.js";
-import { field, sumsForm } from "./sums_form.js";
+import { asNumber, field, sumsForm } from "./sums_form.js";
 
 /**
  * The form's fields, of `terms`; `read()` gives the document that they say, with the errors that no document can carry;
@@ -102,9 +102,6 @@ const choiceOf = (asked, value) => ({
 });
 
 const FEES = ["keep", "return"];
-
-/** What is no number goes as it is: the service says what is wrong with it. */
-const asNumber = (words) => (Number.isFinite(Number(words)) ? Number(words) : words);
 
 const said = (key) => key && say(`terms_form.${key}`);
 

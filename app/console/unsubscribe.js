@@ -1,6 +1,6 @@
 // A client stops their mail, or has it sent again. The link alone says whose it is; nothing changes before a press.
 
-import { announce, fill, h } from "./dom.js";
+import { announce, fill, h, saysLost } from "./dom.js";
 import { get, isPassing, patiently, put, Refused } from "./api.js";
 import { begin } from "./client_page.js";
 import { say, speak } from "./language.js";
@@ -12,8 +12,7 @@ const path = `/mail-preferences/${here().split("/")[2]}`;
 let isPressed = false;
 
 async function read() {
-  const lost = h("p", { class: "note warning", role: "status" }, say("common.lost"));
-  await show(await patiently(() => get(path), { waiting: () => lost.isConnected || fill(main, lost) }));
+  await show(await patiently(() => get(path), { waiting: saysLost(main) }));
 }
 
 async function show({ business, language, state }) {

@@ -1,6 +1,6 @@
 // A business's webhook endpoints: where they are, what each is told of, what was sent there and what came back.
 
-import { fill, h } from "./dom.js";
+import { fill, h, saysLost } from "./dom.js";
 import { all, call, get, isPassing, patch, patiently, post, Refused, withQuery } from "./api.js";
 import { asked, shownOnce } from "./asking.js";
 import { barred, settingsNav } from "./settings.js";
@@ -16,7 +16,7 @@ export async function show(main, { business, signal }) {
   const no = barred(business, "/settings/webhooks", "webhooks:manage");
   if (no) return fill(main, ...no);
   const list = endpointList({ business, signal });
-  const waiting = () => fill(main, h("p", { class: "note warning", role: "status" }, say("common.lost")));
+  const waiting = saysLost(main);
   await Promise.all([patiently(list.read, { signal, waiting }), sheet("settings.css")]);
   return fill(
     main,

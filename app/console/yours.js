@@ -1,6 +1,6 @@
 // A client's own page: what was cancelled of theirs, what came back and what is on its way. The link alone says whose it is.
 
-import { announce, fill, h } from "./dom.js";
+import { announce, fill, h, saysLost } from "./dom.js";
 import { get, patiently } from "./api.js";
 import { showBrand } from "./brand.js";
 import { begin } from "./client_page.js";
@@ -73,8 +73,7 @@ function lineOf(line, { business, timezone }) {
 }
 
 async function watch() {
-  const lost = h("p", { class: "note warning", role: "status" }, say("common.lost"));
-  await patiently(() => read(), { waiting: () => lost.isConnected || fill(main, lost) });
+  await patiently(() => read(), { waiting: saysLost(main) });
   await keepLooking(read, { seconds: () => EVERY_SECONDS, signal: ending.signal });
 }
 

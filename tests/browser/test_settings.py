@@ -133,6 +133,34 @@ def test_who_may_not_manage_keys_is_not_offered_them(open_studio, contexts):
     expect(page.get_by_role("region", name="Your key")).to_contain_text("See the schedule")
 
 
+@on_sqlite
+@pytest.mark.parametrize(
+    ("name", "asked"),
+    [
+        ("Terms", "terms"),
+        ("Messages", "message-settings"),
+        ("Your page", "public-page"),
+        ("Limits", "approval-limits"),
+        ("Personal data", "retention"),
+        ("Keys", "keys"),
+        ("Webhooks", "webhook-endpoints"),
+    ],
+)
+def test_a_page_that_is_not_answered_says_so_and_comes_once_it_is(
+    open_studio, contexts, name, asked
+):
+    studio = open_studio([], secrets_key=SECRETS_KEY)
+    page = contexts().new_page()
+    sign_in(page, studio, "/settings")
+    ways = page.get_by_role("main").get_by_role("link", name=name, exact=True)
+    expect(ways).to_be_visible()
+    page.route(f"**/v1/{asked}*", lambda route: route.abort())
+    ways.click()
+    expect(page.get_by_role("main").get_by_role("status")).to_contain_text("Trying again")
+    page.unroute(f"**/v1/{asked}*")
+    expect(page.get_by_role("heading", level=1)).to_have_text(name)
+
+
 def test_messages_are_set_with_words_of_the_business_and_what_is_wrong_is_named(
     open_studio, contexts
 ):
