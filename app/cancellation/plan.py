@@ -9,7 +9,7 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -35,7 +35,7 @@ from app.domain.days import business_zone, instant_text
 from app.domain.nouns.terms import Override, ResolvedTerms
 from app.domain.nouns.versions import SetVersion
 from app.domain.owed.terms import SkipReason
-from app.domain.plan_totals import LineSums, PlanTotals
+from app.domain.plan_totals import LineSums, PlanTotals, members
 from app.domain.statuses import RefundForm, SessionOutcome
 
 # In this order, as builds of before write it, without `kept` and `store_credits`: the lines and the
@@ -275,7 +275,7 @@ async def count(
         credits_ = grants * accepted.parameters["goodwill_credits"]
         sums = replace(sums, goodwill_grants=grants, goodwill_credits=credits_)
     return PlanTotals(
-        sessions=sessions, bookings=total.bookings, clients=total.clients, **asdict(sums)
+        sessions=sessions, bookings=total.bookings, clients=total.clients, **members(sums)
     )
 
 

@@ -1,7 +1,7 @@
 """What a plan promises and an acceptance freezes: counts, sums of money and credits."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 
@@ -37,6 +37,11 @@ class PlanTotals(LineSums):
     sessions: int = 0
     bookings: int = 0
     clients: int = 0
+
+
+def members(sums: LineSums) -> dict[str, Any]:
+    """All members by their names, as they are: `asdict` would copy what is in each, too."""
+    return {each.name: getattr(sums, each.name) for each in fields(sums)}
 
 
 def totals_fields(totals: PlanTotals) -> dict[str, Any]:

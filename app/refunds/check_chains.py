@@ -20,9 +20,9 @@ from app.db.evidence import reading
 from app.db.invariants import last_check
 from app.db.invariants.last_check import Check, Checked
 from app.domain.days import instant_text
-from app.refunds import verify_chains
+from app.refunds import verify, verify_chains
 from app.refunds.runtime import Runtime
-from app.refunds.verify import MAX_LOGGED, Violation
+from app.refunds.verify import Violation
 from app.refunds.verify_chains import Walk
 
 log = structlog.get_logger()
@@ -81,10 +81,7 @@ async def check(runtime: Runtime) -> list[Violation] | None:
     found, ended = await _round(runtime, progress)
     progress.found.update(violation.code for violation in found)
     await _record(runtime, last, progress, ended=ended)
-    for violation in found[:MAX_LOGGED]:
-        log.error(
-            "books.broken", rule=violation.code, job_id=violation.job_id, row_id=violation.row_id
-        )
+    verify.tell(found)
     if ended:
         log.info("chains.checked", violations=progress.found.total())
     return found

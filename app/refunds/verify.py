@@ -6,6 +6,7 @@ defect or a hand in the database, and for a person to look at.
 
 import datetime as dt
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,7 +20,7 @@ from app.refunds.runtime import Runtime
 log = structlog.get_logger()
 
 _MAX_ROWS: Final = 100
-MAX_LOGGED: Final = 10
+_MAX_LOGGED: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +88,14 @@ async def check(runtime: Runtime) -> list[Violation] | None:
     counts = Counter(violation.code for violation in found)
     async with runtime.db.write() as conn:
         await last_check.record(conn, began_at, counts)
-    for violation in found[:MAX_LOGGED]:
+    tell(found)
+    log.info("books.checked", violations=sum(counts.values()), whole=since is None)
+    return found
+
+
+def tell(found: Sequence[Violation]) -> None:
+    """Log the first of what is broken."""
+    for violation in found[:_MAX_LOGGED]:
         log.error(
             "books.broken", rule=violation.code, job_id=violation.job_id, row_id=violation.row_id
         )
-    log.info("books.checked", violations=sum(counts.values()), whole=since is None)
-    return found

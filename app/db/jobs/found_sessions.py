@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.aside import aside
 from app.db.core.dialect import bound_list, in_bound_list, in_list, now
 from app.db.core.driver import Row, fetch
+from app.db.jobs.job import AWAITS_APPROVAL
 from app.db.tables import job_sessions, jobs, sessions
 from app.domain.statuses import JobStatus, SessionStatus
 
@@ -61,8 +62,7 @@ _AWAITED: Final = (
     .join(jobs, jobs.c.id == job_sessions.c.job_id)
     .where(
         jobs.c.business_id == sa.bindparam("of_business"),
-        # Not a parameter: such jobs are few, and have an index of their own.
-        jobs.c.status == sa.literal_column(f"'{JobStatus.AWAITING_APPROVAL}'"),
+        AWAITS_APPROVAL,
         job_sessions.c.position.is_not(None),
     )
 )

@@ -9,10 +9,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.db.approvals.limits import limits
 from app.db.core.driver import Connection, fetch
 from app.db.core.versions import Versions
+from app.db.jobs.job import AWAITS_APPROVAL
 from app.db.tables import businesses, jobs, terms_history
 from app.db.tables.messages import message_settings
 from app.domain.nouns.versions import SetVersion
-from app.domain.statuses import JobStatus
 
 versions: Final = Versions(terms_history)
 _NEWEST: Final = versions.newest.subquery("newest")
@@ -25,12 +25,8 @@ _WITH_MESSAGES: Final = (
         message_settings.c.document.label("messages"),
         businesses.c.suspended_at,
         _LIMITS.c.document.label("limits"),
-        # Not a parameter: such jobs are few, and have an index of their own.
         sa.exists()
-        .where(
-            jobs.c.business_id == _BUSINESS.c.id,
-            jobs.c.status == sa.literal_column(f"'{JobStatus.AWAITING_APPROVAL}'"),
-        )
+        .where(jobs.c.business_id == _BUSINESS.c.id, AWAITS_APPROVAL)
         .label("awaits_approval"),
     )
     .select_from(_BUSINESS)
