@@ -7,6 +7,7 @@ import httpx
 import pytest
 from browser.records import booking, client, next_monday, session
 from browser.test_access import PHONE, examine, tab_to, walk
+from browser.test_yours import press
 from crash.processes import until
 from playwright.sync_api import expect
 
@@ -39,14 +40,7 @@ class Mailed:
     def __init__(self, studio, outbox):
         self.studio = studio
         assert studio.ask("PUT", "/message-settings", json={"unsubscribe": True}).is_success
-        days = {"date_from": str(studio.monday), "date_to": str(studio.monday)}
-        accepted = studio.ask(
-            "POST",
-            "/bulk-cancellations",
-            json=days | {"session_ids": "all", "messages": {"clients": "email"}},
-            headers={"Idempotency-Key": "k"},
-        )
-        assert accepted.status_code == 202, accepted.text
+        press(studio, messages={"clients": "email"})
         found = until(lambda: LINK.search(mail_in(outbox)))
         self.link = studio.url + found[1]
 
